@@ -1,0 +1,281 @@
+package message
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts"
+)
+
+// golden is a message as it must be read and written for as long as its version lives: a queue may hold it across any
+// deployment. A file is never changed; a new version is a new file.
+type golden struct {
+	file    string
+	message Message
+	route   Route
+	// attributes beside kind and trace.
+	attributes map[string]string
+}
+
+const (
+	goldenOrder  = "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4"
+	goldenUser   = "3f0c6a52-8d1e-4b7a-9c55-0e2f7d91a4b8"
+	goldenHash   = "73u50sPNnq2U_Ra2Jk2LAw"
+	goldenSource = "vienna-2027-03-14#parkett-left"
+)
+
+var goldens = []golden{
+	{
+		file: "PlaceOrder.v1.json",
+		message: PlaceOrder{
+			OrderID: goldenOrder, UserID: goldenUser, ConcertID: "vienna-2027-03-14", Group: "parkett-left", LayoutVersion: 3,
+			Seats: []string{"F-12", "F-11"}, RequestHash: goldenHash, AcceptedAt: 1800003600042, Deadline: 1800003720042,
+		},
+		route:      Route{Queue: "orders", Group: goldenSource, DeduplicationID: goldenOrder + ":PlaceOrder:" + goldenHash},
+		attributes: map[string]string{"orderId": goldenOrder, "userId": goldenUser, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "ExpireHold.v1.json",
+		message:    ExpireHold{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 1},
+		route:      Route{Queue: "expiries", Group: goldenSource, DeduplicationID: goldenOrder + ":ExpireHold:v1"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "RebuildGroup.v1.json",
+		message:    RebuildGroup{ConcertID: "vienna-2027-03-14", Group: "parkett-left", CommandID: "5a2d7e0c-1f43-4a9b-8e6d-c07b91f2a3d5"},
+		route:      Route{Queue: "orders", Group: goldenSource, DeduplicationID: "RebuildGroup:5a2d7e0c-1f43-4a9b-8e6d-c07b91f2a3d5"},
+		attributes: map[string]string{"concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+}
+
+// body is the golden file without its line breaks, as it is on the queue.
+func (g golden) body(t testing.TB) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", g.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		t.Fatalf("%s: %v", g.file, err)
+	}
+	return compact.String()
+}
+
+func TestGoldenIsWhatIsWritten(t *testing.T) {
+	for _, g := range goldens {
+		e, err := Encode(g.message, "trace-1")
+		if err != nil {
+			t.Fatalf("%s: %v", g.file, err)
+		}
+		if want := g.body(t); e.Body != want {
+			t.Errorf("%s: encoded\n%s\nwant\n%s", g.file, e.Body, want)
+		}
+		if e.Route != g.route {
+			t.Errorf("%s: route %+v, want %+v", g.file, e.Route, g.route)
+		}
+		want := maps.Clone(g.attributes)
+		want["kind"], want["trace"] = string(g.message.Kind()), "trace-1"
+		if got := e.Attributes.Map(); !maps.Equal(got, want) {
+			t.Errorf("%s: attributes %v, want %v", g.file, got, want)
+		}
+	}
+}
+
+func TestGoldenIsRead(t *testing.T) {
+	for _, g := range goldens {
+		got, err := Decode(g.body(t))
+		if err != nil || !reflect.DeepEqual(got, g.message) {
+			t.Errorf("%s is read as %+v, %v", g.file, got, err)
+		}
+	}
+}
+
+// Every kind and version has its golden file, and every file is of a kind and version that is still read.
+func TestGoldensAreComplete(t *testing.T) {
+	var want, files []string
+	for e := range decoders {
+		want = append(want, fmt.Sprintf("%s.v%d.json", e.Kind, e.Version))
+	}
+	for _, g := range goldens {
+		files = append(files, g.file)
+		if written := fmt.Sprintf("%s.v%d.json", g.message.Kind(), g.message.version()); written != g.file {
+			t.Errorf("%s holds a %s", g.file, written)
+		}
+	}
+	stored, err := filepath.Glob("testdata/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range stored {
+		stored[i] = filepath.Base(stored[i])
+	}
+	slices.Sort(want)
+	slices.Sort(files)
+	slices.Sort(stored)
+	if !slices.Equal(want, files) || !slices.Equal(want, stored) {
+		t.Errorf("decoders are %v\ntested are %v\nstored are %v", want, files, stored)
+	}
+	kinds := Kinds()
+	for _, g := range goldens {
+		if !slices.Contains(kinds, g.message.Kind()) {
+			t.Errorf("Kinds lacks %s", g.message.Kind())
+		}
+	}
+	if len(kinds) != len(slices.Compact(slices.Sorted(slices.Values(kinds)))) {
+		t.Errorf("a kind is there twice: %v", kinds)
+	}
+}
+
+// with is the golden with one member changed, or removed when value is "".
+func (g golden) with(t testing.TB, name, value string) string {
+	t.Helper()
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(g.body(t)), &members); err != nil {
+		t.Fatal(err)
+	}
+	if value == "" {
+		delete(members, name)
+	} else {
+		members[name] = json.RawMessage(value)
+	}
+	body, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestMissingMembersAreNamed(t *testing.T) {
+	for _, g := range goldens {
+		for name := range g.members(t) {
+			for _, value := range []string{"", "null"} {
+				_, err := Decode(g.with(t, name, value))
+				if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), name) {
+					t.Errorf("%s with %s as %q: error %v, want one that names it", g.file, name, value, err)
+				}
+			}
+		}
+	}
+}
+
+// members of the golden beside those of the envelope.
+func (g golden) members(t testing.TB) map[string]json.RawMessage {
+	t.Helper()
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(g.body(t)), &members); err != nil {
+		t.Fatal(err)
+	}
+	delete(members, "kind")
+	delete(members, "v")
+	return members
+}
+
+// All problems of a message are told together, so that a sender's mistake is understood at the first look.
+func TestAllProblemsAreTold(t *testing.T) {
+	for _, g := range goldens {
+		body := fmt.Sprintf(`{"kind":%q,"v":%d}`, g.message.Kind(), g.message.version())
+		_, err := Decode(body)
+		for name := range g.members(t) {
+			if err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: error %v does not name %s", body, err, name)
+			}
+		}
+	}
+}
+
+func TestRefusedBodies(t *testing.T) {
+	place := goldens[0]
+	good := place.body(t)
+	for _, c := range []struct {
+		name, body string
+		want       error
+		says       string
+	}{
+		{"empty", "", ErrMalformed, ""},
+		{"no JSON", "PlaceOrder", ErrMalformed, ""},
+		{"null", "null", ErrUnknownKind, ""},
+		{"array", "[" + good + "]", ErrMalformed, ""},
+		{"cut off", good[:len(good)-1], ErrMalformed, ""},
+		{"two values", good + good, ErrMalformed, ""},
+		{"no kind", place.with(t, "kind", ""), ErrUnknownKind, `""`},
+		{"unknown kind", place.with(t, "kind", `"OrderPlaced"`), ErrUnknownKind, `"OrderPlaced"`},
+		{"kind in another case", place.with(t, "kind", `"placeOrder"`), ErrUnknownKind, `"placeOrder"`},
+		{"kind of another type", place.with(t, "kind", "1"), ErrMalformed, "kind"},
+		{"no version", place.with(t, "v", ""), ErrUnknownVersion, "PlaceOrder version 0"},
+		{"unknown version", place.with(t, "v", "2"), ErrUnknownVersion, "PlaceOrder version 2"},
+		{"version as text", place.with(t, "v", `"1"`), ErrMalformed, "v"},
+		{"unknown member", place.with(t, "price", "1"), ErrMalformed, `"price"`},
+		{"member in another case", place.with(t, "ORDERID", `"`+goldenOrder+`"`), ErrMalformed, `"ORDERID"`},
+		{"kind in another case beside it", place.with(t, "KIND", `"PlaceOrder"`), ErrMalformed, `"KIND"`},
+		{"member of another kind", place.with(t, "rowVersion", "1"), ErrMalformed, `"rowVersion"`},
+		{"member of another type", place.with(t, "layoutVersion", `"3"`), ErrMalformed, "layoutVersion"},
+		{"no whole number", place.with(t, "layoutVersion", "3.5"), ErrMalformed, "layoutVersion"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := Decode(c.body)
+			if m != nil || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("Decode(%s) = %v, %v; want %v that says %s", c.body, m, err, c.want, c.says)
+			}
+		})
+	}
+}
+
+// Each row breaks one rule of one field; Encode refuses what Decode refuses, and both name the field.
+func TestFieldRules(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	seats := func(names ...string) func(*PlaceOrder) { return func(m *PlaceOrder) { m.Seats = names } }
+	many := make([]string, MaxSeatsPerOrder+1)
+	for i := range many {
+		many[i] = fmt.Sprintf("S-%d", i)
+	}
+	for _, c := range []struct {
+		says   string
+		change func(*PlaceOrder)
+		good   bool
+	}{
+		{says: "", change: func(*PlaceOrder) {}, good: true},
+		{says: "", change: seats(many[:MaxSeatsPerOrder]...), good: true},
+		{says: "", change: func(m *PlaceOrder) { m.UserID = long(128) }, good: true},
+		{says: "orderId", change: func(m *PlaceOrder) { m.OrderID = "e1" }},
+		{says: "orderId", change: func(m *PlaceOrder) { m.OrderID = contracts.OrderID(strings.ToUpper(goldenOrder)) }},
+		{says: "userId", change: func(m *PlaceOrder) { m.UserID = long(129) }},
+		{says: "userId", change: func(m *PlaceOrder) { m.UserID = "an\nna" }},
+		{says: "userId", change: func(m *PlaceOrder) { m.UserID = "änne" }},
+		{says: "concertId", change: func(m *PlaceOrder) { m.ConcertID = "a#b" }},
+		{says: "group", change: func(m *PlaceOrder) { m.Group = "{a}" }},
+		{says: "layoutVersion", change: func(m *PlaceOrder) { m.LayoutVersion = -1 }},
+		{says: "seats has 0", change: seats()},
+		{says: "seats has 21", change: seats(many...)},
+		{says: `seats[1] "A 2"`, change: seats("A-1", "A 2")},
+		{says: `seats[2] "A-1" is there twice`, change: seats("A-1", "A-2", "A-1")},
+		{says: "requestHash", change: func(m *PlaceOrder) { m.RequestHash = long(21) }},
+		{says: "requestHash", change: func(m *PlaceOrder) { m.RequestHash = long(21) + ":" }},
+		{says: "acceptedAt", change: func(m *PlaceOrder) { m.AcceptedAt = -1 }},
+		{says: "deadline", change: func(m *PlaceOrder) { m.Deadline = m.AcceptedAt }},
+	} {
+		m := goldens[0].message.(PlaceOrder)
+		c.change(&m)
+		_, err := Encode(m, "")
+		if (err == nil) != c.good || (err != nil && !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%+v: error %v, want one that says %q: %t", m, err, c.says, !c.good)
+		}
+	}
+	for _, id := range []string{"", long(37), "a b", "a:b"} {
+		if _, err := Encode(RebuildGroup{ConcertID: "c", Group: "g", CommandID: id}, ""); err == nil || !strings.Contains(err.Error(), "commandId") {
+			t.Errorf("command id %q: error %v", id, err)
+		}
+	}
+	if _, err := Encode(ExpireHold{OrderID: goldenOrder, ConcertID: "c", Group: "g"}, ""); err == nil || !strings.Contains(err.Error(), "rowVersion") {
+		t.Errorf("row version 0: error %v", err)
+	}
+}

@@ -1,0 +1,242 @@
+// Package message has one file for each message type on the queues: its fields, its rules for message group and
+// deduplication id, and its validation. This file has what they share: the envelope, the codec and the attributes.
+//
+// A message is JSON with "kind" and "v" beside its fields. A consumer takes version n and n−1; a producer switches
+// last. Members that the version does not know are refused, since they might change what the message means.
+package message
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"boxoffice/contracts"
+)
+
+// Kind names a message type.
+type Kind string
+
+// Queue is the topology's name of a queue.
+type Queue string
+
+// Queues that messages are sent to.
+const (
+	QueueOrders   Queue = "orders"
+	QueueExpiries Queue = "expiries"
+)
+
+// Message is one of the types of this package.
+type Message interface {
+	Kind() Kind
+	// Route says where the message goes. It is a pure function of the fields, so that every sender agrees.
+	Route() Route
+	// Validate reports every field that breaks a rule, by name.
+	Validate() error
+	// attributes are the facts that a poisoned message is settled by, readable without decoding the body.
+	attributes() Attributes
+	version() int
+}
+
+// Route is the queue, the message group that orders the message and the deduplication id that makes SQS drop a second
+// send within 5 minutes. Deduplication saves work; it is never what makes a repeat safe.
+type Route struct {
+	Queue           Queue
+	Group           string
+	DeduplicationID string
+}
+
+// Attributes travel as SQS message attributes of type String. They hold ids only, never a name or a mail address.
+type Attributes struct {
+	Kind      Kind
+	OrderID   contracts.OrderID
+	UserID    string
+	ConcertID string
+	Group     string
+	Trace     string
+}
+
+// Names of the message attributes.
+const (
+	AttributeKind    = "kind"
+	AttributeOrder   = "orderId"
+	AttributeUser    = "userId"
+	AttributeConcert = "concertId"
+	AttributeGroup   = "group"
+	AttributeTrace   = "trace"
+	// AttributeReason is added to a copy in a dead-letter queue: why it was taken out.
+	AttributeReason = "reason"
+)
+
+// Map gives the attributes that are set, by name.
+func (a Attributes) Map() map[string]string {
+	all := map[string]string{
+		AttributeKind: string(a.Kind), AttributeOrder: string(a.OrderID), AttributeUser: a.UserID,
+		AttributeConcert: a.ConcertID, AttributeGroup: a.Group, AttributeTrace: a.Trace,
+	}
+	for name, value := range all {
+		if value == "" {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
+// AttributesOf is the inverse of Map. Unknown names are passed over.
+func AttributesOf(m map[string]string) Attributes {
+	return Attributes{
+		Kind: Kind(m[AttributeKind]), OrderID: contracts.OrderID(m[AttributeOrder]), UserID: m[AttributeUser],
+		ConcertID: m[AttributeConcert], Group: m[AttributeGroup], Trace: m[AttributeTrace],
+	}
+}
+
+// SeatGroup is the group named by the attributes.
+func (a Attributes) SeatGroup() contracts.SeatGroup {
+	return contracts.SeatGroup{ConcertID: a.ConcertID, Group: a.Group}
+}
+
+// Encoded is a message ready to be sent.
+type Encoded struct {
+	Route
+	Body       string
+	Attributes Attributes
+}
+
+// maxDeduplicationID and maxGroupID are SQS's limits.
+const (
+	maxDeduplicationID = 128
+	maxGroupID         = 128
+)
+
+// Encode validates m and makes what is sent. The trace id goes along every message.
+func Encode(m Message, trace string) (Encoded, error) {
+	if err := m.Validate(); err != nil {
+		return Encoded{}, fmt.Errorf("%s: %w", m.Kind(), err)
+	}
+	route := m.Route()
+	if len(route.DeduplicationID) > maxDeduplicationID || len(route.Group) > maxGroupID {
+		return Encoded{}, fmt.Errorf("%s: deduplication id of %d or group of %d characters is over SQS's 128", m.Kind(), len(route.DeduplicationID), len(route.Group))
+	}
+	fields, err := json.Marshal(m)
+	if err != nil {
+		return Encoded{}, fmt.Errorf("%s: %w", m.Kind(), err)
+	}
+	head, err := json.Marshal(envelope{Kind: m.Kind(), Version: m.version()})
+	if err != nil {
+		return Encoded{}, fmt.Errorf("%s: %w", m.Kind(), err)
+	}
+	// Both are objects with members: the envelope's come first.
+	body := slices.Concat(head[:len(head)-1], []byte(","), fields[1:])
+	attributes := m.attributes()
+	attributes.Kind, attributes.Trace = m.Kind(), trace
+	return Encoded{Route: route, Body: string(body), Attributes: attributes}, nil
+}
+
+type envelope struct {
+	Kind    Kind `json:"kind"`
+	Version int  `json:"v"`
+}
+
+// Errors of Decode. Each makes a message poison at once: another attempt would read the same bytes.
+var (
+	ErrMalformed      = errors.New("message is malformed")
+	ErrUnknownKind    = errors.New("message kind is unknown")
+	ErrUnknownVersion = errors.New("message version is unknown")
+)
+
+// decoders maps each kind and version to its decoder. A new version is a new row; the old one stays until no queue
+// can hold it any more.
+var decoders = map[envelope]func([]byte) (Message, error){
+	{KindPlaceOrder, 1}:   decoderOf[PlaceOrder](),
+	{KindExpireHold, 1}:   decoderOf[ExpireHold](),
+	{KindRebuildGroup, 1}: decoderOf[RebuildGroup](),
+}
+
+// Kinds lists every kind that Decode knows, in no order.
+func Kinds() []Kind {
+	seen := map[Kind]bool{}
+	var kinds []Kind
+	for e := range decoders {
+		if !seen[e.Kind] {
+			seen[e.Kind] = true
+			kinds = append(kinds, e.Kind)
+		}
+	}
+	return kinds
+}
+
+// Decode reads a body. What it returns has passed Validate.
+func Decode(body string) (Message, error) {
+	var e envelope
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	decode, known := decoders[e]
+	if !known {
+		for other := range decoders {
+			if other.Kind == e.Kind {
+				return nil, fmt.Errorf("%w: %s version %d", ErrUnknownVersion, e.Kind, e.Version)
+			}
+		}
+		return nil, fmt.Errorf("%w: %q", ErrUnknownKind, e.Kind)
+	}
+	return decode([]byte(body))
+}
+
+// decoderOf makes the decoder of M. Member names are compared exactly: encoding/json alone would take "ORDERID" for
+// orderId, and of both the last one.
+func decoderOf[M Message]() func([]byte) (Message, error) {
+	known := map[string]bool{"kind": true, "v": true}
+	for field := range reflect.TypeFor[M]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		known[name] = true
+	}
+	return func(body []byte) (Message, error) {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(body, &members); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		for name := range members {
+			if !known[name] {
+				return nil, fmt.Errorf("%w: unknown member %q", ErrMalformed, name)
+			}
+		}
+		var fields M
+		if err := json.Unmarshal(body, &fields); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		if err := fields.Validate(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		return fields, nil
+	}
+}
+
+// problems collects what Validate finds, so that all of it is reported together.
+type problems []error
+
+func (p *problems) checkf(ok bool, format string, args ...any) {
+	if !ok {
+		*p = append(*p, fmt.Errorf(format, args...))
+	}
+}
+
+func (p *problems) add(err error) {
+	if err != nil {
+		*p = append(*p, err)
+	}
+}
+
+func (p *problems) checkOrderID(id contracts.OrderID) {
+	if _, err := contracts.ParseOrderID(string(id)); err != nil {
+		p.add(fmt.Errorf("orderId: %w", err))
+	}
+}
+
+func (p problems) err() error { return errors.Join(p...) }
+
+func deduplicationID(order contracts.OrderID, kind Kind, cause string) string {
+	return string(order) + ":" + string(kind) + ":" + cause
+}

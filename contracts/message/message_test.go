@@ -1,0 +1,168 @@
+package message
+
+import (
+	"maps"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"boxoffice/contracts"
+)
+
+// The longest fields that Validate takes must fit SQS: 128 characters for group and deduplication id, of the characters
+// it takes there.
+func TestLongestFieldsFitSQS(t *testing.T) {
+	concert, group := strings.Repeat("c", 40), strings.Repeat("g", 32)
+	for _, m := range []Message{
+		PlaceOrder{
+			OrderID: goldenOrder, UserID: strings.Repeat("u", 128), ConcertID: concert, Group: group, LayoutVersion: math.MaxInt,
+			Seats: []string{strings.Repeat("s", 24)}, RequestHash: strings.Repeat("h", 22), AcceptedAt: 1, Deadline: 2,
+		},
+		ExpireHold{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: math.MaxInt},
+		RebuildGroup{ConcertID: concert, Group: group, CommandID: strings.Repeat("c", 36)},
+	} {
+		e, err := Encode(m, "trace")
+		if err != nil {
+			t.Errorf("%s: %v", m.Kind(), err)
+			continue
+		}
+		for name, value := range map[string]string{"group": e.Route.Group, "deduplication id": e.DeduplicationID} {
+			const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+			wrong := strings.TrimFunc(value, func(r rune) bool {
+				return r < 128 && (r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(punctuation, r))
+			})
+			if len(value) > 128 || wrong != "" {
+				t.Errorf("%s: %s of %d characters with %q", m.Kind(), name, len(value), wrong)
+			}
+		}
+	}
+	if len(goldens) != len(decoders) {
+		t.Errorf("%d kinds, %d tested", len(decoders), len(goldens))
+	}
+}
+
+// tooLong is a message whose deduplication id SQS would refuse.
+type tooLong struct{ RebuildGroup }
+
+func (tooLong) Route() Route { return Route{DeduplicationID: strings.Repeat("d", 129)} }
+
+func TestEncodeRefusesWhatSQSWould(t *testing.T) {
+	m := tooLong{RebuildGroup{ConcertID: "c", Group: "g", CommandID: "1"}}
+	if e, err := Encode(m, ""); err == nil || !strings.Contains(err.Error(), "129") {
+		t.Errorf("encoded %+v, error %v", e, err)
+	}
+}
+
+func TestAttributesRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringN(0, 40, -1)
+		a := Attributes{
+			Kind: Kind(text.Draw(t, "kind")), OrderID: contracts.OrderID(text.Draw(t, "order")), UserID: text.Draw(t, "user"),
+			ConcertID: text.Draw(t, "concert"), Group: text.Draw(t, "group"), Trace: text.Draw(t, "trace"),
+		}
+		m := a.Map()
+		for name, value := range m {
+			if value == "" {
+				t.Fatalf("%s is empty, which SQS refuses", name)
+			}
+		}
+		m["another"] = "passed over"
+		if back := AttributesOf(m); back != a {
+			t.Fatalf("%+v came back as %+v", a, back)
+		}
+	})
+	// SQS takes 10 attributes; a dead letter has one more.
+	all := reflect.TypeFor[Attributes]().NumField() + 1
+	if all > 10 {
+		t.Errorf("%d attributes", all)
+	}
+}
+
+func TestAttributesSeatGroup(t *testing.T) {
+	if g := (Attributes{ConcertID: "c", Group: "g"}).SeatGroup(); g.Key() != "c#g" {
+		t.Errorf("group %s", g.Key())
+	}
+}
+
+// Every message of a seat group is in the message group of its name, whatever its kind: that alone orders them.
+func TestMessagesOfASeatGroupShareItsOrder(t *testing.T) {
+	for _, g := range goldens {
+		grouped, ok := g.message.(interface{ SeatGroup() contracts.SeatGroup })
+		if !ok || g.message.Route().Group != grouped.SeatGroup().Key() {
+			t.Errorf("%s is in group %q", g.message.Kind(), g.message.Route().Group)
+		}
+	}
+}
+
+// SQS drops a second send of an id within 5 minutes, so what differs in its cause must differ in its id.
+func TestDeduplicationFollowsTheCause(t *testing.T) {
+	place := goldens[0].message.(PlaceOrder)
+	again, otherBody := place, place
+	again.AcceptedAt, again.Deadline = place.AcceptedAt+5, place.Deadline+5
+	otherBody.RequestHash = strings.Repeat("a", 22)
+	if again.Route() != place.Route() {
+		t.Error("a repeated POST is another message")
+	}
+	if otherBody.Route() == place.Route() {
+		t.Error("another body under the same key would be dropped")
+	}
+	hold := ExpireHold{OrderID: goldenOrder, ConcertID: "c", Group: "g", RowVersion: 1}
+	later := hold
+	later.RowVersion = 2
+	if hold.Route() == later.Route() {
+		t.Error("an ExpireHold of a later row would be dropped")
+	}
+}
+
+func TestFence(t *testing.T) {
+	for number, want := range map[string]string{
+		"18849496460467696128": "18849496460467696128", "62": "00000000000000000062", "": "00000000000000000000",
+	} {
+		if got := (Delivery{SequenceNumber: number}).Fence(); got != want {
+			t.Errorf("fence of %q = %q, want %q", number, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := rapid.Uint64().Draw(t, "a"), rapid.Uint64().Draw(t, "b")
+		fence := func(n uint64) string { return Delivery{SequenceNumber: strconv.FormatUint(n, 10)}.Fence() }
+		if (a < b) != (fence(a) < fence(b)) {
+			t.Fatalf("%d and %d compare otherwise as fences", a, b)
+		}
+	})
+}
+
+// Whatever is on a queue, reading it never panics, and what is read is written so that it reads the same, by the same road.
+func FuzzDecode(f *testing.F) {
+	for _, g := range goldens {
+		f.Add(g.body(f))
+		f.Add(g.with(f, "v", "2"))
+		f.Add(g.with(f, "another", "1"))
+		f.Add(g.with(f, "concertId", `"a#b"`))
+	}
+	f.Add(goldens[0].with(f, "deadline", `"9999-12-31T23:59:59-23:59"`))
+	f.Add(goldens[0].with(f, "userId", `"\u0000"`))
+	f.Fuzz(func(t *testing.T, body string) {
+		m, err := Decode(body)
+		if err != nil {
+			if m != nil {
+				t.Fatalf("both %v and %v", m, err)
+			}
+			return
+		}
+		e, err := Encode(m, "t")
+		if err != nil {
+			t.Fatalf("%+v was read and cannot be written: %v", m, err)
+		}
+		again, err := Decode(e.Body)
+		if err != nil || !reflect.DeepEqual(again, m) {
+			t.Fatalf("%+v is written as %s and read as %+v, %v", m, e.Body, again, err)
+		}
+		if again.Route() != m.Route() || !maps.Equal(again.attributes().Map(), m.attributes().Map()) {
+			t.Errorf("%+v goes to %+v, its copy to %+v", m, m.Route(), again.Route())
+		}
+	})
+}

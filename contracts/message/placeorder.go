@@ -1,0 +1,79 @@
+package message
+
+import (
+	"slices"
+
+	"boxoffice/contracts"
+)
+
+// KindPlaceOrder asks for seats. Cause: POST /orders. Handler: consumers/internal/reserve/place.go.
+const KindPlaceOrder Kind = "PlaceOrder"
+
+// PlaceOrder is version 1. Prices are not in it: they are fixed from the catalogue when the seats are held.
+type PlaceOrder struct {
+	OrderID       contracts.OrderID `json:"orderId"`
+	UserID        string            `json:"userId"`
+	ConcertID     string            `json:"concertId"`
+	Group         string            `json:"group"`
+	LayoutVersion int               `json:"layoutVersion"`
+	// Seats by name, all of Group, in the order the buyer gave them, none twice.
+	Seats       []string `json:"seats"`
+	RequestHash string   `json:"requestHash"`
+	// AcceptedAt is the producer's clock when it answered 202. Deadline is when the order is refused if it still waits.
+	AcceptedAt contracts.Instant `json:"acceptedAt"`
+	Deadline   contracts.Instant `json:"deadline"`
+}
+
+// MaxSeatsPerOrder bounds every order, whatever a concert's own limit, so that its transaction fits DynamoDB's 100 items.
+const MaxSeatsPerOrder = 20
+
+// Kind implements Message.
+func (PlaceOrder) Kind() Kind   { return KindPlaceOrder }
+func (PlaceOrder) version() int { return 1 }
+
+// SeatGroup orders the message.
+func (m PlaceOrder) SeatGroup() contracts.SeatGroup {
+	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
+}
+
+// Route implements Message. The cause is the request hash: the same key with another body is another message, and the
+// row decides between them.
+func (m PlaceOrder) Route() Route {
+	return Route{Queue: QueueOrders, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindPlaceOrder, m.RequestHash)}
+}
+
+func (m PlaceOrder) attributes() Attributes {
+	return Attributes{OrderID: m.OrderID, UserID: m.UserID, ConcertID: m.ConcertID, Group: m.Group}
+}
+
+// Validate implements Message.
+func (m PlaceOrder) Validate() error {
+	var p problems
+	p.checkOrderID(m.OrderID)
+	p.checkf(validUserID(m.UserID), "userId has %d characters, want 1 to %d of printable ASCII", len(m.UserID), maxUserID)
+	p.add(m.SeatGroup().Validate())
+	p.checkf(m.LayoutVersion >= 1, "layoutVersion is %d, want at least 1", m.LayoutVersion)
+	p.checkf(len(m.Seats) >= 1 && len(m.Seats) <= MaxSeatsPerOrder, "seats has %d entries, want 1 to %d", len(m.Seats), MaxSeatsPerOrder)
+	for i, seat := range m.Seats {
+		p.checkf(contracts.ValidSeatName(seat), "seats[%d] %q is no seat name", i, seat)
+		p.checkf(!slices.Contains(m.Seats[:i], seat), "seats[%d] %q is there twice", i, seat)
+	}
+	p.checkf(contracts.ValidRequestHash(m.RequestHash), "requestHash has %d characters, want 22 of base64url", len(m.RequestHash))
+	p.checkf(m.AcceptedAt > 0, "acceptedAt is not set")
+	p.checkf(m.Deadline > m.AcceptedAt, "deadline is not after acceptedAt")
+	return p.err()
+}
+
+// maxUserID bounds the subject of a token, which is the user's id.
+const maxUserID = 128
+
+// validUserID keeps to printable ASCII: the id travels as a message attribute, where SQS refuses control characters,
+// and a message that cannot be sent would look like a queue that is down.
+func validUserID(id string) bool {
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxUserID
+}

@@ -1,0 +1,68 @@
+// Package readmodel has the rows of the DynamoDB tables: attribute names and what each attribute means. Consumers
+// write orders and tickets, producers read them, the catalogue loader writes concerts and layouts.
+//
+// Attribute names are the dynamodbav tags; key attributes agree with contracts/topology, which a test checks.
+package readmodel
+
+import (
+	"boxoffice/contracts"
+)
+
+// Order is the row of an order, its only truth. Every change is conditional on Version and raises it by one.
+type Order struct {
+	OrderID   contracts.OrderID `dynamodbav:"orderId"`
+	UserID    string            `dynamodbav:"userId"`
+	ConcertID string            `dynamodbav:"concertId"`
+	Group     string            `dynamodbav:"group"`
+	// LayoutVersion is the one that the buyer saw and that Seats belong to.
+	LayoutVersion int      `dynamodbav:"layoutVersion"`
+	Seats         []string `dynamodbav:"seats"`
+	RequestHash   string   `dynamodbav:"requestHash"`
+
+	Status  contracts.Status `dynamodbav:"status"`
+	Version int              `dynamodbav:"version"`
+
+	// Amount is fixed from the catalogue when the seats are held and never read from a client. nil if never held.
+	Amount *contracts.Money `dynamodbav:"amount,omitempty"`
+	// HeldAt and HoldExpiresAt (D) are as the hold script answered them; D is never moved. 0 if never held.
+	HeldAt        contracts.Instant `dynamodbav:"heldAt,omitempty"`
+	HoldExpiresAt contracts.Instant `dynamodbav:"holdExpiresAt,omitempty"`
+	// Reason is set when the order is REJECTED or REVOKED.
+	Reason *Reason `dynamodbav:"reason,omitempty"`
+
+	// Fence is the SequenceNumber of the PlaceOrder, 20 digits, compared as a string. It is for audit: decisions
+	// within a group follow it. Stale writers are stopped by Version.
+	Fence string `dynamodbav:"fence"`
+	// AcceptedAt is when the producer answered 202.
+	AcceptedAt contracts.Instant `dynamodbav:"acceptedAt"`
+	History    []HistoryEntry    `dynamodbav:"history"`
+
+	// OpenGroup ("concertId#group") and DueAt are the keys of the sparse index "open": they are there only while a
+	// step is due (HELD, AWAITING_PAYMENT, COMMITTED).
+	OpenGroup string            `dynamodbav:"openGroup,omitempty"`
+	DueAt     contracts.Instant `dynamodbav:"dueAt,omitempty"`
+}
+
+// Reason is why an order was refused, with the seats that it is about.
+type Reason struct {
+	Code  contracts.Reason `dynamodbav:"code"`
+	Seats []string         `dynamodbav:"seats,omitempty"`
+}
+
+// HistoryEntry is one transition: the buyer's timeline and the auditor's.
+type HistoryEntry struct {
+	Status  contracts.Status  `dynamodbav:"status"`
+	Version int               `dynamodbav:"version"`
+	At      contracts.Instant `dynamodbav:"at"`
+	// Cause is the kind of the message that made the transition, MessageID that message.
+	Cause     string `dynamodbav:"cause"`
+	MessageID string `dynamodbav:"messageId"`
+}
+
+// SeatGroup of the order.
+func (o Order) SeatGroup() contracts.SeatGroup {
+	return contracts.SeatGroup{ConcertID: o.ConcertID, Group: o.Group}
+}
+
+// IndexOpen is the sparse index of orders with a due step.
+const IndexOpen = "open"

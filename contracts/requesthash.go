@@ -1,0 +1,25 @@
+package contracts
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+)
+
+// RequestHash identifies what an order asks for: the same concert and the same seats in any order give the same hash.
+// It is 128 bits of SHA-256 in base64url, 22 characters. The same Idempotency-Key with another hash is another intent
+// and is refused. Parts are joined by NUL, which no name can hold, so that no two requests run together.
+func RequestHash(concertID string, seats []string) string {
+	sorted := slices.Sorted(slices.Values(seats))
+	sum := sha256.Sum256([]byte("seats\x00" + concertID + "\x00" + strings.Join(sorted, "\x00")))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// requestHashLength is 128 bits in base64 without padding.
+const requestHashLength = 22
+
+// ValidRequestHash says whether hash has the form of a RequestHash.
+func ValidRequestHash(hash string) bool {
+	return len(hash) == requestHashLength && isName(hash, requestHashLength)
+}

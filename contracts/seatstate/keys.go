@@ -1,0 +1,48 @@
+// Package seatstate fixes how a seat group lies in Redis: the names of its keys and the coding of a seat's entry, an
+// order's record and the seat map. Producers read it, consumers' scripts write it, so both sides and the Lua code
+// agree on these few strings. The package is pure; the scripts are in consumers/internal/redishold.
+//
+// A seat is a *place* here: its index in the seats of its group's layout item, from 0. A layout version is frozen
+// before the on-sale, so a place never changes its seat. Names are for people and messages; places keep entries short
+// and are the index of the map.
+package seatstate
+
+import "boxoffice/contracts"
+
+// Keys are the keys of one seat group. All carry the hash tag {concertId#group}, so that one script may touch them
+// all in cluster mode.
+type Keys struct {
+	// Rev is a string "epoch.rev", see Revision. It exists if and only if the group is loaded.
+	Rev string
+	// Map is a string of 2 bits a place: see SeatMap.
+	Map string
+	// Seats is a hash of the taken places: place → Entry. A free place has no field.
+	Seats string
+	// Orders is a hash of order id → Record.
+	Orders string
+	// Lapses is a sorted set of the order ids that hold something here, by the instant their entries lapse.
+	Lapses string
+	// Ends is a sorted set of the order ids whose record is over, by the instant the record may be dropped.
+	Ends string
+	// Lock is the rebuild lock: the fencing token of who may load the group. It expires by itself.
+	Lock string
+}
+
+// KeysOf names the keys of a group.
+func KeysOf(g contracts.SeatGroup) Keys {
+	tag := "{" + g.Key() + "}:"
+	return Keys{
+		Rev:    tag + "rev",
+		Map:    tag + "map",
+		Seats:  tag + "seats",
+		Orders: tag + "orders",
+		Lapses: tag + "lapses",
+		Ends:   tag + "ends",
+		Lock:   tag + "lock",
+	}
+}
+
+// All lists the keys in the order in which every script takes them as KEYS[1] to KEYS[7].
+func (k Keys) All() []string {
+	return []string{k.Rev, k.Map, k.Seats, k.Orders, k.Lapses, k.Ends, k.Lock}
+}

@@ -1,0 +1,18 @@
+package seatstate
+
+import "time"
+
+// Times are compared with D, the end of a hold. What counts is the order of the three; clocks may differ by less than
+// 10 s without harm.
+const (
+	// ExpireAfter: the row of an order is EXPIRED from D + 10 s on, which is the normal way its places become free.
+	ExpireAfter = 10 * time.Second
+	// CommitUntil: an authorization handled after D + 45 s finds the order over.
+	CommitUntil = 45 * time.Second
+	// LapseAfter: the entry in Redis lapses at D + 60 s. It is the backstop for a hold whose row was never written.
+	LapseAfter = 60 * time.Second
+	// RecordKept is how long the record of an order outlives its end.
+	RecordKept = 15 * time.Minute
+	// SweepLimit is how many lapsed orders, and how many records, one script call clears before its own work.
+	SweepLimit = 8
+)

@@ -1,0 +1,126 @@
+package contracts_test
+
+import (
+	"slices"
+	"testing"
+
+	"boxoffice/contracts"
+)
+
+// graph is the status machine as it is documented, row by row. It is written again here on purpose: an edge that is
+// added or lost by accident must be added or lost twice.
+var graph = map[contracts.Status][]contracts.Status{
+	"QUEUED":           {"HELD", "REJECTED"},
+	"HELD":             {"AWAITING_PAYMENT", "COMMITTED", "EXPIRED", "CANCELLED", "REJECTED"},
+	"AWAITING_PAYMENT": {"COMMITTED", "EXPIRED", "CANCELLED", "REJECTED"},
+	"COMMITTED":        {"CONFIRMED", "REVOKED"},
+	"CONFIRMED":        {"REFUNDED"},
+	"REJECTED":         nil,
+	"EXPIRED":          nil,
+	"CANCELLED":        nil,
+	"REVOKED":          nil,
+	"REFUNDED":         nil,
+}
+
+func TestStatusGraph(t *testing.T) {
+	all := contracts.Statuses()
+	if len(all) != len(graph) {
+		t.Errorf("%d statuses, %d documented", len(all), len(graph))
+	}
+	for _, from := range all {
+		documented, known := graph[from]
+		if !known {
+			t.Errorf("%s is not documented", from)
+		}
+		if !slices.Equal(slices.Sorted(slices.Values(from.Next())), slices.Sorted(slices.Values(documented))) {
+			t.Errorf("%s may become %v, documented %v", from, from.Next(), documented)
+		}
+		for _, to := range append(all, "", "NONSENSE") {
+			if got, want := from.CanBecome(to), slices.Contains(documented, to); got != want {
+				t.Errorf("%s to %s: %t, documented %t", from, to, got, want)
+			}
+		}
+	}
+	for _, unknown := range []contracts.Status{"", "NONSENSE", "held"} {
+		for _, to := range all {
+			if unknown.CanBecome(to) {
+				t.Errorf("%q may become %s", unknown, to)
+			}
+		}
+	}
+}
+
+func TestStatusClasses(t *testing.T) {
+	for _, c := range []struct {
+		status                    contracts.Status
+		open, paid, dead, settled bool
+	}{
+		{"QUEUED", false, false, false, false},
+		{"HELD", true, false, false, false},
+		{"AWAITING_PAYMENT", true, false, false, false},
+		{"COMMITTED", false, true, false, false},
+		{"CONFIRMED", false, true, false, true},
+		{"REJECTED", false, false, true, true},
+		{"EXPIRED", false, false, true, true},
+		{"CANCELLED", false, false, true, true},
+		{"REVOKED", false, false, true, true},
+		{"REFUNDED", false, false, true, true},
+		{"NONSENSE", false, false, false, false},
+	} {
+		s := c.status
+		if s.Open() != c.open || s.Paid() != c.paid || s.Dead() != c.dead || s.Settled() != c.settled {
+			t.Errorf("%s: open %t paid %t dead %t settled %t, want %+v", s, s.Open(), s.Paid(), s.Dead(), s.Settled(), c)
+		}
+	}
+}
+
+// Settled statuses absorb, except that a confirmed order may be refunded; every other status leads on.
+func TestStatusSettledAbsorbs(t *testing.T) {
+	for _, s := range contracts.Statuses() {
+		next := s.Next()
+		switch {
+		case s == contracts.Confirmed:
+			if !slices.Equal(next, []contracts.Status{contracts.Refunded}) {
+				t.Errorf("CONFIRMED leads to %v", next)
+			}
+		case s.Settled() && len(next) > 0:
+			t.Errorf("%s is settled and leads to %v", s, next)
+		case !s.Settled() && len(next) == 0:
+			t.Errorf("%s is not settled and leads nowhere: its buyer would wait for ever", s)
+		}
+		if s.CanBecome(s) || s.CanBecome(contracts.Queued) {
+			t.Errorf("%s leads to itself or back to QUEUED", s)
+		}
+	}
+}
+
+// A dead order has given its seats back, so nothing may follow that owns them.
+func TestStatusTheDeadOwnNothing(t *testing.T) {
+	for _, s := range contracts.Statuses() {
+		for _, after := range s.Next() {
+			if s.Dead() && (after.Open() || after.Paid()) {
+				t.Errorf("%s may become %s", s, after)
+			}
+		}
+	}
+}
+
+func TestStatusNextIsACopy(t *testing.T) {
+	contracts.Held.Next()[0] = contracts.Refunded
+	if contracts.Held.CanBecome(contracts.Refunded) {
+		t.Error("the graph can be changed from outside")
+	}
+}
+
+func TestParseStatus(t *testing.T) {
+	for _, s := range contracts.Statuses() {
+		if got, err := contracts.ParseStatus(string(s)); err != nil || got != s {
+			t.Errorf("ParseStatus(%s) = %s, %v", s, got, err)
+		}
+	}
+	for _, word := range []string{"", "held", "HELD ", "CAPTURED", "FAILED_SYSTEM"} {
+		if got, err := contracts.ParseStatus(word); err == nil {
+			t.Errorf("ParseStatus(%q) = %s", word, got)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+)
+
+// Namespace of every metric.
+const Namespace = "Boxoffice"
+
+// Metric is a name with its unit, so that no two places disagree on it.
+type Metric struct {
+	Name string
+	Unit string
+}
+
+// Metrics that are written today. Dimensions are the function and, where one is given, one more.
+var (
+	OrdersAccepted   = Metric{"OrdersAccepted", "Count"}
+	OrdersRefused    = Metric{"OrdersRefused", "Count"}
+	OrdersDecided    = Metric{"OrdersDecided", "Count"}
+	DecisionLag      = Metric{"DecisionLag", "Milliseconds"}
+	HoldsExpired     = Metric{"HoldsExpired", "Count"}
+	GroupsLoaded     = Metric{"GroupsLoaded", "Count"}
+	MessagesReturned = Metric{"MessagesReturned", "Count"}
+	MessagesPoisoned = Metric{"MessagesPoisoned", "Count"}
+	BreakerOpened    = Metric{"BreakerOpened", "Count"}
+)
+
+// Dimension splits a metric by a low-cardinality value (a code, a status, a kind), never by an id.
+type Dimension struct{ Name, Value string }
+
+// Meter writes metrics in CloudWatch embedded metric format, one line of JSON each. It is safe for concurrent use.
+type Meter struct {
+	w        io.Writer
+	function string
+	now      func() time.Time
+
+	mu sync.Mutex
+}
+
+// NewMeter writes to w (standard output on Lambda, which becomes CloudWatch Logs) under the function's name.
+func NewMeter(w io.Writer, function string, now func() time.Time) *Meter {
+	return &Meter{w: w, function: function, now: now}
+}
+
+// Put writes one value. A failed write is dropped: a metric never fails the work it measures. A nil Meter drops all.
+func (m *Meter) Put(metric Metric, value float64, dimensions ...Dimension) {
+	if m == nil {
+		return
+	}
+	names := []string{KeyFunction}
+	line := map[string]any{KeyFunction: m.function, metric.Name: value}
+	for _, d := range dimensions {
+		names = append(names, d.Name)
+		line[d.Name] = d.Value
+	}
+	line["_aws"] = map[string]any{
+		"Timestamp": m.now().UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace":  Namespace,
+			"Dimensions": [][]string{names},
+			"Metrics":    []any{map[string]string{"Name": metric.Name, "Unit": metric.Unit}},
+		}},
+	}
+	encoded, err := json.Marshal(line)
+	if err != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, _ = m.w.Write(append(encoded, '\n'))
+}

@@ -1,0 +1,222 @@
+// Package topology is the one specification of queues, dead-letter queues, tables, indexes, streams, buses, rules,
+// functions and timings. The local stack creates what it says, and so does Terraform, so that both have the same.
+//
+// topology.json is the data, topology.schema.json its strict schema; this package is the Go view of both. Derived
+// numbers (a queue's delay and visibility timeout) have one rule each, here.
+package topology
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// JSON is the specification as it lies in the repository.
+//
+//go:embed topology.json
+var JSON []byte
+
+// Schema is the JSON Schema of JSON.
+//
+//go:embed topology.schema.json
+var Schema []byte
+
+// Topology is the whole specification. Durations are whole seconds, as AWS takes them.
+type Topology struct {
+	Schema                  string     `json:"$schema"`
+	Version                 int        `json:"version"`
+	HomeRegionLetter        string     `json:"homeRegionLetter"`
+	HoldSeconds             int        `json:"holdSeconds"`
+	OrderDeadlineSeconds    int        `json:"orderDeadlineSeconds"`
+	VisibilityTimeoutFactor int        `json:"visibilityTimeoutFactor"`
+	Queues                  []Queue    `json:"queues"`
+	Tables                  []Table    `json:"tables"`
+	Buses                   []Bus      `json:"buses"`
+	Rules                   []Rule     `json:"rules"`
+	Secrets                 []Secret   `json:"secrets"`
+	Functions               []Function `json:"functions"`
+}
+
+// Queue is a FIFO queue in high-throughput mode: deduplication and throughput per message group.
+type Queue struct {
+	Name                  string `json:"name"`
+	Purpose               string `json:"purpose"`
+	DelaySeconds          int    `json:"delaySeconds,omitempty"`
+	DelayAfterHoldSeconds int    `json:"delayAfterHoldSeconds,omitempty"`
+	MaxReceiveCount       int    `json:"maxReceiveCount,omitempty"`
+	DeadLetterQueue       string `json:"deadLetterQueue,omitempty"`
+	RetentionSeconds      int    `json:"retentionSeconds"`
+}
+
+// Table is an on-demand DynamoDB table.
+type Table struct {
+	Name                string  `json:"name"`
+	PartitionKey        Key     `json:"partitionKey"`
+	SortKey             *Key    `json:"sortKey,omitempty"`
+	Indexes             []Index `json:"indexes,omitempty"`
+	Stream              string  `json:"stream,omitempty"`
+	PointInTimeRecovery bool    `json:"pointInTimeRecovery"`
+}
+
+// Key is a key attribute; Type is S or N.
+type Key struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Index is a global secondary index; Projection is KEYS_ONLY or ALL.
+type Index struct {
+	Name         string `json:"name"`
+	PartitionKey Key    `json:"partitionKey"`
+	SortKey      *Key   `json:"sortKey,omitempty"`
+	Projection   string `json:"projection"`
+}
+
+// Bus is an EventBridge bus.
+type Bus struct {
+	Name string `json:"name"`
+}
+
+// Rule sends events of these detail types from a bus to a queue.
+type Rule struct {
+	Name        string   `json:"name"`
+	Bus         string   `json:"bus"`
+	DetailTypes []string `json:"detailTypes"`
+	Queue       string   `json:"queue"`
+}
+
+// Secret is a value that only the functions naming it may read.
+type Secret struct {
+	Name    string `json:"name"`
+	Purpose string `json:"purpose"`
+}
+
+// Function is one Lambda: its binary is {side}/cmd/{name}. Environment maps a variable to a reference (see Resolve).
+type Function struct {
+	Name            string            `json:"name"`
+	Side            string            `json:"side"`
+	TimeoutSeconds  int               `json:"timeoutSeconds"`
+	MemoryMegabytes int               `json:"memoryMegabytes"`
+	Routes          []Route           `json:"routes,omitempty"`
+	Queue           *QueueSource      `json:"queue,omitempty"`
+	Stream          *StreamSource     `json:"stream,omitempty"`
+	Schedule        *Schedule         `json:"schedule,omitempty"`
+	Environment     map[string]string `json:"environment"`
+}
+
+// Route is an HTTP API route: "METHOD /path/{parameter}" or "$default". Auth is jwt or none.
+type Route struct {
+	Route string `json:"route"`
+	Auth  string `json:"auth"`
+}
+
+// DefaultRoute takes every request that no other route matches.
+const DefaultRoute = "$default"
+
+// QueueSource is an event source mapping of a queue. MaximumConcurrency 0 means as many as there are groups.
+type QueueSource struct {
+	Name               string `json:"name"`
+	BatchSize          int    `json:"batchSize"`
+	MaximumConcurrency int    `json:"maximumConcurrency,omitempty"`
+}
+
+// StreamSource is an event source mapping of a table's stream.
+type StreamSource struct {
+	Table         string `json:"table"`
+	BatchSize     int    `json:"batchSize"`
+	BisectOnError bool   `json:"bisectOnError,omitempty"`
+}
+
+// Schedule invokes a function at a fixed rate.
+type Schedule struct {
+	EverySeconds int `json:"everySeconds"`
+}
+
+// Load parses the embedded specification.
+func Load() (Topology, error) { return Parse(JSON) }
+
+// Parse decodes and validates a specification. Unknown members are refused; every problem found is reported.
+func Parse(data []byte) (Topology, error) {
+	var t Topology
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&t); err != nil {
+		return Topology{}, fmt.Errorf("topology: %w", err)
+	}
+	return t, t.Validate()
+}
+
+// VisibilityTimeout of a queue is the factor times the timeout of the function that reads it, so that SQS never hands
+// a message out again while a handler may still be at it. A queue without a reader has SQS's default of 30 s.
+func (t Topology) VisibilityTimeout(queue string) time.Duration {
+	for _, f := range t.Functions {
+		if f.Queue != nil && f.Queue.Name == queue {
+			return time.Duration(f.TimeoutSeconds*t.VisibilityTimeoutFactor) * time.Second
+		}
+	}
+	return 30 * time.Second
+}
+
+// Delay of a queue: fixed, or counted from the end of a hold.
+func (t Topology) Delay(q Queue) time.Duration {
+	if q.DelayAfterHoldSeconds > 0 {
+		return time.Duration(t.HoldSeconds+q.DelayAfterHoldSeconds) * time.Second
+	}
+	return time.Duration(q.DelaySeconds) * time.Second
+}
+
+// FunctionNamed finds a function.
+func (t Topology) FunctionNamed(name string) (Function, bool) {
+	i := slices.IndexFunc(t.Functions, func(f Function) bool { return f.Name == name })
+	if i < 0 {
+		return Function{}, false
+	}
+	return t.Functions[i], true
+}
+
+// Values maps each reference ("queueUrl:orders", "holdSeconds", …) to its value in one deployment.
+type Values map[string]string
+
+// Numbers gives the references that the specification itself answers.
+func (t Topology) Numbers() Values {
+	return Values{
+		"homeRegionLetter":     t.HomeRegionLetter,
+		"holdSeconds":          fmt.Sprint(t.HoldSeconds),
+		"orderDeadlineSeconds": fmt.Sprint(t.OrderDeadlineSeconds),
+	}
+}
+
+// Resolve gives the function's environment in a deployment. All references without a value are reported together.
+func (f Function) Resolve(values Values) (map[string]string, error) {
+	env := make(map[string]string, len(f.Environment))
+	var missing []string
+	for variable, reference := range f.Environment {
+		value, ok := values[reference]
+		if !ok {
+			missing = append(missing, variable+" ("+reference+")")
+			continue
+		}
+		env[variable] = value
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return nil, fmt.Errorf("function %s: no value for %s", f.Name, strings.Join(missing, ", "))
+	}
+	return env, nil
+}
+
+// Validate checks what a schema cannot: that names are unique, that each name used exists, and that the numbers fit
+// together. All problems are reported together.
+func (t Topology) Validate() error {
+	v := validator{t: t}
+	v.numbers()
+	v.queues()
+	v.functions()
+	v.rules()
+	return errors.Join(v.problems...)
+}

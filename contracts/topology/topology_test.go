@@ -1,0 +1,345 @@
+package topology_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/topology"
+)
+
+func load(t testing.TB) topology.Topology {
+	t.Helper()
+	loaded, err := topology.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
+
+func schema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(topology.Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("topology.schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("topology.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+func decoded(t testing.TB) map[string]any {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(topology.JSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	members, ok := document.(map[string]any)
+	if !ok {
+		t.Fatalf("topology.json is a %T", document)
+	}
+	return members
+}
+
+func TestSpecificationFitsItsSchema(t *testing.T) {
+	if err := schema(t).Validate(decoded(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+// objects calls f with each object of a document and where it is.
+func objects(value any, where string, f func(where string, object map[string]any)) {
+	switch v := value.(type) {
+	case map[string]any:
+		f(where, v)
+		for name, member := range v {
+			objects(member, where+"/"+name, f)
+		}
+	case []any:
+		for _, item := range v {
+			objects(item, where+"/*", f)
+		}
+	}
+}
+
+// A member that nobody knows is a typing error that would otherwise be passed over, by Terraform and by the local stack.
+func TestUnknownMembersAreRefused(t *testing.T) {
+	compiled := schema(t)
+	document := decoded(t)
+	seen := map[string]bool{}
+	objects(document, "", func(where string, object map[string]any) {
+		seen[where] = true
+		object["nonsense"] = json.Number("1")
+		if err := compiled.Validate(document); err == nil {
+			t.Errorf("the schema takes an unknown member in %q", where)
+		}
+		encoded, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := topology.Parse(encoded); err == nil {
+			t.Errorf("Parse takes an unknown member in %q", where)
+		}
+		delete(object, "nonsense")
+	})
+	for _, where := range []string{"", "/queues/*", "/tables/*/indexes/*/sortKey", "/functions/*/environment", "/functions/*/routes/*"} {
+		if !seen[where] {
+			t.Errorf("nothing was tried in %q", where)
+		}
+	}
+	if err := compiled.Validate(document); err != nil {
+		t.Errorf("not put back: %v", err)
+	}
+}
+
+// Each row breaks one rule of the schema.
+func TestSchemaRules(t *testing.T) {
+	compiled := schema(t)
+	at := func(d map[string]any, list string, i int) map[string]any { return d[list].([]any)[i].(map[string]any) }
+	for name, change := range map[string]func(d map[string]any){
+		"no version":                        func(d map[string]any) { delete(d, "version") },
+		"another version":                   func(d map[string]any) { d["version"] = json.Number("2") },
+		"Region letter in upper case":       func(d map[string]any) { d["homeRegionLetter"] = "E" },
+		"hold of no length":                 func(d map[string]any) { d["holdSeconds"] = json.Number("0") },
+		"hold longer than a queue can wait": func(d map[string]any) { d["holdSeconds"] = json.Number("881") },
+		"hold of half a second":             func(d map[string]any) { d["holdSeconds"] = json.Number("0.5") },
+		"queue name with a suffix":          func(d map[string]any) { at(d, "queues", 0)["name"] = "orders.fifo" },
+		"two delays":                        func(d map[string]any) { at(d, "queues", 0)["delayAfterHoldSeconds"] = json.Number("1") },
+		"receive count that innocents reach": func(d map[string]any) {
+			at(d, "queues", 0)["maxReceiveCount"] = json.Number("5")
+		},
+		"receive count without dead letters": func(d map[string]any) { delete(at(d, "queues", 0), "deadLetterQueue") },
+		"dead letters without receive count": func(d map[string]any) { delete(at(d, "queues", 0), "maxReceiveCount") },
+		"key of another type":                func(d map[string]any) { at(d, "tables", 0)["partitionKey"].(map[string]any)["type"] = "B" },
+		"another side":                       func(d map[string]any) { at(d, "functions", 0)["side"] = "scripts" },
+		"batch that FIFO does not give": func(d map[string]any) {
+			at(d, "functions", 2)["queue"] = map[string]any{"name": "orders", "batchSize": json.Number("11")}
+		},
+		"reference of another kind": func(d map[string]any) {
+			at(d, "functions", 0)["environment"] = map[string]any{"A": "password:x"}
+		},
+		"variable in lower case": func(d map[string]any) {
+			at(d, "functions", 0)["environment"] = map[string]any{"a": "holdSeconds"}
+		},
+	} {
+		document := decoded(t)
+		change(document)
+		if err := compiled.Validate(document); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+// Each row breaks one rule of Validate, and only that problem is told.
+func TestValidateRules(t *testing.T) {
+	for want, change := range map[string]func(*topology.Topology){
+		"holdSeconds must be at least 1, is 0":                                                      func(s *topology.Topology) { s.HoldSeconds = 0 },
+		"orderDeadlineSeconds must be at least 1, is -1":                                            func(s *topology.Topology) { s.OrderDeadlineSeconds = -1 },
+		"visibilityTimeoutFactor must be at least 1, is 0":                                          func(s *topology.Topology) { s.VisibilityTimeoutFactor = 0 },
+		`queue "orders" is there twice`:                                                             func(s *topology.Topology) { s.Queues = append(s.Queues, s.Queues[0]) },
+		`table "tickets" is there twice`:                                                            func(s *topology.Topology) { s.Tables = append(s.Tables, s.Tables[1]) },
+		`function "expire" is there twice`:                                                          func(s *topology.Topology) { s.Functions = append(s.Functions, s.Functions[3]) },
+		"queue expiries: delay of 901 s is over the 900 s that SQS allows; holdSeconds is too long": func(s *topology.Topology) { s.HoldSeconds = 890 },
+		`queue orders: deadLetterQueue names unknown queue "nowhere"`:                               func(s *topology.Topology) { s.Queues[0].DeadLetterQueue = "nowhere" },
+		"function idle has no source: nothing would ever invoke it": func(s *topology.Topology) {
+			s.Functions = append(s.Functions, topology.Function{Name: "idle"})
+		},
+		`route "POST /api/orders" belongs to both orders and queries`: func(s *topology.Topology) {
+			s.Functions[1].Routes = append(s.Functions[1].Routes, s.Functions[0].Routes[0])
+		},
+		`function reserve: queue names unknown queue "nowhere"`:      func(s *topology.Topology) { s.Functions[2].Queue.Name = "nowhere" },
+		`function reserve: stream of unknown table "nowhere"`:        func(s *topology.Topology) { s.Functions[2].Stream = &topology.StreamSource{Table: "nowhere"} },
+		"function reserve: table tickets has no stream":              func(s *topology.Topology) { s.Functions[2].Stream = &topology.StreamSource{Table: "tickets"} },
+		`function orders: X names unknown queue "nowhere"`:           func(s *topology.Topology) { s.Functions[0].Environment["X"] = "queueUrl:nowhere" },
+		`function orders: X names unknown table "nowhere"`:           func(s *topology.Topology) { s.Functions[0].Environment["X"] = "tableName:nowhere" },
+		`function orders: X names unknown bus "nowhere"`:             func(s *topology.Topology) { s.Functions[0].Environment["X"] = "busName:nowhere" },
+		`function orders: X names unknown secret "nowhere"`:          func(s *topology.Topology) { s.Functions[0].Environment["X"] = "secret:nowhere" },
+		`function orders: X has unknown reference "queueURL:orders"`: func(s *topology.Topology) { s.Functions[0].Environment["X"] = "queueURL:orders" },
+		`rule r: queue names unknown queue "nowhere"`:                func(s *topology.Topology) { s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", Queue: "nowhere"}} },
+		`rule r names unknown bus "nowhere"`:                         func(s *topology.Topology) { s.Rules = []topology.Rule{{Name: "r", Bus: "nowhere", Queue: "orders"}} },
+	} {
+		s := load(t)
+		change(&s)
+		err := s.Validate()
+		if err == nil || !slices.Contains(strings.Split(err.Error(), "\n"), "topology: "+want) {
+			t.Errorf("want %q among the problems: %v", want, err)
+		}
+		// A function or route that is there twice is two problems at most.
+		if err != nil && strings.Count(err.Error(), "\n") > 1 {
+			t.Errorf("one mistake, many problems: %v", err)
+		}
+	}
+}
+
+func TestValidateTellsAll(t *testing.T) {
+	s := load(t)
+	s.HoldSeconds, s.VisibilityTimeoutFactor, s.Functions[2].Queue.Name = 0, 0, "nowhere"
+	if err := s.Validate(); err == nil || strings.Count(err.Error(), "topology: ") != 3 {
+		t.Errorf("error %v, want three problems", err)
+	}
+}
+
+func TestParseRefusesBrokenJSON(t *testing.T) {
+	for _, data := range []string{"", "[]", "{", `{"version":"1"}`} {
+		if _, err := topology.Parse([]byte(data)); err == nil {
+			t.Errorf("%q was taken", data)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(topology.JSON)
+	f.Add([]byte(`{"functions":[{"name":"a","environment":{"X":"queueUrl:"}}],"rules":[{}],"queues":[{}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := topology.Parse(data)
+		if err != nil {
+			return
+		}
+		encoded, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := topology.Parse(encoded); err != nil {
+			t.Errorf("%s was taken, and not as it is written: %v", data, err)
+		}
+	})
+}
+
+func TestDerivedNumbers(t *testing.T) {
+	s := load(t)
+	for queue, want := range map[string]time.Duration{"orders": 30 * time.Second, "expiries": 30 * time.Second, "orders-dead": 30 * time.Second} {
+		if got := s.VisibilityTimeout(queue); got != want {
+			t.Errorf("visibility timeout of %s is %s, want %s", queue, got, want)
+		}
+	}
+	reserve, _ := s.FunctionNamed("reserve")
+	if reserve.TimeoutSeconds != 5 {
+		t.Errorf("reserve has %d s, want 5", reserve.TimeoutSeconds)
+	}
+	s.Functions[2].TimeoutSeconds = 7
+	if got := s.VisibilityTimeout("orders"); got != 42*time.Second {
+		t.Errorf("visibility timeout follows the function's timeout: %s, want 42 s", got)
+	}
+	for _, c := range []struct {
+		queue topology.Queue
+		want  time.Duration
+	}{
+		{topology.Queue{}, 0}, {topology.Queue{DelaySeconds: 7}, 7 * time.Second}, {topology.Queue{DelayAfterHoldSeconds: 11}, 311 * time.Second},
+	} {
+		if got := s.Delay(c.queue); got != c.want {
+			t.Errorf("delay of %+v is %s, want %s", c.queue, got, c.want)
+		}
+	}
+	if _, found := s.FunctionNamed("nonsense"); found {
+		t.Error("found a function that is not there")
+	}
+}
+
+// An ExpireHold that came before D + 10 s would only go back to the queue.
+func TestExpiryComesWhenItIsDue(t *testing.T) {
+	s := load(t)
+	for _, q := range s.Queues {
+		if q.Name != string(message.QueueExpiries) {
+			continue
+		}
+		due := time.Duration(s.HoldSeconds)*time.Second + seatstate.ExpireAfter
+		if d := s.Delay(q); d <= due || d > due+5*time.Second {
+			t.Errorf("expiries come after %s, the hold is over after %s", d, due)
+		}
+	}
+}
+
+// Every queue that a message is routed to is there, is read by somebody and has a place for its dead letters.
+func TestQueuesOfMessages(t *testing.T) {
+	s := load(t)
+	for _, name := range []message.Queue{message.QueueOrders, message.QueueExpiries} {
+		i := slices.IndexFunc(s.Queues, func(q topology.Queue) bool { return q.Name == string(name) })
+		if i < 0 || s.Queues[i].DeadLetterQueue == "" {
+			t.Errorf("queue %s is missing or has no dead letters", name)
+		}
+		readers := 0
+		for _, f := range s.Functions {
+			if f.Queue != nil && f.Queue.Name == string(name) {
+				readers++
+			}
+		}
+		if readers != 1 {
+			t.Errorf("queue %s has %d readers", name, readers)
+		}
+	}
+}
+
+// allValues answers every reference that a deployment may be asked for.
+func allValues(s topology.Topology) topology.Values {
+	values := s.Numbers()
+	for _, q := range s.Queues {
+		values["queueUrl:"+q.Name] = "url of " + q.Name
+	}
+	for _, table := range s.Tables {
+		values["tableName:"+table.Name] = "name of " + table.Name
+	}
+	for _, b := range s.Buses {
+		values["busName:"+b.Name] = "name of " + b.Name
+	}
+	for _, secret := range s.Secrets {
+		values["secret:"+secret.Name] = "secret " + secret.Name
+	}
+	for _, name := range []string{"redisAddress", "redisReaderUser", "redisReaderPassword", "redisWriterUser", "redisWriterPassword"} {
+		values[name] = name
+	}
+	return values
+}
+
+func TestEveryVariableResolves(t *testing.T) {
+	s := load(t)
+	for _, f := range s.Functions {
+		env, err := f.Resolve(allValues(s))
+		if err != nil || len(env) != len(f.Environment) {
+			t.Errorf("%s: %d of %d variables, %v", f.Name, len(env), len(f.Environment), err)
+		}
+		for variable, reference := range f.Environment {
+			if env[variable] != allValues(s)[reference] {
+				t.Errorf("%s: %s is %q", f.Name, variable, env[variable])
+			}
+		}
+	}
+	want := topology.Values{"homeRegionLetter": "e", "holdSeconds": "300", "orderDeadlineSeconds": "120"}
+	for name, value := range want {
+		if got := s.Numbers()[name]; got != value {
+			t.Errorf("%s is %q, want %q", name, got, value)
+		}
+	}
+}
+
+func TestResolveTellsAllThatIsMissing(t *testing.T) {
+	f := topology.Function{Name: "f", Environment: map[string]string{"B": "queueUrl:b", "A": "tableName:a", "C": "holdSeconds"}}
+	env, err := f.Resolve(topology.Values{"holdSeconds": "300"})
+	if want := "function f: no value for A (tableName:a), B (queueUrl:b)"; env != nil || err == nil || err.Error() != want {
+		t.Errorf("environment %v, error %v, want %s", env, err, want)
+	}
+}
+
+// Producers read: only consumers get the Redis user that writes, and the names of tickets.
+func TestProducersOnlyRead(t *testing.T) {
+	for _, f := range load(t).Functions {
+		for variable, reference := range f.Environment {
+			if f.Side == "producers" && (strings.HasPrefix(reference, "redisWriter") || reference == "tableName:tickets") {
+				t.Errorf("%s has %s = %s", f.Name, variable, reference)
+			}
+		}
+	}
+}
