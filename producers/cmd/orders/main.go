@@ -1,0 +1,6 @@
+// Command orders is the Lambda behind POST /api/orders.
+package main
+
+import "boxoffice/producers/internal/boot"
+
+func main() { boot.Main("orders", wire) }

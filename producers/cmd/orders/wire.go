@@ -1,0 +1,43 @@
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"boxoffice/contracts/message"
+	"boxoffice/producers/internal/boot"
+	"boxoffice/producers/internal/catalogue"
+	"boxoffice/producers/internal/dynamoread"
+	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/orderid"
+	"boxoffice/producers/internal/orders"
+	"boxoffice/producers/internal/redisread"
+	"boxoffice/producers/internal/sqssend"
+)
+
+type config struct {
+	boot.Reads
+	OrdersQueueURL  string `env:"ORDERS_QUEUE_URL,notEmpty"`
+	DeadlineSeconds int    `env:"ORDER_DEADLINE_SECONDS,notEmpty"`
+}
+
+func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
+	ids, err := orderid.New(c.HomeRegionLetter, c.OrderIDSecrets)
+	if err != nil {
+		return nil, err
+	}
+	redisread.LogLibrary(p.Log)
+	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
+	place := orders.Place{
+		Catalogue:     catalogue.New(rows, p.Now),
+		Seats:         redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)),
+		Rows:          rows,
+		Queue:         sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL}),
+		IDs:           ids,
+		DeadlineAfter: time.Duration(c.DeadlineSeconds) * time.Second,
+		Log:           p.Log, Meter: p.Meter, Now: p.Now,
+	}
+	return map[string]httpapi.Handler{"POST /api/orders": place.Handle}, nil
+}

@@ -1,0 +1,151 @@
+// Package admission says which orders may enter the queue: pure checks of a request against the concert and its
+// layout, before anything is looked up in Redis or sent. What it refuses, it refuses by a stable code with the seats
+// that it is about; nothing is enqueued.
+package admission
+
+import (
+	"fmt"
+	"slices"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+)
+
+// Request is the body of POST /orders.
+type Request struct {
+	ConcertID string
+	Seats     []string
+}
+
+// Refusal is why an order may not enter the queue.
+type Refusal struct {
+	Code   string
+	Detail string
+	// Seats are the ones that the rule is about, if it is about some.
+	Seats []string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
+
+// Codes of refusals.
+const (
+	CodeSaleNotOpen     = "sale_not_open"
+	CodeSaleOver        = "sale_over"
+	CodeNoSeats         = "no_seats"
+	CodeTooManySeats    = "too_many_seats"
+	CodeDuplicateSeat   = "duplicate_seat"
+	CodeUnknownSeat     = "unknown_seat"
+	CodeSeatsSpanGroups = "seats_span_groups"
+)
+
+// Seating finds the group and place of each seat of one layout version. It is immutable.
+type Seating struct {
+	groups []readmodel.LayoutGroup
+	at     map[string]position
+}
+
+type position struct{ group, place int }
+
+// NewSeating indexes a layout.
+func NewSeating(groups []readmodel.LayoutGroup) *Seating {
+	s := &Seating{groups: groups, at: map[string]position{}}
+	for g, group := range groups {
+		for p, seat := range group.Seats {
+			s.at[seat] = position{group: g, place: p}
+		}
+	}
+	return s
+}
+
+// Groups lists the groups in the layout's order.
+func (s *Seating) Groups() []readmodel.LayoutGroup { return s.groups }
+
+// Admitted is a request that may enter the queue.
+type Admitted struct {
+	Group contracts.SeatGroup
+	// Places of the seats in their group, in the order of the request.
+	Places        []int
+	LayoutVersion int
+	RequestHash   string
+}
+
+// Check applies every rule, in the order in which a buyer can mend them: the sale, the number of seats, then each
+// seat. now is the producer's clock.
+func Check(r Request, concert readmodel.Concert, seating *Seating, now contracts.Instant) (Admitted, *Refusal) {
+	switch concert.Sale(now) {
+	case readmodel.SaleOver:
+		return Admitted{}, &Refusal{Code: CodeSaleOver, Detail: fmt.Sprintf("The sale of this concert ended at %s.", concert.OffSaleAt)}
+	case readmodel.SaleScheduled:
+		if now < concert.OnSaleAt {
+			return Admitted{}, &Refusal{Code: CodeSaleNotOpen, Detail: fmt.Sprintf("The sale of this concert opens at %s.", concert.OnSaleAt)}
+		}
+		return Admitted{}, &Refusal{Code: CodeSaleNotOpen, Detail: "The seating of this concert is not final yet, so it cannot be sold."}
+	}
+	if refusal := checkNumber(r, concert); refusal != nil {
+		return Admitted{}, refusal
+	}
+	group, places, refusal := place(r.Seats, seating)
+	if refusal != nil {
+		return Admitted{}, refusal
+	}
+	return Admitted{
+		Group:         contracts.SeatGroup{ConcertID: concert.ConcertID, Group: group},
+		Places:        places,
+		LayoutVersion: concert.LayoutVersion,
+		RequestHash:   contracts.RequestHash(concert.ConcertID, r.Seats),
+	}, nil
+}
+
+func checkNumber(r Request, concert readmodel.Concert) *Refusal {
+	limit := min(concert.LimitPerOrder, message.MaxSeatsPerOrder)
+	switch {
+	case len(r.Seats) == 0:
+		return &Refusal{Code: CodeNoSeats, Detail: "An order needs at least one seat."}
+	case len(r.Seats) > limit:
+		return &Refusal{Code: CodeTooManySeats, Detail: fmt.Sprintf("An order may have at most %d seats; this one asks for %d.", limit, len(r.Seats))}
+	}
+	var twice []string
+	for i, seat := range r.Seats {
+		if slices.Contains(r.Seats[:i], seat) && !slices.Contains(twice, seat) {
+			twice = append(twice, seat)
+		}
+	}
+	if len(twice) > 0 {
+		return &Refusal{Code: CodeDuplicateSeat, Detail: "A seat may be asked for once in an order.", Seats: twice}
+	}
+	return nil
+}
+
+// place finds the one group of all seats.
+func place(seats []string, seating *Seating) (group string, places []int, refusal *Refusal) {
+	var unknown []string
+	positions := make([]position, 0, len(seats))
+	for _, seat := range seats {
+		at, known := seating.at[seat]
+		if !known {
+			unknown = append(unknown, seat)
+			continue
+		}
+		positions = append(positions, at)
+	}
+	if len(unknown) > 0 {
+		return "", nil, &Refusal{Code: CodeUnknownSeat, Detail: "The layout of this concert has no such seat.", Seats: unknown}
+	}
+	var elsewhere []string
+	for i, at := range positions {
+		if at.group != positions[0].group {
+			elsewhere = append(elsewhere, seats[i])
+		}
+		places = append(places, at.place)
+	}
+	if len(elsewhere) > 0 {
+		return "", nil, &Refusal{
+			Code:   CodeSeatsSpanGroups,
+			Detail: fmt.Sprintf("All seats of an order must be in one group; these are not in group %s of seat %s.", seating.groups[positions[0].group].Group, seats[0]),
+			Seats:  elsewhere,
+		}
+	}
+	return seating.groups[positions[0].group].Group, places, nil
+}

@@ -1,0 +1,15 @@
+package boot
+
+// Reads are the variables that every producer of orders needs. Their names are those of contracts/topology, which the
+// local stack and Terraform resolve.
+type Reads struct {
+	ConcertsTable string `env:"CONCERTS_TABLE,notEmpty"`
+	LayoutsTable  string `env:"LAYOUTS_TABLE,notEmpty"`
+	OrdersTable   string `env:"ORDERS_TABLE,notEmpty"`
+	// OrderIDSecrets are "version:base64url,…", the newest first.
+	OrderIDSecrets   string `env:"ORDER_ID_SECRETS,notEmpty"`
+	HomeRegionLetter string `env:"HOME_REGION_LETTER,notEmpty"`
+	RedisAddress     string `env:"REDIS_ADDRESS,notEmpty"`
+	RedisUser        string `env:"REDIS_USER"`
+	RedisPassword    string `env:"REDIS_PASSWORD"`
+}

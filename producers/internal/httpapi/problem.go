@@ -1,0 +1,118 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"boxoffice/producers/internal/admission"
+)
+
+// Problem is the body of every error: RFC 9457 with a stable code. Members that do not apply are left out.
+type Problem struct {
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Code     string `json:"code"`
+	Detail   string `json:"detail"`
+	Instance string `json:"instance"`
+	// Pointer is an RFC 6901 pointer to the place in the body that is wrong.
+	Pointer *string `json:"pointer,omitempty"`
+	// Seats are the ones that the error is about.
+	Seats []string `json:"seats,omitempty"`
+	// PollAfterMs comes with 503, beside Retry-After.
+	PollAfterMs *int `json:"pollAfterMs,omitempty"`
+
+	allow string
+}
+
+// Codes that are not a rule of admission.
+const (
+	CodeNotFound              = "not_found"
+	CodeMethodNotAllowed      = "method_not_allowed"
+	CodeUnauthorized          = "unauthorized"
+	CodeBodyTooLarge          = "body_too_large"
+	CodeUnsupportedMediaType  = "unsupported_media_type"
+	CodeInvalidJSON           = "invalid_json"
+	CodeInvalidRequest        = "invalid_request"
+	CodeIdempotencyKeyMissing = "idempotency_key_missing"
+	CodeIdempotencyKeyInvalid = "idempotency_key_invalid"
+	CodeIdempotencyMismatch   = "idempotency_mismatch"
+	CodeConcertNotFound       = "concert_not_found"
+	CodeLayoutNotFound        = "layout_not_found"
+	CodeOrderNotFound         = "order_not_found"
+	CodeSeatTaken             = "seat_taken"
+	CodeInvalidLimit          = "invalid_limit"
+	CodeInvalidCursor         = "invalid_cursor"
+	CodeInvalidFilter         = "invalid_filter"
+	CodeUnavailable           = "unavailable"
+	CodeInternal              = "internal"
+)
+
+// kinds is the one table of codes: status and title. A code that is not here is a mistake of ours and answers 500.
+var kinds = map[string]struct {
+	status int
+	title  string
+}{
+	CodeNotFound:              {http.StatusNotFound, "No such route"},
+	CodeMethodNotAllowed:      {http.StatusMethodNotAllowed, "Method not allowed"},
+	CodeUnauthorized:          {http.StatusUnauthorized, "Not signed in"},
+	CodeBodyTooLarge:          {http.StatusRequestEntityTooLarge, "Body too large"},
+	CodeUnsupportedMediaType:  {http.StatusUnsupportedMediaType, "Unsupported media type"},
+	CodeInvalidJSON:           {http.StatusBadRequest, "Invalid JSON"},
+	CodeInvalidRequest:        {http.StatusBadRequest, "Invalid request"},
+	CodeIdempotencyKeyMissing: {http.StatusBadRequest, "Idempotency-Key missing"},
+	CodeIdempotencyKeyInvalid: {http.StatusBadRequest, "Idempotency-Key invalid"},
+	CodeIdempotencyMismatch:   {http.StatusUnprocessableEntity, "Idempotency-Key used for another order"},
+	CodeConcertNotFound:       {http.StatusNotFound, "No such concert"},
+	CodeLayoutNotFound:        {http.StatusNotFound, "No such layout"},
+	CodeOrderNotFound:         {http.StatusNotFound, "No such order"},
+	CodeSeatTaken:             {http.StatusConflict, "Seat taken"},
+	CodeInvalidLimit:          {http.StatusBadRequest, "Invalid limit"},
+	CodeInvalidCursor:         {http.StatusBadRequest, "Invalid cursor"},
+	CodeInvalidFilter:         {http.StatusBadRequest, "Invalid filter"},
+	CodeUnavailable:           {http.StatusServiceUnavailable, "Temporarily unavailable"},
+	CodeInternal:              {http.StatusInternalServerError, "Internal error"},
+
+	admission.CodeSaleNotOpen:     {http.StatusUnprocessableEntity, "Sale not open"},
+	admission.CodeSaleOver:        {http.StatusUnprocessableEntity, "Sale over"},
+	admission.CodeNoSeats:         {http.StatusUnprocessableEntity, "No seats"},
+	admission.CodeTooManySeats:    {http.StatusUnprocessableEntity, "Too many seats"},
+	admission.CodeDuplicateSeat:   {http.StatusUnprocessableEntity, "Seat asked for twice"},
+	admission.CodeUnknownSeat:     {http.StatusUnprocessableEntity, "Unknown seat"},
+	admission.CodeSeatsSpanGroups: {http.StatusUnprocessableEntity, "Seats of several groups"},
+}
+
+// NewProblem is the problem of a code, with a detail for the person who reads it.
+func NewProblem(code, detail string) *Problem {
+	kind, known := kinds[code]
+	if !known {
+		kind = kinds[CodeInternal]
+	}
+	return &Problem{Type: "about:blank", Title: kind.title, Status: kind.status, Code: code, Detail: detail}
+}
+
+// Codes lists every code that a problem may have.
+func Codes() []string {
+	codes := make([]string, 0, len(kinds))
+	for code := range kinds {
+		codes = append(codes, code)
+	}
+	return codes
+}
+
+// Refused is the problem of a refusal of admission.
+func Refused(r *admission.Refusal) *Problem { return NewProblem(r.Code, r.Detail).About(r.Seats) }
+
+// At names the place in the body.
+func (p *Problem) At(pointer string) *Problem {
+	p.Pointer = &pointer
+	return p
+}
+
+// About names the seats.
+func (p *Problem) About(seats []string) *Problem {
+	p.Seats = seats
+	return p
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }

@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Response is an HTTP API response of payload format 2.0.
+type Response = events.APIGatewayV2HTTPResponse
+
+// Headers of one answer.
+type Headers map[string]string
+
+// JSON answers a body. A body that cannot be encoded is a mistake of ours and answers 500.
+func JSON(status int, body any, headers Headers) Response {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return NewProblem(CodeInternal, "The answer could not be made.").Response("")
+	}
+	h := map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}
+	for name, value := range headers {
+		h[name] = value
+	}
+	return Response{StatusCode: status, Headers: h, Body: string(encoded)}
+}
+
+// NotModified answers 304.
+func NotModified(headers Headers) Response {
+	return Response{StatusCode: http.StatusNotModified, Headers: headers}
+}
+
+// retryAfterMs of an answer that does not know better.
+const retryAfterMs = 1000
+
+// Response answers the problem; instance is the path of the request.
+func (p *Problem) Response(instance string) Response {
+	p.Instance = instance
+	headers := Headers{"Content-Type": "application/problem+json"}
+	if p.allow != "" {
+		headers["Allow"] = p.allow
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		if p.PollAfterMs == nil {
+			wait := retryAfterMs
+			p.PollAfterMs = &wait
+		}
+		headers["Retry-After"] = RetryAfter(*p.PollAfterMs)
+	}
+	return JSON(p.Status, p, headers)
+}
+
+// RetryAfter is the header for a pace: whole seconds, rounded up, at least 1.
+func RetryAfter(pollAfterMs int) string { return strconv.Itoa(max(1, (pollAfterMs+999)/1000)) }

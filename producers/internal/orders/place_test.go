@@ -1,0 +1,173 @@
+package orders_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/producers/internal/admission"
+	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/orders"
+)
+
+const id = contracts.OrderID("e1000000000000000000000000000000")
+
+// world answers every port of the handler and notes the calls in their order.
+type world struct {
+	calls []string
+	sent  []message.Encoded
+	taken []int
+	row   *readmodel.Order
+	fail  map[string]bool
+}
+
+func (w *world) call(name string) error {
+	w.calls = append(w.calls, name)
+	if w.fail[name] {
+		return errors.New("broken connection")
+	}
+	return nil
+}
+
+func (w *world) Concert(_ context.Context, concertID string) (readmodel.Concert, bool, error) {
+	if w.fail["concert"] {
+		return readmodel.Concert{}, false, errors.New("broken connection")
+	}
+	return readmodel.Concert{ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LimitPerOrder: 4, LayoutVersion: 2, LayoutFrozen: 2}, concertID == "c", nil
+}
+
+func (w *world) Seating(context.Context, string, int, bool) (*admission.Seating, bool, error) {
+	return admission.NewSeating([]readmodel.LayoutGroup{{Group: "A", Seats: []string{"A-1-1", "A-1-2"}}}), true, nil
+}
+
+func (w *world) Taken(context.Context, contracts.SeatGroup, contracts.OrderID, []int, contracts.Instant) ([]int, error) {
+	return w.taken, w.call("look")
+}
+
+func (w *world) Order(context.Context, contracts.OrderID) (readmodel.Order, bool, error) {
+	if err := w.call("row"); err != nil {
+		return readmodel.Order{}, false, err
+	}
+	if w.row == nil {
+		return readmodel.Order{}, false, nil
+	}
+	return *w.row, true, nil
+}
+
+func (w *world) Send(_ context.Context, m message.Encoded) error {
+	if err := w.call("send"); err != nil {
+		return err
+	}
+	w.sent = append(w.sent, m)
+	return nil
+}
+
+func (w *world) Mint(string, string) contracts.OrderID { return id }
+
+func (w *world) post(t *testing.T, body string) httpapi.Response {
+	t.Helper()
+	h := orders.Place{
+		Catalogue: w, Seats: w, Rows: w, Queue: w, IDs: w, DeadlineAfter: 2 * time.Minute,
+		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.UnixMilli(5000) },
+	}
+	router := httpapi.NewRouter(map[string]httpapi.Handler{"POST /api/orders": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
+	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
+		RouteKey: "POST /api/orders", RawPath: "/api/orders", Body: body,
+		Headers: map[string]string{"content-type": "application/json", "idempotency-key": "k", "x-amzn-trace-id": "Root=1-2"},
+		RequestContext: events.APIGatewayV2HTTPRequestContext{Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "anna"}},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+const good = `{"concertId":"c","seats":["A-1-2","A-1-1"]}`
+
+func code(t *testing.T, r httpapi.Response) string {
+	t.Helper()
+	var p struct{ Code string }
+	if err := json.Unmarshal([]byte(r.Body), &p); err != nil {
+		t.Fatalf("%v: %s", err, r.Body)
+	}
+	return p.Code
+}
+
+// The budget of an order that can still succeed: one look, one row, one send, in this order. Of one whose seat is
+// taken: the look alone.
+func TestCallsOfAnOrder(t *testing.T) {
+	for name, test := range map[string]struct {
+		world world
+		body  string
+		calls []string
+		want  int
+		code  string
+	}{
+		"a new order":                 {calls: []string{"look", "row", "send"}, want: 202},
+		"a seat that is taken":        {world: world{taken: []int{1}}, calls: []string{"look"}, want: 409, code: "seat_taken"},
+		"a repeat":                    {world: world{row: &readmodel.Order{Status: contracts.Held, Version: 1, RequestHash: contracts.RequestHash("c", []string{"A-1-1", "A-1-2"})}}, calls: []string{"look", "row"}, want: 202},
+		"another body":                {world: world{row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"look", "row"}, want: 422, code: "idempotency_mismatch"},
+		"Redis does not answer":       {world: world{fail: map[string]bool{"look": true}}, calls: []string{"look", "row", "send"}, want: 202},
+		"the row cannot be read":      {world: world{fail: map[string]bool{"row": true}}, calls: []string{"look", "row", "send"}, want: 202},
+		"the queue does not answer":   {world: world{fail: map[string]bool{"send": true}}, calls: []string{"look", "row", "send"}, want: 503, code: "unavailable"},
+		"the concert cannot be read":  {world: world{fail: map[string]bool{"concert": true}}, want: 503, code: "unavailable"},
+		"an order that is not valid":  {body: `{"concertId":"c","seats":["X"]}`, want: 422, code: "unknown_seat"},
+		"a body that does not decode": {body: `{`, want: 400, code: "invalid_json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.body == "" {
+				test.body = good
+			}
+			w := test.world
+			response := w.post(t, test.body)
+			if response.StatusCode != test.want || !slices.Equal(w.calls, test.calls) {
+				t.Errorf("got %d after %v, want %d after %v: %s", response.StatusCode, w.calls, test.want, test.calls, response.Body)
+			}
+			if test.code != "" && code(t, response) != test.code {
+				t.Errorf("got %s", response.Body)
+			}
+			if wantRetry := test.want == http.StatusAccepted || test.want == http.StatusServiceUnavailable; (response.Headers["Retry-After"] != "") != wantRetry {
+				t.Errorf("Retry-After is %q", response.Headers["Retry-After"])
+			}
+		})
+	}
+}
+
+func TestWhatIsEnqueued(t *testing.T) {
+	w := world{}
+	response := w.post(t, good)
+	if response.Headers["Location"] != "/api/orders/"+string(id) || len(w.sent) != 1 {
+		t.Fatalf("got %v, sent %d", response.Headers, len(w.sent))
+	}
+	m, err := message.Decode(w.sent[0].Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := message.PlaceOrder{
+		OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", LayoutVersion: 2, Seats: []string{"A-1-2", "A-1-1"},
+		RequestHash: contracts.RequestHash("c", []string{"A-1-1", "A-1-2"}), AcceptedAt: 5000, Deadline: 125_000,
+	}
+	got, ok := m.(message.PlaceOrder)
+	if !ok || !slices.Equal(got.Seats, want.Seats) {
+		t.Fatalf("got %+v", m)
+	}
+	got.Seats, want.Seats = nil, nil
+	if got.OrderID != want.OrderID || got.RequestHash != want.RequestHash || got.Deadline != want.Deadline || got.UserID != want.UserID || got.LayoutVersion != want.LayoutVersion {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if w.sent[0].Group != "c#A" || w.sent[0].Attributes.Trace != "Root=1-2" {
+		t.Errorf("sent to group %s with trace %q", w.sent[0].Group, w.sent[0].Attributes.Trace)
+	}
+}

@@ -1,0 +1,147 @@
+package queries
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/telemetry"
+	"boxoffice/producers/internal/admission"
+	"boxoffice/producers/internal/httpapi"
+)
+
+// Catalogue answers concerts and layouts, some seconds old at most.
+type Catalogue interface {
+	Concert(ctx context.Context, concertID string) (readmodel.Concert, bool, error)
+	Concerts(ctx context.Context) ([]readmodel.Concert, error)
+	Seating(ctx context.Context, concertID string, version int, frozen bool) (*admission.Seating, bool, error)
+}
+
+// Concerts answers the routes of the catalogue but availability.
+type Concerts struct {
+	Catalogue Catalogue
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// ordersURL is where the home Region of a concert takes orders; with one Region it is this one.
+const ordersURL = "/api/orders"
+
+type concertView struct {
+	ID            string              `json:"id"`
+	Title         string              `json:"title"`
+	Artist        string              `json:"artist"`
+	Genre         string              `json:"genre"`
+	City          string              `json:"city"`
+	Venue         string              `json:"venue"`
+	TimeZone      string              `json:"timeZone"`
+	StartsAt      contracts.Instant   `json:"startsAt"`
+	OnSaleAt      contracts.Instant   `json:"onSaleAt"`
+	OffSaleAt     contracts.Instant   `json:"offSaleAt"`
+	Status        readmodel.SaleState `json:"status"`
+	PriceFrom     contracts.Money     `json:"priceFrom"`
+	LayoutVersion int                 `json:"layoutVersion"`
+}
+
+type concertDetailView struct {
+	concertView
+	Description   string `json:"description"`
+	LimitPerOrder int    `json:"limitPerOrder"`
+	OrdersURL     string `json:"ordersUrl"`
+}
+
+func viewOfConcert(c readmodel.Concert, now contracts.Instant) concertView {
+	return concertView{
+		ID: c.ConcertID, Title: c.Title, Artist: c.Artist, Genre: c.Genre, City: c.City, Venue: c.Venue, TimeZone: c.TimeZone,
+		StartsAt: c.StartsAt, OnSaleAt: c.OnSaleAt, OffSaleAt: c.OffSaleAt, Status: c.Sale(now), PriceFrom: c.PriceFrom, LayoutVersion: c.LayoutVersion,
+	}
+}
+
+// catalogueAge is how long a browser or edge may keep a catalogue answer.
+var catalogueAge = httpapi.Headers{"Cache-Control": "public, max-age=10"}
+
+// Detail answers GET /api/concerts/{concertId}.
+func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+	concert, problem := h.concert(ctx, r)
+	if problem != nil {
+		return httpapi.Response{}, problem
+	}
+	return httpapi.JSON(http.StatusOK, concertDetailView{
+		concertView: viewOfConcert(concert, contracts.InstantOf(h.Now())),
+		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, OrdersURL: ordersURL,
+	}, catalogueAge), nil
+}
+
+type layoutView struct {
+	ConcertID     string           `json:"concertId"`
+	LayoutVersion int              `json:"layoutVersion"`
+	Tiers         []readmodel.Tier `json:"tiers"`
+	Groups        []groupView      `json:"groups"`
+}
+
+type groupView struct {
+	Group      string                `json:"group"`
+	Section    string                `json:"section"`
+	Kind       string                `json:"kind"`
+	Tier       string                `json:"tier"`
+	Seats      []string              `json:"seats"`
+	Rows       []readmodel.LayoutRow `json:"rows"`
+	Accessible []string              `json:"accessible"`
+	Shape      readmodel.Shape       `json:"shape"`
+}
+
+// Layout answers GET /api/concerts/{concertId}/layout. With ?version= the answer is immutable and may be kept for good.
+func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+	concert, problem := h.concert(ctx, r)
+	if problem != nil {
+		return httpapi.Response{}, problem
+	}
+	version, headers := concert.LayoutVersion, catalogueAge
+	notFound := httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no such layout.")
+	if asked, there := r.QueryStringParameters["version"]; there {
+		n, err := strconv.Atoi(asked)
+		if err != nil || n < 1 {
+			return httpapi.Response{}, notFound
+		}
+		version = n
+	}
+	frozen := version == concert.LayoutFrozen
+	if _, there := r.QueryStringParameters["version"]; there && frozen {
+		headers = httpapi.Headers{"Cache-Control": "public, max-age=31536000, immutable"}
+	}
+	seating, found, err := h.Catalogue.Seating(ctx, concert.ConcertID, version, frozen)
+	if err != nil {
+		return httpapi.Response{}, h.unavailable(ctx, "layout not read", err)
+	}
+	if !found {
+		return httpapi.Response{}, notFound
+	}
+	view := layoutView{ConcertID: concert.ConcertID, LayoutVersion: version, Tiers: concert.Tiers}
+	for _, g := range seating.Groups() {
+		view.Groups = append(view.Groups, groupView{
+			Group: g.Group, Section: g.Section, Kind: g.Kind, Tier: g.Tier, Seats: g.Seats, Rows: g.Rows,
+			Accessible: append([]string{}, g.Accessible...), Shape: g.Shape,
+		})
+	}
+	return httpapi.JSON(http.StatusOK, view, headers), nil
+}
+
+func (h Concerts) concert(ctx context.Context, r httpapi.Request) (readmodel.Concert, *httpapi.Problem) {
+	concert, found, err := h.Catalogue.Concert(ctx, r.PathParameters["concertId"])
+	if err != nil {
+		return readmodel.Concert{}, h.unavailable(ctx, "concert not read", err)
+	}
+	if !found {
+		return readmodel.Concert{}, httpapi.NewProblem(httpapi.CodeConcertNotFound, "There is no such concert.")
+	}
+	return concert, nil
+}
+
+func (h Concerts) unavailable(ctx context.Context, what string, err error) *httpapi.Problem {
+	h.Log.WarnContext(ctx, what, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+	return httpapi.NewProblem(httpapi.CodeUnavailable, "The catalogue cannot be read right now.")
+}

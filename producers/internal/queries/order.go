@@ -1,0 +1,118 @@
+// Package queries answers what only reads: an order to its buyer, and the catalogue to anybody. One file a route.
+package queries
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/telemetry"
+	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/pace"
+)
+
+// Rows is a consistent read of an order's row.
+type Rows interface {
+	Order(ctx context.Context, id contracts.OrderID) (row readmodel.Order, found bool, err error)
+}
+
+// Owners says whether an order id is this buyer's, without any store.
+type Owners interface {
+	Verify(userID, id string) (contracts.OrderID, bool)
+}
+
+// Order answers GET /api/orders/{orderId}.
+type Order struct {
+	Rows   Rows
+	Owners Owners
+	Log    *slog.Logger
+}
+
+// orderView is an order as its buyer sees it. Members that do not apply yet are left out.
+type orderView struct {
+	OrderID       contracts.OrderID  `json:"orderId"`
+	Version       int                `json:"version"`
+	ConcertID     string             `json:"concertId,omitempty"`
+	Status        contracts.Status   `json:"status"`
+	Seats         []string           `json:"seats,omitempty"`
+	Amount        *contracts.Money   `json:"amount,omitempty"`
+	HoldExpiresAt *contracts.Instant `json:"holdExpiresAt,omitempty"`
+	PollAfterMs   *int               `json:"pollAfterMs,omitempty"`
+	Reason        *reasonView        `json:"reason,omitempty"`
+	Timeline      []entryView        `json:"timeline"`
+}
+
+type reasonView struct {
+	Code   contracts.Reason `json:"code"`
+	Detail string           `json:"detail"`
+	Seats  []string         `json:"seats,omitempty"`
+}
+
+type entryView struct {
+	Status  contracts.Status   `json:"status"`
+	Version *int               `json:"version,omitempty"`
+	At      *contracts.Instant `json:"at,omitempty"`
+	Cause   string             `json:"cause,omitempty"`
+}
+
+// Handle implements httpapi.Handler. Whatever is wrong with an id, its form, its tag or its owner, the answer is the
+// same 404, so that nobody learns which orders there are.
+func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+	user := r.UserID()
+	if user == "" {
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	}
+	notFound := httpapi.NewProblem(httpapi.CodeOrderNotFound, "You have no such order.")
+	id, ok := h.Owners.Verify(user, r.PathParameters["orderId"])
+	if !ok {
+		return httpapi.Response{}, notFound
+	}
+	row, found, err := h.Rows.Order(ctx, id)
+	if err != nil {
+		h.Log.WarnContext(ctx, "row not read", telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be read right now.")
+	}
+	if !found {
+		return orderAnswer(orderView{OrderID: id, Status: contracts.Queued, Timeline: []entryView{{Status: contracts.Queued}}}), nil
+	}
+	if row.UserID != user {
+		return httpapi.Response{}, notFound
+	}
+	return orderAnswer(viewOf(row)), nil
+}
+
+func orderAnswer(v orderView) httpapi.Response {
+	headers := httpapi.Headers{}
+	if !v.Status.Settled() {
+		wait := pace.PollAfterMs(v.Status)
+		v.PollAfterMs = &wait
+		headers["Retry-After"] = httpapi.RetryAfter(wait)
+	}
+	return httpapi.JSON(http.StatusOK, v, headers)
+}
+
+func viewOf(row readmodel.Order) orderView {
+	v := orderView{
+		OrderID: row.OrderID, Version: row.Version, ConcertID: row.ConcertID, Status: row.Status,
+		Seats: row.Seats, Amount: row.Amount, Timeline: timelineOf(row),
+	}
+	if row.HoldExpiresAt != 0 {
+		v.HoldExpiresAt = &row.HoldExpiresAt
+	}
+	if row.Reason != nil {
+		v.Reason = &reasonView{Code: row.Reason.Code, Detail: row.Reason.Code.Detail(), Seats: row.Reason.Seats}
+	}
+	return v
+}
+
+// timelineOf begins with QUEUED at version 0, which no row has, and then has the row's history.
+func timelineOf(row readmodel.Order) []entryView {
+	zero := 0
+	timeline := []entryView{{Status: contracts.Queued, Version: &zero, At: &row.AcceptedAt}}
+	for _, e := range row.History {
+		timeline = append(timeline, entryView{Status: e.Status, Version: &e.Version, At: &e.At, Cause: e.Cause})
+	}
+	return timeline
+}

@@ -1,0 +1,50 @@
+// Package sqssend puts a message into its queue. A nil error means that SQS has it.
+package sqssend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts/message"
+)
+
+// timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: the deduplication id makes SQS drop it.
+const timeoutPerCall = 3 * time.Second
+
+// Sender is safe for concurrent use.
+type Sender struct {
+	client *sqs.Client
+	urls   map[message.Queue]string
+}
+
+// New makes a Sender for these queues.
+func New(client *sqs.Client, urls map[message.Queue]string) *Sender {
+	return &Sender{client: client, urls: urls}
+}
+
+// Send sends one message to its queue.
+func (s *Sender) Send(ctx context.Context, m message.Encoded) error {
+	url, known := s.urls[m.Queue]
+	if !known {
+		return fmt.Errorf("send: no URL for queue %q", m.Queue)
+	}
+	attributes := map[string]types.MessageAttributeValue{}
+	for name, value := range m.Attributes.Map() {
+		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+	defer cancel()
+	_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: aws.String(url), MessageBody: aws.String(m.Body), MessageAttributes: attributes,
+		MessageGroupId: aws.String(m.Group), MessageDeduplicationId: aws.String(m.DeduplicationID),
+	})
+	if err != nil {
+		return fmt.Errorf("send to %s: %w", m.Queue, err)
+	}
+	return nil
+}
