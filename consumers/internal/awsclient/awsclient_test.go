@@ -1,0 +1,154 @@
+package awsclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// roundTrip is a RoundTripper of one function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// closing is a body that notes its end, and that cannot be read after it.
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Read(p []byte) (int, error) {
+	if c.closed {
+		return 0, errors.New("read after close")
+	}
+	return c.Reader.Read(p)
+}
+
+func (c *closing) Close() error { c.closed = true; return nil }
+
+// The SDK closes its body as soon as it has an answer; what is on the way to the server must not mind.
+func TestBodyIsPrivate(t *testing.T) {
+	body := &closing{Reader: strings.NewReader("payload")}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://host/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.ContentLength = 7
+	var sent *http.Request
+	client := privateBody{next: roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent = r
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	})}
+	response, err := client.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !body.closed {
+		t.Error("the caller's body is left open")
+	}
+	if request.Body != body || request.GetBody != nil {
+		t.Error("the caller's request was changed")
+	}
+	for range 2 {
+		got, err := io.ReadAll(sent.Body)
+		if err != nil || string(got) != "payload" || sent.ContentLength != 7 {
+			t.Errorf("body %q of %d, error %v", got, sent.ContentLength, err)
+		}
+		// A transport that sends again on a new connection asks for the body anew.
+		if sent.Body, err = sent.GetBody(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRequestWithoutBodyIsPassedOn(t *testing.T) {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent *http.Request
+	client := privateBody{next: roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent = r
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	})}
+	response, err := client.RoundTrip(request)
+	if err != nil || sent != request {
+		t.Fatalf("error %v, another request %t", err, sent != request)
+	}
+	_ = response.Body.Close()
+}
+
+func setenv(t *testing.T, endpoint string) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": "",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// One call of the SDK is two attempts, no more: the queue retries, not the SDK.
+func TestSDKMakesTwoAttempts(t *testing.T) {
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	defer server.Close()
+	setenv(t, server.URL)
+	if err := listQueues(t.Context()); err == nil {
+		t.Error("no error from a server that fails")
+	}
+	if calls.Load() != 2 {
+		t.Errorf("%d attempts, want 2", calls.Load())
+	}
+}
+
+// AWS_CA_BUNDLE is trusted, which needs the loaded client's transport under ours.
+func TestCABundleIsTrusted(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = w.Write([]byte("{}"))
+	}))
+	defer server.Close()
+	setenv(t, server.URL)
+	if err := listQueues(t.Context()); err == nil {
+		t.Fatal("a certificate that nobody vouches for was trusted")
+	}
+	var bundle bytes.Buffer
+	if err := pem.Encode(&bundle, &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "bundle.pem")
+	if err := os.WriteFile(file, bundle.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", file)
+	if err := listQueues(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func listQueues(ctx context.Context) error {
+	cfg, err := Load(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = sqs.NewFromConfig(cfg).ListQueues(ctx, &sqs.ListQueuesInput{})
+	return err
+}

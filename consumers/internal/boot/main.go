@@ -1,0 +1,62 @@
+// Package boot starts a consumer: it parses the one config struct of the binary, builds the clients once, and hands
+// the handler to the Lambda runtime. Everything that reads the environment, the clock or the random source of the
+// process is here; the packages it wires take them as parameters.
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/caarlos0/env/v11"
+
+	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/contracts/telemetry"
+)
+
+// Process is what every consumer is built from.
+type Process struct {
+	Function string
+	Log      *slog.Logger
+	Meter    *telemetry.Meter
+	Now      func() time.Time
+	AWS      aws.Config
+}
+
+// Main runs a function's binary: wire builds its handler from the config. It does not return. A config or client that
+// is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
+// message.
+func Main[C any](function string, wire func(context.Context, Process, C) (any, error)) {
+	handler, err := start(context.Background(), function, environment(), os.Stdout, wire)
+	if err != nil {
+		telemetry.NewLogger(os.Stderr, function).Error("start failed", telemetry.KeyError, err.Error())
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+// start is Main without the process around it.
+func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(context.Context, Process, C) (any, error)) (any, error) {
+	config, err := env.ParseAsWithOptions[C](env.Options{Environment: vars})
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	awsConfig, err := awsclient.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("AWS config: %w", err)
+	}
+	return wire(ctx, Process{
+		Function: function,
+		Log:      telemetry.NewLogger(out, function),
+		Meter:    telemetry.NewMeter(out, function, time.Now),
+		Now:      time.Now,
+		AWS:      awsConfig,
+	}, config)
+}
+
+func environment() map[string]string { return env.ToMap(os.Environ()) }

@@ -1,0 +1,92 @@
+package dynamoorder_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/ministacktest"
+	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/topology"
+)
+
+func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
+
+func TestConformance(t *testing.T) {
+	ministacktest.Setenv(t)
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := dynamodb.NewFromConfig(config)
+	createTables(t, client)
+	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups"}, retry.NoBreaker{})
+	ordertest.Exercise(t, func(t *testing.T) ordertest.Backend {
+		return ordertest.Backend{Store: store, PutTicket: func(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
+			item, err := attributevalue.MarshalMap(readmodel.Ticket{SeatGroup: g.Key(), Seat: seat, OrderID: owner})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("tickets"), Item: item}); err != nil {
+				t.Fatal(err)
+			}
+		}}
+	})
+}
+
+// createTables makes the tables of the topology as far as reads and conditions depend on them.
+func createTables(t *testing.T, client *dynamodb.Client) {
+	t.Helper()
+	all, err := topology.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range all.Tables {
+		in := &dynamodb.CreateTableInput{TableName: aws.String(table.Name), BillingMode: types.BillingModePayPerRequest}
+		keys := attributes{in: in, seen: map[string]bool{}}
+		in.KeySchema = keys.schema(table.PartitionKey, table.SortKey)
+		for _, index := range table.Indexes {
+			in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
+				IndexName: aws.String(index.Name), KeySchema: keys.schema(index.PartitionKey, index.SortKey),
+				Projection: &types.Projection{ProjectionType: types.ProjectionType(index.Projection)},
+			})
+		}
+		if _, err := client.CreateTable(t.Context(), in); err != nil {
+			t.Fatalf("create %s: %v", table.Name, err)
+		}
+	}
+}
+
+type attributes struct {
+	in   *dynamodb.CreateTableInput
+	seen map[string]bool
+}
+
+func (a attributes) schema(partition topology.Key, sort *topology.Key) []types.KeySchemaElement {
+	schema := []types.KeySchemaElement{{AttributeName: aws.String(partition.Name), KeyType: types.KeyTypeHash}}
+	a.define(partition)
+	if sort != nil {
+		a.define(*sort)
+		schema = append(schema, types.KeySchemaElement{AttributeName: aws.String(sort.Name), KeyType: types.KeyTypeRange})
+	}
+	return schema
+}
+
+func (a attributes) define(k topology.Key) {
+	if a.seen[k.Name] {
+		return
+	}
+	a.seen[k.Name] = true
+	a.in.AttributeDefinitions = append(a.in.AttributeDefinitions, types.AttributeDefinition{
+		AttributeName: aws.String(k.Name), AttributeType: types.ScalarAttributeType(k.Type),
+	})
+}

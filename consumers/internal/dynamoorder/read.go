@@ -1,0 +1,88 @@
+package dynamoorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/contracts"
+)
+
+// Read is a consistent read of one row.
+func (s *Store) Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error) {
+	var out *dynamodb.GetItemOutput
+	err = s.call(ctx, func(ctx context.Context) (err error) {
+		out, err = s.client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: aws.String(s.tables.Orders), Key: orderKey(id), ConsistentRead: aws.Bool(true),
+		})
+		return err
+	})
+	if err != nil {
+		return order.Order{}, false, fmt.Errorf("read order %s: %w", id, err)
+	}
+	if out.Item == nil {
+		return order.Order{}, false, nil
+	}
+	o, err = decode(out.Item)
+	return o, err == nil, err
+}
+
+// batchLimit is DynamoDB's limit of keys in one BatchGetItem.
+const batchLimit = 100
+
+// emptyAnswers bounds how often a batch may bring nothing before the read is given up: the table is being throttled.
+const emptyAnswers = 3
+
+var errUnprocessed = errors.New("DynamoDB leaves the keys unprocessed")
+
+// ReadMany is a consistent read of rows, in no order; ids without a row are left out.
+func (s *Store) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error) {
+	rows := make([]order.Order, 0, len(ids))
+	for chunk := range slices.Chunk(ids, batchLimit) {
+		keys := make([]map[string]types.AttributeValue, len(chunk))
+		for i, id := range chunk {
+			keys[i] = orderKey(id)
+		}
+		empty := 0
+		for len(keys) > 0 {
+			items, rest, err := s.batchGet(ctx, keys)
+			if err != nil {
+				return nil, err
+			}
+			if len(rest) == len(keys) {
+				if empty++; empty == emptyAnswers {
+					return nil, fmt.Errorf("read %d orders: %w", len(keys), errUnprocessed)
+				}
+			}
+			for _, item := range items {
+				o, err := decode(item)
+				if err != nil {
+					return nil, err
+				}
+				rows = append(rows, o)
+			}
+			keys = rest
+		}
+	}
+	return rows, nil
+}
+
+func (s *Store) batchGet(ctx context.Context, keys []map[string]types.AttributeValue) (items, rest []map[string]types.AttributeValue, err error) {
+	var out *dynamodb.BatchGetItemOutput
+	err = s.call(ctx, func(ctx context.Context) (err error) {
+		out, err = s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+			s.tables.Orders: {Keys: keys, ConsistentRead: aws.Bool(true)},
+		}})
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %d orders: %w", len(keys), err)
+	}
+	return out.Responses[s.tables.Orders], out.UnprocessedKeys[s.tables.Orders].Keys, nil
+}

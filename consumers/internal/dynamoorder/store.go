@@ -1,0 +1,71 @@
+// Package dynamoorder keeps orders in DynamoDB: it fills the ports of reserve, expire and rebuild. One file an
+// operation: put, update, read, open, tickets, tokens.
+//
+// Every read that decides something is consistent. Every write is conditional, and a refused condition is an answer,
+// never an error and never a failure for the breaker.
+package dynamoorder
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+)
+
+// Tables names the tables of one deployment.
+type Tables struct {
+	Orders  string
+	Tickets string
+	Groups  string
+}
+
+// timeoutPerCall bounds one call with the SDK's own retries. It leaves room for a second look within a handler's 5 s.
+const timeoutPerCall = 2 * time.Second
+
+// Store is safe for concurrent use.
+type Store struct {
+	client  *dynamodb.Client
+	tables  Tables
+	breaker retry.Breaker
+}
+
+// New makes a Store. All calls go through the breaker.
+func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker) *Store {
+	return &Store{client: client, tables: tables, breaker: breaker}
+}
+
+// call makes one call within its timeout and the breaker.
+func (s *Store) call(ctx context.Context, op func(context.Context) error) error {
+	return s.breaker.Do(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+		defer cancel()
+		return op(ctx)
+	})
+}
+
+func orderKey(id contracts.OrderID) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"orderId": &types.AttributeValueMemberS{Value: string(id)}}
+}
+
+func encode(o order.Order) (map[string]types.AttributeValue, error) {
+	item, err := attributevalue.MarshalMap(o.Order)
+	if err != nil {
+		return nil, fmt.Errorf("encode order %s: %w", o.OrderID, err)
+	}
+	return item, nil
+}
+
+func decode(item map[string]types.AttributeValue) (order.Order, error) {
+	var o order.Order
+	if err := attributevalue.UnmarshalMap(item, &o.Order); err != nil {
+		return order.Order{}, fmt.Errorf("decode order: %w", err)
+	}
+	return o, nil
+}

@@ -1,0 +1,115 @@
+// Package expire handles ExpireHold: it ends an order whose hold ran out. The row ends first, so that nothing can
+// commit any more; only then are the seats given back. It is the normal way seats become free again; the entry in
+// Redis lapses later and is the backstop.
+package expire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/telemetry"
+)
+
+// Orders are the rows.
+type Orders interface {
+	// Read is a consistent read; found is false when there is no such row.
+	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
+	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.
+	Update(ctx context.Context, before, after order.Order) (done bool, err error)
+}
+
+// Holds gives seats back: frees what is held by the order, never what is sold.
+type Holds interface {
+	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
+}
+
+// Expire handles one ExpireHold. It relies on nothing but the row: the message may be early, late or repeated.
+type Expire struct {
+	Orders Orders
+	Holds  Holds
+	Loader rebuild.Loader
+	Meter  *telemetry.Meter
+	Now    func() time.Time
+}
+
+// attempts bounds how often the row may change under the handler before the message goes back.
+const attempts = 3
+
+// early is added to what is left of a hold when its message comes too soon, so that it does not come too soon again.
+const early = time.Second
+
+var errRowKeepsChanging = errors.New("the row kept changing")
+
+// Handle decodes and handles one message of the queue.
+func (h Expire) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
+	decoded, err := message.Decode(d.Body)
+	if err != nil {
+		return retry.Classify(err)
+	}
+	m, ok := decoded.(message.ExpireHold)
+	if !ok {
+		return retry.Poison("misrouted", fmt.Errorf("%s is not for this queue", decoded.Kind()))
+	}
+	for range attempts {
+		outcome, again := h.once(ctx, d, m)
+		if !again {
+			return outcome
+		}
+	}
+	return retry.Retry(errRowKeepsChanging)
+}
+
+// once is the steps from the read on; again is true when the row changed between the read and the write.
+func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHold) (outcome retry.Outcome, again bool) {
+	row, found, err := h.Orders.Read(ctx, m.OrderID)
+	if err != nil {
+		return retry.Classify(fmt.Errorf("read row: %w", err)), false
+	}
+	if !found {
+		// Its PlaceOrder wrote the row before it sent this message, so it is not ours: never a stalled group for it.
+		return retry.Refused("no_row"), false
+	}
+	switch {
+	case row.Status.Open():
+		expired, err := row.Expire(order.Cause{Kind: message.KindExpireHold, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
+		if errors.Is(err, order.ErrHoldNotOver) {
+			rest := row.ExpiresFrom().Time().Sub(h.Now())
+			return retry.RetryAfter(max(rest, 0)+early, err), false
+		}
+		if err != nil {
+			return retry.Poison("transition", err), false
+		}
+		done, err := h.Orders.Update(ctx, row, expired)
+		if err != nil {
+			return retry.Classify(fmt.Errorf("row EXPIRED: %w", err)), false
+		}
+		if !done {
+			return retry.Outcome{}, true
+		}
+		h.Meter.Put(telemetry.HoldsExpired, 1)
+		return h.release(ctx, expired), false
+	case row.Status == contracts.Rejected, row.Status == contracts.Expired, row.Status == contracts.Cancelled:
+		return h.release(ctx, row), false
+	default:
+		return retry.Done(), false
+	}
+}
+
+func (h Expire) release(ctx context.Context, row order.Order) retry.Outcome {
+	err := rebuild.Loaded(ctx, h.Loader, row.SeatGroup(), func() error {
+		_, err := h.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
+		return err
+	})
+	if err != nil {
+		return retry.Classify(fmt.Errorf("release: %w", err))
+	}
+	return retry.Done()
+}

@@ -1,0 +1,220 @@
+package expire_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"boxoffice/consumers/internal/expire"
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/memhold"
+	"boxoffice/consumers/internal/memorder"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
+)
+
+var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
+
+type world struct {
+	now   contracts.Instant
+	rows  *memorder.Store
+	holds *memhold.Store
+	held  order.Order
+	// changes is called before each update, as another handler would be.
+	changes func()
+	fail    map[string]error
+}
+
+// newWorld has one order that holds place 0.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{now: 1_000_500, rows: memorder.New(), fail: map[string]error{}}
+	w.holds = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: 5 * time.Minute})
+	if _, err := w.holds.Lock(t.Context(), group, 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.holds.Load(t.Context(), group, holds.Load{Token: 1, Places: 4}); err != nil {
+		t.Fatal(err)
+	}
+	m := ordertest.Placed(group, "A-1-1")
+	if _, err := w.holds.Hold(t.Context(), group, holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}); err != nil {
+		t.Fatal(err)
+	}
+	w.held = ordertest.HeldOrder(m)
+	if _, done, err := w.rows.PutIfAbsent(t.Context(), w.held); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	w.now = w.held.HoldExpiresAt.Add(seatstate.ExpireAfter)
+	return w
+}
+
+func (w *world) failing(call string) error {
+	err := w.fail[call]
+	delete(w.fail, call)
+	return err
+}
+
+func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
+	if err := w.failing("read"); err != nil {
+		return order.Order{}, false, err
+	}
+	return w.rows.Read(ctx, id)
+}
+
+func (w *world) Update(ctx context.Context, before, after order.Order) (bool, error) {
+	if w.changes != nil {
+		w.changes()
+	}
+	if err := w.failing("update"); err != nil {
+		return false, err
+	}
+	done, err := w.rows.Update(ctx, before, after)
+	if lost := w.failing("update reply"); lost != nil {
+		return false, lost
+	}
+	return done, err
+}
+
+func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
+	if err := w.failing("release"); err != nil {
+		return holds.Release{}, err
+	}
+	return w.holds.Release(ctx, g, id, version)
+}
+
+type noLoader struct{}
+
+func (noLoader) Ensure(context.Context, contracts.SeatGroup) error { return errors.New("not loaded") }
+
+func (w *world) handle(t *testing.T, id contracts.OrderID) retry.Outcome {
+	t.Helper()
+	e, err := message.Encode(message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := expire.Expire{Orders: w, Holds: w, Loader: noLoader{}, Now: func() time.Time { return w.now.Time() }}
+	return h.Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body})
+}
+
+func (w *world) check(t *testing.T, status contracts.Status, version int, taken int) {
+	t.Helper()
+	row, _, err := w.rows.Read(t.Context(), w.held.OrderID)
+	if err != nil || row.Status != status || row.Version != version {
+		t.Errorf("row is %s at %d (%v), want %s at %d", row.Status, row.Version, err, status, version)
+	}
+	if got := len(w.holds.Inspect(group).Entries); got != taken {
+		t.Errorf("%d places are taken, want %d", got, taken)
+	}
+}
+
+func TestAHoldThatIsOver(t *testing.T) {
+	w := newWorld(t)
+	if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
+		t.Fatalf("outcome %+v", o)
+	}
+	w.check(t, contracts.Expired, 2, 0)
+	row, _, _ := w.rows.Read(t.Context(), w.held.OrderID)
+	if row.OpenGroup != "" || row.DueAt != 0 {
+		t.Errorf("an expired row is still in the index: %+v", row)
+	}
+	if last := row.History[1]; last.At != w.now || last.Cause != "ExpireHold" || last.MessageID != "m-9" {
+		t.Errorf("history ends with %+v", last)
+	}
+}
+
+func TestTooEarlyComesBackWhenItIsDue(t *testing.T) {
+	w := newWorld(t)
+	w.now -= 4000
+	o := w.handle(t, w.held.OrderID)
+	if o.Class != retry.ClassRetryable || o.After != 5*time.Second {
+		t.Errorf("outcome %s after %s, want retryable after 5s", o.Class, o.After)
+	}
+	w.check(t, contracts.Held, 1, 1)
+}
+
+func TestRepeatsEndTheSame(t *testing.T) {
+	for _, crash := range []string{"read", "update", "update reply", "release"} {
+		t.Run("after "+crash, func(t *testing.T) {
+			w := newWorld(t)
+			w.fail[crash] = errors.New("broken connection")
+			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassRetryable {
+				t.Fatalf("outcome %+v", o)
+			}
+			for range 2 {
+				if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
+					t.Fatalf("outcome %+v", o)
+				}
+			}
+			w.check(t, contracts.Expired, 2, 0)
+		})
+	}
+}
+
+func TestWhatTheRowMayBe(t *testing.T) {
+	for status, frees := range map[contracts.Status]bool{
+		contracts.AwaitingPayment: true, contracts.Rejected: true, contracts.Cancelled: true, contracts.Expired: true,
+		contracts.Committed: false, contracts.Confirmed: false, contracts.Revoked: false, contracts.Refunded: false,
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			w := newWorld(t)
+			other := w.held
+			other.Status, other.Version = status, 3
+			if done, err := w.rows.Update(t.Context(), w.held, other); !done || err != nil {
+				t.Fatal(done, err)
+			}
+			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
+				t.Fatalf("outcome %+v", o)
+			}
+			wantStatus, wantVersion, taken := status, 3, 1
+			if status.Open() {
+				wantStatus, wantVersion = contracts.Expired, 4
+			}
+			if frees {
+				taken = 0
+			}
+			w.check(t, wantStatus, wantVersion, taken)
+		})
+	}
+}
+
+// The row changes between the read and the write: the handler reads again and acts by what it finds.
+func TestARowThatChangesMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	paid := w.held
+	paid.Status, paid.Version = contracts.Committed, 2
+	w.changes = func() {
+		if _, err := w.rows.Update(t.Context(), w.held, paid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
+		t.Fatalf("outcome %+v", o)
+	}
+	w.check(t, contracts.Committed, 2, 1)
+}
+
+func TestAnOrderThatIsNotThereIsNotOurs(t *testing.T) {
+	w := newWorld(t)
+	if o := w.handle(t, ordertest.NewID()); o.Class != retry.ClassRefused || o.Reason != "no_row" {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
+func TestOtherMessagesArePoison(t *testing.T) {
+	w := newWorld(t)
+	rebuild, err := message.Encode(message.RebuildGroup{ConcertID: "c", Group: "A", CommandID: "1"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := expire.Expire{Orders: w, Holds: w, Loader: noLoader{}, Now: time.Now}
+	for body, reason := range map[string]string{rebuild.Body: "misrouted", "no JSON": retry.ReasonMalformed} {
+		if o := h.Handle(t.Context(), message.Delivery{Body: body}); o.Class != retry.ClassPoison || o.Reason != reason {
+			t.Errorf("%s: outcome %+v", body, o)
+		}
+	}
+}

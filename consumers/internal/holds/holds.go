@@ -1,0 +1,81 @@
+// Package holds has the words in which handlers ask for seats in Redis and are answered: what a hold is, what can
+// become of asking for one, and what a group is loaded from. It is pure; handlers declare the few methods they need
+// in these words, redishold and memhold fill them, and holdtest holds both to the same promises.
+//
+// Seats are places here (contracts/seatstate): indexes into the seats of the group's layout item.
+package holds
+
+import (
+	"errors"
+
+	"boxoffice/contracts"
+)
+
+// ErrNotLoaded says that the group is not in Redis. It is never an answer about a seat: the caller rebuilds the group
+// and asks again. A missing key never means "free".
+var ErrNotLoaded = errors.New("seat group is not loaded")
+
+// ErrLoadRefused says that a load wrote nothing: the group is loaded already, or the lock no longer carries the load's
+// token. In both cases somebody else has seen to the group, so the call that met ErrNotLoaded is made again.
+var ErrLoadRefused = errors.New("seat group is loaded, or the lock has another token")
+
+// Ask is what one order wants in its group.
+type Ask struct {
+	Order contracts.OrderID
+	// Hash is the request hash of the order's body.
+	Hash   string
+	Places []int
+}
+
+// Outcome of asking for a hold.
+type Outcome string
+
+// Outcomes. All places of an order are held, or none.
+const (
+	// Held: the order holds Places until ExpiresAt. An order that already held here gets its first places and its
+	// first end, whatever it asked for now; a hold is never prolonged.
+	Held Outcome = "HELD"
+	// Taken: Places, some of those asked for, are held by or sold to another order. Nothing was written.
+	Taken Outcome = "TAKEN"
+	// Gone: the order is over in this group, held here and lapsed, or owns a place of it. Nothing was written.
+	Gone Outcome = "GONE"
+	// Other: the order is known here with another request hash. Nothing was written.
+	Other Outcome = "OTHER"
+)
+
+// Answer to an Ask.
+type Answer struct {
+	Outcome Outcome
+	Places  []int
+	// HeldAt and ExpiresAt are set when Held: the instant the hold was made, and that plus the hold's length.
+	HeldAt, ExpiresAt contracts.Instant
+	// At is when the store decided, by the store's clock.
+	At contracts.Instant
+}
+
+// Release of an order's hold.
+type Release struct {
+	// Stale: a later version of the order's row was applied before; nothing was written. Never an error.
+	Stale bool
+	// Freed are the places that became free, none if there was nothing to free.
+	Freed []int
+	At    contracts.Instant
+}
+
+// Load is a whole group as DynamoDB knows it.
+type Load struct {
+	// Token is the fencing token under which the group was read. The lock must still carry it.
+	Token int64
+	// Places is the number of places of the group.
+	Places int
+	// Sold maps a place to the order whose ticket it is.
+	Sold map[int]contracts.OrderID
+	Open []OpenOrder
+}
+
+// OpenOrder is an open row that holds places of the group, also past its end.
+type OpenOrder struct {
+	Ask
+	Version           int
+	HeldAt, ExpiresAt contracts.Instant
+}

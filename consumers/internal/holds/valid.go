@@ -1,0 +1,91 @@
+package holds
+
+import (
+	"errors"
+	"fmt"
+
+	"boxoffice/contracts"
+)
+
+// ErrInvalid says that a store was asked for something that no state of the group could answer: a place outside the
+// group, a place twice, a name that the coding cannot hold. Nothing was written, and asking again changes nothing.
+var ErrInvalid = errors.New("invalid request to the store of holds")
+
+// MaxPlaces bounds a group. Groups have 50 to 300 seats; the bound keeps every list in a script far below the 8,000
+// values that Lua can pass to one command.
+const MaxPlaces = 1000
+
+// Validate reports an ask that cannot be coded. Whether its places are in the group only the store knows.
+func (a Ask) Validate() error {
+	if err := ValidOrder(a.Order); err != nil {
+		return err
+	}
+	if !isWord(a.Hash) || a.Hash == "-" {
+		return fmt.Errorf("%w: request hash %q", ErrInvalid, a.Hash)
+	}
+	if len(a.Places) == 0 || len(a.Places) > MaxPlaces {
+		return fmt.Errorf("%w: %d places, want 1 to %d", ErrInvalid, len(a.Places), MaxPlaces)
+	}
+	seen := make(map[int]bool, len(a.Places))
+	for _, p := range a.Places {
+		if p < 0 || p >= MaxPlaces || seen[p] {
+			return fmt.Errorf("%w: place %d is negative, too high or there twice", ErrInvalid, p)
+		}
+		seen[p] = true
+	}
+	return nil
+}
+
+// ValidRelease reports a release that cannot be coded. Only a stored row ends an order, so its version is at least 1.
+func ValidRelease(order contracts.OrderID, version int) error {
+	if err := ValidOrder(order); err != nil {
+		return err
+	}
+	if version < 1 {
+		return fmt.Errorf("%w: version %d of a stored row", ErrInvalid, version)
+	}
+	return nil
+}
+
+// Validate reports a load that cannot be coded or names a place outside the group.
+func (l Load) Validate() error {
+	if l.Token < 1 {
+		return fmt.Errorf("%w: fencing token %d", ErrInvalid, l.Token)
+	}
+	if l.Places < 1 || l.Places > MaxPlaces {
+		return fmt.Errorf("%w: a group of %d places, want 1 to %d", ErrInvalid, l.Places, MaxPlaces)
+	}
+	for p, order := range l.Sold {
+		if p < 0 || p >= l.Places {
+			return fmt.Errorf("%w: sold place %d is outside the group of %d", ErrInvalid, p, l.Places)
+		}
+		if err := ValidOrder(order); err != nil {
+			return err
+		}
+	}
+	for _, o := range l.Open {
+		if err := o.Validate(); err != nil {
+			return err
+		}
+		if o.Version < 1 || o.HeldAt < 1 || o.ExpiresAt < o.HeldAt {
+			return fmt.Errorf("%w: open order %s: version %d, held from %d to %d", ErrInvalid, o.Order, o.Version, o.HeldAt, o.ExpiresAt)
+		}
+		for _, p := range o.Places {
+			if p >= l.Places {
+				return fmt.Errorf("%w: place %d of open order %s is outside the group of %d", ErrInvalid, p, o.Order, l.Places)
+			}
+		}
+	}
+	return nil
+}
+
+// ValidOrder reports an id that an entry or a record cannot hold: the parts of both are separated by spaces.
+func ValidOrder(order contracts.OrderID) error {
+	if !isWord(string(order)) {
+		return fmt.Errorf("%w: order id %q", ErrInvalid, order)
+	}
+	return nil
+}
+
+// isWord: 1 to 64 of A-Z a-z 0-9 _ -, which takes in order ids and base64url.
+func isWord(s string) bool { return contracts.ValidIdempotencyKey(s) }

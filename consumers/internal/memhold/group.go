@@ -1,0 +1,158 @@
+package memhold
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+)
+
+// group is one loaded seat group. What must hold after every call:
+//   - a place has a held entry exactly if one record is held and lists it, with the same lapse;
+//   - an ended record lists no places and has an end; a held one has none.
+type group struct {
+	revision seatstate.Revision
+	places   int
+	seats    map[int]seatstate.Entry
+	orders   map[contracts.OrderID]seatstate.Record
+	ends     map[contracts.OrderID]contracts.Instant
+}
+
+func newGroup(l holds.Load, now contracts.Instant, lapseAfter time.Duration) *group {
+	grp := &group{
+		revision: seatstate.Revision{Epoch: l.Token, Rev: 1},
+		places:   l.Places,
+		seats:    map[int]seatstate.Entry{},
+		orders:   map[contracts.OrderID]seatstate.Record{},
+		ends:     map[contracts.OrderID]contracts.Instant{},
+	}
+	for p, order := range l.Sold {
+		grp.seats[p] = seatstate.Entry{State: seatstate.Sold, Order: order}
+	}
+	for _, o := range l.Open {
+		_, twice := grp.orders[o.Order]
+		if twice || slices.ContainsFunc(o.Places, func(p int) bool { return grp.seats[p].State != seatstate.Free }) {
+			continue
+		}
+		// An order past its end is held a while longer: its row is still open and may yet be paid for.
+		grp.write(o.Order, seatstate.Record{
+			Version: o.Version, Hash: o.Hash, HeldAt: o.HeldAt, HoldExpiresAt: o.ExpiresAt,
+			Lapses: max(o.ExpiresAt, now).Add(lapseAfter), Places: slices.Clone(o.Places),
+		})
+	}
+	return grp
+}
+
+// bound is how many places the map has room for: those of the group, rounded up to a whole byte of it.
+func (grp *group) bound() int { return 4 * seatstate.MapBytes(grp.places) }
+
+// change makes a call's changes and moves the revision by one if any place changed by them.
+func (grp *group) change(call func() holds.Answer) holds.Answer {
+	before := maps.Clone(grp.seats)
+	answer := call()
+	if !maps.Equal(before, grp.seats) {
+		grp.revision.Rev++
+	}
+	return answer
+}
+
+// sweep ends what has lapsed and drops records that were kept long enough, the earliest first, SweepLimit of each.
+// Records ended by this very sweep are too young to be dropped.
+func (grp *group) sweep(now contracts.Instant) {
+	lapses := map[contracts.OrderID]contracts.Instant{}
+	for order, record := range grp.orders {
+		if record.State == seatstate.RecordHeld {
+			lapses[order] = record.Lapses
+		}
+	}
+	for _, order := range due(lapses, now) {
+		grp.end(order, now)
+	}
+	for _, order := range due(grp.ends, now) {
+		delete(grp.ends, order)
+		delete(grp.orders, order)
+	}
+}
+
+// due lists what is due at now, by instant and then by order id, SweepLimit at most.
+func due(at map[contracts.OrderID]contracts.Instant, now contracts.Instant) []contracts.OrderID {
+	var orders []contracts.OrderID
+	for order, instant := range at {
+		if instant <= now {
+			orders = append(orders, order)
+		}
+	}
+	slices.SortFunc(orders, func(a, b contracts.OrderID) int { return cmp.Or(cmp.Compare(at[a], at[b]), cmp.Compare(a, b)) })
+	return orders[:min(len(orders), seatstate.SweepLimit)]
+}
+
+// hold decides one ask. The order's own record comes first, then the places.
+func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.Answer {
+	if record, known := grp.orders[ask.Order]; known {
+		switch {
+		case record.Hash != "" && record.Hash != ask.Hash:
+			return holds.Answer{Outcome: holds.Other}
+		case record.State == seatstate.RecordHeld && record.Lapses > now:
+			return heldAnswer(record)
+		default:
+			return holds.Answer{Outcome: holds.Gone}
+		}
+	}
+	var taken []int
+	for _, p := range ask.Places {
+		entry, has := grp.seats[p]
+		if has && entry.State == seatstate.Sold && entry.Order == ask.Order {
+			// It was paid for, and its record is gone: an order that was committed wants no hold any more.
+			return holds.Answer{Outcome: holds.Gone}
+		}
+		if has && entry.TakenFrom(ask.Order, now) {
+			taken = append(taken, p)
+		}
+	}
+	if len(taken) > 0 {
+		return holds.Answer{Outcome: holds.Taken, Places: taken}
+	}
+	// What is still in the way has lapsed, and the sweep did not get to it. Its order ends with all its places, so
+	// that no order ever holds some of its seats.
+	for _, p := range ask.Places {
+		if entry, has := grp.seats[p]; has {
+			grp.end(entry.Order, now)
+		}
+	}
+	expires := now.Add(o.HoldFor)
+	return heldAnswer(grp.write(ask.Order, seatstate.Record{
+		Hash: ask.Hash, HeldAt: now, HoldExpiresAt: expires, Lapses: expires.Add(o.LapseAfter), Places: slices.Clone(ask.Places),
+	}))
+}
+
+func heldAnswer(r seatstate.Record) holds.Answer {
+	return holds.Answer{Outcome: holds.Held, Places: slices.Clone(r.Places), HeldAt: r.HeldAt, ExpiresAt: r.HoldExpiresAt}
+}
+
+// write makes the record held, with an entry for each of its places.
+func (grp *group) write(order contracts.OrderID, r seatstate.Record) seatstate.Record {
+	r.State = seatstate.RecordHeld
+	for _, p := range r.Places {
+		grp.seats[p] = seatstate.Entry{State: seatstate.Held, Order: order, Lapses: r.Lapses}
+	}
+	grp.orders[order] = r
+	return r
+}
+
+// end frees what the order holds and leaves its record, ended, for RecordKept from now: what comes late for the order
+// meets it. It answers the places that became free.
+func (grp *group) end(order contracts.OrderID, now contracts.Instant) []int {
+	record := grp.orders[order]
+	freed := record.Places
+	for _, p := range freed {
+		delete(grp.seats, p)
+	}
+	record.State, record.Places = seatstate.RecordEnded, nil
+	grp.orders[order] = record
+	grp.ends[order] = now.Add(seatstate.RecordKept)
+	return freed
+}

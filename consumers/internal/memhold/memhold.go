@@ -1,0 +1,219 @@
+// Package memhold keeps the holds of seat groups in memory. It is the specification of the scripts of redishold, said
+// as plainly as it can be, and the store of holds in simulations. holdtest holds both to the same answers and the same
+// state after every call.
+//
+// It is written for reading, not for speed: a call looks at all orders of its group.
+package memhold
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+)
+
+// Options of a Store.
+type Options struct {
+	// HoldFor is the length of a hold, at least 1 ms.
+	HoldFor time.Duration
+	// LapseAfter is how long after its end a hold that nobody released lapses. Default seatstate.LapseAfter.
+	LapseAfter time.Duration
+}
+
+// Store of holds. It is safe for concurrent use; each call is atomic.
+type Store struct {
+	now func() contracts.Instant
+	o   Options
+
+	mu     sync.Mutex
+	groups map[contracts.SeatGroup]*group
+	locks  map[contracts.SeatGroup]lock
+}
+
+type lock struct {
+	token int64
+	until contracts.Instant
+}
+
+// New makes an empty Store: no group is loaded. now is the store's clock and must not go back.
+func New(now func() contracts.Instant, o Options) *Store {
+	o.LapseAfter = cmp.Or(o.LapseAfter, seatstate.LapseAfter)
+	return &Store{now: now, o: o, groups: map[contracts.SeatGroup]*group{}, locks: map[contracts.SeatGroup]lock{}}
+}
+
+// Hold takes all places of the ask for its order, or none. See holds.Outcome.
+func (s *Store) Hold(_ context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
+	if err := ask.Validate(); err != nil {
+		return holds.Answer{}, invalid(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	grp, err := s.loaded(g)
+	if err != nil {
+		return holds.Answer{}, err
+	}
+	for _, p := range ask.Places {
+		if p >= grp.bound() {
+			return holds.Answer{}, invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
+		}
+	}
+	answer := grp.change(func() holds.Answer {
+		grp.sweep(now)
+		return grp.hold(ask, now, s.o)
+	})
+	answer.At = now
+	return answer, nil
+}
+
+// Release frees what the order holds, never what was sold to it, and ends its record under the row's version.
+func (s *Store) Release(_ context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error) {
+	if err := holds.ValidRelease(order, version); err != nil {
+		return holds.Release{}, invalid(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	grp, err := s.loaded(g)
+	if err != nil {
+		return holds.Release{}, err
+	}
+	var released holds.Release
+	grp.change(func() holds.Answer {
+		grp.sweep(now)
+		if record := grp.orders[order]; record.Version > version {
+			released.Stale = true
+		} else {
+			record.Version = version
+			grp.orders[order] = record
+			released.Freed = grp.end(order, now)
+		}
+		return holds.Answer{}
+	})
+	released.At = now
+	return released, nil
+}
+
+// Lock takes the group's rebuild lock for the token unless another token has it. It ends by itself after ttl; taking
+// it again with the same token answers true and does not prolong it.
+func (s *Store) Lock(_ context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if l, ok := s.locks[g]; ok && l.until > now {
+		return l.token == token, nil
+	}
+	s.locks[g] = lock{token: token, until: now.Add(ttl)}
+	return true, nil
+}
+
+// Unlock gives the lock back if it carries the token.
+func (s *Store) Unlock(_ context.Context, g contracts.SeatGroup, token int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.locks[g].token == token {
+		delete(s.locks, g)
+	}
+	return nil
+}
+
+// Load writes a whole group, or answers holds.ErrLoadRefused. Of two orders for one place the first has it and the
+// other has nothing; a sale comes before every order.
+func (s *Store) Load(_ context.Context, g contracts.SeatGroup, l holds.Load) error {
+	if err := l.Validate(); err != nil {
+		return invalid(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	held, ok := s.locks[g]
+	if _, loaded := s.groups[g]; loaded || !ok || held.until <= now || held.token != l.Token {
+		return fmt.Errorf("load %s: %w", g.Key(), holds.ErrLoadRefused)
+	}
+	s.groups[g] = newGroup(l, now, s.o.LapseAfter)
+	delete(s.locks, g)
+	return nil
+}
+
+// Loaded answers nil, or holds.ErrNotLoaded.
+func (s *Store) Loaded(_ context.Context, g contracts.SeatGroup) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.loaded(g)
+	return err
+}
+
+// Wipe forgets a group and its lock, as a Redis does that lost its memory.
+func (s *Store) Wipe(g contracts.SeatGroup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.groups, g)
+	delete(s.locks, g)
+}
+
+// State is all that a store knows of a group, in the words of seatstate. The zero State, with maps, is a group that
+// was never loaded.
+type State struct {
+	Loaded   bool
+	Revision seatstate.Revision
+	Map      seatstate.SeatMap
+	Entries  map[int]seatstate.Entry
+	Records  map[contracts.OrderID]seatstate.Record
+	// Lapses has the orders that hold something, by the instant they lapse; Ends has the ended ones, by the instant
+	// their record may be dropped.
+	Lapses, Ends map[contracts.OrderID]contracts.Instant
+	// Lock is the token of the rebuild lock, 0 without one.
+	Lock int64
+}
+
+// Inspect copies the state of a group. It sweeps nothing.
+func (s *Store) Inspect(g contracts.SeatGroup) State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := State{
+		Entries: map[int]seatstate.Entry{}, Records: map[contracts.OrderID]seatstate.Record{},
+		Lapses: map[contracts.OrderID]contracts.Instant{}, Ends: map[contracts.OrderID]contracts.Instant{},
+	}
+	if l, ok := s.locks[g]; ok && l.until > s.now() {
+		state.Lock = l.token
+	}
+	grp, ok := s.groups[g]
+	if !ok {
+		return state
+	}
+	state.Loaded, state.Revision, state.Map = true, grp.revision, seatstate.NewSeatMap(grp.places)
+	maps.Copy(state.Entries, grp.seats)
+	maps.Copy(state.Ends, grp.ends)
+	for p, entry := range grp.seats {
+		state.Map.Set(p, entry.State)
+	}
+	for order, record := range grp.orders {
+		record.Places = slices.Clone(record.Places)
+		state.Records[order] = record
+		if record.State == seatstate.RecordHeld {
+			state.Lapses[order] = record.Lapses
+		}
+	}
+	return state
+}
+
+func (s *Store) loaded(g contracts.SeatGroup) (*group, error) {
+	grp, ok := s.groups[g]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", g.Key(), holds.ErrNotLoaded)
+	}
+	return grp, nil
+}
+
+// invalid marks what another attempt would only meet again.
+func invalid(err error) error {
+	return &retry.PoisonError{Reason: "invalid_hold", Err: err}
+}

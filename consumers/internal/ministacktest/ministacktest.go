@@ -1,0 +1,260 @@
+// Package ministacktest starts a real ministack (SQS, DynamoDB and its streams, EventBridge) for a test package. It is
+// for tests only.
+//
+//	func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
+//
+//	ministacktest.Setenv(t)
+//	cfg, err := awsclient.Load(t.Context())
+//
+// Each Setenv is a tenant of its own, so tests can use the names of the topology without seeing one another.
+package ministacktest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Variable names the ministack binary to use, before any other place is searched.
+const Variable = "BOXOFFICE_MINISTACK"
+
+// Region of every tenant.
+const Region = "eu-west-1"
+
+// inModule is where the local stack installs it, from the module's root.
+const inModule = ".local/venv/bin/ministack"
+
+const readyWithin = 30 * time.Second
+
+// The server of the test binary: started by the first Setenv, stopped by Run. A binary has one test package.
+var shared struct {
+	sync.Mutex
+	running bool
+	server  *server
+	err     error
+	tenants int
+}
+
+var errNotInstalled = errors.New("ministack is not installed")
+
+type server struct {
+	address string
+	command *exec.Cmd
+	exited  chan struct{}
+	// output may be read once exited is closed.
+	output bytes.Buffer
+}
+
+// Run runs the tests of a package and then stops the server that they used, if any.
+func Run(m interface{ Run() int }) int {
+	shared.Lock()
+	shared.running = true
+	shared.Unlock()
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server != nil {
+		shared.server.stop()
+	}
+	return code
+}
+
+// Setenv points the SDK's environment at a new tenant of the package's ministack for the time of the test. Without
+// ministack the test is skipped with the reason, or fails where CI is true. The package's TestMain must be Run.
+func Setenv(t testing.TB) {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if !shared.running {
+		t.Fatal("ministacktest: TestMain must call ministacktest.Run, else nobody stops the server")
+	}
+	if shared.server == nil && shared.err == nil {
+		shared.server, shared.err = start(t.Context())
+	}
+	switch {
+	case errors.Is(shared.err, errNotInstalled) && os.Getenv("CI") != "true":
+		t.Skip(shared.err)
+	case shared.err != nil:
+		t.Fatal(shared.err)
+	}
+	shared.tenants++
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": "http://" + shared.server.address,
+		"AWS_REGION":       Region,
+		// ministack takes an access key of 12 digits for the account.
+		"AWS_ACCESS_KEY_ID":     fmt.Sprintf("%012d", shared.tenants),
+		"AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_SESSION_TOKEN":     "",
+		"AWS_PROFILE":           "",
+		// What a developer has configured for real accounts stays out of the tests.
+		"AWS_CONFIG_FILE":             os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_EC2_METADATA_DISABLED":   "true",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// start tries again with other ports, since a free port may be taken before the server binds it.
+func start(ctx context.Context) (*server, error) {
+	binary, err := find()
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	for range 3 {
+		s, err := startOnce(ctx, binary)
+		if err == nil {
+			return s, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, fmt.Errorf("start ministack: %w", failed)
+}
+
+func startOnce(ctx context.Context, binary string) (*server, error) {
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), exited: make(chan struct{})}
+	// Not under ctx: it outlives the test that happens to start it.
+	s.command = exec.Command(binary)
+	s.command.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "GATEWAY_PORT="+strconv.Itoa(port), "AWS_DEFAULT_REGION="+Region)
+	s.command.Stdout, s.command.Stderr = &s.output, &s.output
+	s.command.SysProcAttr = dieWithParent()
+	if err := s.run(); err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("%w\n%s", err, s.output.String())
+	}
+	return s, nil
+}
+
+// run starts the command from a thread that lives until the command ends: Linux ends a child that is to die with its
+// parent when the thread ends that started it.
+func (s *server) run() error {
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer close(s.exited)
+		err := s.command.Start()
+		started <- err
+		if err == nil {
+			_ = s.command.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("%s: %w", s.command.Path, err)
+	}
+	return nil
+}
+
+func (s *server) stop() {
+	// It keeps nothing on disk, so there is nothing to lose by killing it. If it has ended already, that is as well.
+	_ = s.command.Process.Kill()
+	<-s.exited
+}
+
+func (s *server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		err := s.healthy(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			return errors.New("ministack ended at its start")
+		case <-ctx.Done():
+			return fmt.Errorf("not healthy within %s: %w", readyWithin, err)
+		case <-poll.C:
+		}
+	}
+}
+
+func (s *server) healthy(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/_ministack/health", nil)
+	if err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	if err := response.Body.Close(); err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("health: %s", response.Status)
+	}
+	return nil
+}
+
+// find looks at Variable, then at the virtual environment of the module, then at PATH.
+func find() (string, error) {
+	if binary := os.Getenv(Variable); binary != "" {
+		if _, err := os.Stat(binary); err != nil {
+			return "", fmt.Errorf("%s: %w", Variable, err)
+		}
+		return binary, nil
+	}
+	if root, found := moduleRoot(); found {
+		binary := filepath.Join(root, inModule)
+		if _, err := os.Stat(binary); err == nil {
+			return binary, nil
+		}
+	}
+	binary, err := exec.LookPath("ministack")
+	if err != nil {
+		return "", fmt.Errorf("%w: none named by %s, none at %s, none in PATH", errNotInstalled, Variable, inModule)
+	}
+	return binary, nil
+}
+
+func moduleRoot() (string, bool) {
+	directory, err := os.Getwd()
+	if err != nil {
+		return "", false
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+			return directory, true
+		}
+		parent := filepath.Dir(directory)
+		if parent == directory {
+			return "", false
+		}
+		directory = parent
+	}
+}
+
+// freePort asks the kernel for a port and gives it back.
+func freePort(ctx context.Context) (int, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("find a free port: address is %T", listener.Addr())
+	}
+	return address.Port, listener.Close()
+}

@@ -1,0 +1,128 @@
+// Package order is the order and its transitions, pure: each is a function of the row, a time and a cause, refuses by
+// name what the status graph does not allow, raises the version by one and appends to the history. Rows are written
+// conditionally on the version before, so a transition made from an old row is refused by the store.
+package order
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+)
+
+// Order is a row with its transitions. It is a value: a transition returns a new one and leaves the old as it was.
+type Order struct {
+	readmodel.Order
+}
+
+// Cause is what made a transition: the message, and when it was handled.
+type Cause struct {
+	Kind      message.Kind
+	MessageID string
+	At        contracts.Instant
+}
+
+// TransitionError is a transition that the status graph refuses.
+type TransitionError struct {
+	OrderID  contracts.OrderID
+	From, To contracts.Status
+}
+
+func (e *TransitionError) Error() string {
+	return fmt.Sprintf("order %s is %s and cannot become %s", e.OrderID, e.From, e.To)
+}
+
+// ErrHoldNotOver refuses to expire an order before its hold has ended.
+var ErrHoldNotOver = errors.New("hold is not over")
+
+// Hold is what the hold script answered, in names.
+type Hold struct {
+	Seats             []string
+	HeldAt, ExpiresAt contracts.Instant
+	// Amount is the price of the seats from the catalogue, fixed here for the order's life.
+	Amount contracts.Money
+}
+
+// NewHeld is the first version of an order that got its seats.
+func NewHeld(m message.PlaceOrder, fence string, h Hold, c Cause) Order {
+	o := placed(m, fence)
+	o.Seats = slices.Clone(h.Seats)
+	o.HeldAt, o.HoldExpiresAt = h.HeldAt, h.ExpiresAt
+	amount := h.Amount
+	o.Amount = &amount
+	return o.become(contracts.Held, c)
+}
+
+// NewRejected is the first and last version of an order that did not get its seats. seats are the ones that the reason
+// is about.
+func NewRejected(m message.PlaceOrder, fence string, reason contracts.Reason, seats []string, c Cause) Order {
+	o := placed(m, fence)
+	o.Reason = &readmodel.Reason{Code: reason, Seats: seats}
+	return o.become(contracts.Rejected, c)
+}
+
+// NewRejectedUnread is the row of an order whose PlaceOrder could not be handled: all that is known of it are the
+// message's attributes. sentAt stands in for the instant of its acceptance.
+func NewRejectedUnread(a message.Attributes, fence string, sentAt contracts.Instant, c Cause) Order {
+	o := Order{readmodel.Order{
+		OrderID: a.OrderID, UserID: a.UserID, ConcertID: a.ConcertID, Group: a.Group,
+		Seats: []string{}, Status: contracts.Queued, Fence: fence, AcceptedAt: sentAt,
+		Reason: &readmodel.Reason{Code: contracts.ReasonInternal},
+	}}
+	return o.become(contracts.Rejected, c)
+}
+
+func placed(m message.PlaceOrder, fence string) Order {
+	return Order{readmodel.Order{
+		OrderID: m.OrderID, UserID: m.UserID, ConcertID: m.ConcertID, Group: m.Group,
+		LayoutVersion: m.LayoutVersion, Seats: slices.Clone(m.Seats), RequestHash: m.RequestHash,
+		Status: contracts.Queued, Fence: fence, AcceptedAt: m.AcceptedAt,
+	}}
+}
+
+// Expire ends an open order whose hold ran out. It refuses before D + 10 s with ErrHoldNotOver, so that an
+// authorization made in the last moment still finds the order open, and any status that is not open.
+func (o Order) Expire(c Cause) (Order, error) {
+	if !o.Status.CanBecome(contracts.Expired) {
+		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Expired}
+	}
+	if c.At < o.ExpiresFrom() {
+		return o, fmt.Errorf("order %s expires from %s: %w", o.OrderID, o.ExpiresFrom(), ErrHoldNotOver)
+	}
+	return o.become(contracts.Expired, c), nil
+}
+
+// ExpiresFrom is the first instant at which the order may be EXPIRED.
+func (o Order) ExpiresFrom() contracts.Instant { return o.HoldExpiresAt.Add(seatstate.ExpireAfter) }
+
+// reconcileAfter is how long after D a row that is still open gets its ExpireHold again.
+const reconcileAfter = 15 * time.Second
+
+func (o Order) become(s contracts.Status, c Cause) Order {
+	o.Status = s
+	o.Version++
+	o.History = append(slices.Clip(o.History), readmodel.HistoryEntry{
+		Status: s, Version: o.Version, At: c.At, Cause: string(c.Kind), MessageID: c.MessageID,
+	})
+	if s.Open() || s == contracts.Committed {
+		o.OpenGroup, o.DueAt = o.SeatGroup().Key(), o.HoldExpiresAt.Add(reconcileAfter)
+	} else {
+		o.OpenGroup, o.DueAt = "", 0
+	}
+	return o
+}
+
+// SamePlacement says whether the row is the outcome of this very PlaceOrder with these seats: the same group, body and
+// seats. Then the hold found in the group is the row's hold.
+func (o Order) SamePlacement(m message.PlaceOrder, seats []string) bool {
+	return o.SeatGroup() == m.SeatGroup() && o.RequestHash == m.RequestHash && sameSeats(o.Seats, seats)
+}
+
+func sameSeats(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}

@@ -1,0 +1,95 @@
+package order_test
+
+import (
+	"errors"
+	"testing"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
+
+func TestExpireInEveryStatus(t *testing.T) {
+	for _, status := range contracts.Statuses() {
+		o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1"))
+		o.Status, o.Version = status, 5
+		next, err := o.Expire(order.Cause{At: o.ExpiresFrom()})
+		var refused *order.TransitionError
+		switch {
+		case status.CanBecome(contracts.Expired):
+			if err != nil || next.Status != contracts.Expired || next.Version != 6 {
+				t.Errorf("%s: got %s at %d, %v", status, next.Status, next.Version, err)
+			}
+		case !errors.As(err, &refused) || refused.From != status || refused.To != contracts.Expired:
+			t.Errorf("%s: got %v", status, err)
+		case next.Status != status || next.Version != 5:
+			t.Errorf("%s: a refused transition changed the order: %+v", status, next)
+		}
+	}
+}
+
+func TestExpireNeedsTheHoldToBeOver(t *testing.T) {
+	o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1"))
+	if _, err := o.Expire(order.Cause{At: o.HoldExpiresAt + 9_999}); !errors.Is(err, order.ErrHoldNotOver) {
+		t.Errorf("1 ms early: %v", err)
+	}
+	if _, err := o.Expire(order.Cause{At: o.HoldExpiresAt + 10_000}); err != nil {
+		t.Errorf("at D + 10 s: %v", err)
+	}
+}
+
+func TestTransitionsLeaveTheOldOrderAlone(t *testing.T) {
+	o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1"))
+	a, err := o.Expire(order.Cause{Kind: "a", At: o.ExpiresFrom()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := o.Expire(order.Cause{Kind: "b", At: o.ExpiresFrom()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.History) != 1 || a.History[1].Cause != "a" || b.History[1].Cause != "b" {
+		t.Errorf("histories share memory: %+v %+v %+v", o.History, a.History, b.History)
+	}
+}
+
+func TestTheIndexHasOpenOrdersAlone(t *testing.T) {
+	m := ordertest.Placed(group, "A-1-1")
+	held := ordertest.HeldOrder(m)
+	if held.OpenGroup != group.Key() || held.DueAt <= held.HoldExpiresAt {
+		t.Errorf("a held order has openGroup %q, due at %s", held.OpenGroup, held.DueAt)
+	}
+	rejected := order.NewRejected(m, "1", contracts.ReasonSeatTaken, nil, order.Cause{At: 1})
+	expired, err := held.Expire(order.Cause{At: held.ExpiresFrom()})
+	if err != nil || rejected.OpenGroup != "" || expired.OpenGroup != "" || expired.DueAt != 0 {
+		t.Errorf("ended orders are in the index: %+v %+v %v", rejected, expired, err)
+	}
+}
+
+func TestSamePlacement(t *testing.T) {
+	m := ordertest.Placed(group, "A-1-1", "A-1-2")
+	o := ordertest.HeldOrder(m)
+	if !o.SamePlacement(m, []string{"A-1-2", "A-1-1"}) {
+		t.Error("the order of the seats matters")
+	}
+	other := m
+	other.Group = "B"
+	if o.SamePlacement(other, m.Seats) || o.SamePlacement(m, []string{"A-1-1"}) {
+		t.Error("another group or other seats pass")
+	}
+	other = m
+	other.RequestHash = contracts.RequestHash("x", nil)
+	if o.SamePlacement(other, m.Seats) {
+		t.Error("another body passes")
+	}
+}
+
+func TestARowOfAnUnreadMessage(t *testing.T) {
+	o := order.NewRejectedUnread(message.Attributes{OrderID: "o", UserID: "u", ConcertID: "c", Group: "A"}, "3", 77, order.Cause{Kind: "PlaceOrder", MessageID: "m", At: 99})
+	if o.Status != contracts.Rejected || o.Version != 1 || o.Reason.Code != contracts.ReasonInternal || o.AcceptedAt != 77 || o.History[0].At != 99 {
+		t.Errorf("got %+v", o)
+	}
+}

@@ -1,0 +1,255 @@
+// Package ordertest is the conformance suite of the stores of orders: every promise of the ports of reserve, expire
+// and rebuild, run over memory and over a DynamoDB server.
+package ordertest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+// Store is what the suite needs: all the ports that a store of orders fills.
+type Store interface {
+	PutIfAbsent(ctx context.Context, o order.Order) (stored order.Order, done bool, err error)
+	Update(ctx context.Context, before, after order.Order) (done bool, err error)
+	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
+	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
+	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
+	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
+	NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error)
+}
+
+// Backend is a store with the one thing that no port can do yet: giving a seat to an order.
+type Backend struct {
+	Store     Store
+	PutTicket func(g contracts.SeatGroup, seat string, owner contracts.OrderID)
+}
+
+// ids makes order ids that no other test of the process uses.
+var ids atomic.Int64
+
+// NewID makes a well-formed order id that no other test of the process uses.
+func NewID() contracts.OrderID {
+	return contracts.OrderID(fmt.Sprintf("e1%030d", ids.Add(1)))
+}
+
+// Placed is a PlaceOrder for these seats.
+func Placed(g contracts.SeatGroup, seats ...string) message.PlaceOrder {
+	return message.PlaceOrder{
+		OrderID: NewID(), UserID: "anna", ConcertID: g.ConcertID, Group: g.Group, LayoutVersion: 1,
+		Seats: seats, RequestHash: contracts.RequestHash(g.ConcertID, seats),
+		AcceptedAt: 1_000_000, Deadline: 1_120_000,
+	}
+}
+
+// HeldOrder is the first row of a held order.
+func HeldOrder(m message.PlaceOrder) order.Order {
+	return order.NewHeld(m, "00000000000000000001", order.Hold{
+		Seats: m.Seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 12000, Currency: "EUR"},
+	}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600})
+}
+
+func expired(t *testing.T, o order.Order) order.Order {
+	t.Helper()
+	next, err := o.Expire(order.Cause{Kind: message.KindExpireHold, MessageID: "m-2", At: o.ExpiresFrom()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+// Exercise runs the suite. open makes a backend; groups that the suite uses are new to it.
+func Exercise(t *testing.T, open func(t *testing.T) Backend) {
+	group := func() contracts.SeatGroup {
+		return contracts.SeatGroup{ConcertID: fmt.Sprintf("concert-%d", ids.Add(1)), Group: "A-1"}
+	}
+	tests := map[string]func(t *testing.T, b Backend){
+		"a row comes back as it was written": func(t *testing.T, b Backend) {
+			row := HeldOrder(Placed(group(), "A-1-1", "A-1-2"))
+			put(t, b, row)
+			got, found, err := b.Store.Read(t.Context(), row.OrderID)
+			if err != nil || !found {
+				t.Fatalf("read: found %v, %v", found, err)
+			}
+			if !reflect.DeepEqual(got, row) {
+				t.Errorf("got %+v, want %+v", got, row)
+			}
+		},
+		"a rejected row keeps its reason and has no amount": func(t *testing.T, b Backend) {
+			row := order.NewRejected(Placed(group(), "A-1-1"), "1", contracts.ReasonSeatTaken, []string{"A-1-1"}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m", At: 5})
+			put(t, b, row)
+			got, _, err := b.Store.Read(t.Context(), row.OrderID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Amount != nil || got.Reason == nil || got.Reason.Code != contracts.ReasonSeatTaken || !slices.Equal(got.Reason.Seats, []string{"A-1-1"}) {
+				t.Errorf("got amount %v, reason %+v", got.Amount, got.Reason)
+			}
+		},
+		"no row is not an error": func(t *testing.T, b Backend) {
+			if _, found, err := b.Store.Read(t.Context(), NewID()); found || err != nil {
+				t.Errorf("found %v, %v", found, err)
+			}
+		},
+		"the first put wins and the second is answered with it": func(t *testing.T, b Backend) {
+			m := Placed(group(), "A-1-1")
+			first := HeldOrder(m)
+			put(t, b, first)
+			second := order.NewRejected(m, "2", contracts.ReasonSeatTaken, nil, order.Cause{At: 7})
+			stored, done, err := b.Store.PutIfAbsent(t.Context(), second)
+			if err != nil || done || stored.Status != contracts.Held || stored.Fence != first.Fence {
+				t.Errorf("got %+v, done %v, %v", stored, done, err)
+			}
+		},
+		"of 32 puts at once exactly one is done": func(t *testing.T, b Backend) {
+			row := HeldOrder(Placed(group(), "A-1-1"))
+			race(t, 32, func() (bool, error) {
+				_, done, err := b.Store.PutIfAbsent(t.Context(), row)
+				return done, err
+			})
+		},
+		"an update needs the version it was made from": func(t *testing.T, b Backend) {
+			row := HeldOrder(Placed(group(), "A-1-1"))
+			put(t, b, row)
+			next := expired(t, row)
+			if done, err := b.Store.Update(t.Context(), row, next); !done || err != nil {
+				t.Fatalf("first update: %v, %v", done, err)
+			}
+			if done, err := b.Store.Update(t.Context(), row, next); done || err != nil {
+				t.Errorf("update from an old version: %v, %v", done, err)
+			}
+			got, _, err := b.Store.Read(t.Context(), row.OrderID)
+			if err != nil || got.Status != contracts.Expired || got.Version != 2 || len(got.History) != 2 {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		},
+		"an update of a row that is not there is refused": func(t *testing.T, b Backend) {
+			row := HeldOrder(Placed(group(), "A-1-1"))
+			if done, err := b.Store.Update(t.Context(), row, expired(t, row)); done || err != nil {
+				t.Errorf("got %v, %v", done, err)
+			}
+		},
+		"of 32 updates at once exactly one is done": func(t *testing.T, b Backend) {
+			row := HeldOrder(Placed(group(), "A-1-1"))
+			put(t, b, row)
+			next := expired(t, row)
+			race(t, 32, func() (bool, error) { return b.Store.Update(t.Context(), row, next) })
+		},
+		"the index has open orders of the group alone": func(t *testing.T, b Backend) {
+			g := group()
+			open, over, elsewhere := HeldOrder(Placed(g, "A-1-1")), HeldOrder(Placed(g, "A-1-2")), HeldOrder(Placed(group(), "A-1-1"))
+			for _, row := range []order.Order{open, over, elsewhere} {
+				put(t, b, row)
+			}
+			if done, err := b.Store.Update(t.Context(), over, expired(t, over)); !done || err != nil {
+				t.Fatalf("update: %v, %v", done, err)
+			}
+			got, err := b.Store.OpenIDs(t.Context(), g)
+			if err != nil || !slices.Equal(got, []contracts.OrderID{open.OrderID}) {
+				t.Errorf("got %v, %v; want %v", got, err, open.OrderID)
+			}
+		},
+		"many rows are read over every page": func(t *testing.T, b Backend) {
+			g := group()
+			var want []contracts.OrderID
+			for range 230 {
+				row := HeldOrder(Placed(g, "A-1-1"))
+				put(t, b, row)
+				want = append(want, row.OrderID)
+			}
+			rows, err := b.Store.ReadMany(t.Context(), append(slices.Clone(want), NewID()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []contracts.OrderID
+			for _, row := range rows {
+				got = append(got, row.OrderID)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("read %d rows, want %d", len(got), len(want))
+			}
+			open, err := b.Store.OpenIDs(t.Context(), g)
+			if err != nil || len(open) != len(want) {
+				t.Errorf("index has %d, want %d, %v", len(open), len(want), err)
+			}
+		},
+		"no ids are no rows": func(t *testing.T, b Backend) {
+			if rows, err := b.Store.ReadMany(t.Context(), nil); len(rows) != 0 || err != nil {
+				t.Errorf("got %v, %v", rows, err)
+			}
+		},
+		"tickets of the group alone": func(t *testing.T, b Backend) {
+			g, other := group(), group()
+			b.PutTicket(g, "A-1-1", "order-1")
+			b.PutTicket(other, "A-1-2", "order-2")
+			got, err := b.Store.Tickets(t.Context(), g)
+			if err != nil || len(got) != 1 || got["A-1-1"] != "order-1" {
+				t.Errorf("got %v, %v", got, err)
+			}
+		},
+		"tokens rise and none is given twice": func(t *testing.T, b Backend) {
+			g := group()
+			seen := sync.Map{}
+			gate := make(chan struct{})
+			var wg sync.WaitGroup
+			for range 20 {
+				wg.Go(func() {
+					<-gate
+					token, err := b.Store.NextToken(t.Context(), g)
+					if _, twice := seen.LoadOrStore(token, true); twice || err != nil {
+						t.Errorf("token %d: twice %v, %v", token, twice, err)
+					}
+				})
+			}
+			close(gate)
+			wg.Wait()
+			if token, err := b.Store.NextToken(t.Context(), g); token != 21 || err != nil {
+				t.Errorf("got %d, %v; want 21", token, err)
+			}
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func put(t *testing.T, b Backend, row order.Order) {
+	t.Helper()
+	if _, done, err := b.Store.PutIfAbsent(t.Context(), row); !done || err != nil {
+		t.Fatalf("put: done %v, %v", done, err)
+	}
+}
+
+// race lets n workers do the same at once and wants exactly one of them to have done it.
+func race(t *testing.T, n int, do func() (bool, error)) {
+	t.Helper()
+	gate := make(chan struct{})
+	var done atomic.Int64
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			<-gate
+			ok, err := do()
+			if err != nil {
+				t.Error(err)
+			}
+			if ok {
+				done.Add(1)
+			}
+		})
+	}
+	close(gate)
+	wg.Wait()
+	if done.Load() != 1 {
+		t.Errorf("%d of %d were done, want 1", done.Load(), n)
+	}
+}

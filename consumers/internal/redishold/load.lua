@@ -1,0 +1,80 @@
+-- load: a whole group, as DynamoDB knows it.
+--
+-- ARGV[1] fencing token (kept as text: it may be greater than a Lua number holds exactly)
+-- ARGV[2] lapse after the end of a hold, ms   ARGV[3] number of places   ARGV[4] number of sold places n
+-- then n times: place, order
+-- then to the end, for each open order: order, version, request hash, heldAt, D, places '3,0,12'
+--
+-- returns {'OK', now}        the group is loaded under revision 'token.1', and the lock is gone
+--         {'CHANGED', now}   it is loaded already, or the lock does not carry this token; nothing was written
+--
+-- Atomic. What an earlier life of the group left behind is deleted first. An open order has all its places or none:
+-- of two for one place the first has it and the other gets neither hold nor record, so that whoever repairs the group
+-- may hold it later. A sale comes before every order, also before its own: a row read as open whose tickets exist was
+-- committed in between. An order past its end is held a while longer, since its row is open and may yet be paid for.
+-- Never: a load by a holder that lost the lock.
+local token, lapseAfter, size, soldCount = ARGV[1], whole(ARGV[2]), whole(ARGV[3]), whole(ARGV[4])
+if not token or #token > 19 or not token:find('^[1-9]%d*$') then return invalid('token') end
+if not lapseAfter then return invalid('lapse') end
+if not size or size < 1 or size > MAX_PLACES then return invalid('number of places') end
+if not soldCount or (#ARGV - 4 - 2 * soldCount) % 6 ~= 0 or 4 + 2 * soldCount > #ARGV then return invalid('shape') end
+
+local states, seats, records, lapses = {}, {}, {}, {}
+local at = 5
+for _ = 1, soldCount do
+  local p, order = whole(ARGV[at]), ARGV[at + 1]
+  if not p or p >= size or states[p] or not word(order) then return invalid('sold place ' .. at) end
+  states[p] = 2
+  seats[#seats + 1] = p
+  seats[#seats + 1] = 'sold ' .. order
+  at = at + 2
+end
+
+local known = {}
+while at < #ARGV do
+  local order, hash, places = ARGV[at], ARGV[at + 2], placesOf(ARGV[at + 5])
+  local version, heldAt, expiresAt = whole(ARGV[at + 1]), whole(ARGV[at + 3]), whole(ARGV[at + 4])
+  if not word(order) or not word(hash) or hash == '-' or not places or not version or version < 1
+    or not heldAt or heldAt < 1 or not expiresAt or expiresAt < heldAt then
+    return invalid('open order ' .. at)
+  end
+  local free = not known[order]
+  for _, p in ipairs(places) do
+    if p >= size then return invalid('place ' .. p .. ' is outside the group') end
+    if states[p] then free = false end
+  end
+  if free then
+    known[order] = true
+    local record = {state = 'held', version = version, hash = hash, heldAt = heldAt, expiresAt = expiresAt,
+      lapses = math.max(expiresAt, now) + lapseAfter, places = places}
+    for _, p in ipairs(places) do
+      states[p] = 1
+      seats[#seats + 1] = p
+      seats[#seats + 1] = 'held ' .. order .. ' ' .. text(record.lapses)
+    end
+    records[#records + 1] = order
+    records[#records + 1] = writeRecord(record)
+    lapses[#lapses + 1] = text(record.lapses)
+    lapses[#lapses + 1] = order
+  end
+  at = at + 6
+end
+
+if epoch or redis.call('GET', LOCK) ~= token then return {'CHANGED', now} end
+
+-- 2 bits a place, the first place in the highest bits: the bytes of seatstate.SeatMap.
+local bytes = {}
+for first = 0, size - 1, 4 do
+  bytes[#bytes + 1] = string.char(64 * (states[first] or 0) + 16 * (states[first + 1] or 0)
+    + 4 * (states[first + 2] or 0) + (states[first + 3] or 0))
+end
+redis.call('DEL', SEATS, ORDERS, LAPSES, ENDS)
+redis.call('SET', MAP, table.concat(bytes))
+if #seats > 0 then redis.call('HSET', SEATS, unpack(seats)) end
+if #records > 0 then
+  redis.call('HSET', ORDERS, unpack(records))
+  redis.call('ZADD', LAPSES, unpack(lapses))
+end
+redis.call('SET', REV, token .. '.1')
+redis.call('DEL', LOCK)
+return {'OK', now}

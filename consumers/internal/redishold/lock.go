@@ -1,0 +1,50 @@
+package redishold
+
+import (
+	"context"
+	_ "embed" // unlock.lua
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed unlock.lua
+var unlockBody string
+
+// Lock takes the group's rebuild lock for the fencing token unless another token has it. It ends by itself after ttl,
+// at least 1 ms, counted by Redis. Taking it again with the same token answers true, so that a lost answer harms
+// nobody, and does not prolong it.
+func (s *Store) Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
+	if token < 1 || ttl < time.Millisecond {
+		return false, invalid(fmt.Errorf("%w: lock by token %d for %v", holds.ErrInvalid, token, ttl))
+	}
+	mine := strconv.FormatInt(token, 10)
+	var locked bool
+	err := s.call(ctx, func(ctx context.Context) error {
+		before, err := s.client.SetArgs(ctx, seatstate.KeysOf(g).Lock, mine, redis.SetArgs{Mode: "NX", Get: true, TTL: ttl}).Result()
+		if errors.Is(err, redis.Nil) {
+			locked = true
+			return nil
+		}
+		locked = before == mine
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("redis lock %s: %w", g.Key(), err)
+	}
+	return locked, nil
+}
+
+// Unlock gives the lock back if it carries the token; otherwise it does nothing. A load that succeeds has given it back
+// already.
+func (s *Store) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
+	_, err := s.run(ctx, "unlock", s.scripts.unlock, g, token)
+	return err
+}

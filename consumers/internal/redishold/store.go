@@ -1,0 +1,196 @@
+// Package redishold keeps the holds of seat groups in Redis. Each operation is one Lua script on the keys of one
+// group, so it is atomic, and each may be repeated by anyone at any time. The README has the model and its reasons;
+// memhold says the same in Go, and holdtest compares the two.
+package redishold
+
+import (
+	"cmp"
+	"context"
+	_ "embed" // the scripts
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Breaker lets op run, or refuses at once while Redis is known to fail. An error of op counts as a failure of Redis, a
+// timeout and a cancelled call included. What Redis answers is never one: not loaded, stale, refused and invalid are
+// answers.
+type Breaker interface {
+	Do(ctx context.Context, op func(ctx context.Context) error) error
+}
+
+// Options of a Store.
+type Options struct {
+	// HoldFor is the length of a hold, at least 1 ms: holdSeconds of the topology.
+	HoldFor time.Duration
+	// LapseAfter is how long after its end a hold that nobody released lapses. Default seatstate.LapseAfter.
+	LapseAfter time.Duration
+	// TimeoutPerCall ends one call. After it the result is unknown, neither yes nor no. Default 500 ms.
+	TimeoutPerCall time.Duration
+}
+
+// Store of holds. It is safe for concurrent use and holds no state of its own.
+type Store struct {
+	client  redis.UniversalClient
+	breaker Breaker
+	o       Options
+	scripts scripts
+}
+
+// New makes a Store. The client is made by NewClient.
+func New(client redis.UniversalClient, breaker Breaker, o Options) *Store {
+	return newStore(client, breaker, o, clock)
+}
+
+func newStore(client redis.UniversalClient, breaker Breaker, o Options, clock string) *Store {
+	o.LapseAfter = cmp.Or(o.LapseAfter, seatstate.LapseAfter)
+	o.TimeoutPerCall = cmp.Or(o.TimeoutPerCall, 500*time.Millisecond)
+	return &Store{client: client, breaker: breaker, o: o, scripts: compose(clock)}
+}
+
+//go:embed clock.lua
+var clock string
+
+//go:embed prelude.lua
+var prelude string
+
+type scripts struct{ hold, release, load, unlock *redis.Script }
+
+// compose puts each script together from the clock, the constants, the prelude and its body. Tests give another clock.
+func compose(clock string) scripts {
+	constants := fmt.Sprintf("local SWEEP_LIMIT, RECORD_KEPT, MAX_PLACES = %d, %d, %d\n",
+		seatstate.SweepLimit, seatstate.RecordKept.Milliseconds(), holds.MaxPlaces)
+	script := func(body string) *redis.Script { return redis.NewScript(clock + constants + prelude + body) }
+	return scripts{hold: script(holdBody), release: script(releaseBody), load: script(loadBody), unlock: script(unlockBody)}
+}
+
+// Words that a script may begin its answer with, whichever it is.
+const (
+	wordInvalid   = "INVALID"
+	wordNotLoaded = "NOT_LOADED"
+)
+
+// reply is what a script answers: a word, the instant by the server's clock, and what it says besides.
+type reply struct {
+	word string
+	at   contracts.Instant
+	rest []any
+}
+
+// run calls a script on a group's keys. Its errors name the operation and the group.
+func (s *Store) run(ctx context.Context, name string, script *redis.Script, g contracts.SeatGroup, args ...any) (reply, error) {
+	var raw []any
+	err := s.call(ctx, func(ctx context.Context) (err error) {
+		// Run sends EVALSHA and, to a server that does not know the script yet (a new one, a promoted replica), EVAL.
+		raw, err = script.Run(ctx, s.client, seatstate.KeysOf(g).All(), args...).Slice()
+		return err
+	})
+	if err != nil {
+		return reply{}, fmt.Errorf("redis %s %s: %w", name, g.Key(), err)
+	}
+	r, err := parseReply(raw)
+	switch {
+	case err != nil:
+		return reply{}, fmt.Errorf("redis %s %s: %w", name, g.Key(), err)
+	case r.word == wordNotLoaded:
+		return reply{}, fmt.Errorf("redis %s %s: %w", name, g.Key(), holds.ErrNotLoaded)
+	case r.word == wordInvalid:
+		return reply{}, invalid(fmt.Errorf("redis %s %s: %w: %v", name, g.Key(), holds.ErrInvalid, r.rest))
+	}
+	return r, nil
+}
+
+// errNoAnswer is the cause of a call that Redis did not answer in time.
+var errNoAnswer = errors.New("no answer from Redis in time")
+
+// call runs op through the breaker, under the timeout per call.
+func (s *Store) call(ctx context.Context, op func(ctx context.Context) error) error {
+	return s.breaker.Do(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, s.o.TimeoutPerCall, errNoAnswer)
+		defer cancel()
+		err := op(ctx)
+		var timeout net.Error
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			// The client says "i/o timeout"; the cause says whose time was over.
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case errors.As(err, &timeout) && timeout.Timeout():
+			// The connection has the context's deadline too, and may notice it first.
+			return fmt.Errorf("%w: %w", errNoAnswer, err)
+		default:
+			return err
+		}
+	})
+}
+
+func parseReply(raw []any) (reply, error) {
+	if len(raw) < 2 {
+		return reply{}, fmt.Errorf("answer %v is too short", raw)
+	}
+	word, ok1 := raw[0].(string)
+	at, ok2 := raw[1].(int64)
+	if !ok1 || !ok2 {
+		return reply{}, fmt.Errorf("answer %v does not begin with a word and an instant", raw)
+	}
+	return reply{word: word, at: contracts.Instant(at), rest: raw[2:]}, nil
+}
+
+// instant is the i-th of what a script says besides.
+func (r reply) instant(i int) (contracts.Instant, error) {
+	if i < len(r.rest) {
+		if n, ok := r.rest[i].(int64); ok {
+			return contracts.Instant(n), nil
+		}
+	}
+	return 0, fmt.Errorf("answer %s %v has no instant at %d", r.word, r.rest, i)
+}
+
+// places is the i-th of what a script says besides: "3,0,12", or "" for none.
+func (r reply) places(i int) ([]int, error) {
+	var list string
+	ok := i < len(r.rest)
+	if ok {
+		list, ok = r.rest[i].(string)
+	}
+	if !ok {
+		return nil, fmt.Errorf("answer %s %v has no places at %d", r.word, r.rest, i)
+	}
+	if list == "" {
+		return nil, nil
+	}
+	var places []int
+	for part := range strings.SplitSeq(list, ",") {
+		p, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, fmt.Errorf("answer %s has places %q: %w", r.word, list, err)
+		}
+		places = append(places, p)
+	}
+	return places, nil
+}
+
+// joined is the inverse of places.
+func joined(places []int) string {
+	parts := make([]string, len(places))
+	for i, p := range places {
+		parts[i] = strconv.Itoa(p)
+	}
+	return strings.Join(parts, ",")
+}
+
+// invalid marks what another attempt would only meet again.
+func invalid(err error) error {
+	return &retry.PoisonError{Reason: "invalid_hold", Err: err}
+}

@@ -1,0 +1,204 @@
+// Package redistest starts a real redis-server for a test package: one node of a cluster that owns all slots, so that
+// calls across slots are refused as in production. It is for tests only.
+//
+//	func TestMain(m *testing.M) { os.Exit(redistest.Run(m)) }
+//
+//	addr := redistest.Addr(t)
+//
+// Not miniredis: it lacks BITFIELD, accepts calls across slots, and its Lua is another one.
+package redistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// readyWithin bounds the wait for a started server. A cluster node refuses writes for its first 2 s.
+const readyWithin = 15 * time.Second
+
+// The server of the test binary: started by the first Addr, stopped by Run. A binary has one test package.
+var shared struct {
+	sync.Mutex
+	running bool
+	server  *server
+	err     error
+}
+
+var errNotInstalled = errors.New("redis-server is not installed: apt-get install redis-server")
+
+// Run runs the tests of a package and then stops the server that they used, if any.
+func Run(m interface{ Run() int }) int {
+	shared.Lock()
+	shared.running = true
+	shared.Unlock()
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server != nil {
+		shared.server.stop()
+	}
+	return code
+}
+
+// Addr is HOST:PORT of the package's server, which is empty at first and shared by all of the package's tests: each
+// test takes seat groups of its own. Without redis-server the test is skipped with the reason, or fails where CI is
+// true. The package's TestMain must be Run.
+func Addr(t testing.TB) string {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if !shared.running {
+		t.Fatal("redistest: TestMain must call redistest.Run, else nobody stops the server")
+	}
+	if shared.server == nil && shared.err == nil {
+		shared.server, shared.err = start()
+	}
+	switch {
+	case errors.Is(shared.err, errNotInstalled) && os.Getenv("CI") != "true":
+		t.Skip(shared.err)
+	case shared.err != nil:
+		t.Fatal(shared.err)
+	}
+	return shared.server.addr
+}
+
+type server struct {
+	addr string
+	dir  string
+	kill func()
+	done <-chan struct{}
+}
+
+func (s *server) stop() {
+	s.kill()
+	<-s.done
+	_ = os.RemoveAll(s.dir)
+}
+
+// start tries again with other ports, since a free port may be taken before the server binds it.
+func start() (*server, error) {
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, errNotInstalled
+	}
+	var failed error
+	for range 3 {
+		s, err := startOnce(binary)
+		if err == nil {
+			return s, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, fmt.Errorf("start redis-server: %w", failed)
+}
+
+func startOnce(binary string) (*server, error) {
+	port, bus, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "redistest-")
+	if err != nil {
+		return nil, fmt.Errorf("folder of the server: %w", err)
+	}
+	logFile := filepath.Join(dir, "log")
+	command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--logfile", logFile, //nolint:gosec // the binary that LookPath found, on free ports
+		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+		"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-announce-ip", "127.0.0.1")
+	command.SysProcAttr = dieWithParent()
+	s := &server{addr: net.JoinHostPort("127.0.0.1", port), dir: dir}
+	if s.done, err = run(command); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	s.kill = func() { _ = command.Process.Kill() }
+	if err := s.ready(); err != nil {
+		written, _ := os.ReadFile(logFile) //nolint:gosec // a file of the folder made above
+		s.stop()
+		return nil, fmt.Errorf("%w; its log:\n%s", err, written)
+	}
+	return s, nil
+}
+
+// run starts the command from a thread that lives until the command ends: Linux ends a child that is to die with its
+// parent when the thread ends that started it.
+func run(command *exec.Cmd) (<-chan struct{}, error) {
+	started, done := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer close(done)
+		err := command.Start()
+		started <- err
+		if err == nil {
+			_ = command.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", command.Path, err)
+	}
+	return done, nil
+}
+
+// ready gives the server all slots and waits until it takes writes.
+func (s *server) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
+	client := redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1})
+	defer func() { _ = client.Close() }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	listening, assigned := false, false
+	for {
+		var state string
+		var err error
+		switch {
+		case !listening:
+			// By hand, since a client of Redis logs every connection that is refused.
+			var conn net.Conn
+			if conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", s.addr); err == nil {
+				listening, err = true, conn.Close()
+			}
+		case !assigned:
+			err = client.Do(ctx, "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err()
+			assigned = err == nil
+		default:
+			if state, err = client.ClusterInfo(ctx).Result(); err == nil && strings.Contains(state, "cluster_state:ok") {
+				return nil
+			}
+		}
+		select {
+		case <-s.done:
+			return errors.New("redis-server ended by itself")
+		case <-ctx.Done():
+			return fmt.Errorf("redis-server was not ready within %v: %w", readyWithin, errors.Join(err, errors.New(state)))
+		case <-tick.C:
+		}
+	}
+}
+
+// freePorts are two ports that were free a moment ago, one of them for the cluster's bus.
+func freePorts() (string, string, error) {
+	var ports [2]string
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", "", fmt.Errorf("free port: %w", err)
+		}
+		defer func() { _ = l.Close() }()
+		ports[i] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports[0], ports[1], nil
+}

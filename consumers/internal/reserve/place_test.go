@@ -1,0 +1,405 @@
+package reserve_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/memhold"
+	"boxoffice/consumers/internal/memorder"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/reserve"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+)
+
+var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
+
+const holdFor = 5 * time.Minute
+
+// world is the handler over stores in memory, with a clock and calls that can be made to fail.
+type world struct {
+	now    contracts.Instant
+	holds  *memhold.Store
+	rows   *memorder.Store
+	sent   []message.Encoded
+	buried []string
+
+	frozen int
+	// fail makes the named call fail, once, before or after its effect.
+	fail map[string]error
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{now: 2_000_000, rows: memorder.New(), frozen: 1, fail: map[string]error{}}
+	w.holds = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: holdFor})
+	return w
+}
+
+func (w *world) place() reserve.Place {
+	return reserve.Place{
+		Holds: w, Orders: w, Catalogue: w, Sender: w, Loader: w.loader(),
+		Now: func() time.Time { return w.now.Time() },
+	}
+}
+
+func (w *world) loader() *rebuild.Rebuilder {
+	return rebuild.New(w.rows, w.rows, w, w.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+}
+
+func (w *world) failing(call string) error {
+	err := w.fail[call]
+	delete(w.fail, call)
+	return err
+}
+
+func (w *world) Concert(context.Context, string) (readmodel.Concert, error) {
+	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: w.frozen, LayoutFrozen: w.frozen}, w.failing("concert")
+}
+
+func (w *world) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {
+	return readmodel.LayoutGroup{
+		Group: group.Group, Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}, Price: contracts.Money{Minor: 4500, Currency: "EUR"},
+	}, nil
+}
+
+func (w *world) Hold(ctx context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
+	if err := w.failing("hold"); err != nil {
+		return holds.Answer{}, err
+	}
+	a, err := w.holds.Hold(ctx, g, ask)
+	if lost := w.failing("hold reply"); lost != nil {
+		return holds.Answer{}, lost
+	}
+	return a, err
+}
+
+func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
+	if err := w.failing("release"); err != nil {
+		return holds.Release{}, err
+	}
+	return w.holds.Release(ctx, g, id, version)
+}
+
+func (w *world) PutIfAbsent(ctx context.Context, o order.Order) (order.Order, bool, error) {
+	if err := w.failing("put"); err != nil {
+		return order.Order{}, false, err
+	}
+	stored, done, err := w.rows.PutIfAbsent(ctx, o)
+	if lost := w.failing("put reply"); lost != nil {
+		return order.Order{}, false, lost
+	}
+	return stored, done, err
+}
+
+func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
+	if err := w.failing("send"); err != nil {
+		return err
+	}
+	w.sent = append(w.sent, messages...)
+	return nil
+}
+
+func (w *world) Copy(_ context.Context, d message.Delivery, reason string) error {
+	if err := w.failing("copy"); err != nil {
+		return err
+	}
+	w.buried = append(w.buried, d.MessageID+" "+reason)
+	return nil
+}
+
+func (w *world) handle(t *testing.T, m message.PlaceOrder) retry.Outcome {
+	t.Helper()
+	return w.place().Handle(t.Context(), message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: w.now}, m)
+}
+
+func (w *world) row(t *testing.T, id contracts.OrderID) order.Order {
+	t.Helper()
+	o, found, err := w.rows.Read(t.Context(), id)
+	if err != nil || !found {
+		t.Fatalf("order %s has no row (%v)", id, err)
+	}
+	return o
+}
+
+// taken lists the places that are not free in Redis.
+func (w *world) taken() []int {
+	var places []int
+	for p := range w.holds.Inspect(group).Entries {
+		places = append(places, p)
+	}
+	slices.Sort(places)
+	return places
+}
+
+func (w *world) placed(seats ...string) message.PlaceOrder {
+	m := ordertest.Placed(group, seats...)
+	m.AcceptedAt, m.Deadline = w.now, w.now.Add(2*time.Minute)
+	return m
+}
+
+func want(t *testing.T, got retry.Outcome, class retry.Class, reason string) {
+	t.Helper()
+	if got.Class != class || got.Reason != reason {
+		t.Fatalf("outcome is %s %q (%v), want %s %q", got.Class, got.Reason, got.Err, class, reason)
+	}
+}
+
+func TestHeld(t *testing.T) {
+	w := newWorld(t)
+	m := w.placed("A-1-2", "A-1-1")
+	want(t, w.handle(t, m), retry.ClassDone, "")
+
+	row := w.row(t, m.OrderID)
+	if row.Status != contracts.Held || row.Version != 1 || *row.Amount != (contracts.Money{Minor: 9000, Currency: "EUR"}) {
+		t.Errorf("row is %+v", row)
+	}
+	if row.HeldAt != w.now || row.HoldExpiresAt != w.now.Add(holdFor) || row.Fence != "00000000000000000007" {
+		t.Errorf("held from %s to %s, fence %s", row.HeldAt, row.HoldExpiresAt, row.Fence)
+	}
+	if !slices.Equal(row.Seats, []string{"A-1-2", "A-1-1"}) || !slices.Equal(w.taken(), []int{0, 1}) {
+		t.Errorf("seats %v, places %v", row.Seats, w.taken())
+	}
+	if len(w.sent) != 1 || w.sent[0].Attributes.Kind != message.KindExpireHold || w.sent[0].Group != group.Key() {
+		t.Errorf("sent %+v", w.sent)
+	}
+}
+
+func TestTaken(t *testing.T) {
+	w := newWorld(t)
+	want(t, w.handle(t, w.placed("A-1-1")), retry.ClassDone, "")
+	late := w.placed("A-1-1", "A-1-2")
+	want(t, w.handle(t, late), retry.ClassRefused, "seat_taken")
+	row := w.row(t, late.OrderID)
+	if row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonSeatTaken || !slices.Equal(row.Reason.Seats, []string{"A-1-1"}) || row.Amount != nil {
+		t.Errorf("row is %+v, reason %+v", row, row.Reason)
+	}
+	if !slices.Equal(w.taken(), []int{0}) || len(w.sent) != 1 {
+		t.Errorf("places %v are taken, %d messages sent", w.taken(), len(w.sent))
+	}
+}
+
+func TestPastItsDeadline(t *testing.T) {
+	w := newWorld(t)
+	m := w.placed("A-1-1")
+	w.now = m.Deadline + 1
+	want(t, w.handle(t, m), retry.ClassRefused, "deadline_passed")
+	if row := w.row(t, m.OrderID); row.Reason.Code != contracts.ReasonDeadlinePassed || len(w.taken()) != 0 {
+		t.Errorf("reason %+v, places %v", row.Reason, w.taken())
+	}
+}
+
+func TestAtItsDeadlineItIsStillDecided(t *testing.T) {
+	w := newWorld(t)
+	m := w.placed("A-1-1")
+	w.now = m.Deadline
+	want(t, w.handle(t, m), retry.ClassDone, "")
+}
+
+func TestAnotherLayout(t *testing.T) {
+	w := newWorld(t)
+	w.frozen = 2
+	m := w.placed("A-1-1")
+	want(t, w.handle(t, m), retry.ClassRefused, "layout_changed")
+	if row := w.row(t, m.OrderID); row.Reason.Code != contracts.ReasonLayoutChanged {
+		t.Errorf("reason %+v", row.Reason)
+	}
+}
+
+func TestASeatThatTheLayoutDoesNotHaveIsPoison(t *testing.T) {
+	w := newWorld(t)
+	want(t, w.handle(t, w.placed("A-9-9")), retry.ClassPoison, "unknown_seat")
+}
+
+// The order of the events below is a crash between two steps each: what comes back finds the effect of the steps
+// before and goes on to the same end.
+func TestRepeatsEndTheSame(t *testing.T) {
+	for _, crash := range []string{"", "concert", "hold", "hold reply", "put", "put reply", "send"} {
+		t.Run("after "+crash, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.placed("A-1-1", "A-1-2")
+			if crash != "" {
+				w.fail[crash] = errors.New("broken connection")
+				want(t, w.handle(t, m), retry.ClassRetryable, "")
+			}
+			w.now += 30_000
+			for range 2 {
+				want(t, w.handle(t, m), retry.ClassDone, "")
+			}
+			row := w.row(t, m.OrderID)
+			if row.Status != contracts.Held || row.Version != 1 || !slices.Equal(w.taken(), []int{0, 1}) {
+				t.Errorf("row %+v, places %v", row, w.taken())
+			}
+			record := w.holds.Inspect(group).Records[m.OrderID]
+			if record.HoldExpiresAt != row.HoldExpiresAt || record.HeldAt != row.HeldAt {
+				t.Errorf("Redis holds until %s, the row until %s", record.HoldExpiresAt, row.HoldExpiresAt)
+			}
+			ids := map[string]bool{}
+			for _, sent := range w.sent {
+				ids[sent.DeduplicationID] = true
+			}
+			if len(ids) != 1 {
+				t.Errorf("sent %v", ids)
+			}
+		})
+	}
+}
+
+// A hold whose row was not written before it lapsed is over: the order is refused, not held a second time.
+func TestAHoldThatLapsedBeforeItsRowIsNotMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	m := w.placed("A-1-1")
+	m.Deadline = w.now.Add(time.Hour)
+	w.fail["put"] = errors.New("broken connection")
+	want(t, w.handle(t, m), retry.ClassRetryable, "")
+	w.now = w.now.Add(holdFor + seatstate.LapseAfter)
+	want(t, w.handle(t, m), retry.ClassRefused, "deadline_passed")
+	if row := w.row(t, m.OrderID); row.Status != contracts.Rejected || len(w.taken()) != 0 {
+		t.Errorf("row %s, places %v", row.Status, w.taken())
+	}
+}
+
+// The same key sent with two bodies for two groups: the row of one stands, and what the other group holds goes back.
+func TestTheSameKeyInAnotherGroupGivesItsHoldBack(t *testing.T) {
+	w := newWorld(t)
+	m := w.placed("A-1-1")
+	elsewhere := m
+	elsewhere.Group, elsewhere.Seats = "B", []string{"B-1-1"}
+	elsewhere.RequestHash = contracts.RequestHash(elsewhere.ConcertID, elsewhere.Seats)
+	if _, done, err := w.rows.PutIfAbsent(t.Context(), ordertest.HeldOrder(elsewhere)); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	want(t, w.handle(t, m), retry.ClassDone, "")
+	if len(w.taken()) != 0 || len(w.sent) != 0 {
+		t.Errorf("places %v are taken, sent %v", w.taken(), w.sent)
+	}
+}
+
+// Another body under the same key in the same group leaves the first as it is.
+func TestTheSameKeyInTheSameGroupLeavesTheFirst(t *testing.T) {
+	w := newWorld(t)
+	first := w.placed("A-1-1")
+	want(t, w.handle(t, first), retry.ClassDone, "")
+	second := first
+	second.Seats = []string{"A-1-2"}
+	second.RequestHash = contracts.RequestHash(second.ConcertID, second.Seats)
+	want(t, w.handle(t, second), retry.ClassRefused, "other_body")
+	if !slices.Equal(w.taken(), []int{0}) || !slices.Equal(w.row(t, first.OrderID).Seats, []string{"A-1-1"}) {
+		t.Errorf("places %v", w.taken())
+	}
+}
+
+// Every status that the row may have when the message comes again.
+func TestRowsThatAreThereAlready(t *testing.T) {
+	for status, keeps := range map[contracts.Status]bool{
+		contracts.Held: true, contracts.AwaitingPayment: true, contracts.Committed: true, contracts.Confirmed: true,
+		contracts.Rejected: false, contracts.Expired: false, contracts.Cancelled: false, contracts.Revoked: false, contracts.Refunded: false,
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			w := newWorld(t)
+			m := w.placed("A-1-1")
+			row := ordertest.HeldOrder(m)
+			row.Status, row.Version = status, 4
+			if _, done, err := w.rows.PutIfAbsent(t.Context(), row); !done || err != nil {
+				t.Fatal(done, err)
+			}
+			want(t, w.handle(t, m), retry.ClassDone, "")
+			if got := len(w.taken()) == 1; got != keeps {
+				t.Errorf("the hold is kept: %v, want %v", got, keeps)
+			}
+			if got := len(w.sent) == 1; got != status.Open() {
+				t.Errorf("ExpireHold sent: %v, want %v", got, status.Open())
+			}
+			if after := w.row(t, m.OrderID); after.Version != 4 || after.Status != status {
+				t.Errorf("the row became %s at version %d", after.Status, after.Version)
+			}
+		})
+	}
+}
+
+func TestBurial(t *testing.T) {
+	w := newWorld(t)
+	m := w.placed("A-1-1")
+	encoded, err := message.Encode(m, "trace")
+	if err != nil {
+		t.Fatal(err)
+	}
+	burial := reserve.Burial{Orders: w, DeadLetters: w, Now: func() time.Time { return w.now.Time() }}
+	d := message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: w.now - 500, Attributes: encoded.Attributes, Body: "not JSON"}
+
+	w.fail["copy"] = errors.New("broken connection")
+	if err := burial.Bury(t.Context(), d, "malformed"); err == nil {
+		t.Error("a copy that failed is not reported")
+	}
+	if err := burial.Bury(t.Context(), d, "malformed"); err != nil {
+		t.Fatal(err)
+	}
+	row := w.row(t, m.OrderID)
+	if row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonInternal || row.UserID != m.UserID || row.AcceptedAt != w.now-500 || row.Version != 1 {
+		t.Errorf("row is %+v", row)
+	}
+	if !slices.Equal(w.buried, []string{"m-1 malformed"}) {
+		t.Errorf("buried %v", w.buried)
+	}
+}
+
+func TestBurialLeavesARowAndOtherKindsAlone(t *testing.T) {
+	w := newWorld(t)
+	held := ordertest.HeldOrder(w.placed("A-1-1"))
+	if _, done, err := w.rows.PutIfAbsent(t.Context(), held); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	burial := reserve.Burial{Orders: w, DeadLetters: w, Now: func() time.Time { return w.now.Time() }}
+	for _, a := range []message.Attributes{
+		{Kind: message.KindPlaceOrder, OrderID: held.OrderID},
+		{Kind: message.KindPlaceOrder, OrderID: "not an order id"},
+		{Kind: message.KindRebuildGroup},
+		{},
+	} {
+		if err := burial.Bury(t.Context(), message.Delivery{MessageID: "m", Attributes: a}, "r"); err != nil {
+			t.Errorf("%+v: %v", a, err)
+		}
+	}
+	if row := w.row(t, held.OrderID); row.Status != contracts.Held || row.Version != 1 || len(w.buried) != 4 {
+		t.Errorf("row %s at %d, buried %v", row.Status, row.Version, w.buried)
+	}
+}
+
+func TestDispatch(t *testing.T) {
+	w := newWorld(t)
+	d := reserve.Dispatcher{Place: w.place(), Rebuild: rebuild.Handler{Presence: w.holds, Loader: w.loader()}}
+	encode := func(m message.Message) string {
+		e, err := message.Encode(m, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Body
+	}
+	m := w.placed("A-1-1")
+	for _, test := range []struct {
+		body   string
+		class  retry.Class
+		reason string
+	}{
+		{encode(message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}), retry.ClassDone, ""},
+		{encode(m), retry.ClassDone, ""},
+		{encode(message.ExpireHold{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}), retry.ClassPoison, "misrouted"},
+		{"{}", retry.ClassPoison, retry.ReasonUnknownKind},
+		{"no JSON", retry.ClassPoison, retry.ReasonMalformed},
+		{`{"kind":"PlaceOrder","v":99}`, retry.ClassPoison, retry.ReasonUnknownVersion},
+	} {
+		want(t, d.Handle(t.Context(), message.Delivery{MessageID: "m", SequenceNumber: "1", Body: test.body}), test.class, test.reason)
+	}
+	if !w.holds.Inspect(group).Loaded {
+		t.Error("the group was not loaded")
+	}
+}

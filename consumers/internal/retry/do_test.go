@@ -1,0 +1,193 @@
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"boxoffice/consumers/internal/retry"
+)
+
+var errBroken = errors.New("connection broke")
+
+// calls runs Do in a bubble and answers when, since its begin, each attempt was made, and when Do returned.
+func calls(ctx context.Context, t *testing.T, p retry.Policy, op func(n int) error) (at []time.Duration, ended time.Duration, err error) {
+	t.Helper()
+	begin := time.Now()
+	err = retry.Do(ctx, p, func(context.Context) error {
+		at = append(at, time.Since(begin))
+		return op(len(at))
+	})
+	return at, time.Since(begin), err
+}
+
+func wantTimes(t *testing.T, got []time.Duration, want ...time.Duration) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("attempts at %v, want %v", got, want)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("attempt %d at %s, want %s", i+1, got[i], want[i])
+		}
+	}
+}
+
+func always(err error) func(int) error { return func(int) error { return err } }
+
+// slowest has the longest waits that its jitter can draw, so that times are exact.
+var slowest = retry.Policy{Attempts: 4, Elapsed: time.Minute, Base: time.Second, Limit: 3 * time.Second, Source: edge{highest: true}}
+
+func TestDoStopsWhenItSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at, _, err := calls(t.Context(), t, slowest, func(n int) error {
+			if n < 3 {
+				return errBroken
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantTimes(t, at, 0, time.Second, 3*time.Second)
+	})
+}
+
+func TestDoGivesUpAfterAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at, _, err := calls(t.Context(), t, slowest, always(errBroken))
+		if !errors.Is(err, errBroken) || err.Error() != "gave up after 4 attempts: connection broke" {
+			t.Errorf("error = %v", err)
+		}
+		wantTimes(t, at, 0, time.Second, 3*time.Second, 6*time.Second)
+	})
+}
+
+func TestDoGivesUpBeforeAWaitPastElapsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := slowest
+		p.Elapsed = 5 * time.Second
+		at, ended, err := calls(t.Context(), t, p, always(errBroken))
+		if !errors.Is(err, errBroken) {
+			t.Errorf("error = %v", err)
+		}
+		wantTimes(t, at, 0, time.Second, 3*time.Second)
+		if ended != 3*time.Second {
+			t.Errorf("returned at %s: it waited for an attempt that it was not to make", ended)
+		}
+	})
+}
+
+func TestDoGivesUpBeforeAWaitPastTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The wait of 2 s after the second attempt would end exactly at the deadline: no time for an attempt.
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		at, ended, err := calls(ctx, t, slowest, always(errBroken))
+		if !errors.Is(err, errBroken) {
+			t.Errorf("error = %v", err)
+		}
+		wantTimes(t, at, 0, time.Second)
+		if ended != time.Second {
+			t.Errorf("returned at %s, want 1 s: the rest of the time is the caller's", ended)
+		}
+	})
+}
+
+func TestDoStopsAtOnce(t *testing.T) {
+	poison := &retry.PoisonError{Reason: "p", Err: errBroken}
+	for name, err := range map[string]error{"permanent": retry.Permanent(errBroken), "poison": poison} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				at, _, got := calls(t.Context(), t, slowest, always(err))
+				wantTimes(t, at, 0)
+				if !errors.Is(got, errBroken) || retry.Classify(got).Class != retry.Classify(err).Class {
+					t.Errorf("error = %v, want it as it was", got)
+				}
+			})
+		})
+	}
+}
+
+func TestDoFollowsAskedDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at, _, err := calls(t.Context(), t, slowest, func(n int) error {
+			if n == 1 {
+				return retry.WithDelay(20*time.Second, errBroken)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantTimes(t, at, 0, 20*time.Second)
+	})
+}
+
+func TestDoGivesUpWhenTheAskedDelayDoesNotFit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at, _, err := calls(t.Context(), t, slowest, always(retry.WithDelay(time.Hour, errBroken)))
+		wantTimes(t, at, 0)
+		if retry.Classify(err).After != time.Hour {
+			t.Errorf("the delay is lost from %v, so the queue cannot follow it", err)
+		}
+	})
+}
+
+func TestDoEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stopped := errors.New("shutting down")
+		time.AfterFunc(1500*time.Millisecond, func() { cancel(stopped) })
+		at, ended, err := calls(ctx, t, slowest, always(errBroken))
+		wantTimes(t, at, 0, time.Second)
+		if ended != 1500*time.Millisecond || !errors.Is(err, stopped) || !errors.Is(err, errBroken) {
+			t.Errorf("at %s: %v, want the cause and the last error at 1.5 s", ended, err)
+		}
+	})
+}
+
+func TestDoDoesNotBeginAfterItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	at, _, err := calls(ctx, t, retry.Policy{}, always(nil))
+	if len(at) != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d attempts, error %v", len(at), err)
+	}
+}
+
+func TestDoDefaultsAreShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at, ended, err := calls(t.Context(), t, retry.Policy{}, always(errBroken))
+		if len(at) != 3 || !errors.Is(err, errBroken) || ended > time.Second {
+			t.Errorf("%d attempts in %s: %v", len(at), ended, err)
+		}
+	})
+}
+
+// instant is a timer that fires at once and notes what it was asked for.
+type instant struct {
+	asked *[]time.Duration
+	c     chan time.Time
+}
+
+func (i instant) Start(d time.Duration) { *i.asked = append(*i.asked, d); i.c <- time.Time{} }
+func (i instant) Stop()                 {}
+func (i instant) C() <-chan time.Time   { return i.c }
+
+func TestDoUsesTheTimerItIsGiven(t *testing.T) {
+	var asked []time.Duration
+	p := slowest
+	p.Timer = func() backoff.Timer { return instant{asked: &asked, c: make(chan time.Time, 1)} }
+	now := time.Unix(0, 0)
+	p.Now = func() time.Time { return now }
+	at, _, err := calls(t.Context(), t, p, always(errBroken))
+	if len(at) != 4 || !errors.Is(err, errBroken) {
+		t.Errorf("%d attempts, error %v", len(at), err)
+	}
+	wantTimes(t, asked, time.Second, 2*time.Second, 3*time.Second)
+}

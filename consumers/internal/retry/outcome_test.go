@@ -1,0 +1,82 @@
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/message"
+)
+
+func TestClassify(t *testing.T) {
+	cause := errors.New("cause")
+	_, malformed := message.Decode(`{"kind":"PlaceOrder","v":1}`)
+	_, unknownKind := message.Decode(`{"kind":"Nonsense","v":1}`)
+	_, unknownVersion := message.Decode(`{"kind":"PlaceOrder","v":99}`)
+	open := &retry.BreakerOpenError{Name: "redis", After: 3 * time.Second}
+	for _, c := range []struct {
+		name   string
+		err    error
+		class  retry.Class
+		reason string
+		after  time.Duration
+	}{
+		{"nil", nil, retry.ClassDone, "", 0},
+		{"unknown", cause, retry.ClassRetryable, "", 0},
+		{"timeout", context.DeadlineExceeded, retry.ClassRetryable, "", 0},
+		{"poison", &retry.PoisonError{Reason: "two_owners", Err: cause}, retry.ClassPoison, "two_owners", 0},
+		{"wrapped poison", fmt.Errorf("x: %w", &retry.PoisonError{Reason: "two_owners"}), retry.ClassPoison, "two_owners", 0},
+		{"delayed", retry.WithDelay(2*time.Second, cause), retry.ClassRetryable, "", 2 * time.Second},
+		{"negative delay", retry.WithDelay(-2*time.Second, cause), retry.ClassRetryable, "", 0},
+		{"wrapped delay", fmt.Errorf("x: %w", retry.WithDelay(time.Second, cause)), retry.ClassRetryable, "", time.Second},
+		{"open breaker", fmt.Errorf("put: %w", open), retry.ClassRetryable, "", 3 * time.Second},
+		{"poison that asks for a delay", retry.WithDelay(time.Second, &retry.PoisonError{Reason: "p"}), retry.ClassPoison, "p", 0},
+		{"malformed message", malformed, retry.ClassPoison, retry.ReasonMalformed, 0},
+		{"unknown kind", unknownKind, retry.ClassPoison, retry.ReasonUnknownKind, 0},
+		{"unknown version", unknownVersion, retry.ClassPoison, retry.ReasonUnknownVersion, 0},
+		{"joined", errors.Join(cause, retry.WithDelay(time.Second, cause)), retry.ClassRetryable, "", time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := retry.Classify(c.err)
+			if got.Class != c.class || got.Reason != c.reason || got.After != c.after || !errors.Is(got.Err, c.err) {
+				t.Errorf("Classify = %+v, want %s %q after %s with the error", got, c.class, c.reason, c.after)
+			}
+		})
+	}
+}
+
+func TestConstructors(t *testing.T) {
+	cause := errors.New("cause")
+	for _, c := range []struct {
+		got, want retry.Outcome
+		word      string
+	}{
+		{retry.Done(), retry.Outcome{Class: retry.ClassDone}, "done"},
+		{retry.Refused("seat_taken"), retry.Outcome{Class: retry.ClassRefused, Reason: "seat_taken"}, "refused"},
+		{retry.Retry(cause), retry.Outcome{Class: retry.ClassRetryable, Err: cause}, "retryable"},
+		{retry.RetryAfter(time.Minute, cause), retry.Outcome{Class: retry.ClassRetryable, After: time.Minute, Err: cause}, "retryable"},
+		{retry.RetryAfter(-time.Minute, cause), retry.Outcome{Class: retry.ClassRetryable, Err: cause}, "retryable"},
+		{retry.Poison("p", cause), retry.Outcome{Class: retry.ClassPoison, Reason: "p", Err: cause}, "poison"},
+		// An outcome that nobody filled in must lose nothing.
+		{retry.Outcome{}, retry.Outcome{Class: retry.ClassRetryable}, "retryable"},
+	} {
+		if c.got != c.want || c.got.Class.String() != c.word {
+			t.Errorf("got %+v (%s), want %+v (%s)", c.got, c.got.Class, c.want, c.word)
+		}
+	}
+}
+
+func TestMarksKeepTheirCause(t *testing.T) {
+	cause := errors.New("cause")
+	if retry.WithDelay(time.Second, nil) != nil || retry.Permanent(nil) != nil {
+		t.Error("a mark on nil is an error")
+	}
+	for _, err := range []error{retry.WithDelay(time.Second, cause), retry.Permanent(cause), &retry.PoisonError{Reason: "p", Err: cause}} {
+		if !errors.Is(err, cause) {
+			t.Errorf("%T hides its cause", err)
+		}
+	}
+}

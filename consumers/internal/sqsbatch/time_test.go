@@ -1,0 +1,183 @@
+package sqsbatch_test
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"boxoffice/consumers/internal/retry"
+)
+
+func goexit() { runtime.Goexit() }
+
+func invocation(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// A blocked group holds up no other: a1 waits for all of b, which would never end if groups came one after another.
+func TestGroupsRunSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		w := &world{outcome: func(_ context.Context, id string) retry.Outcome {
+			switch id {
+			case "a1":
+				<-gate
+			case "b3":
+				close(gate)
+			}
+			return retry.Done()
+		}}
+		response, err := w.batches().Handle(t.Context(), batch("a1", "b1", "a2", "b2", "b3"))
+		if err != nil || failures(response) != "" {
+			t.Errorf("returned %q, error %v", failures(response), err)
+		}
+	})
+}
+
+// A group's messages come back while another group still works, so that it does not wait for that one.
+func TestReturnDoesNotWaitForOtherGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		w.outcome = func(_ context.Context, id string) retry.Outcome {
+			if id == "a1" {
+				return retry.Retry(errDown)
+			}
+			synctest.Wait()
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if len(w.returns) != 1 {
+				t.Error("b1 still runs and a1 is not returned")
+			}
+			return retry.Done()
+		}
+		if _, err := w.batches().Handle(t.Context(), batch("a1", "b1")); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestSpawnerIsUsed(t *testing.T) {
+	w := &world{}
+	spawned := 0
+	w.options.Go = func(f func()) { spawned++; f() }
+	if _, err := w.batches().Handle(t.Context(), batch("b1", "a1", "b2", "a2")); err != nil {
+		t.Fatal(err)
+	}
+	// Without concurrency the order is that of the groups' first messages.
+	if want := []string{"b1", "b2", "a1", "a2"}; spawned != 2 || !slices.Equal(w.handled, want) {
+		t.Errorf("%d spawned, handled %v", spawned, w.handled)
+	}
+}
+
+// With 2 s in all, 500 ms of margin and 600 ms a message, the third starts at 1.2 s with 300 ms of budget left; the fourth
+// would have none. It comes back at once, for nothing is wrong with it.
+func TestBudgetIsSpentOnPurpose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var deadlines []time.Duration
+		w := &world{outcome: func(ctx context.Context, _ string) retry.Outcome {
+			deadline, _ := ctx.Deadline()
+			deadlines = append(deadlines, deadline.Sub(begin))
+			select {
+			case <-time.After(600 * time.Millisecond):
+				return retry.Done()
+			case <-ctx.Done():
+				return retry.Classify(ctx.Err())
+			}
+		}}
+		response, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2", "a3", "a4"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := failures(response); got != "a3 a4" {
+			t.Errorf("returned %q, want a3 (cut off) and a4", got)
+		}
+		budget := 1500 * time.Millisecond
+		if want := []time.Duration{budget, budget, budget}; !slices.Equal(deadlines, want) {
+			t.Errorf("deadlines %v, want %v", deadlines, want)
+		}
+		if took := time.Since(begin); took != budget {
+			t.Errorf("answered at %s, want %s: the margin is for the answer", took, budget)
+		}
+	})
+}
+
+func TestNoTimeLeft(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		each    time.Duration
+		handled []string
+		returns []returned
+	}{
+		{"exactly enough", 650 * time.Millisecond, []string{"a1", "a2", "a3"}, nil},
+		{"one nanosecond short", 650*time.Millisecond + 1, []string{"a1", "a2"}, []returned{{"a3", 0}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{outcome: func(_ context.Context, id string) retry.Outcome {
+					if id != "a3" {
+						time.Sleep(c.each)
+					}
+					return retry.Done()
+				}}
+				// 2 s less 500 ms of margin less 200 ms for the last one.
+				if _, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2", "a3")); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(w.handled, c.handled) || !slices.Equal(w.returns, c.returns) {
+					t.Errorf("handled %v, returned %v, want %v and %v", w.handled, w.returns, c.handled, c.returns)
+				}
+				for range c.returns {
+					lines := w.lines(t, "a3")
+					if len(lines) != 1 || lines[0]["reason"] != "no_time_left" || lines[0]["outcome"] != "unstarted" {
+						t.Errorf("log of a3: %v", lines)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestEndedInvocationStartsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := &world{}
+	response, err := w.batches().Handle(ctx, batch("a1", "b1"))
+	if got := failures(response); err != nil || got != "a1 b1" || len(w.handled) != 0 {
+		t.Errorf("returned %q, error %v, handled %v", got, err, w.handled)
+	}
+}
+
+// Work that a slow handler finished all the same is acknowledged: its effect is there.
+func TestLateButDoneIsAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{outcome: func(context.Context, string) retry.Outcome {
+			time.Sleep(1800 * time.Millisecond)
+			return retry.Done()
+		}}
+		response, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2"))
+		if got := failures(response); err != nil || got != "a2" {
+			t.Errorf("returned %q, error %v", got, err)
+		}
+	})
+}
+
+// Poison found at the very end of the budget is still buried: that is what the margin is for.
+func TestBuryHasTheMargin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{outcome: func(ctx context.Context, _ string) retry.Outcome {
+			<-ctx.Done()
+			return retry.Poison("p", nil)
+		}}
+		response, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1"))
+		if err != nil || failures(response) != "" || !slices.Equal(w.buried, []string{"a1: p"}) {
+			t.Errorf("returned %q, error %v, buried %v", failures(response), err, w.buried)
+		}
+	})
+}
