@@ -1,0 +1,232 @@
+// Package apiclient speaks the HTTP API as a buyer's program would. The demo and the end-to-end tests use it; tests may
+// look at every exchange.
+package apiclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+)
+
+// Client calls one API as one user. It is safe for concurrent use.
+type Client struct {
+	// Base is the address with /api.
+	Base string
+	// Token is the bearer token, "" for none.
+	Token string
+	HTTP  *http.Client
+	// Seen, if set, is shown every exchange. It must not keep or read the bodies of the request and response.
+	Seen func(request *http.Request, response *http.Response, body []byte)
+}
+
+// Answer is a response with its body read.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Decode reads the body as JSON into v.
+func (a Answer) Decode(v any) error {
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		return fmt.Errorf("answer %d: %w: %.200s", a.Status, err, a.Body)
+	}
+	return nil
+}
+
+// Problem is the part of a problem that a client branches on.
+type Problem struct {
+	Code    string   `json:"code"`
+	Detail  string   `json:"detail"`
+	Pointer string   `json:"pointer"`
+	Seats   []string `json:"seats"`
+	Message string   `json:"message"`
+}
+
+// Problem reads an error's body; the gateway's own errors have only a message.
+func (a Answer) Problem() Problem {
+	var p Problem
+	if err := json.Unmarshal(a.Body, &p); err != nil {
+		p.Detail = fmt.Sprintf("%.200s", a.Body)
+	}
+	return p
+}
+
+// Do sends a request with this body and headers and reads the answer.
+func (c *Client) Do(ctx context.Context, method, path string, body []byte, headers map[string]string) (Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, err
+	}
+	if c.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		return Answer{}, fmt.Errorf("read the answer of %s %s: %w", method, path, err)
+	}
+	if c.Seen != nil {
+		c.Seen(request, response, read)
+	}
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: read}, nil
+}
+
+// OrderRequest is the body of POST /orders.
+type OrderRequest struct {
+	ConcertID string   `json:"concertId"`
+	Seats     []string `json:"seats"`
+}
+
+// Accepted is the body of 202.
+type Accepted struct {
+	OrderID     string           `json:"orderId"`
+	Status      contracts.Status `json:"status"`
+	Version     int              `json:"version"`
+	PollAfterMs int              `json:"pollAfterMs"`
+}
+
+// Place sends POST /orders under an Idempotency-Key.
+func (c *Client) Place(ctx context.Context, key string, order OrderRequest) (Answer, error) {
+	body, err := json.Marshal(order)
+	if err != nil {
+		return Answer{}, err
+	}
+	return c.Do(ctx, http.MethodPost, "/orders", body, map[string]string{"Content-Type": "application/json", "Idempotency-Key": key})
+}
+
+// Order is GET /orders/{id}.
+type Order struct {
+	OrderID       string             `json:"orderId"`
+	Version       int                `json:"version"`
+	ConcertID     string             `json:"concertId"`
+	Status        contracts.Status   `json:"status"`
+	Seats         []string           `json:"seats"`
+	Amount        *contracts.Money   `json:"amount"`
+	HoldExpiresAt *contracts.Instant `json:"holdExpiresAt"`
+	PollAfterMs   *int               `json:"pollAfterMs"`
+	Reason        *Reason            `json:"reason"`
+	Timeline      []Entry            `json:"timeline"`
+}
+
+// Reason of a rejected order.
+type Reason struct {
+	Code   contracts.Reason `json:"code"`
+	Detail string           `json:"detail"`
+	Seats  []string         `json:"seats"`
+}
+
+// Entry of a timeline.
+type Entry struct {
+	Status  contracts.Status   `json:"status"`
+	Version *int               `json:"version"`
+	At      *contracts.Instant `json:"at"`
+	Cause   string             `json:"cause"`
+}
+
+// Order asks for an order.
+func (c *Client) Order(ctx context.Context, id string) (Order, Answer, error) {
+	a, err := c.Do(ctx, http.MethodGet, "/orders/"+id, nil, nil)
+	if err != nil || a.Status != http.StatusOK {
+		return Order{}, a, err
+	}
+	var o Order
+	return o, a, a.Decode(&o)
+}
+
+// WaitFor polls an order at the pace that the API gives, at least four times a second, until done says so or the
+// context ends.
+func (c *Client) WaitFor(ctx context.Context, id string, done func(Order) bool) (Order, error) {
+	for {
+		o, a, err := c.Order(ctx, id)
+		switch {
+		case err != nil:
+			return o, err
+		case a.Status != http.StatusOK:
+			return o, fmt.Errorf("GET order %s: %d %s", id, a.Status, a.Problem().Code)
+		case done(o):
+			return o, nil
+		}
+		wait := 250 * time.Millisecond
+		if o.PollAfterMs != nil {
+			wait = min(wait, time.Duration(*o.PollAfterMs)*time.Millisecond)
+		}
+		select {
+		case <-ctx.Done():
+			return o, fmt.Errorf("order %s is still %s at version %d: %w", id, o.Status, o.Version, ctx.Err())
+		case <-time.After(wait):
+		}
+	}
+}
+
+// Decided says whether an order has left the queue.
+func Decided(o Order) bool { return o.Status != contracts.Queued }
+
+// Concert is the part of GET /concerts/{id} that programs use.
+type Concert struct {
+	ID            string            `json:"id"`
+	Title         string            `json:"title"`
+	Venue         string            `json:"venue"`
+	City          string            `json:"city"`
+	Status        string            `json:"status"`
+	StartsAt      contracts.Instant `json:"startsAt"`
+	LayoutVersion int               `json:"layoutVersion"`
+	LimitPerOrder int               `json:"limitPerOrder"`
+}
+
+// Layout is the part of GET /concerts/{id}/layout that programs use.
+type Layout struct {
+	LayoutVersion int     `json:"layoutVersion"`
+	Groups        []Group `json:"groups"`
+}
+
+// Group of a layout.
+type Group struct {
+	Group   string   `json:"group"`
+	Section string   `json:"section"`
+	Tier    string   `json:"tier"`
+	Seats   []string `json:"seats"`
+	Rows    []struct {
+		Name  string   `json:"name"`
+		Seats []string `json:"seats"`
+	} `json:"rows"`
+}
+
+// Availability is GET /concerts/{id}/availability.
+type Availability struct {
+	LayoutVersion int `json:"layoutVersion"`
+	Groups        []struct {
+		Group string            `json:"group"`
+		Epoch int64             `json:"epoch"`
+		Rev   int64             `json:"rev"`
+		State string            `json:"state"`
+		Seats seatstate.SeatMap `json:"seats"`
+	} `json:"groups"`
+}
+
+// Get asks for a document of the catalogue.
+func (c *Client) Get(ctx context.Context, path string, v any) error {
+	a, err := c.Do(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	if a.Status != http.StatusOK {
+		return fmt.Errorf("GET %s: %s %s", path, strconv.Itoa(a.Status), a.Problem().Code)
+	}
+	return a.Decode(v)
+}

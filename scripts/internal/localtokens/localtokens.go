@@ -1,0 +1,156 @@
+// Package localtokens stands in for the identity service on a local stack: a signing key, the discovery document and
+// key set that the JWT authorizer reads, and the tokens themselves. Tests make expired, foreign and forged tokens with
+// it, so claims are taken as given and never checked.
+package localtokens
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// Audience of every access token.
+const Audience = "boxoffice"
+
+// TTL is how long an access token is valid: API Gateway asks nobody whether a token was revoked, so it is short.
+const TTL = 15 * time.Minute
+
+// keyBits is the size that RS256 is normally used with.
+const keyBits = 2048
+
+// Key is an RSA signing key with its key id. It is safe for concurrent use.
+type Key struct {
+	private *rsa.PrivateKey
+	id      string
+}
+
+// NewKey makes a key. It takes some tenths of a second.
+func NewKey() (Key, error) {
+	private, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return Key{}, fmt.Errorf("make a signing key: %w", err)
+	}
+	return newKey(private)
+}
+
+// newKey names the key by its thumbprint (RFC 7638), so that equal keys have equal ids wherever they are read.
+func newKey(private *rsa.PrivateKey) (Key, error) {
+	thumbprint, err := (&jose.JSONWebKey{Key: private.Public()}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		return Key{}, fmt.Errorf("key id: %w", err)
+	}
+	return Key{private: private, id: base64.RawURLEncoding.EncodeToString(thumbprint)}, nil
+}
+
+// ID is the "kid" of the key's tokens.
+func (k Key) ID() string { return k.id }
+
+const pemType = "PRIVATE KEY"
+
+// PEM is the private key, PKCS #8. Whoever has it can sign in as anybody on that stack.
+func (k Key) PEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		return nil, fmt.Errorf("encode the signing key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), nil
+}
+
+// ParseKey is the inverse of PEM.
+func ParseKey(content []byte) (Key, error) {
+	block, rest := pem.Decode(content)
+	if block == nil || block.Type != pemType || len(rest) > 0 {
+		return Key{}, errors.New("signing key is not one PEM block of type " + pemType)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return Key{}, fmt.Errorf("signing key: %w", err)
+	}
+	private, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return Key{}, fmt.Errorf("signing key is %T, want RSA", parsed)
+	}
+	return newKey(private)
+}
+
+// Claims of a token. Zero members are left out, so that a test can make a token without one.
+type Claims struct {
+	Issuer   string
+	Audience string
+	// Subject is the user's id.
+	Subject string
+	// IssuedAt also sets "nbf".
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+// ClaimsOf are those of an ordinary access token: for a user, from now on, valid for ttl (negative: already expired).
+func ClaimsOf(issuer, user string, now time.Time, ttl time.Duration) Claims {
+	issued := now
+	if ttl < 0 {
+		// An expired token was issued before it ended.
+		issued = now.Add(2 * ttl)
+	}
+	return Claims{Issuer: issuer, Audience: Audience, Subject: user, IssuedAt: issued, ExpiresAt: now.Add(ttl)}
+}
+
+// Sign makes an RS256 token of type at+jwt (RFC 9068) in compact form. It takes about a millisecond of one core.
+func (k Key) Sign(c Claims) (string, error) {
+	options := (&jose.SignerOptions{}).WithType("at+jwt").WithHeader(jose.HeaderKey("kid"), k.id)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: k.private}, options)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	claims := jwt.Claims{Issuer: c.Issuer, Subject: c.Subject}
+	if c.Audience != "" {
+		claims.Audience = jwt.Audience{c.Audience}
+	}
+	if !c.IssuedAt.IsZero() {
+		claims.IssuedAt, claims.NotBefore = jwt.NewNumericDate(c.IssuedAt), jwt.NewNumericDate(c.IssuedAt)
+	}
+	if !c.ExpiresAt.IsZero() {
+		claims.Expiry = jwt.NewNumericDate(c.ExpiresAt)
+	}
+	token, err := jwt.Signed(signer).Claims(claims).Serialize()
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	return token, nil
+}
+
+// Paths of the two documents below the issuer.
+const (
+	DiscoveryName = "openid-configuration"
+	KeySetName    = "jwks.json"
+	WellKnown     = "/.well-known/"
+)
+
+// Discovery is the OpenID discovery document of an issuer, as far as a JWT authorizer reads it.
+func Discovery(issuer string) ([]byte, error) {
+	return json.MarshalIndent(map[string]any{
+		"issuer":                                issuer,
+		"jwks_uri":                              issuer + WellKnown + KeySetName,
+		"response_types_supported":              []string{"token"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{string(jose.RS256)},
+	}, "", "  ")
+}
+
+// KeySet is the JSON Web Key Set with the public half of the keys.
+func KeySet(keys ...Key) ([]byte, error) {
+	set := jose.JSONWebKeySet{}
+	for _, k := range keys {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.id, Algorithm: string(jose.RS256), Use: "sig"})
+	}
+	return json.MarshalIndent(set, "", "  ")
+}

@@ -1,0 +1,218 @@
+// Package ministacktest starts a ministack (an emulator of SQS, DynamoDB and its streams, EventBridge, …) for the tests
+// of one package. Where none is installed those tests are skipped, and say so.
+package ministacktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"boxoffice/scripts/internal/awsclient"
+)
+
+// Variable names the ministack binary to use, before any other place is searched.
+const Variable = "BOXOFFICE_MINISTACK"
+
+// Region of every configuration that Tenant gives.
+const Region = "us-east-1"
+
+const startTimeout = 30 * time.Second
+
+// Emulator is the one ministack of a test package. Its zero value is ready: the process starts with the first Tenant.
+// TestMain has to run the tests with Run, which stops it. It is safe for concurrent use.
+//
+//	var emulator ministacktest.Emulator
+//
+//	func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
+type Emulator struct {
+	mu      sync.Mutex
+	started bool
+	command *exec.Cmd
+	exited  chan error
+	address string
+	failure error
+	tenants int
+}
+
+// Run runs the tests and stops the emulator after them. It returns the exit code.
+func (e *Emulator) Run(m *testing.M) int {
+	code := m.Run()
+	if err := e.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "ministack:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// Tenant gives the configuration of an account of its own: queues and tables of one tenant are not seen by another, so
+// tests can use the same names side by side. The test is skipped when no ministack is installed.
+func (e *Emulator) Tenant(t testing.TB) aws.Config {
+	t.Helper()
+	binary, err := find()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("needs ministack, and CI must have it: %v", err)
+		}
+		t.Skipf("needs ministack: %v", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.started {
+		e.started = true
+		e.failure = e.start(binary)
+	}
+	if e.failure != nil {
+		t.Fatalf("start ministack: %v", e.failure)
+	}
+	// ministack takes an access key of 12 digits for the account id.
+	e.tenants++
+	account := fmt.Sprintf("%012d", e.tenants)
+	cfg, err := awsclient.Load(t.Context(), config.WithRegion(Region), config.WithBaseEndpoint("http://"+e.address),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(account, "test", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func (e *Emulator) start(binary string) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	e.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	e.command = exec.Command(binary)
+	e.command.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0",
+		"GATEWAY_PORT="+strconv.Itoa(port), "AWS_DEFAULT_REGION="+Region)
+	e.command.SysProcAttr = processAttributes()
+	started, exited := make(chan error), make(chan error, 1)
+	go func() {
+		// The kernel ends the emulator when the thread that started it ends, so that thread is kept for as long.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := e.command.Start()
+		started <- err
+		if err == nil {
+			exited <- e.command.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("%s: %w", binary, err)
+	}
+	e.exited = exited
+	return e.awaitHealthy()
+}
+
+func (e *Emulator) awaitHealthy() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		if healthy(ctx, "http://"+e.address+"/_ministack/health") {
+			return nil
+		}
+		select {
+		case err := <-e.exited:
+			e.exited <- err
+			return fmt.Errorf("it ended at start: %w", errors.Join(err, errors.New("run it by hand to see why")))
+		case <-ctx.Done():
+			return fmt.Errorf("not healthy within %s", startTimeout)
+		case <-poll.C:
+		}
+	}
+}
+
+func healthy(ctx context.Context, address string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+}
+
+func (e *Emulator) stop() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.exited == nil {
+		return nil
+	}
+	// It keeps nothing on disk, so there is nothing to lose by killing it.
+	if err := e.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill: %w", err)
+	}
+	if err := <-e.exited; err == nil {
+		return errors.New("it ended by itself before it was killed")
+	}
+	return nil
+}
+
+// find looks at Variable, then at the virtual environment of the module, then at PATH.
+func find() (string, error) {
+	if binary := os.Getenv(Variable); binary != "" {
+		if _, err := os.Stat(binary); err != nil {
+			return "", fmt.Errorf("%s: %w", Variable, err)
+		}
+		return binary, nil
+	}
+	const inModule = ".local/venv/bin/ministack"
+	if root, ok := moduleRoot(); ok {
+		binary := filepath.Join(root, inModule)
+		if _, err := os.Stat(binary); err == nil {
+			return binary, nil
+		}
+	}
+	binary, err := exec.LookPath("ministack")
+	if err != nil {
+		return "", fmt.Errorf("none named by %s, none at %s, none in PATH", Variable, inModule)
+	}
+	return binary, nil
+}
+
+func moduleRoot() (string, bool) {
+	directory, err := os.Getwd()
+	if err != nil {
+		return "", false
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+			return directory, true
+		}
+		parent := filepath.Dir(directory)
+		if parent == directory {
+			return "", false
+		}
+		directory = parent
+	}
+}
+
+// freePort asks the kernel for a port and gives it back. Another process may take it in between; the start then fails.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("find a free port: address is %T", listener.Addr())
+	}
+	return address.Port, listener.Close()
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"boxoffice/contracts/telemetry"
+	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/lambdahost/internal/control"
+	"boxoffice/scripts/lambdahost/internal/gateway"
+	"boxoffice/scripts/lambdahost/internal/runtimeapi"
+)
+
+// host is everything at work.
+type host struct {
+	config  config
+	log     *slog.Logger
+	runtime *runtimeapi.Host
+	sources []source
+
+	gatewayListener net.Listener
+	controlListener net.Listener
+	gateway         *http.Server
+	control         *http.Server
+	files           []*gateway.Files
+	listening       atomic.Bool
+}
+
+// start opens the addresses, starts the processes and finds the sources, but takes no request and polls nothing yet.
+// What is opened is closed again when a later step fails.
+func start(ctx context.Context, c config, environ []string, log *slog.Logger, output io.Writer) (_ *host, err error) {
+	cfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Region == "" {
+		return nil, configError{errors.New("no AWS region: set AWS_REGION")}
+	}
+	h := &host{config: c, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.abandon())
+		}
+	}()
+	if err := h.listen(); err != nil {
+		return nil, err
+	}
+	account := accountOf(environ)
+	for i := range c.functions {
+		c.functions[i].ARN = fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", cfg.Region, account, c.functions[i].Name)
+	}
+	h.runtime, err = runtimeapi.Start(c.functions, runtimeapi.Options{
+		Logger: log, Environment: childEnvironment(environ, cfg.Region), LogDirectory: c.LogDir, Output: output,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if h.sources, err = newSources(ctx, c, cfg, account, h.runtime, log); err != nil {
+		return nil, err
+	}
+	if err := h.newGateway(account); err != nil {
+		return nil, err
+	}
+	h.control = newServer(log, control.New(control.Options{Host: h.runtime, Missing: h.missing, Sources: h.sourceStatus}))
+	return h, nil
+}
+
+// listen takes the addresses first, so that a port in use is told before any process starts.
+func (h *host) listen() error {
+	var err error
+	if h.gatewayListener, err = net.Listen("tcp", h.config.Listen); err != nil {
+		return fmt.Errorf("open the gateway: %w", err)
+	}
+	if h.config.Control == "" {
+		return nil
+	}
+	if h.controlListener, err = net.Listen("tcp", h.config.Control); err != nil {
+		return fmt.Errorf("open the control endpoint: %w", err)
+	}
+	return nil
+}
+
+func (h *host) newGateway(account string) error {
+	c := h.config
+	issuer := c.Issuer
+	if issuer == "" {
+		issuer = "http://" + h.gatewayAddress() + "/api"
+	}
+	options := gateway.Options{
+		Invoke: h.runtime.Invoke, Authorizer: gateway.NewAuthorizer(issuer, c.Audience, time.Now),
+		AccountID: account, Logger: h.log, Now: time.Now, Random: rand.Reader,
+	}
+	for _, f := range c.topology.Functions {
+		for _, r := range f.Routes {
+			options.Routes = append(options.Routes, gateway.Route{Key: r.Route, Function: f.Name, JWT: r.Auth == "jwt"})
+		}
+	}
+	if c.ThrottleRate > 0 {
+		options.Throttle = gateway.NewThrottle(c.ThrottleRate, c.throttleBurst)
+	}
+	for prefix, directory := range c.files {
+		files, err := gateway.OpenFiles(prefix, directory)
+		if err != nil {
+			return configError{err}
+		}
+		h.files = append(h.files, files)
+	}
+	options.Files = h.files
+	handler, err := gateway.New(options)
+	if err != nil {
+		return configError{err}
+	}
+	h.gateway = newServer(h.log, handler)
+	return nil
+}
+
+// gatewayAddress is the address as it was asked for, with the real port where any was asked for.
+func (h *host) gatewayAddress() string {
+	if _, port, err := net.SplitHostPort(h.config.Listen); err == nil && port != "0" {
+		return h.config.Listen
+	}
+	return h.gatewayListener.Addr().String()
+}
+
+func newServer(log *slog.Logger, handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+}
+
+// serve works until ctx ends or a listener fails, then stops in an order that loses nothing: sources fetch no more, then
+// requests and batches finish, then the processes end. The control endpoint answers to the last.
+func (h *host) serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var servers, sources sync.WaitGroup
+	serve := func(name string, server *http.Server, listener net.Listener) {
+		servers.Go(func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	serve("gateway", h.gateway, h.gatewayListener)
+	if h.controlListener != nil {
+		serve("control endpoint", h.control, h.controlListener)
+		h.log.Info("the control endpoint listens", telemetry.KeyRoute, "http://"+h.controlListener.Addr().String())
+	}
+	h.listening.Store(true)
+	h.log.Info("the gateway listens", telemetry.KeyRoute, "http://"+h.gatewayAddress())
+	for _, s := range h.sources {
+		sources.Go(func() { s.Run(ctx) })
+	}
+	<-ctx.Done()
+	failure := context.Cause(ctx)
+	if errors.Is(failure, context.Canceled) {
+		failure = nil
+	}
+	h.log.Info("stopping")
+	return errors.Join(failure, h.stop(&servers, &sources))
+}
+
+func (h *host) stop(servers, sources *sync.WaitGroup) error {
+	drain, cancel := context.WithTimeout(context.Background(), h.config.drain)
+	defer cancel()
+	sourcesDone := make(chan struct{})
+	go func() { sources.Wait(); close(sourcesDone) }()
+	err := h.gateway.Shutdown(drain)
+	if err != nil {
+		err = fmt.Errorf("requests were cut off: %w", err)
+	}
+	select {
+	case <-sourcesDone:
+	case <-drain.Done():
+	}
+	// This fails what is still at work, and so ends the sources and requests that wait for it.
+	err = errors.Join(err, h.runtime.Stop(drain))
+	<-sourcesDone
+	err = errors.Join(err, h.gateway.Close(), h.control.Close())
+	servers.Wait()
+	for _, f := range h.files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// abandon closes what a failed start has opened.
+func (h *host) abandon() error {
+	var err error
+	for _, l := range []net.Listener{h.gatewayListener, h.controlListener} {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	for _, f := range h.files {
+		err = errors.Join(err, f.Close())
+	}
+	if h.runtime != nil {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		err = errors.Join(err, h.runtime.Stop(now))
+	}
+	return err
+}
+
+func (h *host) missing() []string {
+	missing := h.runtime.Missing()
+	if !h.listening.Load() {
+		missing = append(missing, "the gateway")
+	}
+	return missing
+}
+
+func (h *host) sourceStatus() []any {
+	all := make([]any, len(h.sources))
+	for i, s := range h.sources {
+		all[i] = s.status()
+	}
+	return all
+}
+
+// childEnvironment is what functions get of the host's environment: where AWS is, and what a program needs to run.
+func childEnvironment(environ []string, region string) []string {
+	out := []string{"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region}
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		switch {
+		case name == "AWS_REGION", name == "AWS_DEFAULT_REGION", strings.HasPrefix(name, "AWS_LAMBDA_"):
+		case strings.HasPrefix(name, "AWS_"), name == "PATH", name == "HOME", name == "TMPDIR":
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+// noAccount is the account of an emulator whose access key does not name one.
+const noAccount = "000000000000"
+
+var accountKey = regexp.MustCompile(`^\d{12}$`)
+
+// accountOf takes an access key of 12 digits for the account, as emulators do. The account is only told to functions, so
+// no credentials are fetched to find it out.
+func accountOf(environ []string) string {
+	for _, entry := range environ {
+		if key, ok := strings.CutPrefix(entry, "AWS_ACCESS_KEY_ID="); ok && accountKey.MatchString(key) {
+			return key
+		}
+	}
+	return noAccount
+}

@@ -1,0 +1,81 @@
+// Package control is the operator's side of the host, for tools and tests on the same machine.
+//
+//	GET  /healthz            200 once every process has asked for work and the gateway listens; before, 503 with what is missing
+//	GET  /status             functions with their processes, and sources, as JSON
+//	POST /invoke/{function}  invokes a function with the body as its event, as Lambda's Invoke does
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"boxoffice/scripts/lambdahost/internal/runtimeapi"
+)
+
+// Host is what the endpoint asks.
+type Host interface {
+	Invoke(ctx context.Context, function string, invocation runtimeapi.Invocation) ([]byte, error)
+	Status() []runtimeapi.FunctionStatus
+}
+
+// Options of the endpoint.
+type Options struct {
+	Host Host
+	// Missing names what is not ready yet.
+	Missing func() []string
+	// Sources gives the status of every queue, stream and schedule.
+	Sources func() []any
+}
+
+// New gives the handler.
+func New(options Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		missing := options.Missing()
+		if len(missing) > 0 {
+			write(w, http.StatusServiceUnavailable, map[string]any{"status": "starting", "missing": missing})
+			return
+		}
+		write(w, http.StatusOK, map[string]any{"status": "ready"})
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, map[string]any{"functions": options.Host.Status(), "sources": options.Sources()})
+	})
+	mux.HandleFunc("POST /invoke/{function}", func(w http.ResponseWriter, r *http.Request) { invoke(w, r, options.Host) })
+	return mux
+}
+
+// invoke answers as Lambda's Invoke: a failure of the function is a 200 with X-Amz-Function-Error and the error document.
+func invoke(w http.ResponseWriter, r *http.Request, host Host) {
+	event, err := io.ReadAll(http.MaxBytesReader(w, r.Body, runtimeapi.MaxPayload))
+	if err != nil {
+		write(w, http.StatusRequestEntityTooLarge, map[string]string{"message": err.Error()})
+		return
+	}
+	answer, err := host.Invoke(r.Context(), r.PathValue("function"), runtimeapi.Invocation{Payload: event, Trace: r.Header.Get("X-Amzn-Trace-Id")})
+	var failed *runtimeapi.FunctionError
+	switch {
+	case errors.As(err, &failed):
+		w.Header().Set("X-Amz-Function-Error", "Unhandled")
+		answer = failed.Payload
+	case errors.Is(err, runtimeapi.ErrUnknownFunction):
+		write(w, http.StatusNotFound, map[string]string{"message": err.Error()})
+		return
+	case err != nil:
+		write(w, http.StatusServiceUnavailable, map[string]string{"message": err.Error()})
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	// A client that is gone needs no answer.
+	_, _ = w.Write(answer)
+}
+
+func write(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// A client that is gone needs no answer.
+	_ = json.NewEncoder(w).Encode(document)
+}

@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// answer is what a function answered, as it goes to the client.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// functionAnswer is the answer of payload format 2.0.
+type functionAnswer struct {
+	StatusCode        json.RawMessage            `json:"statusCode"`
+	Headers           map[string]json.RawMessage `json:"headers"`
+	MultiValueHeaders map[string][]string        `json:"multiValueHeaders"`
+	Cookies           []string                   `json:"cookies"`
+	Body              *string                    `json:"body"`
+	IsBase64Encoded   bool                       `json:"isBase64Encoded"`
+}
+
+// ownHeaders are made by the server; a function's own would contradict them.
+var ownHeaders = map[string]bool{"Content-Length": true, "Connection": true, "Transfer-Encoding": true, "Keep-Alive": true, "Apigw-Requestid": true}
+
+// parseAnswer reads an answer. JSON without statusCode is taken for the body of a 200, as AWS does.
+func parseAnswer(payload []byte) (answer, error) {
+	if !json.Valid(payload) {
+		return answer{}, errors.New("the function's answer is no JSON")
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &members); err != nil || members["statusCode"] == nil {
+		return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json"}}, body: bytes.TrimSpace(payload)}, nil
+	}
+	var f functionAnswer
+	if err := json.Unmarshal(payload, &f); err != nil {
+		return answer{}, fmt.Errorf("the function's answer: %w", err)
+	}
+	status, err := strconv.Atoi(scalar(f.StatusCode))
+	if err != nil || status < 200 || status > 599 {
+		return answer{}, fmt.Errorf("the function's answer has statusCode %.20s", f.StatusCode)
+	}
+	a := answer{status: status, header: http.Header{}}
+	if err := a.setHeaders(f); err != nil {
+		return answer{}, err
+	}
+	if f.Body != nil {
+		a.body = []byte(*f.Body)
+		if f.IsBase64Encoded {
+			if a.body, err = base64.StdEncoding.DecodeString(*f.Body); err != nil {
+				return answer{}, fmt.Errorf("the function's body is no base64: %w", err)
+			}
+		}
+	}
+	return a, nil
+}
+
+func (a answer) setHeaders(f functionAnswer) error {
+	for name, raw := range f.Headers {
+		if raw[0] == '{' || raw[0] == '[' {
+			return fmt.Errorf("the function's header %s is no plain value", name)
+		}
+		a.header.Set(name, scalar(raw))
+	}
+	for name, values := range f.MultiValueHeaders {
+		a.header.Del(name)
+		for _, value := range values {
+			a.header.Add(name, value)
+		}
+	}
+	for _, cookie := range f.Cookies {
+		a.header.Add("Set-Cookie", cookie)
+	}
+	return nil
+}
+
+// scalar is the text of a JSON string, number or boolean.
+func scalar(raw json.RawMessage) string {
+	var s string
+	if err := json.Unmarshal(raw, &s); err == nil {
+		return s
+	}
+	return string(raw)
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	for name, values := range a.header {
+		if !ownHeaders[name] {
+			w.Header()[name] = values
+		}
+	}
+	if a.header.Get("Content-Type") == "" && len(a.body) > 0 {
+		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	}
+	w.WriteHeader(a.status)
+	// A client that is gone is not our failure. 204 and 304 have no body, whatever the function says.
+	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
+		_, _ = w.Write(a.body)
+	}
+}
+
+// writeMessage is the form of API Gateway's own answers.
+func writeMessage(w http.ResponseWriter, status int, message string) {
+	body := `{"message":"` + message + `"}`
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}

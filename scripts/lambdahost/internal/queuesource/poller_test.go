@@ -1,0 +1,181 @@
+package queuesource
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// endless always has one message more, each of a group of its own. Receiving takes a second and ignores a cancel that
+// comes meanwhile, unless the caller lets it through.
+type endless struct {
+	mu       sync.Mutex
+	receives int
+	cut      int
+	deleted  int
+	empty    bool
+}
+
+func (e *endless) GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{"QueueArn": "arn:aws:sqs:us-east-1:000000000001:orders.fifo", "VisibilityTimeout": "30"}}, nil
+}
+
+func (e *endless) ReceiveMessage(ctx context.Context, _ *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	e.mu.Lock()
+	e.receives++
+	id := strconv.Itoa(e.receives)
+	empty := e.empty
+	e.mu.Unlock()
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		e.mu.Lock()
+		e.cut++
+		e.mu.Unlock()
+		return nil, ctx.Err()
+	}
+	if empty {
+		return &sqs.ReceiveMessageOutput{}, nil
+	}
+	return &sqs.ReceiveMessageOutput{Messages: []types.Message{{MessageId: &id, ReceiptHandle: &id, Body: aws.String("m")}}}, nil
+}
+
+func (e *endless) DeleteMessageBatch(_ context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.deleted += len(in.Entries)
+	return &sqs.DeleteMessageBatchOutput{}, nil
+}
+
+func (e *endless) numbers() (receives, cut, deleted int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.receives, e.cut, e.deleted
+}
+
+// run starts a mapping and gives a function that stops it and waits for its end.
+func run(t *testing.T, client Client, target Target, concurrency int) (*Source, func()) {
+	t.Helper()
+	s, err := New(t.Context(), client, target, Options{
+		Queue: "orders", Function: "reserve", QueueURL: "u", BatchSize: 10, Concurrency: concurrency, FunctionTimeout: 5 * time.Second,
+		Pause: 150 * time.Millisecond, Random: strings.NewReader(""), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Run(ctx) }()
+	return s, func() { cancel(); <-done }
+}
+
+func TestConcurrencyIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, release := &endless{}, make(chan struct{})
+		s, stop := run(t, client, handlerFunc(func(events.SQSEvent) (any, error) { <-release; return nil, nil }), 2)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if receives, _, _ := client.numbers(); receives != 2 || s.Status().InFlight != 2 {
+			t.Errorf("%d receives, %d batches at work; want 2 and 2", receives, s.Status().InFlight)
+		}
+		release <- struct{}{}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if receives, _, deleted := client.numbers(); receives != 3 || deleted != 1 {
+			t.Errorf("after one batch: %d receives, %d deleted; want 3 and 1", receives, deleted)
+		}
+		close(release)
+		stop()
+	})
+}
+
+func TestEmptyQueueIsPolledAfterThePauseAndAFullOneAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &endless{empty: true}
+		_, stop := run(t, client, handlerFunc(nil), 1)
+		// Each receive takes a second.
+		time.Sleep(114900 * time.Millisecond)
+		if receives, _, _ := client.numbers(); receives != 100 {
+			t.Errorf("empty: %d receives in 114.9 s, want 100", receives)
+		}
+		stop()
+		client = &endless{}
+		_, stop = run(t, client, handlerFunc(func(events.SQSEvent) (any, error) { return nil, nil }), 1)
+		time.Sleep(99500 * time.Millisecond)
+		if receives, _, _ := client.numbers(); receives != 100 {
+			t.Errorf("full: %d receives in 99.5 s, want 100", receives)
+		}
+		stop()
+	})
+}
+
+func TestReceiveUnderWayAtTheStopIsNotCutOffAndItsMessagesAreHandled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &endless{}
+		s, stop := run(t, client, handlerFunc(func(events.SQSEvent) (any, error) { time.Sleep(3 * time.Second); return nil, nil }), 1)
+		time.Sleep(500 * time.Millisecond)
+		started := time.Now()
+		stop()
+		if took := time.Since(started); took != 3500*time.Millisecond {
+			t.Errorf("ended after %s, want the rest of the receive and the handling: 3.5 s", took)
+		}
+		if receives, cut, deleted := client.numbers(); receives != 1 || cut != 0 || deleted != 1 || s.Status().Batches != 1 {
+			t.Errorf("%d receives, %d cut off, %d deleted", receives, cut, deleted)
+		}
+	})
+}
+
+// busy is a Target without a free process.
+type busy struct{ handlerFunc }
+
+func (busy) AwaitIdle(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+
+func TestNothingIsFetchedWithoutAFreeProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &endless{}
+		_, stop := run(t, client, busy{}, 1)
+		time.Sleep(time.Minute)
+		if receives, _, _ := client.numbers(); receives != 0 {
+			t.Errorf("%d receives", receives)
+		}
+		stop()
+	})
+}
+
+// slow notes how long a batch may wait for a process.
+type slow struct {
+	handlerFunc
+	wait chan time.Duration
+}
+
+func (s slow) Invoke(_ context.Context, _ []byte, wait time.Duration) ([]byte, error) {
+	s.wait <- wait
+	return nil, nil
+}
+
+func TestBatchWaitsForAProcessOnlyWhileItsVisibilityAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := slow{wait: make(chan time.Duration)}
+		_, stop := run(t, &endless{}, target, 1)
+		// Visibility 30 s, less 5 s for the function, less the second that the receive took.
+		if wait := <-target.wait; wait != 24*time.Second {
+			t.Errorf("waits up to %s, want 24 s", wait)
+		}
+		go func() {
+			for range target.wait {
+			}
+		}()
+		stop()
+		close(target.wait)
+	})
+}

@@ -1,0 +1,292 @@
+// Package queuesource is the event source mapping of a FIFO queue: it fetches messages, invokes a function with them, and
+// deletes what the function has done (ReportBatchItemFailures).
+//
+// One receive is one batch. It may hold several message groups, as on AWS. Further batches are fetched while earlier ones
+// are still at work, as long as there are processes; since SQS hands out no message of a group while another one of that
+// group is in flight, a group is never in two batches, and its order holds.
+//
+// Like AWS's poller it only receives and deletes. It never extends a visibility timeout and leaves that of failed
+// messages to the handler.
+package queuesource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts/telemetry"
+)
+
+// Client is what a mapping needs of SQS.
+type Client interface {
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+}
+
+// Target is the function. Both methods are safe for concurrent use.
+type Target interface {
+	// Invoke waits for a free process, at most for wait, and then for the answer. A call that found no process in time
+	// fails and has had no effect.
+	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
+	// AwaitIdle returns when a process is free, or when ctx ends.
+	AwaitIdle(ctx context.Context) error
+}
+
+// Options of a Source.
+type Options struct {
+	// Queue and Function are names for logs and status.
+	Queue, Function string
+	QueueURL        string
+	// BatchSize is 1–10.
+	BatchSize int
+	// Concurrency is how many batches are at work at once: the number of processes, or MaximumConcurrency if lower.
+	Concurrency int
+	// FunctionTimeout bounds an invocation. The queue's visibility timeout must not be shorter.
+	FunctionTimeout time.Duration
+	// Wait is the long poll in seconds, 0–20. Pause is how long to wait after a receive that brought nothing.
+	Wait  int
+	Pause time.Duration
+	// Random is the source of receive attempt ids.
+	Random io.Reader
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Source is a mapping. Run may be called once.
+type Source struct {
+	options    Options
+	client     Client
+	target     Target
+	arn        string
+	visibility time.Duration
+	counts     counts
+}
+
+type counts struct {
+	polls, pollFailures, batches, batchFailures, messages, messageFailures, deleteFailures, inFlight atomic.Int64
+}
+
+// Status counts since the start. BatchFailures are batches that failed as a whole; MessageFailures are messages that
+// were left in the queue, those of failed batches included.
+type Status struct {
+	Kind            string `json:"kind"`
+	Name            string `json:"name"`
+	Function        string `json:"function"`
+	Polls           int64  `json:"polls"`
+	PollFailures    int64  `json:"pollFailures"`
+	Batches         int64  `json:"batches"`
+	BatchFailures   int64  `json:"batchFailures"`
+	Messages        int64  `json:"messages"`
+	MessageFailures int64  `json:"messageFailures"`
+	DeleteFailures  int64  `json:"deleteFailures"`
+	InFlight        int64  `json:"inFlight"`
+}
+
+// New reads the queue's attributes and, as AWS does, refuses a queue whose visibility timeout is shorter than the
+// function's timeout.
+func New(ctx context.Context, client Client, target Target, options Options) (*Source, error) {
+	if options.Concurrency < 1 || options.BatchSize < 1 || options.BatchSize > 10 {
+		return nil, fmt.Errorf("queue %s: concurrency %d, batch size %d", options.Queue, options.Concurrency, options.BatchSize)
+	}
+	out, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &options.QueueURL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn, types.QueueAttributeNameVisibilityTimeout},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("queue %s: %w", options.Queue, err)
+	}
+	seconds, err := strconv.Atoi(out.Attributes[string(types.QueueAttributeNameVisibilityTimeout)])
+	if err != nil {
+		return nil, fmt.Errorf("queue %s: visibility timeout: %w", options.Queue, err)
+	}
+	visibility := time.Duration(seconds) * time.Second
+	if visibility < options.FunctionTimeout {
+		return nil, fmt.Errorf("queue %s: its visibility timeout of %s is shorter than the %s of function %s: messages would come again while they are handled",
+			options.Queue, visibility, options.FunctionTimeout, options.Function)
+	}
+	return &Source{options: options, client: client, target: target, arn: out.Attributes[string(types.QueueAttributeNameQueueArn)], visibility: visibility}, nil
+}
+
+// Status is safe to call at any time.
+func (s *Source) Status() Status {
+	c := &s.counts
+	return Status{
+		Kind: "queue", Name: s.options.Queue, Function: s.options.Function, Polls: c.polls.Load(), PollFailures: c.pollFailures.Load(),
+		Batches: c.batches.Load(), BatchFailures: c.batchFailures.Load(), Messages: c.messages.Load(),
+		MessageFailures: c.messageFailures.Load(), DeleteFailures: c.deleteFailures.Load(), InFlight: c.inFlight.Load(),
+	}
+}
+
+const (
+	// receiveGrace is what a receive may take on top of its long poll.
+	receiveGrace = 10 * time.Second
+	// failurePause follows a receive that failed.
+	failurePause = time.Second
+)
+
+// Run polls until ctx ends, and returns when all batches are done. A receive that is under way at the end is not cut
+// off, and what it brings is handled: an emulator would hand messages to the dead connection, and their groups would
+// stand still for the visibility timeout.
+func (s *Source) Run(ctx context.Context) {
+	slots := make(chan struct{}, s.options.Concurrency)
+	var batches sync.WaitGroup
+	defer batches.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case slots <- struct{}{}:
+		}
+		// Messages fetched for a process that is being restarted would lose their visibility while they wait.
+		if err := s.target.AwaitIdle(ctx); err != nil {
+			return
+		}
+		received, messages, err := s.receive(ctx)
+		if len(messages) > 0 {
+			batches.Go(func() {
+				defer func() { <-slots }()
+				s.handle(ctx, messages, received)
+			})
+			continue
+		}
+		<-slots
+		pause := s.options.Pause
+		if err != nil {
+			pause = max(pause, failurePause)
+			s.counts.pollFailures.Add(1)
+			s.options.Logger.Warn("a queue could not be polled", telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Queue, telemetry.KeyError, err.Error())
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+func sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// receive also gives the instant before which no message's visibility timeout began.
+func (s *Source) receive(ctx context.Context) (time.Time, []types.Message, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(s.options.Wait)*time.Second+receiveGrace)
+	defer cancel()
+	s.counts.polls.Add(1)
+	started := s.options.Now()
+	out, err := s.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: &s.options.QueueURL, MaxNumberOfMessages: int32(s.options.BatchSize), WaitTimeSeconds: int32(s.options.Wait), //nolint:gosec // both are small
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+		MessageAttributeNames:       []string{"All"},
+		// With the same id, a retry by the SDK after a lost answer gets the same messages.
+		ReceiveRequestAttemptId: aws.String(attemptID(s.options.Random)),
+	})
+	if err != nil {
+		return started, nil, fmt.Errorf("receive: %w", err)
+	}
+	return started, out.Messages, nil
+}
+
+// handle invokes the function with one batch and deletes what was done.
+func (s *Source) handle(ctx context.Context, messages []types.Message, received time.Time) {
+	s.counts.batches.Add(1)
+	s.counts.messages.Add(int64(len(messages)))
+	s.counts.inFlight.Add(1)
+	defer s.counts.inFlight.Add(-1)
+	log := s.options.Logger.With(telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Queue)
+	failed, err := s.invoke(ctx, messages, received)
+	if err != nil {
+		s.counts.batchFailures.Add(1)
+		s.counts.messageFailures.Add(int64(len(messages)))
+		log.Warn("a batch failed; it comes again when its visibility timeout ends", telemetry.KeyError, err.Error())
+		return
+	}
+	s.counts.messageFailures.Add(int64(len(failed)))
+	var done []types.Message
+	for _, m := range messages {
+		if !failed[aws.ToString(m.MessageId)] {
+			done = append(done, m)
+		}
+	}
+	if err := s.delete(ctx, done); err != nil {
+		log.Error("handled messages could not be deleted; they come again", telemetry.KeyError, err.Error())
+	}
+}
+
+// invoke gives the ids of the messages that failed.
+func (s *Source) invoke(ctx context.Context, messages []types.Message, received time.Time) (map[string]bool, error) {
+	payload, err := encodeEvent(messages, s.arn)
+	if err != nil {
+		return nil, err
+	}
+	// The function must have ended before the visibility timeout does. A batch that finds no process in time is dropped:
+	// handled late, it would be handled beside its own redelivery.
+	wait := s.visibility - s.options.FunctionTimeout - s.options.Now().Sub(received)
+	answer, err := s.target.Invoke(context.WithoutCancel(ctx), payload, max(wait, time.Millisecond))
+	if err != nil {
+		return nil, err
+	}
+	return failures(answer, messages)
+}
+
+// deleteAttempts and deleteTimeout bound the tries to delete what was handled.
+const (
+	deleteAttempts = 3
+	deleteTimeout  = 10 * time.Second
+)
+
+// delete tries again what SQS says it failed at itself; the SDK repeats a request that failed as a whole.
+func (s *Source) delete(ctx context.Context, messages []types.Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+	defer cancel()
+	var refused, again error
+	for range deleteAttempts {
+		if len(messages) == 0 {
+			break
+		}
+		out, err := s.client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &s.options.QueueURL, Entries: deleteEntries(messages)})
+		if err != nil {
+			s.counts.deleteFailures.Add(int64(len(messages)))
+			return errors.Join(refused, fmt.Errorf("delete: %w", err))
+		}
+		s.counts.deleteFailures.Add(int64(len(out.Failed)))
+		again = nil
+		var rest []types.Message
+		for _, f := range out.Failed {
+			failure := fmt.Errorf("delete: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
+			i, err := strconv.Atoi(aws.ToString(f.Id))
+			if err != nil || i < 0 || i >= len(messages) || f.SenderFault {
+				// What is the caller's fault, such as a handle that has lapsed, stays so.
+				refused = errors.Join(refused, failure)
+				continue
+			}
+			again = errors.Join(again, failure)
+			rest = append(rest, messages[i])
+		}
+		messages = rest
+	}
+	return errors.Join(refused, again)
+}
+
+func deleteEntries(messages []types.Message) []types.DeleteMessageBatchRequestEntry {
+	entries := make([]types.DeleteMessageBatchRequestEntry, len(messages))
+	for i, m := range messages {
+		entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle}
+	}
+	return entries
+}
