@@ -1,0 +1,130 @@
+// Package catalogue has the sample concerts and the loader that puts concerts on sale: it parses the data files
+// strictly, expands a hall's sections into layout items, and writes the tables concerts and layouts.
+//
+// Parsing and expanding are pure; Load is the only part with I/O. The loader writes catalogue rows and sends
+// RebuildGroup, and never touches an order, a ticket or Redis.
+package catalogue
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+//go:embed data/concerts.json data/theatre.json
+var data embed.FS
+
+// Entry is one concert with every seat group of its layout.
+type Entry struct {
+	Concert readmodel.Concert
+	Groups  []readmodel.LayoutGroup
+}
+
+// Seats is the number of seats of the concert.
+func (e Entry) Seats() int {
+	n := 0
+	for _, g := range e.Groups {
+		n += len(g.Seats)
+	}
+	return n
+}
+
+// Sample is the catalogue that a local stack is seeded with. The first entry is the main concert, on sale since a
+// fixed day; among the others one sale has not opened and one is over.
+func Sample() ([]Entry, error) {
+	concerts, err := data.ReadFile("data/concerts.json")
+	if err != nil {
+		return nil, fmt.Errorf("catalogue: %w", err)
+	}
+	theatre, err := data.ReadFile("data/theatre.json")
+	if err != nil {
+		return nil, fmt.Errorf("catalogue: %w", err)
+	}
+	return Parse(concerts, map[string][]byte{"theatre": theatre})
+}
+
+// Parse reads a catalogue: the concerts file and the layout files by the name that concerts use for them. Unknown
+// members are refused. Every problem found is reported, so that a file is mended in one go.
+func Parse(concerts []byte, layouts map[string][]byte) ([]Entry, error) {
+	var file concertsFile
+	if err := decode(concerts, &file); err != nil {
+		return nil, fmt.Errorf("catalogue: concerts: %w", err)
+	}
+	halls := make(map[string]hall, len(layouts))
+	for name, content := range layouts {
+		var h hall
+		if err := decode(content, &h); err != nil {
+			return nil, fmt.Errorf("catalogue: layout %s: %w", name, err)
+		}
+		if err := h.validate(); err != nil {
+			return nil, fmt.Errorf("catalogue: layout %s: %w", name, err)
+		}
+		halls[name] = h
+	}
+	if err := file.validate(halls); err != nil {
+		return nil, fmt.Errorf("catalogue: %w", err)
+	}
+	entries := make([]Entry, 0, len(file.Concerts))
+	for _, c := range file.Concerts {
+		entries = append(entries, c.expand(halls[c.Layout]))
+	}
+	return entries, nil
+}
+
+func decode(content []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(content))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON value")
+	}
+	return nil
+}
+
+// expand makes the rows. It must only be called on what was validated.
+func (c concert) expand(h hall) Entry {
+	prices := make(map[string]contracts.Money, len(c.Prices))
+	var tiers []readmodel.Tier
+	var from contracts.Money
+	for _, t := range h.Tiers {
+		price := contracts.Money{Minor: c.Prices[t.ID], Currency: c.Currency}
+		prices[t.ID] = price
+		tiers = append(tiers, readmodel.Tier{ID: t.ID, Name: t.Name, Price: price})
+		if from == (contracts.Money{}) || price.Minor < from.Minor {
+			from = price
+		}
+	}
+	groups := h.groups()
+	for i := range groups {
+		groups[i].ConcertLayout = readmodel.LayoutKey(c.ID, c.LayoutVersion)
+		groups[i].Price = prices[groups[i].Tier]
+	}
+	return Entry{
+		Groups: groups,
+		Concert: readmodel.Concert{
+			ConcertID: c.ID, Title: c.Title, Artist: c.Artist, Genre: c.Genre, City: c.City, Venue: c.Venue,
+			Description: c.Description, TimeZone: c.TimeZone,
+			StartsAt: contracts.InstantOf(c.StartsAt), OnSaleAt: contracts.InstantOf(c.OnSaleAt), OffSaleAt: contracts.InstantOf(c.OffSaleAt),
+			PriceFrom: from, LimitPerOrder: c.LimitPerOrder, LayoutVersion: c.LayoutVersion, Tiers: tiers,
+		},
+	}
+}
+
+// problems collects what a validation finds.
+type problems []error
+
+func (p *problems) checkf(ok bool, format string, args ...any) {
+	if !ok {
+		*p = append(*p, fmt.Errorf(format, args...))
+	}
+}
+
+func (p problems) err() error { return errors.Join(p...) }

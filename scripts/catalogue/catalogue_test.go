@@ -1,0 +1,215 @@
+package catalogue
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+func sample(t *testing.T) []Entry {
+	t.Helper()
+	entries, err := Sample()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}
+
+func TestSampleHasATheatreOfAbout1500SeatsInGroups(t *testing.T) {
+	for _, e := range sample(t) {
+		if n := e.Seats(); n < 1450 || n > 1550 {
+			t.Errorf("%s has %d seats", e.Concert.ConcertID, n)
+		}
+		accessible := 0
+		for i, g := range e.Groups {
+			if len(g.Seats) < minGroupSeats || len(g.Seats) > maxGroupSeats {
+				t.Errorf("%s: group %s has %d seats", e.Concert.ConcertID, g.Group, len(g.Seats))
+			}
+			if g.Order != i || g.ConcertLayout != e.Concert.ConcertID+"#1" || g.Price.Minor == 0 || g.Price.Currency != "EUR" {
+				t.Errorf("group %s: order %d, layout %s, price %v", g.Group, g.Order, g.ConcertLayout, g.Price)
+			}
+			accessible += len(g.Accessible)
+		}
+		if accessible == 0 {
+			t.Errorf("%s has no accessible place", e.Concert.ConcertID)
+		}
+	}
+}
+
+func TestSampleHasASaleInEachState(t *testing.T) {
+	now := contracts.InstantOf(time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC))
+	states := map[readmodel.SaleState]int{}
+	cities, genres := map[string]bool{}, map[string]bool{}
+	for i, e := range sample(t) {
+		c := e.Concert
+		if c.LayoutFrozen != 0 {
+			t.Errorf("%s comes with its layout frozen, which only the loader may say", c.ConcertID)
+		}
+		c.LayoutFrozen = c.LayoutVersion
+		state := c.Sale(now)
+		if i == 0 && state != readmodel.SaleOpen {
+			t.Errorf("the main concert is %s", state)
+		}
+		states[state]++
+		cities[c.City], genres[c.Genre] = true, true
+	}
+	if states[readmodel.SaleScheduled] == 0 || states[readmodel.SaleOver] == 0 || states[readmodel.SaleOpen] < 4 {
+		t.Errorf("sales: %v", states)
+	}
+	if len(cities) < 3 || len(genres) < 3 {
+		t.Errorf("cities %v, genres %v: too few to filter by", cities, genres)
+	}
+}
+
+func TestRowsOfOddNumberAreShiftedByHalfASeat(t *testing.T) {
+	for _, g := range sample(t)[0].Groups {
+		if g.Group == "boxes" {
+			continue
+		}
+		for i, row := range g.Rows {
+			fraction := g.Shape.Rows[i].X - float64(int(g.Shape.Rows[i].X))
+			odd := strings.ContainsAny(row.Name[len(row.Name)-1:], "13579")
+			if odd != (fraction != 0) {
+				t.Errorf("group %s: row %s begins at %g", g.Group, row.Name, g.Shape.Rows[i].X)
+			}
+		}
+	}
+}
+
+func TestSeatsAreTheirRowsInOrderInsideTheFrame(t *testing.T) {
+	for _, g := range sample(t)[0].Groups {
+		var all []string
+		for i, row := range g.Rows {
+			all = append(all, row.Seats...)
+			at, s := g.Shape.Rows[i], g.Shape
+			if at.X < s.X || at.Y < s.Y || at.X+float64(len(row.Seats)) > s.X+s.Width || at.Y+1 > s.Y+s.Height {
+				t.Errorf("group %s: row %s is outside of %+v", g.Group, row.Name, s)
+			}
+		}
+		if !slices.Equal(all, g.Seats) {
+			t.Errorf("group %s: seats and rows differ", g.Group)
+		}
+	}
+	first := sample(t)[0].Groups[0]
+	if first.Seats[0] != "B-1-1" || first.Rows[1].Seats[16] != "B-2-17" {
+		t.Errorf("names are %s, %s", first.Seats[0], first.Rows[1].Seats[16])
+	}
+}
+
+func TestRowsCountOnThroughTheBandsOfASection(t *testing.T) {
+	for _, g := range sample(t)[0].Groups {
+		if g.Group == "stalls-centre-middle" && (g.Rows[0].Name != "7" || g.Seats[0] != "B-7-1" || g.Shape.Rows[0].Y != 9) {
+			t.Errorf("first row %s, seat %s, at %+v", g.Rows[0].Name, g.Seats[0], g.Shape.Rows[0])
+		}
+	}
+}
+
+func TestPriceFromIsTheLowest(t *testing.T) {
+	for _, e := range sample(t) {
+		for _, tier := range e.Concert.Tiers {
+			if tier.Price.Minor < e.Concert.PriceFrom.Minor {
+				t.Errorf("%s: from %d, but %s costs %d", e.Concert.ConcertID, e.Concert.PriceFrom.Minor, tier.ID, tier.Price.Minor)
+			}
+		}
+	}
+}
+
+// TestMistakesAreNamed changes one thing in the sample files each.
+func TestMistakesAreNamed(t *testing.T) {
+	concerts, err := data.ReadFile("data/concerts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theatre, err := data.ReadFile("data/theatre.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		file          *[]byte
+		old, new, err string
+	}{
+		"unknown member of a concert": {&concerts, `"title"`, `"titel"`, `unknown field "titel"`},
+		"unknown member of a layout":  {&theatre, `"letter"`, `"lettre"`, `unknown field "lettre"`},
+		"two values":                  {&theatre, "\n}\n", "\n}\n{}", "more than one JSON value"},
+		"concert twice":               {&concerts, `"overture-2031"`, `"nocturne-2030"`, "concert nocturne-2030 is there twice"},
+		"concert id":                  {&concerts, `"nocturne-2030"`, `"nocturne#2030"`, "concertId"},
+		"no title":                    {&concerts, `"Nocturne"`, `""`, "title is empty"},
+		"no zone":                     {&concerts, `"Europe/Vienna"`, `"Europe/Wien"`, `timeZone "Europe/Wien" is no IANA zone`},
+		"zone of this machine":        {&concerts, `"Europe/Vienna"`, `"Local"`, "is no IANA zone"},
+		"offset of another season":    {&concerts, "2030-09-14T20:00:00+02:00", "2030-09-14T20:00:00+01:00", "startsAt has offset +01:00, but Europe/Vienna has +02:00 on that day"},
+		"sale ends before it begins":  {&concerts, "2026-01-12T10:00:00+01:00", "2031-01-12T10:00:00+01:00", "onSaleAt is not before offSaleAt"},
+		"sale ends after the start":   {&concerts, "2030-09-14T19:00:00+02:00", "2030-09-14T21:00:00+02:00", "offSaleAt is after startsAt"},
+		"limit too high":              {&concerts, `"limitPerOrder": 6`, `"limitPerOrder": 21`, "limitPerOrder is 21, want 1 to 20"},
+		"layout version 0":            {&concerts, `"layoutVersion": 1`, `"layoutVersion": 0`, "layoutVersion is 0"},
+		"unknown layout":              {&concerts, `"layout": "theatre"`, `"layout": "arena"`, `layout "arena" is unknown`},
+		"tier without a price":        {&concerts, `"side": 7400, `, ``, "tier side has no price"},
+		"price of no tier":            {&concerts, `"side": 7400`, `"side": 7400, "lawn": 100`, `price of unknown tier "lawn"`},
+		"price of 0":                  {&concerts, `"side": 7400`, `"side": 0`, "tier side costs 0"},
+		"price no integer":            {&concerts, `"side": 7400`, `"side": 74.5`, "cannot unmarshal number 74.5"},
+		"currency":                    {&concerts, `"EUR"`, `"Euro"`, `currency "Euro" is no ISO 4217 code`},
+		"tier unknown":                {&theatre, `"tier": "box"`, `"tier": "loge"`, `group boxes: tier "loge" is unknown`},
+		"tier without a seat":         {&theatre, `{"id": "box", "name": "Box"}`, `{"id": "box", "name": "Box"}, {"id": "lawn", "name": "Lawn"}`, "tier lawn has no seat"},
+		"group twice":                 {&theatre, `"circle-left", "tier"`, `"circle-right", "tier"`, "group circle-right is there twice"},
+		"seat twice":                  {&theatre, `"letter": "C"`, `"letter": "A"`, "seat A-1-1 is there twice"},
+		"seat name":                   {&theatre, `"letter": "C"`, `"letter": "C C"`, "is no seat name"},
+		"group name":                  {&theatre, `"circle-left", "tier"`, `"circle left", "tier"`, "group"},
+		"group too small":             {&theatre, "[24, 25, 26, 27]", "[24, 25]", "group balcony-centre-front has 49 seats, want 50 to 300"},
+		"group too large":             {&theatre, "[24, 25, 26, 27]", "[124, 125, 126, 27]", "has 402 seats, want 50 to 300"},
+		"empty row":                   {&theatre, "[24, 25, 26, 27]", "[24, 25, 26, 0]", "row 4 of it has 0 seats"},
+		"positions missing":           {&theatre, "[25, 18]]", "[25, 17]], \"x\": 1", "unknown field"},
+		"fewer positions than rows":   {&theatre, ", [25, 18]]", "]", "at has 11 positions for 12 rows"},
+		"accessible place elsewhere":  {&theatre, `"X-12-6"`, `"A-1-3"`, "accessible place A-1-3 is not in it"},
+		"unknown align":               {&theatre, `"align": "centre"`, `"align": "center"`, `align "center" is unknown`},
+		"sections on each other":      {&theatre, `"x": 13, "y": 3`, `"x": 5, "y": 3`, "lie on each other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(string(*test.file), test.old) {
+				t.Fatalf("the sample has no %q", test.old)
+			}
+			changed := []byte(strings.Replace(string(*test.file), test.old, test.new, 1))
+			c, h := concerts, theatre
+			if test.file == &concerts {
+				c = changed
+			} else {
+				h = changed
+			}
+			if _, err := Parse(c, map[string][]byte{"theatre": h}); err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("error %v, want one with %q", err, test.err)
+			}
+		})
+	}
+}
+
+func TestAllMistakesAreReportedTogether(t *testing.T) {
+	_, err := Parse([]byte(`{"concerts":[{"id":"a#b"},{"id":"c","timeZone":"x"}]}`), nil)
+	for _, want := range []string{`concertId "a#b"`, "concert c: title is empty", `timeZone "x"`, `layout "" is unknown`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %v", want, err)
+		}
+	}
+}
+
+// smallHall has n sections of 60 seats, for tests that need many groups.
+func smallHall(t *testing.T, n int) (concerts, layout []byte) {
+	t.Helper()
+	h := hall{Tiers: []hallTier{{ID: "one", Name: "One"}}}
+	for i := range n {
+		h.Sections = append(h.Sections, section{
+			Section: fmt.Sprintf("s%d", i), Letter: fmt.Sprintf("S%d", i), X: float64(100 * i), Y: 1, Align: alignLeft,
+			Bands: []band{{Group: fmt.Sprintf("s%d", i), Tier: "one", Rows: []int{30, 30}}},
+		})
+	}
+	layout, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(`{"concerts":[{"id":"c","title":"t","artist":"a","genre":"g","city":"c","venue":"v","description":"d","timeZone":"UTC",
+		"startsAt":"2030-01-01T20:00:00Z","onSaleAt":"2026-01-01T00:00:00Z","offSaleAt":"2030-01-01T19:00:00Z","limitPerOrder":6,
+		"layout":"hall","layoutVersion":1,"currency":"EUR","prices":{"one":1000}}]}`), layout
+}

@@ -1,0 +1,104 @@
+package catalogue
+
+import (
+	"regexp"
+	"time"
+	// The zones of the data files must be known on a machine without a zone database too.
+	_ "time/tzdata"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+type concertsFile struct {
+	Concerts []concert `json:"concerts"`
+}
+
+// concert is one concert as written in the data file. Times carry the offset that the venue's zone has on that day.
+type concert struct {
+	ID            string           `json:"id"`
+	Title         string           `json:"title"`
+	Artist        string           `json:"artist"`
+	Genre         string           `json:"genre"`
+	City          string           `json:"city"`
+	Venue         string           `json:"venue"`
+	Description   string           `json:"description"`
+	TimeZone      string           `json:"timeZone"`
+	StartsAt      time.Time        `json:"startsAt"`
+	OnSaleAt      time.Time        `json:"onSaleAt"`
+	OffSaleAt     time.Time        `json:"offSaleAt"`
+	LimitPerOrder int              `json:"limitPerOrder"`
+	Layout        string           `json:"layout"`
+	LayoutVersion int              `json:"layoutVersion"`
+	Currency      string           `json:"currency"`
+	Prices        map[string]int64 `json:"prices"`
+}
+
+// maxPriceMinor is a bound against slipped digits: 100,000.00 of a currency with cents.
+const maxPriceMinor = 10_000_000
+
+var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
+
+func (f concertsFile) validate(halls map[string]hall) error {
+	var p problems
+	p.checkf(len(f.Concerts) > 0, "there is no concert")
+	seen := map[string]bool{}
+	for _, c := range f.Concerts {
+		p.checkf(!seen[c.ID], "concert %s is there twice", c.ID)
+		seen[c.ID] = true
+		c.validate(&p)
+		h, known := halls[c.Layout]
+		p.checkf(known, "concert %s: layout %q is unknown", c.ID, c.Layout)
+		if known {
+			c.validatePrices(&p, h)
+		}
+	}
+	return p.err()
+}
+
+func (c concert) validate(p *problems) {
+	// The group name stands for any valid one: only the concert's half of the key is judged here.
+	if err := (contracts.SeatGroup{ConcertID: c.ID, Group: "g"}).Validate(); err != nil {
+		p.checkf(false, "concert %s: %w", c.ID, err)
+	}
+	for member, text := range map[string]string{
+		"title": c.Title, "artist": c.Artist, "genre": c.Genre, "city": c.City, "venue": c.Venue, "description": c.Description,
+	} {
+		p.checkf(text != "", "concert %s: %s is empty", c.ID, member)
+	}
+	p.checkf(c.LimitPerOrder >= 1 && c.LimitPerOrder <= message.MaxSeatsPerOrder,
+		"concert %s: limitPerOrder is %d, want 1 to %d", c.ID, c.LimitPerOrder, message.MaxSeatsPerOrder)
+	p.checkf(c.LayoutVersion >= 1, "concert %s: layoutVersion is %d, want at least 1", c.ID, c.LayoutVersion)
+	c.validateTimes(p)
+}
+
+func (c concert) validateTimes(p *problems) {
+	p.checkf(c.OnSaleAt.Before(c.OffSaleAt), "concert %s: onSaleAt is not before offSaleAt", c.ID)
+	p.checkf(!c.OffSaleAt.After(c.StartsAt), "concert %s: offSaleAt is after startsAt", c.ID)
+	// "Local" and "" are names that LoadLocation takes and that mean this machine, not the venue.
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil || c.TimeZone == "" || c.TimeZone == "Local" {
+		p.checkf(false, "concert %s: timeZone %q is no IANA zone", c.ID, c.TimeZone)
+		return
+	}
+	for member, at := range map[string]time.Time{"startsAt": c.StartsAt, "onSaleAt": c.OnSaleAt, "offSaleAt": c.OffSaleAt} {
+		_, written := at.Zone()
+		_, actual := at.In(zone).Zone()
+		p.checkf(written == actual, "concert %s: %s has offset %s, but %s has %s on that day", c.ID, member,
+			at.Format("-07:00"), c.TimeZone, at.In(zone).Format("-07:00"))
+	}
+}
+
+func (c concert) validatePrices(p *problems, h hall) {
+	p.checkf(currencyForm.MatchString(c.Currency), "concert %s: currency %q is no ISO 4217 code", c.ID, c.Currency)
+	tiers := map[string]bool{}
+	for _, t := range h.Tiers {
+		tiers[t.ID] = true
+		price, priced := c.Prices[t.ID]
+		p.checkf(priced, "concert %s: tier %s has no price", c.ID, t.ID)
+		p.checkf(!priced || price >= 1 && price <= maxPriceMinor, "concert %s: tier %s costs %d, want 1 to %d minor units", c.ID, t.ID, price, maxPriceMinor)
+	}
+	for id := range c.Prices {
+		p.checkf(tiers[id], "concert %s: price of unknown tier %q", c.ID, id)
+	}
+}

@@ -1,0 +1,208 @@
+package catalogue
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// hall is a seating plan as written in a data file: sections of rows, cut into bands, each band a seat group. A seat
+// is named letter-row-seat; rows count on through the bands of a section, from the stage backwards.
+type hall struct {
+	Tiers    []hallTier `json:"tiers"`
+	Sections []section  `json:"sections"`
+}
+
+type hallTier struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// section is placed by X and Y, in seat widths from the middle of the stage edge: Y is its first row; X is its left
+// edge, its middle or its right edge, as Align says. A section whose bands give positions of their own has none.
+type section struct {
+	Section    string   `json:"section"`
+	Letter     string   `json:"letter"`
+	X          float64  `json:"x"`
+	Y          float64  `json:"y"`
+	Align      string   `json:"align"`
+	Bands      []band   `json:"bands"`
+	Accessible []string `json:"accessible"`
+}
+
+// band is one seat group. Rows has the number of seats of each row. At, where given, has the position of each row's
+// first seat; without it rows lie one behind the other, odd rows shifted by half a seat.
+type band struct {
+	Group string       `json:"group"`
+	Tier  string       `json:"tier"`
+	Rows  []int        `json:"rows"`
+	At    [][2]float64 `json:"at"`
+}
+
+// A seat group has this many seats: fewer make groups that are not worth a queue's ordering, more make one order wait
+// for too many others.
+const (
+	minGroupSeats = 50
+	maxGroupSeats = 300
+)
+
+const (
+	alignLeft   = "left"
+	alignCentre = "centre"
+	alignRight  = "right"
+)
+
+func (h hall) groups() []readmodel.LayoutGroup {
+	var groups []readmodel.LayoutGroup
+	for _, s := range h.Sections {
+		row := 1
+		for _, b := range s.Bands {
+			g := s.layoutGroup(b, row)
+			g.Order = len(groups)
+			groups = append(groups, g)
+			row += len(b.Rows)
+		}
+	}
+	return groups
+}
+
+func (s section) layoutGroup(b band, firstRow int) readmodel.LayoutGroup {
+	g := readmodel.LayoutGroup{Group: b.Group, Section: s.Section, Kind: readmodel.KindSeats, Tier: b.Tier}
+	for i, length := range b.Rows {
+		number := firstRow + i
+		row := readmodel.LayoutRow{Name: strconv.Itoa(number)}
+		for seat := range length {
+			row.Seats = append(row.Seats, fmt.Sprintf("%s-%d-%d", s.Letter, number, seat+1))
+		}
+		g.Rows = append(g.Rows, row)
+		g.Seats = append(g.Seats, row.Seats...)
+		g.Shape.Rows = append(g.Shape.Rows, s.rowPosition(b, i, number, length))
+	}
+	for _, seat := range g.Seats {
+		if slices.Contains(s.Accessible, seat) {
+			g.Accessible = append(g.Accessible, seat)
+		}
+	}
+	frame(&g)
+	return g
+}
+
+func (s section) rowPosition(b band, i, number, length int) readmodel.Position {
+	if i < len(b.At) {
+		return readmodel.Position{X: b.At[i][0], Y: b.At[i][1]}
+	}
+	at := readmodel.Position{X: s.X, Y: s.Y + float64(number-1)}
+	switch s.Align {
+	case alignCentre:
+		at.X -= float64(length / 2)
+	case alignRight:
+		at.X -= float64(length)
+	}
+	if number%2 == 1 {
+		at.X += 0.5
+	}
+	return at
+}
+
+// frame sets the rectangle around the rows of a group.
+func frame(g *readmodel.LayoutGroup) {
+	left, top := math.Inf(1), math.Inf(1)
+	right, bottom := math.Inf(-1), math.Inf(-1)
+	for i, at := range g.Shape.Rows {
+		left, right = min(left, at.X), max(right, at.X+float64(len(g.Rows[i].Seats)))
+		top, bottom = min(top, at.Y), max(bottom, at.Y+1)
+	}
+	g.Shape.X, g.Shape.Y, g.Shape.Width, g.Shape.Height = left, top, right-left, bottom-top
+}
+
+func (h hall) validate() error {
+	var p problems
+	tiers := map[string]bool{}
+	for _, t := range h.Tiers {
+		p.checkf(t.ID != "" && t.Name != "", "a tier has no id or no name")
+		p.checkf(!tiers[t.ID], "tier %s is there twice", t.ID)
+		tiers[t.ID] = true
+	}
+	p.checkf(len(h.Sections) > 0, "there is no section")
+	groups := map[string]bool{}
+	used := map[string]bool{}
+	for _, s := range h.Sections {
+		p.checkf(s.Section != "", "section of letter %q has no name", s.Letter)
+		p.checkf(slices.Contains([]string{"", alignLeft, alignCentre, alignRight}, s.Align), "section %s: align %q is unknown", s.Section, s.Align)
+		for _, b := range s.Bands {
+			p.checkf(!groups[b.Group], "group %s is there twice", b.Group)
+			groups[b.Group] = true
+			p.checkf(tiers[b.Tier], "group %s: tier %q is unknown", b.Group, b.Tier)
+			used[b.Tier] = true
+			b.validate(&p, s)
+		}
+	}
+	for _, t := range h.Tiers {
+		p.checkf(used[t.ID], "tier %s has no seat", t.ID)
+	}
+	if len(p) == 0 {
+		h.validateSeats(&p)
+	}
+	return p.err()
+}
+
+func (b band) validate(p *problems, s section) {
+	// The concert stands for any valid one: only the group's half of the key is judged here.
+	if err := (contracts.SeatGroup{ConcertID: "c", Group: b.Group}).Validate(); err != nil {
+		p.checkf(false, "section %s: %w", s.Section, err)
+	}
+	p.checkf(len(b.At) == 0 || len(b.At) == len(b.Rows), "group %s: at has %d positions for %d rows", b.Group, len(b.At), len(b.Rows))
+	p.checkf(len(b.At) > 0 || s.Align != "", "group %s: its section has no align and its rows no positions", b.Group)
+	total := 0
+	for i, length := range b.Rows {
+		p.checkf(length >= 1 && length <= maxGroupSeats, "group %s: row %d of it has %d seats", b.Group, i+1, length)
+		total += length
+	}
+	p.checkf(total >= minGroupSeats && total <= maxGroupSeats, "group %s has %d seats, want %d to %d", b.Group, total, minGroupSeats, maxGroupSeats)
+}
+
+// validateSeats looks at the expanded plan: names, the accessible places, and that no two rows lie on each other.
+func (h hall) validateSeats(p *problems) {
+	groups := h.groups()
+	sectionOf := map[string]string{}
+	for _, g := range groups {
+		for _, seat := range g.Seats {
+			p.checkf(contracts.ValidSeatName(seat), "group %s: %q is no seat name", g.Group, seat)
+			p.checkf(sectionOf[seat] == "", "seat %s is there twice", seat)
+			sectionOf[seat] = g.Section
+		}
+	}
+	for _, s := range h.Sections {
+		for _, seat := range s.Accessible {
+			p.checkf(sectionOf[seat] == s.Section, "section %s: accessible place %s is not in it", s.Section, seat)
+		}
+	}
+	lines := linesOf(groups)
+	for i, a := range lines {
+		for _, b := range lines[:i] {
+			apart := math.Abs(a.y-b.y) >= 1 || a.right <= b.left || b.right <= a.left
+			p.checkf(apart, "rows %s and %s lie on each other", a.name, b.name)
+		}
+	}
+}
+
+// line is where a row lies: one seat deep from y on, and from left to right.
+type line struct {
+	name           string
+	y, left, right float64
+}
+
+func linesOf(groups []readmodel.LayoutGroup) []line {
+	var lines []line
+	for _, g := range groups {
+		for i, at := range g.Shape.Rows {
+			row := g.Rows[i]
+			lines = append(lines, line{name: g.Group + " " + row.Name, y: at.Y, left: at.X, right: at.X + float64(len(row.Seats))})
+		}
+	}
+	return lines
+}

@@ -1,0 +1,270 @@
+package catalogue
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/scripts/internal/ministacktest"
+)
+
+var emulator ministacktest.Emulator
+
+func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
+
+func target(t *testing.T) Target {
+	t.Helper()
+	cfg := emulator.Tenant(t)
+	x := Target{DynamoDB: dynamodb.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), ConcertsTable: "concerts", LayoutsTable: "layouts"}
+	for table, keys := range map[string][]string{"concerts": {"concertId"}, "layouts": {"concertLayout", "seatGroup"}} {
+		input := &dynamodb.CreateTableInput{TableName: &table, BillingMode: types.BillingModePayPerRequest}
+		for i, key := range keys {
+			input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: &key, AttributeType: types.ScalarAttributeTypeS})
+			input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: &key, KeyType: []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[i]})
+		}
+		if _, err := x.DynamoDB.CreateTable(t.Context(), input); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := x.SQS.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("orders.fifo"), Attributes: map[string]string{
+		"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.OrdersQueueURL = aws.ToString(out.QueueUrl)
+	return x
+}
+
+func at(year int) func() time.Time {
+	return func() time.Time { return time.Date(year, 6, 1, 12, 0, 0, 0, time.UTC) }
+}
+
+func stored(t *testing.T, x Target, id string) readmodel.Concert {
+	t.Helper()
+	l := loader{target: x}
+	c, found, err := l.storedConcert(t.Context(), id)
+	if err != nil || !found {
+		t.Fatalf("concert %s: found %v, error %v", id, found, err)
+	}
+	return c
+}
+
+// rebuilds receives everything in the queue and returns the groups that are asked for, by concert.
+func rebuilds(t *testing.T, x Target) map[string][]string {
+	t.Helper()
+	groups := map[string][]string{}
+	for {
+		out, err := x.SQS.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+			QueueUrl: &x.OrdersQueueURL, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"},
+			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameMessageGroupId},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Messages) == 0 {
+			return groups
+		}
+		for _, m := range out.Messages {
+			decoded, err := message.Decode(aws.ToString(m.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, ok := decoded.(message.RebuildGroup)
+			if !ok {
+				t.Fatalf("message is %T", decoded)
+			}
+			if m.Attributes["MessageGroupId"] != r.SeatGroup().Key() || aws.ToString(m.MessageAttributes["kind"].StringValue) != "RebuildGroup" {
+				t.Errorf("group %s, attributes %v", m.Attributes["MessageGroupId"], m.MessageAttributes)
+			}
+			groups[r.ConcertID] = append(groups[r.ConcertID], r.Group)
+			if _, err := x.SQS.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &x.OrdersQueueURL, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
+	x, entries := target(t), sample(t)
+	first, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := 0
+	for _, e := range entries {
+		items += len(e.Groups)
+	}
+	if first.Concerts != len(entries) || first.LayoutItems != items || first.LayoutWritten != items {
+		t.Errorf("report %+v, want %d concerts and %d items", first, len(entries), items)
+	}
+	asked := rebuilds(t, x)
+	for _, e := range entries {
+		c := stored(t, x, e.Concert.ConcertID)
+		if c.LayoutFrozen != c.LayoutVersion || c.Title != e.Concert.Title || len(c.Tiers) != len(e.Concert.Tiers) {
+			t.Errorf("%s is stored as %+v", c.ConcertID, c)
+		}
+		want := 0
+		if c.Sale(contracts.InstantOf(at(2026)())) == readmodel.SaleOpen {
+			want = len(e.Groups)
+		}
+		if len(asked[c.ConcertID]) != want {
+			t.Errorf("%s: %d groups were asked for, want %d", c.ConcertID, len(asked[c.ConcertID]), want)
+		}
+	}
+
+	second, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "two"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.LayoutWritten != 0 || second.Rebuilds != first.Rebuilds {
+		t.Errorf("second load: %+v", second)
+	}
+	if again := rebuilds(t, x); len(again) != len(asked) {
+		t.Errorf("a second load asked for the groups of %d concerts, want %d: its command is another one", len(again), len(asked))
+	}
+}
+
+func TestStoredLayoutItemsComeBackAsTheyWere(t *testing.T) {
+	x, entries := target(t), sample(t)[:1]
+	if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	l := loader{target: x}
+	groups, err := l.storedGroups(t.Context(), entries[0].Concert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range entries[0].Groups {
+		want, err := json.Marshal(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := json.Marshal(groups[g.Group]); string(got) != string(want) {
+			t.Errorf("group %s came back as %s", g.Group, got)
+		}
+	}
+}
+
+func TestDryRunWritesNothing(t *testing.T) {
+	x, entries := target(t), sample(t)[:1]
+	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one", DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.LayoutWritten != len(entries[0].Groups) {
+		t.Errorf("report %+v", report)
+	}
+	l := loader{target: x}
+	if _, found, err := l.storedConcert(t.Context(), entries[0].Concert.ConcertID); found || err != nil {
+		t.Errorf("the concert was written (%v)", err)
+	}
+	if groups, err := l.storedGroups(t.Context(), entries[0].Concert); len(groups) != 0 || err != nil {
+		t.Errorf("%d layout items were written (%v)", len(groups), err)
+	}
+	if asked := rebuilds(t, x); len(asked) != 0 {
+		t.Errorf("messages were sent: %v", asked)
+	}
+}
+
+func TestAFrozenItemThatDiffersIsAnErrorThatNamesIt(t *testing.T) {
+	for name, change := range map[string]func(e *Entry){
+		"price":           func(e *Entry) { e.Groups[1].Price.Minor++ },
+		"seats":           func(e *Entry) { e.Groups[1].Seats = e.Groups[1].Seats[1:] },
+		"group left out":  func(e *Entry) { e.Groups = append(e.Groups[:1:1], e.Groups[2:]...) },
+		"version lowered": func(e *Entry) { e.Concert.LayoutVersion-- },
+	} {
+		t.Run(name, func(t *testing.T) {
+			x, entries := target(t), sample(t)[:1]
+			if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); err != nil {
+				t.Fatal(err)
+			}
+			changed := sample(t)[:1]
+			group := changed[0].Groups[1].Group
+			change(&changed[0])
+			_, err := Load(t.Context(), x, changed, Options{Now: at(2026), CommandID: "two"})
+			if !errors.Is(err, ErrFrozen) || name != "version lowered" && !strings.Contains(err.Error(), group) {
+				t.Errorf("error %v, want ErrFrozen that names %s", err, group)
+			}
+		})
+	}
+}
+
+// nextVersion is the same concert with layout version 2.
+func nextVersion(t *testing.T) []Entry {
+	t.Helper()
+	entries := sample(t)[:1]
+	entries[0].Concert.LayoutVersion = 2
+	for i := range entries[0].Groups {
+		entries[0].Groups[i].ConcertLayout = readmodel.LayoutKey(entries[0].Concert.ConcertID, 2)
+	}
+	return entries
+}
+
+func TestANewLayoutVersionIsTakenBeforeTheSaleAndRefusedAfterIt(t *testing.T) {
+	id := sample(t)[0].Concert.ConcertID
+	for year, wantErr := range map[int]error{2025: nil, 2026: ErrOnSale} {
+		x := target(t)
+		if _, err := Load(t.Context(), x, sample(t)[:1], Options{Now: at(year), CommandID: "one"}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(t.Context(), x, nextVersion(t), Options{Now: at(year), CommandID: "two"})
+		if !errors.Is(err, wantErr) {
+			t.Errorf("in %d: error %v, want %v", year, err, wantErr)
+		}
+		want := 2
+		if wantErr != nil {
+			want = 1
+		}
+		if c := stored(t, x, id); c.LayoutVersion != want || c.LayoutFrozen != want {
+			t.Errorf("in %d: stored version %d, frozen %d, want %d", year, c.LayoutVersion, c.LayoutFrozen, want)
+		}
+	}
+}
+
+func TestNoMarkBeforeEveryItemIsThere(t *testing.T) {
+	x := target(t)
+	concerts, layout := smallHall(t, 12)
+	entries, err := Parse(concerts, map[string][]byte{"hall": layout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := entries[0].Groups[5]
+	wrong.Price.Minor++
+	l := loader{target: x}
+	if err := l.putGroup(t.Context(), wrong); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); !errors.Is(err, ErrFrozen) {
+		t.Fatalf("error %v, want ErrFrozen", err)
+	}
+	if _, found, err := l.storedConcert(t.Context(), "c"); found || err != nil {
+		t.Errorf("the row is there before the items (%v)", err)
+	}
+	key := map[string]types.AttributeValue{
+		"concertLayout": &types.AttributeValueMemberS{Value: wrong.ConcertLayout}, "seatGroup": &types.AttributeValueMemberS{Value: wrong.Group},
+	}
+	if _, err := x.DynamoDB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &x.LayoutsTable, Key: key}); err != nil {
+		t.Fatal(err)
+	}
+	// The next load finishes what the first began.
+	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "two"})
+	if err != nil || report.LayoutWritten != 7 || stored(t, x, "c").LayoutFrozen != 1 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	if asked := rebuilds(t, x); len(asked["c"]) != 12 {
+		t.Errorf("%d groups asked for, want 12: more than one batch", len(asked["c"]))
+	}
+}

@@ -1,0 +1,187 @@
+package catalogue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+)
+
+func (l *loader) storedConcert(ctx context.Context, id string) (readmodel.Concert, bool, error) {
+	out, err := l.target.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &l.target.ConcertsTable, ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"concertId": &types.AttributeValueMemberS{Value: id}},
+	})
+	if err != nil {
+		return readmodel.Concert{}, false, fmt.Errorf("read its row: %w", err)
+	}
+	if out.Item == nil {
+		return readmodel.Concert{}, false, nil
+	}
+	var c readmodel.Concert
+	if err := attributevalue.UnmarshalMap(out.Item, &c); err != nil {
+		return readmodel.Concert{}, false, fmt.Errorf("read its row: %w", err)
+	}
+	return c, true, nil
+}
+
+// layout writes the missing items and compares the others; it returns how many were missing.
+func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
+	stored, err := l.storedGroups(ctx, e.Concert)
+	if err != nil {
+		return 0, err
+	}
+	missing := 0
+	for _, g := range e.Groups {
+		if there, found := stored[g.Group]; found {
+			delete(stored, g.Group)
+			if !reflect.DeepEqual(there, g) {
+				return missing, fmt.Errorf("%w: item %s of %s differs from the catalogue", ErrFrozen, g.Group, g.ConcertLayout)
+			}
+			continue
+		}
+		missing++
+		if l.options.DryRun {
+			continue
+		}
+		if err := l.putGroup(ctx, g); err != nil {
+			return missing, err
+		}
+	}
+	if len(stored) > 0 {
+		group := slices.Min(slices.Collect(maps.Keys(stored)))
+		return missing, fmt.Errorf("%w: item %s of %s is not in the catalogue", ErrFrozen, group, stored[group].ConcertLayout)
+	}
+	return missing, nil
+}
+
+func (l *loader) storedGroups(ctx context.Context, c readmodel.Concert) (map[string]readmodel.LayoutGroup, error) {
+	pages := dynamodb.NewQueryPaginator(l.target.DynamoDB, &dynamodb.QueryInput{
+		TableName: &l.target.LayoutsTable, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression: aws.String("concertLayout = :layout"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":layout": &types.AttributeValueMemberS{Value: readmodel.LayoutKey(c.ConcertID, c.LayoutVersion)},
+		},
+	})
+	stored := map[string]readmodel.LayoutGroup{}
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read its layout: %w", err)
+		}
+		var groups []readmodel.LayoutGroup
+		if err := attributevalue.UnmarshalListOfMaps(page.Items, &groups); err != nil {
+			return nil, fmt.Errorf("read its layout: %w", err)
+		}
+		for _, g := range groups {
+			stored[g.Group] = g
+		}
+	}
+	return stored, nil
+}
+
+func (l *loader) putGroup(ctx context.Context, g readmodel.LayoutGroup) error {
+	item, err := attributevalue.MarshalMap(g)
+	if err != nil {
+		return fmt.Errorf("write layout item %s: %w", g.Group, err)
+	}
+	_, err = l.target.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &l.target.LayoutsTable, Item: item,
+		ConditionExpression: aws.String("attribute_not_exists(concertLayout)"),
+	})
+	if err != nil {
+		return fmt.Errorf("write layout item %s: %w", g.Group, err)
+	}
+	return nil
+}
+
+// putConcert sets every attribute except the mark, which only freeze may set: a plain put would take the mark away and
+// close a sale that is running. The condition is that nobody changed the layout version since it was read.
+func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored readmodel.Concert, found bool) error {
+	item, err := attributevalue.MarshalMap(c)
+	if err != nil {
+		return fmt.Errorf("write its row: %w", err)
+	}
+	key := map[string]types.AttributeValue{"concertId": item["concertId"]}
+	delete(item, "concertId")
+	names, values := map[string]string{"#version": "layoutVersion"}, map[string]types.AttributeValue{}
+	var sets []string
+	for i, name := range slices.Sorted(maps.Keys(item)) {
+		n := strconv.Itoa(i)
+		names["#a"+n], values[":a"+n] = name, item[name]
+		sets = append(sets, "#a"+n+" = :a"+n)
+	}
+	condition := "attribute_not_exists(#version)"
+	if found {
+		condition = "#version = :stored"
+		values[":stored"] = number(stored.LayoutVersion)
+	}
+	return l.update(ctx, key, "SET "+strings.Join(sets, ", "), condition, names, values)
+}
+
+// freeze marks the layout version as complete, so that it may be sold.
+func (l *loader) freeze(ctx context.Context, c readmodel.Concert) error {
+	return l.update(ctx,
+		map[string]types.AttributeValue{"concertId": &types.AttributeValueMemberS{Value: c.ConcertID}},
+		"SET layoutFrozen = :v", "layoutVersion = :v", nil,
+		map[string]types.AttributeValue{":v": number(c.LayoutVersion)})
+}
+
+func (l *loader) update(ctx context.Context, key map[string]types.AttributeValue, update, condition string, names map[string]string, values map[string]types.AttributeValue) error {
+	_, err := l.target.DynamoDB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.target.ConcertsTable, Key: key, UpdateExpression: &update, ConditionExpression: &condition,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	})
+	var refused *types.ConditionalCheckFailedException
+	if errors.As(err, &refused) {
+		return fmt.Errorf("write its row: another load changed its layout version meanwhile: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("write its row: %w", err)
+	}
+	return nil
+}
+
+func number(n int) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.Itoa(n)}
+}
+
+// maxBatch is SQS's limit for one SendMessageBatch.
+const maxBatch = 10
+
+func (l *loader) send(ctx context.Context, messages []message.Encoded) error {
+	entries := make([]sqstypes.SendMessageBatchRequestEntry, len(messages))
+	for i, m := range messages {
+		attributes := map[string]sqstypes.MessageAttributeValue{}
+		for name, value := range m.Attributes.Map() {
+			attributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+		}
+		entries[i] = sqstypes.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), MessageBody: &m.Body, MessageAttributes: attributes,
+			MessageGroupId: &m.Group, MessageDeduplicationId: &m.DeduplicationID,
+		}
+	}
+	out, err := l.target.SQS.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &l.target.OrdersQueueURL, Entries: entries})
+	if err != nil {
+		return fmt.Errorf("send RebuildGroup: %w", err)
+	}
+	var failed []error
+	for _, f := range out.Failed {
+		failed = append(failed, fmt.Errorf("send RebuildGroup: entry %s: %s: %s", aws.ToString(f.Id), aws.ToString(f.Code), aws.ToString(f.Message)))
+	}
+	return errors.Join(failed...)
+}

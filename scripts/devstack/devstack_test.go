@@ -1,0 +1,367 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"boxoffice/contracts/topology"
+	"boxoffice/scripts/devstack/internal/install"
+	"boxoffice/scripts/devstack/internal/process"
+	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/localtokens"
+)
+
+// testApp works in an empty folder, so that no test sees a stack of the developer's.
+func testApp(t *testing.T) (*app, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	return &app{root: t.TempDir(), out: &out, err: &bytes.Buffer{}, now: time.Now, environment: os.Environ(), begun: time.Now()}, &out
+}
+
+func number(n int) *int { return &n }
+
+func testFolder(t *testing.T, a *app, name string) stack.Folder {
+	t.Helper()
+	f, err := a.folder(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// sleeper starts a process in the place of one of the stack's.
+func sleeper(t *testing.T, f stack.Folder, name string) process.Record {
+	t.Helper()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := process.Start(process.Spec{Name: name, Path: sleep, Args: []string{"600"}, Dir: f.Root, LogPath: filepath.Join(f.Logs(), name+".log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Stop(context.Background(), 0) })
+	if err := r.Save(f.Process(name)); err != nil {
+		t.Fatal(err)
+	}
+	return r.Record
+}
+
+// prepared is a stack as up leaves it before it starts anything.
+func prepared(t *testing.T, a *app, name string, flags stackFlags) *ascent {
+	t.Helper()
+	u := &ascent{app: a, folder: testFolder(t, a, name)}
+	if err := u.prepare(flags); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestDefaultStackHasTheWellKnownPortsAndOthersFreeOnes(t *testing.T) {
+	a, _ := testApp(t)
+	d := prepared(t, a, stack.DefaultName, stackFlags{}).settings
+	if d.Ports.Site != 8080 || d.Ports.AWS != 4566 || d.Ports.Redis != 6380 || d.Account != "000000000000" {
+		t.Errorf("default stack: %+v", d)
+	}
+	one, two := prepared(t, a, "one", stackFlags{}).settings, prepared(t, a, "two", stackFlags{SitePort: number(19499)}).settings
+	if one.Account == two.Account || len(one.Account) != 12 || len(two.Account) != 12 {
+		t.Errorf("accounts %s and %s", one.Account, two.Account)
+	}
+	if two.Ports.Site != 19499 {
+		t.Errorf("site of two is on %d", two.Ports.Site)
+	}
+	if again := prepared(t, a, "one", stackFlags{}).settings; again != one {
+		t.Errorf("settings were not kept: %+v, then %+v", one, again)
+	}
+}
+
+func TestSettingsChangeTheTopologyAndAllThatFollowsFromIt(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "e2e", stackFlags{HoldSeconds: number(5), HandlerTimeout: number(2)})
+	written, err := os.ReadFile(u.folder.Topology())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := topology.Parse(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.HoldSeconds != 5 || got.VisibilityTimeout("orders") != 12*time.Second {
+		t.Errorf("hold %d s, visibility %s", got.HoldSeconds, got.VisibilityTimeout("orders"))
+	}
+	for _, q := range got.Queues {
+		if q.Name == "expiries" && got.Delay(q) != 16*time.Second {
+			t.Errorf("delay of expiries is %s", got.Delay(q))
+		}
+	}
+	specified, err := topology.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range specified.Functions {
+		if f.Queue == nil && got.Functions[i].TimeoutSeconds != f.TimeoutSeconds {
+			t.Errorf("function %s, which reads no queue, has a timeout of %d s", f.Name, got.Functions[i].TimeoutSeconds)
+		}
+	}
+}
+
+func TestARunningStackWithOtherSettingsIsAnErrorThatTellsWhatToDo(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "one", stackFlags{HoldSeconds: number(5)})
+	running := sleeper(t, u.folder, redisName)
+	asked := stackFlags{HoldSeconds: number(20)}
+	err := (&ascent{app: a, folder: u.folder}).prepare(asked)
+	if err == nil || !strings.Contains(err.Error(), "holdSeconds is 5, asked for 20") || !strings.Contains(err.Error(), "make down STACK=one") {
+		t.Fatalf("error %v", err)
+	}
+	if err := (&ascent{app: a, folder: u.folder}).prepare(stackFlags{}); err != nil {
+		t.Errorf("nothing was asked for, but: %v", err)
+	}
+	// Once nothing of it runs, the new settings are taken.
+	if err := running.Stop(t.Context(), 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if s := prepared(t, a, "one", asked).settings; s.HoldSeconds != 20 {
+		t.Errorf("holdSeconds is %d", s.HoldSeconds)
+	}
+}
+
+func TestATakenPortIsNamedBeforeAnythingIsStarted(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // the test is over
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("address is %T", listener.Addr())
+	}
+	a, _ := testApp(t)
+	f := testFolder(t, a, "one")
+	_, err = a.up(t.Context(), f, stackFlags{SitePort: &address.Port, Ministack: "/does/not/exist"}, false)
+	if err == nil {
+		t.Fatal("a taken port was used")
+	}
+	for _, want := range []string{"port " + strings.TrimPrefix(listener.Addr().String(), "127.0.0.1:"), "the site and the API", "--site-port", "SITE_PORT"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+	if anyAlive(f) {
+		t.Error("something was started all the same")
+	}
+}
+
+func TestDownStopsWhatRunsKeepsLogsAndMayBeRepeated(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "one", stackFlags{})
+	other := prepared(t, a, "two", stackFlags{})
+	neighbour := sleeper(t, other.folder, ministackName)
+	var mine []process.Record
+	for _, name := range processNames {
+		mine = append(mine, sleeper(t, u.folder, name))
+	}
+	for range 2 {
+		if err := a.down(t.Context(), u.folder); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range mine {
+			if r.Alive() {
+				t.Errorf("%s still runs", r.Name)
+			}
+		}
+	}
+	left, err := os.ReadDir(u.folder.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) != 1 || left[0].Name() != "logs" {
+		t.Errorf("left in the folder: %v", left)
+	}
+	if !neighbour.Alive() {
+		t.Error("another stack's process was stopped")
+	}
+}
+
+func TestDownLeavesAStrangerWithTheSameIDAlone(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "one", stackFlags{})
+	stranger := sleeper(t, u.folder, redisName)
+	old := stranger
+	old.Started = "another boot:1"
+	if err := old.Save(u.folder.Process(redisName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.down(t.Context(), u.folder); err != nil {
+		t.Fatal(err)
+	}
+	if !stranger.Alive() {
+		t.Error("a process that is not the stack's was stopped")
+	}
+}
+
+// tokensOf serves the stack's documents where its issuer says they are.
+func tokensOf(t *testing.T, a *app, name string) (*ascent, *oidc.IDTokenVerifier) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	address, ok := server.Listener.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("address is %T", server.Listener.Addr())
+	}
+	u := prepared(t, a, name, stackFlags{SitePort: &address.Port})
+	server.Config.Handler = http.StripPrefix(wellKnownPrefix, http.FileServerFS(os.DirFS(u.folder.WellKnown())))
+	server.Start()
+	t.Cleanup(server.Close)
+	if err := stack.WriteJSON(u.folder.Values(), topology.Values{}); err != nil {
+		t.Fatal(err)
+	}
+	provider, err := oidc.NewProvider(context.Background(), u.settings.Issuer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u, provider.Verifier(&oidc.Config{ClientID: localtokens.Audience})
+}
+
+func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
+	a, out := testApp(t)
+	u, verifier := tokensOf(t, a, "one")
+	if err := (&tokenCommand{User: "anna"}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := verifier.Verify(t.Context(), strings.TrimSpace(out.String()))
+	if err != nil || token.Subject != "anna" || token.Issuer != u.settings.Issuer() {
+		t.Fatalf("token %+v, error %v", token, err)
+	}
+	out.Reset()
+	expired := -time.Minute
+	if err := (&tokenCommand{User: "anna", TTL: &expired}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verifier.Verify(t.Context(), strings.TrimSpace(out.String())); err == nil || !strings.Contains(err.Error(), "expired") {
+		t.Errorf("an expired token: %v", err)
+	}
+}
+
+func TestManyTokensAreOneLineEach(t *testing.T) {
+	a, out := testApp(t)
+	_, verifier := tokensOf(t, a, "one")
+	if err := (&tokenCommand{User: "load", Count: 25}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 25 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, line := range lines {
+		user, text, _ := strings.Cut(line, " ")
+		token, err := verifier.Verify(t.Context(), text)
+		if err != nil || token.Subject != user {
+			t.Errorf("line %d: %s, error %v", i, user, err)
+		}
+	}
+	if !strings.HasPrefix(lines[0], "load-1 ") || !strings.HasPrefix(lines[24], "load-25 ") {
+		t.Errorf("first %.8s, last %.8s", lines[0], lines[24])
+	}
+}
+
+func TestSecretsAreKeptAndForTheOwnerAlone(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "one", stackFlags{})
+	again := prepared(t, a, "one", stackFlags{})
+	if u.secrets.OrderIDs != again.secrets.OrderIDs || !strings.HasPrefix(u.secrets.OrderIDs, "1:") {
+		t.Error("the secret of order ids was not kept, or has no version")
+	}
+	if other := prepared(t, a, "two", stackFlags{}); other.secrets.OrderIDs == u.secrets.OrderIDs {
+		t.Error("two stacks share a secret")
+	}
+	for _, name := range []string{"secrets.json", "signing-key.pem", "stack.json"} {
+		info, err := os.Stat(u.folder.Path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %o", name, info.Mode().Perm())
+		}
+	}
+}
+
+func TestEnvironmentOfAServerHasNothingOfTheUsersButWhatItNeeds(t *testing.T) {
+	got := environmentOf([]string{"PATH=/bin", "HOME=/h", "AWS_PROFILE=production", "TOKEN=x"}, map[string]string{"AWS_REGION": "r"})
+	if strings.Join(got, " ") != "AWS_REGION=r HOME=/h PATH=/bin" {
+		t.Errorf("environment %q", got)
+	}
+}
+
+func TestShellQuoteMakesOneWord(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "plain", "it's", "a b", "$HOME `id` \"x\" \\", "line\nline"} {
+		out, err := exec.Command(shell, "-c", "printf %s "+shellQuote(text)).Output()
+		if err != nil || string(out) != text {
+			t.Errorf("%q came back as %q, %v", text, out, err)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want int
+		text string
+	}{
+		{[]string{"--help"}, 0, "Bring up"},
+		{[]string{"up", "--help"}, 0, "--hold-seconds"},
+		{[]string{"fly"}, 2, "unexpected argument fly"},
+		{[]string{"up", "--hold-seconds", "x"}, 2, "--hold-seconds"},
+		{[]string{"status", "--stack", "No Such"}, 2, "stack name"},
+		{[]string{"env", "--stack", "absent"}, 1, "stack absent is not up: make up STACK=absent"},
+		{[]string{"token", "--stack", "absent"}, 1, "is not up"},
+		{[]string{"token", "--user", "a b"}, 2, "--user"},
+		{[]string{"status", "--stack", "absent"}, 1, "make up STACK=absent"},
+		{[]string{"run", "--stack", "default", "--", "true"}, 2, "one of its own"},
+		{[]string{"run", "--stack", "absent", "--"}, 2, "no command"},
+	} {
+		var out bytes.Buffer
+		if got := run(t.Context(), test.args, &out, &out); got != test.want || !strings.Contains(out.String(), test.text) {
+			t.Errorf("%v: code %d, want %d with %q:\n%s", test.args, got, test.want, test.text, out.String())
+		}
+	}
+}
+
+func TestStatusOfAStackThatIsDownAsJSON(t *testing.T) {
+	var out, errOut bytes.Buffer
+	if code := run(t.Context(), []string{"status", "--stack", "absent", "--json"}, &out, &errOut); code != 1 {
+		t.Errorf("code %d", code)
+	}
+	var status stackStatus
+	if err := json.Unmarshal(out.Bytes(), &status); err != nil {
+		t.Fatal(err)
+	}
+	if status.Up || len(status.Process) != len(processNames) || status.Process[0].Health != "down" {
+		t.Errorf("status %+v", status)
+	}
+}
+
+func TestBuildFlagsAreThoseOfTheMakefile(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(content), "GOFLAGS := "+install.BuildFlags+"\n") {
+		t.Errorf("the Makefile does not set GOFLAGS to %q", install.BuildFlags)
+	}
+}

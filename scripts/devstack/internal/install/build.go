@@ -1,0 +1,147 @@
+package install
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"boxoffice/contracts/topology"
+	"boxoffice/scripts/devstack/internal/stack"
+)
+
+// BuildFlags are the flags of every build and test, as the Makefile exports them: another set would compile the AWS
+// SDK anew. They are used where GOFLAGS is not set.
+const BuildFlags = "-buildvcs=false -trimpath -tags=lambda.norpc"
+
+const lambdahost = "lambdahost"
+
+// Binaries are what a stack runs.
+type Binaries struct {
+	// Functions is the folder with NAME/bootstrap for each function.
+	Functions string
+	// Lambdahost is the path of the local Lambda.
+	Lambdahost string
+	// Fingerprint changes when any of them does.
+	Fingerprint string
+}
+
+// FunctionsFolder is where functions are built to, shared by all stacks.
+func FunctionsFolder(root string) string { return filepath.Join(stack.Local(root), "bin") }
+
+// Build builds lambdahost and every function, each as NAME/bootstrap, the form in which it is deployed.
+//
+// It is one go build, since several at once would compile their common packages twice. A binary is replaced by a
+// rename, so that a running stack never sees half of one.
+func (i Installer) Build(ctx context.Context, functions []topology.Function) (Binaries, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return Binaries{}, MissingToolError{"go", "install the Go version that go.mod names"}
+	}
+	fresh := filepath.Join(stack.Local(i.Root), "build") + string(filepath.Separator)
+	if err := os.MkdirAll(fresh, 0o750); err != nil {
+		return Binaries{}, fmt.Errorf("build: %w", err)
+	}
+	command := []string{"go", "build", "-ldflags", "-s -w", "-o", fresh, "./scripts/" + lambdahost}
+	for _, f := range functions {
+		if f.Name == lambdahost {
+			return Binaries{}, fmt.Errorf("build: a function may not be called %s", lambdahost)
+		}
+		command = append(command, "./"+f.Side+"/cmd/"+f.Name)
+	}
+	builder := i
+	builder.Environment = withBuildFlags(i.Environment)
+	if err := builder.run(ctx, command...); err != nil {
+		return Binaries{}, fmt.Errorf("build: %w", err)
+	}
+	result := Binaries{Functions: FunctionsFolder(i.Root), Lambdahost: filepath.Join(stack.Local(i.Root), "tools", lambdahost)}
+	all := sha256.New()
+	publish := func(name, target string) error {
+		sum, err := publishBinary(filepath.Join(fresh, name), target)
+		// A hash never fails to take bytes.
+		_, _ = fmt.Fprintf(all, "%s %s\n", name, sum)
+		return err
+	}
+	if err := publish(lambdahost, result.Lambdahost); err != nil {
+		return Binaries{}, err
+	}
+	for _, f := range functions {
+		if err := publish(f.Name, filepath.Join(result.Functions, f.Name, "bootstrap")); err != nil {
+			return Binaries{}, err
+		}
+	}
+	result.Fingerprint = hex.EncodeToString(all.Sum(nil))
+	return result, nil
+}
+
+// withBuildFlags adds the project's flags where none are set.
+func withBuildFlags(environment []string) []string {
+	flags, cgo := false, false
+	for _, variable := range environment {
+		flags = flags || strings.HasPrefix(variable, "GOFLAGS=") && variable != "GOFLAGS="
+		cgo = cgo || strings.HasPrefix(variable, "CGO_ENABLED=")
+	}
+	out := append([]string{}, environment...)
+	if !flags {
+		out = append(out, "GOFLAGS="+BuildFlags)
+	}
+	if !cgo {
+		out = append(out, "CGO_ENABLED=0")
+	}
+	return out
+}
+
+// publishBinary copies from to target if their contents differ, and returns the content's hash. The build's own output
+// stays where it is: go build does not link again what is there already.
+func publishBinary(from, target string) (string, error) {
+	sum, err := fileHash(from)
+	if err != nil {
+		return "", fmt.Errorf("build: %w", err)
+	}
+	if have, err := fileHash(target); err == nil && have == sum {
+		return sum, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o750); err != nil {
+		return "", fmt.Errorf("build: %w", err)
+	}
+	draft := target + ".new"
+	if err := copyProgram(from, draft); err != nil {
+		return "", fmt.Errorf("build: %w", err)
+	}
+	if err := os.Rename(draft, target); err != nil {
+		return "", fmt.Errorf("build: %w", err)
+	}
+	return sum, nil
+}
+
+func copyProgram(from, to string) error {
+	in, err := os.Open(from) //nolint:gosec // a file of the local folder
+	if err != nil {
+		return err
+	}
+	defer in.Close()                                                       //nolint:errcheck // only read
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o750) //nolint:gosec // a program must be executable
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+func fileHash(path string) (string, error) {
+	f, err := os.Open(path) //nolint:gosec // a file of the local folder
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

@@ -1,0 +1,94 @@
+// Package redisserver configures the redis-server of a local stack: one node in cluster mode that owns every slot, so
+// that a call across slots is refused as it would be in production, and with a user a side, so that a producer cannot
+// write.
+package redisserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"boxoffice/scripts/devstack/internal/stack"
+)
+
+// rights of each user. @dangerous is taken from both sides' users: it has KEYS and FLUSHALL, which would scan or empty
+// every group, and the CLIENT commands that cut off others. The two CLUSTER commands are how a cluster client finds
+// its node.
+var rights = map[string]string{
+	stack.RedisAdmin:  "~* &* +@all",
+	stack.RedisWriter: "~* +@read +@write +@scripting +@connection +time -@dangerous +cluster|slots +cluster|shards",
+	stack.RedisReader: "~* +@read +@connection -@dangerous +cluster|slots +cluster|shards",
+}
+
+// Config is the text of redis.conf. Nothing is kept on disk: DynamoDB is the truth, and a group that is not loaded is
+// rebuilt. Passwords are there as hashes only.
+func Config(directory string, ports stack.Ports, passwords map[string]string) string {
+	lines := []string{
+		"bind 127.0.0.1",
+		fmt.Sprintf("port %d", ports.Redis),
+		"cluster-enabled yes",
+		fmt.Sprintf("cluster-port %d", ports.RedisBus),
+		// Without it the node does not know its own address, and clients are sent to an empty one.
+		"cluster-announce-ip 127.0.0.1",
+		`save ""`,
+		"appendonly no",
+		fmt.Sprintf("dir %q", directory),
+		"user default off",
+	}
+	for _, user := range slices.Sorted(maps.Keys(rights)) {
+		sum := sha256.Sum256([]byte(passwords[user]))
+		lines = append(lines, fmt.Sprintf("user %s on #%s %s", user, hex.EncodeToString(sum[:]), rights[user]))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// ConfigName is the name of the file with Config, in the server's directory.
+const ConfigName = "redis.conf"
+
+// WriteConfig writes the configuration into the directory.
+func WriteConfig(directory, config string) error {
+	return stack.WriteFile(filepath.Join(directory, ConfigName), []byte(config))
+}
+
+// lastSlot of a cluster's 16384.
+const lastSlot = 16383
+
+// URL of the server for a user.
+func URL(ports stack.Ports, user, password string) string {
+	return "redis://" + user + ":" + password + "@" + stack.Address(ports.Redis)
+}
+
+// Client is a plain connection as the administrator.
+func Client(ports stack.Ports, password string) *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr: stack.Address(ports.Redis), Username: stack.RedisAdmin, Password: password,
+		// Waiting is the caller's affair.
+		MaxRetries: -1,
+	})
+}
+
+// Ready gives the node every slot, if it has none, and says whether it takes commands. A node refuses them for about
+// 2 s after its start. An error only means "not yet" while the process runs.
+func Ready(ctx context.Context, client *redis.Client) (bool, error) {
+	info, err := client.ClusterInfo(ctx).Result()
+	if err != nil {
+		return false, fmt.Errorf("redis: %w", err)
+	}
+	if strings.Contains(info, "cluster_slots_assigned:0\r\n") {
+		if err := client.ClusterAddSlotsRange(ctx, 0, lastSlot).Err(); err != nil {
+			return false, fmt.Errorf("redis: take all slots: %w", err)
+		}
+	}
+	return strings.Contains(info, "cluster_state:ok\r\n"), nil
+}
+
+// StartTimeout is far above the 2 s that a start takes.
+const StartTimeout = 20 * time.Second

@@ -1,0 +1,125 @@
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts/topology"
+)
+
+// queueName is SQS's name: a FIFO queue must end so.
+func queueName(name string) string { return name + ".fifo" }
+
+// queues creates the dead-letter queues before those that name them.
+func (e *ensurer) queues(ctx context.Context) error {
+	arns := map[string]string{}
+	ordered := slices.Clone(e.topology.Queues)
+	slices.SortStableFunc(ordered, func(a, b topology.Queue) int {
+		return strings.Compare(a.DeadLetterQueue, b.DeadLetterQueue)
+	})
+	for _, q := range ordered {
+		want, err := e.queueAttributes(q, arns)
+		if err != nil {
+			return err
+		}
+		if err := e.queue(ctx, q.Name, want, arns); err != nil {
+			return fmt.Errorf("queue %s: %w", queueName(q.Name), err)
+		}
+	}
+	return nil
+}
+
+// queueAttributes are those of a FIFO queue in high-throughput mode: both settings per message group, or the old
+// limits stay.
+func (e *ensurer) queueAttributes(q topology.Queue, arns map[string]string) (map[string]string, error) {
+	attributes := map[string]string{
+		"FifoQueue":           "true",
+		"DeduplicationScope":  "messageGroup",
+		"FifoThroughputLimit": "perMessageGroupId",
+		"DelaySeconds":        seconds(e.topology.Delay(q).Seconds()),
+		"VisibilityTimeout":   seconds(e.topology.VisibilityTimeout(q.Name).Seconds()),
+		// EventBridge gives no deduplication id, so a queue that a rule sends to makes its own.
+		"ContentBasedDeduplication": strconv.FormatBool(e.isRuleTarget(q.Name)),
+		"MessageRetentionPeriod":    strconv.Itoa(q.RetentionSeconds),
+	}
+	if q.DeadLetterQueue != "" {
+		policy, err := json.Marshal(map[string]any{"deadLetterTargetArn": arns[q.DeadLetterQueue], "maxReceiveCount": q.MaxReceiveCount})
+		if err != nil {
+			return nil, fmt.Errorf("queue %s: %w", queueName(q.Name), err)
+		}
+		attributes["RedrivePolicy"] = string(policy)
+	}
+	return attributes, nil
+}
+
+func seconds(s float64) string { return strconv.Itoa(int(s)) }
+
+func (e *ensurer) isRuleTarget(queue string) bool {
+	return slices.ContainsFunc(e.topology.Rules, func(r topology.Rule) bool { return r.Queue == queue })
+}
+
+func (e *ensurer) queue(ctx context.Context, name string, want, arns map[string]string) error {
+	url, err := e.queueURL(ctx, name)
+	if err != nil {
+		return err
+	}
+	if url == "" {
+		out, err := e.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName(name)), Attributes: want})
+		if err != nil {
+			return fmt.Errorf("create: %w", err)
+		}
+		url = aws.ToString(out.QueueUrl)
+		e.created("queue %s", queueName(name))
+	}
+	out, err := e.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	for _, attribute := range slices.Sorted(maps.Keys(want)) {
+		is, wanted := out.Attributes[attribute], want[attribute]
+		if attribute == "RedrivePolicy" {
+			is, wanted = canonicalPolicy(is), canonicalPolicy(wanted)
+		}
+		e.compare("queue "+queueName(name), attribute, is, wanted)
+	}
+	arns[name] = out.Attributes["QueueArn"]
+	e.result.Values["queueUrl:"+name] = url
+	return nil
+}
+
+// queueURL is "" when there is no such queue.
+func (e *ensurer) queueURL(ctx context.Context, name string) (string, error) {
+	out, err := e.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(queueName(name))})
+	var absent *types.QueueDoesNotExist
+	switch {
+	case errors.As(err, &absent):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("look up: %w", err)
+	default:
+		return aws.ToString(out.QueueUrl), nil
+	}
+}
+
+// canonicalPolicy makes two spellings of one policy equal: servers differ in the order of members and in whether the
+// count is a number or text.
+func canonicalPolicy(policy string) string {
+	var p struct {
+		Target string `json:"deadLetterTargetArn"`
+		Count  any    `json:"maxReceiveCount"`
+	}
+	if err := json.Unmarshal([]byte(policy), &p); err != nil {
+		return policy
+	}
+	return fmt.Sprintf("%s after %v receives", p.Target, p.Count)
+}

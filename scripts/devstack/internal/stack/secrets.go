@@ -1,0 +1,46 @@
+package stack
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+)
+
+// Users of the stack's Redis.
+const (
+	RedisAdmin  = "admin"
+	RedisWriter = "writer"
+	RedisReader = "reader"
+)
+
+// Secrets of a stack, made at random by its first up. Only env prints one of them: the password of the test user.
+type Secrets struct {
+	// OrderIDs has the form of the topology's secret order-ids: "1:" and 32 bytes in base64url.
+	OrderIDs string `json:"orderIds"`
+	// Redis maps a user to its password.
+	Redis map[string]string `json:"redis"`
+}
+
+// secretBytes is the strength of every secret, that of the HMAC's key.
+const secretBytes = 32
+
+// LoadSecrets reads the stack's secrets, and makes and keeps them if there are none.
+func (f Folder) LoadSecrets() (Secrets, error) {
+	var s Secrets
+	var found bool
+	if err := f.load(f.secretsPath(), &s, &found); err != nil || found {
+		return s, err
+	}
+	s = Secrets{OrderIDs: "1:" + base64.RawURLEncoding.EncodeToString(random()), Redis: map[string]string{}}
+	for _, user := range []string{RedisAdmin, RedisWriter, RedisReader} {
+		s.Redis[user] = hex.EncodeToString(random())
+	}
+	return s, WriteJSON(f.secretsPath(), s)
+}
+
+func random() []byte {
+	b := make([]byte, secretBytes)
+	// Read never fails: the program ends if the system has no randomness (crypto/rand).
+	_, _ = rand.Read(b)
+	return b
+}

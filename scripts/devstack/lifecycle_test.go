@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"boxoffice/scripts/devstack/internal/stack"
+)
+
+const lifecycleStack = "lifecycle-test"
+
+// needsTools skips where the servers are not installed; CI has to have them.
+func needsTools(t *testing.T) {
+	t.Helper()
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := ""
+	if _, err := os.Stat(filepath.Join(stack.Local(root), "venv", "bin", ministackName)); err != nil && os.Getenv("BOXOFFICE_MINISTACK") == "" {
+		missing = "ministack"
+	}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		missing = "redis-server"
+	}
+	if missing == "" {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal(missing + " is missing")
+	}
+	t.Skip("needs " + missing + ": make tools")
+}
+
+// devstack runs a command on the test's stack and returns its exit code and standard output.
+func devstack(t *testing.T, args ...string) (int, []byte) {
+	t.Helper()
+	var out, progress bytes.Buffer
+	code := run(context.Background(), append(args, "--stack", lifecycleStack), &out, &progress)
+	t.Logf("devstack %s: exit code %d\n%s", strings.Join(args, " "), code, progress.String())
+	return code, out.Bytes()
+}
+
+func pids(t *testing.T) map[string]int {
+	t.Helper()
+	code, out := devstack(t, "status", "--json")
+	if code != 0 {
+		t.Fatalf("status: exit code %d, %s", code, out)
+	}
+	var status stackStatus
+	if err := json.Unmarshal(out, &status); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]int{}
+	for _, p := range status.Process {
+		all[p.Name] = p.PID
+	}
+	return all
+}
+
+func TestStackComesUpHealsAndGoesDown(t *testing.T) {
+	needsTools(t)
+	t.Cleanup(func() { devstack(t, "down") })
+	if code, _ := devstack(t, "up", "--hold-seconds", "30", "--handler-timeout", "3"); code != 0 {
+		t.Fatal("it did not come up")
+	}
+	first := pids(t)
+
+	_, out := devstack(t, "env", "--json")
+	var variables map[string]string
+	if err := json.Unmarshal(out, &variables); err != nil {
+		t.Fatal(err)
+	}
+	if variables["HOLD_SECONDS"] != "30" || variables["ORDERS_TABLE"] == "" || variables["ORDERS_DEAD_QUEUE_URL"] == "" {
+		t.Errorf("environment %v", variables)
+	}
+	discovery := variables["API_BASE_URL"] + "/.well-known/openid-configuration"
+	if body, err := get(t.Context(), discovery); err != nil || !strings.Contains(string(body), `"issuer": "`+variables["API_BASE_URL"]+`"`) {
+		t.Errorf("discovery document: %s, %v", body, err)
+	}
+	if code := orderStatus(t, variables, "anna"); code != http.StatusAccepted {
+		t.Errorf("an order with a token of the stack is answered %d", code)
+	}
+
+	if code, _ := devstack(t, "up"); code != 0 {
+		t.Fatal("a second up failed")
+	}
+	if second := pids(t); second[ministackName] != first[ministackName] || second[redisName] != first[redisName] || second[lambdahostName] != first[lambdahostName] {
+		t.Errorf("a second up started something anew: %v, then %v", first, second)
+	}
+	if code, _ := devstack(t, "up", "--hold-seconds", "31"); code != 1 {
+		t.Errorf("other settings: exit code %d", code)
+	}
+
+	// What died is started again; what runs, and its data, stays.
+	for _, name := range []string{redisName, lambdahostName} {
+		if err := syscall.Kill(first[name], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitDown(t)
+	if code, _ := devstack(t, "up"); code != 0 {
+		t.Fatal("it did not heal")
+	}
+	if healed := pids(t); healed[ministackName] != first[ministackName] || healed[redisName] == first[redisName] || healed[lambdahostName] == first[lambdahostName] {
+		t.Errorf("processes were %v, are %v", first, healed)
+	}
+
+	for range 2 {
+		if code, _ := devstack(t, "down"); code != 0 {
+			t.Fatal("down failed")
+		}
+	}
+	if code, _ := devstack(t, "status"); code != 1 {
+		t.Errorf("status of a stack that is down: exit code %d", code)
+	}
+	if _, err := get(t.Context(), discovery); err == nil {
+		t.Error("somebody still answers")
+	}
+}
+
+func awaitDown(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if code, _ := devstack(t, "status"); code == 1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("status does not notice killed processes")
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// orderStatus places an order for a free seat and returns the answer's code.
+func orderStatus(t *testing.T, variables map[string]string, user string) int {
+	t.Helper()
+	_, token := devstack(t, "token", "--user", user)
+	body := strings.NewReader(`{"concertId":"` + variables["CONCERT_ID"] + `","seats":["B-1-1"]}`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, variables["API_BASE_URL"]+"/orders", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", "lifecycle")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode
+}
+
+func TestRunTakesItsStackDownAndPassesTheExitCodeOn(t *testing.T) {
+	needsTools(t)
+	t.Cleanup(func() { devstack(t, "down") })
+	var out, progress bytes.Buffer
+	code := run(t.Context(), []string{"run", "--stack", lifecycleStack, "--", "sh", "-c", `echo "$STACK $HOLD_SECONDS"; exit 7`}, &out, &progress)
+	t.Log(progress.String())
+	if code != 7 || out.String() != lifecycleStack+" 300\n" {
+		t.Errorf("exit code %d, output %q", code, out.String())
+	}
+	if code, _ := devstack(t, "status"); code != 1 {
+		t.Error("the stack is still up")
+	}
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"boxoffice/contracts/topology"
+	"boxoffice/scripts/devstack/internal/install"
+	"boxoffice/scripts/devstack/internal/redisserver"
+	"boxoffice/scripts/devstack/internal/resources"
+	"boxoffice/scripts/devstack/internal/stack"
+)
+
+type upCommand struct {
+	stackFlags
+	NoSeed bool `help:"Load no concerts."`
+}
+
+// Run implements the command.
+func (c *upCommand) Run(ctx context.Context, a *app, root *cli) error {
+	f, err := a.folder(root.Stack)
+	if err != nil {
+		return err
+	}
+	unlock, err := a.lock(f)
+	if err != nil {
+		return err
+	}
+	defer unlock() //nolint:errcheck // the end of the process unlocks too
+	s, err := a.up(ctx, f, c.stackFlags, !c.NoSeed)
+	if err != nil {
+		return err
+	}
+	a.progress("stack %s is up: site %s, API %s, holds of %d s, logs in %s", f.Name, s.SiteURL(), s.Issuer(), s.HoldSeconds, relative(a.root, f.Logs()))
+	return nil
+}
+
+// lock lets only one command change a stack at a time.
+func (a *app) lock(f stack.Folder) (func() error, error) {
+	return stack.Lock(filepath.Join(stack.Local(a.root), "stacks", f.Name+".lock"))
+}
+
+func relative(root, path string) string {
+	if r, err := filepath.Rel(root, path); err == nil {
+		return r
+	}
+	return path
+}
+
+// ascent is what one up works with.
+type ascent struct {
+	*app
+	folder   stack.Folder
+	settings stack.Settings
+	secrets  stack.Secrets
+	topology topology.Topology
+	tools    toolPaths
+	binaries install.Binaries
+	values   topology.Values
+}
+
+// up brings the stack up. What runs already with the same settings, versions and programs is left running.
+func (a *app) up(ctx context.Context, f stack.Folder, flags stackFlags, seed bool) (stack.Settings, error) {
+	u := &ascent{app: a, folder: f}
+	if err := u.prepare(flags); err != nil {
+		return u.settings, err
+	}
+	err := u.checkPorts(ctx)
+	if err != nil {
+		return u.settings, err
+	}
+	if u.tools, err = a.installTools(ctx, flags.Ministack); err != nil {
+		return u.settings, err
+	}
+	emulator, err := a.start(ctx, f, u.ministack())
+	if err != nil {
+		return u.settings, err
+	}
+	redis, err := u.redis(emulator)
+	if err != nil {
+		return u.settings, err
+	}
+	cache, err := a.start(ctx, f, redis)
+	if err != nil {
+		return u.settings, err
+	}
+	// Redis counts its delays from the moment it has its slots, which it gets while it is awaited.
+	ready, readyCtx := errgroup.WithContext(ctx)
+	ready.Go(func() error { return emulator.await(readyCtx) })
+	ready.Go(func() error { return cache.await(readyCtx) })
+	u.binaries, err = a.build(ctx, u.topology.Functions)
+	if err := errors.Join(err, ready.Wait()); err != nil {
+		return u.settings, err
+	}
+	if err := u.resources(ctx); err != nil {
+		return u.settings, err
+	}
+	host, err := u.lambdahost(emulator)
+	if err != nil {
+		return u.settings, err
+	}
+	running, err := a.start(ctx, f, host)
+	if err != nil {
+		return u.settings, err
+	}
+	if err := running.await(ctx); err != nil {
+		return u.settings, err
+	}
+	a.progress("%s: every process is ready", lambdahostName)
+	if !seed {
+		return u.settings, nil
+	}
+	return u.settings, a.seed(ctx, u.settings, u.values)
+}
+
+// prepare settles everything that needs no running server.
+func (u *ascent) prepare(flags stackFlags) error {
+	specified, err := flags.specification()
+	if err != nil {
+		return err
+	}
+	if u.settings, err = u.settle(u.folder, flags, specified); err != nil {
+		return err
+	}
+	if u.topology, err = adapt(u.folder, specified, u.settings); err != nil {
+		return err
+	}
+	if u.secrets, err = u.folder.LoadSecrets(); err != nil {
+		return err
+	}
+	if err := writeTokenDocuments(u.folder, u.settings.Issuer()); err != nil {
+		return err
+	}
+	return u.folder.SaveSettings(u.settings)
+}
+
+type toolPaths struct{ ministack, redis string }
+
+func (a *app) installer() install.Installer {
+	return install.Installer{Root: a.root, Progress: a.progress, Environment: a.environment}
+}
+
+// toolsLock is shared by all stacks, which share what is installed and built.
+func (a *app) toolsLock() (func() error, error) {
+	return stack.Lock(filepath.Join(stack.Local(a.root), "tools.lock"))
+}
+
+func (a *app) installTools(ctx context.Context, ministack string) (toolPaths, error) {
+	unlock, err := a.toolsLock()
+	if err != nil {
+		return toolPaths{}, err
+	}
+	defer unlock() //nolint:errcheck // the end of the process unlocks too
+	var t toolPaths
+	if t.redis, err = a.installer().Redis(ctx); err != nil {
+		return t, err
+	}
+	if t.ministack = ministack; ministack == "" {
+		t.ministack, err = a.installer().Ministack(ctx)
+	}
+	return t, err
+}
+
+func (a *app) build(ctx context.Context, functions []topology.Function) (install.Binaries, error) {
+	unlock, err := a.toolsLock()
+	if err != nil {
+		return install.Binaries{}, err
+	}
+	defer unlock() //nolint:errcheck // the end of the process unlocks too
+	a.progress("building %d functions (the first time compiles the AWS SDK, which takes a minute or two)", len(functions))
+	binaries, err := a.installer().Build(ctx, functions)
+	if err == nil {
+		a.progress("built")
+	}
+	return binaries, err
+}
+
+// resources creates queues and tables, and settles the value of each reference.
+func (u *ascent) resources(ctx context.Context) error {
+	cfg, err := awsConfig(ctx, u.settings)
+	if err != nil {
+		return err
+	}
+	result, err := resources.Ensure(ctx, cfg, u.topology)
+	if err != nil {
+		return fmt.Errorf("the stack's resources are not as specified (after a change of the topology take it down first: make down%s):\n%w", stackArgument(u.folder.Name), err)
+	}
+	u.progress("queues and tables: %d created, all as specified", len(result.Created))
+	u.values = u.topology.Numbers()
+	for reference, value := range result.Values {
+		u.values[reference] = value
+	}
+	u.values["redisAddress"] = stack.Address(u.settings.Ports.Redis)
+	u.values["redisReaderUser"], u.values["redisReaderPassword"] = stack.RedisReader, u.secrets.Redis[stack.RedisReader]
+	u.values["redisWriterUser"], u.values["redisWriterPassword"] = stack.RedisWriter, u.secrets.Redis[stack.RedisWriter]
+	for _, secret := range u.topology.Secrets {
+		if secret.Name != "order-ids" {
+			return fmt.Errorf("a local stack has no value for the secret %s", secret.Name)
+		}
+		u.values["secret:"+secret.Name] = u.secrets.OrderIDs
+	}
+	var problems []error
+	for _, fn := range u.topology.Functions {
+		_, err := fn.Resolve(u.values)
+		problems = append(problems, err)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	return stack.WriteJSON(u.folder.Values(), u.values)
+}
+
+const (
+	startTimeout = time.Minute
+	// handlersGrace lets what is being handled end; killed handlers would leave their groups locked for the
+	// visibility timeout.
+	handlersGrace = 20 * time.Second
+	serverGrace   = 5 * time.Second
+)
+
+// checkPorts tells of a taken port before anything is installed, built or started.
+func (u *ascent) checkPorts(ctx context.Context) error {
+	p := &u.settings.Ports
+	var problems []error
+	for name, ports := range map[string][]*int{ministackName: {&p.AWS}, redisName: {&p.Redis, &p.RedisBus}, lambdahostName: {&p.Site, &p.Control}} {
+		if !alive(u.folder, name) {
+			problems = append(problems, awaitPorts(ctx, u.folder, name, u.portErrors(ports...)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (u *ascent) portErrors(ports ...*int) []stack.PortTakenError {
+	var all []stack.PortTakenError
+	p := &u.settings.Ports
+	for _, f := range (stackFlags{}).portFlags(p) {
+		if slices.Contains(ports, f.port) {
+			all = append(all, stack.PortTakenError{Port: *f.port, Purpose: f.purpose, Flag: f.flag, Variable: f.variable})
+		}
+	}
+	return all
+}
+
+func (u *ascent) ministack() server {
+	p := &u.settings.Ports
+	variables := map[string]string{
+		// By default it listens on every interface, and for IoT on a fixed port that two stacks would fight for.
+		"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0",
+		"GATEWAY_PORT": fmt.Sprint(p.AWS), "LAMBDA_EXECUTOR": "local", "AWS_DEFAULT_REGION": stack.Region,
+	}
+	s := u.newServer(ministackName, u.tools.ministack, nil, variables)
+	s.ports = u.portErrors(&p.AWS)
+	s.ready = healthyAt(u.settings.AWSURL() + "/_ministack/health")
+	s.grace = serverGrace
+	return s
+}
+
+// redis is tied to the emulator: holds of orders whose rows are gone would be nonsense.
+func (u *ascent) redis(emulator started) (server, error) {
+	p := &u.settings.Ports
+	config := redisserver.Config(u.folder.Redis(), *p, u.secrets.Redis)
+	s := u.newServer(redisName, u.tools.redis, []string{filepath.Join(u.folder.Redis(), redisserver.ConfigName)}, nil)
+	s.fingerprint = fingerprint(s.fingerprint, config, emulator.record.PID, emulator.record.Started)
+	s.ports = u.portErrors(&p.Redis, &p.RedisBus)
+	s.ready = redisReady(redisserver.Client(*p, u.secrets.Redis[stack.RedisAdmin]), redisserver.Ready)
+	s.grace = serverGrace
+	return s, redisserver.WriteConfig(u.folder.Redis(), config)
+}
+
+func (u *ascent) lambdahost(emulator started) (server, error) {
+	p := &u.settings.Ports
+	args := []string{
+		"--topology", u.folder.Topology(), "--values", u.folder.Values(), "--functions", u.binaries.Functions,
+		"--listen", stack.Address(p.Site), "--control", stack.Address(p.Control),
+		"--files", wellKnownPrefix + "=" + u.folder.WellKnown(), "--issuer", u.settings.Issuer(), "--audience", audience,
+		"--log-dir", u.folder.Logs(),
+	}
+	s := u.newServer(lambdahostName, u.binaries.Lambdahost, args, awsEnvironment(u.settings))
+	values, err := os.ReadFile(u.folder.Values())
+	if err != nil {
+		return s, fmt.Errorf("values: %w", err)
+	}
+	specification, err := os.ReadFile(u.folder.Topology())
+	if err != nil {
+		return s, fmt.Errorf("topology: %w", err)
+	}
+	s.fingerprint = fingerprint(s.fingerprint, u.binaries.Fingerprint, string(values), string(specification), emulator.record.PID, emulator.record.Started)
+	s.ports = u.portErrors(&p.Site, &p.Control)
+	s.ready = healthyAt(u.settings.ControlURL() + "/healthz")
+	s.grace = handlersGrace
+	return s, nil
+}
