@@ -1,0 +1,114 @@
+# Every command that people and CI use. `make` alone prints them, from the comments behind the targets.
+#
+# Variables that up takes may stand before or behind: HOLD_SECONDS=20 make up, make up STACK=mine.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# One set of flags for functions, tools and tests: any other one compiles the AWS SDK anew. scripts/devstack has the
+# same for those who run it by hand; a test keeps the two equal.
+export CGO_ENABLED := 0
+export GOFLAGS := -buildvcs=false -trimpath -tags=lambda.norpc
+
+TOOLS := $(CURDIR)/.local/tools
+DEVSTACK := $(TOOLS)/devstack
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+SOURCES := $(wildcard consumers contracts producers scripts)
+
+# What runs code of many goroutines. The race detector is another set of flags, so it is kept to these.
+RACE := ./consumers/internal/sqsbatch/... ./consumers/internal/retry/... ./consumers/internal/memhold/... ./scripts/lambdahost/...
+FUZZ_TIME ?= 5s
+RAPID_CHECKS ?= 10000
+
+# USER is also the login name, which is nobody's user id here: it counts only when given to make itself.
+TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)')
+
+##@ The stack on this machine
+.PHONY: demo up down status env token seed
+demo: up ## one order from click to hold, then two buyers who want the same seats
+	@eval "$$($(DEVSTACK) env)" && go run ./scripts/demo
+
+up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT)
+	@$(DEVSTACK) up
+
+down: devstack ## stop all of it; logs are kept (STACK)
+	@$(DEVSTACK) down
+
+status: devstack ## each process with its address and health (STACK)
+	@$(DEVSTACK) status
+
+env: devstack ## every address and name as shell exports: eval "$(make env)" (STACK)
+	@$(DEVSTACK) env
+
+token: devstack ## an access token (USER=anna), or a line `userId token` each (USER=load COUNT=5000) (TTL STACK)
+	@$(DEVSTACK) token $(TOKEN_FLAGS)
+
+seed: devstack ## load the sample concerts again (STACK)
+	@$(DEVSTACK) seed
+
+##@ The code
+.PHONY: build fmt vet lint test check
+build: devstack ## build every package, and every function as .local/bin/NAME/bootstrap
+	@go build ./...
+	@$(DEVSTACK) build
+
+fmt: ## format all Go code
+	@gofmt -w $(SOURCES)
+
+vet: ## formatting and go vet
+	@unformatted="$$(gofmt -l $(SOURCES))"; if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	@go vet ./...
+
+lint: $(GOLANGCI) ## golangci-lint; installing it takes minutes, once
+	@$(GOLANGCI) run ./...
+
+test: tools vet unit e2e ## what has to pass before a commit: formatting, vet, all tests, the end-to-end tests
+
+check: test lint race fuzz property ## test and every slower lane
+
+##@ Single lanes
+.PHONY: unit e2e race fuzz property bench
+unit: ## all tests that need no stack
+	@go test ./...
+
+e2e: devstack ## the end-to-end tests, against a stack of their own with short holds
+	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
+
+race: ## the race detector on what runs many goroutines
+	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: on Debian apt-get install gcc libc6-dev"; exit 1; }
+	@CGO_ENABLED=1 go test -race $(RACE)
+
+fuzz: ## every fuzz target for FUZZ_TIME
+	@grep -rl --include='*_test.go' '^func Fuzz' $(SOURCES) | xargs -r -n1 dirname | sort -u | while read -r package; do \
+	  for target in $$(go test -list '^Fuzz' "./$$package" | grep '^Fuzz'); do \
+	    echo "fuzz ./$$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZ_TIME)' "./$$package" </dev/null >$(TOOLS)/fuzz.log 2>&1 || { cat $(TOOLS)/fuzz.log; exit 1; }; \
+	  done; \
+	done
+
+property: ## the property tests with RAPID_CHECKS rounds
+	@go test $$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | grep -F pgregory.net/rapid | cut -d' ' -f1) -count=1 -rapid.checks='$(RAPID_CHECKS)'
+
+bench: ## all benchmarks
+	@go test -run '^$$' -bench . -benchmem ./...
+
+##@ What the others need
+.PHONY: help devstack tools
+help: ## print this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+tools: devstack ## install what the stack and the tests need: the emulator into .local/venv, redis-server
+	@$(DEVSTACK) tools
+
+devstack:
+	@mkdir -p $(TOOLS)
+	@command -v go >/dev/null || { echo "go is missing: install the version that go.mod names"; exit 1; }
+	@go build -o $(DEVSTACK) ./scripts/devstack
+
+$(GOLANGCI):
+	@echo "installing golangci-lint $(GOLANGCI_VERSION) (a few minutes)"
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(TOOLS)/golangci-lint $@

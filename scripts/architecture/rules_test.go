@@ -1,0 +1,147 @@
+package architecture
+
+// A rule says what the packages of a part may import beside the standard library. Paths are of this module without its
+// name, or of others in full; a trailing /... takes all below.
+type rule struct {
+	// from are the packages that the rule is for. The first rule that takes a package is its rule.
+	from []string
+	may  []string
+	why  string
+}
+
+const (
+	lambda  = "github.com/aws/aws-lambda-go/..."
+	awsCore = "github.com/aws/aws-sdk-go-v2/aws/..."
+	sqs     = "github.com/aws/aws-sdk-go-v2/service/sqs/..."
+	dynamo  = "github.com/aws/aws-sdk-go-v2/service/dynamodb/..."
+	values  = "github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	redis   = "github.com/redis/go-redis/v9/..."
+	breaker = "github.com/sony/gobreaker"
+)
+
+var rules = []rule{
+	{
+		from: []string{"contracts/..."},
+		may:  []string{"contracts/..."},
+		why:  "contracts are what every side agrees on: standard library only, no I/O, so that anything can import them",
+	},
+
+	// Producers
+	{
+		from: []string{"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace"},
+		may:  []string{"contracts/..."},
+		why:  "what decides about a request is pure: it is tested without any store",
+	},
+	{
+		from: []string{"producers/internal/httpapi"},
+		may:  []string{"contracts/...", "producers/internal/admission", lambda, "github.com/go-json-experiment/json/..."},
+		why:  "the HTTP edge knows forms, not stores",
+	},
+	{
+		from: []string{"producers/internal/sqssend"},
+		may:  []string{"contracts/...", awsCore, sqs},
+		why:  "an adapter has one SDK",
+	},
+	{
+		from: []string{"producers/internal/dynamoread"},
+		may:  []string{"contracts/...", awsCore, dynamo, values},
+		why:  "an adapter has one SDK",
+	},
+	{
+		from: []string{"producers/internal/redisread"},
+		may:  []string{"contracts/...", redis, breaker},
+		why:  "an adapter has one SDK; a look at Redis that fails must cost nothing, so it has a breaker",
+	},
+	{
+		from: []string{"producers/internal/catalogue"},
+		may:  []string{"contracts/...", "producers/internal/admission"},
+		why:  "the memory of the catalogue is no adapter: where it reads from is its port",
+	},
+	{
+		from: []string{"producers/internal/orders"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace"},
+		why:  "a handler declares its ports; adapters are wired in cmd",
+	},
+	{
+		from: []string{"producers/internal/queries"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace"},
+		why:  "a handler declares its ports; adapters are wired in cmd",
+	},
+	{
+		from: []string{"producers/..."},
+		may:  []string{"contracts/...", "producers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, "github.com/caarlos0/env/v11"},
+		why:  "boot and cmd wire their own side and nothing else",
+	},
+
+	// Consumers
+	{
+		from: []string{"consumers/internal/order", "consumers/internal/holds"},
+		may:  []string{"contracts/..."},
+		why:  "orders and holds are pure: no clock, no randomness, no I/O",
+	},
+	{
+		from: []string{"consumers/internal/retry"},
+		may:  []string{"contracts/...", breaker, "github.com/cenkalti/backoff/v4"},
+		why:  "retry alone knows breakers and backoff, so that simulated time can stand in for both",
+	},
+	{
+		from: []string{"consumers/internal/sqsbatch"},
+		may:  []string{"contracts/...", "consumers/internal/retry", "github.com/aws/aws-lambda-go/events"},
+		why:  "sqsbatch alone sees a batch of SQS; no handler can acknowledge by mistake",
+	},
+	{
+		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild"},
+		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
+	},
+	{
+		from: []string{"consumers/internal/redishold"},
+		may:  []string{"contracts/...", "consumers/internal/holds", "consumers/internal/retry", redis},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/dynamoorder", "consumers/internal/dynamocatalogue"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry", awsCore, dynamo, values},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/sqssend"},
+		may:  []string{"contracts/...", "consumers/internal/retry", "consumers/internal/sqsbatch", awsCore, sqs},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/memhold", "consumers/internal/memorder"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry"},
+		why:  "a store in memory stands beside the real one under the same suite, and needs nothing else",
+	},
+	{
+		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/redistest", "consumers/internal/ministacktest"},
+		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs},
+		why:  "test support stays on its own side",
+	},
+	{
+		from: []string{"consumers/..."},
+		may:  []string{"contracts/...", "consumers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, "github.com/caarlos0/env/v11"},
+		why:  "boot and cmd wire their own side and nothing else",
+	},
+
+	// Scripts
+	{
+		from: []string{"scripts/..."},
+		may:  []string{"contracts/...", "consumers/sim", "scripts/...", "*"},
+		why:  "scripts may use any library, but no inside of a side: what they prove, they prove from outside",
+	},
+}
+
+// pure packages read neither clock, randomness nor anything outside the process. Their tests may.
+var pure = []string{
+	"contracts/...",
+	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace",
+	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memhold", "consumers/internal/memorder",
+}
+
+// impureImports make a package impure; impureCalls do, by package and name.
+var (
+	impureImports = []string{"math/rand", "math/rand/v2", "crypto/rand", "os", "os/exec", "net", "net/http", "syscall", "io/fs", "runtime"}
+	impureCalls   = map[string][]string{"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"}}
+)

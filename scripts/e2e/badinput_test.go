@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts"
+	"boxoffice/scripts/internal/apiclient"
+)
+
+// nothingEnqueued shows that no order of the user came through the group of a seat: another buyer's order of that
+// group, enqueued after, is decided, and the user has no row.
+func (s *stack) nothingEnqueued(t *testing.T, user, seat string) {
+	t.Helper()
+	ben := s.as(t, userNamed("ben"))
+	// The seat itself was wanted by the user's requests alone, so it must be free.
+	accepted := s.place(t, ben, "marker", seat)
+	wantStatus(t, s.decided(t, ben, accepted.OrderID), contracts.Held)
+	if rows := s.rowsOf(t, user); len(rows) > 0 {
+		t.Errorf("%d orders were enqueued: %+v", len(rows), rows)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	user := userNamed("clumsy")
+	c := s.as(t, user)
+	seats := s.seats(t, 3)
+	g, _ := s.group(t, seats[0])
+	elsewhere := ""
+	for _, other := range s.layout.Groups {
+		if other.Group != g.Group {
+			elsewhere = other.Seats[0]
+		}
+	}
+	order := func(seats ...string) string {
+		body, err := json.Marshal(apiclient.OrderRequest{ConcertID: s.concert, Seats: seats})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	fifty := make([]string, 50)
+	for i := range fifty {
+		fifty[i] = g.Seats[i%len(g.Seats)]
+	}
+	good := order(seats[0])
+	for name, test := range map[string]struct {
+		body    string
+		headers map[string]string
+		status  int
+		code    string
+		pointer string
+		seats   []string
+	}{
+		"unknown seat":             {body: order(seats[0], "Z-99-99"), status: 422, code: "unknown_seat", seats: []string{"Z-99-99"}},
+		"seats of two groups":      {body: order(seats[0], elsewhere), status: 422, code: "seats_span_groups", seats: []string{elsewhere}},
+		"no seats":                 {body: `{"concertId":"` + s.concert + `","seats":[]}`, status: 422, code: "no_seats"},
+		"fifty seats":              {body: order(fifty...), status: 422, code: "too_many_seats"},
+		"the same seat twice":      {body: order(seats[0], seats[0]), status: 422, code: "duplicate_seat", seats: seats[:1]},
+		"an unknown member":        {body: `{"concertId":"` + s.concert + `","seats":["` + seats[0] + `"],"price":1}`, status: 400, code: "invalid_json", pointer: "/price"},
+		"a member twice":           {body: `{"concertId":"` + s.concert + `","concertId":"x","seats":["` + seats[0] + `"]}`, status: 400, code: "invalid_json", pointer: "/concertId"},
+		"concertId missing":        {body: `{"seats":["` + seats[0] + `"]}`, status: 400, code: "invalid_request", pointer: "/concertId"},
+		"seats missing":            {body: `{"concertId":"` + s.concert + `"}`, status: 400, code: "invalid_request", pointer: "/seats"},
+		"seats null":               {body: `{"concertId":"` + s.concert + `","seats":null}`, status: 400, code: "invalid_request", pointer: "/seats"},
+		"a seat that is a number":  {body: `{"concertId":"` + s.concert + `","seats":[1]}`, status: 400, code: "invalid_request", pointer: "/seats/0"},
+		"no object":                {body: `[]`, status: 400, code: "invalid_request"},
+		"null":                     {body: `null`, status: 400, code: "invalid_request"},
+		"no JSON":                  {body: `concertId=1`, status: 400, code: "invalid_json"},
+		"half a JSON":              {body: good[:len(good)-1], status: 400, code: "invalid_json"},
+		"two values":               {body: good + good, status: 400, code: "invalid_json"},
+		"no body":                  {body: ``, status: 400, code: "invalid_json"},
+		"no UTF-8":                 {body: "{\"concertId\":\"\xff\",\"seats\":[]}", status: 400, code: "invalid_json", pointer: "/concertId"},
+		"wrong content type":       {body: good, headers: map[string]string{"Content-Type": "text/plain"}, status: 415, code: "unsupported_media_type"},
+		"no content type":          {body: good, headers: map[string]string{"Content-Type": ""}, status: 415, code: "unsupported_media_type"},
+		"another charset":          {body: good, headers: map[string]string{"Content-Type": "application/json; charset=latin1"}, status: 415, code: "unsupported_media_type"},
+		"a body that is too large": {body: good + strings.Repeat(" ", 8192), status: 413, code: "body_too_large"},
+		"no Idempotency-Key":       {body: good, headers: map[string]string{"Idempotency-Key": ""}, status: 400, code: "idempotency_key_missing"},
+		"a key of 65 characters":   {body: good, headers: map[string]string{"Idempotency-Key": strings.Repeat("k", 65)}, status: 400, code: "idempotency_key_invalid"},
+		"a key with a space":       {body: good, headers: map[string]string{"Idempotency-Key": "a b"}, status: 400, code: "idempotency_key_invalid"},
+		"an unknown concert":       {body: `{"concertId":"nothing","seats":["` + seats[0] + `"]}`, status: 404, code: "concert_not_found", pointer: "/concertId"},
+		"an empty concert":         {body: `{"concertId":"","seats":["` + seats[0] + `"]}`, status: 404, code: "concert_not_found", pointer: "/concertId"},
+		"a sale that is not open":  {body: `{"concertId":"` + s.concertThatIs(t, "scheduled") + `","seats":["` + seats[0] + `"]}`, status: 422, code: "sale_not_open"},
+		"a sale that is over":      {body: `{"concertId":"` + s.concertThatIs(t, "over") + `","seats":["` + seats[0] + `"]}`, status: 422, code: "sale_over"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			headers := map[string]string{"Content-Type": "application/json", "Idempotency-Key": "key-1"}
+			for name, value := range test.headers {
+				headers[name] = value
+				if value == "" {
+					delete(headers, name)
+				}
+			}
+			answer, err := c.Do(t.Context(), http.MethodPost, "/orders", []byte(test.body), headers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := answer.Problem()
+			if answer.Status != test.status || p.Code != test.code || p.Pointer != test.pointer || !slices.Equal(p.Seats, test.seats) {
+				t.Errorf("got %d %+v", answer.Status, p)
+			}
+			if got := answer.Header.Get("Content-Type"); got != "application/problem+json" {
+				t.Errorf("Content-Type is %s", got)
+			}
+		})
+	}
+	s.nothingEnqueued(t, user, seats[0])
+}
+
+// concertThatIs finds a concert of the catalogue in a state of its sale.
+func (s *stack) concertThatIs(t *testing.T, status string) string {
+	t.Helper()
+	var list struct{ Concerts []apiclient.Concert }
+	if err := s.with(t, "").Get(t.Context(), "/concerts?limit=100", &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, concert := range list.Concerts {
+		if concert.Status == status {
+			return concert.ID
+		}
+	}
+	t.Fatalf("no concert of the catalogue is %s", status)
+	return ""
+}
+
+func TestRoutesThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	c := s.with(t, "")
+	c.Seen = nil // these answers belong to no route of the contract
+	for _, test := range []struct {
+		method, path string
+		status       int
+		code, allow  string
+	}{
+		{"GET", "/nothing", 404, "not_found", ""},
+		{"GET", "/concerts/", 404, "not_found", ""},
+		{"GET", "/orders", 405, "method_not_allowed", "POST"},
+		{"PUT", "/concerts", 405, "method_not_allowed", "GET"},
+		{"POST", "/orders/abc", 405, "method_not_allowed", "GET"},
+	} {
+		answer, err := c.Do(t.Context(), test.method, test.path, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Status != test.status || answer.Problem().Code != test.code || answer.Header.Get("Allow") != test.allow {
+			t.Errorf("%s %s: got %d %s, Allow %q", test.method, test.path, answer.Status, answer.Problem().Code, answer.Header.Get("Allow"))
+		}
+	}
+}
