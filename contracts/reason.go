@@ -6,6 +6,9 @@ type Reason string
 // Reasons of a REJECTED order that the pipeline gives today. Each has one place that writes it.
 const (
 	ReasonSeatTaken      Reason = "seat_taken"
+	ReasonNoAdjacent     Reason = "no_adjacent_seats"
+	ReasonLimitReached   Reason = "limit_reached"
+	ReasonSeatLost       Reason = "seat_lost"
 	ReasonDeadlinePassed Reason = "deadline_passed"
 	ReasonLayoutChanged  Reason = "layout_changed"
 	ReasonInternal       Reason = "internal"
@@ -16,6 +19,12 @@ func (r Reason) Detail() string {
 	switch r {
 	case ReasonSeatTaken:
 		return "Another order already holds or owns a seat of this order."
+	case ReasonNoAdjacent:
+		return "There are not that many free seats side by side any more."
+	case ReasonLimitReached:
+		return "You have as many tickets and open orders for this concert as one buyer may."
+	case ReasonSeatLost:
+		return "A seat of this order was sold to another order. Nothing was charged."
 	case ReasonDeadlinePassed:
 		return "The order waited longer than its deadline, so it was not carried out."
 	case ReasonLayoutChanged:

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,7 +13,16 @@ import (
 // and is refused. Parts are joined by NUL, which no name can hold, so that no two requests run together.
 func RequestHash(concertID string, seats []string) string {
 	sorted := slices.Sorted(slices.Values(seats))
-	sum := sha256.Sum256([]byte("seats\x00" + concertID + "\x00" + strings.Join(sorted, "\x00")))
+	return requestHash("seats\x00" + concertID + "\x00" + strings.Join(sorted, "\x00"))
+}
+
+// RequestHashBest is the RequestHash of an order for any adjacent seats; section is "" for the whole concert.
+func RequestHashBest(concertID, section string, quantity int) string {
+	return requestHash("best\x00" + concertID + "\x00" + section + "\x00" + strconv.Itoa(quantity))
+}
+
+func requestHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 

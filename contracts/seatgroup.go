@@ -49,6 +49,9 @@ func ParseSeatGroup(key string) (SeatGroup, error) {
 // ValidConcertID says whether id has the form of a concert's id: 1 to 40 of A-Z a-z 0-9 _ -.
 func ValidConcertID(id string) bool { return isName(id, maxConcertID) }
 
+// ValidGroup says whether name has the form of a group's or a section's name: 1 to 32 of A-Z a-z 0-9 _ -.
+func ValidGroup(name string) bool { return isName(name, maxGroup) }
+
 // maxSeatName bounds a seat's name, so that a full order's row stays near 1 KB.
 const maxSeatName = 24
 

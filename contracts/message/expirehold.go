@@ -14,8 +14,11 @@ type ExpireHold struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// RowVersion is the version of the row that was HELD: the cause, for deduplication.
+	// RowVersion is the version of the row that was open: the cause, for deduplication.
 	RowVersion int `json:"rowVersion"`
+	// Run is set when reconcile sends the message again: the number of its run, which makes the send a new one. It then
+	// goes by the queue of orders, which has no delay: the hold is over already.
+	Run int64 `json:"run,omitempty"`
 }
 
 // Kind implements Message.
@@ -27,9 +30,12 @@ func (m ExpireHold) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
 
-// Route implements Message. The queue itself delays the message until the hold is over, since a FIFO queue delays
+// Route implements Message. The queue of expiries itself delays the message until the hold is over, since a FIFO queue delays
 // every message or none.
 func (m ExpireHold) Route() Route {
+	if m.Run > 0 {
+		return Route{Queue: QueueOrders, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindExpireHold, "r"+strconv.FormatInt(m.Run, 10))}
+	}
 	return Route{Queue: QueueExpiries, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindExpireHold, "v"+strconv.Itoa(m.RowVersion))}
 }
 
@@ -43,5 +49,6 @@ func (m ExpireHold) Validate() error {
 	p.checkOrderID(m.OrderID)
 	p.add(m.SeatGroup().Validate())
 	p.checkf(m.RowVersion >= 1, "rowVersion is %d, want at least 1", m.RowVersion)
+	p.checkf(m.Run >= 0, "run is %d, want at least 0", m.Run)
 	return p.err()
 }

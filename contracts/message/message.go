@@ -152,6 +152,8 @@ var decoders = map[envelope]func([]byte) (Message, error){
 	{KindPlaceOrder, 1}:   decoderOf[PlaceOrder](),
 	{KindExpireHold, 1}:   decoderOf[ExpireHold](),
 	{KindRebuildGroup, 1}: decoderOf[RebuildGroup](),
+	{KindCancelOrder, 1}:  decoderOf[CancelOrder](),
+	{KindSettleOrder, 1}:  decoderOf[SettleOrder](),
 }
 
 // Kinds lists every kind that Decode knows, in no order.

@@ -2,6 +2,7 @@ package message
 
 import (
 	"slices"
+	"strconv"
 
 	"boxoffice/contracts"
 )
@@ -16,13 +17,27 @@ type PlaceOrder struct {
 	ConcertID     string            `json:"concertId"`
 	Group         string            `json:"group"`
 	LayoutVersion int               `json:"layoutVersion"`
-	// Seats by name, all of Group, in the order the buyer gave them, none twice.
-	Seats       []string `json:"seats"`
+	// Seats by name, all of Group, in the order the buyer gave them, none twice. None when BestAvailable is set.
+	Seats       []string `json:"seats,omitempty"`
 	RequestHash string   `json:"requestHash"`
 	// AcceptedAt is the producer's clock when it answered 202. Deadline is when the order is refused if it still waits.
 	AcceptedAt contracts.Instant `json:"acceptedAt"`
 	Deadline   contracts.Instant `json:"deadline"`
+	// BestAvailable asks for any adjacent seats in place of Seats. Group is the one that is tried.
+	BestAvailable *BestAvailable `json:"bestAvailable,omitempty"`
+	// Visited are the groups that had no such seats and sent the order on, the first one first; at most MaxHops.
+	Visited []string `json:"visited,omitempty"`
 }
+
+// BestAvailable asks for Quantity adjacent seats, in a section if one is named.
+type BestAvailable struct {
+	Section  string `json:"section,omitempty"`
+	Quantity int    `json:"quantity"`
+}
+
+// MaxHops is how often a best-available order is sent on. Groups without such seats on their map are skipped, so each
+// hop is a group that lost its seats in the last moment.
+const MaxHops = 3
 
 // MaxSeatsPerOrder bounds every order, whatever a concert's own limit, so that its transaction fits DynamoDB's 100 items.
 const MaxSeatsPerOrder = 20
@@ -37,9 +52,13 @@ func (m PlaceOrder) SeatGroup() contracts.SeatGroup {
 }
 
 // Route implements Message. The cause is the request hash: the same key with another body is another message, and the
-// row decides between them.
+// row decides between them. An order that was sent on has the number of its hops too.
 func (m PlaceOrder) Route() Route {
-	return Route{Queue: QueueOrders, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindPlaceOrder, m.RequestHash)}
+	cause := m.RequestHash
+	if hop := len(m.Visited); hop > 0 {
+		cause += ":" + strconv.Itoa(hop)
+	}
+	return Route{Queue: QueueOrders, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindPlaceOrder, cause)}
 }
 
 func (m PlaceOrder) attributes() Attributes {
@@ -53,7 +72,18 @@ func (m PlaceOrder) Validate() error {
 	p.checkf(validUserID(m.UserID), "userId has %d characters, want 1 to %d of printable ASCII", len(m.UserID), maxUserID)
 	p.add(m.SeatGroup().Validate())
 	p.checkf(m.LayoutVersion >= 1, "layoutVersion is %d, want at least 1", m.LayoutVersion)
-	p.checkf(len(m.Seats) >= 1 && len(m.Seats) <= MaxSeatsPerOrder, "seats has %d entries, want 1 to %d", len(m.Seats), MaxSeatsPerOrder)
+	if best := m.BestAvailable; best != nil {
+		p.checkf(len(m.Seats) == 0, "seats and bestAvailable are both there")
+		p.checkf(best.Quantity >= 1 && best.Quantity <= MaxSeatsPerOrder, "bestAvailable.quantity is %d, want 1 to %d", best.Quantity, MaxSeatsPerOrder)
+		p.checkf(best.Section == "" || contracts.ValidGroup(best.Section), "bestAvailable.section %q is no name", best.Section)
+	} else {
+		p.checkf(len(m.Seats) >= 1 && len(m.Seats) <= MaxSeatsPerOrder, "seats has %d entries, want 1 to %d", len(m.Seats), MaxSeatsPerOrder)
+		p.checkf(len(m.Visited) == 0, "visited is there without bestAvailable")
+	}
+	p.checkf(len(m.Visited) <= MaxHops, "visited has %d entries, want at most %d", len(m.Visited), MaxHops)
+	for i, group := range m.Visited {
+		p.checkf(contracts.ValidGroup(group) && group != m.Group, "visited[%d] %q is no group's name, or is this group", i, group)
+	}
 	for i, seat := range m.Seats {
 		p.checkf(contracts.ValidSeatName(seat), "seats[%d] %q is no seat name", i, seat)
 		p.checkf(!slices.Contains(m.Seats[:i], seat), "seats[%d] %q is there twice", i, seat)

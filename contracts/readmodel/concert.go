@@ -23,6 +23,8 @@ type Concert struct {
 	PriceFrom contracts.Money   `dynamodbav:"priceFrom"`
 	// LimitPerOrder is the most seats one order may ask for.
 	LimitPerOrder int `dynamodbav:"limitPerOrder"`
+	// LimitPerBuyer is the most seats one buyer may have in open orders and tickets together; 0 is no limit.
+	LimitPerBuyer int `dynamodbav:"limitPerBuyer,omitempty"`
 	LayoutVersion int `dynamodbav:"layoutVersion"`
 	// LayoutFrozen is the layout version that may be sold, set by the loader once all its items are there. Orders are
 	// refused while it is not LayoutVersion: regrouping seats under running orders would sell a seat twice.
@@ -85,8 +87,11 @@ type LayoutGroup struct {
 	Shape      Shape    `dynamodbav:"shape"`
 }
 
-// KindSeats is the kind of a group of numbered seats in rows.
-const KindSeats = "seats"
+// Kinds of a group: numbered seats in rows, or the numbered places of a general-admission area, which has one row.
+const (
+	KindSeats = "seats"
+	KindArea  = "area"
+)
 
 // LayoutRow is a row of a group, its seats from left to right as seen from the stage.
 type LayoutRow struct {

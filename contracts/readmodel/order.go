@@ -37,6 +37,10 @@ type Order struct {
 	AcceptedAt contracts.Instant `dynamodbav:"acceptedAt"`
 	History    []HistoryEntry    `dynamodbav:"history"`
 
+	// Counted is how many seats of the order stand in its buyer's allowance; 0 when the concert has no limit, and again
+	// once the order has ended without a ticket.
+	Counted int `dynamodbav:"counted,omitempty"`
+
 	// OpenGroup ("concertId#group") and DueAt are the keys of the sparse index "open": they are there only while a
 	// step is due (HELD, AWAITING_PAYMENT, COMMITTED).
 	OpenGroup string            `dynamodbav:"openGroup,omitempty"`
@@ -58,6 +62,10 @@ type HistoryEntry struct {
 	Cause     string `dynamodbav:"cause"`
 	MessageID string `dynamodbav:"messageId"`
 }
+
+// OwnedBy says whether the order is this buyer's, for a caller that has verified the tag of its id: a row that was
+// written for an order of which only the id was known names no user.
+func (o Order) OwnedBy(userID string) bool { return o.UserID == "" || o.UserID == userID }
 
 // SeatGroup of the order.
 func (o Order) SeatGroup() contracts.SeatGroup {

@@ -13,11 +13,13 @@ import (
 
 // rows are the Go types of the tables' rows.
 var rows = map[string]reflect.Type{
-	"orders":   reflect.TypeFor[readmodel.Order](),
-	"tickets":  reflect.TypeFor[readmodel.Ticket](),
-	"concerts": reflect.TypeFor[readmodel.Concert](),
-	"layouts":  reflect.TypeFor[readmodel.LayoutGroup](),
-	"groups":   reflect.TypeFor[readmodel.Group](),
+	"orders":      reflect.TypeFor[readmodel.Order](),
+	"tickets":     reflect.TypeFor[readmodel.Ticket](),
+	"concerts":    reflect.TypeFor[readmodel.Concert](),
+	"layouts":     reflect.TypeFor[readmodel.LayoutGroup](),
+	"groups":      reflect.TypeFor[readmodel.Group](),
+	"allowances":  reflect.TypeFor[readmodel.Allowance](),
+	"deadletters": reflect.TypeFor[readmodel.DeadLetter](),
 }
 
 // attribute finds the field of a row by its attribute's name: its DynamoDB type, and whether it is left out when zero.

@@ -26,7 +26,12 @@ type Keys struct {
 	Ends string
 	// Lock is the rebuild lock: the fencing token of who may load the group. It expires by itself.
 	Lock string
+	// Lag is how far the group's decisions are behind its queue, in milliseconds, as text. It expires after LagKept.
+	Lag string
 }
+
+// PaceKey has the lag of whoever decided last, in any group, in milliseconds, as text. It expires after LagKept.
+const PaceKey = "boxoffice:pace"
 
 // KeysOf names the keys of a group.
 func KeysOf(g contracts.SeatGroup) Keys {
@@ -39,10 +44,11 @@ func KeysOf(g contracts.SeatGroup) Keys {
 		Lapses: tag + "lapses",
 		Ends:   tag + "ends",
 		Lock:   tag + "lock",
+		Lag:    tag + "lag",
 	}
 }
 
-// All lists the keys in the order in which every script takes them as KEYS[1] to KEYS[7].
+// All lists the keys in the order in which every script takes them as KEYS[1] to KEYS[8].
 func (k Keys) All() []string {
-	return []string{k.Rev, k.Map, k.Seats, k.Orders, k.Lapses, k.Ends, k.Lock}
+	return []string{k.Rev, k.Map, k.Seats, k.Orders, k.Lapses, k.Ends, k.Lock, k.Lag}
 }

@@ -15,13 +15,15 @@ type RecordState string
 const (
 	RecordHeld  RecordState = "held"
 	RecordEnded RecordState = "ended"
+	// RecordForwarded: the order was sent on to another group.
+	RecordForwarded RecordState = "forwarded"
 )
 
 // Record is what Redis remembers of an order in a group. It outlives the hold by RecordKept, so that a repeated or
 // late message meets what became of the order.
 //
 // Coding: "STATE VERSION HASH HELD_AT D LAPSE PLACES": numbers in decimal, instants in Unix milliseconds, places
-// joined by commas; an empty hash or list of places is "-".
+// joined by commas; an empty hash or list of places is "-". A forwarded order has To in place of places.
 type Record struct {
 	State RecordState
 	// Version is the highest version of the order's row that was applied here; 0 while no row is known.
@@ -31,6 +33,8 @@ type Record struct {
 	// HeldAt is when the hold was made, HoldExpiresAt its end D, Lapses the backstop after it; 0 if it never was.
 	HeldAt, HoldExpiresAt, Lapses contracts.Instant
 	Places                        []int
+	// To is where a forwarded order was sent, "group:hop"; "" for any other.
+	To string
 }
 
 // String is the coding.
@@ -39,8 +43,12 @@ func (r Record) String() string {
 	for i, p := range r.Places {
 		places[i] = strconv.Itoa(p)
 	}
+	last := orDash(strings.Join(places, ","))
+	if r.State == RecordForwarded {
+		last = orDash(r.To)
+	}
 	return fmt.Sprintf("%s %d %s %d %d %d %s", r.State, r.Version, orDash(r.Hash),
-		int64(r.HeldAt), int64(r.HoldExpiresAt), int64(r.Lapses), orDash(strings.Join(places, ",")))
+		int64(r.HeldAt), int64(r.HoldExpiresAt), int64(r.Lapses), last)
 }
 
 // ParseRecord is the inverse of String.
@@ -50,7 +58,7 @@ func ParseRecord(s string) (Record, error) {
 		return Record{}, fmt.Errorf("order record %q has %d parts, want 7", s, len(parts))
 	}
 	r := Record{State: RecordState(parts[0])}
-	if r.State != RecordHeld && r.State != RecordEnded {
+	if r.State != RecordHeld && r.State != RecordEnded && r.State != RecordForwarded {
 		return Record{}, fmt.Errorf("order record %q: unknown state", s)
 	}
 	numbers := [4]int64{}
@@ -65,6 +73,10 @@ func ParseRecord(s string) (Record, error) {
 	r.HeldAt, r.HoldExpiresAt, r.Lapses = contracts.Instant(numbers[1]), contracts.Instant(numbers[2]), contracts.Instant(numbers[3])
 	if parts[2] != "-" {
 		r.Hash = parts[2]
+	}
+	if r.State == RecordForwarded {
+		r.To = parts[6]
+		return r, nil
 	}
 	if parts[6] == "-" {
 		return r, nil

@@ -41,7 +41,7 @@ func TestGoldenStrings(t *testing.T) {
 
 func TestKeysShareOneHashTag(t *testing.T) {
 	keys := seatstate.KeysOf(contracts.SeatGroup{ConcertID: "c-1", Group: "B_2"}).All()
-	want := []string{"{c-1#B_2}:rev", "{c-1#B_2}:map", "{c-1#B_2}:seats", "{c-1#B_2}:orders", "{c-1#B_2}:lapses", "{c-1#B_2}:ends", "{c-1#B_2}:lock"}
+	want := []string{"{c-1#B_2}:rev", "{c-1#B_2}:map", "{c-1#B_2}:seats", "{c-1#B_2}:orders", "{c-1#B_2}:lapses", "{c-1#B_2}:ends", "{c-1#B_2}:lock", "{c-1#B_2}:lag"}
 	if !slices.Equal(keys, want) {
 		t.Errorf("keys are %q, want %q: the scripts take them in this order", keys, want)
 	}

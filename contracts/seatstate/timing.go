@@ -13,6 +13,11 @@ const (
 	LapseAfter = 60 * time.Second
 	// RecordKept is how long the record of an order outlives its end.
 	RecordKept = 15 * time.Minute
+	// LagKept is how long a group's lag stands after the decision that left it: a lag that stayed after its cause would
+	// refuse buyers for ever.
+	LagKept = 10 * time.Second
+	// PaceEvery is how often at most a process leaves its lag for all groups, from which a GET is paced.
+	PaceEvery = time.Second
 	// SweepLimit is how many lapsed orders, and how many records, one script call clears before its own work.
 	SweepLimit = 8
 )

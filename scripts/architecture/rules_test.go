@@ -28,7 +28,7 @@ var rules = []rule{
 
 	// Producers
 	{
-		from: []string{"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace"},
+		from: []string{"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look"},
 		may:  []string{"contracts/..."},
 		why:  "what decides about a request is pure: it is tested without any store",
 	},
@@ -49,7 +49,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/internal/redisread"},
-		may:  []string{"contracts/...", redis, breaker},
+		may:  []string{"contracts/...", "producers/internal/look", redis, breaker},
 		why:  "an adapter has one SDK; a look at Redis that fails must cost nothing, so it has a breaker",
 	},
 	{
@@ -59,7 +59,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/internal/orders"},
-		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace", "producers/internal/look"},
 		why:  "a handler declares its ports; adapters are wired in cmd",
 	},
 	{
@@ -91,7 +91,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/expire"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
@@ -103,6 +103,15 @@ var rules = []rule{
 		from: []string{"consumers/internal/dynamoorder", "consumers/internal/dynamocatalogue"},
 		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/dynamoattempts"},
+		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, dynamo, values},
+		why:  "an adapter has one SDK and fills the port of sqsbatch; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/memattempts"},
+		why:  "notes in memory stand beside the real ones under the same suite, and need nothing else",
 	},
 	{
 		from: []string{"consumers/internal/sqssend"},
@@ -136,8 +145,9 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace",
+	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memhold", "consumers/internal/memorder",
+	"consumers/internal/memattempts",
 }
 
 // impureImports make a package impure; impureCalls do, by package and name.

@@ -72,7 +72,12 @@ func (d demo) play(ctx context.Context) error {
 	}
 	d.sayf("")
 	d.sayf("2. Ben and Cleo ask for the same two seats in the same instant.")
-	return d.race(ctx, free[2:4])
+	if err := d.race(ctx, free[2:4]); err != nil {
+		return err
+	}
+	d.sayf("")
+	d.sayf("3. Dana holds two seats and gives them up; Emil gets them at once.")
+	return d.giveUp(ctx, free[4:6])
 }
 
 func (d demo) sayf(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format+"\n", args...) }
@@ -88,7 +93,7 @@ func (d demo) buyer(name string) (*apiclient.Client, error) {
 	return c, err
 }
 
-// freeSeats finds a group with four free seats in a row of the map.
+// freeSeats finds a group with six free seats.
 func (d demo) freeSeats(ctx context.Context, c *apiclient.Client) (group string, seats []string, err error) {
 	var layout apiclient.Layout
 	var now apiclient.Availability
@@ -106,13 +111,13 @@ func (d demo) freeSeats(ctx context.Context, c *apiclient.Client) (group string,
 				left++
 			}
 		}
-		if len(free) >= 4 && seats == nil {
-			group, seats = g.Group, free[:4]
+		if len(free) >= 6 && seats == nil {
+			group, seats = g.Group, free[:6]
 		}
 	}
 	d.sayf("%d of %d seats are free, in %d seat groups.", left, total, len(layout.Groups))
 	if seats == nil {
-		return "", nil, errors.New("no group has four free seats left: run make down and make demo again")
+		return "", nil, errors.New("no group has six free seats left: run make down and make demo again")
 	}
 	return group, seats, nil
 }
@@ -123,29 +128,76 @@ func (d demo) oneOrder(ctx context.Context, seats []string) error {
 	if err != nil {
 		return err
 	}
+	order, err := d.hold(ctx, anna, seats)
+	if err != nil {
+		return err
+	}
+	d.timeline(order)
+	d.sayf("   %s costs %s and is held until %s.", join(order.Seats), money(*order.Amount), order.HoldExpiresAt)
+	return nil
+}
+
+// hold places an order and wants it HELD.
+func (d demo) hold(ctx context.Context, buyer *apiclient.Client, seats []string) (apiclient.Order, error) {
 	started := time.Now()
-	answer, err := anna.Place(ctx, "demo-"+d.run, apiclient.OrderRequest{ConcertID: d.Concert, Seats: seats})
+	answer, err := buyer.Place(ctx, "demo-"+d.run, apiclient.OrderRequest{ConcertID: d.Concert, Seats: seats})
+	if err != nil {
+		return apiclient.Order{}, err
+	}
+	if answer.Status != http.StatusAccepted {
+		return apiclient.Order{}, fmt.Errorf("POST /api/orders: %d %+v", answer.Status, answer.Problem())
+	}
+	var accepted apiclient.Accepted
+	if err := answer.Decode(&accepted); err != nil {
+		return apiclient.Order{}, err
+	}
+	d.sayf("   POST /api/orders %v\n   202 after %s: order %s is %s", seats, since(started), accepted.OrderID, accepted.Status)
+	order, err := buyer.WaitFor(ctx, accepted.OrderID, apiclient.Decided)
+	if err != nil {
+		return apiclient.Order{}, err
+	}
+	d.sayf("   GET /api/orders/%s after %s:", accepted.OrderID, since(started))
+	if order.Status != contracts.Held {
+		return order, fmt.Errorf("the order is %s, not HELD", order.Status)
+	}
+	return order, nil
+}
+
+// giveUp cancels a held order; another buyer has its seats as soon as it is CANCELLED.
+func (d demo) giveUp(ctx context.Context, seats []string) error {
+	dana, err := d.buyer("dana")
+	if err != nil {
+		return err
+	}
+	emil, err := d.buyer("emil")
+	if err != nil {
+		return err
+	}
+	held, err := d.hold(ctx, dana, seats)
+	if err != nil {
+		return err
+	}
+	answer, err := dana.Do(ctx, http.MethodDelete, "/orders/"+held.OrderID, nil, nil)
 	if err != nil {
 		return err
 	}
 	if answer.Status != http.StatusAccepted {
-		return fmt.Errorf("POST /api/orders: %d %+v", answer.Status, answer.Problem())
+		return fmt.Errorf("DELETE /api/orders/%s: %d %+v", held.OrderID, answer.Status, answer.Problem())
 	}
-	var accepted apiclient.Accepted
-	if err := answer.Decode(&accepted); err != nil {
-		return err
-	}
-	d.sayf("   POST /api/orders %v\n   202 after %s: order %s is %s", seats, since(started), accepted.OrderID, accepted.Status)
-	order, err := anna.WaitFor(ctx, accepted.OrderID, apiclient.Decided)
+	over, err := dana.WaitFor(ctx, held.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
 	if err != nil {
 		return err
 	}
-	d.sayf("   GET /api/orders/%s after %s:", accepted.OrderID, since(started))
-	d.timeline(order)
-	if order.Status != contracts.Held {
-		return fmt.Errorf("the order is %s, not HELD", order.Status)
+	d.sayf("   DELETE /api/orders/%s: 202, and then:", held.OrderID)
+	d.timeline(over)
+	if over.Status != contracts.Cancelled {
+		return fmt.Errorf("the order is %s, not CANCELLED", over.Status)
 	}
-	d.sayf("   %s costs %s and is held until %s.", join(order.Seats), money(*order.Amount), order.HoldExpiresAt)
+	next, err := d.hold(ctx, emil, seats)
+	if err != nil {
+		return err
+	}
+	d.timeline(next)
 	return nil
 }
 

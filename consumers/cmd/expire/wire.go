@@ -16,5 +16,5 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	g := boot.NewSeatGroup(p, c.Stores, nil)
 	handler := expire.Expire{Orders: g.Orders, Holds: g.Holds, Loader: g.Loader, Meter: p.Meter, Now: p.Now}
 	// A poisoned ExpireHold promises nobody an answer; what is still open past its end is found by its row.
-	return p.Batches(handler.Handle, g.Source.At(c.QueueURL), g.Source.At(c.DeadLetterURL).Copy).Handle, nil
+	return g.Batches(p, handler.Handle, nil, c.Source, g.Source.At(c.DeadLetterURL).Copy).Handle, nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 
 	"boxoffice/consumers/internal/boot"
+	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
+	"boxoffice/consumers/internal/sqsbatch"
 	"boxoffice/contracts/message"
 )
 
@@ -16,14 +18,20 @@ type config struct {
 }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
-	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{message.QueueExpiries: c.ExpiriesQueueURL})
+	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{
+		message.QueueExpiries: c.ExpiriesQueueURL,
+		message.QueueOrders:   c.Source.QueueURL, // a best-available order is sent on to another group
+	})
 	dispatcher := reserve.Dispatcher{
 		Place: reserve.Place{
-			Holds: g.Holds, Orders: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender,
+			Holds: g.Holds, Best: g.Holds, Orders: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Pace: g.Pace,
 			Meter: p.Meter, Now: p.Now,
 		},
+		Cancel:  reserve.Cancel{Holds: g.Holds, Orders: g.Orders, Loader: g.Loader, Now: p.Now},
+		Expire:  expire.Expire{Orders: g.Orders, Holds: g.Holds, Loader: g.Loader, Meter: p.Meter, Now: p.Now},
 		Rebuild: rebuild.Handler{Presence: g.Holds, Loader: g.Loader},
 	}
+	runs := &sqsbatch.Runs{Joins: dispatcher.Joins, Handle: dispatcher.HandleRun}
 	burial := reserve.Burial{Orders: g.Orders, DeadLetters: g.Source.At(c.DeadLetterURL), Now: p.Now}
-	return p.Batches(dispatcher.Handle, g.Source.At(c.QueueURL), burial.Bury).Handle, nil
+	return g.Batches(p, dispatcher.Handle, runs, c.Source, burial.Bury).Handle, nil
 }

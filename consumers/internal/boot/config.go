@@ -5,11 +5,14 @@ import "time"
 // Stores are the variables that every consumer of a seat group's queue needs. Their names are those of
 // contracts/topology, which the local stack and Terraform resolve.
 type Stores struct {
-	ConcertsTable string `env:"CONCERTS_TABLE,notEmpty"`
-	LayoutsTable  string `env:"LAYOUTS_TABLE,notEmpty"`
-	OrdersTable   string `env:"ORDERS_TABLE,notEmpty"`
-	TicketsTable  string `env:"TICKETS_TABLE,notEmpty"`
-	GroupsTable   string `env:"GROUPS_TABLE,notEmpty"`
+	ConcertsTable   string `env:"CONCERTS_TABLE,notEmpty"`
+	LayoutsTable    string `env:"LAYOUTS_TABLE,notEmpty"`
+	OrdersTable     string `env:"ORDERS_TABLE,notEmpty"`
+	TicketsTable    string `env:"TICKETS_TABLE,notEmpty"`
+	GroupsTable     string `env:"GROUPS_TABLE,notEmpty"`
+	AllowancesTable string `env:"ALLOWANCES_TABLE,notEmpty"`
+	// DeadLettersTable also has the notes of attempts.
+	DeadLettersTable string `env:"DEADLETTERS_TABLE,notEmpty"`
 	// HoldSeconds is the length of a hold; the queue of expiries has a delay that fits it.
 	HoldSeconds   int    `env:"HOLD_SECONDS,notEmpty"`
 	RedisAddress  string `env:"REDIS_ADDRESS,notEmpty"`

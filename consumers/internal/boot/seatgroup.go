@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"boxoffice/consumers/internal/dynamoattempts"
 	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/rebuild"
@@ -22,7 +23,11 @@ type SeatGroup struct {
 	Orders    *dynamoorder.Store
 	Catalogue *dynamocatalogue.Catalogue
 	Loader    *rebuild.Rebuilder
-	Sender    *sqssend.Sender
+	Pace      *redishold.Pace
+	// Sender shares one send among the groups of a batch.
+	Sender *sqssend.Shared
+	// Attempts notes what was begun and has not come back.
+	Attempts *dynamoattempts.Notes
 	// Source gives back what a batch could not do and buries its poison. It has a breaker of its own: when sends fail,
 	// a message must still come back soon and not after the whole visibility timeout.
 	Source *sqssend.Sender
@@ -37,21 +42,25 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 		Holds: redishold.New(redishold.NewClient(s.RedisAddress, s.RedisUser, s.RedisPassword), p.Breaker("redis", nil),
 			redishold.Options{HoldFor: s.HoldFor()}),
 		Orders: dynamoorder.New(dynamo, dynamoorder.Tables{
-			Orders: s.OrdersTable, Tickets: s.TicketsTable, Groups: s.GroupsTable,
+			Orders: s.OrdersTable, Tickets: s.TicketsTable, Groups: s.GroupsTable, Allowances: s.AllowancesTable,
 		}, dynamoBreaker),
 		Catalogue: dynamocatalogue.New(dynamo, dynamocatalogue.Tables{
 			Concerts: s.ConcertsTable, Layouts: s.LayoutsTable,
 		}, dynamoBreaker, p.Now),
-		Sender: sqssend.New(queues, urls, p.Breaker("sqs", sqssend.Healthy)),
-		Source: sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy)),
+		Sender:   sqssend.NewShared(sqssend.New(queues, urls, p.Breaker("sqs", sqssend.Healthy)), sqssend.SharedOptions{}),
+		Attempts: dynamoattempts.New(dynamo, s.DeadLettersTable, dynamoBreaker),
+		Source:   sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy)),
 	}
+	g.Pace = redishold.NewPace(g.Holds, p.Now)
 	g.Loader = rebuild.New(g.Orders, g.Orders, g.Catalogue, g.Holds, p.Meter, rebuild.Options{})
 	return g
 }
 
-// Batches is the Lambda handler of a queue.
-func (p Process) Batches(handler sqsbatch.Handler, source *sqssend.Queue, bury sqsbatch.Bury) *sqsbatch.Batches {
-	return sqsbatch.New(handler, source, bury, sqsbatch.Options{Logger: p.Log, Meter: p.Meter, Now: p.Now})
+// Batches is the Lambda handler of a seat group's queue. runs may be nil.
+func (g SeatGroup) Batches(p Process, handler sqsbatch.Handler, runs *sqsbatch.Runs, source Source, bury sqsbatch.Bury) *sqsbatch.Batches {
+	return sqsbatch.New(handler, g.Source.At(source.QueueURL), bury, sqsbatch.Options{
+		Runs: runs, Attempts: g.Attempts, Share: g.Sender.Batch, Logger: p.Log, Meter: p.Meter, Now: p.Now,
+	})
 }
 
 // Breaker makes a breaker that reports when it opens and closes.

@@ -3,8 +3,10 @@
 package dynamocatalogue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +41,8 @@ type Catalogue struct {
 	mu       sync.Mutex
 	concerts map[string]concertRead
 	layouts  map[layoutID]readmodel.LayoutGroup
+	// whole has the versions that were read as a whole, in the layout's order.
+	whole map[string][]readmodel.LayoutGroup
 }
 
 type concertRead struct {
@@ -55,7 +59,7 @@ type layoutID struct {
 func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker, now func() time.Time) *Catalogue {
 	return &Catalogue{
 		client: client, tables: tables, breaker: breaker, now: now,
-		concerts: map[string]concertRead{}, layouts: map[layoutID]readmodel.LayoutGroup{},
+		concerts: map[string]concertRead{}, layouts: map[layoutID]readmodel.LayoutGroup{}, whole: map[string][]readmodel.LayoutGroup{},
 	}
 }
 
@@ -102,11 +106,82 @@ func (c *Catalogue) LayoutGroup(ctx context.Context, concertID string, version i
 	return layout, nil
 }
 
-func (c *Catalogue) get(ctx context.Context, table string, key map[string]types.AttributeValue, into any) error {
-	var out *dynamodb.GetItemOutput
-	err := c.breaker.Do(ctx, func(ctx context.Context) (err error) {
+// Layout answers all groups of a layout version, in the layout's order. The caller must not change the slice. An arena
+// takes several pages of 1 MB, once in the life of the process.
+func (c *Catalogue) Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
+	key := readmodel.LayoutKey(concertID, version)
+	c.mu.Lock()
+	groups, ok := c.whole[key]
+	c.mu.Unlock()
+	if ok {
+		return groups, nil
+	}
+	in := &dynamodb.QueryInput{
+		TableName: aws.String(c.tables.Layouts), ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("concertLayout = :layout"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":layout": &types.AttributeValueMemberS{Value: key}},
+	}
+	for {
+		var out *dynamodb.QueryOutput
+		err := c.call(ctx, func(ctx context.Context) (err error) {
+			out, err = c.client.Query(ctx, in)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("layout %s: %w", key, err)
+		}
+		var page []readmodel.LayoutGroup
+		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
+			return nil, fmt.Errorf("layout %s: %w", key, err)
+		}
+		if groups = append(groups, page...); out.LastEvaluatedKey == nil {
+			break
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+	slices.SortFunc(groups, func(a, b readmodel.LayoutGroup) int { return cmp.Compare(a.Order, b.Order) })
+	c.mu.Lock()
+	c.whole[key] = groups
+	c.mu.Unlock()
+	return groups, nil
+}
+
+// Concerts reads all concerts, in no order and past the memory. There are some hundreds at most.
+func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
+	var concerts []readmodel.Concert
+	in := &dynamodb.ScanInput{TableName: aws.String(c.tables.Concerts), ConsistentRead: aws.Bool(true)}
+	for {
+		var out *dynamodb.ScanOutput
+		err := c.call(ctx, func(ctx context.Context) (err error) {
+			out, err = c.client.Scan(ctx, in)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("concerts: %w", err)
+		}
+		var page []readmodel.Concert
+		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
+			return nil, fmt.Errorf("concerts: %w", err)
+		}
+		if concerts = append(concerts, page...); out.LastEvaluatedKey == nil {
+			return concerts, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// call makes one call within its timeout and the breaker.
+func (c *Catalogue) call(ctx context.Context, op func(context.Context) error) error {
+	return c.breaker.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
 		defer cancel()
+		return op(ctx)
+	})
+}
+
+func (c *Catalogue) get(ctx context.Context, table string, key map[string]types.AttributeValue, into any) error {
+	var out *dynamodb.GetItemOutput
+	err := c.call(ctx, func(ctx context.Context) (err error) {
 		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key, ConsistentRead: aws.Bool(true)})
 		return err
 	})

@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 	}
 	client := dynamodb.NewFromConfig(config)
 	createTables(t, client)
-	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups"}, retry.NoBreaker{})
+	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}, retry.NoBreaker{})
 	ordertest.Exercise(t, func(t *testing.T) ordertest.Backend {
 		return ordertest.Backend{Store: store, PutTicket: func(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
 			item, err := attributevalue.MarshalMap(readmodel.Ticket{SeatGroup: g.Key(), Seat: seat, OrderID: owner})

@@ -21,9 +21,10 @@ import (
 
 // Tables names the tables of one deployment.
 type Tables struct {
-	Orders  string
-	Tickets string
-	Groups  string
+	Orders     string
+	Tickets    string
+	Groups     string
+	Allowances string
 }
 
 // timeoutPerCall bounds one call with the SDK's own retries. It leaves room for a second look within a handler's 5 s.

@@ -4,33 +4,78 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/contracts/readmodel"
 )
 
 // Update writes the next version of a row, if the stored one still has the status and version that after was made
-// from. The whole row is written: a row is at most some 2 KB, and what was read is what was decided on.
+// from. Where Counted changes, the buyer's allowance moves in the same transaction. The whole row is written: a row is
+// at most some 2 KB, and what was read is what was decided on.
 func (s *Store) Update(ctx context.Context, before, after order.Order) (done bool, err error) {
-	item, err := encode(after)
+	put, err := s.versioned(before, after)
 	if err != nil {
 		return false, err
 	}
+	if after.Counted == before.Counted {
+		return s.put(ctx, after, put)
+	}
+	return s.transact(ctx, after, types.TransactWriteItem{Put: put}, types.TransactWriteItem{Update: s.count(after, after.Counted-before.Counted, nil)})
+}
+
+// RejectLost writes the REJECTED version of an open row as Update does, if a ticket of that seat still belongs to
+// another order. Without that check an order would be ended for a seat that has come back meanwhile.
+func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error) {
+	put, err := s.versioned(before, after)
+	if err != nil {
+		return false, err
+	}
+	items := []types.TransactWriteItem{
+		{Put: put},
+		{ConditionCheck: &types.ConditionCheck{
+			TableName: aws.String(s.tables.Tickets),
+			Key: map[string]types.AttributeValue{
+				"seatGroup": &types.AttributeValueMemberS{Value: after.SeatGroup().Key()},
+				"seat":      &types.AttributeValueMemberS{Value: seat},
+			},
+			ConditionExpression:       aws.String("attribute_exists(seat) AND orderId <> :order"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":order": &types.AttributeValueMemberS{Value: string(after.OrderID)}},
+		}},
+	}
+	if after.Counted != before.Counted {
+		items = append(items, types.TransactWriteItem{Update: s.count(after, after.Counted-before.Counted, nil)})
+	}
+	return s.transact(ctx, after, items...)
+}
+
+func (s *Store) versioned(before, after order.Order) (*types.Put, error) {
+	item, err := encode(after)
+	if err != nil {
+		return nil, err
+	}
+	return &types.Put{
+		TableName:                aws.String(s.tables.Orders),
+		Item:                     item,
+		ConditionExpression:      aws.String("#version = :version AND #status = :status"),
+		ExpressionAttributeNames: map[string]string{"#version": "version", "#status": "status"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":version": number(before.Version),
+			":status":  &types.AttributeValueMemberS{Value: string(before.Status)},
+		},
+	}, nil
+}
+
+func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) (done bool, err error) {
 	var refused *types.ConditionalCheckFailedException
 	err = s.call(ctx, func(ctx context.Context) error {
 		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName:                aws.String(s.tables.Orders),
-			Item:                     item,
-			ConditionExpression:      aws.String("#version = :version AND #status = :status"),
-			ExpressionAttributeNames: map[string]string{"#version": "version", "#status": "status"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":version": &types.AttributeValueMemberN{Value: strconv.Itoa(before.Version)},
-				":status":  &types.AttributeValueMemberS{Value: string(before.Status)},
-			},
+			TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression,
+			ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues,
 		})
 		if errors.As(err, &refused) {
 			return nil
@@ -41,4 +86,44 @@ func (s *Store) Update(ctx context.Context, before, after order.Order) (done boo
 		return false, fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
 	}
 	return refused == nil, nil
+}
+
+// transact writes all items or none. A refused condition is an answer; a conflict or a throttle is an error, and the
+// message comes again.
+func (s *Store) transact(ctx context.Context, after order.Order, items ...types.TransactWriteItem) (done bool, err error) {
+	refused := false
+	err = s.call(ctx, func(ctx context.Context) error {
+		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+		var cancelled *types.TransactionCanceledException
+		if errors.As(err, &cancelled) && !otherReason(cancelled) {
+			refused = true
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
+	}
+	return !refused, nil
+}
+
+// Allowance is a consistent read of how many seats are counted for a buyer.
+func (s *Store) Allowance(ctx context.Context, concertID, userID string) (int, error) {
+	var row readmodel.Allowance
+	err := s.call(ctx, func(ctx context.Context) error {
+		out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: aws.String(s.tables.Allowances), ConsistentRead: aws.Bool(true),
+			Key: map[string]types.AttributeValue{
+				"buyerConcert": &types.AttributeValueMemberS{Value: readmodel.AllowanceKey(concertID, userID)},
+			},
+		})
+		if err != nil || out.Item == nil {
+			return err
+		}
+		return attributevalue.UnmarshalMap(out.Item, &row)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("allowance: %w", err)
+	}
+	return row.Seats, nil
 }

@@ -58,6 +58,11 @@ func (h Expire) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
 	if !ok {
 		return retry.Poison("misrouted", fmt.Errorf("%s is not for this queue", decoded.Kind()))
 	}
+	return h.HandleMessage(ctx, d, m)
+}
+
+// HandleMessage handles one ExpireHold, from whichever queue it came.
+func (h Expire) HandleMessage(ctx context.Context, d message.Delivery, m message.ExpireHold) retry.Outcome {
 	for range attempts {
 		outcome, again := h.once(ctx, d, m)
 		if !again {

@@ -8,6 +8,7 @@ import (
 
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/memhold"
 	"boxoffice/consumers/internal/memorder"
 	"boxoffice/consumers/internal/order"
@@ -42,13 +43,11 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	m := ordertest.Placed(group, "A-1-1")
-	if _, err := w.holds.Hold(t.Context(), group, holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}); err != nil {
+	if _, err := holdtest.Hold(t.Context(), w.holds, group, holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}); err != nil {
 		t.Fatal(err)
 	}
 	w.held = ordertest.HeldOrder(m)
-	if _, done, err := w.rows.PutIfAbsent(t.Context(), w.held); !done || err != nil {
-		t.Fatal(done, err)
-	}
+	ordertest.Put(t, w.rows, w.held)
 	w.now = w.held.HoldExpiresAt.Add(seatstate.ExpireAfter)
 	return w
 }

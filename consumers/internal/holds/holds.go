@@ -7,6 +7,9 @@ package holds
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"boxoffice/contracts"
 )
@@ -27,6 +30,14 @@ type Ask struct {
 	Places []int
 }
 
+// Run is the consecutive orders of one group that one call decides, each as if it came alone.
+type Run struct {
+	Asks []Ask
+	// SentAt is when the queue took the last message of the run, 0 if that is not known. The time from then to the
+	// decision is left as the group's lag for seatstate.LagKept.
+	SentAt contracts.Instant
+}
+
 // Outcome of asking for a hold.
 type Outcome string
 
@@ -41,7 +52,32 @@ const (
 	Gone Outcome = "GONE"
 	// Other: the order is known here with another request hash. Nothing was written.
 	Other Outcome = "OTHER"
+	// Again: the order shares a place with one that this run holds, or with an earlier Again. Nothing was written. It is
+	// decided by the next run, once the rows of this one are known: the holder may still fail.
+	Again Outcome = "AGAIN"
+	// Forwarded: the order was sent on from this group to Forwarding, and is never held here again. Nothing was written.
+	Forwarded Outcome = "FORWARDED"
 )
+
+// Forwarding is where a best-available order was sent on to.
+type Forwarding struct {
+	Group string
+	// Hop is the number of groups that it came through before, at least 1.
+	Hop int
+}
+
+// String is the coding in a record: "group:hop".
+func (f Forwarding) String() string { return f.Group + ":" + strconv.Itoa(f.Hop) }
+
+// ParseForwarding is the inverse of String.
+func ParseForwarding(s string) (Forwarding, error) {
+	group, hop, found := strings.Cut(s, ":")
+	n, err := strconv.Atoi(hop)
+	if !found || err != nil || n < 1 || group == "" {
+		return Forwarding{}, fmt.Errorf("forwarding %q is not GROUP:HOP", s)
+	}
+	return Forwarding{Group: group, Hop: n}, nil
+}
 
 // Answer to an Ask.
 type Answer struct {
@@ -49,6 +85,8 @@ type Answer struct {
 	Places  []int
 	// HeldAt and ExpiresAt are set when Held: the instant the hold was made, and that plus the hold's length.
 	HeldAt, ExpiresAt contracts.Instant
+	// To is set when Forwarded.
+	To Forwarding
 	// At is when the store decided, by the store's clock.
 	At contracts.Instant
 }
@@ -79,3 +117,24 @@ type OpenOrder struct {
 	Version           int
 	HeldAt, ExpiresAt contracts.Instant
 }
+
+// Kept is the hold of an open row, as mirror makes it again where it is missing.
+type Kept struct {
+	Ask
+	// Version of the row that was read.
+	Version           int
+	HeldAt, ExpiresAt contracts.Instant
+}
+
+// Applied is what became of a row's version in a group.
+type Applied string
+
+// What became of it.
+const (
+	// OK: the group is now as the version says, or was before.
+	OK Applied = "OK"
+	// Stale: a later version was applied before, or the order has ended here. Read the row again. Never an error.
+	Stale Applied = "STALE"
+	// Busy: a place is held by or sold to another order. Nothing was written: the transaction of the tickets decides.
+	Busy Applied = "TAKEN"
+)

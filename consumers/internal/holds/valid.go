@@ -36,6 +36,30 @@ func (a Ask) Validate() error {
 	return nil
 }
 
+// Validate reports a run that cannot be coded.
+func (r Run) Validate() error {
+	if len(r.Asks) == 0 || r.SentAt < 0 {
+		return fmt.Errorf("%w: a run of %d orders, sent at %d", ErrInvalid, len(r.Asks), r.SentAt)
+	}
+	for _, ask := range r.Asks {
+		if err := ask.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ValidForwarding reports a forwarding that cannot be coded.
+func ValidForwarding(id contracts.OrderID, hash string, to Forwarding) error {
+	if err := ValidOrder(id); err != nil {
+		return err
+	}
+	if !isWord(hash) || hash == "-" || !contracts.ValidGroup(to.Group) || to.Hop < 1 || to.Hop > 9 {
+		return fmt.Errorf("%w: hash %q, to %q, hop %d", ErrInvalid, hash, to.Group, to.Hop)
+	}
+	return nil
+}
+
 // ValidRelease reports a release that cannot be coded. Only a stored row ends an order, so its version is at least 1.
 func ValidRelease(order contracts.OrderID, version int) error {
 	if err := ValidOrder(order); err != nil {

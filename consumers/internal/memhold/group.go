@@ -51,13 +51,12 @@ func newGroup(l holds.Load, now contracts.Instant, lapseAfter time.Duration) *gr
 func (grp *group) bound() int { return 4 * seatstate.MapBytes(grp.places) }
 
 // change makes a call's changes and moves the revision by one if any place changed by them.
-func (grp *group) change(call func() holds.Answer) holds.Answer {
+func (grp *group) change(call func()) {
 	before := maps.Clone(grp.seats)
-	answer := call()
+	call()
 	if !maps.Equal(before, grp.seats) {
 		grp.revision.Rev++
 	}
-	return answer
 }
 
 // sweep ends what has lapsed and drops records that were kept long enough, the earliest first, SweepLimit of each.
@@ -90,12 +89,40 @@ func due(at map[contracts.OrderID]contracts.Instant, now contracts.Instant) []co
 	return orders[:min(len(orders), seatstate.SweepLimit)]
 }
 
+// holdRun decides asks in order. One that shares a place with an order that this run holds, or with an earlier Again,
+// is Again: the holder may still fail, so it is decided once the holder's row is known.
+func (grp *group) holdRun(asks []holds.Ask, now contracts.Instant, o Options) []holds.Answer {
+	claimed := map[int]bool{}
+	answers := make([]holds.Answer, len(asks))
+	for i, ask := range asks {
+		_, known := grp.orders[ask.Order]
+		if !known && slices.ContainsFunc(ask.Places, func(p int) bool { return claimed[p] }) {
+			answers[i] = holds.Answer{Outcome: holds.Again}
+		} else {
+			answers[i] = grp.hold(ask, now, o)
+		}
+		answers[i].At = now
+		places := answers[i].Places
+		if answers[i].Outcome == holds.Again {
+			places = ask.Places
+		}
+		if answers[i].Outcome == holds.Held || answers[i].Outcome == holds.Again {
+			for _, p := range places {
+				claimed[p] = true
+			}
+		}
+	}
+	return answers
+}
+
 // hold decides one ask. The order's own record comes first, then the places.
 func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.Answer {
 	if record, known := grp.orders[ask.Order]; known {
 		switch {
 		case record.Hash != "" && record.Hash != ask.Hash:
 			return holds.Answer{Outcome: holds.Other}
+		case record.State == seatstate.RecordForwarded:
+			return forwardedAnswer(record)
 		case record.State == seatstate.RecordHeld && record.Lapses > now:
 			return heldAnswer(record)
 		default:
@@ -129,6 +156,34 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	}))
 }
 
+// forward notes where an order was sent on to. What is known of it here comes first, as for a hold.
+func (grp *group) forward(order contracts.OrderID, hash string, to holds.Forwarding, now contracts.Instant) holds.Answer {
+	record, known := grp.orders[order]
+	switch {
+	case !known:
+		record = seatstate.Record{State: seatstate.RecordForwarded, Hash: hash, To: to.String()}
+		grp.orders[order] = record
+		grp.ends[order] = now.Add(seatstate.RecordKept)
+		return forwardedAnswer(record)
+	case record.Hash != "" && record.Hash != hash:
+		return holds.Answer{Outcome: holds.Other}
+	case record.State == seatstate.RecordForwarded:
+		return forwardedAnswer(record)
+	case record.State == seatstate.RecordHeld && record.Lapses > now:
+		return heldAnswer(record)
+	default:
+		return holds.Answer{Outcome: holds.Gone}
+	}
+}
+
+func forwardedAnswer(r seatstate.Record) holds.Answer {
+	to, err := holds.ParseForwarding(r.To)
+	if err != nil {
+		panic(err) // only forward writes it
+	}
+	return holds.Answer{Outcome: holds.Forwarded, To: to}
+}
+
 func heldAnswer(r seatstate.Record) holds.Answer {
 	return holds.Answer{Outcome: holds.Held, Places: slices.Clone(r.Places), HeldAt: r.HeldAt, ExpiresAt: r.HoldExpiresAt}
 }
@@ -151,7 +206,7 @@ func (grp *group) end(order contracts.OrderID, now contracts.Instant) []int {
 	for _, p := range freed {
 		delete(grp.seats, p)
 	}
-	record.State, record.Places = seatstate.RecordEnded, nil
+	record.State, record.Places, record.To = seatstate.RecordEnded, nil, ""
 	grp.orders[order] = record
 	grp.ends[order] = now.Add(seatstate.RecordKept)
 	return freed

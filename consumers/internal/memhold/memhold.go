@@ -49,9 +49,37 @@ func New(now func() contracts.Instant, o Options) *Store {
 	return &Store{now: now, o: o, groups: map[contracts.SeatGroup]*group{}, locks: map[contracts.SeatGroup]lock{}}
 }
 
-// Hold takes all places of the ask for its order, or none. See holds.Outcome.
-func (s *Store) Hold(_ context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
-	if err := ask.Validate(); err != nil {
+// Hold decides the orders of a run one after another, each as if it came alone. See holds.Outcome. It leaves no lag:
+// that is for readers of Redis.
+func (s *Store) Hold(_ context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+	if err := run.Validate(); err != nil {
+		return nil, invalid(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	grp, err := s.loaded(g)
+	if err != nil {
+		return nil, err
+	}
+	for _, ask := range run.Asks {
+		for _, p := range ask.Places {
+			if p >= grp.bound() {
+				return nil, invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
+			}
+		}
+	}
+	var answers []holds.Answer
+	grp.change(func() {
+		grp.sweep(now)
+		answers = grp.holdRun(run.Asks, now, s.o)
+	})
+	return answers, nil
+}
+
+// Forward notes that an order was sent on to another group, unless it holds something here.
+func (s *Store) Forward(_ context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)
 	}
 	s.mu.Lock()
@@ -61,17 +89,24 @@ func (s *Store) Hold(_ context.Context, g contracts.SeatGroup, ask holds.Ask) (h
 	if err != nil {
 		return holds.Answer{}, err
 	}
-	for _, p := range ask.Places {
-		if p >= grp.bound() {
-			return holds.Answer{}, invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
-		}
-	}
-	answer := grp.change(func() holds.Answer {
+	var answer holds.Answer
+	grp.change(func() {
 		grp.sweep(now)
-		return grp.hold(ask, now, s.o)
+		answer = grp.forward(id, hash, to, now)
 	})
 	answer.At = now
 	return answer, nil
+}
+
+// Maps answers the maps of groups.
+func (s *Store) Maps(_ context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+	maps := make([]seatstate.Snapshot, len(groups))
+	for i, g := range groups {
+		if state := s.Inspect(g); state.Loaded {
+			maps[i] = seatstate.Snapshot{Loaded: true, Revision: state.Revision, Map: state.Map}
+		}
+	}
+	return maps, nil
 }
 
 // Release frees what the order holds, never what was sold to it, and ends its record under the row's version.
@@ -87,7 +122,7 @@ func (s *Store) Release(_ context.Context, g contracts.SeatGroup, order contract
 		return holds.Release{}, err
 	}
 	var released holds.Release
-	grp.change(func() holds.Answer {
+	grp.change(func() {
 		grp.sweep(now)
 		if record := grp.orders[order]; record.Version > version {
 			released.Stale = true
@@ -96,7 +131,6 @@ func (s *Store) Release(_ context.Context, g contracts.SeatGroup, order contract
 			grp.orders[order] = record
 			released.Freed = grp.end(order, now)
 		}
-		return holds.Answer{}
 	})
 	released.At = now
 	return released, nil

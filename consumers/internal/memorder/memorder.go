@@ -7,6 +7,7 @@ import (
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 )
 
 // Store is safe for concurrent use. The zero Store is not ready; use New.
@@ -15,6 +16,8 @@ type Store struct {
 	rows    map[contracts.OrderID]order.Order
 	tickets map[string]map[string]contracts.OrderID
 	tokens  map[string]int64
+	// counted is the allowance of a buyer for a concert, by readmodel.AllowanceKey.
+	counted map[string]int
 }
 
 // New makes an empty Store.
@@ -23,21 +26,36 @@ func New() *Store {
 		rows:    map[contracts.OrderID]order.Order{},
 		tickets: map[string]map[string]contracts.OrderID{},
 		tokens:  map[string]int64{},
+		counted: map[string]int{},
 	}
 }
 
-// PutIfAbsent writes the first version of a row, or answers the one that is there and false.
-func (s *Store) PutIfAbsent(_ context.Context, o order.Order) (order.Order, bool, error) {
+// PutAll writes first versions of rows, each if there is none. See order.Put and order.PutResult.
+func (s *Store) PutAll(_ context.Context, puts []order.Put) []order.PutResult {
+	results := make([]order.PutResult, len(puts))
+	for i, p := range puts {
+		results[i] = s.put(p)
+	}
+	return results
+}
+
+func (s *Store) put(p order.Put) order.PutResult {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if stored, found := s.rows[o.OrderID]; found {
-		return stored, false, nil
+	if stored, found := s.rows[p.Order.OrderID]; found {
+		return order.PutResult{Outcome: order.PutRefused, Stored: stored}
 	}
-	s.rows[o.OrderID] = o
-	return o, true, nil
+	key := readmodel.AllowanceKey(p.Order.ConcertID, p.Order.UserID)
+	if p.Order.Counted > 0 && s.counted[key]+p.Order.Counted > p.Limit {
+		return order.PutResult{Outcome: order.PutOverLimit}
+	}
+	s.counted[key] += p.Order.Counted
+	s.rows[p.Order.OrderID] = p.Order
+	return order.PutResult{Outcome: order.PutDone, Stored: p.Order}
 }
 
-// Update writes the next version of a row if the stored one has the status and version of before.
+// Update writes the next version of a row if the stored one has the status and version of before, and with it moves
+// the buyer's allowance by the change of Counted.
 func (s *Store) Update(_ context.Context, before, after order.Order) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,8 +63,28 @@ func (s *Store) Update(_ context.Context, before, after order.Order) (bool, erro
 	if !found || stored.Version != before.Version || stored.Status != before.Status {
 		return false, nil
 	}
+	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted
 	s.rows[after.OrderID] = after
 	return true, nil
+}
+
+// RejectLost writes the REJECTED version of an open row if the stored one is still before, and a ticket of that seat
+// still belongs to another order.
+func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) (bool, error) {
+	s.mu.Lock()
+	owner, sold := s.tickets[after.SeatGroup().Key()][seat]
+	s.mu.Unlock()
+	if !sold || owner == after.OrderID {
+		return false, nil
+	}
+	return s.Update(ctx, before, after)
+}
+
+// Allowance answers how many seats are counted for a buyer.
+func (s *Store) Allowance(_ context.Context, concertID, userID string) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counted[readmodel.AllowanceKey(concertID, userID)], nil
 }
 
 // Read answers a row.
@@ -91,6 +129,13 @@ func (s *Store) PutTicket(g contracts.SeatGroup, seat string, owner contracts.Or
 		s.tickets[g.Key()] = map[string]contracts.OrderID{}
 	}
 	s.tickets[g.Key()][seat] = owner
+}
+
+// RemoveTicket takes a ticket away, for tests.
+func (s *Store) RemoveTicket(g contracts.SeatGroup, seat string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tickets[g.Key()], seat)
 }
 
 // Tickets answers a copy of the group's tickets: seat name to owner.

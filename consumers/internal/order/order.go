@@ -46,6 +46,8 @@ type Hold struct {
 	HeldAt, ExpiresAt contracts.Instant
 	// Amount is the price of the seats from the catalogue, fixed here for the order's life.
 	Amount contracts.Money
+	// Limited says that the concert limits the seats of a buyer, so that these are counted.
+	Limited bool
 }
 
 // NewHeld is the first version of an order that got its seats.
@@ -55,6 +57,9 @@ func NewHeld(m message.PlaceOrder, fence string, h Hold, c Cause) Order {
 	o.HeldAt, o.HoldExpiresAt = h.HeldAt, h.ExpiresAt
 	amount := h.Amount
 	o.Amount = &amount
+	if h.Limited {
+		o.Counted = len(h.Seats)
+	}
 	return o.become(contracts.Held, c)
 }
 
@@ -97,6 +102,23 @@ func (o Order) Expire(c Cause) (Order, error) {
 	return o.become(contracts.Expired, c), nil
 }
 
+// Cancel ends an open order because its buyer or an operator wants it. A paid order is refused: a refund is another road.
+func (o Order) Cancel(c Cause) (Order, error) {
+	if !o.Status.CanBecome(contracts.Cancelled) {
+		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Cancelled}
+	}
+	return o.become(contracts.Cancelled, c), nil
+}
+
+// Reject ends an open order for a reason, with the seats that it is about.
+func (o Order) Reject(reason contracts.Reason, seats []string, c Cause) (Order, error) {
+	if !o.Status.Open() {
+		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Rejected}
+	}
+	o.Reason = &readmodel.Reason{Code: reason, Seats: seats}
+	return o.become(contracts.Rejected, c), nil
+}
+
 // ExpiresFrom is the first instant at which the order may be EXPIRED.
 func (o Order) ExpiresFrom() contracts.Instant { return o.HoldExpiresAt.Add(seatstate.ExpireAfter) }
 
@@ -109,6 +131,10 @@ func (o Order) become(s contracts.Status, c Cause) Order {
 	o.History = append(slices.Clip(o.History), readmodel.HistoryEntry{
 		Status: s, Version: o.Version, At: c.At, Cause: string(c.Kind), MessageID: c.MessageID,
 	})
+	if s.Dead() {
+		// Every status that ends an order without a ticket gives the allowance back, in the transaction of the row.
+		o.Counted = 0
+	}
 	if s.Open() || s == contracts.Committed {
 		o.OpenGroup, o.DueAt = o.SeatGroup().Key(), o.HoldExpiresAt.Add(reconcileAfter)
 	} else {
@@ -118,9 +144,10 @@ func (o Order) become(s contracts.Status, c Cause) Order {
 }
 
 // SamePlacement says whether the row is the outcome of this very PlaceOrder with these seats: the same group, body and
-// seats. Then the hold found in the group is the row's hold.
+// seats. Then the hold found in the group is the row's hold. An order for any seats holds what it was given, so for it
+// group and body are enough.
 func (o Order) SamePlacement(m message.PlaceOrder, seats []string) bool {
-	return o.SeatGroup() == m.SeatGroup() && o.RequestHash == m.RequestHash && sameSeats(o.Seats, seats)
+	return o.SeatGroup() == m.SeatGroup() && o.RequestHash == m.RequestHash && (m.BestAvailable != nil || sameSeats(o.Seats, seats))
 }
 
 func sameSeats(a, b []string) bool {

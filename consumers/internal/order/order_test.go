@@ -80,6 +80,11 @@ func TestSamePlacement(t *testing.T) {
 	if o.SamePlacement(other, m.Seats) || o.SamePlacement(m, []string{"A-1-1"}) {
 		t.Error("another group or other seats pass")
 	}
+	best := m
+	best.BestAvailable = &message.BestAvailable{Quantity: 2}
+	if !o.SamePlacement(best, nil) {
+		t.Error("an order for any seats is not known by group and body")
+	}
 	other = m
 	other.RequestHash = contracts.RequestHash("x", nil)
 	if o.SamePlacement(other, m.Seats) {

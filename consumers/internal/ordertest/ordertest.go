@@ -5,6 +5,7 @@ package ordertest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -18,7 +19,9 @@ import (
 
 // Store is what the suite needs: all the ports that a store of orders fills.
 type Store interface {
-	PutIfAbsent(ctx context.Context, o order.Order) (stored order.Order, done bool, err error)
+	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
+	Allowance(ctx context.Context, concertID, userID string) (int, error)
 	Update(ctx context.Context, before, after order.Order) (done bool, err error)
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
@@ -104,16 +107,16 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			first := HeldOrder(m)
 			put(t, b, first)
 			second := order.NewRejected(m, "2", contracts.ReasonSeatTaken, nil, order.Cause{At: 7})
-			stored, done, err := b.Store.PutIfAbsent(t.Context(), second)
-			if err != nil || done || stored.Status != contracts.Held || stored.Fence != first.Fence {
-				t.Errorf("got %+v, done %v, %v", stored, done, err)
+			r := b.Store.PutAll(t.Context(), []order.Put{{Order: second}})[0]
+			if r.Err != nil || r.Outcome != order.PutRefused || r.Stored.Status != contracts.Held || r.Stored.Fence != first.Fence {
+				t.Errorf("got %+v", r)
 			}
 		},
 		"of 32 puts at once exactly one is done": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
 			race(t, 32, func() (bool, error) {
-				_, done, err := b.Store.PutIfAbsent(t.Context(), row)
-				return done, err
+				r := b.Store.PutAll(t.Context(), []order.Put{{Order: row}})[0]
+				return r.Outcome == order.PutDone, r.Err
 			})
 		},
 		"an update needs the version it was made from": func(t *testing.T, b Backend) {
@@ -217,16 +220,25 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			}
 		},
 	}
+	maps.Copy(tests, limitTests(group))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
 
+// Put writes the first version of a row and wants it done.
+func Put(t *testing.T, s interface {
+	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+}, row order.Order) {
+	t.Helper()
+	if r := s.PutAll(t.Context(), []order.Put{{Order: row, Limit: 1000}})[0]; r.Outcome != order.PutDone {
+		t.Fatalf("put: %+v", r)
+	}
+}
+
 func put(t *testing.T, b Backend, row order.Order) {
 	t.Helper()
-	if _, done, err := b.Store.PutIfAbsent(t.Context(), row); !done || err != nil {
-		t.Fatalf("put: done %v, %v", done, err)
-	}
+	Put(t, b.Store, row)
 }
 
 // race lets n workers do the same at once and wants exactly one of them to have done it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/memhold"
 	"boxoffice/consumers/internal/memorder"
 	"boxoffice/consumers/internal/order"
@@ -52,9 +53,7 @@ func (w *world) rebuilder() *rebuild.Rebuilder {
 
 func (w *world) put(t *testing.T, o order.Order) order.Order {
 	t.Helper()
-	if _, done, err := w.rows.PutIfAbsent(t.Context(), o); !done || err != nil {
-		t.Fatal(done, err)
-	}
+	ordertest.Put(t, w.rows, o)
 	return o
 }
 
@@ -163,7 +162,7 @@ func TestALateLoaderIsRefused(t *testing.T) {
 		if err := w.rebuilder().Ensure(t.Context(), group); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.store.Hold(t.Context(), group, holds.Ask{Order: "late", Hash: "h", Places: []int{0}}); err != nil {
+		if _, err := holdtest.Hold(t.Context(), w.store, group, holds.Ask{Order: "late", Hash: "h", Places: []int{0}}); err != nil {
 			t.Fatal(err)
 		}
 	}

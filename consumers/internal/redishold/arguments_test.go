@@ -19,8 +19,9 @@ import (
 
 // good are arguments of each script that it would act on in the groups of newTargets.
 var good = map[string][]string{
-	"hold":    {"fresh", "h", "300000", "60000", "0,5"},
+	"hold":    {"300000", "60000", "1789999999000", "fresh", "h", "0,5", "x", "h", "6"},
 	"release": {"a", "3"},
+	"forward": {"fresh", "h", "B:1"},
 	"load":    {"7", "60000", "10", "2", "0", "x", "1", "y", "o", "1", "h", "1790000000000", "1790000300000", "2,3"},
 }
 
@@ -33,7 +34,7 @@ func newTargets(t testing.TB, b *backend) targets {
 	ctx := context.Background()
 	loaded, absent := newGroup(), newGroup()
 	load(t, b, loaded, holds.Load{Places: 10, Sold: map[int]contracts.OrderID{9: "s"}})
-	if _, err := b.Hold(ctx, loaded, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2}}); err != nil {
+	if _, err := holdtest.Hold(ctx, b, loaded, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Release(ctx, loaded, "e", 2); err != nil {
@@ -45,7 +46,7 @@ func newTargets(t testing.TB, b *backend) targets {
 	if locked, err := b.Lock(ctx, absent, 7, 100*holdtest.HoldFor); err != nil || !locked {
 		t.Fatalf("lock: %v, %v", locked, err)
 	}
-	return targets{"hold": loaded, "release": loaded, "load": absent}
+	return targets{"hold": loaded, "forward": loaded, "release": loaded, "load": absent}
 }
 
 func newScriptBackend(t *testing.T) *backend {
@@ -113,7 +114,7 @@ func TestScriptsNeverFailHalfWay(t *testing.T) {
 	)
 	rapid.Check(t, func(rt *rapid.T) {
 		groups := newTargets(t, b)
-		name := rapid.SampledFrom([]string{"hold", "release", "load"}).Draw(rt, "script")
+		name := rapid.SampledFrom([]string{"hold", "forward", "release", "load"}).Draw(rt, "script")
 		args := slices.Clone(good[name])
 		for range rapid.IntRange(0, 3).Draw(rt, "replaced") {
 			args[rapid.IntRange(0, len(args)-1).Draw(rt, "at")] = argument.Draw(rt, "by")

@@ -60,11 +60,11 @@ func (b *backend) tick(ctx context.Context, g contracts.SeatGroup) error {
 
 func clockKey(g contracts.SeatGroup) string { return "{" + g.Key() + "}:clock" }
 
-func (b *backend) Hold(ctx context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
+func (b *backend) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
 	if err := b.tick(ctx, g); err != nil {
-		return holds.Answer{}, err
+		return nil, err
 	}
-	return b.store.Hold(ctx, g, ask)
+	return b.store.Hold(ctx, g, run)
 }
 
 func (b *backend) Release(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error) {
@@ -76,6 +76,17 @@ func (b *backend) Release(ctx context.Context, g contracts.SeatGroup, order cont
 
 func (b *backend) Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
 	return b.store.Lock(ctx, g, token, ttl)
+}
+
+func (b *backend) Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+	if err := b.tick(ctx, g); err != nil {
+		return holds.Answer{}, err
+	}
+	return b.store.Forward(ctx, g, id, hash, to)
+}
+
+func (b *backend) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+	return b.store.Maps(ctx, groups)
 }
 
 func (b *backend) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/redishold"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
@@ -32,7 +33,7 @@ func BenchmarkHoldAndRelease(b *testing.B) {
 			calls, spent := scriptStats(b, client)
 			for i := 0; b.Loop(); i++ {
 				order := contracts.OrderID("e1abcdefghjkmnpqrstvwxyz" + fmt.Sprintf("%08d", i))
-				answer, err := store.Hold(ctx, g, holds.Ask{Order: order, Hash: "AAAAAAAAAAAAAAAAAAAAAA", Places: places})
+				answer, err := holdtest.Hold(ctx, store, g, holds.Ask{Order: order, Hash: "AAAAAAAAAAAAAAAAAAAAAA", Places: places})
 				if err != nil || answer.Outcome != holds.Held {
 					b.Fatalf("hold: %+v, %v", answer, err)
 				}

@@ -12,42 +12,59 @@ import (
 //go:embed hold.lua
 var holdBody string
 
-// Hold takes all places of the ask for its order, or none, and says so by the Outcome. The same order again gets the
-// same hold. holds.ErrNotLoaded: the group is to be rebuilt. holds.ErrInvalid: no attempt can succeed. After any other
-// error the result is unknown; asking again finds it.
-func (s *Store) Hold(ctx context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
-	if err := ask.Validate(); err != nil {
-		return holds.Answer{}, invalid(err)
+// Hold decides the orders of a run one after another, each as if it came alone, and answers each by its Outcome. The
+// same order again gets the same hold. holds.ErrNotLoaded: the group is to be rebuilt. holds.ErrInvalid: no attempt can
+// succeed. After any other error the result is unknown; asking again finds it.
+func (s *Store) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+	if err := run.Validate(); err != nil {
+		return nil, invalid(err)
 	}
-	r, err := s.run(ctx, "hold", s.scripts.hold, g,
-		string(ask.Order), ask.Hash, s.o.HoldFor.Milliseconds(), s.o.LapseAfter.Milliseconds(), joined(ask.Places))
+	args := make([]any, 0, 3+3*len(run.Asks))
+	args = append(args, s.o.HoldFor.Milliseconds(), s.o.LapseAfter.Milliseconds(), int64(run.SentAt))
+	for _, ask := range run.Asks {
+		args = append(args, string(ask.Order), ask.Hash, joined(ask.Places))
+	}
+	r, err := s.run(ctx, "hold", s.scripts.hold, g, args...)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]holds.Answer, len(run.Asks))
+	for i := range answers {
+		if answers[i], err = holdAnswer(r, answerParts*i); err != nil {
+			return nil, fmt.Errorf("redis hold %s: %w", g.Key(), err)
+		}
+	}
+	return answers, nil
+}
+
+// answerParts is how many parts of the script's reply belong to one order.
+const answerParts = 4
+
+func holdAnswer(r reply, at int) (holds.Answer, error) {
+	word, err := r.text(at)
 	if err != nil {
 		return holds.Answer{}, err
 	}
-	answer, err := holdAnswer(r)
-	if err != nil {
-		return holds.Answer{}, fmt.Errorf("redis hold %s: %w", g.Key(), err)
-	}
-	return answer, nil
-}
-
-func holdAnswer(r reply) (holds.Answer, error) {
-	answer := holds.Answer{Outcome: holds.Outcome(r.word), At: r.at}
-	var err error
+	answer := holds.Answer{Outcome: holds.Outcome(word), At: r.at}
 	switch answer.Outcome {
 	case holds.Held:
-		if answer.HeldAt, err = r.instant(0); err != nil {
+		if answer.HeldAt, err = r.instant(at + 1); err != nil {
 			return holds.Answer{}, err
 		}
-		if answer.ExpiresAt, err = r.instant(1); err != nil {
+		if answer.ExpiresAt, err = r.instant(at + 2); err != nil {
 			return holds.Answer{}, err
 		}
-		answer.Places, err = r.places(2)
+		answer.Places, err = r.places(at + 3)
 	case holds.Taken:
-		answer.Places, err = r.places(0)
-	case holds.Gone, holds.Other:
+		answer.Places, err = r.places(at + 3)
+	case holds.Forwarded:
+		var to string
+		if to, err = r.text(at + 3); err == nil {
+			answer.To, err = holds.ParseForwarding(to)
+		}
+	case holds.Gone, holds.Other, holds.Again:
 	default:
-		err = fmt.Errorf("unknown answer %q", r.word)
+		err = fmt.Errorf("unknown answer %q", word)
 	}
 	if err != nil {
 		return holds.Answer{}, err

@@ -1,14 +1,14 @@
 -- What every script of a seat group begins with. Go puts before it: clock.lua (now) and the constants SWEEP_LIMIT,
--- RECORD_KEPT (ms) and MAX_PLACES. The codings are those of contracts/seatstate.
+-- RECORD_KEPT (ms), MAX_PLACES and LAG_KEPT (ms). The codings are those of contracts/seatstate.
 --
--- KEYS[1..7]  rev map seats orders lapses ends lock: seatstate.Keys.All(), all of one hash tag
+-- KEYS[1..8]  rev map seats orders lapses ends lock lag: seatstate.Keys.All(), all of one hash tag
 -- returns     an array: a word, now, and what the script says besides; or
 --             {'INVALID', now, text}  an argument that no state of the group could answer
 --
 -- Lua has no rollback. So a script reads and checks its arguments, then sweeps, which is a whole step of its own, then
 -- makes all its checks, then writes. Between two writes nothing can be refused.
 local REV, MAP, SEATS, ORDERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local LAPSES, ENDS, LOCK = KEYS[5], KEYS[6], KEYS[7]
+local LAPSES, ENDS, LOCK, LAG = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
 -- epoch and rev are those of the group before this call; nil when it is not loaded.
 -- room is how many places the map has bytes for.
@@ -53,6 +53,10 @@ local function readRecord(s)
   end
   local state, version, hash, heldAt, expiresAt, lapses, places =
     s:match('^(%a+) (%d+) (%S+) (%d+) (%d+) (%d+) (%S+)$')
+  if state == 'forwarded' then
+    return {state = state, version = tonumber(version), hash = hash, heldAt = 0, expiresAt = 0, lapses = 0, places = {},
+      to = places}
+  end
   local list = places == '-' and {} or placesOf(places)
   if not state or not list then error('order record does not parse: ' .. s) end
   return {state = state, version = tonumber(version), hash = hash, heldAt = tonumber(heldAt),
@@ -61,7 +65,7 @@ end
 
 local function writeRecord(r)
   return table.concat({r.state, text(r.version), r.hash, text(r.heldAt), text(r.expiresAt), text(r.lapses),
-    #r.places > 0 and table.concat(r.places, ',') or '-'}, ' ')
+    r.to or (#r.places > 0 and table.concat(r.places, ',') or '-')}, ' ')
 end
 
 -- readEntry gives state, order and lapse (nil when sold).
@@ -112,7 +116,7 @@ local function endOrders(list)
   end
   local records, ends, ids = {}, {}, {}
   for i, o in ipairs(list) do
-    o.record.state, o.record.places = 'ended', {}
+    o.record.state, o.record.places, o.record.to = 'ended', {}, nil
     ids[i] = o.id
     records[2 * i - 1], records[2 * i] = o.id, writeRecord(o.record)
     ends[2 * i - 1], ends[2 * i] = text(now + RECORD_KEPT), o.id

@@ -64,14 +64,14 @@ var clock string
 //go:embed prelude.lua
 var prelude string
 
-type scripts struct{ hold, release, load, unlock *redis.Script }
+type scripts struct{ hold, forward, release, load, unlock *redis.Script }
 
 // compose puts each script together from the clock, the constants, the prelude and its body. Tests give another clock.
 func compose(clock string) scripts {
-	constants := fmt.Sprintf("local SWEEP_LIMIT, RECORD_KEPT, MAX_PLACES = %d, %d, %d\n",
-		seatstate.SweepLimit, seatstate.RecordKept.Milliseconds(), holds.MaxPlaces)
+	constants := fmt.Sprintf("local SWEEP_LIMIT, RECORD_KEPT, MAX_PLACES, LAG_KEPT = %d, %d, %d, %d\n",
+		seatstate.SweepLimit, seatstate.RecordKept.Milliseconds(), holds.MaxPlaces, seatstate.LagKept.Milliseconds())
 	script := func(body string) *redis.Script { return redis.NewScript(clock + constants + prelude + body) }
-	return scripts{hold: script(holdBody), release: script(releaseBody), load: script(loadBody), unlock: script(unlockBody)}
+	return scripts{hold: script(holdBody), forward: script(forwardBody), release: script(releaseBody), load: script(loadBody), unlock: script(unlockBody)}
 }
 
 // Words that a script may begin its answer with, whichever it is.
@@ -147,6 +147,16 @@ func parseReply(raw []any) (reply, error) {
 	return reply{word: word, at: contracts.Instant(at), rest: raw[2:]}, nil
 }
 
+// text is the i-th of what a script says besides.
+func (r reply) text(i int) (string, error) {
+	if i < len(r.rest) {
+		if s, ok := r.rest[i].(string); ok {
+			return s, nil
+		}
+	}
+	return "", fmt.Errorf("answer %s %v has no text at %d", r.word, r.rest, i)
+}
+
 // instant is the i-th of what a script says besides.
 func (r reply) instant(i int) (contracts.Instant, error) {
 	if i < len(r.rest) {
@@ -159,16 +169,9 @@ func (r reply) instant(i int) (contracts.Instant, error) {
 
 // places is the i-th of what a script says besides: "3,0,12", or "" for none.
 func (r reply) places(i int) ([]int, error) {
-	var list string
-	ok := i < len(r.rest)
-	if ok {
-		list, ok = r.rest[i].(string)
-	}
-	if !ok {
-		return nil, fmt.Errorf("answer %s %v has no places at %d", r.word, r.rest, i)
-	}
-	if list == "" {
-		return nil, nil
+	list, err := r.text(i)
+	if err != nil || list == "" {
+		return nil, err
 	}
 	var places []int
 	for part := range strings.SplitSeq(list, ",") {

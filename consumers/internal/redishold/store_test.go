@@ -32,7 +32,7 @@ func TestTimeIsTheServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := store.Hold(t.Context(), g, holds.Ask{Order: "a", Hash: "h", Places: []int{1}})
+	answer, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +62,13 @@ func TestServerThatForgotTheScripts(t *testing.T) {
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 4})
 	ask := holds.Ask{Order: "a", Hash: "h", Places: []int{1}}
-	if _, err := store.Hold(t.Context(), g, ask); err != nil {
+	if _, err := holdtest.Hold(t.Context(), store, g, ask); err != nil {
 		t.Fatal(err)
 	}
 	if err := client.ScriptFlush(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := store.Hold(t.Context(), g, ask); err != nil || answer.Outcome != holds.Held {
+	if answer, err := holdtest.Hold(t.Context(), store, g, ask); err != nil || answer.Outcome != holds.Held {
 		t.Errorf("hold after SCRIPT FLUSH: %+v, %v", answer, err)
 	}
 	if released, err := store.Release(t.Context(), g, "a", 1); err != nil || len(released.Freed) != 1 {
@@ -121,7 +121,7 @@ func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 300, Sold: map[int]contracts.OrderID{299: "x"}})
 	for _, order := range []contracts.OrderID{"a", "b"} {
-		if _, err := store.Hold(t.Context(), g, holds.Ask{Order: order, Hash: "h", Places: []int{len(order) + int(order[0])}}); err != nil {
+		if _, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: order, Hash: "h", Places: []int{len(order) + int(order[0])}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestReleaseGoesByTheEntries(t *testing.T) {
 	client, g := newClient(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 8})
-	if _, err := store.Hold(t.Context(), g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2, 3, 4}}); err != nil {
+	if _, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2, 3, 4}}); err != nil {
 		t.Fatal(err)
 	}
 	keys := seatstate.KeysOf(g)
@@ -175,7 +175,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	client, g := newClient(t), newGroup()
 	b := &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
 	load(t, b, g, holds.Load{Places: 8})
-	if _, err := b.Hold(t.Context(), g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2}}); err != nil {
+	if _, err := holdtest.Hold(t.Context(), b, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2}}); err != nil {
 		t.Fatal(err)
 	}
 	b.Advance(time.Hour)
@@ -191,7 +191,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The first call has a lapsed order to sweep, which begins by deleting.
-	_, swept := b.store.Hold(t.Context(), g, holds.Ask{Order: "b", Hash: "h", Places: []int{3}})
+	_, swept := holdtest.Hold(t.Context(), b.store, g, holds.Ask{Order: "b", Hash: "h", Places: []int{3}})
 	state, err := inspect(t.Context(), client, g)
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 		t.Errorf("after a call that answered %v: %v", swept, err)
 	}
 	before := dump(t, client, g)
-	_, err = b.store.Hold(t.Context(), g, holds.Ask{Order: "c", Hash: "h", Places: []int{4}})
+	_, err = holdtest.Hold(t.Context(), b.store, g, holds.Ask{Order: "c", Hash: "h", Places: []int{4}})
 	if err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("hold: %v, want OOM", err)
 	}
@@ -226,7 +226,7 @@ func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
 	client, g := newClient(t), newGroup()
 	breaker := &countingBreaker{}
 	store := redishold.New(client, breaker, options)
-	_, err := store.Hold(t.Context(), g, holds.Ask{Order: "a", Hash: "h", Places: []int{1}})
+	_, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1}})
 	if !errors.Is(err, holds.ErrNotLoaded) {
 		t.Errorf("hold: %v", err)
 	}
@@ -240,7 +240,7 @@ func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
 	if r, err := store.Release(t.Context(), g, "a", 1); err != nil || !r.Stale {
 		t.Errorf("release: %+v, %v", r, err)
 	}
-	_, err = store.Hold(t.Context(), g, holds.Ask{Order: "b", Hash: "h", Places: []int{4}})
+	_, err = holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "b", Hash: "h", Places: []int{4}})
 	var poison *retry.PoisonError
 	if !errors.Is(err, holds.ErrInvalid) || !errors.As(err, &poison) {
 		t.Errorf("hold outside the group: %v, want it invalid and poison", err)
@@ -273,7 +273,7 @@ func TestTimeoutPerCallIsNamed(t *testing.T) {
 	breaker := &countingBreaker{}
 	store := redishold.New(client, breaker, redishold.Options{HoldFor: time.Minute, TimeoutPerCall: 50 * time.Millisecond})
 	begun := time.Now()
-	_, err = store.Hold(t.Context(), newGroup(), holds.Ask{Order: "a", Hash: "h", Places: []int{1}})
+	_, err = holdtest.Hold(t.Context(), store, newGroup(), holds.Ask{Order: "a", Hash: "h", Places: []int{1}})
 	if err == nil || !strings.Contains(err.Error(), "no answer from Redis in time") || breaker.failed != 1 {
 		t.Errorf("hold: %v, %d failures", err, breaker.failed)
 	}
@@ -306,4 +306,66 @@ func TestSeatMapIsBitfield(t *testing.T) {
 			rt.Fatalf("Redis has %x (%v), SeatMap %x", stored, err, string(m))
 		}
 	})
+}
+
+// The lag of a run stands in the group's key, and goes by itself: one that stayed would refuse buyers for ever.
+func TestARunLeavesItsLag(t *testing.T) {
+	client, g := newClient(t), newGroup()
+	store := redishold.New(client, retry.NoBreaker{}, options)
+	load(t, store, g, holds.Load{Places: 4})
+	key := seatstate.KeysOf(g).Lag
+	run := holds.Run{Asks: []holds.Ask{{Order: "a", Hash: "h", Places: []int{1}}}}
+	if _, err := store.Hold(t.Context(), g, run); err != nil {
+		t.Fatal(err)
+	}
+	if n := client.Exists(t.Context(), key).Val(); n != 0 {
+		t.Error("a run whose time is not known left a lag")
+	}
+	now, err := client.Time(t.Context()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.SentAt = contracts.InstantOf(now.Add(-1500 * time.Millisecond))
+	if _, err := store.Hold(t.Context(), g, run); err != nil {
+		t.Fatal(err)
+	}
+	lag, err := client.Get(t.Context(), key).Int()
+	if err != nil || lag < 1500 || lag > 11_500 {
+		t.Errorf("lag is %d ms, %v", lag, err)
+	}
+	if left := client.PTTL(t.Context(), key).Val(); left <= 0 || left > seatstate.LagKept {
+		t.Errorf("the lag stays for %s", left)
+	}
+	run.SentAt = contracts.InstantOf(now.Add(time.Hour))
+	if _, err := store.Hold(t.Context(), g, run); err != nil {
+		t.Fatal(err)
+	}
+	if lag, err := client.Get(t.Context(), key).Int(); err != nil || lag != 0 {
+		t.Errorf("a queue whose clock is ahead left a lag of %d ms, %v", lag, err)
+	}
+}
+
+func TestThePaceIsLeftOnceASecond(t *testing.T) {
+	client := newClient(t)
+	now := time.UnixMilli(1_790_000_000_000)
+	pace := redishold.NewPace(redishold.New(client, retry.NoBreaker{}, options), func() time.Time { return now })
+	left := func(want string) {
+		t.Helper()
+		if got := client.Get(t.Context(), seatstate.PaceKey).Val(); got != want {
+			t.Errorf("the pace is %q, want %q", got, want)
+		}
+	}
+	pace.Leave(t.Context(), 0)
+	left("")
+	pace.Leave(t.Context(), contracts.InstantOf(now)-250)
+	left("250")
+	now = now.Add(seatstate.PaceEvery - 1)
+	pace.Leave(t.Context(), contracts.InstantOf(now)-9000)
+	left("250")
+	now = now.Add(1)
+	pace.Leave(t.Context(), contracts.InstantOf(now)-9000)
+	left("9000")
+	if ttl := client.PTTL(t.Context(), seatstate.PaceKey).Val(); ttl <= 0 || ttl > seatstate.LagKept {
+		t.Errorf("the pace stays for %s", ttl)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
@@ -12,6 +13,8 @@ import (
 // Dispatcher chooses the handler of a message by its kind.
 type Dispatcher struct {
 	Place   Place
+	Cancel  Cancel
+	Expire  expire.Expire
 	Rebuild rebuild.Handler
 }
 
@@ -24,10 +27,43 @@ func (r Dispatcher) Handle(ctx context.Context, d message.Delivery) retry.Outcom
 	}
 	switch m := decoded.(type) {
 	case message.PlaceOrder:
-		return r.Place.Handle(ctx, d, m)
+		return r.Place.HandleRun(ctx, []Placing{{Delivery: d, Message: m}})[0]
+	case message.CancelOrder:
+		return r.Cancel.Handle(ctx, d, m)
+	case message.ExpireHold:
+		return r.Expire.HandleMessage(ctx, d, m)
 	case message.RebuildGroup:
 		return r.Rebuild.Handle(ctx, m)
 	default:
 		return retry.Poison("misrouted", fmt.Errorf("%s: %w", decoded.Kind(), errNoHandler))
 	}
+}
+
+// Joins says whether a message is one of those that HandleRun takes together.
+func (r Dispatcher) Joins(d message.Delivery) bool {
+	return d.Attributes.Kind == message.KindPlaceOrder
+}
+
+// HandleRun handles consecutive PlaceOrders of one group. One that does not decode is taken out, and the others go on:
+// it decides nothing.
+func (r Dispatcher) HandleRun(ctx context.Context, deliveries []message.Delivery) []retry.Outcome {
+	outcomes := make([]retry.Outcome, len(deliveries))
+	var run []Placing
+	var at []int
+	for i, d := range deliveries {
+		decoded, err := message.Decode(d.Body)
+		m, ok := decoded.(message.PlaceOrder)
+		switch {
+		case err != nil:
+			outcomes[i] = retry.Classify(err)
+		case !ok:
+			outcomes[i] = retry.Poison("misrouted", fmt.Errorf("the attributes say %s, the body %s", d.Attributes.Kind, decoded.Kind()))
+		default:
+			run, at = append(run, Placing{Delivery: d, Message: m}), append(at, i)
+		}
+	}
+	for i, o := range r.Place.HandleRun(ctx, run) {
+		outcomes[at[i]] = o
+	}
+	return outcomes
 }

@@ -3,10 +3,12 @@ package reserve_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/memhold"
 	"boxoffice/consumers/internal/memorder"
@@ -33,7 +35,13 @@ type world struct {
 	sent   []message.Encoded
 	buried []string
 
+	// limit per buyer of the concert; 0 is none.
+	limit  int
 	frozen int
+	// changes is called before each update, as another handler would be.
+	changes func()
+	// scripts and puts count the calls that were made.
+	scripts, puts, sends int
 	// fail makes the named call fail, once, before or after its effect.
 	fail map[string]error
 }
@@ -47,7 +55,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) place() reserve.Place {
 	return reserve.Place{
-		Holds: w, Orders: w, Catalogue: w, Sender: w, Loader: w.loader(),
+		Holds: w, Best: w, Orders: w, Catalogue: w, Sender: w, Loader: w.loader(), Pace: w,
 		Now: func() time.Time { return w.now.Time() },
 	}
 }
@@ -63,25 +71,68 @@ func (w *world) failing(call string) error {
 }
 
 func (w *world) Concert(context.Context, string) (readmodel.Concert, error) {
-	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: w.frozen, LayoutFrozen: w.frozen}, w.failing("concert")
+	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: w.frozen, LayoutFrozen: w.frozen, LimitPerBuyer: w.limit}, w.failing("concert")
 }
 
-func (w *world) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {
-	return readmodel.LayoutGroup{
-		Group: group.Group, Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}, Price: contracts.Money{Minor: 4500, Currency: "EUR"},
-	}, nil
+// layout has three groups of a row of six seats each.
+func layout() []readmodel.LayoutGroup {
+	var groups []readmodel.LayoutGroup
+	for i, name := range []string{"A", "B", "C"} {
+		g := readmodel.LayoutGroup{Group: name, Section: "S", Order: i, Kind: readmodel.KindSeats, Price: contracts.Money{Minor: 4500, Currency: "EUR"}}
+		for n := range 6 {
+			g.Seats = append(g.Seats, fmt.Sprintf("%s-1-%d", name, n+1))
+		}
+		g.Rows = []readmodel.LayoutRow{{Name: "1", Seats: g.Seats}}
+		groups = append(groups, g)
+	}
+	return groups
 }
 
-func (w *world) Hold(ctx context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
-	if err := w.failing("hold"); err != nil {
+func (w *world) Layout(context.Context, string, int) ([]readmodel.LayoutGroup, error) {
+	return layout(), nil
+}
+
+func (w *world) LayoutGroup(_ context.Context, _ string, _ int, name string) (readmodel.LayoutGroup, error) {
+	for _, g := range layout() {
+		if g.Group == name {
+			return g, nil
+		}
+	}
+	return readmodel.LayoutGroup{}, errors.New("no such group")
+}
+
+func (w *world) Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+	if err := w.failing("forward"); err != nil {
 		return holds.Answer{}, err
 	}
-	a, err := w.holds.Hold(ctx, g, ask)
-	if lost := w.failing("hold reply"); lost != nil {
+	a, err := w.holds.Forward(ctx, g, id, hash, to)
+	if lost := w.failing("forward reply"); lost != nil {
 		return holds.Answer{}, lost
 	}
 	return a, err
 }
+
+func (w *world) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+	if err := w.failing("maps"); err != nil {
+		return nil, err
+	}
+	return w.holds.Maps(ctx, groups)
+}
+
+func (w *world) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+	if err := w.failing("hold"); err != nil {
+		return nil, err
+	}
+	w.scripts++
+	a, err := w.holds.Hold(ctx, g, run)
+	if lost := w.failing("hold reply"); lost != nil {
+		return nil, lost
+	}
+	return a, err
+}
+
+// Leave implements reserve.Pace.
+func (w *world) Leave(context.Context, contracts.Instant) {}
 
 func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
 	if err := w.failing("release"); err != nil {
@@ -90,21 +141,55 @@ func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts
 	return w.holds.Release(ctx, g, id, version)
 }
 
-func (w *world) PutIfAbsent(ctx context.Context, o order.Order) (order.Order, bool, error) {
-	if err := w.failing("put"); err != nil {
+func (w *world) PutAll(ctx context.Context, puts []order.Put) []order.PutResult {
+	results := make([]order.PutResult, len(puts))
+	unknown := map[string]bool{}
+	for i, p := range puts {
+		if p.Order.Counted > 0 && unknown[p.Order.UserID] {
+			results[i].Err = errors.New("an earlier order of the buyer is not known")
+			continue
+		}
+		if err := w.failing("put"); err != nil {
+			unknown[p.Order.UserID] = true
+			results[i].Err = err
+			continue
+		}
+		w.puts++
+		results[i] = w.rows.PutAll(ctx, []order.Put{p})[0]
+		if lost := w.failing("put reply"); lost != nil {
+			unknown[p.Order.UserID] = true
+			results[i] = order.PutResult{Err: lost}
+		}
+	}
+	return results
+}
+
+func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
+	if err := w.failing("read"); err != nil {
 		return order.Order{}, false, err
 	}
-	stored, done, err := w.rows.PutIfAbsent(ctx, o)
-	if lost := w.failing("put reply"); lost != nil {
-		return order.Order{}, false, lost
+	return w.rows.Read(ctx, id)
+}
+
+func (w *world) Update(ctx context.Context, before, after order.Order) (bool, error) {
+	if w.changes != nil {
+		w.changes()
 	}
-	return stored, done, err
+	if err := w.failing("update"); err != nil {
+		return false, err
+	}
+	done, err := w.rows.Update(ctx, before, after)
+	if lost := w.failing("update reply"); lost != nil {
+		return false, lost
+	}
+	return done, err
 }
 
 func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
 	if err := w.failing("send"); err != nil {
 		return err
 	}
+	w.sends++
 	w.sent = append(w.sent, messages...)
 	return nil
 }
@@ -119,7 +204,9 @@ func (w *world) Copy(_ context.Context, d message.Delivery, reason string) error
 
 func (w *world) handle(t *testing.T, m message.PlaceOrder) retry.Outcome {
 	t.Helper()
-	return w.place().Handle(t.Context(), message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: w.now}, m)
+	return w.place().HandleRun(t.Context(), []reserve.Placing{{
+		Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: w.now}, Message: m,
+	}})[0]
 }
 
 func (w *world) row(t *testing.T, id contracts.OrderID) order.Order {
@@ -275,9 +362,7 @@ func TestTheSameKeyInAnotherGroupGivesItsHoldBack(t *testing.T) {
 	elsewhere := m
 	elsewhere.Group, elsewhere.Seats = "B", []string{"B-1-1"}
 	elsewhere.RequestHash = contracts.RequestHash(elsewhere.ConcertID, elsewhere.Seats)
-	if _, done, err := w.rows.PutIfAbsent(t.Context(), ordertest.HeldOrder(elsewhere)); !done || err != nil {
-		t.Fatal(done, err)
-	}
+	ordertest.Put(t, w.rows, ordertest.HeldOrder(elsewhere))
 	want(t, w.handle(t, m), retry.ClassDone, "")
 	if len(w.taken()) != 0 || len(w.sent) != 0 {
 		t.Errorf("places %v are taken, sent %v", w.taken(), w.sent)
@@ -309,9 +394,7 @@ func TestRowsThatAreThereAlready(t *testing.T) {
 			m := w.placed("A-1-1")
 			row := ordertest.HeldOrder(m)
 			row.Status, row.Version = status, 4
-			if _, done, err := w.rows.PutIfAbsent(t.Context(), row); !done || err != nil {
-				t.Fatal(done, err)
-			}
+			ordertest.Put(t, w.rows, row)
 			want(t, w.handle(t, m), retry.ClassDone, "")
 			if got := len(w.taken()) == 1; got != keeps {
 				t.Errorf("the hold is kept: %v, want %v", got, keeps)
@@ -355,9 +438,7 @@ func TestBurial(t *testing.T) {
 func TestBurialLeavesARowAndOtherKindsAlone(t *testing.T) {
 	w := newWorld(t)
 	held := ordertest.HeldOrder(w.placed("A-1-1"))
-	if _, done, err := w.rows.PutIfAbsent(t.Context(), held); !done || err != nil {
-		t.Fatal(done, err)
-	}
+	ordertest.Put(t, w.rows, held)
 	burial := reserve.Burial{Orders: w, DeadLetters: w, Now: func() time.Time { return w.now.Time() }}
 	for _, a := range []message.Attributes{
 		{Kind: message.KindPlaceOrder, OrderID: held.OrderID},
@@ -376,7 +457,13 @@ func TestBurialLeavesARowAndOtherKindsAlone(t *testing.T) {
 
 func TestDispatch(t *testing.T) {
 	w := newWorld(t)
-	d := reserve.Dispatcher{Place: w.place(), Rebuild: rebuild.Handler{Presence: w.holds, Loader: w.loader()}}
+	now := func() time.Time { return w.now.Time() }
+	d := reserve.Dispatcher{
+		Place:   w.place(),
+		Cancel:  reserve.Cancel{Holds: w, Orders: w, Loader: w.loader(), Now: now},
+		Expire:  expire.Expire{Orders: w, Holds: w, Loader: w.loader(), Now: now},
+		Rebuild: rebuild.Handler{Presence: w.holds, Loader: w.loader()},
+	}
 	encode := func(m message.Message) string {
 		e, err := message.Encode(m, "")
 		if err != nil {
@@ -392,7 +479,8 @@ func TestDispatch(t *testing.T) {
 	}{
 		{encode(message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}), retry.ClassDone, ""},
 		{encode(m), retry.ClassDone, ""},
-		{encode(message.ExpireHold{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}), retry.ClassPoison, "misrouted"},
+		{encode(message.ExpireHold{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1, Run: 1}), retry.ClassRetryable, ""},
+		{encode(message.CancelOrder{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, CommandID: "v1"}), retry.ClassDone, ""},
 		{"{}", retry.ClassPoison, retry.ReasonUnknownKind},
 		{"no JSON", retry.ClassPoison, retry.ReasonMalformed},
 		{`{"kind":"PlaceOrder","v":99}`, retry.ClassPoison, retry.ReasonUnknownVersion},

@@ -1,5 +1,7 @@
-// Package reserve handles orders.fifo: each message of a seat group in strict order. place.go decides a PlaceOrder;
-// dispatch.go chooses the handler by kind; bury.go settles what cannot be handled.
+// Package reserve handles orders.fifo: each message of a seat group in strict order.
+//
+// place.go decides a run of PlaceOrders, best.go one that asks for any adjacent seats; cancel.go ends an order that its buyer gives up; dispatch.go chooses the
+// handler by kind; bury.go settles what cannot be handled.
 package reserve
 
 import (
@@ -10,27 +12,48 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 )
 
-// Holds asks for and gives back seats of a group. Both are atomic and may be repeated by anyone at any time; both
-// answer holds.ErrNotLoaded when the group is not in Redis.
+// Holds asks for and gives back seats of a group. Each call is atomic and may be repeated by anyone at any time, and
+// answers holds.ErrNotLoaded when the group is not in Redis.
 type Holds interface {
-	// Hold takes all places of the ask for its order, or none.
-	Hold(ctx context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error)
+	// Hold decides a run of orders, one answer an ask, in one call.
+	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
 	// Release frees what is held by the order, never what is sold, and ends its record under the row's version.
 	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
 }
 
-// Orders are the rows, the only truth about an order.
-type Orders interface {
-	// PutIfAbsent writes the first version of a row. When there is one already it answers that row and false.
-	PutIfAbsent(ctx context.Context, o order.Order) (stored order.Order, done bool, err error)
+// BestHolds is what a best-available order needs besides.
+type BestHolds interface {
+	// Forward notes that the order was sent on, unless it holds something here: then it answers that hold.
+	Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
+	// Maps answers the maps of groups, each at one instant, in the order asked for.
+	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
 }
 
-// Catalogue answers what is on sale. Both answers may be some seconds old; a layout version never changes.
+// Pace leaves the lag of the decisions for GETs of orders that have no row yet.
+type Pace interface {
+	Leave(ctx context.Context, sentAt contracts.Instant)
+}
+
+// Orders are the rows, the only truth about an order.
+type Orders interface {
+	// PutAll writes first versions of rows, each if there is none; those of one buyer that are counted in their order,
+	// and none of them after one that is not known.
+	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+	// Read is a consistent read; found is false when there is no such row.
+	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
+	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.
+	Update(ctx context.Context, before, after order.Order) (done bool, err error)
+}
+
+// Catalogue answers what is on sale. Answers may be some seconds old; a layout version never changes.
 type Catalogue interface {
 	Concert(ctx context.Context, concertID string) (readmodel.Concert, error)
 	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
+	// Layout answers all groups of a layout version, in the layout's order.
+	Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error)
 }
 
 // Sender sends messages; a nil error means that the queue has all of them.

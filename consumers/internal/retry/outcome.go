@@ -117,6 +117,9 @@ const (
 	ReasonUnknownVersion = "unknown_version"
 )
 
+// ReasonAttempts is of a message whose attempts never came back, as from a crash.
+const ReasonAttempts = "attempts"
+
 // Classify turns an error into its outcome. nil is Done. A PoisonError, and a message that does not decode, is Poison:
 // the next attempt would meet the same bytes. Everything else is Retryable, after the delay it asks for, since an
 // error that nobody knows is neither yes nor no.

@@ -3,7 +3,6 @@ package sqsbatch
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -11,42 +10,95 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Words of the log's outcome beside those of retry.Class.
-const (
-	outcomeUnstarted = "unstarted"
-	reasonFollower   = "behind_a_returned_message"
-	reasonNoTime     = "no_time_left"
-	reasonPanic      = "panic"
-	reasonBuryFailed = "bury_failed"
-)
-
 // runGroup handles a group's messages in order, up to the first that must come back. Whatever panics here beside the
 // handler leaves the group unfinished, which returns the whole batch.
-func (b *Batches) runGroup(ctx context.Context, g *group) {
+func (b *Batches) runGroup(ctx context.Context, g *group, join joinFunc) {
 	defer func() {
 		if p := recover(); p != nil {
 			b.options.Logger.ErrorContext(ctx, "message group panicked",
 				telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
+			// The process lives, so what it had begun came back.
+			b.endOpen(ctx, g)
 		}
 	}()
-	for ; g.next < len(g.items); g.next++ {
-		one := g.items[g.next]
-		if !b.canStart(ctx) {
-			// Nothing is wrong with it, so it may be taken again at once.
-			b.logUnstarted(ctx, one, reasonNoTime)
-			b.returnRest(ctx, g, 0)
-			break
-		}
-		started := b.options.Now()
-		outcome := b.handle(ctx, one)
-		acknowledged, outcome := b.apply(ctx, one, outcome)
-		b.log(ctx, one, outcome, b.options.Now().Sub(started))
-		if !acknowledged {
-			b.returnRest(ctx, g, b.delayOf(one, outcome))
-			break
-		}
+	ctx, g.leave = join(ctx)
+	defer g.leave()
+	for going := true; going && g.next < len(g.items); {
+		going = b.advance(ctx, g)
 	}
+	g.leave()
+	b.endOpen(ctx, g)
 	g.finished = true
+}
+
+// advance handles what comes next in a group and says whether the group may go on behind it.
+func (b *Batches) advance(ctx context.Context, g *group) bool {
+	head := g.items[g.next]
+	if !b.canStart(ctx) {
+		return b.unstarted(ctx, g, reasonNoTime, 0)
+	}
+	started := b.options.Now()
+	noted, earlier, err := b.note(ctx, g)
+	if err != nil {
+		// Handled without a note it could kill its function for ever. What cannot write a note could write no row either.
+		outcome := retry.RetryAfter(retry.Classify(err).After, fmt.Errorf("note the attempt: %w", err))
+		outcome.Reason = reasonNotNoted
+		return b.settle(ctx, g, g.items[g.next:g.next+1], []retry.Outcome{outcome}, b.options.Now().Sub(started))
+	}
+	if noted && !b.canStart(ctx) {
+		return b.unstarted(ctx, g, reasonNoTime, 0)
+	}
+	stretch, run := b.stretchOf(g, noted)
+	var outcomes []retry.Outcome
+	switch {
+	case g.notes.lost:
+		stretch, outcomes = stretch[:1], []retry.Outcome{attemptsOutcome(earlier)}
+	case run:
+		outcomes = b.handleRun(ctx, stretch)
+	default:
+		outcomes = []retry.Outcome{b.handle(ctx, head)}
+	}
+	if !b.settle(ctx, g, stretch, outcomes, b.options.Now().Sub(started)) {
+		return false
+	}
+	if noted && !g.notes.lost {
+		b.cleared(ctx, g, head)
+	}
+	return true
+}
+
+// settle carries out the outcomes of a stretch, up to the first that does not acknowledge.
+func (b *Batches) settle(ctx context.Context, g *group, stretch []item, outcomes []retry.Outcome, took time.Duration) bool {
+	rest := outcomes
+	for i, one := range stretch {
+		if len(rest) == 0 {
+			// A run that ends early has run out of time. One that did nothing at all must not come back at once for ever.
+			var after time.Duration
+			if i == 0 {
+				after = b.delayOf(one, retry.Outcome{})
+			}
+			return b.unstarted(ctx, g, reasonNotInRun, after)
+		}
+		acknowledged, outcome := b.apply(ctx, one, rest[0])
+		rest = rest[1:]
+		b.log(ctx, one, outcome, took)
+		if g.notes.lost {
+			g.keepLost(acknowledged)
+		}
+		if !acknowledged {
+			b.returnRest(ctx, g, b.delayOf(one, outcome), rest)
+			return false
+		}
+		g.next++
+	}
+	return true
+}
+
+// unstarted returns the rest of a group, whose head was not started. Nothing is wrong with it.
+func (b *Batches) unstarted(ctx context.Context, g *group, reason string, after time.Duration) bool {
+	b.logUnstarted(ctx, g.items[g.next], reason)
+	b.returnRest(ctx, g, after, nil)
+	return false
 }
 
 // apply is the one place that turns an outcome into what happens to its message. It answers whether the message is
@@ -87,15 +139,20 @@ func (b *Batches) canStart(ctx context.Context) bool {
 	return !limited || end.Sub(b.options.Now()) >= b.options.MinPerMessage
 }
 
+// withinBudget is the context that ends with the budget.
+func (b *Batches) withinBudget(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, limited := b.deadline(ctx)
+	if !limited {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, end)
+}
+
 // handle runs the handler on one message. A panic is retryable: what it left undone is not known, and one panic does
 // not tell a bad message from a bad moment.
 func (b *Batches) handle(ctx context.Context, one item) (outcome retry.Outcome) {
-	ctx = telemetry.WithTrace(ctx, one.Attributes.Trace)
-	if end, limited := b.deadline(ctx); limited {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end)
-		defer cancel()
-	}
+	ctx, cancel := b.withinBudget(telemetry.WithTrace(ctx, one.Attributes.Trace))
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			b.options.Logger.ErrorContext(ctx, "handler panicked", telemetry.KeyMessage, one.MessageID,
@@ -132,13 +189,23 @@ func (b *Batches) delayOf(head item, outcome retry.Outcome) time.Duration {
 }
 
 // returnRest gives back a group's head and every later message of it with one visibility timeout. With different ones
-// the group would stay locked until the last of them, or another reader would get a later message first.
-func (b *Batches) returnRest(ctx context.Context, g *group, after time.Duration) {
+// the group would stay locked until the last of them, or another reader would get a later message first. handled are
+// the outcomes of the messages right behind the head that were handled in its run.
+func (b *Batches) returnRest(ctx context.Context, g *group, after time.Duration, handled []retry.Outcome) {
+	g.leave()
+	// Before the messages can be seen: whoever takes them next must not find notes of an attempt that came back, nor
+	// have its own deleted.
+	b.endOpen(ctx, g)
 	rest := g.items[g.next:]
 	receipts := make([]Receipt, len(rest))
 	for i, one := range rest {
 		receipts[i] = one.receipt
-		if i > 0 {
+		switch {
+		case i == 0:
+		case len(handled) > 0:
+			b.logRepeated(ctx, one, handled[0])
+			handled = handled[1:]
+		default:
 			b.logUnstarted(ctx, one, reasonFollower)
 		}
 	}
@@ -157,44 +224,4 @@ func (b *Batches) safeReturn(ctx context.Context, receipts []Receipt, after time
 		}
 	}()
 	return b.queue.ReturnAfter(ctx, receipts, after)
-}
-
-func (b *Batches) log(ctx context.Context, one item, outcome retry.Outcome, took time.Duration) {
-	level := slog.LevelInfo
-	switch outcome.Class {
-	case retry.ClassRetryable:
-		level = slog.LevelWarn
-	case retry.ClassPoison:
-		level = slog.LevelError
-	case retry.ClassDone, retry.ClassRefused:
-	}
-	attrs := append(b.attrs(one), slog.String(telemetry.KeyOutcome, outcome.Class.String()),
-		slog.Float64(telemetry.KeyDuration, telemetry.Milliseconds(took)))
-	if outcome.Reason != "" {
-		attrs = append(attrs, slog.String(telemetry.KeyReason, outcome.Reason))
-	}
-	if outcome.Err != nil {
-		attrs = append(attrs, slog.String(telemetry.KeyError, outcome.Err.Error()))
-	}
-	b.options.Logger.LogAttrs(ctx, level, "message handled", attrs...)
-}
-
-func (b *Batches) logUnstarted(ctx context.Context, one item, reason string) {
-	b.options.Logger.LogAttrs(ctx, slog.LevelInfo, "message not started", append(b.attrs(one),
-		slog.String(telemetry.KeyOutcome, outcomeUnstarted), slog.String(telemetry.KeyReason, reason))...)
-}
-
-// attrs are what every line about a message says: ids and numbers, never its body.
-func (b *Batches) attrs(one item) []slog.Attr {
-	attrs := make([]slog.Attr, 0, 12)
-	attrs = append(attrs,
-		slog.String(telemetry.KeyKind, string(one.Attributes.Kind)), slog.String(telemetry.KeyOrder, string(one.Attributes.OrderID)),
-		slog.String(telemetry.KeySeatGroup, one.Group), slog.String(telemetry.KeyMessage, one.MessageID),
-		slog.String(telemetry.KeySequence, one.SequenceNumber), slog.Int(telemetry.KeyReceives, one.ReceiveCount),
-		slog.String(telemetry.KeyTrace, one.Attributes.Trace))
-	if one.SentAt > 0 {
-		lag := b.options.Now().Sub(one.SentAt.Time())
-		attrs = append(attrs, slog.Float64(telemetry.KeyLag, telemetry.Milliseconds(lag)))
-	}
-	return attrs
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,167 +23,17 @@ import (
 // leastBatches is how many random batches the property is held to at least, whatever -rapid.checks says.
 const leastBatches = 10_000
 
-// plan is what becomes of one message of a random batch.
-type plan struct {
-	ending   string
-	after    time.Duration
-	takes    time.Duration
-	deaf     bool // works on when its context ends
-	buryFail string
-}
-
-// life is what was seen of one message.
-type life struct {
-	started, ended time.Duration
-	ran            bool
-	cutOff         bool
-	buried         bool
-}
-
-// play is one random batch and what was seen of it.
-type play struct {
-	plans    map[string]plan
-	receives map[string]int
-	members  map[string][]string // group to its messages in order
-	event    events.SQSEvent
-	limit    time.Duration
-	margin   time.Duration
-	least    time.Duration
-
-	begin   time.Time
-	mu      sync.Mutex
-	running map[string]string
-	lives   map[string]*life
-	returns map[string]returned // by group
-	faults  []string
-}
-
-func (p *play) faultf(format string, args ...any) {
-	p.faults = append(p.faults, fmt.Sprintf(format, args...))
-}
-
-func draw(t *rapid.T) *play {
-	p := &play{
-		plans: map[string]plan{}, receives: map[string]int{}, members: map[string][]string{}, running: map[string]string{},
-		lives: map[string]*life{}, returns: map[string]returned{},
-		limit:  rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second, 5 * time.Second}).Draw(t, "limit"),
-		margin: rapid.SampledFrom([]time.Duration{100 * time.Millisecond, 500 * time.Millisecond}).Draw(t, "margin"),
-		least:  rapid.SampledFrom([]time.Duration{time.Millisecond, 200 * time.Millisecond}).Draw(t, "least"),
-	}
-	groups := rapid.SliceOfN(rapid.SampledFrom([]string{"", "a", "b", "c", "d"}), 0, 10).Draw(t, "groups")
-	for i, group := range groups {
-		id := fmt.Sprintf("%s%d", group, i)
-		p.members[group] = append(p.members[group], id)
-		p.receives[id] = rapid.IntRange(0, 120).Draw(t, "receives")
-		// Most are done, so that batches go deep before something happens.
-		p.plans[id] = plan{
-			ending:   rapid.SampledFrom([]string{"done", "done", "done", "done", "refused", "retry", "after", "poison", "panic", "empty"}).Draw(t, "ending"),
-			after:    rapid.SampledFrom([]time.Duration{time.Millisecond, 7 * time.Second, time.Hour}).Draw(t, "after"),
-			takes:    rapid.SampledFrom([]time.Duration{0, 0, 0, 10 * time.Millisecond, 700 * time.Millisecond, 4 * time.Second}).Draw(t, "takes"),
-			deaf:     rapid.Bool().Draw(t, "deaf"),
-			buryFail: rapid.SampledFrom([]string{"", "", "error", "panic"}).Draw(t, "buryFail"),
-		}
-		r := record(id)
-		r.Attributes["ApproximateReceiveCount"] = fmt.Sprint(p.receives[id])
-		if group == "" {
-			delete(r.Attributes, "MessageGroupId")
-		}
-		p.event.Records = append(p.event.Records, r)
-	}
-	return p
-}
-
-func (p *play) handle(ctx context.Context, d message.Delivery) retry.Outcome {
-	plan, one := p.plans[d.MessageID], &life{started: time.Since(p.begin), ran: true}
-	p.mu.Lock()
-	if other, busy := p.running[d.Group]; busy {
-		p.faultf("%s began while %s of its group was running", d.MessageID, other)
-	}
-	if p.lives[d.MessageID] != nil {
-		p.faultf("%s was handled twice", d.MessageID)
-	}
-	p.running[d.Group], p.lives[d.MessageID] = d.MessageID, one
-	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.running, d.Group)
-		one.ended = time.Since(p.begin)
-	}()
-	if plan.deaf {
-		time.Sleep(plan.takes)
-	} else {
-		select {
-		case <-time.After(plan.takes):
-		case <-ctx.Done():
-			one.cutOff = true
-			return retry.Classify(ctx.Err())
-		}
-	}
-	switch plan.ending {
-	case "done":
-		return retry.Done()
-	case "refused":
-		return retry.Refused("seat_taken")
-	case "retry":
-		return retry.Retry(errDown)
-	case "after":
-		return retry.RetryAfter(plan.after, errDown)
-	case "poison":
-		return retry.Poison("p", errDown)
-	case "panic":
-		panic("boom")
-	default:
-		return retry.Outcome{}
-	}
-}
-
-func (p *play) bury(_ context.Context, d message.Delivery, _ string) error {
-	switch p.plans[d.MessageID].buryFail {
-	case "error":
-		return errDown
-	case "panic":
-		panic("boom")
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lives[d.MessageID].buried = true
-	return nil
-}
-
-// ReturnAfter implements sqsbatch.Queue. It fails or panics at times, which must change nothing.
-func (p *play) ReturnAfter(_ context.Context, receipts []sqsbatch.Receipt, d time.Duration) error {
-	ids := make([]string, len(receipts))
-	for i, r := range receipts {
-		ids[i] = r.MessageID
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	group := strings.TrimRight(ids[0], "0123456789")
-	if _, twice := p.returns[group]; twice {
-		p.faultf("group %q was returned twice", group)
-	}
-	p.returns[group] = returned{strings.Join(ids, " "), d}
-	switch len(p.returns) % 3 {
-	case 1:
-		return errDown
-	case 2:
-		panic("boom")
-	}
-	return nil
-}
-
 // acknowledged says whether a message may be deleted: its effect is there, refused, or it is buried.
 func (p *play) acknowledged(id string) bool {
 	one := p.lives[id]
-	if one == nil || one.cutOff {
+	if one == nil || one.cutOff || one.lost {
 		return false
 	}
 	switch p.plans[id].ending {
 	case "done", "refused":
 		return true
 	default:
-		return one.buried
+		return one.buried != ""
 	}
 }
 
@@ -215,24 +63,93 @@ func (p *play) check(response events.SQSEventResponse) {
 
 // checkGroup gives the suffix of a group that must be returned: from the first message that may not be deleted.
 func (p *play) checkGroup(group string, ids []string) []string {
+	p.checkNotes(ids)
 	first := slices.IndexFunc(ids, func(id string) bool { return !p.acknowledged(id) })
 	if first < 0 {
-		if r, some := p.returns[group]; some {
-			p.faultf("group %q is all done and %v was returned", group, r)
-		}
-		return nil
+		first = len(ids)
 	}
 	for i := 1; i < len(ids); i++ {
 		before, after := p.lives[ids[i-1]], p.lives[ids[i]]
 		if after != nil && (before == nil || after.started < before.ended) {
 			p.faultf("%s began before %s had ended", ids[i], ids[i-1])
 		}
-		if i > first && after != nil {
+		if i > first && after != nil && (p.lives[ids[first]] == nil || after.run != p.lives[ids[first]].run) {
 			p.faultf("%s was started behind %s, which comes back", ids[i], ids[first])
 		}
+		if i > first && after != nil && after.buried != "" {
+			p.faultf("%s was buried behind %s, which comes back", ids[i], ids[first])
+		}
+	}
+	p.checkCalls(ids)
+	if first == len(ids) {
+		if r, some := p.returns[group]; some {
+			p.faultf("group %q is all done and %v was returned", group, r)
+		}
+		return nil
 	}
 	p.checkVisibility(group, ids, first)
 	return ids[first:]
+}
+
+// noted says whether an attempt at the i-th message of a group must be noted.
+func (p *play) noted(ids []string, i int) bool {
+	head := p.attempts && p.receives[ids[0]] >= 2
+	return head && (i == 0 || p.plans[ids[0]].earlier > 0)
+}
+
+// checkCalls holds the calls of handlers to the rules of runs: joined messages come in runs as long as they can be, and
+// noted ones alone.
+func (p *play) checkCalls(ids []string) {
+	for _, c := range p.calls {
+		at := slices.Index(ids, c.ids[0])
+		if at < 0 {
+			continue
+		}
+		end := at + len(c.ids)
+		if !slices.Equal(ids[at:end], c.ids) {
+			p.faultf("run %v of %v is no stretch of it", c.ids, ids)
+		}
+		if c.run != (p.runs && p.plans[c.ids[0]].joins) {
+			p.faultf("%v was handled in a run: %t", c.ids, c.run)
+		}
+		for i := at; i < end && len(c.ids) > 1; i++ {
+			if !p.plans[ids[i]].joins || p.noted(ids, i) {
+				p.faultf("%s is in the run %v", ids[i], c.ids)
+			}
+		}
+		if c.run && end < len(ids) && p.plans[ids[end]].joins && !p.noted(ids, at) {
+			p.faultf("run %v ends before %s", c.ids, ids[end])
+		}
+	}
+}
+
+// checkNotes holds a group to the rules of attempts.
+func (p *play) checkNotes(ids []string) {
+	for i, id := range ids {
+		plan, noted := p.plans[id], p.noted(ids, i)
+		if p.asked[id] && !noted {
+			p.faultf("an attempt at %s was noted", id)
+		}
+		handled := p.lives[id] != nil && p.lives[id].run >= 0
+		if handled && noted && (!p.asked[id] || plan.beginFail != "" || plan.earlier >= 2) {
+			p.faultf("%s was handled with its attempt noted: %t %q, %d earlier ones", id, p.asked[id], plan.beginFail, plan.earlier)
+		}
+		if one := p.lives[id]; one != nil && (one.buried == retry.ReasonAttempts) != (noted && plan.earlier >= 2) {
+			p.faultf("%s with %d earlier attempts was buried as %q", id, plan.earlier, one.buried)
+		}
+		left, want := p.begun[id], 0
+		switch {
+		case !p.asked[id]:
+			want = plan.earlier
+		case plan.endFail != "":
+			want = left // whatever was there, it is there still
+		case plan.earlier >= 2 && plan.beginFail == "" && plan.buryFail != "" && p.lives[id] == nil:
+			want = plan.earlier + 1 // poison that could not be buried is known again
+		}
+		if left != want {
+			p.faultf("%s has %d notes left, want %d", id, left, want)
+		}
+	}
 }
 
 func (p *play) checkVisibility(group string, ids []string, first int) {
@@ -241,8 +158,13 @@ func (p *play) checkVisibility(group string, ids []string, first int) {
 		p.faultf("visibility of %q was changed, want that of %v", got.ids, ids[first:])
 	}
 	plan, one := p.plans[head], p.lives[head]
+	inRun := slices.ContainsFunc(p.calls, func(c call) bool { return slices.Contains(c.ids, head) })
 	switch {
-	case one == nil:
+	case one == nil && inRun && p.calls[slices.IndexFunc(p.calls, func(c call) bool { return slices.Contains(c.ids, head) })].ids[0] != head:
+		if got.after != 0 && !p.panicked(ids, head) {
+			p.faultf("%s was not reached by its run and waits %s", head, got.after)
+		}
+	case one == nil && !inRun && !p.asked[head]:
 		if got.after != 0 {
 			p.faultf("%s was not started and waits %s", head, got.after)
 		}
@@ -253,7 +175,7 @@ func (p *play) checkVisibility(group string, ids []string, first int) {
 		if p.limit == 0 || p.limit-p.margin-free >= p.least {
 			p.faultf("%s was not started though there was time at %s", head, free)
 		}
-	case plan.ending == "after" && !one.cutOff:
+	case one != nil && plan.ending == "after" && !one.cutOff && !one.lost:
 		if got.after != plan.after {
 			p.faultf("%s asked for %s and waits %s", head, plan.after, got.after)
 		}
@@ -264,38 +186,18 @@ func (p *play) checkVisibility(group string, ids []string, first int) {
 	}
 }
 
-// run plays the batch, in a bubble of synctest.
-func (p *play) run(seed uint64) (events.SQSEventResponse, error) {
-	batches := sqsbatch.New(p.handle, p, p.bury, sqsbatch.Options{
-		Margin: p.margin, MinPerMessage: p.least, Backoff: retry.NewFullJitter(time.Second, retry.MaxVisibility, rand.New(rand.NewPCG(seed, 0))),
-	})
-	ctx, cancel := context.Background(), context.CancelFunc(func() {})
-	p.begin = time.Now()
-	if p.limit > 0 {
-		ctx, cancel = context.WithTimeout(ctx, p.limit)
-	}
-	defer cancel()
-	response, err := batches.Handle(ctx, p.event)
-	if took := time.Since(p.begin); took > p.longest() {
-		p.faultf("took %s, the slowest group %s", took, p.longest())
-	}
-	return response, err
-}
-
-// longest is how long the batch must take at most, its groups being side by side.
-func (p *play) longest() time.Duration {
-	var longest time.Duration
-	for _, ids := range p.members {
-		var sum time.Duration
-		for _, id := range ids {
-			sum += p.plans[id].takes
+// panicked says whether the run of a message did.
+func (p *play) panicked(ids []string, id string) bool {
+	for _, c := range p.calls {
+		if slices.Contains(c.ids, id) {
+			return slices.ContainsFunc(ids, func(other string) bool { return p.lives[other] != nil && p.lives[other].lost })
 		}
-		longest = max(longest, sum)
 	}
-	return longest
+	return false
 }
 
-// Random batches of random groups, endings, panics, slow and deaf handlers, short invocations and failing ports.
+// Random batches of random groups, endings, panics, slow and deaf handlers, short invocations, failing
+// ports, with and without runs and notes of attempts.
 func TestRandomBatches(t *testing.T) {
 	checks := flag.Lookup("rapid.checks")
 	if n, err := strconv.Atoi(checks.Value.String()); err != nil || n < leastBatches {
@@ -305,7 +207,7 @@ func TestRandomBatches(t *testing.T) {
 		}
 		defer func() { _ = checks.Value.Set(before) }()
 	}
-	var seen struct{ batches, returned, unstarted, cutOff, buried int }
+	var seen struct{ batches, returned, unstarted, cutOff, buried, lost, attempts, careful, repeated, inRuns int }
 	rapid.Check(t, func(rt *rapid.T) {
 		p := draw(rt)
 		seed := rapid.Uint64().Draw(rt, "jitter")
@@ -328,17 +230,34 @@ func TestRandomBatches(t *testing.T) {
 				seen.unstarted++
 			case one.cutOff:
 				seen.cutOff++
-			case one.buried:
+			case one.lost:
+				seen.lost++
+			case one.buried == retry.ReasonAttempts:
+				seen.attempts++
+			case one.buried != "":
 				seen.buried++
+			}
+			if one != nil && p.acknowledged(id) && slices.Contains(listed(response), id) {
+				seen.repeated++
+			}
+			if ids := p.members[strings.TrimRight(id, "0123456789")]; one != nil && id != ids[0] && p.noted(ids, 1) {
+				seen.careful++
+			}
+		}
+		for _, c := range p.calls {
+			if len(c.ids) > 1 {
+				seen.inRuns += len(c.ids)
 			}
 		}
 	})
 	// A generator that never gets to the interesting cases would prove nothing.
-	if seen.batches < leastBatches || min(seen.returned, seen.unstarted, seen.cutOff, seen.buried) < leastBatches/50 {
+	if seen.batches < leastBatches || min(seen.returned, seen.unstarted, seen.cutOff, seen.buried, seen.lost, seen.attempts, seen.careful, seen.repeated, seen.inRuns) < leastBatches/50 {
 		t.Errorf("too little was seen: %+v", seen)
 	}
 	t.Logf("%+v", seen)
 }
+
+func listed(r events.SQSEventResponse) []string { return strings.Fields(failures(r)) }
 
 // Every panic in the parts around a group gives the whole batch back, whatever group it was in.
 func TestRandomBatchesWithAPanicAroundTheHandler(t *testing.T) {

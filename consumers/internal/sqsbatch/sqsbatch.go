@@ -1,5 +1,5 @@
 // Package sqsbatch is the only code that sees an SQS batch. It hands the messages of a FIFO event source mapping to a
-// handler one at a time, in the order of their group, and answers which of them SQS must give out again.
+// handler in the order of their group, one at a time or in runs, and answers which of them SQS must give out again.
 //
 // The rules, with the reason for each, are in README.md.
 package sqsbatch
@@ -51,6 +51,15 @@ type Options struct {
 	Margin time.Duration
 	// MinPerMessage is the least time that a message is started with. Default 200 ms.
 	MinPerMessage time.Duration
+	// Runs hands consecutive messages of a group over together. Default none: each goes to the Handler.
+	Runs *Runs
+	// Attempts keeps notes of attempts that never came back. Default none: a message that kills its function comes back
+	// until the queue's last resort.
+	Attempts Attempts
+	// Share gives the groups of one batch something in common, as calls to a queue. It is told how many there are. Each
+	// calls join as it starts, for the context of its work, and left, once or more, when that work needs no more of it.
+	// A group that is never started does neither. Default nothing.
+	Share func(ctx context.Context, groups int) (join func(context.Context) (joined context.Context, left func()))
 	// Backoff is drawn from when a retryable outcome asks for no delay. Default full jitter of base 1 s up to
 	// retry.MaxVisibility, from retry.SystemSource.
 	Backoff *retry.FullJitter
@@ -72,6 +81,10 @@ type Batches struct {
 	options Options
 }
 
+type joinFunc = func(context.Context) (joined context.Context, left func())
+
+func joinNothing(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
+
 // New makes a Batches. All three parts are required.
 func New(handler Handler, queue Queue, bury Bury, options Options) *Batches {
 	if options.Margin <= 0 {
@@ -88,6 +101,9 @@ func New(handler Handler, queue Queue, bury Bury, options Options) *Batches {
 	}
 	if options.Now == nil {
 		options.Now = time.Now
+	}
+	if options.Share == nil {
+		options.Share = func(context.Context, int) joinFunc { return joinNothing }
 	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
@@ -106,6 +122,9 @@ type group struct {
 	next int
 	// finished is set at the end of an orderly run. Without it, nothing is known of the group.
 	finished bool
+	notes    notes
+	// leave says that the group needs nothing any more of what the batch shares. It may be called again.
+	leave func()
 }
 
 // Handle answers one batch. The response names, for each group, the first message that is not to be deleted and every
@@ -122,16 +141,21 @@ func (b *Batches) Handle(ctx context.Context, event events.SQSEvent) (response e
 	if err != nil {
 		return events.SQSEventResponse{}, err
 	}
+	join := b.options.Share(ctx, len(groups))
 	var running sync.WaitGroup
 	running.Add(len(groups))
 	for _, g := range groups {
 		b.options.Go(func() {
 			defer running.Done()
-			b.runGroup(ctx, g)
+			b.runGroup(ctx, g, join)
 		})
 	}
 	running.Wait()
-	return answer(event, groups)
+	response, err = answer(event, groups)
+	if err == nil {
+		b.endLate(ctx, groups)
+	}
+	return response, err
 }
 
 // split sorts the records by message group, keeping their order. A record without a message id cannot be named in

@@ -3,8 +3,10 @@ package sqssend
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
@@ -51,15 +53,43 @@ func Healthy(err error) bool {
 func failedEntries(operation string, failed []types.BatchResultErrorEntry, succeeded, sent int) error {
 	var problems []error
 	for _, entry := range failed {
-		code, detail := aws.ToString(entry.Code), aws.ToString(entry.Message)
-		if entry.SenderFault {
-			problems = append(problems, &RejectedError{Operation: operation, Code: code, Detail: detail})
-		} else {
-			problems = append(problems, &FailedError{Operation: operation, Code: code, Detail: detail})
-		}
+		problems = append(problems, entryError(operation, entry))
 	}
 	if unknown := sent - succeeded - len(failed); unknown > 0 {
 		problems = append(problems, &FailedError{Operation: operation, Code: "Unknown", Detail: fmt.Sprintf("%d entries without an answer", unknown)})
 	}
 	return errors.Join(problems...)
+}
+
+func entryError(operation string, entry types.BatchResultErrorEntry) error {
+	code, detail := aws.ToString(entry.Code), aws.ToString(entry.Message)
+	if entry.SenderFault {
+		return &RejectedError{Operation: operation, Code: code, Detail: detail}
+	}
+	return &FailedError{Operation: operation, Code: code, Detail: detail}
+}
+
+// entryErrors is failedEntries for each entry of a send. Their ids are their positions.
+func entryErrors(operation string, out *sqs.SendMessageBatchOutput, sent int) []error {
+	answers := make([]error, sent)
+	for i := range answers {
+		answers[i] = &FailedError{Operation: operation, Code: "Unknown", Detail: "entry without an answer"}
+	}
+	for _, entry := range out.Successful {
+		if i, ok := position(entry.Id, sent); ok {
+			answers[i] = nil
+		}
+	}
+	// Last, so that an entry that stands in both lists has failed.
+	for _, entry := range out.Failed {
+		if i, ok := position(entry.Id, sent); ok {
+			answers[i] = entryError(operation, entry)
+		}
+	}
+	return answers
+}
+
+func position(id *string, sent int) (int, bool) {
+	i, err := strconv.Atoi(aws.ToString(id))
+	return i, err == nil && i >= 0 && i < sent
 }

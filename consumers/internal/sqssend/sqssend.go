@@ -52,32 +52,76 @@ var ErrNoAddress = errors.New("queue has no address here")
 // the last 5 minutes. One that failed then comes behind a later one of its group, so only messages that bear
 // that may share a Send. An entry that SQS will not take at all is a *RejectedError; everything else may pass later.
 func (s *Sender) Send(ctx context.Context, messages ...message.Encoded) error {
-	byQueue := map[message.Queue][]message.Encoded{}
-	var queues []message.Queue
+	if err := s.addressed(messages); err != nil {
+		return err
+	}
+	return s.sendAll(ctx, [][]message.Encoded{messages})[0]
+}
+
+// addressed refuses messages before any is sent.
+func (s *Sender) addressed(messages []message.Encoded) error {
 	for _, m := range messages {
 		if _, known := s.urls[m.Queue]; !known {
 			return fmt.Errorf("send %s to %s: %w", m.Attributes.Kind, m.Queue, ErrNoAddress)
-		}
-		if _, seen := byQueue[m.Queue]; !seen {
-			queues = append(queues, m.Queue)
-		}
-		byQueue[m.Queue] = append(byQueue[m.Queue], m)
-	}
-	for _, queue := range queues {
-		for rest := byQueue[queue]; len(rest) > 0; {
-			n := min(len(rest), maxEntries)
-			if err := s.sendBatch(ctx, queue, rest[:n]); err != nil {
-				return fmt.Errorf("send to %s: %w", queue, err)
-			}
-			rest = rest[n:]
 		}
 	}
 	return nil
 }
 
-func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, messages []message.Encoded) error {
-	entries := make([]types.SendMessageBatchRequestEntry, len(messages))
-	for i, m := range messages {
+// entry is a message with the number of the caller whose it is.
+type entry struct {
+	message.Encoded
+	owner int
+}
+
+// sendAll sends what several callers want sent, in as few calls as it takes, and answers the error of each. What fails
+// is its caller's failure alone, and nothing more of that caller is sent.
+func (s *Sender) sendAll(ctx context.Context, callers [][]message.Encoded) []error {
+	byQueue := map[message.Queue][]entry{}
+	var queues []message.Queue
+	for owner, messages := range callers {
+		for _, m := range messages {
+			if _, seen := byQueue[m.Queue]; !seen {
+				queues = append(queues, m.Queue)
+			}
+			byQueue[m.Queue] = append(byQueue[m.Queue], entry{Encoded: m, owner: owner})
+		}
+	}
+	failed := make([]error, len(callers))
+	for _, queue := range queues {
+		for rest := byQueue[queue]; len(rest) > 0; {
+			var chunk []entry
+			if chunk, rest = next(rest, failed); len(chunk) == 0 {
+				break
+			}
+			for i, err := range s.sendBatch(ctx, queue, chunk) {
+				// The error of a whole call is told once, not once an entry.
+				if err != nil && !errors.Is(failed[chunk[i].owner], err) {
+					failed[chunk[i].owner] = errors.Join(failed[chunk[i].owner], fmt.Errorf("send to %s: %w", queue, err))
+				}
+			}
+		}
+	}
+	return failed
+}
+
+// next takes up to a call's worth of entries of callers that have not failed.
+func next(entries []entry, failed []error) (chunk, rest []entry) {
+	for i, e := range entries {
+		if len(chunk) == maxEntries {
+			return chunk, entries[i:]
+		}
+		if failed[e.owner] == nil {
+			chunk = append(chunk, e)
+		}
+	}
+	return chunk, nil
+}
+
+// sendBatch makes one call and answers the error of each entry. When the call itself fails, that is the error of all.
+func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []entry) []error {
+	entries := make([]types.SendMessageBatchRequestEntry, len(chunk))
+	for i, m := range chunk {
 		entries[i] = types.SendMessageBatchRequestEntry{
 			Id:                     aws.String(strconv.Itoa(i)),
 			MessageBody:            aws.String(m.Body),
@@ -86,13 +130,22 @@ func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, messages []
 			MessageAttributes:      attributesOf(m.Attributes.Map()),
 		}
 	}
-	return s.call(ctx, func(ctx context.Context) error {
+	var answers []error
+	err := s.call(ctx, func(ctx context.Context) error {
 		out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.urls[queue]), Entries: entries})
 		if err != nil {
 			return fmt.Errorf("SendMessageBatch: %w", err)
 		}
-		return failedEntries("SendMessageBatch", out.Failed, len(out.Successful), len(entries))
+		answers = entryErrors("SendMessageBatch", out, len(entries))
+		return errors.Join(answers...)
 	})
+	if answers == nil {
+		answers = make([]error, len(chunk))
+		for i := range answers {
+			answers[i] = err
+		}
+	}
+	return answers
 }
 
 // Copy puts a received message into the dead-letter queue at url: its body, its attributes and the reason, under its own

@@ -180,8 +180,14 @@ func (s *script) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchI
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	good := len(in.Entries) - len(s.failed) - s.lost
-	return &sqs.SendMessageBatchOutput{Failed: s.failed, Successful: make([]types.SendMessageBatchResultEntry, good)}, nil
+	out := &sqs.SendMessageBatchOutput{Failed: s.failed}
+	for i, e := range in.Entries {
+		bad := slices.ContainsFunc(s.failed, func(f types.BatchResultErrorEntry) bool { return *f.Id == *e.Id })
+		if !bad && i >= s.lost {
+			out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{Id: e.Id})
+		}
+	}
+	return out, nil
 }
 
 func (s *script) ChangeMessageVisibilityBatch(_ context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {

@@ -30,14 +30,19 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	}
 	redisread.LogLibrary(p.Log)
 	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
+	queue := sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL})
 	place := orders.Place{
 		Catalogue:     catalogue.New(rows, p.Now),
-		Seats:         redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)),
+		Seats:         redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Now),
 		Rows:          rows,
-		Queue:         sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL}),
+		Queue:         queue,
 		IDs:           ids,
 		DeadlineAfter: time.Duration(c.DeadlineSeconds) * time.Second,
 		Log:           p.Log, Meter: p.Meter, Now: p.Now,
 	}
-	return map[string]httpapi.Handler{"POST /api/orders": place.Handle}, nil
+	cancel := orders.Cancel{Rows: rows, Queue: queue, Owners: ids, Log: p.Log}
+	return map[string]httpapi.Handler{
+		"POST /api/orders":             place.Handle,
+		"DELETE /api/orders/{orderId}": cancel.Handle,
+	}, nil
 }

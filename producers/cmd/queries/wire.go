@@ -28,12 +28,10 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	}
 	redisread.LogLibrary(p.Log)
 	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
-	order := queries.Order{Rows: rows, Owners: ids, Log: p.Log}
+	seats := redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Now)
+	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, Log: p.Log}
 	concerts := queries.Concerts{Catalogue: catalogue.New(rows, p.Now), Log: p.Log, Now: p.Now}
-	availability := queries.Availability{
-		Concerts: concerts,
-		SeatMaps: redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)),
-	}
+	availability := queries.Availability{Concerts: concerts, SeatMaps: seats}
 	return map[string]httpapi.Handler{
 		"GET /api/orders/{orderId}":                  order.Handle,
 		"GET /api/concerts":                          concerts.List,

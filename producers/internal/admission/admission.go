@@ -15,7 +15,10 @@ import (
 // Request is the body of POST /orders.
 type Request struct {
 	ConcertID string
-	Seats     []string
+	// Seats by name; nil when Best is set.
+	Seats []string
+	// Best asks for any adjacent seats.
+	Best *message.BestAvailable
 }
 
 // Refusal is why an order may not enter the queue.
@@ -38,6 +41,7 @@ const (
 	CodeDuplicateSeat   = "duplicate_seat"
 	CodeUnknownSeat     = "unknown_seat"
 	CodeSeatsSpanGroups = "seats_span_groups"
+	CodeUnknownSection  = "unknown_section"
 )
 
 // Seating finds the group and place of each seat of one layout version. It is immutable.
@@ -59,16 +63,23 @@ func NewSeating(groups []readmodel.LayoutGroup) *Seating {
 	return s
 }
 
+func (s *Seating) hasSection(section string) bool {
+	return slices.ContainsFunc(s.groups, func(g readmodel.LayoutGroup) bool { return g.Section == section })
+}
+
 // Groups lists the groups in the layout's order.
 func (s *Seating) Groups() []readmodel.LayoutGroup { return s.groups }
 
 // Admitted is a request that may enter the queue.
 type Admitted struct {
+	// Group of the seats; not set for best-available, whose group the maps tell.
 	Group contracts.SeatGroup
 	// Places of the seats in their group, in the order of the request.
 	Places        []int
 	LayoutVersion int
 	RequestHash   string
+	// Seating is the layout that the request was checked against.
+	Seating *Seating
 }
 
 // Check applies every rule, in the order in which a buyer can mend them: the sale, the number of seats, then each
@@ -86,6 +97,16 @@ func Check(r Request, concert readmodel.Concert, seating *Seating, now contracts
 	if refusal := checkNumber(r, concert); refusal != nil {
 		return Admitted{}, refusal
 	}
+	if r.Best != nil {
+		if section := r.Best.Section; section != "" && !seating.hasSection(section) {
+			return Admitted{}, &Refusal{Code: CodeUnknownSection, Detail: "The layout of this concert has no such section."}
+		}
+		return Admitted{
+			Seating:       seating,
+			LayoutVersion: concert.LayoutVersion,
+			RequestHash:   contracts.RequestHashBest(concert.ConcertID, r.Best.Section, r.Best.Quantity),
+		}, nil
+	}
 	group, places, refusal := place(r.Seats, seating)
 	if refusal != nil {
 		return Admitted{}, refusal
@@ -93,18 +114,22 @@ func Check(r Request, concert readmodel.Concert, seating *Seating, now contracts
 	return Admitted{
 		Group:         contracts.SeatGroup{ConcertID: concert.ConcertID, Group: group},
 		Places:        places,
+		Seating:       seating,
 		LayoutVersion: concert.LayoutVersion,
 		RequestHash:   contracts.RequestHash(concert.ConcertID, r.Seats),
 	}, nil
 }
 
 func checkNumber(r Request, concert readmodel.Concert) *Refusal {
-	limit := min(concert.LimitPerOrder, message.MaxSeatsPerOrder)
+	limit, wanted := min(concert.LimitPerOrder, message.MaxSeatsPerOrder), len(r.Seats)
+	if r.Best != nil {
+		wanted = r.Best.Quantity
+	}
 	switch {
-	case len(r.Seats) == 0:
+	case wanted == 0:
 		return &Refusal{Code: CodeNoSeats, Detail: "An order needs at least one seat."}
-	case len(r.Seats) > limit:
-		return &Refusal{Code: CodeTooManySeats, Detail: fmt.Sprintf("An order may have at most %d seats; this one asks for %d.", limit, len(r.Seats))}
+	case wanted > limit:
+		return &Refusal{Code: CodeTooManySeats, Detail: fmt.Sprintf("An order may have at most %d seats; this one asks for %d.", limit, wanted)}
 	}
 	var twice []string
 	for i, seat := range r.Seats {

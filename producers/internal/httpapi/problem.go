@@ -18,7 +18,7 @@ type Problem struct {
 	Pointer *string `json:"pointer,omitempty"`
 	// Seats are the ones that the error is about.
 	Seats []string `json:"seats,omitempty"`
-	// PollAfterMs comes with 503, beside Retry-After.
+	// PollAfterMs comes beside Retry-After, with every 503 and where another try may soon do better.
 	PollAfterMs *int `json:"pollAfterMs,omitempty"`
 
 	allow string
@@ -44,6 +44,10 @@ const (
 	CodeInvalidCursor         = "invalid_cursor"
 	CodeInvalidFilter         = "invalid_filter"
 	CodeUnavailable           = "unavailable"
+	CodeQueueFull             = "queue_full"
+	CodeSoldOut               = "sold_out"
+	CodeOrderNotDecided       = "order_not_decided"
+	CodeOrderPaid             = "order_paid"
 	CodeInternal              = "internal"
 )
 
@@ -70,6 +74,10 @@ var kinds = map[string]struct {
 	CodeInvalidCursor:         {http.StatusBadRequest, "Invalid cursor"},
 	CodeInvalidFilter:         {http.StatusBadRequest, "Invalid filter"},
 	CodeUnavailable:           {http.StatusServiceUnavailable, "Temporarily unavailable"},
+	CodeQueueFull:             {http.StatusServiceUnavailable, "Too many orders are waiting"},
+	CodeSoldOut:               {http.StatusConflict, "Sold out"},
+	CodeOrderNotDecided:       {http.StatusConflict, "Order not decided yet"},
+	CodeOrderPaid:             {http.StatusConflict, "Order is paid"},
 	CodeInternal:              {http.StatusInternalServerError, "Internal error"},
 
 	admission.CodeSaleNotOpen:     {http.StatusUnprocessableEntity, "Sale not open"},
@@ -78,6 +86,7 @@ var kinds = map[string]struct {
 	admission.CodeTooManySeats:    {http.StatusUnprocessableEntity, "Too many seats"},
 	admission.CodeDuplicateSeat:   {http.StatusUnprocessableEntity, "Seat asked for twice"},
 	admission.CodeUnknownSeat:     {http.StatusUnprocessableEntity, "Unknown seat"},
+	admission.CodeUnknownSection:  {http.StatusUnprocessableEntity, "Unknown section"},
 	admission.CodeSeatsSpanGroups: {http.StatusUnprocessableEntity, "Seats of several groups"},
 }
 
@@ -101,6 +110,12 @@ func Codes() []string {
 
 // Refused is the problem of a refusal of admission.
 func Refused(r *admission.Refusal) *Problem { return NewProblem(r.Code, r.Detail).About(r.Seats) }
+
+// After sets the pace: Retry-After and pollAfterMs. A 503 has one of its own.
+func (p *Problem) After(ms int) *Problem {
+	p.PollAfterMs = &ms
+	return p
+}
 
 // At names the place in the body.
 func (p *Problem) At(pointer string) *Problem {

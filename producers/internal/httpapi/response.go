@@ -42,11 +42,11 @@ func (p *Problem) Response(instance string) Response {
 	if p.allow != "" {
 		headers["Allow"] = p.allow
 	}
-	if p.Status == http.StatusServiceUnavailable {
-		if p.PollAfterMs == nil {
-			wait := retryAfterMs
-			p.PollAfterMs = &wait
-		}
+	if p.Status == http.StatusServiceUnavailable && p.PollAfterMs == nil {
+		wait := retryAfterMs
+		p.PollAfterMs = &wait
+	}
+	if p.PollAfterMs != nil {
 		headers["Retry-After"] = RetryAfter(*p.PollAfterMs)
 	}
 	return JSON(p.Status, p, headers)

@@ -15,6 +15,7 @@ import (
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/pace"
 )
 
@@ -24,9 +25,14 @@ type Catalogue interface {
 	Seating(ctx context.Context, concertID string, version int, frozen bool) (*admission.Seating, bool, error)
 }
 
-// Seats is the look at Redis. It answers which places are for sure another order's; an error is no answer.
+// Seats is the look at Redis. An error is no answer, neither yes nor no.
 type Seats interface {
-	Taken(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) ([]int, error)
+	// Look answers which places are for sure another order's, and the lag of the group.
+	Look(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
+	// Groups answers maps and lags of groups, each at one instant.
+	Groups(ctx context.Context, groups []contracts.SeatGroup) ([]look.Group, error)
+	// DownFor says how long Redis has not answered; 0 while it does.
+	DownFor() time.Duration
 }
 
 // Rows is a consistent read of an order's row.
@@ -62,6 +68,12 @@ type Place struct {
 type body struct {
 	ConcertID *string   `json:"concertId"`
 	Seats     *[]string `json:"seats"`
+	Best      *bestBody `json:"bestAvailable"`
+}
+
+type bestBody struct {
+	Section  string `json:"section"`
+	Quantity *int   `json:"quantity"`
 }
 
 // accepted is the answer 202.
@@ -70,6 +82,8 @@ type accepted struct {
 	Status      contracts.Status  `json:"status"`
 	Version     int               `json:"version"`
 	PollAfterMs int               `json:"pollAfterMs"`
+	// EstimatedWaitSeconds is there while the order is queued.
+	EstimatedWaitSeconds *int `json:"estimatedWaitSeconds,omitempty"`
 }
 
 // Handle implements httpapi.Handler. Validation comes first, then the look at Redis, and the row last: in a stampede
@@ -102,8 +116,12 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
+	if h.Seats.DownFor() >= refuseAfter {
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "Seats cannot be sold right now. Send it again with the same Idempotency-Key.")
+	}
 	id := h.IDs.Mint(user, key)
-	if problem := h.look(ctx, id, request, admitted, now); problem != nil {
+	lag, problem := h.look(ctx, id, request, &admitted, now)
+	if problem != nil {
 		return httpapi.Response{}, problem
 	}
 	row, found, err := h.Rows.Order(ctx, id)
@@ -114,13 +132,21 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	case found && row.RequestHash != admitted.RequestHash:
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeIdempotencyMismatch, "This Idempotency-Key belongs to an order with another body.")
 	case found:
-		return answer(id, row.Status, row.Version), nil
+		return answer(id, row.Status, row.Version, 0), nil
 	}
 	if problem := h.enqueue(ctx, user, id, request, admitted, now); problem != nil {
 		return httpapi.Response{}, problem
 	}
-	return answer(id, contracts.Queued, 0), nil
+	return answer(id, contracts.Queued, 0, lag), nil
 }
+
+// refuseAfter is how long Redis may be down before orders are refused: until then they are accepted without the look
+// at the seats, and wait. maxLag is how far the decisions of a group may be behind before more orders would only wait
+// for a certain no.
+const (
+	refuseAfter = 30 * time.Second
+	maxLag      = 60 * time.Second
+)
 
 // maxUserID is what a message takes.
 const maxUserID = 128
@@ -147,10 +173,18 @@ func decode(r httpapi.Request) (admission.Request, *httpapi.Problem) {
 		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "The body must be an object.").At("")
 	case b.ConcertID == nil:
 		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "concertId is missing.").At("/concertId")
-	case b.Seats == nil:
-		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "seats is missing.").At("/seats")
-	default:
+	case b.Seats != nil && b.Best != nil:
+		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "Either seats or bestAvailable is wanted, not both.").At("/bestAvailable")
+	case b.Seats != nil:
 		return admission.Request{ConcertID: *b.ConcertID, Seats: *b.Seats}, nil
+	case b.Best == nil:
+		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "Either seats or bestAvailable is wanted.").At("/seats")
+	case b.Best.Quantity == nil:
+		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "quantity is missing.").At("/bestAvailable/quantity")
+	case *b.Best.Quantity < 1:
+		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "quantity must be a positive whole number.").At("/bestAvailable/quantity")
+	default:
+		return admission.Request{ConcertID: *b.ConcertID, Best: &message.BestAvailable{Section: b.Best.Section, Quantity: *b.Best.Quantity}}, nil
 	}
 }
 
@@ -180,29 +214,39 @@ func (h Place) admit(ctx context.Context, request admission.Request, now contrac
 	return admitted, nil
 }
 
-// look refuses at once what Redis says for sure to be another order's. Without an answer the order is enqueued all
-// the same.
-func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) *httpapi.Problem {
-	taken, err := h.Seats.Taken(ctx, admitted.Group, id, admitted.Places, now)
+// look refuses at once what Redis says for sure: a seat of another order, or a queue that is too long. Without an
+// answer the order is enqueued all the same. For best-available it chooses the group.
+func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, now contracts.Instant) (time.Duration, *httpapi.Problem) {
+	if request.Best != nil {
+		return h.lookBest(ctx, id, request, admitted)
+	}
+	seen, err := h.Seats.Look(ctx, admitted.Group, id, admitted.Places, now)
 	if err != nil {
 		h.warn(ctx, id, "seats not looked at before the order was enqueued", err)
+		return 0, nil
+	}
+	if len(seen.Taken) > 0 {
+		seats := make([]string, len(seen.Taken))
+		for i, at := range seen.Taken {
+			seats[i] = request.Seats[at]
+		}
+		return 0, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
+	}
+	return seen.Lag, queueFull(seen.Lag)
+}
+
+func queueFull(lag time.Duration) *httpapi.Problem {
+	if lag <= maxLag {
 		return nil
 	}
-	if len(taken) == 0 {
-		return nil
-	}
-	seats := make([]string, len(taken))
-	for i, at := range taken {
-		seats[i] = request.Seats[at]
-	}
-	return httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
+	return httpapi.NewProblem(httpapi.CodeQueueFull, "More orders are waiting for these seats than can be decided soon.").After(pace.PollAfterMs(contracts.Queued, lag))
 }
 
 func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) *httpapi.Problem {
 	encoded, err := message.Encode(message.PlaceOrder{
 		OrderID: id, UserID: user, ConcertID: request.ConcertID, Group: admitted.Group.Group,
 		LayoutVersion: admitted.LayoutVersion, Seats: request.Seats, RequestHash: admitted.RequestHash,
-		AcceptedAt: now, Deadline: now.Add(h.DeadlineAfter),
+		AcceptedAt: now, Deadline: now.Add(h.DeadlineAfter), BestAvailable: request.Best,
 	}, telemetry.Trace(ctx))
 	if err != nil {
 		h.Log.ErrorContext(ctx, "order not encoded", telemetry.KeyOrder, id, telemetry.KeyError, err.Error())
@@ -226,10 +270,14 @@ func (h Place) warn(ctx context.Context, id contracts.OrderID, what string, err 
 	h.Log.WarnContext(ctx, what, telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 }
 
-func answer(id contracts.OrderID, status contracts.Status, version int) httpapi.Response {
-	wait := pace.PollAfterMs(status)
-	return httpapi.JSON(http.StatusAccepted, accepted{OrderID: id, Status: status, Version: version, PollAfterMs: wait}, httpapi.Headers{
+func answer(id contracts.OrderID, status contracts.Status, version int, lag time.Duration) httpapi.Response {
+	a := accepted{OrderID: id, Status: status, Version: version, PollAfterMs: pace.PollAfterMs(status, lag)}
+	if status == contracts.Queued {
+		wait := pace.WaitSeconds(lag)
+		a.EstimatedWaitSeconds = &wait
+	}
+	return httpapi.JSON(http.StatusAccepted, a, httpapi.Headers{
 		"Location":    "/api/orders/" + string(id),
-		"Retry-After": httpapi.RetryAfter(wait),
+		"Retry-After": httpapi.RetryAfter(a.PollAfterMs),
 	})
 }

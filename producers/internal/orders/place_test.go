@@ -15,8 +15,10 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/orders"
 )
 
@@ -27,6 +29,9 @@ type world struct {
 	calls []string
 	sent  []message.Encoded
 	taken []int
+	lag   time.Duration
+	down  time.Duration
+	maps  []look.Group
 	row   *readmodel.Order
 	fail  map[string]bool
 }
@@ -47,12 +52,21 @@ func (w *world) Concert(_ context.Context, concertID string) (readmodel.Concert,
 }
 
 func (w *world) Seating(context.Context, string, int, bool) (*admission.Seating, bool, error) {
-	return admission.NewSeating([]readmodel.LayoutGroup{{Group: "A", Seats: []string{"A-1-1", "A-1-2"}}}), true, nil
+	return admission.NewSeating([]readmodel.LayoutGroup{{
+		Group: "A", Section: "s", Kind: readmodel.KindSeats, Seats: []string{"A-1-1", "A-1-2"},
+		Rows: []readmodel.LayoutRow{{Name: "1", Seats: []string{"A-1-1", "A-1-2"}}},
+	}}), true, nil
 }
 
-func (w *world) Taken(context.Context, contracts.SeatGroup, contracts.OrderID, []int, contracts.Instant) ([]int, error) {
-	return w.taken, w.call("look")
+func (w *world) Look(context.Context, contracts.SeatGroup, contracts.OrderID, []int, contracts.Instant) (look.Seats, error) {
+	return look.Seats{Taken: w.taken, Lag: w.lag}, w.call("look")
 }
+
+func (w *world) Groups(context.Context, []contracts.SeatGroup) ([]look.Group, error) {
+	return w.maps, w.call("maps")
+}
+
+func (w *world) DownFor() time.Duration { return w.down }
 
 func (w *world) Order(context.Context, contracts.OrderID) (readmodel.Order, bool, error) {
 	if err := w.call("row"); err != nil {
@@ -94,6 +108,11 @@ func (w *world) post(t *testing.T, body string) httpapi.Response {
 	return response
 }
 
+const best = `{"concertId":"c","bestAvailable":{"section":"s","quantity":2}}`
+
+// free is the one group with all its seats free.
+var free = []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}}}
+
 const good = `{"concertId":"c","seats":["A-1-2","A-1-1"]}`
 
 func code(t *testing.T, r httpapi.Response) string {
@@ -115,6 +134,21 @@ func TestCallsOfAnOrder(t *testing.T) {
 		want  int
 		code  string
 	}{
+		"a lag of a minute":           {world: world{lag: time.Minute}, calls: []string{"look", "row", "send"}, want: 202},
+		"a longer lag":                {world: world{lag: time.Minute + 1}, calls: []string{"look"}, want: 503, code: "queue_full"},
+		"Redis down for a while":      {world: world{down: 29 * time.Second, fail: map[string]bool{"look": true}}, calls: []string{"look", "row", "send"}, want: 202},
+		"Redis down for long":         {world: world{down: 30 * time.Second}, want: 503, code: "unavailable"},
+		"best available":              {body: best, world: world{maps: free}, calls: []string{"maps", "row", "send"}, want: 202},
+		"best of a group not loaded":  {body: best, world: world{maps: []look.Group{{}}}, calls: []string{"maps", "row", "send"}, want: 202},
+		"best without an answer":      {body: best, world: world{fail: map[string]bool{"maps": true}}, calls: []string{"maps", "row", "send"}, want: 202},
+		"best where none is left":     {body: best, world: world{maps: []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}}}}, calls: []string{"maps"}, want: 409, code: "sold_out"},
+		"best of a long queue":        {body: best, world: world{maps: []look.Group{{Snapshot: free[0].Snapshot, Lag: 2 * time.Minute}}}, calls: []string{"maps"}, want: 503, code: "queue_full"},
+		"best of an unknown section":  {body: `{"concertId":"c","bestAvailable":{"section":"x","quantity":2}}`, want: 422, code: "unknown_section"},
+		"best of too many":            {body: `{"concertId":"c","bestAvailable":{"quantity":5}}`, want: 422, code: "too_many_seats"},
+		"best of none":                {body: `{"concertId":"c","bestAvailable":{"quantity":0}}`, want: 400, code: "invalid_request"},
+		"best without quantity":       {body: `{"concertId":"c","bestAvailable":{}}`, want: 400, code: "invalid_request"},
+		"best of half a seat":         {body: `{"concertId":"c","bestAvailable":{"quantity":1.5}}`, want: 400, code: "invalid_request"},
+		"seats and best":              {body: `{"concertId":"c","seats":["A-1-1"],"bestAvailable":{"quantity":1}}`, want: 400, code: "invalid_request"},
 		"a new order":                 {calls: []string{"look", "row", "send"}, want: 202},
 		"a seat that is taken":        {world: world{taken: []int{1}}, calls: []string{"look"}, want: 409, code: "seat_taken"},
 		"a repeat":                    {world: world{row: &readmodel.Order{Status: contracts.Held, Version: 1, RequestHash: contracts.RequestHash("c", []string{"A-1-1", "A-1-2"})}}, calls: []string{"look", "row"}, want: 202},

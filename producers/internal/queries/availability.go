@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
@@ -15,7 +16,12 @@ import (
 
 // SeatMaps reads the maps of groups, each at one instant.
 type SeatMaps interface {
-	Groups(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
+	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
+}
+
+// Pacer tells how far decisions are behind the queue.
+type Pacer interface {
+	Pace(ctx context.Context) (time.Duration, error)
 }
 
 // Availability answers GET /api/concerts/{concertId}/availability: one public snapshot without parameters, so that a
@@ -65,7 +71,7 @@ func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Re
 		keys[i] = contracts.SeatGroup{ConcertID: concert.ConcertID, Group: g.Group}
 	}
 	at := contracts.InstantOf(h.Now())
-	states, err := h.SeatMaps.Groups(ctx, keys)
+	states, err := h.SeatMaps.Maps(ctx, keys)
 	if err != nil {
 		return httpapi.Response{}, h.unavailable(ctx, "seat maps not read", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
@@ -27,6 +28,7 @@ type Owners interface {
 type Order struct {
 	Rows   Rows
 	Owners Owners
+	Pacer  Pacer
 	Log    *slog.Logger
 }
 
@@ -39,9 +41,11 @@ type orderView struct {
 	Seats         []string           `json:"seats,omitempty"`
 	Amount        *contracts.Money   `json:"amount,omitempty"`
 	HoldExpiresAt *contracts.Instant `json:"holdExpiresAt,omitempty"`
-	PollAfterMs   *int               `json:"pollAfterMs,omitempty"`
-	Reason        *reasonView        `json:"reason,omitempty"`
-	Timeline      []entryView        `json:"timeline"`
+	// EstimatedWaitSeconds is there while the order is queued.
+	EstimatedWaitSeconds *int        `json:"estimatedWaitSeconds,omitempty"`
+	PollAfterMs          *int        `json:"pollAfterMs,omitempty"`
+	Reason               *reasonView `json:"reason,omitempty"`
+	Timeline             []entryView `json:"timeline"`
 }
 
 type reasonView struct {
@@ -75,18 +79,31 @@ func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be read right now.")
 	}
 	if !found {
-		return orderAnswer(orderView{OrderID: id, Status: contracts.Queued, Timeline: []entryView{{Status: contracts.Queued}}}), nil
+		lag := h.lag(ctx)
+		wait := pace.WaitSeconds(lag)
+		return orderAnswer(orderView{
+			OrderID: id, Status: contracts.Queued, Timeline: []entryView{{Status: contracts.Queued}}, EstimatedWaitSeconds: &wait,
+		}, lag), nil
 	}
-	if row.UserID != user {
+	if !row.OwnedBy(user) {
 		return httpapi.Response{}, notFound
 	}
-	return orderAnswer(viewOf(row)), nil
+	return orderAnswer(viewOf(row), 0), nil
 }
 
-func orderAnswer(v orderView) httpapi.Response {
+// lag paces an order that has no row yet. Without an answer it is asked for as if there were no rush.
+func (h Order) lag(ctx context.Context) time.Duration {
+	lag, err := h.Pacer.Pace(ctx)
+	if err != nil {
+		h.Log.WarnContext(ctx, "pace not read", telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+	}
+	return lag
+}
+
+func orderAnswer(v orderView, lag time.Duration) httpapi.Response {
 	headers := httpapi.Headers{}
 	if !v.Status.Settled() {
-		wait := pace.PollAfterMs(v.Status)
+		wait := pace.PollAfterMs(v.Status, lag)
 		v.PollAfterMs = &wait
 		headers["Retry-After"] = httpapi.RetryAfter(wait)
 	}

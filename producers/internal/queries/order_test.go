@@ -37,9 +37,13 @@ func (owners) Verify(user, asked string) (contracts.OrderID, bool) {
 	return contracts.OrderID(asked), user == "anna" && asked == string(id)
 }
 
+type pacer struct{}
+
+func (pacer) Pace(context.Context) (time.Duration, error) { return 4500 * time.Millisecond, nil }
+
 func get(t *testing.T, r rows, user, asked string) httpapi.Response {
 	t.Helper()
-	h := queries.Order{Rows: r, Owners: owners{}, Log: slog.New(slog.DiscardHandler)}
+	h := queries.Order{Rows: r, Owners: owners{}, Pacer: pacer{}, Log: slog.New(slog.DiscardHandler)}
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"GET /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "GET /api/orders/{orderId}", PathParameters: map[string]string{"orderId": asked},
@@ -55,8 +59,8 @@ func get(t *testing.T, r rows, user, asked string) httpapi.Response {
 
 func TestAnOrderWithoutARowIsQueued(t *testing.T) {
 	got := get(t, rows{}, "anna", string(id))
-	want := `{"orderId":"` + string(id) + `","version":0,"status":"QUEUED","pollAfterMs":300,"timeline":[{"status":"QUEUED"}]}`
-	if got.StatusCode != 200 || got.Body != want || got.Headers["Retry-After"] != "1" {
+	want := `{"orderId":"` + string(id) + `","version":0,"status":"QUEUED","estimatedWaitSeconds":5,"pollAfterMs":2250,"timeline":[{"status":"QUEUED"}]}`
+	if got.StatusCode != 200 || got.Body != want || got.Headers["Retry-After"] != "3" {
 		t.Errorf("got %d %s, Retry-After %q", got.StatusCode, got.Body, got.Headers["Retry-After"])
 	}
 }

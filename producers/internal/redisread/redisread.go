@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,6 +21,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
+	"boxoffice/producers/internal/look"
 )
 
 // timeoutPerCall bounds a look: a client waits for it, and can do without.
@@ -29,6 +31,14 @@ const timeoutPerCall = 300 * time.Millisecond
 type Reader struct {
 	client  redis.UniversalClient
 	breaker *gobreaker.CircuitBreaker
+	now     func() time.Time
+
+	mu sync.Mutex
+	// downSince is when the breaker opened after it was last closed; zero while it is closed.
+	downSince time.Time
+	// pace was read at paceAt.
+	pace   time.Duration
+	paceAt time.Time
 }
 
 // failuresToOpen and openFor: after some failed looks in a row the producer stops waiting for Redis, and tries it
@@ -39,12 +49,15 @@ const (
 )
 
 // New makes a Reader.
-func New(client redis.UniversalClient) *Reader {
-	return &Reader{client: client, breaker: gobreaker.NewCircuitBreaker(gobreaker.Settings{
-		Name:        "redis",
-		Timeout:     openFor,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
-	})}
+func New(client redis.UniversalClient, now func() time.Time) *Reader {
+	r := &Reader{client: client, now: now}
+	r.breaker = gobreaker.NewCircuitBreaker(gobreaker.Settings{
+		Name:          "redis",
+		Timeout:       openFor,
+		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
+		OnStateChange: r.stateChanged,
+	})
+	return r
 }
 
 // NewClient makes the client of one process; it dials on first use. address is HOST:PORT, or rediss://HOST:PORT for
@@ -82,45 +95,123 @@ func (l libraryLog) Printf(ctx context.Context, format string, v ...any) {
 	l.log.WarnContext(ctx, "redis client", telemetry.KeyLibraryMessage, fmt.Sprintf(format, v...))
 }
 
-// Taken answers which of the places are for sure another order's: an index into places each. One round trip.
-func (r *Reader) Taken(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) ([]int, error) {
+// Look looks at places of a group and at its lag, in one round trip.
+func (r *Reader) Look(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error) {
 	fields := make([]string, len(places))
 	for i, p := range places {
 		fields[i] = strconv.Itoa(p)
 	}
-	var entries []any
-	err := r.call(ctx, func(ctx context.Context) (err error) {
-		entries, err = r.client.HMGet(ctx, seatstate.KeysOf(g).Seats, fields...).Result()
+	keys := seatstate.KeysOf(g)
+	var entries *redis.SliceCmd
+	var lag *redis.StringCmd
+	err := r.call(ctx, func(ctx context.Context) error {
+		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			entries, lag = p.HMGet(ctx, keys.Seats, fields...), p.Get(ctx, keys.Lag)
+			return nil
+		})
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
+		return look.Seats{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
 	}
-	var taken []int
-	for i, entry := range entries {
+	seen := look.Seats{Lag: parseLag(lag.Val())}
+	for i, entry := range entries.Val() {
 		text, there := entry.(string)
 		if !there {
 			continue
 		}
 		e, err := seatstate.ParseEntry(text)
 		if err != nil {
-			return nil, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
+			return look.Seats{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
 		}
 		if e.TakenFrom(order, now) {
-			taken = append(taken, i)
+			seen.Taken = append(seen.Taken, i)
 		}
 	}
-	return taken, nil
+	return seen, nil
 }
 
-// Groups answers the states of groups, in one round trip a node. Map and revision of a group are read at one instant.
-func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+// Maps answers the maps of groups; see Groups.
+func (r *Reader) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+	states, err := r.Groups(ctx, groups)
+	maps := make([]seatstate.Snapshot, len(states))
+	for i, s := range states {
+		maps[i] = s.Snapshot
+	}
+	return maps, err
+}
+
+// parseLag reads a lag; none, or one that is no number, is no lag.
+func parseLag(text string) time.Duration {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms < 0 {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+// Pace is the lag of whoever decided last, in any group; 0 when no decision was made in the last seconds. It is read
+// at most once in seatstate.PaceEvery, since every GET of a queued order asks for it.
+func (r *Reader) Pace(ctx context.Context) (time.Duration, error) {
+	now := r.now()
+	r.mu.Lock()
+	known, at := r.pace, r.paceAt
+	r.mu.Unlock()
+	if !at.IsZero() && now.Sub(at) < seatstate.PaceEvery {
+		return known, nil
+	}
+	lag, err := r.readPace(ctx)
+	if err != nil {
+		return 0, err
+	}
+	r.mu.Lock()
+	r.pace, r.paceAt = lag, now
+	r.mu.Unlock()
+	return lag, nil
+}
+
+func (r *Reader) readPace(ctx context.Context) (time.Duration, error) {
+	var text string
+	err := r.call(ctx, func(ctx context.Context) (err error) {
+		text, err = r.client.Get(ctx, seatstate.PaceKey).Result()
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read pace: %w", err)
+	}
+	return parseLag(text), nil
+}
+
+// DownFor says how long Redis has failed without a success between; 0 while it answers. It counts from the first time
+// that the breaker opened: a failed probe does not begin anew.
+func (r *Reader) DownFor() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.downSince.IsZero() {
+		return 0
+	}
+	return r.now().Sub(r.downSince)
+}
+
+func (r *Reader) stateChanged(_ string, _, to gobreaker.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case to == gobreaker.StateClosed:
+		r.downSince = time.Time{}
+	case r.downSince.IsZero():
+		r.downSince = r.now()
+	}
+}
+
+// Groups answers the states of groups, in one round trip a node. What belongs to one group is read at one instant.
+func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup) ([]look.Group, error) {
 	reads := make([]*redis.SliceCmd, len(groups))
 	err := r.call(ctx, func(ctx context.Context) error {
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, g := range groups {
 				keys := seatstate.KeysOf(g)
-				reads[i] = p.MGet(ctx, keys.Rev, keys.Map)
+				reads[i] = p.MGet(ctx, keys.Rev, keys.Map, keys.Lag)
 			}
 			return nil
 		})
@@ -129,18 +220,21 @@ func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup) ([]se
 	if err != nil {
 		return nil, fmt.Errorf("read seat maps: %w", err)
 	}
-	states := make([]seatstate.Snapshot, len(groups))
+	states := make([]look.Group, len(groups))
 	for i, read := range reads {
-		rev, loaded := read.Val()[0].(string)
-		if !loaded {
+		text := [3]string{}
+		for at, value := range read.Val() {
+			text[at], _ = value.(string)
+		}
+		states[i].Lag = parseLag(text[2])
+		if text[0] == "" {
 			continue
 		}
-		revision, err := seatstate.ParseRevision(rev)
+		revision, err := seatstate.ParseRevision(text[0])
 		if err != nil {
 			return nil, fmt.Errorf("group %s: %w", groups[i].Key(), err)
 		}
-		bits, _ := read.Val()[1].(string)
-		states[i] = seatstate.Snapshot{Loaded: true, Revision: revision, Map: seatstate.SeatMap(bits)}
+		states[i].Snapshot = seatstate.Snapshot{Loaded: true, Revision: revision, Map: seatstate.SeatMap(text[1])}
 	}
 	return states, nil
 }

@@ -61,7 +61,11 @@ func (p *pair) places(t *rapid.T) []int {
 
 // call is a call of a handler: mostly a hold.
 func (p *pair) call(t *rapid.T) {
-	switch kind := rapid.IntRange(0, 10).Draw(t, "kind"); {
+	switch kind := rapid.IntRange(0, 11).Draw(t, "kind"); {
+	case kind == 11:
+		order, hash := p.order(t), rapid.SampledFrom([]string{"h1", "h1", "h2"}).Draw(t, "hash")
+		to := holds.Forwarding{Group: rapid.SampledFrom([]string{"B", "C-1"}).Draw(t, "to"), Hop: rapid.IntRange(1, 3).Draw(t, "hop")}
+		both(p, "forward", func(b Backend) (holds.Answer, error) { return b.Forward(p.ctx, p.g, order, hash, to) })
 	case kind < 7:
 		p.hold(t)
 	case kind < 9:
@@ -80,7 +84,16 @@ func (p *pair) reload(t *rapid.T) {
 	}
 }
 
+// hold asks for one order, or for a run of some.
 func (p *pair) hold(t *rapid.T) {
+	var run holds.Run
+	for range rapid.SampledFrom([]int{1, 1, 2, 5}).Draw(t, "orders") {
+		run.Asks = append(run.Asks, p.ask(t))
+	}
+	both(p, "hold", func(b Backend) ([]holds.Answer, error) { return b.Hold(p.ctx, p.g, run) })
+}
+
+func (p *pair) ask(t *rapid.T) holds.Ask {
 	ask := holds.Ask{Order: p.order(t), Hash: "h1", Places: p.places(t)}
 	if rapid.IntRange(0, 9).Draw(t, "other body") == 0 {
 		ask.Hash = "h2"
@@ -88,7 +101,7 @@ func (p *pair) hold(t *rapid.T) {
 	if rapid.IntRange(0, 19).Draw(t, "outside") == 0 {
 		ask.Places = append(ask.Places, somePlaces+rapid.IntRange(0, 6).Draw(t, "by"))
 	}
-	both(p, "hold", func(b Backend) (holds.Answer, error) { return b.Hold(p.ctx, p.g, ask) })
+	return ask
 }
 
 func (p *pair) release(t *rapid.T) {

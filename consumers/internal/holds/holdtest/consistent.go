@@ -44,7 +44,7 @@ func Consistent(s State) error {
 					return fmt.Errorf("%s holds place %d by its record, the entry is %+v", order, p, entry)
 				}
 			}
-		case seatstate.RecordEnded:
+		case seatstate.RecordEnded, seatstate.RecordForwarded:
 			if holding || !ended || len(record.Places) > 0 {
 				return fmt.Errorf("record of %s is %q; lapses: %v, has an end: %v", order, record, holding, ended)
 			}

@@ -11,7 +11,7 @@ import (
 var holdPromises = []promise{
 	{"a group that is not loaded answers so, never free", func(f *fixture) {
 		f.unchanged(func() {
-			_, err := f.b.Hold(f.Context(), f.g, holds.Ask{Order: "a", Hash: "h", Places: []int{0}})
+			_, err := Hold(f.Context(), f.b, f.g, holds.Ask{Order: "a", Hash: "h", Places: []int{0}})
 			f.wantErr(err, holds.ErrNotLoaded)
 			f.wantErr(f.b.Loaded(f.Context(), f.g), holds.ErrNotLoaded)
 		})
@@ -19,7 +19,7 @@ var holdPromises = []promise{
 		f.wantErr(f.b.Loaded(f.Context(), f.g), nil)
 		f.held("a", 0)
 		f.wantErr(f.b.Wipe(f.Context(), f.g), nil)
-		_, err := f.b.Hold(f.Context(), f.g, holds.Ask{Order: "b", Hash: "h", Places: []int{0}})
+		_, err := Hold(f.Context(), f.b, f.g, holds.Ask{Order: "b", Hash: "h", Places: []int{0}})
 		f.wantErr(err, holds.ErrNotLoaded)
 	}},
 	{"a hold is all places, from now until D, and lapses after it", func(f *fixture) {
@@ -99,7 +99,7 @@ var holdPromises = []promise{
 			{Order: "b", Hash: "h", Places: []int{0, 5000}},
 		} {
 			f.unchanged(func() {
-				_, err := f.b.Hold(f.Context(), f.g, ask)
+				_, err := Hold(f.Context(), f.b, f.g, ask)
 				f.wantErr(err, holds.ErrInvalid)
 			})
 		}

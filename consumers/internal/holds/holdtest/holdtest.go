@@ -20,12 +20,25 @@ import (
 
 // Store is what handlers use of a store of holds, all of it.
 type Store interface {
-	Hold(ctx context.Context, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error)
+	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
 	Release(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error)
 	Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error)
+	Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
+	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
 	Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error
 	Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error
 	Loaded(ctx context.Context, g contracts.SeatGroup) error
+}
+
+// Hold asks for one order.
+func Hold(ctx context.Context, s interface {
+	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
+}, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
+	answers, err := s.Hold(ctx, g, holds.Run{Asks: []holds.Ask{ask}})
+	if err != nil {
+		return holds.Answer{}, err
+	}
+	return answers[0], nil
 }
 
 // State of a group, as a Backend reads it.
@@ -93,7 +106,7 @@ func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 		name     string
 		promises []promise
 	}{
-		{"hold", holdPromises}, {"release", releasePromises}, {"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
+		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"release", releasePromises}, {"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, p := range part.promises {
@@ -170,7 +183,7 @@ func (f *fixture) ask(a holds.Ask) holds.Answer {
 	f.Helper()
 	var answer holds.Answer
 	f.step(func() (err error) {
-		answer, err = f.b.Hold(f.Context(), f.g, a)
+		answer, err = Hold(f.Context(), f.b, f.g, a)
 		return err
 	})
 	if answer.At != f.b.Now() {

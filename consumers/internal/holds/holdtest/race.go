@@ -101,7 +101,7 @@ func atOnce(f *fixture, n int, ask func(i int) holds.Ask) []holds.Answer {
 	answers := make([]holds.Answer, n)
 	gate(n, func(i int) {
 		var err error
-		if answers[i], err = f.b.Hold(f.Context(), f.g, ask(i)); err != nil {
+		if answers[i], err = Hold(f.Context(), f.b, f.g, ask(i)); err != nil {
 			f.Error(err)
 		}
 	})

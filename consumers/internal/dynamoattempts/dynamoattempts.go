@@ -1,0 +1,86 @@
+// Package dynamoattempts keeps the notes of sqsbatch's attempts in DynamoDB, one row a message in the table of dead
+// letters: there while an attempt is under way, and after one that never came back.
+package dynamoattempts
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/readmodel"
+)
+
+// timeoutPerCall bounds one call. A note comes before the handler's own work, so it must leave most of the 5 s to that.
+const timeoutPerCall = time.Second
+
+// Client is the part of *dynamodb.Client that is used.
+type Client interface {
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+}
+
+// Notes is safe for concurrent use.
+type Notes struct {
+	client  Client
+	table   string
+	breaker retry.Breaker
+}
+
+// New makes Notes in the table of dead letters. All calls go through the breaker.
+func New(client Client, table string, breaker retry.Breaker) *Notes {
+	return &Notes{client: client, table: table, breaker: breaker}
+}
+
+// Begin adds one to the attempts of a message and answers how many there were. It is never repeated in here, nor by the
+// SDK: a first try whose answer was lost would stand as an attempt that never came back.
+func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err error) {
+	var out *dynamodb.UpdateItemOutput
+	err = n.call(ctx, func(ctx context.Context) (err error) {
+		out, err = n.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName:                 aws.String(n.table),
+			Key:                       key(messageID),
+			UpdateExpression:          aws.String("ADD attempts :one"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
+			ReturnValues:              types.ReturnValueUpdatedNew,
+		}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("begin attempt at %s: %w", messageID, err)
+	}
+	var row readmodel.DeadLetter
+	if err := attributevalue.UnmarshalMap(out.Attributes, &row); err != nil {
+		return 0, fmt.Errorf("begin attempt at %s: %w", messageID, err)
+	}
+	return row.Attempts - 1, nil
+}
+
+// End deletes the note of a message, if there is one.
+func (n *Notes) End(ctx context.Context, messageID string) error {
+	err := n.call(ctx, func(ctx context.Context) error {
+		_, err := n.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(n.table), Key: key(messageID)})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end attempt at %s: %w", messageID, err)
+	}
+	return nil
+}
+
+func (n *Notes) call(ctx context.Context, op func(context.Context) error) error {
+	return n.breaker.Do(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+		defer cancel()
+		return op(ctx)
+	})
+}
+
+func key(messageID string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"messageKey": &types.AttributeValueMemberS{Value: readmodel.AttemptsKey(messageID)}}
+}

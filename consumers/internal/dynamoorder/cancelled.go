@@ -1,0 +1,32 @@
+package dynamoorder
+
+import "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+// Codes of a cancelled transaction's reasons. Everything but a refused condition may pass at another try.
+const (
+	codeNone      = "None"
+	codeCondition = "ConditionalCheckFailed"
+)
+
+// refusedAt says whether the condition of the i-th action was refused.
+func refusedAt(e *types.TransactionCanceledException, i int) bool {
+	return i < len(e.CancellationReasons) && code(e.CancellationReasons[i]) == codeCondition
+}
+
+// otherReason says whether an action failed for anything but its condition: a conflict, a throttle. Then what the
+// conditions said is not the last word.
+func otherReason(e *types.TransactionCanceledException) bool {
+	for _, r := range e.CancellationReasons {
+		if c := code(r); c != codeNone && c != codeCondition {
+			return true
+		}
+	}
+	return false
+}
+
+func code(r types.CancellationReason) string {
+	if r.Code == nil {
+		return codeNone
+	}
+	return *r.Code
+}

@@ -1,0 +1,54 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+// Cancel ends an open order that its buyer or an operator does not want any more: the row first, so that nothing can
+// commit, then its seats.
+type Cancel struct {
+	Holds  Holds
+	Orders Orders
+	Loader rebuild.Loader
+	Now    func() time.Time
+}
+
+// Handle handles one CancelOrder.
+func (h Cancel) Handle(ctx context.Context, d message.Delivery, m message.CancelOrder) retry.Outcome {
+	return reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
+}
+
+func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOrder) (outcome retry.Outcome, again bool) {
+	row, found, err := h.Orders.Read(ctx, m.OrderID)
+	switch {
+	case err != nil:
+		return retry.Classify(fmt.Errorf("read row: %w", err)), false
+	case !found:
+		// Its PlaceOrder is before it in the group, so the row is on its way.
+		return retry.Retry(errRowIsMissing), false
+	case row.Status.Open():
+		cancelled, err := row.Cancel(order.Cause{Kind: message.KindCancelOrder, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
+		if err != nil {
+			return retry.Poison("transition", err), false
+		}
+		if again, err := updated(ctx, h.Orders, row, cancelled); again || err != nil {
+			return retry.Classify(err), again
+		}
+		row = cancelled
+	case !ended(row.Status):
+		// Paid: giving the money back is another road. Revoked or refunded: mirror gives the seats back.
+		return retry.Refused("not_open"), false
+	}
+	if err := release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
+		return retry.Classify(err), false
+	}
+	return retry.Done(), false
+}

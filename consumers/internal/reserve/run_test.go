@@ -1,0 +1,178 @@
+package reserve_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"boxoffice/consumers/internal/reserve"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+// runOf hands consecutive orders to one call, as sqsbatch does: what follows the first that is not acknowledged comes
+// again. It answers the outcomes that count.
+func (w *world) runOf(t *testing.T, orders ...message.PlaceOrder) []retry.Outcome {
+	t.Helper()
+	var run []reserve.Placing
+	for i, m := range orders {
+		run = append(run, reserve.Placing{Delivery: message.Delivery{MessageID: fmt.Sprint("m-", i), SequenceNumber: fmt.Sprint(i), SentAt: w.now}, Message: m})
+	}
+	outcomes := w.place().HandleRun(t.Context(), run)
+	if len(outcomes) != len(orders) {
+		t.Fatalf("%d outcomes of %d orders", len(outcomes), len(orders))
+	}
+	return outcomes
+}
+
+func (w *world) by(user string, seats ...string) message.PlaceOrder {
+	m := w.placed(seats...)
+	m.UserID = user
+	return m
+}
+
+// A run that shares nothing is one script call and one put an order, with one send for all of them.
+func TestARunIsOneCall(t *testing.T) {
+	w := newWorld(t)
+	want(t, w.handle(t, w.placed("A-1-6")), retry.ClassDone, "") // loads the group
+	w.scripts, w.puts, w.sent, w.sends = 0, 0, nil, 0
+	for _, o := range w.runOf(t, w.placed("A-1-1"), w.placed("A-1-2", "A-1-3"), w.placed("A-1-6"), w.placed("A-1-4")) {
+		if o.Class == retry.ClassRetryable {
+			t.Errorf("outcome %+v", o)
+		}
+	}
+	if w.scripts != 1 || w.puts != 4 || w.sends != 1 || len(w.sent) != 3 {
+		t.Errorf("%d script calls, %d puts, %d sends of %d messages; want 1, 4, 1 of 3", w.scripts, w.puts, w.sends, len(w.sent))
+	}
+}
+
+// Rejected orders of a run cost one script call for all and one put each: the call in which they were waited for is
+// the second and last.
+func TestARunForOneSeat(t *testing.T) {
+	w := newWorld(t)
+	want(t, w.handle(t, w.placed("A-1-6")), retry.ClassDone, "")
+	w.scripts, w.puts = 0, 0
+	var orders []message.PlaceOrder
+	for range 10 {
+		orders = append(orders, w.placed("A-1-1"))
+	}
+	outcomes := w.runOf(t, orders...)
+	want(t, outcomes[0], retry.ClassDone, "")
+	for _, o := range outcomes[1:] {
+		want(t, o, retry.ClassRefused, "seat_taken")
+	}
+	if w.scripts != 2 || w.puts != 10 {
+		t.Errorf("%d script calls and %d puts, want 2 and 10", w.scripts, w.puts)
+	}
+}
+
+func TestTheLimitOfABuyer(t *testing.T) {
+	w := newWorld(t)
+	w.limit = 2
+	first, second, third := w.by("ann", "A-1-1", "A-1-2"), w.by("ann", "A-1-3"), w.by("ben", "A-1-3")
+	outcomes := w.runOf(t, first, second, third)
+	want(t, outcomes[0], retry.ClassDone, "")
+	want(t, outcomes[1], retry.ClassRefused, "limit_reached")
+	want(t, outcomes[2], retry.ClassDone, "")
+	if row := w.row(t, second.OrderID); row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonLimitReached || row.Counted != 0 {
+		t.Errorf("row %+v", row)
+	}
+	if n, _ := w.rows.Allowance(t.Context(), group.ConcertID, "ann"); n != 2 {
+		t.Errorf("%d seats are counted", n)
+	}
+	if !slices.Equal(w.taken(), []int{0, 1, 2}) {
+		t.Errorf("places %v", w.taken())
+	}
+}
+
+// A row that is not known stops its own order and every later one: what they got may depend on it.
+func TestAnUnknownPutStopsTheRunThere(t *testing.T) {
+	w := newWorld(t)
+	a, b, c := w.placed("A-1-1"), w.placed("A-1-2"), w.placed("A-1-1")
+	w.fail["put"] = errors.New("broken connection")
+	outcomes := w.runOf(t, a, b, c)
+	want(t, outcomes[0], retry.ClassRetryable, "")
+	want(t, outcomes[2], retry.ClassRetryable, "")
+	if _, found, _ := w.rows.Read(t.Context(), c.OrderID); found {
+		t.Error("an order was refused for a seat whose holder has no row")
+	}
+	for i, o := range w.runOf(t, a, b, c) {
+		want(t, o, []retry.Class{retry.ClassDone, retry.ClassDone, retry.ClassRefused}[i], []string{"", "", "seat_taken"}[i])
+	}
+}
+
+// Any split into runs, with limits that refuse some and calls that fail in between, gives each order the row that it
+// would have one by one.
+func TestAnySplitGivesTheResultOfOneByOne(t *testing.T) {
+	failures := []string{"hold", "hold reply", "put", "put reply", "send", "release"}
+	rapid.Check(t, func(rt *rapid.T) {
+		single, split := newWorld(t), newWorld(t)
+		single.limit = rapid.IntRange(0, 3).Draw(rt, "limit")
+		split.limit = single.limit
+		seats := []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4", "A-1-5"}
+		var orders []message.PlaceOrder
+		for i := range rapid.IntRange(1, 12).Draw(rt, "orders") {
+			user := rapid.SampledFrom([]string{"ann", "ben", "cleo"}).Draw(rt, "user")
+			m := single.by(user, rapid.SliceOfNDistinct(rapid.SampledFrom(seats), 1, 3, rapid.ID).Draw(rt, "seats")...)
+			if i > 0 && rapid.IntRange(0, 7).Draw(rt, "repeat") == 0 {
+				m = orders[rapid.IntRange(0, i-1).Draw(rt, "of")]
+			}
+			orders = append(orders, m)
+		}
+		for _, m := range orders {
+			if o := single.handle(t, m); o.Class == retry.ClassRetryable || o.Class == retry.ClassPoison {
+				rt.Fatalf("one by one: %+v", o)
+			}
+		}
+		for rest, tries := orders, 0; len(rest) > 0; tries++ {
+			if tries > 200 {
+				rt.Fatal("the batch is never done")
+			}
+			if rapid.IntRange(0, 2).Draw(rt, "fails") == 0 {
+				split.fail[rapid.SampledFrom(failures).Draw(rt, "call")] = errors.New("broken connection")
+			}
+			n := rapid.IntRange(1, min(10, len(rest))).Draw(rt, "batch")
+			for _, o := range split.runOf(t, rest[:n]...) {
+				if o.Class == retry.ClassRetryable {
+					break
+				}
+				rest = rest[1:]
+			}
+		}
+		if got, want := split.story(t, orders), single.story(t, orders); got != want {
+			rt.Fatalf("split:\n%s\none by one:\n%s", got, want)
+		}
+	})
+}
+
+// story is what became of orders, as their buyers see it, with the seats that are taken and counted in the end.
+func (w *world) story(t *testing.T, orders []message.PlaceOrder) string {
+	t.Helper()
+	var lines []string
+	for _, m := range orders {
+		row := w.row(t, m.OrderID)
+		line := fmt.Sprintf("%s %s %s %v", row.OrderID, row.UserID, row.Status, row.Seats)
+		if row.Reason != nil {
+			// Not the seats: who is refused again after a lost answer is told of those taken since as well.
+			line += " " + string(row.Reason.Code)
+		}
+		lines = append(lines, line)
+	}
+	for _, user := range []string{"ann", "ben", "cleo"} {
+		n, err := w.rows.Allowance(t.Context(), group.ConcertID, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("%s has %d", user, n))
+	}
+	state := w.holds.Inspect(group)
+	for p := range 6 {
+		lines = append(lines, fmt.Sprintf("%d %s", p, state.Entries[p].Order))
+	}
+	return strings.Join(lines, "\n")
+}

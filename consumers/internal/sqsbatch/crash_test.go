@@ -1,0 +1,234 @@
+package sqsbatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"pgregory.net/rapid"
+
+	"boxoffice/consumers/internal/memattempts"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/sqsbatch"
+	"boxoffice/contracts/message"
+)
+
+// crashing is a FIFO queue with its function, some messages of which kill the process that handles them: the handler
+// never returns control, and nothing that the process was to do later happens.
+type crashing struct {
+	waiting  map[string][]string // group to its messages in order
+	receives map[string]int
+	kills    map[string]bool
+	joins    map[string]bool
+	troubles map[string]int // how often a dependency fails at a message before it works
+	notes    memattempts.Notes
+
+	dead    bool
+	crashes int
+	done    map[string]bool
+	buried  map[string]string
+}
+
+// atWork ends the goroutine of a process that has died.
+func (c *crashing) atWork() {
+	if c.dead {
+		goexit()
+	}
+}
+
+func (c *crashing) live(id string) retry.Outcome {
+	c.atWork()
+	if c.kills[id] {
+		c.dead = true
+		c.crashes++
+		goexit()
+	}
+	if c.troubles[id] > 0 {
+		c.troubles[id]--
+		return retry.Retry(errDown)
+	}
+	c.done[id] = true
+	return retry.Done()
+}
+
+func (c *crashing) handle(_ context.Context, d message.Delivery) retry.Outcome {
+	return c.live(d.MessageID)
+}
+
+func (c *crashing) handleRun(_ context.Context, run []message.Delivery) (outcomes []retry.Outcome) {
+	for _, d := range run {
+		outcomes = append(outcomes, c.live(d.MessageID))
+	}
+	return outcomes
+}
+
+func (c *crashing) bury(_ context.Context, d message.Delivery, reason string) error {
+	c.atWork()
+	c.buried[d.MessageID] = reason
+	return nil
+}
+
+// ReturnAfter implements sqsbatch.Queue.
+func (c *crashing) ReturnAfter(context.Context, []sqsbatch.Receipt, time.Duration) error {
+	c.atWork()
+	return nil
+}
+
+// Begin implements sqsbatch.Attempts.
+func (c *crashing) Begin(ctx context.Context, id string) (int, error) {
+	c.atWork()
+	return c.notes.Begin(ctx, id)
+}
+
+// End implements sqsbatch.Attempts.
+func (c *crashing) End(ctx context.Context, id string) error {
+	c.atWork()
+	return c.notes.End(ctx, id)
+}
+
+// receive takes up to n messages of each group, handles them in a new process and deletes what was acknowledged.
+func (c *crashing) receive(n int) error {
+	var event events.SQSEvent
+	for _, group := range slices.Sorted(maps.Keys(c.waiting)) {
+		for _, id := range c.waiting[group][:min(n, len(c.waiting[group]))] {
+			c.receives[id]++
+			r := record(id)
+			r.Attributes["ApproximateReceiveCount"] = fmt.Sprint(c.receives[id])
+			event.Records = append(event.Records, r)
+		}
+	}
+	c.dead = false
+	response, err := sqsbatch.New(c.handle, c, c.bury, sqsbatch.Options{
+		Runs:     &sqsbatch.Runs{Joins: func(d message.Delivery) bool { return c.joins[d.MessageID] }, Handle: c.handleRun},
+		Attempts: c,
+		// One group after another, each to its end, so that a crash meets no other group half way.
+		Go: func(f func()) {
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				f()
+			}()
+			<-ended
+		},
+	}).Handle(context.Background(), event)
+	if c.dead != errors.Is(err, sqsbatch.ErrUnusable) {
+		return fmt.Errorf("died %t, error %w", c.dead, err)
+	}
+	if c.dead {
+		return nil
+	}
+	for _, r := range event.Records {
+		if !slices.Contains(listed(response), r.MessageId) {
+			group := r.Attributes["MessageGroupId"]
+			if c.waiting[group][0] != r.MessageId {
+				return fmt.Errorf("%s was deleted and %s in front of it was not", r.MessageId, c.waiting[group][0])
+			}
+			c.waiting[group] = c.waiting[group][1:]
+		}
+	}
+	return nil
+}
+
+func (c *crashing) empty() bool {
+	for _, ids := range c.waiting {
+		if len(ids) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// What one message that always kills its function may cost, wherever it stands in its group. As a rule a group comes
+// back as it was: a receive without notes, one that notes the head, two that note the message itself. If it comes back
+// in smaller parts than it died in, each message before it may cost one more, which is acknowledged then. Each failure of
+// a dependency may cost one more, too: a head that it returns came back, and clears its group.
+const (
+	mostCrashes        = 4
+	mostCrashesInParts = mostCrashes + 9
+)
+
+// Whatever kills its function each time is buried after a few crashes, wherever it stands; nothing else is buried, and
+// no note is left behind.
+func TestMessagesThatKillTheirFunction(t *testing.T) {
+	var seen struct{ queues, crashes, buried int }
+	rapid.Check(t, func(t *rapid.T) {
+		c := &crashing{
+			waiting: map[string][]string{}, receives: map[string]int{}, kills: map[string]bool{}, joins: map[string]bool{},
+			troubles: map[string]int{}, done: map[string]bool{}, buried: map[string]string{},
+		}
+		killers, troubles := 0, 0
+		for _, group := range []string{"a", "b", "c"} {
+			for i := range rapid.IntRange(0, 12).Draw(t, "messages") {
+				id := fmt.Sprint(group, i)
+				c.waiting[group] = append(c.waiting[group], id)
+				c.kills[id] = rapid.IntRange(0, 9).Draw(t, "kills") == 0
+				c.joins[id] = rapid.IntRange(0, 3).Draw(t, "joins") > 0
+				c.troubles[id] = max(0, rapid.IntRange(-6, 3).Draw(t, "troubles"))
+				troubles += c.troubles[id]
+				if c.kills[id] {
+					killers++
+				}
+			}
+		}
+		most, size := mostCrashes, rapid.IntRange(1, 10).Draw(t, "size")
+		inParts := rapid.Bool().Draw(t, "inParts")
+		if inParts {
+			most = mostCrashesInParts
+		}
+		all := map[string][]string{}
+		maps.Copy(all, c.waiting)
+		for receives := 0; !c.empty(); receives++ {
+			if receives > 300 {
+				t.Fatalf("after %d receives and %d crashes %v are still there, notes %v", receives, c.crashes, c.waiting, c.notes.Open())
+			}
+			if inParts {
+				size = rapid.IntRange(1, 10).Draw(t, "part")
+			}
+			if err := c.receive(size); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, ids := range all {
+			for _, id := range ids {
+				if c.kills[id] != (c.buried[id] == retry.ReasonAttempts) || c.kills[id] == c.done[id] {
+					t.Errorf("%s kills: %t; done: %t; buried as %q", id, c.kills[id], c.done[id], c.buried[id])
+				}
+			}
+		}
+		if c.crashes > most*killers+troubles {
+			t.Errorf("%d crashes for %d messages that kill and %d troubles", c.crashes, killers, troubles)
+		}
+		if open := c.notes.Open(); len(open) > 0 {
+			t.Errorf("notes left: %v", open)
+		}
+		seen.queues++
+		seen.crashes += c.crashes
+		seen.buried += len(c.buried)
+	})
+	if seen.buried < seen.queues/2 || seen.crashes < seen.buried {
+		t.Errorf("too little was seen: %+v", seen)
+	}
+	t.Logf("%+v", seen)
+}
+
+// Three crashes of the head, whose first receive leaves no note, and it is out of the way.
+func TestHeadThatKillsIsBuriedAfterThreeCrashes(t *testing.T) {
+	c := &crashing{
+		waiting: map[string][]string{"a": {"a1", "a2", "a3"}}, receives: map[string]int{}, kills: map[string]bool{"a1": true},
+		joins: map[string]bool{"a1": true, "a2": true, "a3": true}, done: map[string]bool{}, buried: map[string]string{},
+	}
+	for range 4 {
+		if err := c.receive(10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.crashes != 3 || c.buried["a1"] != retry.ReasonAttempts || !c.done["a2"] || !c.done["a3"] || !c.empty() {
+		t.Errorf("%d crashes, buried %v, done %v, waiting %s", c.crashes, c.buried, c.done, strings.Join(c.waiting["a"], " "))
+	}
+}

@@ -1,0 +1,22 @@
+// Package look has the words of the look at Redis that a producer takes before it enqueues: hints, never promises.
+package look
+
+import (
+	"time"
+
+	"boxoffice/contracts/seatstate"
+)
+
+// Seats is what Redis shows of the seats that an order asks for.
+type Seats struct {
+	// Taken are the places that are for sure another order's: indexes into the places asked about.
+	Taken []int
+	// Lag is how far the group's decisions are behind its queue; 0 when none was made in the last seconds.
+	Lag time.Duration
+}
+
+// Group is a group as Redis shows it at one instant, with its lag.
+type Group struct {
+	seatstate.Snapshot
+	Lag time.Duration
+}

@@ -1,0 +1,82 @@
+package orders
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/telemetry"
+	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/pace"
+)
+
+// Owners says whether an order id is this buyer's, without any store.
+type Owners interface {
+	Verify(userID, id string) (contracts.OrderID, bool)
+}
+
+// Cancel answers DELETE /api/orders/{orderId}: it enqueues a CancelOrder for an open order. The queue decides: an order
+// may be paid before its turn comes.
+type Cancel struct {
+	Rows   Rows
+	Queue  Queue
+	Owners Owners
+	Log    *slog.Logger
+}
+
+// state is the answer about an order that has a row.
+type state struct {
+	OrderID     contracts.OrderID `json:"orderId"`
+	Status      contracts.Status  `json:"status"`
+	Version     int               `json:"version"`
+	PollAfterMs *int              `json:"pollAfterMs,omitempty"`
+}
+
+// Handle implements httpapi.Handler.
+func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+	user := r.UserID()
+	if user == "" {
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	}
+	notFound := httpapi.NewProblem(httpapi.CodeOrderNotFound, "You have no such order.")
+	id, ok := h.Owners.Verify(user, r.PathParameters["orderId"])
+	if !ok {
+		return httpapi.Response{}, notFound
+	}
+	row, found, err := h.Rows.Order(ctx, id)
+	switch {
+	case err != nil:
+		return httpapi.Response{}, h.unavailable(ctx, id, "row not read", err)
+	case !found:
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeOrderNotDecided, "The order is not decided yet, so there is nothing to cancel.").
+			After(pace.PollAfterMs(contracts.Queued, 0))
+	case !row.OwnedBy(user):
+		return httpapi.Response{}, notFound
+	case row.Status.Paid():
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeOrderPaid, "The order is paid. Ask for a refund instead.")
+	case !row.Status.Open():
+		return httpapi.JSON(http.StatusOK, state{OrderID: id, Status: row.Status, Version: row.Version}, nil), nil
+	}
+	encoded, err := message.Encode(message.CancelOrder{
+		OrderID: id, ConcertID: row.ConcertID, Group: row.Group, CommandID: "v" + strconv.Itoa(row.Version),
+	}, telemetry.Trace(ctx))
+	if err != nil {
+		h.Log.ErrorContext(ctx, "cancellation not encoded", telemetry.KeyOrder, id, telemetry.KeyError, err.Error())
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeInternal, "The order could not be cancelled.")
+	}
+	if err := h.Queue.Send(ctx, encoded); err != nil {
+		return httpapi.Response{}, h.unavailable(ctx, id, "cancellation not enqueued", err)
+	}
+	wait := pace.PollAfterMs(contracts.Queued, 0)
+	return httpapi.JSON(http.StatusAccepted, state{OrderID: id, Status: row.Status, Version: row.Version, PollAfterMs: &wait}, httpapi.Headers{
+		"Location": "/api/orders/" + string(id), "Retry-After": httpapi.RetryAfter(wait),
+	}), nil
+}
+
+func (h Cancel) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
+	h.Log.WarnContext(ctx, what, telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be cancelled right now. Send the request again.")
+}

@@ -1,0 +1,93 @@
+package orders_test
+
+import (
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/orders"
+)
+
+// Verify implements orders.Owners.
+func (w *world) Verify(user, asked string) (contracts.OrderID, bool) {
+	return contracts.OrderID(asked), user == "anna" && asked == string(id)
+}
+
+func (w *world) delete(t *testing.T, user, asked string) httpapi.Response {
+	t.Helper()
+	h := orders.Cancel{Rows: w, Queue: w, Owners: w, Log: slog.New(slog.DiscardHandler)}
+	router := httpapi.NewRouter(map[string]httpapi.Handler{"DELETE /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
+	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
+		RouteKey: "DELETE /api/orders/{orderId}", PathParameters: map[string]string{"orderId": asked},
+		RequestContext: events.APIGatewayV2HTTPRequestContext{Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": user}},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func TestCancelInEveryStatus(t *testing.T) {
+	for _, status := range contracts.Statuses()[1:] {
+		w := &world{row: &readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: status, Version: 3}}
+		response := w.delete(t, "anna", string(id))
+		want, calls := 200, []string{"row"}
+		switch {
+		case status.Open():
+			want, calls = 202, []string{"row", "send"}
+		case status.Paid():
+			want = 409
+		}
+		if response.StatusCode != want || !slices.Equal(w.calls, calls) {
+			t.Errorf("%s: got %d after %v, want %d after %v", status, response.StatusCode, w.calls, want, calls)
+		}
+		if want == 409 && code(t, response) != "order_paid" {
+			t.Errorf("%s: got %s", status, response.Body)
+		}
+		if paced := response.Headers["Retry-After"] != ""; paced != (want == 202) {
+			t.Errorf("%s: Retry-After is %q", status, response.Headers["Retry-After"])
+		}
+	}
+}
+
+func TestCancelSendsToTheGroupOfTheRow(t *testing.T) {
+	w := &world{row: &readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: contracts.Held, Version: 3}}
+	w.delete(t, "anna", string(id))
+	m, err := message.Decode(w.sent[0].Body)
+	if err != nil || m != (message.CancelOrder{OrderID: id, ConcertID: "c", Group: "A", CommandID: "v3"}) {
+		t.Errorf("sent %+v, %v", m, err)
+	}
+}
+
+func TestCancelOfWhatCannotBeCancelled(t *testing.T) {
+	held := readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: contracts.Held, Version: 1}
+	others := held
+	others.UserID = "ben"
+	for name, test := range map[string]struct {
+		world       world
+		user, asked string
+		want        int
+		code        string
+	}{
+		"no row yet":             {user: "anna", asked: string(id), want: 409, code: "order_not_decided"},
+		"a wrong tag":            {world: world{row: &held}, user: "ben", asked: string(id), want: 404, code: "order_not_found"},
+		"no order id":            {world: world{row: &held}, user: "anna", asked: "x", want: 404, code: "order_not_found"},
+		"another buyer's row":    {world: world{row: &others}, user: "anna", asked: string(id), want: 404, code: "order_not_found"},
+		"the row cannot be read": {world: world{fail: map[string]bool{"row": true}}, user: "anna", asked: string(id), want: 503, code: "unavailable"},
+		"the queue is away":      {world: world{row: &held, fail: map[string]bool{"send": true}}, user: "anna", asked: string(id), want: 503, code: "unavailable"},
+	} {
+		w := test.world
+		if response := w.delete(t, test.user, test.asked); response.StatusCode != test.want || code(t, response) != test.code {
+			t.Errorf("%s: got %d %s, want %d %s", name, response.StatusCode, response.Body, test.want, test.code)
+		}
+	}
+}
