@@ -262,6 +262,10 @@ func (u *ascent) ministack() server {
 	return s
 }
 
+// queueProcesses is how many processes a function behind a queue has. They wait more than they work: a seat group that
+// is being loaded keeps one for over a second, and orders of other groups must not wait for it.
+const queueProcesses = 6
+
 // redis is tied to the emulator: holds of orders whose rows are gone would be nonsense.
 func (u *ascent) redis(emulator started) (server, error) {
 	p := &u.settings.Ports
@@ -281,6 +285,11 @@ func (u *ascent) lambdahost(emulator started) (server, error) {
 		"--listen", stack.Address(p.Site), "--control", stack.Address(p.Control),
 		"--files", wellKnownPrefix + "=" + u.folder.WellKnown(), "--issuer", u.settings.Issuer(), "--audience", audience,
 		"--log-dir", u.folder.Logs(),
+	}
+	for _, f := range u.topology.Functions {
+		if f.Queue != nil {
+			args = append(args, "--processes", fmt.Sprintf("%s=%d", f.Name, queueProcesses))
+		}
 	}
 	s := u.newServer(lambdahostName, u.binaries.Lambdahost, args, awsEnvironment(u.settings))
 	values, err := os.ReadFile(u.folder.Values())
