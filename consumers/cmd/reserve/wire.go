@@ -27,7 +27,10 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			Holds: g.Holds, Best: g.Holds, Orders: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Pace: g.Pace,
 			Meter: p.Meter, Now: p.Now,
 		},
-		Cancel:  reserve.Cancel{Holds: g.Holds, Orders: g.Orders, Loader: g.Loader, Now: p.Now},
+		Cancel: reserve.Cancel{Holds: g.Holds, Orders: g.Orders, Loader: g.Loader, Now: p.Now},
+		Settle: reserve.Settle{
+			Holds: g.Holds, Orders: g.Orders, Tickets: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Now: p.Now,
+		},
 		Expire:  expire.Expire{Orders: g.Orders, Holds: g.Holds, Loader: g.Loader, Meter: p.Meter, Now: p.Now},
 		Rebuild: rebuild.Handler{Presence: g.Holds, Loader: g.Loader},
 	}

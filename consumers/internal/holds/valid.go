@@ -49,6 +49,17 @@ func (r Run) Validate() error {
 	return nil
 }
 
+// Validate reports a hold that cannot be coded.
+func (k Kept) Validate() error {
+	if err := k.Ask.Validate(); err != nil {
+		return err
+	}
+	if k.Version < 1 || k.HeldAt < 1 || k.ExpiresAt < k.HeldAt {
+		return fmt.Errorf("%w: version %d, held from %d to %d", ErrInvalid, k.Version, k.HeldAt, k.ExpiresAt)
+	}
+	return nil
+}
+
 // ValidForwarding reports a forwarding that cannot be coded.
 func ValidForwarding(id contracts.OrderID, hash string, to Forwarding) error {
 	if err := ValidOrder(id); err != nil {

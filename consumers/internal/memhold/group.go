@@ -156,6 +156,36 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	}))
 }
 
+// keep makes the hold of an open row again. An order that holds here only moves to the row's version.
+func (grp *group) keep(k holds.Kept, now contracts.Instant, o Options) holds.Applied {
+	record, known := grp.orders[k.Order]
+	lapses := k.ExpiresAt.Add(o.LapseAfter)
+	switch {
+	case record.Version > k.Version, lapses <= now:
+		return holds.Stale
+	case known && record.State == seatstate.RecordHeld:
+		record.Version = k.Version
+		grp.orders[k.Order] = record
+		return holds.OK
+	case known:
+		return holds.Stale
+	}
+	for _, p := range k.Places {
+		if entry, has := grp.seats[p]; has && (entry.State == seatstate.Sold || entry.Lapses > now) {
+			return holds.Busy
+		}
+	}
+	for _, p := range k.Places {
+		if entry, has := grp.seats[p]; has {
+			grp.end(entry.Order, now)
+		}
+	}
+	grp.write(k.Order, seatstate.Record{
+		Version: k.Version, Hash: k.Hash, HeldAt: k.HeldAt, HoldExpiresAt: k.ExpiresAt, Lapses: lapses, Places: slices.Clone(k.Places),
+	})
+	return holds.OK
+}
+
 // forward notes where an order was sent on to. What is known of it here comes first, as for a hold.
 func (grp *group) forward(order contracts.OrderID, hash string, to holds.Forwarding, now contracts.Instant) holds.Answer {
 	record, known := grp.orders[order]

@@ -98,6 +98,31 @@ func (s *Store) Forward(_ context.Context, g contracts.SeatGroup, id contracts.O
 	return answer, nil
 }
 
+// Keep makes the hold of an open row again where it is missing. See holds.Applied.
+func (s *Store) Keep(_ context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+	if err := k.Validate(); err != nil {
+		return "", invalid(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	grp, err := s.loaded(g)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range k.Places {
+		if p >= grp.bound() {
+			return "", invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
+		}
+	}
+	var applied holds.Applied
+	grp.change(func() {
+		grp.sweep(now)
+		applied = grp.keep(k, now, s.o)
+	})
+	return applied, nil
+}
+
 // Maps answers the maps of groups.
 func (s *Store) Maps(_ context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
 	maps := make([]seatstate.Snapshot, len(groups))

@@ -22,6 +22,7 @@ var good = map[string][]string{
 	"hold":    {"300000", "60000", "1789999999000", "fresh", "h", "0,5", "x", "h", "6"},
 	"release": {"a", "3"},
 	"forward": {"fresh", "h", "B:1"},
+	"keep":    {"fresh", "h", "2", "1789999999000", "1790000300000", "60000", "0,5"},
 	"load":    {"7", "60000", "10", "2", "0", "x", "1", "y", "o", "1", "h", "1790000000000", "1790000300000", "2,3"},
 }
 
@@ -46,7 +47,7 @@ func newTargets(t testing.TB, b *backend) targets {
 	if locked, err := b.Lock(ctx, absent, 7, 100*holdtest.HoldFor); err != nil || !locked {
 		t.Fatalf("lock: %v, %v", locked, err)
 	}
-	return targets{"hold": loaded, "forward": loaded, "release": loaded, "load": absent}
+	return targets{"hold": loaded, "forward": loaded, "keep": loaded, "release": loaded, "load": absent}
 }
 
 func newScriptBackend(t *testing.T) *backend {
@@ -114,7 +115,7 @@ func TestScriptsNeverFailHalfWay(t *testing.T) {
 	)
 	rapid.Check(t, func(rt *rapid.T) {
 		groups := newTargets(t, b)
-		name := rapid.SampledFrom([]string{"hold", "forward", "release", "load"}).Draw(rt, "script")
+		name := rapid.SampledFrom([]string{"hold", "forward", "keep", "release", "load"}).Draw(rt, "script")
 		args := slices.Clone(good[name])
 		for range rapid.IntRange(0, 3).Draw(rt, "replaced") {
 			args[rapid.IntRange(0, len(args)-1).Draw(rt, "at")] = argument.Draw(rt, "by")

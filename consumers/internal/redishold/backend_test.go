@@ -89,6 +89,13 @@ func (b *backend) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]sea
 	return b.store.Maps(ctx, groups)
 }
 
+func (b *backend) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+	if err := b.tick(ctx, g); err != nil {
+		return "", err
+	}
+	return b.store.Keep(ctx, g, k)
+}
+
 func (b *backend) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
 	if err := b.tick(ctx, g); err != nil {
 		return err

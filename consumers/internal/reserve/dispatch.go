@@ -14,6 +14,7 @@ import (
 type Dispatcher struct {
 	Place   Place
 	Cancel  Cancel
+	Settle  Settle
 	Expire  expire.Expire
 	Rebuild rebuild.Handler
 }
@@ -30,6 +31,8 @@ func (r Dispatcher) Handle(ctx context.Context, d message.Delivery) retry.Outcom
 		return r.Place.HandleRun(ctx, []Placing{{Delivery: d, Message: m}})[0]
 	case message.CancelOrder:
 		return r.Cancel.Handle(ctx, d, m)
+	case message.SettleOrder:
+		return r.Settle.Handle(ctx, d, m)
 	case message.ExpireHold:
 		return r.Expire.HandleMessage(ctx, d, m)
 	case message.RebuildGroup:

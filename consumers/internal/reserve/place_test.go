@@ -164,6 +164,34 @@ func (w *world) PutAll(ctx context.Context, puts []order.Put) []order.PutResult 
 	return results
 }
 
+func (w *world) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+	if err := w.failing("keep"); err != nil {
+		return "", err
+	}
+	return w.holds.Keep(ctx, g, k)
+}
+
+func (w *world) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
+	if err := w.failing("tickets"); err != nil {
+		return nil, err
+	}
+	return w.rows.Tickets(ctx, g)
+}
+
+func (w *world) RejectLost(ctx context.Context, before, after order.Order, seat string) (bool, error) {
+	if w.changes != nil {
+		w.changes()
+	}
+	if err := w.failing("update"); err != nil {
+		return false, err
+	}
+	done, err := w.rows.RejectLost(ctx, before, after, seat)
+	if lost := w.failing("update reply"); lost != nil {
+		return false, lost
+	}
+	return done, err
+}
+
 func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
 	if err := w.failing("read"); err != nil {
 		return order.Order{}, false, err
@@ -461,6 +489,7 @@ func TestDispatch(t *testing.T) {
 	d := reserve.Dispatcher{
 		Place:   w.place(),
 		Cancel:  reserve.Cancel{Holds: w, Orders: w, Loader: w.loader(), Now: now},
+		Settle:  reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Now: now},
 		Expire:  expire.Expire{Orders: w, Holds: w, Loader: w.loader(), Now: now},
 		Rebuild: rebuild.Handler{Presence: w.holds, Loader: w.loader()},
 	}
@@ -481,6 +510,7 @@ func TestDispatch(t *testing.T) {
 		{encode(m), retry.ClassDone, ""},
 		{encode(message.ExpireHold{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1, Run: 1}), retry.ClassRetryable, ""},
 		{encode(message.CancelOrder{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, CommandID: "v1"}), retry.ClassDone, ""},
+		{encode(message.SettleOrder{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal, CommandID: "c"}), retry.ClassDone, ""},
 		{"{}", retry.ClassPoison, retry.ReasonUnknownKind},
 		{"no JSON", retry.ClassPoison, retry.ReasonMalformed},
 		{`{"kind":"PlaceOrder","v":99}`, retry.ClassPoison, retry.ReasonUnknownVersion},

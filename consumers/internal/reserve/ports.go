@@ -1,7 +1,7 @@
 // Package reserve handles orders.fifo: each message of a seat group in strict order.
 //
-// place.go decides a run of PlaceOrders, best.go one that asks for any adjacent seats; cancel.go ends an order that its buyer gives up; dispatch.go chooses the
-// handler by kind; bury.go settles what cannot be handled.
+// place.go decides a run of PlaceOrders, best.go one that asks for any adjacent seats; cancel.go and settle.go
+// end an order; dispatch.go chooses the handler by kind; bury.go settles what cannot be handled.
 package reserve
 
 import (
@@ -22,6 +22,8 @@ type Holds interface {
 	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
 	// Release frees what is held by the order, never what is sold, and ends its record under the row's version.
 	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
+	// Keep makes the hold of an open row again where it is missing.
+	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
 }
 
 // BestHolds is what a best-available order needs besides.
@@ -46,6 +48,13 @@ type Orders interface {
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
 	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.
 	Update(ctx context.Context, before, after order.Order) (done bool, err error)
+	// RejectLost is Update, if a ticket of that seat still belongs to another order.
+	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
+}
+
+// Tickets is a consistent read of all tickets of a group: seat name to owner.
+type Tickets interface {
+	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
 }
 
 // Catalogue answers what is on sale. Answers may be some seconds old; a layout version never changes.

@@ -61,7 +61,14 @@ func (p *pair) places(t *rapid.T) []int {
 
 // call is a call of a handler: mostly a hold.
 func (p *pair) call(t *rapid.T) {
-	switch kind := rapid.IntRange(0, 11).Draw(t, "kind"); {
+	switch kind := rapid.IntRange(0, 12).Draw(t, "kind"); {
+	case kind == 12:
+		heldAt := p.model.Now().Add(-time.Duration(rapid.Int64Range(0, 2*toLapse.Milliseconds()).Draw(t, "age")) * time.Millisecond)
+		k := holds.Kept{
+			Ask:     holds.Ask{Order: p.order(t), Hash: "h1", Places: p.places(t)},
+			Version: rapid.IntRange(1, 4).Draw(t, "version"), HeldAt: heldAt, ExpiresAt: heldAt.Add(HoldFor),
+		}
+		both(p, "keep", func(b Backend) (holds.Applied, error) { return b.Keep(p.ctx, p.g, k) })
 	case kind == 11:
 		order, hash := p.order(t), rapid.SampledFrom([]string{"h1", "h1", "h2"}).Draw(t, "hash")
 		to := holds.Forwarding{Group: rapid.SampledFrom([]string{"B", "C-1"}).Draw(t, "to"), Hop: rapid.IntRange(1, 3).Draw(t, "hop")}

@@ -24,6 +24,7 @@ type Store interface {
 	Release(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error)
 	Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error)
 	Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
+	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
 	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
 	Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error
 	Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error
@@ -106,7 +107,7 @@ func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 		name     string
 		promises []promise
 	}{
-		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"release", releasePromises}, {"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
+		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"keep", keepPromises}, {"release", releasePromises}, {"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, p := range part.promises {

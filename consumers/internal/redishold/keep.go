@@ -1,0 +1,32 @@
+package redishold
+
+import (
+	"context"
+	_ "embed" // keep.lua
+	"fmt"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/contracts"
+)
+
+//go:embed keep.lua
+var keepBody string
+
+// Keep makes the hold of an open row again where it is missing, all places or none, until the row's own end, and moves
+// the record to the row's version. See holds.Applied.
+func (s *Store) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+	if err := k.Validate(); err != nil {
+		return "", invalid(err)
+	}
+	r, err := s.run(ctx, "keep", s.scripts.keep, g, string(k.Order), k.Hash, k.Version,
+		int64(k.HeldAt), int64(k.ExpiresAt), s.o.LapseAfter.Milliseconds(), joined(k.Places))
+	if err != nil {
+		return "", err
+	}
+	switch applied := holds.Applied(r.word); applied {
+	case holds.OK, holds.Busy, holds.Stale:
+		return applied, nil
+	default:
+		return "", fmt.Errorf("redis keep %s: unknown answer %q", g.Key(), r.word)
+	}
+}

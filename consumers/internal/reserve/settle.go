@@ -1,0 +1,138 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+)
+
+// Settle ends an open order as REJECTED. That a seat was lost is believed only when a ticket shows it: between the sale
+// and this message the winner may have been revoked.
+type Settle struct {
+	Holds     Holds
+	Orders    Orders
+	Tickets   Tickets
+	Catalogue Catalogue
+	Loader    rebuild.Loader
+	Now       func() time.Time
+}
+
+// Handle handles one SettleOrder.
+func (h Settle) Handle(ctx context.Context, d message.Delivery, m message.SettleOrder) retry.Outcome {
+	return reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
+}
+
+func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOrder) (outcome retry.Outcome, again bool) {
+	cause := order.Cause{Kind: message.KindSettleOrder, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())}
+	row, found, err := h.Orders.Read(ctx, m.OrderID)
+	switch {
+	case err != nil:
+		return retry.Classify(fmt.Errorf("read row: %w", err)), false
+	case !found:
+		return h.rejectUnread(ctx, d, m, cause)
+	case row.Status.Open():
+		return h.reject(ctx, m, row, cause)
+	case ended(row.Status):
+		return h.release(ctx, row), false
+	default:
+		return retry.Refused("not_open"), false
+	}
+}
+
+// rejectUnread settles an order that Redis knew and that has no row: its own put finds this one and gives back what it
+// holds. Whose it is only the id says.
+func (h Settle) rejectUnread(ctx context.Context, d message.Delivery, m message.SettleOrder, cause order.Cause) (retry.Outcome, bool) {
+	row := order.NewRejectedUnread(message.Attributes{OrderID: m.OrderID, ConcertID: m.ConcertID, Group: m.Group}, d.Fence(), d.SentAt, cause)
+	row.Reason = &readmodel.Reason{Code: m.Reason}
+	switch r := h.Orders.PutAll(ctx, []order.Put{{Order: row}})[0]; r.Outcome {
+	case order.PutDone:
+		return retry.Done(), false
+	case order.PutRefused:
+		return retry.Outcome{}, true
+	default:
+		return retry.Classify(fmt.Errorf("put row REJECTED: %w", r.Err)), false
+	}
+}
+
+// reject ends an open row.
+func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Order, cause order.Cause) (retry.Outcome, bool) {
+	if m.Reason != contracts.ReasonSeatLost {
+		rejected, err := row.Reject(m.Reason, nil, cause)
+		if err != nil {
+			return retry.Poison("transition", err), false
+		}
+		if again, err := updated(ctx, h.Orders, row, rejected); again || err != nil {
+			return retry.Classify(err), again
+		}
+		return h.release(ctx, rejected), false
+	}
+	tickets, err := h.Tickets.Tickets(ctx, row.SeatGroup())
+	if err != nil {
+		return retry.Classify(fmt.Errorf("read tickets: %w", err)), false
+	}
+	var lost []string
+	for _, seat := range row.Seats {
+		if owner, sold := tickets[seat]; sold && owner != row.OrderID {
+			lost = append(lost, seat)
+		}
+	}
+	if len(lost) == 0 {
+		return h.keep(ctx, row)
+	}
+	rejected, err := row.Reject(m.Reason, lost, cause)
+	if err != nil {
+		return retry.Poison("transition", err), false
+	}
+	done, err := h.Orders.RejectLost(ctx, row, rejected, lost[0])
+	if err != nil {
+		return retry.Classify(fmt.Errorf("row REJECTED: %w", err)), false
+	}
+	if !done {
+		return retry.Outcome{}, true
+	}
+	return h.release(ctx, rejected), false
+}
+
+// keep makes the hold again of an order that did not lose its seat after all, as mirror would.
+func (h Settle) keep(ctx context.Context, row order.Order) (outcome retry.Outcome, again bool) {
+	layout, err := h.Catalogue.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
+	if err != nil {
+		return retry.Classify(fmt.Errorf("layout: %w", err)), false
+	}
+	places, unknown, ok := layout.Places(row.Seats)
+	if !ok {
+		return retry.Poison("unknown_seat", fmt.Errorf("seat %q is not in its layout", unknown)), false
+	}
+	var applied holds.Applied
+	err = rebuild.Loaded(ctx, h.Loader, row.SeatGroup(), func() (err error) {
+		applied, err = h.Holds.Keep(ctx, row.SeatGroup(), holds.Kept{
+			Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
+			Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
+		})
+		return err
+	})
+	switch {
+	case err != nil:
+		return retry.Classify(fmt.Errorf("keep: %w", err)), false
+	case applied == holds.Stale:
+		return retry.Outcome{}, true
+	default:
+		// Held again, or another order has the seat in Redis: the transaction of the tickets decides between them.
+		return retry.Refused("not_lost"), false
+	}
+}
+
+func (h Settle) release(ctx context.Context, row order.Order) retry.Outcome {
+	if err := release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
+		return retry.Classify(err)
+	}
+	return retry.Done()
+}
