@@ -27,6 +27,9 @@ var (
 	MessagesReturned = Metric{"MessagesReturned", "Count"}
 	MessagesPoisoned = Metric{"MessagesPoisoned", "Count"}
 	BreakerOpened    = Metric{"BreakerOpened", "Count"}
+
+	EventsPublished   = Metric{"EventsPublished", "Count"}
+	RecordsPassedOver = Metric{"RecordsPassedOver", "Count"}
 )
 
 // Dimension splits a metric by a low-cardinality value (a code, a status, a kind), never by an id.

@@ -90,6 +90,21 @@ var rules = []rule{
 		why:  "sqsbatch alone sees a batch of SQS; no handler can acknowledge by mistake",
 	},
 	{
+		from: []string{"consumers/internal/streambatch"},
+		may:  []string{"contracts/...", "github.com/aws/aws-lambda-go/events", dynamo, values},
+		why:  "streambatch alone sees a batch of a stream and decodes its rows",
+	},
+	{
+		from: []string{"consumers/internal/publish"},
+		may:  []string{"contracts/...", "consumers/internal/streambatch"},
+		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
+	},
+	{
+		from: []string{"consumers/internal/eventbus"},
+		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/service/eventbridge/..."},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
 		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild"},
 		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/expire"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
@@ -130,7 +145,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/..."},
-		may:  []string{"contracts/...", "consumers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, "github.com/caarlos0/env/v11"},
+		may:  []string{"contracts/...", "consumers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", "github.com/caarlos0/env/v11"},
 		why:  "boot and cmd wire their own side and nothing else",
 	},
 

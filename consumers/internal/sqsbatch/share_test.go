@@ -86,6 +86,20 @@ func TestGroupLeavesBeforeItReturns(t *testing.T) {
 	}
 }
 
+// Nor while the note of its attempt is deleted.
+func TestGroupLeavesBeforeItsNoteEnds(t *testing.T) {
+	for name, outcome := range map[string]retry.Outcome{"done": retry.Done(), "returned": retry.Retry(errDown)} {
+		l := &ledger{}
+		w, n := noting(t, always(outcome), nil)
+		l.w, w.options.Share = w, l.share
+		leftAtEnd := -1
+		n.endErr = func(string) error { leftAtEnd = l.left; return nil }
+		if _, err := w.batches().Handle(t.Context(), withReceives(batch("a1"), 2)); err != nil || leftAtEnd != 1 {
+			t.Errorf("%s: %d had left when the note ended, error %v", name, leftAtEnd, err)
+		}
+	}
+}
+
 func TestShareThatPanics(t *testing.T) {
 	for name, share := range map[string]func(context.Context, int) func(context.Context) (context.Context, func()){
 		"at the batch": func(context.Context, int) func(context.Context) (context.Context, func()) { panic("boom") },

@@ -357,6 +357,73 @@ func TestSendOutsideOfABatch(t *testing.T) {
 	})
 }
 
+// A group that leaves twice has left once: the others still wait for each other.
+func TestLeavingTwiceCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &fakeSQS{}
+		shared := newShared(client)
+		join := shared.Batch(t.Context(), 3)
+		_, left := join(t.Context())
+		left()
+		left()
+		var others sync.WaitGroup
+		for n := range 2 {
+			ctx, leftOther := join(t.Context())
+			others.Go(func() {
+				defer leftOther()
+				time.Sleep(time.Duration(n) * 5 * time.Millisecond)
+				_ = shared.Send(ctx, expiryOf("g", n))
+			})
+		}
+		others.Wait()
+		if len(client.calls) != 1 {
+			t.Errorf("calls %v", client.calls)
+		}
+	})
+}
+
+// A group may leave while it still waits, at the moment at which its round is full: that must not end the round twice.
+func TestLeavingAFullRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &fakeSQS{}
+		shared := newShared(client)
+		join := shared.Batch(t.Context(), 2)
+		ctx, leftA := join(t.Context())
+		_, leftB := join(t.Context())
+		var err error
+		var waiting sync.WaitGroup
+		waiting.Go(func() { err = shared.Send(ctx, expiryOf("a", 0)) })
+		synctest.Wait()
+		leftB()
+		leftA()
+		waiting.Wait()
+		if err != nil || len(client.calls) != 1 {
+			t.Errorf("error %v, calls %v", err, client.calls)
+		}
+	})
+}
+
+// What a group that has left still waits with does not count for one that is at work: that one is waited for.
+func TestWaiterOfAGroupThatLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &fakeSQS{}
+		shared := newShared(client)
+		join := shared.Batch(t.Context(), 2)
+		ctxA, leftA := join(t.Context())
+		ctxB, _ := join(t.Context())
+		var waiting sync.WaitGroup
+		waiting.Go(func() { _ = shared.Send(ctxA, expiryOf("a", 0)) })
+		synctest.Wait()
+		leftA()
+		synctest.Wait()
+		_ = shared.Send(ctxB, expiryOf("b", 0))
+		waiting.Wait()
+		if len(client.calls) != 1 {
+			t.Errorf("calls %v", client.calls)
+		}
+	})
+}
+
 // Batches at the same time have nothing to do with each other.
 func TestBatchesAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,78 @@
+// Package eventbus puts events on an EventBridge bus.
+package eventbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/event"
+)
+
+// timeoutPerCall bounds one call with the SDK's own retries.
+const timeoutPerCall = 2 * time.Second
+
+// Client is the part of *eventbridge.Client that is used.
+type Client interface {
+	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+// Bus is safe for concurrent use.
+type Bus struct {
+	client  Client
+	name    string
+	breaker retry.Breaker
+}
+
+// New makes a Bus by its name.
+func New(client Client, name string, breaker retry.Breaker) *Bus {
+	return &Bus{client: client, name: name, breaker: breaker}
+}
+
+// EntryError is an event that the bus did not take.
+type EntryError struct{ Code, Message string }
+
+// Error implements error.
+func (e *EntryError) Error() string { return "bus refused the event: " + e.Code + ": " + e.Message }
+
+var errCounts = errors.New("the bus counts failures that no entry names")
+
+// Put puts events in one call; see publish.Bus. A call answers 200 also when each of its entries failed.
+func (b *Bus) Put(ctx context.Context, events []event.Event) (failed []error, err error) {
+	entries := make([]types.PutEventsRequestEntry, len(events))
+	for i, e := range events {
+		entries[i] = types.PutEventsRequestEntry{
+			EventBusName: aws.String(b.name), Source: aws.String(event.Source),
+			DetailType: aws.String(e.DetailType), Detail: aws.String(e.Detail), Time: aws.Time(e.At.Time()),
+		}
+	}
+	var out *eventbridge.PutEventsOutput
+	err = b.breaker.Do(ctx, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+		defer cancel()
+		out, err = b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("put events on %s: %w", b.name, err)
+	}
+	named := int32(0)
+	for _, entry := range out.Entries {
+		var refused error
+		if entry.ErrorCode != nil || entry.EventId == nil {
+			refused = &EntryError{Code: aws.ToString(entry.ErrorCode), Message: aws.ToString(entry.ErrorMessage)}
+			named++
+		}
+		failed = append(failed, refused)
+	}
+	if out.FailedEntryCount > named {
+		return nil, fmt.Errorf("put events on %s: %w: %d of %d", b.name, errCounts, out.FailedEntryCount, named)
+	}
+	return failed, nil
+}

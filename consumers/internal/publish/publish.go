@@ -1,0 +1,80 @@
+// Package publish puts each version of an order's row on the bus, once at least and in the order of the stream. Here the
+// image of the record counts, not the present row: every version is an event of its own.
+package publish
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"boxoffice/consumers/internal/streambatch"
+	"boxoffice/contracts/event"
+	"boxoffice/contracts/telemetry"
+)
+
+// Bus takes events.
+type Bus interface {
+	// Put puts at most MaxPut events on the bus, in one call, and answers an error for each that the bus did not take,
+	// nil for the others. err is that of the call: then it is not known of any.
+	Put(ctx context.Context, events []event.Event) (failed []error, err error)
+}
+
+// MaxPut is what EventBridge takes in one call.
+const MaxPut = 10
+
+// Publisher publishes records.
+type Publisher struct {
+	Bus   Bus
+	Log   *slog.Logger
+	Meter *telemetry.Meter
+}
+
+// Handle implements streambatch.Handler: it publishes until the first event that the bus did not take. That one and all
+// later ones come again, also those that the bus took after it; consumers compare versions.
+func (p Publisher) Handle(ctx context.Context, records []streambatch.Record) (done int, err error) {
+	for done < len(records) {
+		chunk := records[done:min(done+MaxPut, len(records))]
+		taken, err := p.put(ctx, chunk)
+		done += taken
+		p.Meter.Put(telemetry.EventsPublished, float64(taken))
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (p Publisher) put(ctx context.Context, chunk []streambatch.Record) (taken int, err error) {
+	events := make([]event.Event, len(chunk))
+	for i, r := range chunk {
+		if events[i], err = event.Of(r.Row); err != nil {
+			// No handler writes such a row. Left in, it would stop the shard for good.
+			return p.around(ctx, chunk, i, err)
+		}
+	}
+	failed, err := p.Bus.Put(ctx, events)
+	if err != nil {
+		return 0, fmt.Errorf("put %d events: %w", len(events), err)
+	}
+	for i := range events {
+		if i >= len(failed) {
+			return i, fmt.Errorf("the bus answered for %d of %d events", len(failed), len(events))
+		}
+		if failed[i] != nil {
+			return i, fmt.Errorf("event of order %s version %d: %w", chunk[i].Row.OrderID, chunk[i].Row.Version, failed[i])
+		}
+	}
+	return len(events), nil
+}
+
+// around publishes what is before a row that has no event, and then passes that one over.
+func (p Publisher) around(ctx context.Context, chunk []streambatch.Record, bad int, why error) (taken int, err error) {
+	if bad > 0 {
+		if taken, err = p.put(ctx, chunk[:bad]); err != nil {
+			return taken, err
+		}
+	}
+	p.Log.ErrorContext(ctx, "row without an event passed over", telemetry.KeySequence, chunk[bad].SequenceNumber, telemetry.KeyError, why.Error())
+	p.Meter.Put(telemetry.RecordsPassedOver, 1)
+	return bad + 1, nil
+}

@@ -1,0 +1,74 @@
+package streambatch
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/contracts/readmodel"
+)
+
+// rowOf decodes the new image of a record. A removed row has none.
+func rowOf(r events.DynamoDBEventRecord) (row readmodel.Order, there bool, err error) {
+	if len(r.Change.NewImage) == 0 {
+		return readmodel.Order{}, false, nil
+	}
+	image, err := mapOf(r.Change.NewImage)
+	if err != nil {
+		return readmodel.Order{}, false, err
+	}
+	if err := attributevalue.UnmarshalMap(image, &row); err != nil {
+		return readmodel.Order{}, false, fmt.Errorf("decode order: %w", err)
+	}
+	if row.OrderID == "" || row.Version < 1 {
+		return readmodel.Order{}, false, fmt.Errorf("order %q at version %d", row.OrderID, row.Version)
+	}
+	return row, true, nil
+}
+
+func mapOf(from map[string]events.DynamoDBAttributeValue) (map[string]types.AttributeValue, error) {
+	to := make(map[string]types.AttributeValue, len(from))
+	for name, value := range from {
+		converted, err := valueOf(value)
+		if err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", name, err)
+		}
+		to[name] = converted
+	}
+	return to, nil
+}
+
+// valueOf converts between the two libraries' forms of one value.
+func valueOf(v events.DynamoDBAttributeValue) (types.AttributeValue, error) {
+	switch v.DataType() {
+	case events.DataTypeString:
+		return &types.AttributeValueMemberS{Value: v.String()}, nil
+	case events.DataTypeNumber:
+		return &types.AttributeValueMemberN{Value: v.Number()}, nil
+	case events.DataTypeBoolean:
+		return &types.AttributeValueMemberBOOL{Value: v.Boolean()}, nil
+	case events.DataTypeNull:
+		return &types.AttributeValueMemberNULL{Value: true}, nil
+	case events.DataTypeStringSet:
+		return &types.AttributeValueMemberSS{Value: v.StringSet()}, nil
+	case events.DataTypeNumberSet:
+		return &types.AttributeValueMemberNS{Value: v.NumberSet()}, nil
+	case events.DataTypeMap:
+		m, err := mapOf(v.Map())
+		return &types.AttributeValueMemberM{Value: m}, err
+	case events.DataTypeList:
+		list := make([]types.AttributeValue, len(v.List()))
+		for i, item := range v.List() {
+			converted, err := valueOf(item)
+			if err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
+			}
+			list[i] = converted
+		}
+		return &types.AttributeValueMemberL{Value: list}, nil
+	default:
+		return nil, fmt.Errorf("type %d, which no row has", v.DataType())
+	}
+}

@@ -1,0 +1,115 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/event"
+	"boxoffice/contracts/readmodel"
+)
+
+// full is a row with every attribute set.
+func full(t testing.TB) readmodel.Order {
+	t.Helper()
+	var row readmodel.Order
+	v := reflect.ValueOf(&row).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("secret-" + v.Type().Field(i).Name)
+		case reflect.Int, reflect.Int64:
+			f.SetInt(1_800_000_000_000 + int64(i))
+		}
+	}
+	row.OrderID, row.UserID, row.ConcertID, row.Group = "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4", "3f0c6a52", "vienna-2027", "parkett-left"
+	row.Status, row.Version, row.Seats = contracts.Rejected, 2, []string{"F-11", "F-12"}
+	row.Amount = &contracts.Money{Minor: 24000, Currency: "EUR"}
+	row.HoldExpiresAt = 1_800_000_300_000
+	row.Reason = &readmodel.Reason{Code: contracts.ReasonSeatLost, Seats: []string{"F-12"}}
+	row.History = []readmodel.HistoryEntry{
+		{Status: contracts.Held, Version: 1, At: 1_800_000_000_000, Cause: "secret-cause", MessageID: "secret-message"},
+		{Status: contracts.Rejected, Version: 2, At: 1_800_000_012_345, Cause: "secret-cause", MessageID: "secret-message"},
+	}
+	return row
+}
+
+func golden(t testing.TB) []byte {
+	t.Helper()
+	data, err := os.ReadFile("testdata/OrderRejected.v1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		t.Fatal(err)
+	}
+	return compact.Bytes()
+}
+
+func TestGolden(t *testing.T) {
+	e, err := event.Of(full(t))
+	if err != nil || e.DetailType != "OrderRejected" || e.At != 1_800_000_012_345 || e.Detail != string(golden(t)) {
+		t.Errorf("got %s at %d: %s, %v", e.DetailType, e.At, e.Detail, err)
+	}
+	o, err := event.Decode(golden(t))
+	if err != nil || o.Version != 2 || o.Reason.Code != contracts.ReasonSeatLost {
+		t.Errorf("read as %+v, %v", o, err)
+	}
+}
+
+// What the allow-list does not name stays inside, whatever the row grows.
+func TestNothingElseOfTheRowGetsOut(t *testing.T) {
+	e, err := event.Of(full(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(e.Detail, "secret") {
+		t.Errorf("the event has more than the allow-list: %s", e.Detail)
+	}
+}
+
+func TestEveryStoredStatusHasItsEvent(t *testing.T) {
+	names := map[string]bool{}
+	for _, s := range contracts.Statuses()[1:] {
+		row := full(t)
+		row.Status = s
+		e, err := event.Of(row)
+		if err != nil || names[e.DetailType] {
+			t.Errorf("%s: %q, %v", s, e.DetailType, err)
+		}
+		names[e.DetailType] = true
+	}
+	row := full(t)
+	row.Status = contracts.Queued
+	if _, err := event.Of(row); err == nil {
+		t.Error("QUEUED is never stored and has an event")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(golden(f))
+	f.Add([]byte(`{"v":2}`))
+	f.Add([]byte(`{} {}`))
+	f.Fuzz(func(t *testing.T, detail []byte) {
+		o, err := event.Decode(detail)
+		if err != nil {
+			if !errors.Is(err, event.ErrMalformed) {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		again, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := event.Decode(again); err != nil || !reflect.DeepEqual(back, o) {
+			t.Errorf("%+v comes back as %+v, %v", o, back, err)
+		}
+	})
+}
