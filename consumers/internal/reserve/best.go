@@ -13,7 +13,6 @@ import (
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/contracts/telemetry"
 )
 
 // choices bounds how often seats are chosen anew because somebody took one between the look at the map and the hold.
@@ -147,10 +146,11 @@ func (h Place) candidate(ctx context.Context, m message.PlaceOrder) (group strin
 
 // sendOn sends the order to the group that its record names. The record decides, not what is best now: a redelivery
 // must not send it to two groups.
-func (h Place) sendOn(ctx context.Context, m message.PlaceOrder, to holds.Forwarding) retry.Outcome {
+func (h Place) sendOn(ctx context.Context, e *entry, to holds.Forwarding) retry.Outcome {
+	m := e.Message
 	m.Visited = append(slices.Clone(m.Visited), m.Group)
 	m.Group = to.Group
-	encoded, err := message.Encode(m, telemetry.Trace(ctx))
+	encoded, err := message.Encode(m, e.trace())
 	if err != nil {
 		return retry.Poison("encode", err)
 	}

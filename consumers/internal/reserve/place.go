@@ -53,6 +53,9 @@ type entry struct {
 	held *order.Order
 }
 
+// trace goes along what is sent for the order. A run has no trace of its own, its messages have.
+func (e *entry) trace() string { return e.Delivery.Attributes.Trace }
+
 func (e *entry) end(o retry.Outcome) { e.outcome = &o }
 
 // HandleRun decides the consecutive PlaceOrders of one group, in order, with the result that they would have one by
@@ -224,7 +227,7 @@ func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
 	case holds.Gone:
 		h.reject(e, contracts.ReasonDeadlinePassed, nil)
 	case holds.Forwarded:
-		e.end(h.sendOn(ctx, e.Message, a.To))
+		e.end(h.sendOn(ctx, e, a.To))
 	case holds.Other:
 		// Another body came first under the same key and holds here: it is decided by its own message.
 		e.end(retry.Refused("other_body"))
@@ -327,7 +330,7 @@ func (h Place) next(ctx context.Context, entries []*entry) error {
 		}
 		expire, err := message.Encode(message.ExpireHold{
 			OrderID: e.held.OrderID, ConcertID: e.held.ConcertID, Group: e.held.Group, RowVersion: e.held.Version,
-		}, telemetry.Trace(ctx))
+		}, e.trace())
 		if err != nil {
 			e.end(retry.Poison("encode", err))
 			continue

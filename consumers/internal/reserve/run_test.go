@@ -21,7 +21,9 @@ func (w *world) runOf(t *testing.T, orders ...message.PlaceOrder) []retry.Outcom
 	t.Helper()
 	var run []reserve.Placing
 	for i, m := range orders {
-		run = append(run, reserve.Placing{Delivery: message.Delivery{MessageID: fmt.Sprint("m-", i), SequenceNumber: fmt.Sprint(i), SentAt: w.now}, Message: m})
+		run = append(run, reserve.Placing{Message: m, Delivery: message.Delivery{
+			MessageID: fmt.Sprint("m-", i), SequenceNumber: fmt.Sprint(i), SentAt: w.now, Attributes: message.Attributes{Trace: fmt.Sprint("trace-", i)},
+		}})
 	}
 	outcomes := w.place().HandleRun(t.Context(), run)
 	if len(outcomes) != len(orders) {
@@ -48,6 +50,20 @@ func TestARunIsOneCall(t *testing.T) {
 	}
 	if w.scripts != 1 || w.puts != 4 || w.sends != 1 || len(w.sent) != 3 {
 		t.Errorf("%d script calls, %d puts, %d sends of %d messages; want 1, 4, 1 of 3", w.scripts, w.puts, w.sends, len(w.sent))
+	}
+}
+
+// Each order of a run has a trace of its own, which goes along what is sent for it.
+func TestTracesGoAlong(t *testing.T) {
+	w := newWorld(t)
+	w.fill(t, "A", "A-1-2", "A-1-4", "A-1-6")
+	w.runOf(t, w.placed("A-1-1"), w.best("A", 2), w.placed("A-1-3"))
+	var got []string
+	for _, sent := range w.sent {
+		got = append(got, string(sent.Attributes.Kind)+" "+sent.Attributes.Trace)
+	}
+	if want := []string{"ExpireHold trace-0", "PlaceOrder trace-1", "ExpireHold trace-2"}; !slices.Equal(got, want) {
+		t.Errorf("sent %v, want %v", got, want)
 	}
 }
 
