@@ -15,6 +15,8 @@ type RecordState string
 const (
 	RecordHeld  RecordState = "held"
 	RecordEnded RecordState = "ended"
+	// RecordSold: the order owns its places here.
+	RecordSold RecordState = "sold"
 	// RecordForwarded: the order was sent on to another group.
 	RecordForwarded RecordState = "forwarded"
 )
@@ -58,7 +60,7 @@ func ParseRecord(s string) (Record, error) {
 		return Record{}, fmt.Errorf("order record %q has %d parts, want 7", s, len(parts))
 	}
 	r := Record{State: RecordState(parts[0])}
-	if r.State != RecordHeld && r.State != RecordEnded && r.State != RecordForwarded {
+	if r.State != RecordHeld && r.State != RecordEnded && r.State != RecordSold && r.State != RecordForwarded {
 		return Record{}, fmt.Errorf("order record %q: unknown state", s)
 	}
 	numbers := [4]int64{}

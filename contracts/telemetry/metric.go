@@ -30,6 +30,8 @@ var (
 
 	EventsPublished   = Metric{"EventsPublished", "Count"}
 	RecordsPassedOver = Metric{"RecordsPassedOver", "Count"}
+	MirrorLag         = Metric{"MirrorLag", "Milliseconds"}
+	InvariantsBroken  = Metric{"InvariantsBroken", "Count"}
 )
 
 // Dimension splits a metric by a low-cardinality value (a code, a status, a kind), never by an id.

@@ -95,6 +95,11 @@ var rules = []rule{
 		why:  "streambatch alone sees a batch of a stream and decodes its rows",
 	},
 	{
+		from: []string{"consumers/internal/mirror"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/streambatch"},
+		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
+	},
+	{
 		from: []string{"consumers/internal/publish"},
 		may:  []string{"contracts/...", "consumers/internal/streambatch"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",

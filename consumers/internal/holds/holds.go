@@ -100,6 +100,22 @@ type Release struct {
 	At    contracts.Instant
 }
 
+// Sale is what became of selling an order's places.
+type Sale struct {
+	// Stale: a later version of the order's row was applied before; nothing was written. Never an error.
+	Stale bool
+	// Conflict is set when a place is sold to another order: nothing was written.
+	Conflict *Conflict
+	// Displaced are the orders whose holds were overwritten, each once, in no order. They are told by a message.
+	Displaced []contracts.OrderID
+}
+
+// Conflict is a place that is sold to another order.
+type Conflict struct {
+	Place int
+	Owner contracts.OrderID
+}
+
 // Load is a whole group as DynamoDB knows it.
 type Load struct {
 	// Token is the fencing token under which the group was read. The lock must still carry it.

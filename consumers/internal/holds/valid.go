@@ -60,6 +60,14 @@ func (k Kept) Validate() error {
 	return nil
 }
 
+// ValidSale reports a sale, or its withdrawal, that cannot be coded.
+func ValidSale(id contracts.OrderID, places []int, version int) error {
+	if err := ValidRelease(id, version); err != nil {
+		return err
+	}
+	return Ask{Order: id, Hash: "h", Places: places}.Validate()
+}
+
 // ValidForwarding reports a forwarding that cannot be coded.
 func ValidForwarding(id contracts.OrderID, hash string, to Forwarding) error {
 	if err := ValidOrder(id); err != nil {

@@ -186,6 +186,74 @@ func (grp *group) keep(k holds.Kept, now contracts.Instant, o Options) holds.App
 	return holds.OK
 }
 
+// sell makes places an order's own. It wins over every hold and over no sale.
+func (grp *group) sell(order contracts.OrderID, places []int, version int) holds.Sale {
+	record := grp.orders[order]
+	if record.Version > version {
+		return holds.Sale{Stale: true}
+	}
+	var sale holds.Sale
+	for _, p := range places {
+		entry, has := grp.seats[p]
+		switch {
+		case !has || entry.Order == order:
+		case entry.State == seatstate.Sold:
+			return holds.Sale{Conflict: &holds.Conflict{Place: p, Owner: entry.Order}}
+		case !slices.Contains(sale.Displaced, entry.Order):
+			sale.Displaced = append(sale.Displaced, entry.Order)
+		}
+	}
+	for _, other := range sale.Displaced {
+		grp.displace(other, places)
+	}
+	if record.State == seatstate.RecordHeld {
+		for _, p := range record.Places {
+			delete(grp.seats, p)
+		}
+	}
+	for _, p := range places {
+		grp.seats[p] = seatstate.Entry{State: seatstate.Sold, Order: order}
+	}
+	record.State, record.Version, record.Lapses, record.Places, record.To = seatstate.RecordSold, version, 0, slices.Clone(places), ""
+	grp.orders[order] = record
+	delete(grp.ends, order)
+	return sale
+}
+
+// displace takes places from the hold of an order. One that has none left is not known any more, so that its hold may
+// be made again should the sale be withdrawn.
+func (grp *group) displace(order contracts.OrderID, places []int) {
+	record := grp.orders[order]
+	record.Places = slices.DeleteFunc(slices.Clone(record.Places), func(p int) bool { return slices.Contains(places, p) })
+	if len(record.Places) == 0 {
+		delete(grp.orders, order)
+		return
+	}
+	grp.orders[order] = record
+}
+
+// restore frees places that are sold to the order or held by it.
+func (grp *group) restore(order contracts.OrderID, places []int, version int, now contracts.Instant) holds.Release {
+	record := grp.orders[order]
+	if record.Version > version {
+		return holds.Release{Stale: true}
+	}
+	var released holds.Release
+	for _, p := range places {
+		if entry, has := grp.seats[p]; has && entry.Order == order {
+			delete(grp.seats, p)
+			released.Freed = append(released.Freed, p)
+		}
+	}
+	record.Version = version
+	record.Places = slices.DeleteFunc(slices.Clone(record.Places), func(p int) bool { return slices.Contains(places, p) })
+	grp.orders[order] = record
+	if len(record.Places) == 0 {
+		grp.end(order, now)
+	}
+	return released
+}
+
 // forward notes where an order was sent on to. What is known of it here comes first, as for a hold.
 func (grp *group) forward(order contracts.OrderID, hash string, to holds.Forwarding, now contracts.Instant) holds.Answer {
 	record, known := grp.orders[order]
@@ -228,13 +296,16 @@ func (grp *group) write(order contracts.OrderID, r seatstate.Record) seatstate.R
 	return r
 }
 
-// end frees what the order holds and leaves its record, ended, for RecordKept from now: what comes late for the order
+// end frees what the order holds, never what is sold to it, and leaves its record, ended, for RecordKept from now: what comes late for the order
 // meets it. It answers the places that became free.
 func (grp *group) end(order contracts.OrderID, now contracts.Instant) []int {
 	record := grp.orders[order]
-	freed := record.Places
-	for _, p := range freed {
-		delete(grp.seats, p)
+	var freed []int
+	for _, p := range record.Places {
+		if entry := grp.seats[p]; entry.State == seatstate.Held && entry.Order == order {
+			delete(grp.seats, p)
+			freed = append(freed, p)
+		}
 	}
 	record.State, record.Places, record.To = seatstate.RecordEnded, nil, ""
 	grp.orders[order] = record

@@ -123,6 +123,47 @@ func (s *Store) Keep(_ context.Context, g contracts.SeatGroup, k holds.Kept) (ho
 	return applied, nil
 }
 
+// Sell makes places an order's own, under its row's version. See holds.Sale.
+func (s *Store) Sell(_ context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+	var sale holds.Sale
+	err := s.owning(g, id, places, version, func(grp *group, _ contracts.Instant) { sale = grp.sell(id, places, version) })
+	return sale, err
+}
+
+// Restore frees places that were sold to an order or held by it, under its row's version.
+func (s *Store) Restore(_ context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+	var released holds.Release
+	err := s.owning(g, id, places, version, func(grp *group, now contracts.Instant) {
+		released = grp.restore(id, places, version, now)
+		released.At = now
+	})
+	return released, err
+}
+
+// owning makes a call about places that an order owns or owned.
+func (s *Store) owning(g contracts.SeatGroup, id contracts.OrderID, places []int, version int, call func(grp *group, now contracts.Instant)) error {
+	if err := holds.ValidSale(id, places, version); err != nil {
+		return invalid(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	grp, err := s.loaded(g)
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		if p >= grp.bound() {
+			return invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
+		}
+	}
+	grp.change(func() {
+		grp.sweep(now)
+		call(grp, now)
+	})
+	return nil
+}
+
 // Maps answers the maps of groups.
 func (s *Store) Maps(_ context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
 	maps := make([]seatstate.Snapshot, len(groups))

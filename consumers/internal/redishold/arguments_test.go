@@ -23,6 +23,8 @@ var good = map[string][]string{
 	"release": {"a", "3"},
 	"forward": {"fresh", "h", "B:1"},
 	"keep":    {"fresh", "h", "2", "1789999999000", "1790000300000", "60000", "0,5"},
+	"sell":    {"fresh", "2", "0,5"},
+	"restore": {"fresh", "2", "0,5"},
 	"load":    {"7", "60000", "10", "2", "0", "x", "1", "y", "o", "1", "h", "1790000000000", "1790000300000", "2,3"},
 }
 
@@ -47,7 +49,7 @@ func newTargets(t testing.TB, b *backend) targets {
 	if locked, err := b.Lock(ctx, absent, 7, 100*holdtest.HoldFor); err != nil || !locked {
 		t.Fatalf("lock: %v, %v", locked, err)
 	}
-	return targets{"hold": loaded, "forward": loaded, "keep": loaded, "release": loaded, "load": absent}
+	return targets{"hold": loaded, "forward": loaded, "keep": loaded, "sell": loaded, "restore": loaded, "release": loaded, "load": absent}
 }
 
 func newScriptBackend(t *testing.T) *backend {
@@ -115,7 +117,7 @@ func TestScriptsNeverFailHalfWay(t *testing.T) {
 	)
 	rapid.Check(t, func(rt *rapid.T) {
 		groups := newTargets(t, b)
-		name := rapid.SampledFrom([]string{"hold", "forward", "keep", "release", "load"}).Draw(rt, "script")
+		name := rapid.SampledFrom([]string{"hold", "forward", "keep", "sell", "restore", "release", "load"}).Draw(rt, "script")
 		args := slices.Clone(good[name])
 		for range rapid.IntRange(0, 3).Draw(rt, "replaced") {
 			args[rapid.IntRange(0, len(args)-1).Draw(rt, "at")] = argument.Draw(rt, "by")

@@ -96,6 +96,20 @@ func (b *backend) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept)
 	return b.store.Keep(ctx, g, k)
 }
 
+func (b *backend) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+	if err := b.tick(ctx, g); err != nil {
+		return holds.Sale{}, err
+	}
+	return b.store.Sell(ctx, g, id, places, version)
+}
+
+func (b *backend) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+	if err := b.tick(ctx, g); err != nil {
+		return holds.Release{}, err
+	}
+	return b.store.Restore(ctx, g, id, places, version)
+}
+
 func (b *backend) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
 	if err := b.tick(ctx, g); err != nil {
 		return err

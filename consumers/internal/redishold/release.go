@@ -22,17 +22,23 @@ func (s *Store) Release(ctx context.Context, g contracts.SeatGroup, order contra
 	if err != nil {
 		return holds.Release{}, err
 	}
-	released := holds.Release{At: r.at}
+	return released(g, "release", r)
+}
+
+// released reads the answer of a script that frees places.
+func released(g contracts.SeatGroup, script string, r reply) (holds.Release, error) {
+	freed := holds.Release{At: r.at}
+	var err error
 	switch r.word {
 	case "OK":
-		released.Freed, err = r.places(0)
+		freed.Freed, err = r.places(0)
 	case "STALE":
-		released.Stale = true
+		freed.Stale = true
 	default:
 		err = fmt.Errorf("unknown answer %q", r.word)
 	}
 	if err != nil {
-		return holds.Release{}, fmt.Errorf("redis release %s: %w", g.Key(), err)
+		return holds.Release{}, fmt.Errorf("redis %s %s: %w", script, g.Key(), err)
 	}
-	return released, nil
+	return freed, nil
 }

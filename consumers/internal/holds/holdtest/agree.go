@@ -61,7 +61,17 @@ func (p *pair) places(t *rapid.T) []int {
 
 // call is a call of a handler: mostly a hold.
 func (p *pair) call(t *rapid.T) {
-	switch kind := rapid.IntRange(0, 12).Draw(t, "kind"); {
+	switch kind := rapid.IntRange(0, 14).Draw(t, "kind"); {
+	case kind == 13:
+		order, places, version := p.order(t), p.places(t), rapid.IntRange(1, 4).Draw(t, "version")
+		both(p, "sell", func(b Backend) (holds.Sale, error) {
+			sale, err := b.Sell(p.ctx, p.g, order, places, version)
+			slices.Sort(sale.Displaced)
+			return sale, err
+		})
+	case kind == 14:
+		order, places, version := p.order(t), p.places(t), rapid.IntRange(1, 4).Draw(t, "version")
+		both(p, "restore", func(b Backend) (holds.Release, error) { return b.Restore(p.ctx, p.g, order, places, version) })
 	case kind == 12:
 		heldAt := p.model.Now().Add(-time.Duration(rapid.Int64Range(0, 2*toLapse.Milliseconds()).Draw(t, "age")) * time.Millisecond)
 		k := holds.Kept{

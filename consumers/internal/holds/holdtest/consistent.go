@@ -31,6 +31,7 @@ func Consistent(s State) error {
 			return fmt.Errorf("place %d is %q, the record of its order is %q", p, entry, record)
 		}
 	}
+	sold := 0
 	for order, record := range s.Records {
 		lapses, holding := s.Lapses[order]
 		_, ended := s.Ends[order]
@@ -44,13 +45,23 @@ func Consistent(s State) error {
 					return fmt.Errorf("%s holds place %d by its record, the entry is %+v", order, p, entry)
 				}
 			}
+		case seatstate.RecordSold:
+			sold++
+			if holding || ended || len(record.Places) == 0 {
+				return fmt.Errorf("record of %s is %q; lapses: %v, has an end: %v", order, record, holding, ended)
+			}
+			for _, p := range record.Places {
+				if entry := s.Entries[p]; entry.State != seatstate.Sold || entry.Order != order {
+					return fmt.Errorf("%s owns place %d by its record, the entry is %+v", order, p, entry)
+				}
+			}
 		case seatstate.RecordEnded, seatstate.RecordForwarded:
 			if holding || !ended || len(record.Places) > 0 {
 				return fmt.Errorf("record of %s is %q; lapses: %v, has an end: %v", order, record, holding, ended)
 			}
 		}
 	}
-	if n := len(s.Lapses) + len(s.Ends); n != len(s.Records) {
+	if n := len(s.Lapses) + len(s.Ends) + sold; n != len(s.Records) {
 		return fmt.Errorf("%d orders lapse or have an end, %d have a record", n, len(s.Records))
 	}
 	return nil

@@ -25,6 +25,8 @@ type Store interface {
 	Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error)
 	Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
 	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
+	Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error)
+	Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error)
 	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
 	Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error
 	Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error
@@ -107,7 +109,7 @@ func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 		name     string
 		promises []promise
 	}{
-		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"keep", keepPromises}, {"release", releasePromises}, {"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
+		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"keep", keepPromises}, {"sell", sellPromises}, {"release", releasePromises}, {"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, p := range part.promises {

@@ -1,0 +1,306 @@
+// Package mirror brings Redis to what the rows say, from the stream of orders. A record is only a hint that a row has
+// changed: its image may be old, so the row is read and the image forgotten. What is written to Redis carries the row's
+// version, and whatever is older is refused there.
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/streambatch"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/telemetry"
+)
+
+// Rows are the orders and tickets.
+type Rows interface {
+	// Read is a consistent read; found is false when there is no such row.
+	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
+	// Tickets is a consistent read of all tickets of a group: seat name to owner.
+	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
+}
+
+// Holds is the group in Redis. Each call is atomic, may be repeated, and answers holds.ErrNotLoaded when the group is
+// not there.
+type Holds interface {
+	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
+	Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error)
+	Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error)
+	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
+}
+
+// Catalogue answers which seats a group has.
+type Catalogue interface {
+	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
+}
+
+// Sender sends messages; a nil error means that the queue has all of them.
+type Sender interface {
+	Send(ctx context.Context, messages ...message.Encoded) error
+}
+
+// Mirror is safe for concurrent use.
+type Mirror struct {
+	Rows      Rows
+	Holds     Holds
+	Catalogue Catalogue
+	Loader    rebuild.Loader
+	Sender    Sender
+	Log       *slog.Logger
+	Meter     *telemetry.Meter
+	Now       func() time.Time
+}
+
+// side is how many orders are mirrored at once. Different orders do not depend on each other: Redis holds each to its
+// own row's version.
+const side = 16
+
+// Handle implements streambatch.Handler. An order that is named more than once is mirrored once: the row is read in any
+// case. The first that fails comes again with all later ones.
+func (m Mirror) Handle(ctx context.Context, records []streambatch.Record) (done int, err error) {
+	first := map[contracts.OrderID]int{}
+	var ids []contracts.OrderID
+	for i, r := range records {
+		if _, seen := first[r.Row.OrderID]; !seen {
+			first[r.Row.OrderID] = i
+			ids = append(ids, r.Row.OrderID)
+		}
+	}
+	failures := make([]error, len(ids))
+	slots := make(chan struct{}, side)
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			failures[i] = m.passOver(ctx, id, m.apply(ctx, id))
+		})
+	}
+	wg.Wait()
+	done = len(records)
+	for i, failure := range failures {
+		if failure != nil && first[ids[i]] < done {
+			done, err = first[ids[i]], fmt.Errorf("order %s: %w", ids[i], failure)
+		}
+	}
+	return done, err
+}
+
+// passOver keeps what no attempt can cure from stopping the shard for good. The row stays the truth, and a repair of the
+// group finds what is left undone here.
+func (m Mirror) passOver(ctx context.Context, id contracts.OrderID, err error) error {
+	if err == nil || retry.Classify(err).Class != retry.ClassPoison {
+		return err
+	}
+	m.Log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyError, err.Error())
+	m.Meter.Put(telemetry.RecordsPassedOver, 1)
+	return nil
+}
+
+// attempts bounds how often a row may change while it is mirrored.
+const attempts = 4
+
+var (
+	errRowKeepsChanging = errors.New("the row kept changing")
+	// errAgain says that Redis knows a later version, or met another's sale that is being taken back: read the row again.
+	errAgain = errors.New("read the row again")
+)
+
+// apply brings one order's places to what its row says now.
+func (m Mirror) apply(ctx context.Context, id contracts.OrderID) error {
+	for range attempts {
+		row, found, err := m.Rows.Read(ctx, id)
+		if err != nil || !found {
+			return err // a row that is gone is nobody's here
+		}
+		err = m.applyRow(ctx, row)
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		if err == nil {
+			at := row.History[len(row.History)-1].At
+			m.Meter.Put(telemetry.MirrorLag, telemetry.Milliseconds(contracts.InstantOf(m.Now()).Sub(at)))
+		}
+		return err
+	}
+	return errRowKeepsChanging
+}
+
+func (m Mirror) applyRow(ctx context.Context, row order.Order) error {
+	switch {
+	case row.Status.Open():
+		return m.keep(ctx, row)
+	case row.Status.Paid():
+		return m.sell(ctx, row)
+	case row.Status == contracts.Revoked, row.Status == contracts.Refunded:
+		places, err := m.places(ctx, row, row.Seats)
+		if err != nil {
+			return err
+		}
+		return m.restore(ctx, row.SeatGroup(), row.OrderID, places, row.Version)
+	default:
+		return m.freed(ctx, row.SeatGroup(), func() (holds.Release, error) {
+			return m.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
+		})
+	}
+}
+
+// places of seats; a seat that the layout does not have breaks an invariant, and no attempt cures it.
+func (m Mirror) places(ctx context.Context, row order.Order, seats []string) ([]int, error) {
+	layout, err := m.Catalogue.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
+	if err != nil {
+		return nil, fmt.Errorf("layout: %w", err)
+	}
+	places, unknown, ok := layout.Places(seats)
+	if !ok {
+		return nil, &retry.PoisonError{Reason: "unknown_seat", Err: fmt.Errorf("seat %q is not in layout %d", unknown, row.LayoutVersion)}
+	}
+	return places, nil
+}
+
+// keep makes the hold of an open order again. A place that is another's is left: the tickets decide between them.
+func (m Mirror) keep(ctx context.Context, row order.Order) error {
+	places, err := m.places(ctx, row, row.Seats)
+	if err != nil {
+		return err
+	}
+	var applied holds.Applied
+	err = m.loaded(ctx, row.SeatGroup(), func() (err error) {
+		applied, err = m.Holds.Keep(ctx, row.SeatGroup(), holds.Kept{
+			Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
+			Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
+		})
+		return err
+	})
+	if err == nil && applied == holds.Stale && contracts.InstantOf(m.Now()) < row.ExpiresFrom() {
+		return errAgain
+	}
+	// Stale after its end: the hold has lapsed here or the order's end was applied. The row follows soon.
+	return err
+}
+
+// sell sells what the order has tickets for, frees what was withdrawn, and tells whom it displaced.
+func (m Mirror) sell(ctx context.Context, row order.Order) error {
+	g := row.SeatGroup()
+	tickets, err := m.Rows.Tickets(ctx, g)
+	if err != nil {
+		return err
+	}
+	owned := slices.DeleteFunc(slices.Clone(row.Seats), func(seat string) bool { return tickets[seat] != row.OrderID })
+	withdrawn := slices.DeleteFunc(slices.Clone(row.Seats), func(seat string) bool { return tickets[seat] == row.OrderID })
+	if len(owned) > 0 {
+		places, err := m.places(ctx, row, owned)
+		if err != nil {
+			return err
+		}
+		var sale holds.Sale
+		if err := m.loaded(ctx, g, func() (err error) {
+			sale, err = m.Holds.Sell(ctx, g, row.OrderID, places, row.Version)
+			return err
+		}); err != nil {
+			return err
+		}
+		switch {
+		case sale.Stale:
+			return errAgain
+		case sale.Conflict != nil:
+			return m.help(ctx, row, *sale.Conflict, tickets)
+		}
+		if err := m.tell(ctx, row, sale.Displaced); err != nil {
+			return err
+		}
+	}
+	if len(withdrawn) == 0 {
+		return nil
+	}
+	places, err := m.places(ctx, row, withdrawn)
+	if err != nil {
+		return err
+	}
+	return m.restore(ctx, g, row.OrderID, places, row.Version)
+}
+
+// help: a place of this order is sold in Redis to another. Where the ticket says otherwise, the other's own mirror has
+// not taken its sale back yet, so it is done here. A sale is never overwritten.
+func (m Mirror) help(ctx context.Context, row order.Order, c holds.Conflict, tickets map[string]contracts.OrderID) error {
+	layout, err := m.Catalogue.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
+	if err != nil {
+		return fmt.Errorf("layout: %w", err)
+	}
+	seat := layout.Names([]int{c.Place})[0]
+	if tickets[seat] == c.Owner {
+		m.Log.ErrorContext(ctx, "a seat has two owners", telemetry.KeyOrder, row.OrderID, telemetry.KeySeatGroup, row.SeatGroup().Key())
+		m.Meter.Put(telemetry.InvariantsBroken, 1)
+		return nil
+	}
+	other, found, err := m.Rows.Read(ctx, c.Owner)
+	if err != nil {
+		return err
+	}
+	version := row.Version
+	if found {
+		version = other.Version
+	}
+	if err := m.restore(ctx, row.SeatGroup(), c.Owner, []int{c.Place}, version); err != nil && !errors.Is(err, errAgain) {
+		return err
+	}
+	return errAgain
+}
+
+// tell sends each displaced order its end. The cause is this very sale, so that a repeat is the same send.
+func (m Mirror) tell(ctx context.Context, row order.Order, displaced []contracts.OrderID) error {
+	var messages []message.Encoded
+	for _, id := range displaced {
+		encoded, err := message.Encode(message.SettleOrder{
+			OrderID: id, ConcertID: row.ConcertID, Group: row.Group, Reason: contracts.ReasonSeatLost,
+			CommandID: causeOf(row),
+		}, "")
+		if err != nil {
+			return err
+		}
+		messages = append(messages, encoded)
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	return m.Sender.Send(ctx, messages...)
+}
+
+// causeOf names a sale within the 36 characters of a command id: the version and the last letters of the order's id.
+func causeOf(row order.Order) string {
+	id := string(row.OrderID)
+	return "s" + strconv.Itoa(row.Version) + "-" + id[max(0, len(id)-24):]
+}
+
+func (m Mirror) restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) error {
+	return m.freed(ctx, g, func() (holds.Release, error) { return m.Holds.Restore(ctx, g, id, places, version) })
+}
+
+// freed makes a call that frees places; a stale one means that the row has moved on.
+func (m Mirror) freed(ctx context.Context, g contracts.SeatGroup, call func() (holds.Release, error)) error {
+	var r holds.Release
+	err := m.loaded(ctx, g, func() (err error) {
+		r, err = call()
+		return err
+	})
+	if err == nil && r.Stale {
+		return errAgain
+	}
+	return err
+}
+
+func (m Mirror) loaded(ctx context.Context, g contracts.SeatGroup, call func() error) error {
+	return rebuild.Loaded(ctx, m.Loader, g, call)
+}

@@ -1,0 +1,374 @@
+package mirror_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/holds/holdtest"
+	"boxoffice/consumers/internal/memhold"
+	"boxoffice/consumers/internal/memorder"
+	"boxoffice/consumers/internal/mirror"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/streambatch"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+)
+
+var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
+
+type world struct {
+	now   contracts.Instant
+	rows  *memorder.Store
+	store *memhold.Store
+
+	mu   sync.Mutex
+	sent []message.Encoded
+	// fail makes the named call fail once.
+	fail map[string]bool
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{now: 1_000_600, rows: memorder.New(), fail: map[string]bool{}}
+	w.store = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: 5 * time.Minute})
+	if err := w.loader().Ensure(t.Context(), group); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) loader() *rebuild.Rebuilder {
+	return rebuild.New(w.rows, w.rows, w, w.store, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+}
+
+func (w *world) failing(call string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fail[call] {
+		delete(w.fail, call)
+		return errors.New("broken connection")
+	}
+	return nil
+}
+
+func (w *world) Concert(context.Context, string) (readmodel.Concert, error) {
+	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: 1, LayoutFrozen: 1}, nil
+}
+
+func (w *world) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {
+	return readmodel.LayoutGroup{Group: "A", Seats: []string{"A-1", "A-2", "A-3", "A-4", "A-5", "A-6"}}, w.failing("layout")
+}
+
+func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
+	if err := w.failing("read"); err != nil {
+		return order.Order{}, false, err
+	}
+	return w.rows.Read(ctx, id)
+}
+
+func (w *world) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
+	if err := w.failing("tickets"); err != nil {
+		return nil, err
+	}
+	return w.rows.Tickets(ctx, g)
+}
+
+func (w *world) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+	if err := w.failing("keep"); err != nil {
+		return "", err
+	}
+	return w.store.Keep(ctx, g, k)
+}
+
+func (w *world) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+	if err := w.failing("sell"); err != nil {
+		return holds.Sale{}, err
+	}
+	return w.store.Sell(ctx, g, id, places, version)
+}
+
+func (w *world) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+	if err := w.failing("restore"); err != nil {
+		return holds.Release{}, err
+	}
+	return w.store.Restore(ctx, g, id, places, version)
+}
+
+func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
+	if err := w.failing("release"); err != nil {
+		return holds.Release{}, err
+	}
+	return w.store.Release(ctx, g, id, version)
+}
+
+func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
+	if err := w.failing("send"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = append(w.sent, messages...)
+	return nil
+}
+
+func (w *world) handle(t testing.TB, ids ...contracts.OrderID) (done int, err error) {
+	t.Helper()
+	var records []streambatch.Record
+	for i, id := range ids {
+		records = append(records, streambatch.Record{SequenceNumber: fmt.Sprint(i), Row: readmodel.Order{OrderID: id}})
+	}
+	m := mirror.Mirror{Rows: w, Holds: w, Catalogue: w, Loader: w.loader(), Sender: w, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now.Time() }}
+	return m.Handle(t.Context(), records)
+}
+
+func (w *world) mirror(t testing.TB, ids ...contracts.OrderID) {
+	t.Helper()
+	if done, err := w.handle(t, ids...); done != len(ids) || err != nil {
+		t.Fatalf("%d of %d done, %v", done, len(ids), err)
+	}
+}
+
+// row writes an order in a status at version 2, with tickets where it is paid.
+func (w *world) row(t testing.TB, status contracts.Status, seats ...string) order.Order {
+	t.Helper()
+	o := ordertest.HeldOrder(ordertest.Placed(group, seats...))
+	o.Status, o.Version = status, 2
+	if r := w.rows.PutAll(t.Context(), []order.Put{{Order: o}})[0]; r.Outcome != order.PutDone {
+		t.Fatalf("put: %+v", r)
+	}
+	if status.Paid() {
+		for _, seat := range seats {
+			w.rows.PutTicket(group, seat, o.OrderID)
+		}
+	}
+	return o
+}
+
+// shown is what Redis shows of each place: ".", or the state with its order's place in ids.
+func (w *world) shown(ids ...contracts.OrderID) string {
+	state := w.store.Inspect(group)
+	text := ""
+	for p := range 6 {
+		entry := state.Entries[p]
+		switch entry.State {
+		case seatstate.Held:
+			text += fmt.Sprint("h", slices.Index(ids, entry.Order), " ")
+		case seatstate.Sold:
+			text += fmt.Sprint("s", slices.Index(ids, entry.Order), " ")
+		default:
+			text += ". "
+		}
+	}
+	return text
+}
+
+// Every status of the row, with what Redis knew before: nothing, the order's hold, or its sale.
+func TestEveryStatus(t *testing.T) {
+	for _, status := range contracts.Statuses()[1:] {
+		for _, before := range []string{"nothing", "a hold", "a sale"} {
+			if before == "a sale" && (status.Open() || status == contracts.Rejected || status == contracts.Expired || status == contracts.Cancelled) {
+				continue // never sold before
+			}
+			t.Run(string(status)+" after "+before, func(t *testing.T) {
+				w := newWorld(t)
+				o := w.row(t, status, "A-1", "A-3")
+				switch before {
+				case "a hold":
+					if _, err := holdtest.Hold(t.Context(), w.store, group, holds.Ask{Order: o.OrderID, Hash: o.RequestHash, Places: []int{0, 2}}); err != nil {
+						t.Fatal(err)
+					}
+				case "a sale":
+					if _, err := w.store.Sell(t.Context(), group, o.OrderID, []int{0, 2}, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want := ". . . . . . "
+				switch {
+				case status.Open():
+					want = "h0 . h0 . . . "
+				case status.Paid():
+					want = "s0 . s0 . . . "
+				}
+				for range 2 {
+					w.mirror(t, o.OrderID)
+					if got := w.shown(o.OrderID); got != want {
+						t.Fatalf("Redis shows %q, want %q", got, want)
+					}
+				}
+				if v := w.store.Inspect(group).Records[o.OrderID].Version; v != 2 {
+					t.Errorf("the record has version %d", v)
+				}
+			})
+		}
+	}
+}
+
+func TestASaleDisplacesHoldsAndTellsThem(t *testing.T) {
+	w := newWorld(t)
+	loser := w.row(t, contracts.Held, "A-1", "A-2")
+	w.mirror(t, loser.OrderID)
+	winner := w.row(t, contracts.Committed, "A-1")
+	w.fail["send"] = true
+	if done, err := w.handle(t, winner.OrderID); done != 0 || err == nil {
+		t.Fatalf("%d done, %v", done, err)
+	}
+	w.mirror(t, winner.OrderID)
+	if got := w.shown(winner.OrderID, loser.OrderID); got != "s0 h1 . . . . " {
+		t.Errorf("Redis shows %q", got)
+	}
+	// A sale that was made before its send failed displaces nobody again: reconcile finds what is left.
+	if len(w.sent) != 0 {
+		t.Errorf("sent %v", w.sent)
+	}
+	other := w.row(t, contracts.Held, "A-5")
+	w.mirror(t, other.OrderID)
+	second := w.row(t, contracts.Confirmed, "A-5")
+	w.mirror(t, second.OrderID)
+	if len(w.sent) != 1 || w.sent[0].Attributes.Kind != message.KindSettleOrder || w.sent[0].Attributes.OrderID != other.OrderID || w.sent[0].Group != group.Key() {
+		t.Errorf("sent %+v", w.sent)
+	}
+}
+
+func TestWithdrawnTicketsAreGivenBack(t *testing.T) {
+	w := newWorld(t)
+	o := w.row(t, contracts.Confirmed, "A-1", "A-2")
+	w.mirror(t, o.OrderID)
+	w.rows.RemoveTicket(group, "A-2")
+	w.mirror(t, o.OrderID)
+	if got := w.shown(o.OrderID); got != "s0 . . . . . " {
+		t.Errorf("Redis shows %q", got)
+	}
+}
+
+// A place is sold in Redis to an order that does not own it any more: its sale is taken back, and then the owner's made.
+func TestHelp(t *testing.T) {
+	w := newWorld(t)
+	revoked := w.row(t, contracts.Revoked, "A-1")
+	if _, err := w.store.Sell(t.Context(), group, revoked.OrderID, []int{0}, 1); err != nil {
+		t.Fatal(err)
+	}
+	owner := w.row(t, contracts.Committed, "A-1")
+	w.mirror(t, owner.OrderID)
+	if got := w.shown(owner.OrderID); got != "s0 . . . . . " {
+		t.Errorf("Redis shows %q", got)
+	}
+}
+
+// A group that is not loaded is loaded, never skipped.
+func TestALostGroupIsLoaded(t *testing.T) {
+	w := newWorld(t)
+	open, paid := w.row(t, contracts.Held, "A-1"), w.row(t, contracts.Confirmed, "A-2")
+	w.store.Wipe(group)
+	w.mirror(t, paid.OrderID)
+	if got := w.shown(open.OrderID, paid.OrderID); got != "h0 s1 . . . . " {
+		t.Errorf("Redis shows %q", got)
+	}
+}
+
+// The first record that fails comes again with all later ones, and an order is mirrored once a batch.
+func TestTheFirstFailureComesAgain(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.row(t, contracts.Held, "A-1"), w.row(t, contracts.Held, "A-2")
+	w.fail["keep"] = true
+	done, err := w.handle(t, a.OrderID, a.OrderID, b.OrderID, ordertest.NewID())
+	if err == nil || done != 0 && done != 2 {
+		t.Errorf("%d done, %v", done, err)
+	}
+	w.mirror(t, a.OrderID, a.OrderID, b.OrderID, ordertest.NewID())
+	if got := w.shown(a.OrderID, b.OrderID); got != "h0 h1 . . . . " {
+		t.Errorf("Redis shows %q", got)
+	}
+}
+
+// What no attempt can cure must not stop the shard.
+func TestARowThatDoesNotFitIsPassedOver(t *testing.T) {
+	w := newWorld(t)
+	bad, good := w.row(t, contracts.Held, "Z-9"), w.row(t, contracts.Held, "A-2")
+	w.mirror(t, bad.OrderID, good.OrderID)
+	if got := w.shown(bad.OrderID, good.OrderID); got != ". h1 . . . . " {
+		t.Errorf("Redis shows %q", got)
+	}
+}
+
+// Orders move on while hints of any age are mirrored in any order, with calls that fail in between. In the end Redis
+// shows what the rows say.
+func TestHintsOfAnyAgeEndTheSame(t *testing.T) {
+	calls := []string{"read", "keep", "sell", "restore", "release", "send", "tickets", "layout"}
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t)
+		seats := []string{"A-1", "A-2", "A-3", "A-4"}
+		var ids []contracts.OrderID
+		for i := range 4 {
+			ids = append(ids, w.row(t, contracts.Held, seats[i]).OrderID)
+		}
+		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
+			id := ids[rapid.IntRange(0, 3).Draw(rt, "order")]
+			if rapid.Bool().Draw(rt, "moves") {
+				row, _, err := w.rows.Read(t.Context(), id)
+				if err != nil {
+					rt.Fatal(err)
+				}
+				w.move(rt, row)
+				continue
+			}
+			if rapid.IntRange(0, 2).Draw(rt, "fails") == 0 {
+				w.fail[rapid.SampledFrom(calls).Draw(rt, "call")] = true
+			}
+			_, _ = w.handle(t, id)
+		}
+		clear(w.fail)
+		w.mirror(t, ids...)
+		want := ""
+		for i, id := range ids {
+			row, _, err := w.rows.Read(t.Context(), id)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			switch {
+			case row.Status.Open():
+				want += fmt.Sprint("h", i, " ")
+			case row.Status.Paid():
+				want += fmt.Sprint("s", i, " ")
+			default:
+				want += ". "
+			}
+		}
+		if got := w.shown(ids...); got != want+". . " {
+			rt.Fatalf("Redis shows %q, the rows say %q", got, want)
+		}
+	})
+}
+
+// move takes an order to a status that may follow, with its tickets.
+func (w *world) move(rt *rapid.T, row order.Order) {
+	next := row.Status.Next()
+	if len(next) == 0 {
+		return
+	}
+	after := row
+	after.Status, after.Version = rapid.SampledFrom(next).Draw(rt, "to"), row.Version+1
+	after.History = append(slices.Clone(row.History), readmodel.HistoryEntry{Status: after.Status, Version: after.Version, At: w.now})
+	if _, err := w.rows.Update(context.Background(), row, after); err != nil {
+		rt.Fatal(err)
+	}
+	for _, seat := range row.Seats {
+		if after.Status.Paid() {
+			w.rows.PutTicket(group, seat, row.OrderID)
+		} else {
+			w.rows.RemoveTicket(group, seat)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+-- sell: the seats of an order are its own for good. It wins over every hold and over no sale.
+--
+-- ARGV[1] order   ARGV[2] version of its row, at least 1   ARGV[3] places, '3,0,12'
+--
+-- returns {'OK', now, 'a,b'}              the places are sold to it; the orders whose holds were overwritten
+--         {'STALE', now}                  a later version was applied here before; nothing was written. Not an error
+--         {'CONFLICT', now, place, owner} a place is sold to another order; nothing was written
+--         {'NOT_LOADED', now}             nothing is known of the group
+--
+-- Atomic, and the same again is harmless: it displaces nobody twice. What the order held and does not own is free. An
+-- order that is displaced loses the places that were sold; one that has none left is not known here any more, so that
+-- its hold may be made again should the sale be withdrawn. Never: a sale overwritten.
+local order, version, places = ARGV[1], whole(ARGV[2]), placesOf(ARGV[3])
+if #ARGV ~= 3 or not word(order) then return invalid('order') end
+if not version or version < 1 then return invalid('version') end
+if not places then return invalid('places') end
+if not epoch then return {'NOT_LOADED', now} end
+for _, p in ipairs(places) do
+  if p >= room then return invalid('place ' .. p .. ' is outside the group') end
+end
+sweep()
+
+local record = readRecord(redis.call('HGET', ORDERS, order))
+if record.version > version then return {'STALE', now} end
+local entries = redis.call('HMGET', SEATS, unpack(places))
+local sold, ids, lost = {}, {}, {}
+for i, p in ipairs(places) do
+  sold[p] = true
+  if entries[i] then
+    local state, owner = readEntry(entries[i])
+    if owner ~= order then
+      if state == 'sold' then return {'CONFLICT', now, p, owner} end
+      if not lost[owner] then
+        lost[owner] = {}
+        ids[#ids + 1] = owner
+      end
+      lost[owner][p] = true
+    end
+  end
+end
+local displaced = readOrders(ids)
+
+-- Nothing is refused from here on.
+local function without(list, gone)
+  local left = {}
+  for _, p in ipairs(list) do
+    if not gone[p] then left[#left + 1] = p end
+  end
+  return left
+end
+for _, o in ipairs(displaced) do
+  o.record.places = without(o.record.places, lost[o.id])
+  if #o.record.places > 0 then
+    redis.call('HSET', ORDERS, o.id, writeRecord(o.record))
+  else
+    redis.call('HDEL', ORDERS, o.id)
+    redis.call('ZREM', LAPSES, o.id)
+  end
+end
+if record.state == 'held' then
+  local free = without(record.places, sold)
+  if #free > 0 then redis.call('HDEL', SEATS, unpack(free)) end
+  setMap(free, 0)
+end
+local fields, changed = {}, {}
+for i, p in ipairs(places) do
+  fields[2 * i - 1], fields[2 * i] = p, 'sold ' .. order
+  if entries[i] ~= 'sold ' .. order then changed[#changed + 1] = p end
+end
+redis.call('HSET', SEATS, unpack(fields))
+setMap(changed, 2)
+record.state, record.version, record.lapses, record.places, record.to = 'sold', version, 0, places, nil
+redis.call('HSET', ORDERS, order, writeRecord(record))
+redis.call('ZREM', LAPSES, order)
+redis.call('ZREM', ENDS, order)
+return {'OK', now, table.concat(ids, ',')}
