@@ -108,8 +108,13 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := event.Decode(again); err != nil || !reflect.DeepEqual(back, o) {
-			t.Errorf("%+v comes back as %+v, %v", o, back, err)
+		back, err := event.Decode(again)
+		if err != nil {
+			t.Fatalf("%s does not come back: %v", again, err)
+		}
+		// Compared as written: an empty list and none are the same to a reader.
+		if once, err := json.Marshal(back); err != nil || !bytes.Equal(once, again) {
+			t.Errorf("%s comes back as %s, %v", again, once, err)
 		}
 	})
 }

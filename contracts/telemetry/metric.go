@@ -28,10 +28,12 @@ var (
 	MessagesPoisoned = Metric{"MessagesPoisoned", "Count"}
 	BreakerOpened    = Metric{"BreakerOpened", "Count"}
 
-	EventsPublished   = Metric{"EventsPublished", "Count"}
-	RecordsPassedOver = Metric{"RecordsPassedOver", "Count"}
-	MirrorLag         = Metric{"MirrorLag", "Milliseconds"}
-	InvariantsBroken  = Metric{"InvariantsBroken", "Count"}
+	EventsPublished    = Metric{"EventsPublished", "Count"}
+	RecordsPassedOver  = Metric{"RecordsPassedOver", "Count"}
+	MirrorLag          = Metric{"MirrorLag", "Milliseconds"}
+	StepsRepeated      = Metric{"StepsRepeated", "Count"}
+	DeadLettersDrained = Metric{"DeadLettersDrained", "Count"}
+	InvariantsBroken   = Metric{"InvariantsBroken", "Count"}
 )
 
 // Dimension splits a metric by a low-cardinality value (a code, a status, a kind), never by an id.

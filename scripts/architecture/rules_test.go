@@ -100,6 +100,21 @@ var rules = []rule{
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
+		from: []string{"consumers/internal/reconcile"},
+		may:  []string{"contracts/...", "consumers/internal/order"},
+		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
+	},
+	{
+		from: []string{"consumers/internal/sqsletters"},
+		may:  []string{"contracts/...", "consumers/internal/reconcile", "consumers/internal/retry", awsCore, sqs},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/dynamoletters"},
+		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, dynamo, values},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
 		from: []string{"consumers/internal/publish"},
 		may:  []string{"contracts/...", "consumers/internal/streambatch"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",

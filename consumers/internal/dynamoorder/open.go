@@ -3,6 +3,7 @@ package dynamoorder
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -15,12 +16,24 @@ import (
 // OpenIDs reads the index of orders with a due step, to its last page. The index is eventually consistent and has
 // keys alone, so it only says whom to look at.
 func (s *Store) OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error) {
+	return s.open(ctx, g, "openGroup = :group", map[string]types.AttributeValue{":group": &types.AttributeValueMemberS{Value: g.Key()}})
+}
+
+// DueIDs reads the same index up to an instant: the orders whose step was due by then.
+func (s *Store) DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error) {
+	return s.open(ctx, g, "openGroup = :group AND dueAt <= :by", map[string]types.AttributeValue{
+		":group": &types.AttributeValueMemberS{Value: g.Key()},
+		":by":    &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(by), 10)},
+	})
+}
+
+func (s *Store) open(ctx context.Context, g contracts.SeatGroup, condition string, values map[string]types.AttributeValue) ([]contracts.OrderID, error) {
 	var ids []contracts.OrderID
 	err := s.queryAll(ctx, &dynamodb.QueryInput{
 		TableName:                 aws.String(s.tables.Orders),
 		IndexName:                 aws.String(readmodel.IndexOpen),
-		KeyConditionExpression:    aws.String("openGroup = :group"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":group": &types.AttributeValueMemberS{Value: g.Key()}},
+		KeyConditionExpression:    aws.String(condition),
+		ExpressionAttributeValues: values,
 		ProjectionExpression:      aws.String("orderId"),
 	}, func(item map[string]types.AttributeValue) {
 		if id, ok := item["orderId"].(*types.AttributeValueMemberS); ok {

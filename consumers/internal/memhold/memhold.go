@@ -164,6 +164,24 @@ func (s *Store) owning(g contracts.SeatGroup, id contracts.OrderID, places []int
 	return nil
 }
 
+// Sweep ends some orders that hold something past its lapse, and answers how many are left.
+func (s *Store) Sweep(_ context.Context, g contracts.SeatGroup) (left int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	grp, err := s.loaded(g)
+	if err != nil {
+		return 0, err
+	}
+	grp.change(func() { grp.sweep(now) })
+	for _, record := range grp.orders {
+		if record.State == seatstate.RecordHeld && record.Lapses <= now {
+			left++
+		}
+	}
+	return left, nil
+}
+
 // Maps answers the maps of groups.
 func (s *Store) Maps(_ context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
 	maps := make([]seatstate.Snapshot, len(groups))

@@ -25,6 +25,7 @@ type Store interface {
 	Update(ctx context.Context, before, after order.Order) (done bool, err error)
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
+	DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error)
 	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
 	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
 	NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error)
@@ -158,6 +159,16 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			got, err := b.Store.OpenIDs(t.Context(), g)
 			if err != nil || !slices.Equal(got, []contracts.OrderID{open.OrderID}) {
 				t.Errorf("got %v, %v; want %v", got, err, open.OrderID)
+			}
+		},
+		"due are those whose step was due by then": func(t *testing.T, b Backend) {
+			g := group()
+			row := HeldOrder(Placed(g, "A-1-1"))
+			put(t, b, row)
+			for by, want := range map[contracts.Instant]int{row.DueAt - 1: 0, row.DueAt: 1, row.DueAt + 1: 1} {
+				if ids, err := b.Store.DueIDs(t.Context(), g, by); len(ids) != want || err != nil {
+					t.Errorf("by %d: %v, %v, want %d", by-row.DueAt, ids, err, want)
+				}
 			}
 		},
 		"many rows are read over every page": func(t *testing.T, b Backend) {

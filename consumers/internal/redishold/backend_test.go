@@ -110,6 +110,13 @@ func (b *backend) Restore(ctx context.Context, g contracts.SeatGroup, id contrac
 	return b.store.Restore(ctx, g, id, places, version)
 }
 
+func (b *backend) Sweep(ctx context.Context, g contracts.SeatGroup) (int, error) {
+	if err := b.tick(ctx, g); err != nil {
+		return 0, err
+	}
+	return b.store.Sweep(ctx, g)
+}
+
 func (b *backend) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
 	if err := b.tick(ctx, g); err != nil {
 		return err

@@ -64,14 +64,14 @@ var clock string
 //go:embed prelude.lua
 var prelude string
 
-type scripts struct{ hold, forward, keep, sell, restore, release, load, unlock *redis.Script }
+type scripts struct{ hold, forward, keep, sell, restore, sweep, release, load, unlock *redis.Script }
 
 // compose puts each script together from the clock, the constants, the prelude and its body. Tests give another clock.
 func compose(clock string) scripts {
 	constants := fmt.Sprintf("local SWEEP_LIMIT, RECORD_KEPT, MAX_PLACES, LAG_KEPT = %d, %d, %d, %d\n",
 		seatstate.SweepLimit, seatstate.RecordKept.Milliseconds(), holds.MaxPlaces, seatstate.LagKept.Milliseconds())
 	script := func(body string) *redis.Script { return redis.NewScript(clock + constants + prelude + body) }
-	return scripts{hold: script(holdBody), forward: script(forwardBody), keep: script(keepBody), sell: script(sellBody), restore: script(restoreBody), release: script(releaseBody), load: script(loadBody), unlock: script(unlockBody)}
+	return scripts{hold: script(holdBody), forward: script(forwardBody), keep: script(keepBody), sell: script(sellBody), restore: script(restoreBody), sweep: script(sweepBody), release: script(releaseBody), load: script(loadBody), unlock: script(unlockBody)}
 }
 
 // Words that a script may begin its answer with, whichever it is.

@@ -61,7 +61,9 @@ func (p *pair) places(t *rapid.T) []int {
 
 // call is a call of a handler: mostly a hold.
 func (p *pair) call(t *rapid.T) {
-	switch kind := rapid.IntRange(0, 14).Draw(t, "kind"); {
+	switch kind := rapid.IntRange(0, 15).Draw(t, "kind"); {
+	case kind == 15:
+		both(p, "sweep", func(b Backend) (int, error) { return b.Sweep(p.ctx, p.g) })
 	case kind == 13:
 		order, places, version := p.order(t), p.places(t), rapid.IntRange(1, 4).Draw(t, "version")
 		both(p, "sell", func(b Backend) (holds.Sale, error) {

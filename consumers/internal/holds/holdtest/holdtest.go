@@ -27,6 +27,7 @@ type Store interface {
 	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
 	Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error)
 	Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error)
+	Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error)
 	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
 	Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error
 	Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error

@@ -85,6 +85,29 @@ var keepPromises = []promise{
 		late.HeldAt, late.ExpiresAt = k.HeldAt, k.ExpiresAt
 		f.unchanged(func() { f.keep(late, holds.Stale) })
 	}},
+	{"a sweep ends lapsed holds, some at a time, and says how many are left", func(f *fixture) {
+		f.seats(30)
+		for i := range seatstate.SweepLimit + 3 {
+			f.held(contracts.OrderID("old"+string(rune('a'+i))), 2*i, 2*i+1)
+		}
+		sweep := func(want int) {
+			f.Helper()
+			f.step(func() error {
+				left, err := f.b.Sweep(f.Context(), f.g)
+				if left != want {
+					f.Errorf("%d are left, want %d", left, want)
+				}
+				return err
+			})
+		}
+		sweep(0)
+		f.b.Advance(HoldFor + seatstate.LapseAfter)
+		sweep(3)
+		sweep(0)
+		if n := len(f.state().Entries); n != 0 {
+			f.Fatalf("%d places are taken", n)
+		}
+	}},
 	{"a lapsed hold gives way with all its places", func(f *fixture) {
 		f.seats(30)
 		for i := range seatstate.SweepLimit + 1 {

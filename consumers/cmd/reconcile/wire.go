@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"boxoffice/consumers/internal/boot"
+	"boxoffice/consumers/internal/dynamoletters"
+	"boxoffice/consumers/internal/reconcile"
+	"boxoffice/consumers/internal/sqsletters"
+	"boxoffice/contracts/message"
+)
+
+type config struct {
+	boot.Stores
+	OrdersQueueURL       string `env:"ORDERS_QUEUE_URL,notEmpty"`
+	OrdersDeadQueueURL   string `env:"ORDERS_DEAD_QUEUE_URL,notEmpty"`
+	ExpiriesDeadQueueURL string `env:"EXPIRIES_DEAD_QUEUE_URL,notEmpty"`
+}
+
+func wire(_ context.Context, p boot.Process, c config) (any, error) {
+	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL})
+	queues, letters := sqs.NewFromConfig(p.AWS), p.Breaker("dead-letters", nil)
+	r := reconcile.Reconciler{
+		Catalogue: g.Catalogue, Rows: g.Orders, Groups: g.Holds, Sender: g.Sender,
+		DeadLetters: []reconcile.DeadLetterQueue{
+			sqsletters.New(queues, "orders-dead", c.OrdersDeadQueueURL, letters),
+			sqsletters.New(queues, "expiries-dead", c.ExpiriesDeadQueueURL, letters),
+		},
+		Letters: dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
+		Log:     p.Log, Meter: p.Meter, Now: p.Now,
+	}
+	return r.Run, nil
+}

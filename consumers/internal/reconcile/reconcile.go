@@ -1,0 +1,137 @@
+// Package reconcile moves on what got stuck, once a minute and never two at a time. It enqueues, and writes no order that
+// has a row; each part may be repeated.
+//
+// due.go finds orders whose next step is late, groups.go the groups of concerts on sale that are not loaded, and
+// deadletters.go drains the dead-letter queues.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/telemetry"
+)
+
+// Catalogue answers what is or will be on sale.
+type Catalogue interface {
+	// Concerts reads all concerts, past any memory.
+	Concerts(ctx context.Context) ([]readmodel.Concert, error)
+	Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error)
+}
+
+// Rows are the orders.
+type Rows interface {
+	// DueIDs reads the index of orders whose step was due by then. It is eventually consistent.
+	DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error)
+	// ReadMany is a consistent read of rows; ids without a row are left out.
+	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
+	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+}
+
+// Groups are the seat groups in Redis.
+type Groups interface {
+	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
+	// Sweep ends some orders that hold something past its lapse, and answers how many are left.
+	Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error)
+}
+
+// Sender sends messages; a nil error means that the queue has all of them.
+type Sender interface {
+	Send(ctx context.Context, messages ...message.Encoded) error
+}
+
+// Reconciler does one run at a time.
+type Reconciler struct {
+	Catalogue   Catalogue
+	Rows        Rows
+	Groups      Groups
+	Sender      Sender
+	DeadLetters []DeadLetterQueue
+	Letters     Letters
+	Log         *slog.Logger
+	Meter       *telemetry.Meter
+	Now         func() time.Time
+}
+
+// Report counts what a run did.
+type Report struct {
+	Groups      int `json:"groups"`
+	Rebuilt     int `json:"rebuilt"`
+	Expired     int `json:"expired"`
+	Swept       int `json:"swept"`
+	DeadLetters int `json:"deadLetters"`
+}
+
+// side is how many groups are looked at side by side.
+const side = 16
+
+// before is how long before the on-sale the groups of a concert are loaded; after is how long past the end of the sale
+// its last holds are looked after.
+const (
+	before = 10 * time.Minute
+	after  = time.Hour
+)
+
+// Run does all parts. One that fails does not keep the others from theirs; the next run finds what is left.
+func (r Reconciler) Run(ctx context.Context) (Report, error) {
+	now := contracts.InstantOf(r.Now())
+	// The number of the run makes each of its sends a new one, which deduplication does not swallow.
+	run := int64(now) / time.Minute.Milliseconds()
+	var report Report
+	var problems []error
+	groups, err := r.groups(ctx, now)
+	problems = append(problems, err)
+	report.Groups = len(groups)
+
+	loaded, rebuilt, err := r.load(ctx, groups, run)
+	report.Rebuilt = rebuilt
+	problems = append(problems, err)
+
+	var mu sync.Mutex
+	forEach(groups, func(g contracts.SeatGroup) {
+		var swept int
+		var sweepErr error
+		if loaded[g] {
+			swept, sweepErr = r.sweep(ctx, g)
+		}
+		expired, dueErr := r.due(ctx, g, now, run)
+		mu.Lock()
+		defer mu.Unlock()
+		report.Swept += swept
+		report.Expired += expired
+		problems = append(problems, sweepErr, dueErr)
+	})
+
+	report.DeadLetters, err = r.drain(ctx)
+	problems = append(problems, err)
+
+	r.Meter.Put(telemetry.StepsRepeated, float64(report.Expired+report.Rebuilt))
+	r.Meter.Put(telemetry.DeadLettersDrained, float64(report.DeadLetters))
+	if err := errors.Join(problems...); err != nil {
+		return report, fmt.Errorf("reconcile: %w", err)
+	}
+	return report, nil
+}
+
+// forEach does the same for each group, some side by side.
+func forEach(groups []contracts.SeatGroup, do func(contracts.SeatGroup)) {
+	slots := make(chan struct{}, side)
+	var wg sync.WaitGroup
+	for _, g := range groups {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			do(g)
+		})
+	}
+	wg.Wait()
+}

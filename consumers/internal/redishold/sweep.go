@@ -1,0 +1,25 @@
+package redishold
+
+import (
+	"context"
+	_ "embed" // sweep.lua
+	"fmt"
+
+	"boxoffice/contracts"
+)
+
+//go:embed sweep.lua
+var sweepBody string
+
+// Sweep ends at most seatstate.SweepLimit orders that hold something past its lapse, and answers how many are left.
+func (s *Store) Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error) {
+	r, err := s.run(ctx, "sweep", s.scripts.sweep, g)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.instant(0)
+	if err != nil {
+		return 0, fmt.Errorf("redis sweep %s: %w", g.Key(), err)
+	}
+	return int(n), nil
+}

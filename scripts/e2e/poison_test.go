@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/scripts/internal/awsclient"
+)
+
+// drained reads the letters of an order that reconcile has kept.
+func (s *stack) drained(t *testing.T, id string) []readmodel.DeadLetter {
+	t.Helper()
+	table := os.Getenv("DEADLETTERS_TABLE")
+	var found []readmodel.DeadLetter
+	pages := dynamodb.NewScanPaginator(s.dynamo, &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var letters []readmodel.DeadLetter
+		if err := attributevalue.UnmarshalListOfMaps(page.Items, &letters); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range letters {
+			if string(l.OrderID) == id {
+				found = append(found, l)
+			}
+		}
+	}
+	return found
+}
+
+// reconcile invokes the function now, rather than to wait for its minute.
+func reconcile(t *testing.T) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, os.Getenv("LAMBDAHOST_CONTROL_URL")+"/invoke/reconcile", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var report map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&report); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("reconcile answers %d %v, %v", response.StatusCode, report, err)
+	}
+}
+
+// A PlaceOrder that nobody can read is taken out of its group: its order is rejected, the message is kept with the
+// reason, and the group goes on at once.
+func TestAPoisonedOrderIsRejectedAndKept(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	seats := s.seats(t, 1)
+	g, _ := s.group(t, seats[0])
+	// Any well-formed id will do: the message's attributes name the order, and nothing else can be read.
+	id := "e1" + strings.ToLower(strings.NewReplacer("I", "1", "L", "1", "O", "0", "U", "v").Replace(userNamed("")[1:])) + strings.Repeat("0", 20)
+	if _, err := contracts.ParseOrderID(id); err != nil {
+		t.Fatalf("%s: %v", id, err)
+	}
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := map[string]sqstypes.MessageAttributeValue{}
+	for name, value := range (message.Attributes{Kind: message.KindPlaceOrder, OrderID: contracts.OrderID(id), UserID: "anna", ConcertID: s.concert, Group: g.Group}).Map() {
+		attributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	}
+	if _, err := sqs.NewFromConfig(config).SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: aws.String(os.Getenv("ORDERS_QUEUE_URL")), MessageBody: aws.String("not JSON"), MessageAttributes: attributes,
+		MessageGroupId: aws.String(s.concert + "#" + g.Group), MessageDeduplicationId: aws.String(id),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	anna := s.as(t, userNamed("anna"))
+	wantStatus(t, s.decided(t, anna, s.place(t, anna, "key-1", seats...).OrderID), contracts.Held)
+	row, found := s.row(t, id)
+	if !found || row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonInternal {
+		t.Fatalf("row %+v, found %v", row, found)
+	}
+	eventually(t, decideWithin, func() (bool, string) {
+		reconcile(t)
+		letters := s.drained(t, id)
+		return len(letters) == 1 && letters[0].Reason == "malformed" && letters[0].Body == "not JSON", "the letter is not kept"
+	})
+}
