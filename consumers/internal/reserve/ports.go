@@ -1,7 +1,8 @@
 // Package reserve handles orders.fifo: each message of a seat group in strict order.
 //
-// place.go decides a run of PlaceOrders, best.go one that asks for any adjacent seats; cancel.go and settle.go
-// end an order; dispatch.go chooses the handler by kind; bury.go settles what cannot be handled.
+// place.go decides a run of PlaceOrders and write.go writes what was decided; best.go decides one that asks for any
+// adjacent seats; cancel.go and settle.go end an order; dispatch.go chooses the handler by kind; bury.go settles what
+// cannot be handled.
 package reserve
 
 import (

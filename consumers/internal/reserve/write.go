@@ -1,0 +1,134 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+// write is steps 2 to 5: the HELD rows first, side by side, then the REJECTED ones. None of those depends on a HELD
+// row of the same call, not even on one that is not known: who wants a seat of such an order is not refused, he waits.
+func (h Place) write(ctx context.Context, pending, held []*entry) error {
+	h.putAll(ctx, held)
+	var rejected []*entry
+	for _, e := range pending {
+		if e.outcome == nil && e.held == nil && e.row.Status == contracts.Rejected {
+			rejected = append(rejected, e)
+		}
+	}
+	h.putAll(ctx, rejected)
+	return h.next(ctx, pending)
+}
+
+// putAll is step 2 for rows of one kind, with what follows from each answer.
+func (h Place) putAll(ctx context.Context, entries []*entry) {
+	if len(entries) == 0 {
+		return
+	}
+	puts := make([]order.Put, len(entries))
+	for i, e := range entries {
+		puts[i] = order.Put{Order: e.row, Limit: e.concert.LimitPerBuyer}
+	}
+	var over []*entry
+	for i, r := range h.Orders.PutAll(ctx, puts) {
+		e := entries[i]
+		switch r.Outcome {
+		case order.PutDone:
+			h.measure(e)
+			h.afterPut(ctx, e)
+		case order.PutRefused:
+			h.afterRefusal(ctx, e, r.Stored)
+		case order.PutOverLimit:
+			h.reject(e, contracts.ReasonLimitReached, nil)
+			e.release = true
+			over = append(over, e)
+		default:
+			e.end(retry.Classify(fmt.Errorf("put row %s: %w", e.row.Status, r.Err)))
+		}
+	}
+	h.putAll(ctx, over)
+}
+
+// afterPut goes on from a row that this message wrote.
+func (h Place) afterPut(ctx context.Context, e *entry) {
+	if e.row.Status == contracts.Held {
+		e.held = &e.row
+		return
+	}
+	if e.release {
+		h.giveBack(ctx, e, e.row.Version, retry.Refused(string(e.row.Reason.Code)))
+		return
+	}
+	e.end(retry.Refused(string(e.row.Reason.Code)))
+}
+
+// afterRefusal goes on from a row that was there before, written by an earlier delivery, by another body under the
+// same key, or by whoever ended the order meanwhile.
+func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
+	switch {
+	case stored.Status.Open() && stored.SamePlacement(e.Message, e.row.Seats):
+		e.held = &stored
+	case stored.Status.Paid():
+		e.end(retry.Done())
+	default:
+		// Open in another group or with another body, or dead: only what this group holds for this order goes back.
+		// "Not HELD" would not be enough, since that is also an order that awaits its payment.
+		h.giveBack(ctx, e, stored.Version, retry.Done())
+	}
+}
+
+// giveBack is step 5.
+func (h Place) giveBack(ctx context.Context, e *entry, version int, then retry.Outcome) {
+	if err := release(ctx, h.Holds, h.Loader, e.Message.SeatGroup(), e.Message.OrderID, version); err != nil {
+		e.end(retry.Classify(err))
+		return
+	}
+	e.end(then)
+}
+
+// next sends what follows the held orders (steps 3 and 4), in one send. A repeat is harmless: its handlers act by the row.
+func (h Place) next(ctx context.Context, entries []*entry) error {
+	var messages []message.Encoded
+	var due []*entry
+	for _, e := range entries {
+		if e.held == nil || e.outcome != nil {
+			continue
+		}
+		expire, err := message.Encode(message.ExpireHold{
+			OrderID: e.held.OrderID, ConcertID: e.held.ConcertID, Group: e.held.Group, RowVersion: e.held.Version,
+		}, e.trace())
+		if err != nil {
+			e.end(retry.Poison("encode", err))
+			continue
+		}
+		messages = append(messages, expire)
+		due = append(due, e)
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	if err := h.Sender.Send(ctx, messages...); err != nil {
+		return fmt.Errorf("send ExpireHold: %w", err)
+	}
+	for _, e := range due {
+		e.end(retry.Done())
+	}
+	return nil
+}
+
+// release gives back what a group holds for an order, under its row's version.
+func release(ctx context.Context, h Holds, l rebuild.Loader, g contracts.SeatGroup, id contracts.OrderID, version int) error {
+	err := rebuild.Loaded(ctx, l, g, func() error {
+		_, err := h.Release(ctx, g, id, version)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	return nil
+}
