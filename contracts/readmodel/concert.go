@@ -101,7 +101,8 @@ type LayoutRow struct {
 
 // Shape is where a group is drawn, in seat widths: the origin is the middle of the stage edge, x runs to the right as
 // seen from the audience and y away from the stage. Rows has the position of each row's first seat, in the order of
-// LayoutGroup.Rows; the seats of a row are one width apart, and odd rows are shifted by half a seat.
+// LayoutGroup.Rows; the seats of a row are one width apart, and odd rows are shifted by half a seat. The one row of an
+// area has the corner of its rectangle: its places stand nowhere in particular.
 type Shape struct {
 	X      float64    `dynamodbav:"x" json:"x"`
 	Y      float64    `dynamodbav:"y" json:"y"`

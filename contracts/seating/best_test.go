@@ -121,7 +121,7 @@ func TestCandidatesAreComplete(t *testing.T) {
 				unknown = append(unknown, g.Group)
 			}
 		}
-		want := append(shown, unknown...)
+		want := slices.Concat(shown, unknown)
 		if got := seating.Candidates(groups, maps, section, n, except); !slices.Equal(got, want) {
 			t.Fatalf("%d of %q without %v: got %v, want %v", n, section, except, got, want)
 		}

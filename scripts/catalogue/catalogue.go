@@ -17,11 +17,19 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-//go:embed data/concerts.json data/theatre.json
+//go:embed data/concerts.json data/theatre.json data/arena.json
 var data embed.FS
+
+// Layouts of the sample catalogue.
+const (
+	LayoutTheatre = "theatre"
+	LayoutArena   = "arena"
+)
 
 // Entry is one concert with every seat group of its layout.
 type Entry struct {
+	// Layout is the name of its seating plan.
+	Layout  string
 	Concert readmodel.Concert
 	Groups  []readmodel.LayoutGroup
 }
@@ -36,17 +44,19 @@ func (e Entry) Seats() int {
 }
 
 // Sample is the catalogue that a local stack is seeded with. The first entry is the main concert, on sale since a
-// fixed day; among the others one sale has not opened and one is over.
+// fixed day; among the others one sale has not opened, one is over, and one is in an arena of over 20,000 seats.
 func Sample() ([]Entry, error) {
 	concerts, err := data.ReadFile("data/concerts.json")
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}
-	theatre, err := data.ReadFile("data/theatre.json")
-	if err != nil {
-		return nil, fmt.Errorf("catalogue: %w", err)
+	layouts := map[string][]byte{}
+	for _, name := range []string{LayoutTheatre, LayoutArena} {
+		if layouts[name], err = data.ReadFile("data/" + name + ".json"); err != nil {
+			return nil, fmt.Errorf("catalogue: %w", err)
+		}
 	}
-	return Parse(concerts, map[string][]byte{"theatre": theatre})
+	return Parse(concerts, layouts)
 }
 
 // Parse reads a catalogue: the concerts file and the layout files by the name that concerts use for them. Unknown
@@ -108,12 +118,13 @@ func (c concert) expand(h hall) Entry {
 		groups[i].Price = prices[groups[i].Tier]
 	}
 	return Entry{
+		Layout: c.Layout,
 		Groups: groups,
 		Concert: readmodel.Concert{
 			ConcertID: c.ID, Title: c.Title, Artist: c.Artist, Genre: c.Genre, City: c.City, Venue: c.Venue,
 			Description: c.Description, TimeZone: c.TimeZone,
 			StartsAt: contracts.InstantOf(c.StartsAt), OnSaleAt: contracts.InstantOf(c.OnSaleAt), OffSaleAt: contracts.InstantOf(c.OffSaleAt),
-			PriceFrom: from, LimitPerOrder: c.LimitPerOrder, LayoutVersion: c.LayoutVersion, Tiers: tiers,
+			PriceFrom: from, LimitPerOrder: c.LimitPerOrder, LimitPerBuyer: c.LimitPerBuyer, LayoutVersion: c.LayoutVersion, Tiers: tiers,
 		},
 	}
 }

@@ -23,9 +23,17 @@ func sample(t *testing.T) []Entry {
 
 func TestSampleHasATheatreOfAbout1500SeatsInGroups(t *testing.T) {
 	for _, e := range sample(t) {
+		if e.Layout != LayoutTheatre {
+			continue
+		}
 		if n := e.Seats(); n < 1450 || n > 1550 {
 			t.Errorf("%s has %d seats", e.Concert.ConcertID, n)
 		}
+	}
+}
+
+func TestEveryGroupOfTheSampleIsComplete(t *testing.T) {
+	for _, e := range sample(t) {
 		accessible := 0
 		for i, g := range e.Groups {
 			if len(g.Seats) < minGroupSeats || len(g.Seats) > maxGroupSeats {
@@ -120,16 +128,18 @@ func TestPriceFromIsTheLowest(t *testing.T) {
 	}
 }
 
+func dataFile(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := data.ReadFile("data/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 // TestMistakesAreNamed changes one thing in the sample files each.
 func TestMistakesAreNamed(t *testing.T) {
-	concerts, err := data.ReadFile("data/concerts.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	theatre, err := data.ReadFile("data/theatre.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	concerts, theatre, arena := dataFile(t, "concerts"), dataFile(t, LayoutTheatre), dataFile(t, LayoutArena)
 	for name, test := range map[string]struct {
 		file          *[]byte
 		old, new, err string
@@ -147,7 +157,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"sale ends after the start":   {&concerts, "2030-09-14T19:00:00+02:00", "2030-09-14T21:00:00+02:00", "offSaleAt is after startsAt"},
 		"limit too high":              {&concerts, `"limitPerOrder": 6`, `"limitPerOrder": 21`, "limitPerOrder is 21, want 1 to 20"},
 		"layout version 0":            {&concerts, `"layoutVersion": 1`, `"layoutVersion": 0`, "layoutVersion is 0"},
-		"unknown layout":              {&concerts, `"layout": "theatre"`, `"layout": "arena"`, `layout "arena" is unknown`},
+		"unknown layout":              {&concerts, `"layout": "theatre"`, `"layout": "barn"`, `layout "barn" is unknown`},
 		"tier without a price":        {&concerts, `"side": 7400, `, ``, "tier side has no price"},
 		"price of no tier":            {&concerts, `"side": 7400`, `"side": 7400, "lawn": 100`, `price of unknown tier "lawn"`},
 		"price of 0":                  {&concerts, `"side": 7400`, `"side": 0`, "tier side costs 0"},
@@ -166,6 +176,15 @@ func TestMistakesAreNamed(t *testing.T) {
 		"fewer positions than rows":   {&theatre, ", [25, 18]]", "]", "at has 11 positions for 12 rows"},
 		"accessible place elsewhere":  {&theatre, `"X-12-6"`, `"A-1-3"`, "accessible place A-1-3 is not in it"},
 		"unknown align":               {&theatre, `"align": "centre"`, `"align": "center"`, `align "center" is unknown`},
+		"limit of a buyer too low":    {&concerts, `"limitPerBuyer": 4`, `"limitPerBuyer": 3`, "limitPerBuyer is 3, want at least limitPerOrder"},
+		"negative limit of a buyer":   {&concerts, `"limitPerBuyer": 4`, `"limitPerBuyer": -1`, "limitPerBuyer is -1"},
+		"area too small":              {&arena, `"places": 260`, `"places": 49`, "group standing-1 has 49 places, want 50 to 300"},
+		"area too large":              {&arena, `"places": 260`, `"places": 301`, "group standing-1 has 301 places, want 50 to 300"},
+		"area with rows":              {&arena, `"area": {"places": 260`, `"rows": [60], "area": {"places": 260`, "group standing-1 is an area and has rows"},
+		"area without a size":         {&arena, `"width": 20`, `"width": 0`, "its area is 0 by 14"},
+		"areas on each other":         {&arena, `"places": 260, "x": -32`, `"places": 260, "x": -29`, "rows standing-2 and standing-1 lie on each other"},
+		"area on rows":                {&arena, `"x": 12, "y": 19`, `"x": 12, "y": 30`, "and standing-6 lie on each other"},
+		"accessible place in an area": {&arena, `"section": "standing",`, `"section": "standing", "accessible": ["GA-1-0001"],`, "accessible place GA-1-0001 is in an area"},
 		"sections on each other":      {&theatre, `"x": 13, "y": 3`, `"x": 5, "y": 3`, "lie on each other"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,13 +192,10 @@ func TestMistakesAreNamed(t *testing.T) {
 				t.Fatalf("the sample has no %q", test.old)
 			}
 			changed := []byte(strings.Replace(string(*test.file), test.old, test.new, 1))
-			c, h := concerts, theatre
-			if test.file == &concerts {
-				c = changed
-			} else {
-				h = changed
-			}
-			if _, err := Parse(c, map[string][]byte{"theatre": h}); err == nil || !strings.Contains(err.Error(), test.err) {
+			files := map[*[]byte][]byte{&concerts: concerts, &theatre: theatre, &arena: arena}
+			files[test.file] = changed
+			_, err := Parse(files[&concerts], map[string][]byte{LayoutTheatre: files[&theatre], LayoutArena: files[&arena]})
+			if err == nil || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error %v, want one with %q", err, test.err)
 			}
 		})

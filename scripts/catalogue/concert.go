@@ -15,6 +15,7 @@ type concertsFile struct {
 }
 
 // concert is one concert as written in the data file. Times carry the offset that the venue's zone has on that day.
+// Without limitPerBuyer a buyer may have any number of seats.
 type concert struct {
 	ID            string           `json:"id"`
 	Title         string           `json:"title"`
@@ -28,6 +29,7 @@ type concert struct {
 	OnSaleAt      time.Time        `json:"onSaleAt"`
 	OffSaleAt     time.Time        `json:"offSaleAt"`
 	LimitPerOrder int              `json:"limitPerOrder"`
+	LimitPerBuyer int              `json:"limitPerBuyer"`
 	Layout        string           `json:"layout"`
 	LayoutVersion int              `json:"layoutVersion"`
 	Currency      string           `json:"currency"`
@@ -68,6 +70,9 @@ func (c concert) validate(p *problems) {
 	}
 	p.checkf(c.LimitPerOrder >= 1 && c.LimitPerOrder <= message.MaxSeatsPerOrder,
 		"concert %s: limitPerOrder is %d, want 1 to %d", c.ID, c.LimitPerOrder, message.MaxSeatsPerOrder)
+	// With a lower one, an order as large as the concert allows could never be held.
+	p.checkf(c.LimitPerBuyer == 0 || c.LimitPerBuyer >= c.LimitPerOrder,
+		"concert %s: limitPerBuyer is %d, want at least limitPerOrder, or none", c.ID, c.LimitPerBuyer)
 	p.checkf(c.LayoutVersion >= 1, "concert %s: layoutVersion is %d, want at least 1", c.ID, c.LayoutVersion)
 	c.validateTimes(p)
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // hall is a seating plan as written in a data file: sections of rows, cut into bands, each band a seat group. A seat
-// is named letter-row-seat; rows count on through the bands of a section, from the stage backwards.
+// is named letter-row-seat; rows count on through the bands of a section, from the stage backwards. A band may be a
+// general-admission area instead (area.go).
 type hall struct {
 	Tiers    []hallTier `json:"tiers"`
 	Sections []section  `json:"sections"`
@@ -35,12 +36,13 @@ type section struct {
 }
 
 // band is one seat group. Rows has the number of seats of each row. At, where given, has the position of each row's
-// first seat; without it rows lie one behind the other, odd rows shifted by half a seat.
+// first seat; without it rows lie one behind the other, odd rows shifted by half a seat. A band with Area has neither.
 type band struct {
 	Group string       `json:"group"`
 	Tier  string       `json:"tier"`
 	Rows  []int        `json:"rows"`
 	At    [][2]float64 `json:"at"`
+	Area  *area        `json:"area"`
 }
 
 // A seat group has this many seats: fewer make groups that are not worth a queue's ordering, more make one order wait
@@ -60,8 +62,13 @@ func (h hall) groups() []readmodel.LayoutGroup {
 	var groups []readmodel.LayoutGroup
 	for _, s := range h.Sections {
 		row := 1
-		for _, b := range s.Bands {
-			g := s.layoutGroup(b, row)
+		for i, b := range s.Bands {
+			var g readmodel.LayoutGroup
+			if b.Area != nil {
+				g = s.areaGroup(b, i+1)
+			} else {
+				g = s.layoutGroup(b, row)
+			}
 			g.Order = len(groups)
 			groups = append(groups, g)
 			row += len(b.Rows)
@@ -155,6 +162,10 @@ func (b band) validate(p *problems, s section) {
 	if err := (contracts.SeatGroup{ConcertID: "c", Group: b.Group}).Validate(); err != nil {
 		p.checkf(false, "section %s: %w", s.Section, err)
 	}
+	if b.Area != nil {
+		b.validateArea(p)
+		return
+	}
 	p.checkf(len(b.At) == 0 || len(b.At) == len(b.Rows), "group %s: at has %d positions for %d rows", b.Group, len(b.At), len(b.Rows))
 	p.checkf(len(b.At) > 0 || s.Align != "", "group %s: its section has no align and its rows no positions", b.Group)
 	total := 0
@@ -169,40 +180,21 @@ func (b band) validate(p *problems, s section) {
 func (h hall) validateSeats(p *problems) {
 	groups := h.groups()
 	sectionOf := map[string]string{}
+	inArea := map[string]bool{}
 	for _, g := range groups {
 		for _, seat := range g.Seats {
 			p.checkf(contracts.ValidSeatName(seat), "group %s: %q is no seat name", g.Group, seat)
 			p.checkf(sectionOf[seat] == "", "seat %s is there twice", seat)
 			sectionOf[seat] = g.Section
+			inArea[seat] = g.Kind == readmodel.KindArea
 		}
 	}
 	for _, s := range h.Sections {
 		for _, seat := range s.Accessible {
 			p.checkf(sectionOf[seat] == s.Section, "section %s: accessible place %s is not in it", s.Section, seat)
+			// The places of an area are given out lowest first, whoever asks: none of them can be kept for somebody.
+			p.checkf(!inArea[seat], "section %s: accessible place %s is in an area", s.Section, seat)
 		}
 	}
-	lines := linesOf(groups)
-	for i, a := range lines {
-		for _, b := range lines[:i] {
-			apart := math.Abs(a.y-b.y) >= 1 || a.right <= b.left || b.right <= a.left
-			p.checkf(apart, "rows %s and %s lie on each other", a.name, b.name)
-		}
-	}
-}
-
-// line is where a row lies: one seat deep from y on, and from left to right.
-type line struct {
-	name           string
-	y, left, right float64
-}
-
-func linesOf(groups []readmodel.LayoutGroup) []line {
-	var lines []line
-	for _, g := range groups {
-		for i, at := range g.Shape.Rows {
-			row := g.Rows[i]
-			lines = append(lines, line{name: g.Group + " " + row.Name, y: at.Y, left: at.X, right: at.X + float64(len(row.Seats))})
-		}
-	}
-	return lines
+	checkApart(p, groups)
 }

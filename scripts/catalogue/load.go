@@ -32,6 +32,8 @@ type Options struct {
 	Now func() time.Time
 	// CommandID is unique to this load, at most 36 characters: a repeated id would be dropped as a duplicate by SQS.
 	CommandID string
+	// Parallel is how many layout items are written, or batches of messages sent, at a time; 0 is one.
+	Parallel int
 	// Progress is called with one line a concert; nil for none.
 	Progress func(line string)
 }
@@ -137,10 +139,5 @@ func (l *loader) rebuild(ctx context.Context, e Entry) error {
 	if l.options.DryRun {
 		return nil
 	}
-	for batch := range slices.Chunk(messages, maxBatch) {
-		if err := l.send(ctx, batch); err != nil {
-			return err
-		}
-	}
-	return nil
+	return sideBySide(ctx, l.options.Parallel, slices.Collect(slices.Chunk(messages, maxBatch)), l.send)
 }

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -99,7 +100,7 @@ func rebuilds(t *testing.T, x Target) map[string][]string {
 
 func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
 	x, entries := target(t), sample(t)
-	first, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"})
+	first, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one", Parallel: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
 	asked := rebuilds(t, x)
 	for _, e := range entries {
 		c := stored(t, x, e.Concert.ConcertID)
-		if c.LayoutFrozen != c.LayoutVersion || c.Title != e.Concert.Title || len(c.Tiers) != len(e.Concert.Tiers) {
+		if c.LayoutFrozen != c.LayoutVersion || c.Title != e.Concert.Title || c.LimitPerBuyer != e.Concert.LimitPerBuyer || len(c.Tiers) != len(e.Concert.Tiers) {
 			t.Errorf("%s is stored as %+v", c.ConcertID, c)
 		}
 		want := 0
@@ -244,8 +245,10 @@ func TestNoMarkBeforeEveryItemIsThere(t *testing.T) {
 	wrong := entries[0].Groups[5]
 	wrong.Price.Minor++
 	l := loader{target: x}
-	if err := l.putGroup(t.Context(), wrong); err != nil {
-		t.Fatal(err)
+	for _, g := range []readmodel.LayoutGroup{entries[0].Groups[0], wrong} {
+		if err := l.putGroup(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); !errors.Is(err, ErrFrozen) {
 		t.Fatalf("error %v, want ErrFrozen", err)
@@ -261,10 +264,24 @@ func TestNoMarkBeforeEveryItemIsThere(t *testing.T) {
 	}
 	// The next load finishes what the first began.
 	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "two"})
-	if err != nil || report.LayoutWritten != 7 || stored(t, x, "c").LayoutFrozen != 1 {
+	if err != nil || report.LayoutWritten != 11 || stored(t, x, "c").LayoutFrozen != 1 {
 		t.Errorf("report %+v, error %v", report, err)
 	}
 	if asked := rebuilds(t, x); len(asked["c"]) != 12 {
 		t.Errorf("%d groups asked for, want 12: more than one batch", len(asked["c"]))
+	}
+}
+
+// A put leaves what it does not name, so a limit that is taken back has to be removed.
+func TestALimitPerBuyerMayBeTakenBack(t *testing.T) {
+	x, entries := target(t), sample(t)[:1]
+	for _, limit := range []int{8, 0, 7} {
+		entries[0].Concert.LimitPerBuyer = limit
+		if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: fmt.Sprint(limit)}); err != nil {
+			t.Fatal(err)
+		}
+		if c := stored(t, x, entries[0].Concert.ConcertID); c.LimitPerBuyer != limit || c.LayoutFrozen != 1 {
+			t.Errorf("limit %d is stored as %d, frozen %d", limit, c.LimitPerBuyer, c.LayoutFrozen)
+		}
 	}
 }

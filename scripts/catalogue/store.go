@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/errgroup"
 
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
@@ -39,34 +40,43 @@ func (l *loader) storedConcert(ctx context.Context, id string) (readmodel.Concer
 	return c, true, nil
 }
 
-// layout writes the missing items and compares the others; it returns how many were missing.
+// layout compares the items that are there and then writes the missing ones; it returns how many were missing. Nothing
+// is written where something differs.
 func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
 	stored, err := l.storedGroups(ctx, e.Concert)
 	if err != nil {
 		return 0, err
 	}
-	missing := 0
+	var missing []readmodel.LayoutGroup
 	for _, g := range e.Groups {
-		if there, found := stored[g.Group]; found {
-			delete(stored, g.Group)
-			if !reflect.DeepEqual(there, g) {
-				return missing, fmt.Errorf("%w: item %s of %s differs from the catalogue", ErrFrozen, g.Group, g.ConcertLayout)
-			}
+		there, found := stored[g.Group]
+		if !found {
+			missing = append(missing, g)
 			continue
 		}
-		missing++
-		if l.options.DryRun {
-			continue
-		}
-		if err := l.putGroup(ctx, g); err != nil {
-			return missing, err
+		delete(stored, g.Group)
+		if !reflect.DeepEqual(there, g) {
+			return 0, fmt.Errorf("%w: item %s of %s differs from the catalogue", ErrFrozen, g.Group, g.ConcertLayout)
 		}
 	}
 	if len(stored) > 0 {
 		group := slices.Min(slices.Collect(maps.Keys(stored)))
-		return missing, fmt.Errorf("%w: item %s of %s is not in the catalogue", ErrFrozen, group, stored[group].ConcertLayout)
+		return 0, fmt.Errorf("%w: item %s of %s is not in the catalogue", ErrFrozen, group, stored[group].ConcertLayout)
 	}
-	return missing, nil
+	if l.options.DryRun {
+		return len(missing), nil
+	}
+	return len(missing), sideBySide(ctx, l.options.Parallel, missing, l.putGroup)
+}
+
+// sideBySide calls do for each of all, so many at a time. The first failure cancels the others and is the answer.
+func sideBySide[T any](ctx context.Context, parallel int, all []T, do func(context.Context, T) error) error {
+	calls, callCtx := errgroup.WithContext(ctx)
+	calls.SetLimit(max(parallel, 1))
+	for _, one := range all {
+		calls.Go(func() error { return do(callCtx, one) })
+	}
+	return calls.Wait()
 }
 
 func (l *loader) storedGroups(ctx context.Context, c readmodel.Concert) (map[string]readmodel.LayoutGroup, error) {
@@ -94,6 +104,7 @@ func (l *loader) storedGroups(ctx context.Context, c readmodel.Concert) (map[str
 	return stored, nil
 }
 
+// putGroup is a conditional put an item and not a batch of puts, which takes no condition: two loads may run at once.
 func (l *loader) putGroup(ctx context.Context, g readmodel.LayoutGroup) error {
 	item, err := attributevalue.MarshalMap(g)
 	if err != nil {
@@ -108,6 +119,9 @@ func (l *loader) putGroup(ctx context.Context, g readmodel.LayoutGroup) error {
 	}
 	return nil
 }
+
+// limitAttribute of a concert's row is there only when it is not 0.
+const limitAttribute = "limitPerBuyer"
 
 // putConcert sets every attribute except the mark, which only freeze may set: a plain put would take the mark away and
 // close a sale that is running. The condition is that nobody changed the layout version since it was read.
@@ -130,7 +144,13 @@ func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored rea
 		condition = "#version = :stored"
 		values[":stored"] = number(stored.LayoutVersion)
 	}
-	return l.update(ctx, key, "SET "+strings.Join(sets, ", "), condition, names, values)
+	expression := "SET " + strings.Join(sets, ", ")
+	if _, limited := item[limitAttribute]; !limited {
+		// An attribute that is left out would stay as it was.
+		names["#limit"] = limitAttribute
+		expression += " REMOVE #limit"
+	}
+	return l.update(ctx, key, expression, condition, names, values)
 }
 
 // freeze marks the layout version as complete, so that it may be sold.

@@ -41,6 +41,10 @@ func (d description) variables() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	arena, err := arenaConcert()
+	if err != nil {
+		return nil, err
+	}
 	variables := awsEnvironment(d.settings)
 	maps.Copy(variables, map[string]string{
 		"STACK":                  d.settings.Name,
@@ -48,6 +52,7 @@ func (d description) variables() (map[string]string, error) {
 		"API_BASE_URL":           d.settings.Issuer(),
 		"REDIS_URL":              redisserver.URL(d.settings.Ports, stack.RedisAdmin, d.secrets.Redis[stack.RedisAdmin]),
 		"CONCERT_ID":             concert,
+		"ARENA_CONCERT_ID":       arena,
 		"HOLD_SECONDS":           fmt.Sprint(d.topology.HoldSeconds),
 		"LAMBDAHOST_CONTROL_URL": d.settings.ControlURL(),
 		"STACK_LOGS":             d.folder.Logs(),

@@ -83,6 +83,9 @@ func TestStackComesUpHealsAndGoesDown(t *testing.T) {
 	if variables["HOLD_SECONDS"] != "30" || variables["ORDERS_TABLE"] == "" || variables["ORDERS_DEAD_QUEUE_URL"] == "" {
 		t.Errorf("environment %v", variables)
 	}
+	if main, arena := variables["CONCERT_ID"], variables["ARENA_CONCERT_ID"]; main == "" || arena == "" || main == arena {
+		t.Errorf("main concert %q, arena %q", main, arena)
+	}
 	discovery := variables["API_BASE_URL"] + "/.well-known/openid-configuration"
 	if body, err := get(t.Context(), discovery); err != nil || !strings.Contains(string(body), `"issuer": "`+variables["API_BASE_URL"]+`"`) {
 		t.Errorf("discovery document: %s, %v", body, err)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,7 +65,10 @@ func (a *app) load(ctx context.Context, s stack.Settings, values topology.Values
 	report, err := catalogue.Load(ctx, catalogue.Target{
 		DynamoDB: dynamodb.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), ConcertsTable: values["tableName:concerts"],
 		LayoutsTable: values["tableName:layouts"], OrdersQueueURL: values["queueUrl:orders"],
-	}, entries, catalogue.Options{DryRun: dryRun, Now: a.now, CommandID: hex.EncodeToString(id)})
+	}, entries, catalogue.Options{
+		DryRun: dryRun, Now: a.now, CommandID: hex.EncodeToString(id), Parallel: seedParallel,
+		Progress: func(line string) { a.progress("catalogue: %s", line) },
+	})
 	if err != nil {
 		return report, err
 	}
@@ -81,7 +85,23 @@ func mainConcert() (string, error) {
 	return entries[0].Concert.ConcertID, nil
 }
 
+// arenaConcert is the one of the sample catalogue in the arena.
+func arenaConcert() (string, error) {
+	entries, err := catalogue.Sample()
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		if e.Layout == catalogue.LayoutArena {
+			return e.Concert.ConcertID, nil
+		}
+	}
+	return "", errors.New("the sample catalogue has no concert in the arena")
+}
+
 const (
+	// seedParallel is what the emulator, one process, is busy with.
+	seedParallel = 8
 	// loadTimeout is far above what a few dozen groups take, at about a second for a batch of them.
 	loadTimeout = 3 * time.Minute
 	loadPoll    = 200 * time.Millisecond
@@ -105,6 +125,7 @@ func (a *app) awaitLoaded(ctx context.Context, s stack.Settings) error {
 			a.progress("%s: %d of %d seat groups are loaded", concert, ready, all)
 		}
 		if err == nil && all > 0 && ready == all {
+			a.progress("%s can be sold; groups of the other concerts that are not loaded yet follow", concert)
 			return nil
 		}
 		select {

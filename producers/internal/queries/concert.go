@@ -51,6 +51,7 @@ type concertDetailView struct {
 	concertView
 	Description   string `json:"description"`
 	LimitPerOrder int    `json:"limitPerOrder"`
+	LimitPerBuyer int    `json:"limitPerBuyer,omitempty"`
 	OrdersURL     string `json:"ordersUrl"`
 }
 
@@ -72,7 +73,7 @@ func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	}
 	return httpapi.JSON(http.StatusOK, concertDetailView{
 		concertView: viewOfConcert(concert, contracts.InstantOf(h.Now())),
-		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, OrdersURL: ordersURL,
+		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, LimitPerBuyer: concert.LimitPerBuyer, OrdersURL: ordersURL,
 	}, catalogueAge), nil
 }
 

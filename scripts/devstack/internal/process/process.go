@@ -66,9 +66,10 @@ func Start(spec Spec) (*Running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
+	// Its start time is read before anybody collects it: one that has ended already is still there until then.
 	r := &Running{exited: make(chan error, 1)}
-	go func() { r.exited <- command.Wait() }()
 	started, _, err := identity(command.Process.Pid)
+	go func() { r.exited <- command.Wait() }()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: it ended at once: %w", spec.Name, err)
 	}

@@ -1,0 +1,85 @@
+package catalogue
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"boxoffice/contracts/readmodel"
+)
+
+// maxItemBytes is DynamoDB's limit for an item. JSON of it is longer than what DynamoDB counts.
+const maxItemBytes = 400 << 10
+
+func arenaOf(t *testing.T) Entry {
+	t.Helper()
+	entries := sample(t)
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Layout == LayoutArena })
+	if i < 0 {
+		t.Fatal("no concert is in the arena")
+	}
+	return entries[i]
+}
+
+func TestTheArenaHasOver20000SeatsInGroupsOfOneItemEach(t *testing.T) {
+	arena := arenaOf(t)
+	if n := arena.Seats(); n < 20_000 {
+		t.Errorf("the arena has %d seats", n)
+	}
+	if n := len(arena.Groups); n < 100 || n > 400 {
+		t.Errorf("the arena has %d groups", n)
+	}
+	seen := map[string]string{}
+	for _, g := range arena.Groups {
+		item, err := json.Marshal(g)
+		if err != nil || len(item) > maxItemBytes {
+			t.Errorf("group %s: an item of %d bytes, %v", g.Group, len(item), err)
+		}
+		for _, seat := range g.Seats {
+			if other, twice := seen[seat]; twice {
+				t.Errorf("seat %s is in %s and in %s", seat, other, g.Group)
+			}
+			seen[seat] = g.Group
+		}
+	}
+}
+
+func TestAnAreaIsOneRowOfNumberedPlacesInARectangle(t *testing.T) {
+	areas := 0
+	for _, g := range arenaOf(t).Groups {
+		if g.Kind != readmodel.KindArea {
+			continue
+		}
+		areas++
+		if len(g.Seats) < 200 || len(g.Seats) > 300 || len(g.Rows) != 1 || !slices.Equal(g.Rows[0].Seats, g.Seats) {
+			t.Errorf("area %s: %d places, %d rows", g.Group, len(g.Seats), len(g.Rows))
+		}
+		last := fmt.Sprintf("GA-%d-%04d", areas, len(g.Seats))
+		if g.Seats[0] != fmt.Sprintf("GA-%d-0001", areas) || g.Seats[len(g.Seats)-1] != last {
+			t.Errorf("area %s: places %s to %s", g.Group, g.Seats[0], g.Seats[len(g.Seats)-1])
+		}
+		s := g.Shape
+		if s.Width != 20 || s.Height != 14 || len(s.Rows) != 1 || s.Rows[0] != (readmodel.Position{X: s.X, Y: s.Y}) {
+			t.Errorf("area %s: shape %+v", g.Group, s)
+		}
+	}
+	if areas != 6 {
+		t.Errorf("%d areas, want 6", areas)
+	}
+}
+
+func TestLimitsPerBuyer(t *testing.T) {
+	limits := map[string]int{}
+	for i, e := range sample(t) {
+		if c := e.Concert; c.LimitPerBuyer != 0 {
+			limits[c.ConcertID] = c.LimitPerBuyer
+			if i == 0 {
+				t.Errorf("the main concert has a limit per buyer, so one buyer cannot make load on it")
+			}
+		}
+	}
+	if len(limits) != 2 || limits["static-bloom-2030"] != 4 || limits["colossus-2030"] != 6 {
+		t.Errorf("limits %v", limits)
+	}
+}
