@@ -1,0 +1,69 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+
+	"boxoffice/contracts"
+	"boxoffice/scripts/internal/apiclient"
+)
+
+// arena is the id of the large concert, with a limit per buyer, once one of its groups takes orders.
+func arena(t *testing.T, s *stack) string {
+	t.Helper()
+	id := os.Getenv("ARENA_CONCERT_ID")
+	if id == "" {
+		t.Fatal("ARENA_CONCERT_ID is not set; make env prints it")
+	}
+	eventually(t, decideWithin, func() (bool, string) {
+		var now apiclient.Availability
+		if err := s.with(t, "").Get(t.Context(), "/concerts/"+id+"/availability", &now); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range now.Groups {
+			if g.State != "ready" {
+				return false, g.Group + " is " + g.State
+			}
+		}
+		return true, ""
+	})
+	return id
+}
+
+// A buyer has at most as many seats as the concert allows, over all his orders; what he gives up counts no more.
+func TestTheLimitOfABuyerHoldsAcrossOrders(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	concert := arena(t, s)
+	anna, ben := s.as(t, userNamed("anna")), s.as(t, userNamed("ben"))
+	order := func(c *apiclient.Client, key string, quantity int) apiclient.Order {
+		t.Helper()
+		body := fmt.Sprintf(`{"concertId":%q,"bestAvailable":{"quantity":%d}}`, concert, quantity)
+		answer, err := c.Do(t.Context(), http.MethodPost, "/orders", []byte(body), map[string]string{"Content-Type": "application/json", "Idempotency-Key": key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var accepted apiclient.Accepted
+		if answer.Status != http.StatusAccepted || answer.Decode(&accepted) != nil {
+			t.Fatalf("got %d %s", answer.Status, answer.Body)
+		}
+		return s.decided(t, c, accepted.OrderID)
+	}
+	first := order(anna, "key-1", 4)
+	wantStatus(t, first, contracts.Held)
+	second := order(anna, "key-2", 3)
+	wantStatus(t, second, contracts.Rejected)
+	if second.Reason == nil || second.Reason.Code != contracts.ReasonLimitReached {
+		t.Errorf("reason %+v", second.Reason)
+	}
+	wantStatus(t, order(anna, "key-3", 2), contracts.Held)
+	wantStatus(t, order(ben, "key-1", 6), contracts.Held)
+	s.cancel(t, anna, first.OrderID)
+	cancelled := s.waitFor(t, anna, first.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.Held })
+	if cancelled.Status != contracts.Cancelled && cancelled.Status != contracts.Expired {
+		t.Fatalf("the order is %s", cancelled.Status)
+	}
+	wantStatus(t, order(anna, "key-4", 4), contracts.Held)
+}
