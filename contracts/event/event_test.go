@@ -39,9 +39,9 @@ func full(t testing.TB) readmodel.Order {
 	return row
 }
 
-func golden(t testing.TB) []byte {
+func golden(t testing.TB, detailType string) []byte {
 	t.Helper()
-	data, err := os.ReadFile("testdata/OrderRejected.v1.json")
+	data, err := os.ReadFile("testdata/" + detailType + ".v1.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +52,49 @@ func golden(t testing.TB) []byte {
 	return compact.Bytes()
 }
 
-func TestGolden(t *testing.T) {
-	e, err := event.Of(full(t))
-	if err != nil || e.DetailType != "OrderRejected" || e.At != 1_800_000_012_345 || e.Detail != string(golden(t)) {
-		t.Errorf("got %s at %d: %s, %v", e.DetailType, e.At, e.Detail, err)
+// held is a row as its first version has it.
+func held(t testing.TB) readmodel.Order {
+	t.Helper()
+	row := full(t)
+	row.Status, row.Version, row.Reason, row.History = contracts.Held, 1, nil, row.History[:1]
+	return row
+}
+
+// unread is a row of a message that nobody could read: only its ids are known.
+func unread(t testing.TB) readmodel.Order {
+	t.Helper()
+	row := full(t)
+	return readmodel.Order{
+		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, Status: contracts.Rejected, Version: 1,
+		Reason: &readmodel.Reason{Code: contracts.ReasonInternal}, History: []readmodel.HistoryEntry{{Status: contracts.Rejected, Version: 1, At: 1_800_000_000_000}},
 	}
-	o, err := event.Decode(golden(t))
-	if err != nil || o.Version != 2 || o.Reason.Code != contracts.ReasonSeatLost {
-		t.Errorf("read as %+v, %v", o, err)
+}
+
+func TestGolden(t *testing.T) {
+	for name, row := range map[string]readmodel.Order{"OrderHeld": held(t), "OrderRejected": full(t), "OrderRejected.unread": unread(t)} {
+		want := golden(t, name)
+		e, err := event.Of(row)
+		if detailType, _, _ := strings.Cut(name, "."); err != nil || e.DetailType != detailType || e.At != row.History[len(row.History)-1].At || e.Detail != string(want) {
+			t.Errorf("%s: got %s at %d: %s, %v", name, e.DetailType, e.At, e.Detail, err)
+		}
+		if o, err := event.Decode(want); err != nil || o.OrderID != row.OrderID || o.Version != row.Version || o.Status != row.Status {
+			t.Errorf("%s: read as %+v, %v", name, o, err)
+		}
+	}
+}
+
+// A version that raises no status is an event of its own: of the same type, at the same instant, with the higher version.
+func TestAVersionWithoutANewStatusKeepsTheType(t *testing.T) {
+	row := held(t)
+	first, err := event.Of(row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row.Version = 2
+	second, err := event.Of(row)
+	if err != nil || second.DetailType != first.DetailType || second.At != first.At ||
+		second.Detail != strings.Replace(first.Detail, `"version":1`, `"version":2`, 1) {
+		t.Errorf("got %+v after %+v, %v", second, first, err)
 	}
 }
 
@@ -93,7 +128,7 @@ func TestEveryStoredStatusHasItsEvent(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(golden(f))
+	f.Add(golden(f, "OrderRejected"))
 	f.Add([]byte(`{"v":2}`))
 	f.Add([]byte(`{} {}`))
 	f.Fuzz(func(t *testing.T, detail []byte) {

@@ -8,8 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strconv"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -85,7 +84,7 @@ func (m Mirror) Handle(ctx context.Context, records []streambatch.Record) (done 
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			failures[i] = m.passOver(ctx, id, m.apply(ctx, id))
+			failures[i] = m.passOver(ctx, id, m.safely(ctx, id))
 		})
 	}
 	wg.Wait()
@@ -101,12 +100,26 @@ func (m Mirror) Handle(ctx context.Context, records []streambatch.Record) (done 
 // passOver keeps what no attempt can cure from stopping the shard for good. The row stays the truth, and a repair of the
 // group finds what is left undone here.
 func (m Mirror) passOver(ctx context.Context, id contracts.OrderID, err error) error {
-	if err == nil || retry.Classify(err).Class != retry.ClassPoison {
+	outcome := retry.Classify(err)
+	if outcome.Class != retry.ClassPoison {
 		return err
 	}
-	m.Log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyError, err.Error())
+	m.Log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyReason, outcome.Reason, telemetry.KeyError, err.Error())
 	m.Meter.Put(telemetry.RecordsPassedOver, 1)
+	m.Meter.Put(telemetry.InvariantsBroken, 1)
 	return nil
+}
+
+// safely recovers a panic, which in a goroutine would end the process and with it the work on the other orders. It is
+// passed over like a broken invariant: the next attempt would most likely end the same, and stop the shard.
+func (m Mirror) safely(ctx context.Context, id contracts.OrderID) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.Log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
+			err = &retry.PoisonError{Reason: "panic", Err: fmt.Errorf("%v", p)}
+		}
+	}()
+	return m.apply(ctx, id)
 }
 
 // attempts bounds how often a row may change while it is mirrored.
@@ -114,26 +127,39 @@ const attempts = 4
 
 var (
 	errRowKeepsChanging = errors.New("the row kept changing")
-	// errAgain says that Redis knows a later version, or met another's sale that is being taken back: read the row again.
+	// errAgain says that another's sale was met and is out of the way: read the row again.
 	errAgain = errors.New("read the row again")
+	// errStale says that Redis knows a later version: read the row again.
+	errStale = errors.New("redis knows a later version")
 )
 
 // apply brings one order's places to what its row says now.
 func (m Mirror) apply(ctx context.Context, id contracts.OrderID) error {
+	refused := 0 // the version that Redis refused as old
 	for range attempts {
 		row, found, err := m.Rows.Read(ctx, id)
-		if err != nil || !found {
-			return err // a row that is gone is nobody's here
+		if err != nil {
+			return fmt.Errorf("read row: %w", err)
+		}
+		if !found {
+			return nil // a row that is gone is nobody's here
 		}
 		err = m.applyRow(ctx, row)
-		if errors.Is(err, errAgain) {
-			continue
+		switch {
+		case errors.Is(err, errStale) && row.Version == refused:
+			// A version is in the row before it is in Redis, so that reading again found what Redis knows.
+			return &retry.PoisonError{Reason: "redis_ahead", Err: fmt.Errorf("version %d: %w", row.Version, err)}
+		case errors.Is(err, errStale):
+			refused = row.Version
+		case errors.Is(err, errAgain):
+		case err != nil:
+			return err
+		default:
+			if n := len(row.History); n > 0 {
+				m.Meter.Put(telemetry.MirrorLag, telemetry.Milliseconds(contracts.InstantOf(m.Now()).Sub(row.History[n-1].At)))
+			}
+			return nil
 		}
-		if err == nil {
-			at := row.History[len(row.History)-1].At
-			m.Meter.Put(telemetry.MirrorLag, telemetry.Milliseconds(contracts.InstantOf(m.Now()).Sub(at)))
-		}
-		return err
 	}
 	return errRowKeepsChanging
 }
@@ -185,103 +211,10 @@ func (m Mirror) keep(ctx context.Context, row order.Order) error {
 		return err
 	})
 	if err == nil && applied == holds.Stale && contracts.InstantOf(m.Now()) < row.ExpiresFrom() {
-		return errAgain
+		return errStale
 	}
 	// Stale after its end: the hold has lapsed here or the order's end was applied. The row follows soon.
 	return err
-}
-
-// sell sells what the order has tickets for, frees what was withdrawn, and tells whom it displaced.
-func (m Mirror) sell(ctx context.Context, row order.Order) error {
-	g := row.SeatGroup()
-	tickets, err := m.Rows.Tickets(ctx, g)
-	if err != nil {
-		return err
-	}
-	owned := slices.DeleteFunc(slices.Clone(row.Seats), func(seat string) bool { return tickets[seat] != row.OrderID })
-	withdrawn := slices.DeleteFunc(slices.Clone(row.Seats), func(seat string) bool { return tickets[seat] == row.OrderID })
-	if len(owned) > 0 {
-		places, err := m.places(ctx, row, owned)
-		if err != nil {
-			return err
-		}
-		var sale holds.Sale
-		if err := m.loaded(ctx, g, func() (err error) {
-			sale, err = m.Holds.Sell(ctx, g, row.OrderID, places, row.Version)
-			return err
-		}); err != nil {
-			return err
-		}
-		switch {
-		case sale.Stale:
-			return errAgain
-		case sale.Conflict != nil:
-			return m.help(ctx, row, *sale.Conflict, tickets)
-		}
-		if err := m.tell(ctx, row, sale.Displaced); err != nil {
-			return err
-		}
-	}
-	if len(withdrawn) == 0 {
-		return nil
-	}
-	places, err := m.places(ctx, row, withdrawn)
-	if err != nil {
-		return err
-	}
-	return m.restore(ctx, g, row.OrderID, places, row.Version)
-}
-
-// help: a place of this order is sold in Redis to another. Where the ticket says otherwise, the other's own mirror has
-// not taken its sale back yet, so it is done here. A sale is never overwritten.
-func (m Mirror) help(ctx context.Context, row order.Order, c holds.Conflict, tickets map[string]contracts.OrderID) error {
-	layout, err := m.Catalogue.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
-	if err != nil {
-		return fmt.Errorf("layout: %w", err)
-	}
-	seat := layout.Names([]int{c.Place})[0]
-	if tickets[seat] == c.Owner {
-		m.Log.ErrorContext(ctx, "a seat has two owners", telemetry.KeyOrder, row.OrderID, telemetry.KeySeatGroup, row.SeatGroup().Key())
-		m.Meter.Put(telemetry.InvariantsBroken, 1)
-		return nil
-	}
-	other, found, err := m.Rows.Read(ctx, c.Owner)
-	if err != nil {
-		return err
-	}
-	version := row.Version
-	if found {
-		version = other.Version
-	}
-	if err := m.restore(ctx, row.SeatGroup(), c.Owner, []int{c.Place}, version); err != nil && !errors.Is(err, errAgain) {
-		return err
-	}
-	return errAgain
-}
-
-// tell sends each displaced order its end. The cause is this very sale, so that a repeat is the same send.
-func (m Mirror) tell(ctx context.Context, row order.Order, displaced []contracts.OrderID) error {
-	var messages []message.Encoded
-	for _, id := range displaced {
-		encoded, err := message.Encode(message.SettleOrder{
-			OrderID: id, ConcertID: row.ConcertID, Group: row.Group, Reason: contracts.ReasonSeatLost,
-			CommandID: causeOf(row),
-		}, "")
-		if err != nil {
-			return err
-		}
-		messages = append(messages, encoded)
-	}
-	if len(messages) == 0 {
-		return nil
-	}
-	return m.Sender.Send(ctx, messages...)
-}
-
-// causeOf names a sale within the 36 characters of a command id: the version and the last letters of the order's id.
-func causeOf(row order.Order) string {
-	id := string(row.OrderID)
-	return "s" + strconv.Itoa(row.Version) + "-" + id[max(0, len(id)-24):]
 }
 
 func (m Mirror) restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) error {
@@ -296,7 +229,7 @@ func (m Mirror) freed(ctx context.Context, g contracts.SeatGroup, call func() (h
 		return err
 	})
 	if err == nil && r.Stale {
-		return errAgain
+		return errStale
 	}
 	return err
 }

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/holds/holdtest"
@@ -25,10 +24,12 @@ import (
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/telemetry"
 )
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 
+// world is the handler over stores in memory, with calls that can be made to fail or to be late.
 type world struct {
 	now   contracts.Instant
 	rows  *memorder.Store
@@ -36,8 +37,16 @@ type world struct {
 
 	mu   sync.Mutex
 	sent []message.Encoded
-	// fail makes the named call fail once.
+	// calls are those that were made, by name.
+	calls []string
+	// fail makes the named call fail once, before its effect, or with " reply" behind its name after it.
 	fail map[string]bool
+	// failAt makes the call of that number fail, counted from 1.
+	failAt int
+	// late runs before each call of the handler, as others work meanwhile.
+	late func(call string)
+	// metrics are the lines of the handler's meter.
+	metrics strings.Builder
 }
 
 func newWorld(t testing.TB) *world {
@@ -54,14 +63,36 @@ func (w *world) loader() *rebuild.Rebuilder {
 	return rebuild.New(w.rows, w.rows, w, w.store, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
 }
 
+var errBroken = errors.New("broken connection")
+
 func (w *world) failing(call string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail[call] {
 		delete(w.fail, call)
-		return errors.New("broken connection")
+		return errBroken
 	}
 	return nil
+}
+
+// call makes one call of the handler. Of failAt, the odd numbers fail before their effect and the even ones after it.
+func call[T any](w *world, name string, do func() (T, error)) (T, error) {
+	if w.late != nil {
+		w.late(name)
+	}
+	var none T
+	w.mu.Lock()
+	w.calls = append(w.calls, name)
+	before, after := w.failAt == 2*len(w.calls)-1, w.failAt == 2*len(w.calls)
+	w.mu.Unlock()
+	if err := w.failing(name); err != nil || before {
+		return none, errBroken
+	}
+	answer, err := do()
+	if lost := w.failing(name + " reply"); lost != nil || after {
+		return none, errBroken
+	}
+	return answer, err
 }
 
 func (w *world) Concert(context.Context, string) (readmodel.Concert, error) {
@@ -69,59 +100,47 @@ func (w *world) Concert(context.Context, string) (readmodel.Concert, error) {
 }
 
 func (w *world) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {
-	return readmodel.LayoutGroup{Group: "A", Seats: []string{"A-1", "A-2", "A-3", "A-4", "A-5", "A-6"}}, w.failing("layout")
+	return call(w, "layout", func() (readmodel.LayoutGroup, error) {
+		return readmodel.LayoutGroup{Group: "A", Seats: []string{"A-1", "A-2", "A-3", "A-4", "A-5", "A-6"}}, nil
+	})
 }
 
-func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
-	if err := w.failing("read"); err != nil {
-		return order.Order{}, false, err
-	}
-	return w.rows.Read(ctx, id)
+func (w *world) Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error) {
+	o, err = call(w, "read", func() (o order.Order, err error) {
+		o, found, err = w.rows.Read(ctx, id)
+		return o, err
+	})
+	return o, found, err
 }
 
 func (w *world) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
-	if err := w.failing("tickets"); err != nil {
-		return nil, err
-	}
-	return w.rows.Tickets(ctx, g)
+	return call(w, "tickets", func() (map[string]contracts.OrderID, error) { return w.rows.Tickets(ctx, g) })
 }
 
 func (w *world) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
-	if err := w.failing("keep"); err != nil {
-		return "", err
-	}
-	return w.store.Keep(ctx, g, k)
+	return call(w, "keep", func() (holds.Applied, error) { return w.store.Keep(ctx, g, k) })
 }
 
 func (w *world) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
-	if err := w.failing("sell"); err != nil {
-		return holds.Sale{}, err
-	}
-	return w.store.Sell(ctx, g, id, places, version)
+	return call(w, "sell", func() (holds.Sale, error) { return w.store.Sell(ctx, g, id, places, version) })
 }
 
 func (w *world) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
-	if err := w.failing("restore"); err != nil {
-		return holds.Release{}, err
-	}
-	return w.store.Restore(ctx, g, id, places, version)
+	return call(w, "restore", func() (holds.Release, error) { return w.store.Restore(ctx, g, id, places, version) })
 }
 
 func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
-	if err := w.failing("release"); err != nil {
-		return holds.Release{}, err
-	}
-	return w.store.Release(ctx, g, id, version)
+	return call(w, "release", func() (holds.Release, error) { return w.store.Release(ctx, g, id, version) })
 }
 
 func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
-	if err := w.failing("send"); err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sent = append(w.sent, messages...)
-	return nil
+	_, err := call(w, "send", func() (struct{}, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.sent = append(w.sent, messages...)
+		return struct{}{}, nil
+	})
+	return err
 }
 
 func (w *world) handle(t testing.TB, ids ...contracts.OrderID) (done int, err error) {
@@ -130,7 +149,11 @@ func (w *world) handle(t testing.TB, ids ...contracts.OrderID) (done int, err er
 	for i, id := range ids {
 		records = append(records, streambatch.Record{SequenceNumber: fmt.Sprint(i), Row: readmodel.Order{OrderID: id}})
 	}
-	m := mirror.Mirror{Rows: w, Holds: w, Catalogue: w, Loader: w.loader(), Sender: w, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now.Time() }}
+	now := func() time.Time { return w.now.Time() }
+	m := mirror.Mirror{
+		Rows: w, Holds: w, Catalogue: w, Loader: w.loader(), Sender: w, Log: slog.New(slog.DiscardHandler),
+		Meter: telemetry.NewMeter(&w.metrics, "mirror", now), Now: now,
+	}
 	return m.Handle(t.Context(), records)
 }
 
@@ -300,75 +323,5 @@ func TestARowThatDoesNotFitIsPassedOver(t *testing.T) {
 	w.mirror(t, bad.OrderID, good.OrderID)
 	if got := w.shown(bad.OrderID, good.OrderID); got != ". h1 . . . . " {
 		t.Errorf("Redis shows %q", got)
-	}
-}
-
-// Orders move on while hints of any age are mirrored in any order, with calls that fail in between. In the end Redis
-// shows what the rows say.
-func TestHintsOfAnyAgeEndTheSame(t *testing.T) {
-	calls := []string{"read", "keep", "sell", "restore", "release", "send", "tickets", "layout"}
-	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t)
-		seats := []string{"A-1", "A-2", "A-3", "A-4"}
-		var ids []contracts.OrderID
-		for i := range 4 {
-			ids = append(ids, w.row(t, contracts.Held, seats[i]).OrderID)
-		}
-		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
-			id := ids[rapid.IntRange(0, 3).Draw(rt, "order")]
-			if rapid.Bool().Draw(rt, "moves") {
-				row, _, err := w.rows.Read(t.Context(), id)
-				if err != nil {
-					rt.Fatal(err)
-				}
-				w.move(rt, row)
-				continue
-			}
-			if rapid.IntRange(0, 2).Draw(rt, "fails") == 0 {
-				w.fail[rapid.SampledFrom(calls).Draw(rt, "call")] = true
-			}
-			_, _ = w.handle(t, id)
-		}
-		clear(w.fail)
-		w.mirror(t, ids...)
-		want := ""
-		for i, id := range ids {
-			row, _, err := w.rows.Read(t.Context(), id)
-			if err != nil {
-				rt.Fatal(err)
-			}
-			switch {
-			case row.Status.Open():
-				want += fmt.Sprint("h", i, " ")
-			case row.Status.Paid():
-				want += fmt.Sprint("s", i, " ")
-			default:
-				want += ". "
-			}
-		}
-		if got := w.shown(ids...); got != want+". . " {
-			rt.Fatalf("Redis shows %q, the rows say %q", got, want)
-		}
-	})
-}
-
-// move takes an order to a status that may follow, with its tickets.
-func (w *world) move(rt *rapid.T, row order.Order) {
-	next := row.Status.Next()
-	if len(next) == 0 {
-		return
-	}
-	after := row
-	after.Status, after.Version = rapid.SampledFrom(next).Draw(rt, "to"), row.Version+1
-	after.History = append(slices.Clone(row.History), readmodel.HistoryEntry{Status: after.Status, Version: after.Version, At: w.now})
-	if _, err := w.rows.Update(context.Background(), row, after); err != nil {
-		rt.Fatal(err)
-	}
-	for _, seat := range row.Seats {
-		if after.Status.Paid() {
-			w.rows.PutTicket(group, seat, row.OrderID)
-		} else {
-			w.rows.RemoveTicket(group, seat)
-		}
 	}
 }

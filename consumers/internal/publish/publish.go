@@ -19,8 +19,13 @@ type Bus interface {
 	Put(ctx context.Context, events []event.Event) (failed []error, err error)
 }
 
-// MaxPut is what EventBridge takes in one call.
-const MaxPut = 10
+// MaxPut and maxPutBytes are what EventBridge takes in one call. It counts the source, the type, the detail and 14 bytes
+// for the time of each entry.
+const (
+	MaxPut      = 10
+	maxPutBytes = 1 << 20
+	timeBytes   = 14
+)
 
 // Publisher publishes records.
 type Publisher struct {
@@ -44,13 +49,20 @@ func (p Publisher) Handle(ctx context.Context, records []streambatch.Record) (do
 	return done, nil
 }
 
+// put publishes the first records of a chunk, as many as one call takes.
 func (p Publisher) put(ctx context.Context, chunk []streambatch.Record) (taken int, err error) {
-	events := make([]event.Event, len(chunk))
+	events := make([]event.Event, 0, len(chunk))
+	size := 0
 	for i, r := range chunk {
-		if events[i], err = event.Of(r.Row); err != nil {
+		e, err := event.Of(r.Row)
+		if err != nil {
 			// No handler writes such a row. Left in, it would stop the shard for good.
 			return p.around(ctx, chunk, i, err)
 		}
+		if size += len(event.Source) + len(e.DetailType) + len(e.Detail) + timeBytes; size > maxPutBytes && i > 0 {
+			break
+		}
+		events = append(events, e)
 	}
 	failed, err := p.Bus.Put(ctx, events)
 	if err != nil {
@@ -67,7 +79,7 @@ func (p Publisher) put(ctx context.Context, chunk []streambatch.Record) (taken i
 	return len(events), nil
 }
 
-// around publishes what is before a row that has no event, and then passes that one over.
+// around publishes what is before a row that has no event, which fits in one call, and then passes that one over.
 func (p Publisher) around(ctx context.Context, chunk []streambatch.Record, bad int, why error) (taken int, err error) {
 	if bad > 0 {
 		if taken, err = p.put(ctx, chunk[:bad]); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -28,8 +29,12 @@ type bus struct {
 
 func (b *bus) Put(_ context.Context, events []event.Event) ([]error, error) {
 	b.calls++
-	if len(events) > publish.MaxPut {
-		return nil, fmt.Errorf("%d events in one call", len(events))
+	size := 0
+	for _, e := range events {
+		size += len(e.Detail)
+	}
+	if len(events) > publish.MaxPut || size > 1<<20 {
+		return nil, fmt.Errorf("%d events of %d bytes in one call", len(events), size)
 	}
 	if b.broken != nil && b.broken(b.calls) {
 		return nil, errors.New("broken connection")
@@ -74,6 +79,23 @@ func TestEveryVersionInOrderTenACall(t *testing.T) {
 	done, err := publisher(b).Handle(t.Context(), all)
 	if done != 25 || err != nil || b.calls != 3 || !slices.Equal(b.taken, names) {
 		t.Errorf("%d done in %d calls, %v: %v", done, b.calls, err, b.taken)
+	}
+}
+
+// The bus counts bytes as well. Each of these rows is near the size of a whole item.
+func TestNoCallIsTooLarge(t *testing.T) {
+	for bad := range 13 { // one of them may have no event
+		b := &bus{}
+		all, names := records(12)
+		for i := range all {
+			all[i].Row.Seats = []string{strings.Repeat("x", 300_000)}
+		}
+		if bad < len(all) {
+			all[bad].Row.Version, names = 0, slices.Delete(names, bad, bad+1)
+		}
+		if done, err := publisher(b).Handle(t.Context(), all); done != 12 || err != nil || !slices.Equal(b.taken, names) {
+			t.Errorf("without %d: %d done in %d calls, %v: %v", bad, done, b.calls, err, b.taken)
+		}
 	}
 }
 
