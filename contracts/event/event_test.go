@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,26 +21,50 @@ import (
 func full(t testing.TB) readmodel.Order {
 	t.Helper()
 	var row readmodel.Order
-	v := reflect.ValueOf(&row).Elem()
-	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
-		case reflect.String:
-			f.SetString("secret-" + v.Type().Field(i).Name)
-		case reflect.Int, reflect.Int64:
-			f.SetInt(1_800_000_000_000 + int64(i))
-		}
-	}
+	fill(t, reflect.ValueOf(&row).Elem(), "secret")
 	row.OrderID, row.UserID, row.ConcertID, row.Group = "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4", "3f0c6a52", "vienna-2027", "parkett-left"
 	row.Status, row.Version, row.Seats = contracts.Rejected, 2, []string{"F-11", "F-12"}
-	row.Amount = &contracts.Money{Minor: 24000, Currency: "EUR"}
+	row.Amount.Minor, row.Amount.Currency = 24000, "EUR"
 	row.HoldExpiresAt = 1_800_000_300_000
-	row.Reason = &readmodel.Reason{Code: contracts.ReasonSeatLost, Seats: []string{"F-12"}}
-	row.History = []readmodel.HistoryEntry{
-		{Status: contracts.Held, Version: 1, At: 1_800_000_000_000, Cause: "secret-cause", MessageID: "secret-message"},
-		{Status: contracts.Rejected, Version: 2, At: 1_800_000_012_345, Cause: "secret-cause", MessageID: "secret-message"},
-	}
+	row.Reason.Code, row.Reason.Seats = contracts.ReasonSeatLost, []string{"F-12"}
+	row.History = append(row.History, row.History[0])
+	row.History[0].Status, row.History[0].Version, row.History[0].At = contracts.Held, 1, 1_800_000_000_000
+	row.History[1].Status, row.History[1].Version, row.History[1].At = contracts.Rejected, 2, 1_800_000_012_345
 	return row
 }
+
+// fill puts a secret into every string below v and hidden, a number that nothing else has, into every number.
+func fill(t testing.TB, v reflect.Value, path string) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(path)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		v.SetInt(hidden)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, v.Elem(), path)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(t, v.Index(0), path)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(t, key, path)
+		fill(t, value, path)
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Field(i), path+"-"+v.Type().Field(i).Name)
+		}
+	default:
+		t.Fatalf("%s is of kind %s, which this test cannot fill", path, v.Kind())
+	}
+}
+
+const hidden = 1_777_777_777_777
 
 func golden(t testing.TB, detailType string) []byte {
 	t.Helper()
@@ -104,8 +131,22 @@ func TestNothingElseOfTheRowGetsOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(e.Detail, "secret") {
-		t.Errorf("the event has more than the allow-list: %s", e.Detail)
+	at, err := json.Marshal(contracts.Instant(hidden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inside := range []string{"secret", strconv.Itoa(hidden), string(at)} {
+		if strings.Contains(e.Detail, inside) {
+			t.Errorf("%s is in the event, which has more than the allow-list: %s", inside, e.Detail)
+		}
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(e.Detail), &members); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"amount", "at", "concertId", "group", "holdExpiresAt", "orderId", "reason", "seats", "status", "userId", "v", "version"}
+	if got := slices.Sorted(maps.Keys(members)); !slices.Equal(got, want) {
+		t.Errorf("an event has %v, want %v", got, want)
 	}
 }
 
@@ -124,6 +165,33 @@ func TestEveryStoredStatusHasItsEvent(t *testing.T) {
 	row.Status = contracts.Queued
 	if _, err := event.Of(row); err == nil {
 		t.Error("QUEUED is never stored and has an event")
+	}
+}
+
+// What is not exactly version 1 is refused, so that no reader takes half of an event.
+func TestDecodeIsStrict(t *testing.T) {
+	good := string(golden(t, "OrderHeld"))
+	for name, change := range map[string][2]string{
+		"a member that version 1 does not have": {`"v":1`, `"v":1,"colour":"red"`},
+		"the next version of the payload":       {`"v":1`, `"v":2`},
+		"no version of the payload":             {`"v":1,`, ``},
+		"no version of the row":                 {`"version":1,`, ``},
+		"a negative version of the row":         {`"version":1`, `"version":-1`},
+		"no order":                              {`"orderId":"e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4",`, ``},
+		"a status that is never stored":         {`"HELD"`, `"QUEUED"`},
+		"no status":                             {`"status":"HELD",`, ``},
+		"no instant":                            {`"2027-01-15T08:00:00.000Z"`, `"yesterday"`},
+		"no object":                             {good, `[]`},
+		"two values":                            {good, good + good},
+		"nothing":                               {good, ``},
+	} {
+		changed := strings.Replace(good, change[0], change[1], 1)
+		if changed == good {
+			t.Errorf("%s: nothing is changed", name)
+		}
+		if o, err := event.Decode([]byte(changed)); !errors.Is(err, event.ErrMalformed) {
+			t.Errorf("%s: got %+v, %v", name, o, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -79,6 +80,27 @@ func TestEventsReachARule(t *testing.T) {
 	}
 }
 
+// sent keeps what it was given, for what the emulator does not hand on.
+type sent struct{ entries []types.PutEventsRequestEntry }
+
+func (s *sent) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	s.entries = in.Entries
+	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
+}
+
+// An event that is told again, or late, still says when it happened; events keep their order in the call.
+func TestEventsCarryTheirOwnTime(t *testing.T) {
+	client := &sent{}
+	if _, err := eventbus.New(client, "b", retry.NoBreaker{}).Put(t.Context(), []event.Event{{DetailType: "A", At: 1_800_000_000_000}, {DetailType: "B", At: 1_800_000_000_001}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"A", "B"} {
+		if e := client.entries[i]; *e.DetailType != want || e.Time == nil || e.Time.UnixMilli() != 1_800_000_000_000+int64(i) {
+			t.Errorf("entry %d is %s at %v", i, *e.DetailType, e.Time)
+		}
+	}
+}
+
 // scripted answers what no emulator does on demand.
 type scripted struct {
 	out *eventbridge.PutEventsOutput
@@ -98,6 +120,7 @@ func TestFailedEntriesAreNamed(t *testing.T) {
 		"all taken":          {scripted{out: &eventbridge.PutEventsOutput{Entries: []types.PutEventsResultEntry{{EventId: id}, {EventId: id}}}}, []bool{false, false}},
 		"the second refused": {scripted{out: &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []types.PutEventsResultEntry{{EventId: id}, {ErrorCode: throttled}}}}, []bool{false, true}},
 		"one without an id":  {scripted{out: &eventbridge.PutEventsOutput{Entries: []types.PutEventsResultEntry{{}, {EventId: id}}}}, []bool{true, false}},
+		"an id and a code":   {scripted{out: &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []types.PutEventsResultEntry{{EventId: id}, {EventId: id, ErrorCode: throttled}}}}, []bool{false, true}},
 		"counted, not named": {scripted{out: &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []types.PutEventsResultEntry{{EventId: id}, {EventId: id}}}}, nil},
 		"the call failed":    {scripted{err: errors.New("broken connection")}, nil},
 	} {
@@ -113,4 +136,32 @@ func TestFailedEntriesAreNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hanging answers nothing until its caller gives up.
+type hanging struct{ calls int }
+
+func (h *hanging) PutEvents(ctx context.Context, _ *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	h.calls++
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A bus that hangs costs a call's own time and not the invocation's, and one that keeps hanging is not called for a while.
+func TestABusThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, start := &hanging{}, time.Now()
+		bus := eventbus.New(client, "b", retry.NewBreaker("eventbridge", retry.BreakerOptions{Failures: 2}))
+		for range 2 {
+			if failed, err := bus.Put(t.Context(), make([]event.Event, 1)); !errors.Is(err, context.DeadlineExceeded) || failed != nil {
+				t.Errorf("got %v, %v", failed, err)
+			}
+		}
+		if took := time.Since(start); took != 4*time.Second {
+			t.Errorf("two calls took %s", took)
+		}
+		if _, err := bus.Put(t.Context(), make([]event.Event, 1)); !errors.Is(err, retry.ErrBreakerOpen) || client.calls != 2 {
+			t.Errorf("got %v after %d calls", err, client.calls)
+		}
+	})
 }

@@ -41,7 +41,6 @@ func (p Publisher) Handle(ctx context.Context, records []streambatch.Record) (do
 		chunk := records[done:min(done+MaxPut, len(records))]
 		taken, err := p.put(ctx, chunk)
 		done += taken
-		p.Meter.Put(telemetry.EventsPublished, float64(taken))
 		if err != nil {
 			return done, err
 		}
@@ -68,15 +67,18 @@ func (p Publisher) put(ctx context.Context, chunk []streambatch.Record) (taken i
 	if err != nil {
 		return 0, fmt.Errorf("put %d events: %w", len(events), err)
 	}
-	for i := range events {
-		if i >= len(failed) {
-			return i, fmt.Errorf("the bus answered for %d of %d events", len(failed), len(events))
-		}
-		if failed[i] != nil {
-			return i, fmt.Errorf("event of order %s version %d: %w", chunk[i].Row.OrderID, chunk[i].Row.Version, failed[i])
+	for taken < len(events) && err == nil {
+		switch {
+		case taken >= len(failed):
+			err = fmt.Errorf("the bus answered for %d of %d events", len(failed), len(events))
+		case failed[taken] != nil:
+			err = fmt.Errorf("event of order %s version %d: %w", chunk[taken].Row.OrderID, chunk[taken].Row.Version, failed[taken])
+		default:
+			taken++
 		}
 	}
-	return len(events), nil
+	p.Meter.Put(telemetry.EventsPublished, float64(taken))
+	return taken, err
 }
 
 // around publishes what is before a row that has no event, which fits in one call, and then passes that one over.

@@ -1,11 +1,13 @@
 package streambatch_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts"
+	"boxoffice/contracts/telemetry"
 )
 
 // image is a row as the stream of a table carries it.
@@ -98,10 +101,20 @@ func TestWhatIsNoRowIsPassedOver(t *testing.T) {
 	b := batch(t, 4)
 	b.Records[0] = record(t, 0, `,"NewImage":{"orderId":{"S":"x"},"version":{"S":"no number"}}`)
 	b.Records[2] = record(t, 2, "")
-	b.Records = append(b.Records, record(t, 4, `,"NewImage":{"orderId":{"B":"AAAA"}}`))
+	b.Records = append(b.Records, record(t, 4, `,"NewImage":{"orderId":{"B":"AAAA"}}`),
+		record(t, 5, `,"NewImage":{"orderId":{"S":"x"},"version":{"N":"0"}}`), record(t, 6, `,"NewImage":{"version":{"N":"1"}}`))
 	given, again := handle(t, t.Context(), b, func(_ context.Context, records []streambatch.Record) (int, error) { return len(records), nil })
 	if !slices.Equal(given, []string{"s1", "s3"}) || again != "" {
 		t.Errorf("given %v, %q comes again", given, again)
+	}
+	var metrics bytes.Buffer
+	meter := telemetry.NewMeter(&metrics, "publish", func() time.Time { return time.UnixMilli(0) })
+	all := func(_ context.Context, records []streambatch.Record) (int, error) { return len(records), nil }
+	if _, err := streambatch.New(all, streambatch.Options{Meter: meter}).Handle(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(metrics.String(), `"RecordsPassedOver":1`); n != 4 {
+		t.Errorf("%d records are counted as passed over, want the four that nobody can read: %s", n, metrics.String())
 	}
 	called := false
 	handle(t, t.Context(), events.DynamoDBEvent{Records: b.Records[:1]}, func(context.Context, []streambatch.Record) (int, error) {
