@@ -52,8 +52,9 @@ const (
 	Gone Outcome = "GONE"
 	// Other: the order is known here with another request hash. Nothing was written.
 	Other Outcome = "OTHER"
-	// Again: the order shares a place with one that this run holds, or with an earlier Again. Nothing was written. It is
-	// decided by the next run, once the rows of this one are known: the holder may still fail.
+	// Again: the order shares a place with one that this run holds, or with an earlier Again, or this run refused it or
+	// made it wait with another hash. Nothing was written. It is decided by the next run, once the rows of this one are
+	// known: the holder may still fail, and of two bodies of one order the earlier decides its row.
 	Again Outcome = "AGAIN"
 	// Forwarded: the order was sent on from this group to Forwarding, and is never held here again. Nothing was written.
 	Forwarded Outcome = "FORWARDED"

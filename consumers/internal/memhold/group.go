@@ -90,13 +90,16 @@ func due(at map[contracts.OrderID]contracts.Instant, now contracts.Instant) []co
 }
 
 // holdRun decides asks in order. One that shares a place with an order that this run holds, or with an earlier Again,
-// is Again: the holder may still fail, so it is decided once the holder's row is known.
+// is Again: the holder may still fail, so it is decided once the holder's row is known. So is an order that this run did
+// not hold under another hash: of two bodies the earlier decides what the row is.
 func (grp *group) holdRun(asks []holds.Ask, now contracts.Instant, o Options) []holds.Answer {
-	claimed := map[int]bool{}
+	claimed, first := map[int]bool{}, map[contracts.OrderID]string{}
 	answers := make([]holds.Answer, len(asks))
 	for i, ask := range asks {
 		_, known := grp.orders[ask.Order]
-		if !known && slices.ContainsFunc(ask.Places, func(p int) bool { return claimed[p] }) {
+		hash, refused := first[ask.Order]
+		otherBody := refused && hash != ask.Hash
+		if !known && (otherBody || slices.ContainsFunc(ask.Places, func(p int) bool { return claimed[p] })) {
 			answers[i] = holds.Answer{Outcome: holds.Again}
 		} else {
 			answers[i] = grp.hold(ask, now, o)
@@ -105,6 +108,9 @@ func (grp *group) holdRun(asks []holds.Ask, now contracts.Instant, o Options) []
 		places := answers[i].Places
 		if answers[i].Outcome == holds.Again {
 			places = ask.Places
+		}
+		if !refused && (answers[i].Outcome == holds.Taken || answers[i].Outcome == holds.Again) {
+			first[ask.Order] = ask.Hash
 		}
 		if answers[i].Outcome == holds.Held || answers[i].Outcome == holds.Again {
 			for _, p := range places {

@@ -9,8 +9,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -275,52 +273,6 @@ func (s *Store) Wipe(g contracts.SeatGroup) {
 	defer s.mu.Unlock()
 	delete(s.groups, g)
 	delete(s.locks, g)
-}
-
-// State is all that a store knows of a group, in the words of seatstate. The zero State, with maps, is a group that
-// was never loaded.
-type State struct {
-	Loaded   bool
-	Revision seatstate.Revision
-	Map      seatstate.SeatMap
-	Entries  map[int]seatstate.Entry
-	Records  map[contracts.OrderID]seatstate.Record
-	// Lapses has the orders that hold something, by the instant they lapse; Ends has the ended ones, by the instant
-	// their record may be dropped.
-	Lapses, Ends map[contracts.OrderID]contracts.Instant
-	// Lock is the token of the rebuild lock, 0 without one.
-	Lock int64
-}
-
-// Inspect copies the state of a group. It sweeps nothing.
-func (s *Store) Inspect(g contracts.SeatGroup) State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	state := State{
-		Entries: map[int]seatstate.Entry{}, Records: map[contracts.OrderID]seatstate.Record{},
-		Lapses: map[contracts.OrderID]contracts.Instant{}, Ends: map[contracts.OrderID]contracts.Instant{},
-	}
-	if l, ok := s.locks[g]; ok && l.until > s.now() {
-		state.Lock = l.token
-	}
-	grp, ok := s.groups[g]
-	if !ok {
-		return state
-	}
-	state.Loaded, state.Revision, state.Map = true, grp.revision, seatstate.NewSeatMap(grp.places)
-	maps.Copy(state.Entries, grp.seats)
-	maps.Copy(state.Ends, grp.ends)
-	for p, entry := range grp.seats {
-		state.Map.Set(p, entry.State)
-	}
-	for order, record := range grp.orders {
-		record.Places = slices.Clone(record.Places)
-		state.Records[order] = record
-		if record.State == seatstate.RecordHeld {
-			state.Lapses[order] = record.Lapses
-		}
-	}
-	return state
 }
 
 func (s *Store) loaded(g contracts.SeatGroup) (*group, error) {

@@ -110,6 +110,20 @@ func (b *backend) Restore(ctx context.Context, g contracts.SeatGroup, id contrac
 	return b.store.Restore(ctx, g, id, places, version)
 }
 
+func (b *backend) Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error) {
+	if err := b.tick(ctx, g); err != nil {
+		return holds.Repaired{}, err
+	}
+	return b.store.Repair(ctx, g, epoch, changes)
+}
+
+func (b *backend) State(ctx context.Context, g contracts.SeatGroup) (holds.State, error) {
+	if err := b.tick(ctx, g); err != nil {
+		return holds.State{}, err
+	}
+	return b.store.State(ctx, g)
+}
+
 func (b *backend) Sweep(ctx context.Context, g contracts.SeatGroup) (int, error) {
 	if err := b.tick(ctx, g); err != nil {
 		return 0, err

@@ -15,5 +15,8 @@ func NewWithTestClock(client redis.UniversalClient, breaker Breaker, o Options) 
 // Scripts by name, with the test clock.
 func Scripts() map[string]*redis.Script {
 	s := compose(testClock)
-	return map[string]*redis.Script{"hold": s.hold, "forward": s.forward, "keep": s.keep, "sell": s.sell, "restore": s.restore, "release": s.release, "load": s.load}
+	return map[string]*redis.Script{
+		"hold": s.hold, "forward": s.forward, "keep": s.keep, "sell": s.sell, "restore": s.restore, "release": s.release,
+		"repair": s.repair, "sweep": s.sweep, "state": s.state, "load": s.load,
+	}
 }

@@ -8,8 +8,9 @@
 --           HELD    it holds these places until D: now made, or made before (then the first places and the first end,
 --                   whatever is asked for now)
 --           TAKEN   these of the asked places are another's; nothing was written
---           AGAIN   it shares a place with an order that this call found or made to hold, or with an earlier AGAIN;
---                   nothing was written. That one may still fail, so this one is decided once its row is known
+--           AGAIN   it shares a place with an order that this call found or made to hold, or with an earlier AGAIN, or
+--                   this call did not hold the same order with another hash; nothing was written. That one may still
+--                   fail, or be the order's row, so this one is decided once its row is known
 --           GONE    the order is over here, has lapsed, or was sold one of the places
 --           OTHER   the order is known here with another request hash
 --           FORWARDED  the order was sent on from here; in place of places: where to, 'group:hop'
@@ -39,8 +40,9 @@ for _, ask in ipairs(asks) do
 end
 sweep()
 
--- claimed[place] is the order of this call that holds it or waits for it.
-local claimed = {}
+-- claimed[place] is the order of this call that holds it or waits for it. first[order] is the hash under which this call
+-- found it TAKEN or AGAIN: of two bodies the earlier decides what the row is.
+local claimed, first = {}, {}
 local function claim(order, places)
   for _, p in ipairs(places) do claimed[p] = claimed[p] or order end
 end
@@ -65,11 +67,12 @@ local function decide(ask)
   local order, places = ask.order, ask.places
   local answer = known(ask)
   if answer then return answer end
-  for _, p in ipairs(places) do
-    if claimed[p] then
-      claim(order, places)
-      return {'AGAIN', '', '', ''}
-    end
+  local wait = first[order] and first[order] ~= ask.hash
+  for _, p in ipairs(places) do wait = wait or claimed[p] end
+  if wait then
+    first[order] = first[order] or ask.hash
+    claim(order, places)
+    return {'AGAIN', '', '', ''}
   end
   local entries = redis.call('HMGET', SEATS, unpack(places))
   local taken, formerIds, seen = {}, {}, {}
@@ -85,7 +88,10 @@ local function decide(ask)
       end
     end
   end
-  if #taken > 0 then return {'TAKEN', '', '', table.concat(taken, ',')} end
+  if #taken > 0 then
+    first[order] = first[order] or ask.hash
+    return {'TAKEN', '', '', table.concat(taken, ',')}
+  end
   local former = readOrders(formerIds)
 
   -- Nothing is refused from here on. What was still in the way has lapsed and the sweep did not get to it: its orders

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed" // sell.lua, restore.lua
 	"fmt"
-	"strings"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
@@ -45,14 +44,8 @@ func saleOf(r reply) (holds.Sale, error) {
 		owner, err := r.text(1)
 		return holds.Sale{Conflict: &holds.Conflict{Place: int(place), Owner: contracts.OrderID(owner)}}, err
 	case string(holds.OK):
-		ids, err := r.text(0)
-		var sale holds.Sale
-		for id := range strings.SplitSeq(ids, ",") {
-			if id != "" {
-				sale.Displaced = append(sale.Displaced, contracts.OrderID(id))
-			}
-		}
-		return sale, err
+		ids, err := r.orders(0)
+		return holds.Sale{Displaced: ids}, err
 	default:
 		return holds.Sale{}, fmt.Errorf("unknown answer %q", r.word)
 	}

@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
-	"strings"
 	"time"
 
 	"boxoffice/consumers/internal/holds"
@@ -64,14 +62,22 @@ var clock string
 //go:embed prelude.lua
 var prelude string
 
-type scripts struct{ hold, forward, keep, sell, restore, sweep, release, load, unlock *redis.Script }
+type scripts struct {
+	hold, forward, keep, sell, restore, release, repair, sweep, load, unlock *redis.Script
+	// state is the only one that writes nothing.
+	state *redis.Script
+}
 
 // compose puts each script together from the clock, the constants, the prelude and its body. Tests give another clock.
 func compose(clock string) scripts {
 	constants := fmt.Sprintf("local SWEEP_LIMIT, RECORD_KEPT, MAX_PLACES, LAG_KEPT = %d, %d, %d, %d\n",
 		seatstate.SweepLimit, seatstate.RecordKept.Milliseconds(), holds.MaxPlaces, seatstate.LagKept.Milliseconds())
 	script := func(body string) *redis.Script { return redis.NewScript(clock + constants + prelude + body) }
-	return scripts{hold: script(holdBody), forward: script(forwardBody), keep: script(keepBody), sell: script(sellBody), restore: script(restoreBody), sweep: script(sweepBody), release: script(releaseBody), load: script(loadBody), unlock: script(unlockBody)}
+	return scripts{
+		hold: script(holdBody), forward: script(forwardBody), keep: script(keepBody), sell: script(sellBody),
+		restore: script(restoreBody), release: script(releaseBody), repair: script(repairBody), sweep: script(sweepBody),
+		load: script(loadBody), unlock: script(unlockBody), state: script(stateBody),
+	}
 }
 
 // Words that a script may begin its answer with, whichever it is.
@@ -80,19 +86,25 @@ const (
 	wordNotLoaded = "NOT_LOADED"
 )
 
-// reply is what a script answers: a word, the instant by the server's clock, and what it says besides.
-type reply struct {
-	word string
-	at   contracts.Instant
-	rest []any
-}
-
 // run calls a script on a group's keys. Its errors name the operation and the group.
 func (s *Store) run(ctx context.Context, name string, script *redis.Script, g contracts.SeatGroup, args ...any) (reply, error) {
+	// Run sends EVALSHA and, to a server that does not know the script yet (a new one, a promoted replica), EVAL.
+	return s.answer(ctx, name, g, func(ctx context.Context) *redis.Cmd {
+		return script.Run(ctx, s.client, seatstate.KeysOf(g).All(), args...)
+	})
+}
+
+// read is run for a script that Redis is to stop at its first write.
+func (s *Store) read(ctx context.Context, name string, script *redis.Script, g contracts.SeatGroup) (reply, error) {
+	return s.answer(ctx, name, g, func(ctx context.Context) *redis.Cmd {
+		return script.RunRO(ctx, s.client, seatstate.KeysOf(g).All())
+	})
+}
+
+func (s *Store) answer(ctx context.Context, name string, g contracts.SeatGroup, call func(ctx context.Context) *redis.Cmd) (reply, error) {
 	var raw []any
 	err := s.call(ctx, func(ctx context.Context) (err error) {
-		// Run sends EVALSHA and, to a server that does not know the script yet (a new one, a promoted replica), EVAL.
-		raw, err = script.Run(ctx, s.client, seatstate.KeysOf(g).All(), args...).Slice()
+		raw, err = call(ctx).Slice()
 		return err
 	})
 	if err != nil {
@@ -133,64 +145,6 @@ func (s *Store) call(ctx context.Context, op func(ctx context.Context) error) er
 			return err
 		}
 	})
-}
-
-func parseReply(raw []any) (reply, error) {
-	if len(raw) < 2 {
-		return reply{}, fmt.Errorf("answer %v is too short", raw)
-	}
-	word, ok1 := raw[0].(string)
-	at, ok2 := raw[1].(int64)
-	if !ok1 || !ok2 {
-		return reply{}, fmt.Errorf("answer %v does not begin with a word and an instant", raw)
-	}
-	return reply{word: word, at: contracts.Instant(at), rest: raw[2:]}, nil
-}
-
-// text is the i-th of what a script says besides.
-func (r reply) text(i int) (string, error) {
-	if i < len(r.rest) {
-		if s, ok := r.rest[i].(string); ok {
-			return s, nil
-		}
-	}
-	return "", fmt.Errorf("answer %s %v has no text at %d", r.word, r.rest, i)
-}
-
-// instant is the i-th of what a script says besides.
-func (r reply) instant(i int) (contracts.Instant, error) {
-	if i < len(r.rest) {
-		if n, ok := r.rest[i].(int64); ok {
-			return contracts.Instant(n), nil
-		}
-	}
-	return 0, fmt.Errorf("answer %s %v has no instant at %d", r.word, r.rest, i)
-}
-
-// places is the i-th of what a script says besides: "3,0,12", or "" for none.
-func (r reply) places(i int) ([]int, error) {
-	list, err := r.text(i)
-	if err != nil || list == "" {
-		return nil, err
-	}
-	var places []int
-	for part := range strings.SplitSeq(list, ",") {
-		p, err := strconv.Atoi(part)
-		if err != nil {
-			return nil, fmt.Errorf("answer %s has places %q: %w", r.word, list, err)
-		}
-		places = append(places, p)
-	}
-	return places, nil
-}
-
-// joined is the inverse of places.
-func joined(places []int) string {
-	parts := make([]string, len(places))
-	for i, p := range places {
-		parts[i] = strconv.Itoa(p)
-	}
-	return strings.Join(parts, ",")
 }
 
 // invalid marks what another attempt would only meet again.

@@ -61,39 +61,20 @@ func (p *pair) places(t *rapid.T) []int {
 
 // call is a call of a handler: mostly a hold.
 func (p *pair) call(t *rapid.T) {
-	switch kind := rapid.IntRange(0, 15).Draw(t, "kind"); {
-	case kind == 15:
-		both(p, "sweep", func(b Backend) (int, error) { return b.Sweep(p.ctx, p.g) })
-	case kind == 13:
-		order, places, version := p.order(t), p.places(t), rapid.IntRange(1, 4).Draw(t, "version")
-		both(p, "sell", func(b Backend) (holds.Sale, error) {
-			sale, err := b.Sell(p.ctx, p.g, order, places, version)
-			slices.Sort(sale.Displaced)
-			return sale, err
-		})
-	case kind == 14:
-		order, places, version := p.order(t), p.places(t), rapid.IntRange(1, 4).Draw(t, "version")
-		both(p, "restore", func(b Backend) (holds.Release, error) { return b.Restore(p.ctx, p.g, order, places, version) })
-	case kind == 12:
-		heldAt := p.model.Now().Add(-time.Duration(rapid.Int64Range(0, 2*toLapse.Milliseconds()).Draw(t, "age")) * time.Millisecond)
-		k := holds.Kept{
-			Ask:     holds.Ask{Order: p.order(t), Hash: "h1", Places: p.places(t)},
-			Version: rapid.IntRange(1, 4).Draw(t, "version"), HeldAt: heldAt, ExpiresAt: heldAt.Add(HoldFor),
-		}
-		both(p, "keep", func(b Backend) (holds.Applied, error) { return b.Keep(p.ctx, p.g, k) })
-	case kind == 11:
-		order, hash := p.order(t), rapid.SampledFrom([]string{"h1", "h1", "h2"}).Draw(t, "hash")
-		to := holds.Forwarding{Group: rapid.SampledFrom([]string{"B", "C-1"}).Draw(t, "to"), Hop: rapid.IntRange(1, 3).Draw(t, "hop")}
-		both(p, "forward", func(b Backend) (holds.Answer, error) { return b.Forward(p.ctx, p.g, order, hash, to) })
-	case kind < 7:
-		p.hold(t)
-	case kind < 9:
-		p.release(t)
-	case kind < 10:
-		p.lock(t)
-	default:
-		p.unlock(t)
+	calls := []struct {
+		weight int
+		make   func(t *rapid.T)
+	}{
+		{14, p.hold}, {4, p.release}, {2, p.lock}, {2, p.unlock}, {2, p.forward}, {2, p.keep}, {2, p.sell}, {2, p.restore},
+		{2, p.sweep}, {3, p.repair}, {1, p.read},
 	}
+	var all []func(t *rapid.T)
+	for _, c := range calls {
+		for range c.weight {
+			all = append(all, c.make)
+		}
+	}
+	all[rapid.IntRange(0, len(all)-1).Draw(t, "kind")](t)
 }
 
 // reload loads again now and then, so that most groups grow old enough for what lies between two loads.
@@ -121,21 +102,6 @@ func (p *pair) ask(t *rapid.T) holds.Ask {
 		ask.Places = append(ask.Places, somePlaces+rapid.IntRange(0, 6).Draw(t, "by"))
 	}
 	return ask
-}
-
-func (p *pair) release(t *rapid.T) {
-	order, version := p.order(t), rapid.IntRange(1, 4).Draw(t, "version")
-	both(p, "release", func(b Backend) (holds.Release, error) { return b.Release(p.ctx, p.g, order, version) })
-}
-
-func (p *pair) lock(t *rapid.T) {
-	token := p.token + int64(rapid.IntRange(0, 2).Draw(t, "ahead"))
-	both(p, "lock", func(b Backend) (bool, error) { return b.Lock(p.ctx, p.g, max(token, 1), 100_000*time.Hour) })
-}
-
-func (p *pair) unlock(t *rapid.T) {
-	token := p.token + int64(rapid.IntRange(-1, 2).Draw(t, "ahead"))
-	both(p, "unlock", func(b Backend) (bool, error) { return true, b.Unlock(p.ctx, p.g, token) })
 }
 
 // load mostly loses the group first, since a loaded group refuses, and mostly has the lock under its token.

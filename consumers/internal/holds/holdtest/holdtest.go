@@ -27,6 +27,8 @@ type Store interface {
 	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
 	Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error)
 	Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error)
+	Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error)
+	State(ctx context.Context, g contracts.SeatGroup) (holds.State, error)
 	Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error)
 	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
 	Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error
@@ -110,7 +112,9 @@ func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 		name     string
 		promises []promise
 	}{
-		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"keep", keepPromises}, {"sell", sellPromises}, {"release", releasePromises}, {"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
+		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"keep", keepPromises},
+		{"sell", sellPromises}, {"release", releasePromises}, {"repair", repairPromises}, {"repair skips", skipPromises}, {"drift", driftPromises},
+		{"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, p := range part.promises {

@@ -129,6 +129,11 @@ var sellPromises = []promise{
 		if r := f.restore("a", 3, 1); !slices.Equal(r.Freed, []int{1}) {
 			f.Fatalf("restored %+v", r)
 		}
+		f.unchanged(func() {
+			if sale := f.sell("a", 2, 1); !sale.Stale {
+				f.Fatalf("sold %+v again under the version before", sale)
+			}
+		})
 		f.soldTo("a", 2)
 		if r := f.restore("a", 4, 2, 3); !slices.Equal(r.Freed, []int{2}) {
 			f.Fatalf("restored %+v", r)

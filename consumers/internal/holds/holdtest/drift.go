@@ -1,0 +1,205 @@
+package holdtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+)
+
+// rows stand for DynamoDB in a test of repairs: what is true of each order.
+type rows struct {
+	mu   sync.Mutex
+	all  map[contracts.OrderID]row
+	sold map[int]contracts.OrderID
+}
+
+type row struct {
+	version int
+	open    bool
+	places  []int
+	held    holds.Answer
+}
+
+func (r *rows) put(id contracts.OrderID, next row) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all[id] = next
+}
+
+// read answers rows and then tickets, as a pass reads them.
+func (r *rows) read() (map[contracts.OrderID]row, map[int]contracts.OrderID) {
+	r.mu.Lock()
+	all := maps.Clone(r.all)
+	r.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return all, maps.Clone(r.sold)
+}
+
+// changes are what a pass wants: tickets sold, ended rows free, open rows held. A hold without a row is left alone.
+func changes(state holds.State, all map[contracts.OrderID]row, sold map[int]contracts.OrderID) []holds.Change {
+	owned, has := map[contracts.OrderID][]int{}, map[contracts.OrderID]map[int]seatstate.State{}
+	for _, p := range slices.Sorted(maps.Keys(sold)) {
+		owned[sold[p]] = append(owned[sold[p]], p)
+	}
+	for p, entry := range state.Entries {
+		if has[entry.Order] == nil {
+			has[entry.Order] = map[int]seatstate.State{}
+		}
+		has[entry.Order][p] = entry.State
+	}
+	ids := slices.Sorted(maps.Keys(has))
+	for id := range all {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	var ended, taken, open []holds.Change
+	for _, id := range slices.Compact(ids) {
+		r, known := all[id]
+		c := holds.Change{Order: id, Version: r.version, Hash: "h", HeldAt: r.held.HeldAt, ExpiresAt: r.held.ExpiresAt}
+		switch {
+		case len(owned[id]) > 0:
+			c.Want, c.Places = seatstate.Sold, owned[id]
+		case known && r.open:
+			c.Want, c.Places = seatstate.Held, r.places
+		case !known && !slices.Contains(slices.Collect(maps.Values(has[id])), seatstate.Sold):
+			continue
+		}
+		right := len(has[id]) == len(c.Places)
+		for _, p := range c.Places {
+			right = right && has[id][p] == c.Want
+		}
+		if right {
+			continue
+		}
+		c.Seen = state.Seen(id, c.Places)
+		switch c.Want {
+		case seatstate.Sold:
+			taken = append(taken, c)
+		case seatstate.Held:
+			open = append(open, c)
+		default:
+			ended = append(ended, c)
+		}
+	}
+	return slices.Concat(ended, taken, open)
+}
+
+// pass repairs the group once.
+func (r *rows) pass(f *fixture) {
+	state, err := f.b.State(f.Context(), f.g)
+	if err != nil {
+		f.Error(err)
+		return
+	}
+	all, sold := r.read()
+	if wanted := changes(state, all, sold); len(wanted) > 0 {
+		if _, err := f.b.Repair(f.Context(), f.g, state.Revision.Epoch, wanted); err != nil {
+			f.Error(err)
+		}
+	}
+}
+
+var driftPromises = []promise{
+	{"one pass mends a difference of each kind", func(f *fixture) {
+		r := planted(f)
+		f.step(func() error { r.pass(f); return nil })
+		r.agree(f)
+	}},
+	{"while orders come and go one pass mends what was planted, and no running hold is lost", func(f *fixture) {
+		r := planted(f)
+		var passes, buyers sync.WaitGroup
+		stop, begun := make(chan struct{}), make(chan struct{})
+		passes.Go(func() {
+			r.pass(f)
+			close(begun)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.pass(f)
+				}
+			}
+		})
+		for i := range 8 {
+			buyers.Go(func() { r.buy(f, i) })
+		}
+		<-begun
+		state := f.look()
+		for p, want := range map[int]contracts.OrderID{0: "owner", 1: "owner", 3: "", 4: "open", 5: "open", 6: ""} {
+			if got := state.Entries[p].Order; got != want {
+				f.Errorf("after the first pass place %d is %q's, want %q", p, got, want)
+			}
+		}
+		buyers.Wait()
+		close(stop)
+		passes.Wait()
+		r.agree(f)
+	}},
+}
+
+// planted loads a group that differs from its rows in each way: a ticket that is shown free and one shown as another's
+// hold, a sale without a ticket, an open row without its hold, holds of an ended row; and a hold whose row is on its way.
+func planted(f *fixture) *rows {
+	f.Helper()
+	row1 := func(order string, places ...int) holds.OpenOrder {
+		o := open(f, contracts.OrderID(order), 1, places...)
+		o.Hash = "h"
+		return o
+	}
+	f.load(holds.Load{Places: 30, Sold: map[int]contracts.OrderID{3: "ghost"}, Open: []holds.OpenOrder{row1("displaced", 1, 2), row1("dead", 6, 7)}})
+	hold := f.held("onItsWay", 8)
+	r := &rows{all: map[contracts.OrderID]row{}, sold: map[int]contracts.OrderID{0: "owner", 1: "owner"}}
+	r.put("owner", row{version: 3})
+	r.put("ghost", row{version: 4})
+	r.put("displaced", row{version: 2})
+	r.put("dead", row{version: 2})
+	r.put("open", row{version: 1, open: true, places: []int{4, 5}, held: hold})
+	return r
+}
+
+// buy makes orders one after another, as handlers do: hold, then the row; some end, the row first.
+func (r *rows) buy(f *fixture, buyer int) {
+	for n := range 40 {
+		id := contracts.OrderID(fmt.Sprintf("buyer%d-%d", buyer, n))
+		places := []int{9 + (7*buyer+3*n)%21, 9 + (7*buyer+3*n+1)%21}
+		a, err := Hold(f.Context(), f.b, f.g, holds.Ask{Order: id, Hash: "h", Places: places})
+		if err != nil {
+			f.Error(err)
+			return
+		}
+		if a.Outcome != holds.Held {
+			continue
+		}
+		r.put(id, row{version: 1, open: true, places: places, held: a})
+		if n == 39 {
+			continue
+		}
+		r.put(id, row{version: 2, places: places})
+		if _, err := f.b.Release(f.Context(), f.g, id, 2); err != nil {
+			f.Error(err)
+			return
+		}
+	}
+}
+
+// agree wants the group to be what the rows say.
+func (r *rows) agree(f *fixture) {
+	f.Helper()
+	all, sold := r.read()
+	if wanted := changes(f.look(), all, sold); len(wanted) > 0 {
+		f.Fatalf("these differ still: %+v", wanted)
+	}
+	f.wantHolder("onItsWay", 8)
+	for id, row := range all {
+		if row.open {
+			f.wantHolder(id, row.places...)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package memhold
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+)
+
+// Repair gives orders the places that rows and tickets give them, each order as a whole and only if nothing has happened
+// to it since it was read by State, in this epoch. See holds.Change.
+func (s *Store) Repair(_ context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error) {
+	if err := holds.ValidRepair(epoch, changes); err != nil {
+		return holds.Repaired{}, invalid(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	grp, err := s.loaded(g)
+	if err != nil {
+		return holds.Repaired{}, err
+	}
+	for _, c := range changes {
+		for p := range c.Seen {
+			if p >= grp.bound() {
+				return holds.Repaired{}, invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
+			}
+		}
+	}
+	if grp.revision.Epoch != epoch {
+		return holds.Repaired{EpochChanged: true, At: now}, nil
+	}
+	r := repair{group: grp, now: now, o: s.o, given: map[int]bool{}}
+	grp.change(func() {
+		grp.sweep(now)
+		r.began = maps.Clone(grp.seats)
+		for _, c := range changes {
+			if !r.mayBeDone(c) {
+				r.told.Skipped = append(r.told.Skipped, c.Order)
+				continue
+			}
+			r.apply(c)
+			r.told.Done = append(r.told.Done, c.Order)
+		}
+	})
+	r.told.At = now
+	return r.told, nil
+}
+
+// repair is one call: the group, as it was when the call began, and what the call has given away since.
+type repair struct {
+	*group
+	now   contracts.Instant
+	o     Options
+	began map[int]seatstate.Entry
+	given map[int]bool
+	told  holds.Repaired
+}
+
+// mayBeDone says whether nothing has happened to the order since it was read, and its places may be its.
+func (r *repair) mayBeDone(c holds.Change) bool {
+	if r.orders[c.Order].Version > c.Version {
+		return false
+	}
+	for p, entry := range c.Seen {
+		if r.began[p] != entry {
+			return false
+		}
+	}
+	for p, entry := range r.began {
+		if _, seen := c.Seen[p]; entry.Order == c.Order && !seen {
+			return false
+		}
+	}
+	if c.Want == seatstate.Held && c.ExpiresAt.Add(r.o.LapseAfter) <= r.now {
+		return false
+	}
+	return !slices.ContainsFunc(c.Places, func(p int) bool {
+		entry, has := r.seats[p]
+		return r.given[p] || c.Want == seatstate.Held && has && entry.Order != c.Order
+	})
+}
+
+// apply makes the places of the order exactly those of the change.
+func (r *repair) apply(c holds.Change) {
+	for _, p := range c.Places {
+		r.giveWay(p, c.Order)
+		r.given[p] = true
+	}
+	for p, entry := range r.seats {
+		if entry.Order == c.Order {
+			delete(r.seats, p)
+		}
+	}
+	record := r.orders[c.Order]
+	wasHeld, lapses := record.State == seatstate.RecordHeld, record.Lapses
+	record.Version, record.Places, record.To = c.Version, slices.Clone(c.Places), ""
+	if c.Hash != "" {
+		record.Hash = c.Hash
+	}
+	delete(r.ends, c.Order)
+	switch c.Want {
+	case seatstate.Held:
+		record.HeldAt, record.HoldExpiresAt, record.Lapses = c.HeldAt, c.ExpiresAt, c.ExpiresAt.Add(r.o.LapseAfter)
+		if wasHeld {
+			// A group that was loaded late gave the hold a while from then.
+			record.Lapses = max(record.Lapses, lapses)
+		}
+		r.write(c.Order, record)
+	case seatstate.Sold:
+		record.State, record.Lapses = seatstate.RecordSold, 0
+		for _, p := range c.Places {
+			r.seats[p] = seatstate.Entry{State: seatstate.Sold, Order: c.Order}
+		}
+		r.orders[c.Order] = record
+	default:
+		r.orders[c.Order] = record
+		r.end(c.Order, r.now)
+		if c.Version == 0 {
+			// The order has no row yet and may still be held.
+			delete(r.orders, c.Order)
+			delete(r.ends, c.Order)
+		}
+	}
+}
+
+// giveWay takes a place from another order's hold or sale. An order that held it and has none left is not known any
+// more, as after a sale; one that owned it is over.
+func (r *repair) giveWay(p int, to contracts.OrderID) {
+	entry, has := r.seats[p]
+	if !has || entry.Order == to {
+		return
+	}
+	record := r.orders[entry.Order]
+	if entry.State == seatstate.Held && !slices.Contains(r.told.Displaced, entry.Order) {
+		r.told.Displaced = append(r.told.Displaced, entry.Order)
+	}
+	delete(r.seats, p)
+	switch {
+	case !slices.Contains(record.Places, p):
+		// It was sold by a load, or its record ended.
+	case len(record.Places) == 1 && record.State == seatstate.RecordSold:
+		r.end(entry.Order, r.now)
+	default:
+		r.displace(entry.Order, []int{p})
+	}
+}
