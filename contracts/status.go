@@ -63,6 +63,9 @@ func (s Status) Open() bool { return s == Held || s == AwaitingPayment }
 // Paid orders own their seats: tickets are written.
 func (s Status) Paid() bool { return s == Committed || s == Confirmed }
 
+// EndedUnpaid orders are dead and were never paid for: whatever is still held for them goes back.
+func (s Status) EndedUnpaid() bool { return s == Rejected || s == Expired || s == Cancelled }
+
 // Dead orders own nothing and never will.
 func (s Status) Dead() bool {
 	switch s {

@@ -52,24 +52,24 @@ func TestStatusGraph(t *testing.T) {
 
 func TestStatusClasses(t *testing.T) {
 	for _, c := range []struct {
-		status                    contracts.Status
-		open, paid, dead, settled bool
+		status                                 contracts.Status
+		open, paid, dead, settled, endedUnpaid bool
 	}{
-		{"QUEUED", false, false, false, false},
-		{"HELD", true, false, false, false},
-		{"AWAITING_PAYMENT", true, false, false, false},
-		{"COMMITTED", false, true, false, false},
-		{"CONFIRMED", false, true, false, true},
-		{"REJECTED", false, false, true, true},
-		{"EXPIRED", false, false, true, true},
-		{"CANCELLED", false, false, true, true},
-		{"REVOKED", false, false, true, true},
-		{"REFUNDED", false, false, true, true},
-		{"NONSENSE", false, false, false, false},
+		{"QUEUED", false, false, false, false, false},
+		{"HELD", true, false, false, false, false},
+		{"AWAITING_PAYMENT", true, false, false, false, false},
+		{"COMMITTED", false, true, false, false, false},
+		{"CONFIRMED", false, true, false, true, false},
+		{"REJECTED", false, false, true, true, true},
+		{"EXPIRED", false, false, true, true, true},
+		{"CANCELLED", false, false, true, true, true},
+		{"REVOKED", false, false, true, true, false},
+		{"REFUNDED", false, false, true, true, false},
+		{"NONSENSE", false, false, false, false, false},
 	} {
 		s := c.status
-		if s.Open() != c.open || s.Paid() != c.paid || s.Dead() != c.dead || s.Settled() != c.settled {
-			t.Errorf("%s: open %t paid %t dead %t settled %t, want %+v", s, s.Open(), s.Paid(), s.Dead(), s.Settled(), c)
+		if s.Open() != c.open || s.Paid() != c.paid || s.Dead() != c.dead || s.Settled() != c.settled || s.EndedUnpaid() != c.endedUnpaid {
+			t.Errorf("%s: open %t paid %t dead %t settled %t endedUnpaid %t, want %+v", s, s.Open(), s.Paid(), s.Dead(), s.Settled(), s.EndedUnpaid(), c)
 		}
 	}
 }

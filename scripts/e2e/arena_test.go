@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"fmt"
-	"net/http"
 	"os"
 	"testing"
 
@@ -38,32 +36,19 @@ func TestTheLimitOfABuyerHoldsAcrossOrders(t *testing.T) {
 	s := theStack(t)
 	concert := arena(t, s)
 	anna, ben := s.as(t, userNamed("anna")), s.as(t, userNamed("ben"))
-	order := func(c *apiclient.Client, key string, quantity int) apiclient.Order {
-		t.Helper()
-		body := fmt.Sprintf(`{"concertId":%q,"bestAvailable":{"quantity":%d}}`, concert, quantity)
-		answer, err := c.Do(t.Context(), http.MethodPost, "/orders", []byte(body), map[string]string{"Content-Type": "application/json", "Idempotency-Key": key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var accepted apiclient.Accepted
-		if answer.Status != http.StatusAccepted || answer.Decode(&accepted) != nil {
-			t.Fatalf("got %d %s", answer.Status, answer.Body)
-		}
-		return s.decided(t, c, accepted.OrderID)
-	}
-	first := order(anna, "key-1", 4)
+	first := s.decidedBest(t, anna, concert, "key-1", 4)
 	wantStatus(t, first, contracts.Held)
-	second := order(anna, "key-2", 3)
+	second := s.decidedBest(t, anna, concert, "key-2", 3)
 	wantStatus(t, second, contracts.Rejected)
 	if second.Reason == nil || second.Reason.Code != contracts.ReasonLimitReached {
 		t.Errorf("reason %+v", second.Reason)
 	}
-	wantStatus(t, order(anna, "key-3", 2), contracts.Held)
-	wantStatus(t, order(ben, "key-1", 6), contracts.Held)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-3", 2), contracts.Held)
+	wantStatus(t, s.decidedBest(t, ben, concert, "key-1", 6), contracts.Held)
 	s.cancel(t, anna, first.OrderID)
 	cancelled := s.waitFor(t, anna, first.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.Held })
 	if cancelled.Status != contracts.Cancelled && cancelled.Status != contracts.Expired {
 		t.Fatalf("the order is %s", cancelled.Status)
 	}
-	wantStatus(t, order(anna, "key-4", 4), contracts.Held)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-4", 4), contracts.Held)
 }

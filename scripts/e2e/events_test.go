@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -17,7 +16,6 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/event"
-	"boxoffice/scripts/internal/apiclient"
 	"boxoffice/scripts/internal/awsclient"
 )
 
@@ -113,21 +111,8 @@ func (s *subscription) poll(t *testing.T) {
 func refusedOrder(t *testing.T, s *stack) string {
 	t.Helper()
 	concert, anna := arena(t, s), s.as(t, userNamed("anna"))
-	order := func(key string, quantity int) apiclient.Order {
-		t.Helper()
-		body := fmt.Sprintf(`{"concertId":%q,"bestAvailable":{"quantity":%d}}`, concert, quantity)
-		answer, err := anna.Do(t.Context(), http.MethodPost, "/orders", []byte(body), map[string]string{"Content-Type": "application/json", "Idempotency-Key": key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var accepted apiclient.Accepted
-		if answer.Status != http.StatusAccepted || answer.Decode(&accepted) != nil {
-			t.Fatalf("got %d %s", answer.Status, answer.Body)
-		}
-		return s.decided(t, anna, accepted.OrderID)
-	}
-	wantStatus(t, order("key-1", 6), contracts.Held)
-	refused := order("key-2", 1)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-1", 6), contracts.Held)
+	refused := s.decidedBest(t, anna, concert, "key-2", 1)
 	wantStatus(t, refused, contracts.Rejected)
 	return refused.OrderID
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
@@ -26,27 +25,17 @@ type Orders interface {
 	Update(ctx context.Context, before, after order.Order) (done bool, err error)
 }
 
-// Holds gives seats back: frees what is held by the order, never what is sold.
-type Holds interface {
-	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
-}
-
 // Expire handles one ExpireHold. It relies on nothing but the row: the message may be early, late or repeated.
 type Expire struct {
 	Orders Orders
-	Holds  Holds
+	Holds  rebuild.Releaser
 	Loader rebuild.Loader
 	Meter  *telemetry.Meter
 	Now    func() time.Time
 }
 
-// attempts bounds how often the row may change under the handler before the message goes back.
-const attempts = 3
-
 // early is added to what is left of a hold when its message comes too soon, so that it does not come too soon again.
 const early = time.Second
-
-var errRowKeepsChanging = errors.New("the row kept changing")
 
 // Handle decodes and handles one message of the queue.
 func (h Expire) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
@@ -63,13 +52,7 @@ func (h Expire) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
 
 // HandleMessage handles one ExpireHold, from whichever queue it came.
 func (h Expire) HandleMessage(ctx context.Context, d message.Delivery, m message.ExpireHold) retry.Outcome {
-	for range attempts {
-		outcome, again := h.once(ctx, d, m)
-		if !again {
-			return outcome
-		}
-	}
-	return retry.Retry(errRowKeepsChanging)
+	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
 }
 
 // once is the steps from the read on; again is true when the row changed between the read and the write.
@@ -101,7 +84,7 @@ func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHo
 		}
 		h.Meter.Put(telemetry.HoldsExpired, 1)
 		return h.release(ctx, expired), false
-	case row.Status == contracts.Rejected, row.Status == contracts.Expired, row.Status == contracts.Cancelled:
+	case row.Status.EndedUnpaid():
 		return h.release(ctx, row), false
 	default:
 		return retry.Done(), false
@@ -109,12 +92,8 @@ func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHo
 }
 
 func (h Expire) release(ctx context.Context, row order.Order) retry.Outcome {
-	err := rebuild.Loaded(ctx, h.Loader, row.SeatGroup(), func() error {
-		_, err := h.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
-		return err
-	})
-	if err != nil {
-		return retry.Classify(fmt.Errorf("release: %w", err))
+	if err := rebuild.Release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
+		return retry.Classify(err)
 	}
 	return retry.Done()
 }

@@ -3,6 +3,7 @@ package rebuild
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
@@ -24,4 +25,21 @@ func Loaded(ctx context.Context, l Loader, g contracts.SeatGroup, call func() er
 		}
 	}
 	return call()
+}
+
+// Releaser gives seats back: frees what is held by the order, never what is sold.
+type Releaser interface {
+	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
+}
+
+// Release gives back what a group holds for an order, under its row's version.
+func Release(ctx context.Context, r Releaser, l Loader, g contracts.SeatGroup, id contracts.OrderID, version int) error {
+	err := Loaded(ctx, l, g, func() error {
+		_, err := r.Release(ctx, g, id, version)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	return nil
 }

@@ -1,6 +1,10 @@
 package redishold
 
-import "github.com/redis/go-redis/v9"
+import (
+	"boxoffice/consumers/internal/retry"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // testClock reads the group's instant from a key of the group instead of TIME, so that tests reach the exact
 // millisecond of an edge. The bodies of the scripts are those that are deployed.
@@ -8,7 +12,7 @@ const testClock = `local now = tonumber(redis.call('GET', (KEYS[1]:gsub(':rev$',
 `
 
 // NewWithTestClock is New with the clock that tests set.
-func NewWithTestClock(client redis.UniversalClient, breaker Breaker, o Options) *Store {
+func NewWithTestClock(client redis.UniversalClient, breaker retry.Breaker, o Options) *Store {
 	return newStore(client, breaker, o, testClock)
 }
 

@@ -20,13 +20,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Breaker lets op run, or refuses at once while Redis is known to fail. An error of op counts as a failure of Redis, a
-// timeout and a cancelled call included. What Redis answers is never one: not loaded, stale, refused and invalid are
-// answers.
-type Breaker interface {
-	Do(ctx context.Context, op func(ctx context.Context) error) error
-}
-
 // Options of a Store.
 type Options struct {
 	// HoldFor is the length of a hold, at least 1 ms: holdSeconds of the topology.
@@ -39,18 +32,20 @@ type Options struct {
 
 // Store of holds. It is safe for concurrent use and holds no state of its own.
 type Store struct {
-	client  redis.UniversalClient
-	breaker Breaker
+	client redis.UniversalClient
+	// breaker counts a timeout and a cancelled call as failures of Redis. What Redis answers is never one: not loaded,
+	// stale, refused and invalid are answers.
+	breaker retry.Breaker
 	o       Options
 	scripts scripts
 }
 
 // New makes a Store. The client is made by NewClient.
-func New(client redis.UniversalClient, breaker Breaker, o Options) *Store {
+func New(client redis.UniversalClient, breaker retry.Breaker, o Options) *Store {
 	return newStore(client, breaker, o, clock)
 }
 
-func newStore(client redis.UniversalClient, breaker Breaker, o Options, clock string) *Store {
+func newStore(client redis.UniversalClient, breaker retry.Breaker, o Options, clock string) *Store {
 	o.LapseAfter = cmp.Or(o.LapseAfter, seatstate.LapseAfter)
 	o.TimeoutPerCall = cmp.Or(o.TimeoutPerCall, 500*time.Millisecond)
 	return &Store{client: client, breaker: breaker, o: o, scripts: compose(clock)}

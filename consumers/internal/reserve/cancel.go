@@ -23,7 +23,7 @@ type Cancel struct {
 
 // Handle handles one CancelOrder.
 func (h Cancel) Handle(ctx context.Context, d message.Delivery, m message.CancelOrder) retry.Outcome {
-	return reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
+	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
 }
 
 func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOrder) (outcome retry.Outcome, again bool) {
@@ -43,11 +43,11 @@ func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOr
 			return retry.Classify(err), again
 		}
 		row = cancelled
-	case !ended(row.Status):
+	case !row.Status.EndedUnpaid():
 		// Paid: giving the money back is another road. Revoked or refunded: mirror gives the seats back.
 		return retry.Refused("not_open"), false
 	}
-	if err := release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
+	if err := rebuild.Release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
 		return retry.Classify(err), false
 	}
 	return retry.Done(), false

@@ -96,8 +96,8 @@ func (h Place) HandleRun(ctx context.Context, run []Placing) []retry.Outcome {
 // comesAgain says whether an order is not through.
 func comesAgain(e *entry) bool { return e.outcome == nil || e.outcome.Class == retry.ClassRetryable }
 
-// decideAll takes orders for named seats through as many script calls as it takes: those that share a seat with an order whose row is
-// not known yet are the next call. It stops when one must come again.
+// decideAll takes orders for named seats through as many script calls as it takes: those that share a seat with an
+// order whose row is not known yet are the next call. It stops when one must come again.
 func (h Place) decideAll(ctx context.Context, entries []*entry) {
 	for pending := entries; len(pending) > 0; {
 		next, err := h.decide(ctx, pending)

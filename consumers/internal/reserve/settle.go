@@ -27,7 +27,7 @@ type Settle struct {
 
 // Handle handles one SettleOrder.
 func (h Settle) Handle(ctx context.Context, d message.Delivery, m message.SettleOrder) retry.Outcome {
-	return reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
+	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
 }
 
 func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOrder) (outcome retry.Outcome, again bool) {
@@ -40,7 +40,7 @@ func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOr
 		return h.rejectUnread(ctx, d, m, cause)
 	case row.Status.Open():
 		return h.reject(ctx, m, row, cause)
-	case ended(row.Status):
+	case row.Status.EndedUnpaid():
 		return h.release(ctx, row), false
 	default:
 		return retry.Refused("not_open"), false
@@ -131,7 +131,7 @@ func (h Settle) keep(ctx context.Context, row order.Order) (outcome retry.Outcom
 }
 
 func (h Settle) release(ctx context.Context, row order.Order) retry.Outcome {
-	if err := release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
+	if err := rebuild.Release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
 		return retry.Classify(err)
 	}
 	return retry.Done()

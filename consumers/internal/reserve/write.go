@@ -84,7 +84,7 @@ func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
 
 // giveBack is step 5.
 func (h Place) giveBack(ctx context.Context, e *entry, version int, then retry.Outcome) {
-	if err := release(ctx, h.Holds, h.Loader, e.Message.SeatGroup(), e.Message.OrderID, version); err != nil {
+	if err := rebuild.Release(ctx, h.Holds, h.Loader, e.Message.SeatGroup(), e.Message.OrderID, version); err != nil {
 		e.end(retry.Classify(err))
 		return
 	}
@@ -117,18 +117,6 @@ func (h Place) next(ctx context.Context, entries []*entry) error {
 	}
 	for _, e := range due {
 		e.end(retry.Done())
-	}
-	return nil
-}
-
-// release gives back what a group holds for an order, under its row's version.
-func release(ctx context.Context, h Holds, l rebuild.Loader, g contracts.SeatGroup, id contracts.OrderID, version int) error {
-	err := rebuild.Loaded(ctx, l, g, func() error {
-		_, err := h.Release(ctx, g, id, version)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("release: %w", err)
 	}
 	return nil
 }

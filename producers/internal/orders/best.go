@@ -16,8 +16,8 @@ import (
 const spread = 4
 
 // lookBest chooses the group that an order for any adjacent seats tries first, among the best that show such seats. The
-// order's id chooses among them: it is as good as random, and a retry mostly meets the same queue. When every group is known and none shows
-// such seats, the order is refused at once.
+// order's id chooses among them: it is as good as random, and a retry mostly meets the same queue. When every
+// group is known and none shows such seats, the order is refused at once.
 func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (time.Duration, *httpapi.Problem) {
 	layout := admitted.Seating.Groups()
 	groups := make([]contracts.SeatGroup, len(layout))
