@@ -84,8 +84,10 @@ func TestBudgetIsSpentOnPurpose(t *testing.T) {
 		w := &world{outcome: func(ctx context.Context, _ string) retry.Outcome {
 			deadline, _ := ctx.Deadline()
 			deadlines = append(deadlines, deadline.Sub(begin))
+			worked, stop := after(600 * time.Millisecond)
+			defer stop()
 			select {
-			case <-time.After(600 * time.Millisecond):
+			case <-worked:
 				return retry.Done()
 			case <-ctx.Done():
 				return retry.Classify(ctx.Err())
