@@ -1,6 +1,10 @@
 package readmodel
 
-import "boxoffice/contracts"
+import (
+	"time"
+
+	"boxoffice/contracts"
+)
 
 // Allowance is the row that counts a buyer's seats for a concert: those of open orders and of tickets. It moves in the
 // transaction of the order's row, so the limit per buyer holds across orders.
@@ -21,6 +25,9 @@ type DeadLetter struct {
 
 	// Attempts that were begun and never came back in good order. Only of an attempts row.
 	Attempts int `dynamodbav:"attempts,omitempty"`
+	// ExpiresAt, in seconds since 1970, is when DynamoDB may drop an attempts row whose message is long gone: AttemptsKept
+	// after the last attempt. A message that was drained is kept.
+	ExpiresAt int64 `dynamodbav:"expiresAt,omitempty"`
 
 	// The rest is of a message.
 	Queue      string            `dynamodbav:"queue,omitempty"`
@@ -32,6 +39,9 @@ type DeadLetter struct {
 	Attributes map[string]string `dynamodbav:"attributes,omitempty"`
 	At         contracts.Instant `dynamodbav:"at,omitempty"`
 }
+
+// AttemptsKept is longer than any queue keeps a message, so that a note outlives what it is about.
+const AttemptsKept = 15 * 24 * time.Hour
 
 // AttemptsKey and DrainedKey are the keys of the two kinds.
 func AttemptsKey(messageID string) string { return "attempts#" + messageID }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
@@ -68,6 +69,9 @@ func TestKeysAgreeWithTheTopology(t *testing.T) {
 		}
 		check(table.Name, &table.PartitionKey, false)
 		check(table.Name, table.SortKey, false)
+		if table.TimeToLive != "" {
+			check(table.Name+" time to live", &topology.Key{Name: table.TimeToLive, Type: "N"}, true)
+		}
 		for _, index := range table.Indexes {
 			check(table.Name+" index "+index.Name, &index.PartitionKey, true)
 			check(table.Name+" index "+index.Name, index.SortKey, true)
@@ -75,6 +79,19 @@ func TestKeysAgreeWithTheTopology(t *testing.T) {
 	}
 	if len(rows) != len(specification.Tables) {
 		t.Errorf("%d rows, %d tables", len(rows), len(specification.Tables))
+	}
+}
+
+// A note that is dropped before its message would let a message that kills its handler begin again.
+func TestAttemptsOutliveTheirMessages(t *testing.T) {
+	specification, err := topology.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range specification.Queues {
+		if kept := time.Duration(q.RetentionSeconds) * time.Second; readmodel.AttemptsKept <= kept {
+			t.Errorf("attempts are kept for %s, messages of %s for %s", readmodel.AttemptsKept, q.Name, kept)
+		}
 	}
 }
 

@@ -55,12 +55,15 @@ type Queue struct {
 
 // Table is an on-demand DynamoDB table.
 type Table struct {
-	Name                string  `json:"name"`
-	PartitionKey        Key     `json:"partitionKey"`
-	SortKey             *Key    `json:"sortKey,omitempty"`
-	Indexes             []Index `json:"indexes,omitempty"`
-	Stream              string  `json:"stream,omitempty"`
-	PointInTimeRecovery bool    `json:"pointInTimeRecovery"`
+	Name         string  `json:"name"`
+	PartitionKey Key     `json:"partitionKey"`
+	SortKey      *Key    `json:"sortKey,omitempty"`
+	Indexes      []Index `json:"indexes,omitempty"`
+	Stream       string  `json:"stream,omitempty"`
+	// TimeToLive is the attribute, a number of seconds since 1970, after which DynamoDB drops an item within days. Nothing
+	// may depend on when it does.
+	TimeToLive          string `json:"timeToLive,omitempty"`
+	PointInTimeRecovery bool   `json:"pointInTimeRecovery"`
 }
 
 // Key is a key attribute; Type is S or N.

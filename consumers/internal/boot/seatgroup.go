@@ -48,7 +48,7 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 			Concerts: s.ConcertsTable, Layouts: s.LayoutsTable,
 		}, dynamoBreaker, p.Now),
 		Sender:   sqssend.NewShared(sqssend.New(queues, urls, p.Breaker("sqs", sqssend.Healthy)), sqssend.SharedOptions{}),
-		Attempts: dynamoattempts.New(dynamo, s.DeadLettersTable, dynamoBreaker),
+		Attempts: dynamoattempts.New(dynamo, s.DeadLettersTable, dynamoBreaker, p.Now),
 		Source:   sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy)),
 	}
 	g.Pace = redishold.NewPace(g.Holds, p.Now)

@@ -5,6 +5,7 @@ package dynamoattempts
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,11 +31,12 @@ type Notes struct {
 	client  Client
 	table   string
 	breaker retry.Breaker
+	now     func() time.Time
 }
 
 // New makes Notes in the table of dead letters. All calls go through the breaker.
-func New(client Client, table string, breaker retry.Breaker) *Notes {
-	return &Notes{client: client, table: table, breaker: breaker}
+func New(client Client, table string, breaker retry.Breaker, now func() time.Time) *Notes {
+	return &Notes{client: client, table: table, breaker: breaker, now: now}
 }
 
 // Begin adds one to the attempts of a message and answers how many there were. It is never repeated in here, nor by the
@@ -43,11 +45,14 @@ func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err er
 	var out *dynamodb.UpdateItemOutput
 	err = n.call(ctx, func(ctx context.Context) (err error) {
 		out, err = n.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName:                 aws.String(n.table),
-			Key:                       key(messageID),
-			UpdateExpression:          aws.String("ADD attempts :one"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
-			ReturnValues:              types.ReturnValueUpdatedNew,
+			TableName:        aws.String(n.table),
+			Key:              key(messageID),
+			UpdateExpression: aws.String("ADD attempts :one SET expiresAt = :then"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{
+				":one":  &types.AttributeValueMemberN{Value: "1"},
+				":then": &types.AttributeValueMemberN{Value: strconv.FormatInt(n.now().Add(readmodel.AttemptsKept).Unix(), 10)},
+			},
+			ReturnValues: types.ReturnValueUpdatedNew,
 		}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -62,18 +63,22 @@ func TestConformance(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { exercise(t, &memattempts.Notes{}) })
 	t.Run("DynamoDB", func(t *testing.T) {
 		client := newClient(t)
-		exercise(t, dynamoattempts.New(client, table, retry.NoBreaker{}))
+		exercise(t, dynamoattempts.New(client, table, retry.NoBreaker{}, time.Now))
 		out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(table)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var keys []string
+		latest := time.Now().Add(readmodel.AttemptsKept).Unix()
 		for _, item := range out.Items {
 			var row readmodel.DeadLetter
 			if err := attributevalue.UnmarshalMap(item, &row); err != nil {
 				t.Fatal(err)
 			}
 			keys = append(keys, row.MessageKey)
+			if row.ExpiresAt < latest-60 || row.ExpiresAt > latest {
+				t.Errorf("%s may be dropped at %d, want %s from now", row.MessageKey, row.ExpiresAt, readmodel.AttemptsKept)
+			}
 		}
 		// What was ended leaves no row.
 		if want := []string{readmodel.AttemptsKey("left-open")}; !slices.Equal(keys, want) {
@@ -170,10 +175,10 @@ func TestBeginIsNotRepeated(t *testing.T) {
 	client := newClient(t)
 	losing := &loseAnswers{next: client.Options().HTTPClient}
 	broken := dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.HTTPClient = losing })
-	if _, err := dynamoattempts.New(broken, table, retry.NoBreaker{}).Begin(t.Context(), "a"); !errors.Is(err, errBroken) {
+	if _, err := dynamoattempts.New(broken, table, retry.NoBreaker{}, time.Now).Begin(t.Context(), "a"); !errors.Is(err, errBroken) {
 		t.Fatalf("error %v", err)
 	}
-	if before, err := dynamoattempts.New(client, table, retry.NoBreaker{}).Begin(t.Context(), "a"); err != nil || before != 1 || losing.calls != 1 {
+	if before, err := dynamoattempts.New(client, table, retry.NoBreaker{}, time.Now).Begin(t.Context(), "a"); err != nil || before != 1 || losing.calls != 1 {
 		t.Errorf("%d calls, then %d noted, error %v, want one of each", losing.calls, before, err)
 	}
 }
@@ -181,7 +186,7 @@ func TestBeginIsNotRepeated(t *testing.T) {
 func TestBreakerIsAsked(t *testing.T) {
 	client := newClient(t)
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
-	notes := dynamoattempts.New(client, "no-such-table", breaker)
+	notes := dynamoattempts.New(client, "no-such-table", breaker, time.Now)
 	if _, err := notes.Begin(t.Context(), "a"); err == nil || errors.Is(err, retry.ErrBreakerOpen) {
 		t.Fatalf("error %v", err)
 	}

@@ -40,7 +40,7 @@ func (e *ensurer) table(ctx context.Context, t topology.Table) error {
 		}
 	}
 	e.compareTable(t, described)
-	return e.compareRecovery(ctx, t)
+	return errors.Join(e.compareRecovery(ctx, t), e.compareTimeToLive(ctx, t))
 }
 
 func (e *ensurer) describe(ctx context.Context, name string) (*types.TableDescription, error) {
@@ -87,6 +87,15 @@ func (e *ensurer) createTable(ctx context.Context, t topology.Table) (*types.Tab
 		})
 		if err != nil {
 			return nil, fmt.Errorf("switch on point-in-time recovery: %w", err)
+		}
+	}
+	if t.TimeToLive != "" {
+		_, err := e.dynamodb.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
+			TableName:               &t.Name,
+			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &t.TimeToLive, Enabled: aws.Bool(true)},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("switch on time to live: %w", err)
 		}
 	}
 	e.created("table %s", t.Name)
@@ -163,6 +172,19 @@ func (e *ensurer) compareRecovery(ctx context.Context, t topology.Table) error {
 		on = d.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus == types.PointInTimeRecoveryStatusEnabled
 	}
 	e.compare("table "+t.Name, "point-in-time recovery", strconv.FormatBool(on), strconv.FormatBool(t.PointInTimeRecovery))
+	return nil
+}
+
+func (e *ensurer) compareTimeToLive(ctx context.Context, t topology.Table) error {
+	out, err := e.dynamodb.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &t.Name})
+	if err != nil {
+		return fmt.Errorf("read back time to live: %w", err)
+	}
+	attribute := ""
+	if d := out.TimeToLiveDescription; d != nil && d.TimeToLiveStatus == types.TimeToLiveStatusEnabled {
+		attribute = aws.ToString(d.AttributeName)
+	}
+	e.compare("table "+t.Name, "time to live", attribute, t.TimeToLive)
 	return nil
 }
 
