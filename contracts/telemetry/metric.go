@@ -33,7 +33,9 @@ var (
 	MirrorLag          = Metric{"MirrorLag", "Milliseconds"}
 	StepsRepeated      = Metric{"StepsRepeated", "Count"}
 	DeadLettersDrained = Metric{"DeadLettersDrained", "Count"}
-	InvariantsBroken   = Metric{"InvariantsBroken", "Count"}
+	// OrdersRepaired are orders whose places in Redis were not what rows and tickets said, and now are.
+	OrdersRepaired   = Metric{"OrdersRepaired", "Count"}
+	InvariantsBroken = Metric{"InvariantsBroken", "Count"}
 )
 
 // Dimension splits a metric by a low-cardinality value (a code, a status, a kind), never by an id.

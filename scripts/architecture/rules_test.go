@@ -101,7 +101,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/reconcile"},
-		may:  []string{"contracts/...", "consumers/internal/order"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{

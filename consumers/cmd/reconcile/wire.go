@@ -23,7 +23,7 @@ type config struct {
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL})
 	queues, letters := sqs.NewFromConfig(p.AWS), p.Breaker("dead-letters", nil)
-	r := reconcile.Reconciler{
+	r := &reconcile.Reconciler{
 		Catalogue: g.Catalogue, Rows: g.Orders, Groups: g.Holds, Sender: g.Sender,
 		DeadLetters: []reconcile.DeadLetterQueue{
 			sqsletters.New(queues, "orders-dead", c.OrdersDeadQueueURL, letters),

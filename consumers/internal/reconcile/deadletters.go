@@ -39,7 +39,7 @@ const receives = 100
 
 // drain moves what lies in the dead-letter queues into their table. A PlaceOrder first gets its row, so that its buyer
 // has an answer whatever happens after.
-func (r Reconciler) drain(ctx context.Context) (drained int, err error) {
+func (r *Reconciler) drain(ctx context.Context) (drained int, err error) {
 	var problems []error
 	for _, q := range r.DeadLetters {
 		n, err := r.drainOne(ctx, q)
@@ -51,7 +51,7 @@ func (r Reconciler) drain(ctx context.Context) (drained int, err error) {
 	return drained, errors.Join(problems...)
 }
 
-func (r Reconciler) drainOne(ctx context.Context, q DeadLetterQueue) (drained int, err error) {
+func (r *Reconciler) drainOne(ctx context.Context, q DeadLetterQueue) (drained int, err error) {
 	for range receives {
 		letters, err := q.Receive(ctx)
 		if err != nil || len(letters) == 0 {
@@ -68,7 +68,7 @@ func (r Reconciler) drainOne(ctx context.Context, q DeadLetterQueue) (drained in
 }
 
 // bury is the row, then the letter, then the delete: repeated from the start after a crash, each step finds itself done.
-func (r Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter) error {
+func (r *Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter) error {
 	now := contracts.InstantOf(r.Now())
 	a := letter.Attributes
 	if _, err := contracts.ParseOrderID(string(a.OrderID)); a.Kind == message.KindPlaceOrder && err == nil {

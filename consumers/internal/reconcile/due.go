@@ -9,7 +9,7 @@ import (
 )
 
 // due sends the next step of each order of a group whose step is late: its own message was lost, or is a dead letter.
-func (r Reconciler) due(ctx context.Context, g contracts.SeatGroup, now contracts.Instant, run int64) (expired int, err error) {
+func (r *Reconciler) due(ctx context.Context, g contracts.SeatGroup, now contracts.Instant, run int64) (expired int, err error) {
 	ids, err := r.Rows.DueIDs(ctx, g, now)
 	if err != nil || len(ids) == 0 {
 		return 0, err

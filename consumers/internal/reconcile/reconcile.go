@@ -1,8 +1,8 @@
 // Package reconcile moves on what got stuck, once a minute and never two at a time. It enqueues, and writes no order that
 // has a row; each part may be repeated.
 //
-// due.go finds orders whose next step is late, groups.go the groups of concerts on sale that are not loaded, and
-// deadletters.go drains the dead-letter queues.
+// due.go finds orders whose next step is late, groups.go the groups of concerts on sale that are not loaded, repair.go
+// what Redis has otherwise than rows and tickets, and deadletters.go drains the dead-letter queues.
 package reconcile
 
 import (
@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -34,6 +35,10 @@ type Rows interface {
 	DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error)
 	// ReadMany is a consistent read of rows; ids without a row are left out.
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
+	// OpenIDs reads the index of orders with a due step. It is eventually consistent.
+	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
+	// Tickets is a consistent read of all tickets of a group: seat name to owner.
+	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
 	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
 }
 
@@ -42,6 +47,10 @@ type Groups interface {
 	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
 	// Sweep ends some orders that hold something past its lapse, and answers how many are left.
 	Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error)
+	// State reads a whole group at one instant. It answers holds.ErrNotLoaded when the group is not there, as Repair does.
+	State(ctx context.Context, g contracts.SeatGroup) (holds.State, error)
+	// Repair writes changes that were made from a State of this epoch; what has moved since is skipped.
+	Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error)
 }
 
 // Sender sends messages; a nil error means that the queue has all of them.
@@ -60,6 +69,9 @@ type Reconciler struct {
 	Log         *slog.Logger
 	Meter       *telemetry.Meter
 	Now         func() time.Time
+
+	mu   sync.Mutex
+	last map[contracts.SeatGroup]compared
 }
 
 // Report counts what a run did.
@@ -69,6 +81,10 @@ type Report struct {
 	Expired     int `json:"expired"`
 	Swept       int `json:"swept"`
 	DeadLetters int `json:"deadLetters"`
+	// Repaired and Lost are orders: those whose places in Redis were brought to what rows and tickets say, and those that
+	// were told that their seat is another's.
+	Repaired int `json:"repaired"`
+	Lost     int `json:"lost"`
 }
 
 // side is how many groups are looked at side by side.
@@ -81,10 +97,18 @@ const (
 	after  = time.Hour
 )
 
-// Run does all parts. One that fails does not keep the others from theirs; the next run finds what is left.
-func (r Reconciler) Run(ctx context.Context) (Report, error) {
+// margin is kept of the handler's time for what comes after the last call: the report and the metrics.
+const margin = 2 * time.Second
+
+// Run does all parts. One that fails does not keep the others from theirs; the next run finds what is left. What orders
+// wait for comes first, and the comparison with Redis last.
+func (r *Reconciler) Run(ctx context.Context) (Report, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
 	now := contracts.InstantOf(r.Now())
-	// The number of the run makes each of its sends a new one, which deduplication does not swallow.
 	run := int64(now) / time.Minute.Milliseconds()
 	var report Report
 	var problems []error
@@ -92,18 +116,17 @@ func (r Reconciler) Run(ctx context.Context) (Report, error) {
 	problems = append(problems, err)
 	report.Groups = len(groups)
 
-	loaded, rebuilt, err := r.load(ctx, groups, run)
-	report.Rebuilt = rebuilt
+	report.Rebuilt, err = r.load(ctx, groups, run)
 	problems = append(problems, err)
 
 	var mu sync.Mutex
-	forEach(groups, func(g contracts.SeatGroup) {
+	forEach(groups, func(g group) {
 		var swept int
 		var sweepErr error
-		if loaded[g] {
-			swept, sweepErr = r.sweep(ctx, g)
+		if g.snapshot.Loaded {
+			swept, sweepErr = r.sweep(ctx, g.SeatGroup)
 		}
-		expired, dueErr := r.due(ctx, g, now, run)
+		expired, dueErr := r.due(ctx, g.SeatGroup, now, run)
 		mu.Lock()
 		defer mu.Unlock()
 		report.Swept += swept
@@ -114,8 +137,21 @@ func (r Reconciler) Run(ctx context.Context) (Report, error) {
 	report.DeadLetters, err = r.drain(ctx)
 	problems = append(problems, err)
 
-	r.Meter.Put(telemetry.StepsRepeated, float64(report.Expired+report.Rebuilt))
+	forEach(groups, func(g group) {
+		if !g.snapshot.Loaded {
+			return
+		}
+		done, err := r.repair(ctx, g, now, run)
+		mu.Lock()
+		defer mu.Unlock()
+		report.Repaired += done.orders
+		report.Lost += done.lost
+		problems = append(problems, err)
+	})
+
+	r.Meter.Put(telemetry.StepsRepeated, float64(report.Expired+report.Rebuilt+report.Lost))
 	r.Meter.Put(telemetry.DeadLettersDrained, float64(report.DeadLetters))
+	r.Meter.Put(telemetry.OrdersRepaired, float64(report.Repaired))
 	if err := errors.Join(problems...); err != nil {
 		return report, fmt.Errorf("reconcile: %w", err)
 	}
@@ -123,7 +159,7 @@ func (r Reconciler) Run(ctx context.Context) (Report, error) {
 }
 
 // forEach does the same for each group, some side by side.
-func forEach(groups []contracts.SeatGroup, do func(contracts.SeatGroup)) {
+func forEach(groups []group, do func(group)) {
 	slots := make(chan struct{}, side)
 	var wg sync.WaitGroup
 	for _, g := range groups {

@@ -30,6 +30,11 @@ type world struct {
 	now   contracts.Instant
 	rows  *memorder.Store
 	store *memhold.Store
+	// reconciler is the process: it remembers what it compared.
+	reconciler *reconcile.Reconciler
+	// looks counts the readings of whole groups; onTickets, if set, is what happens while a comparison goes on.
+	looks     int
+	onTickets func()
 
 	mu      sync.Mutex
 	sent    []message.Encoded
@@ -45,7 +50,16 @@ func newWorld(t *testing.T) *world {
 	for i, name := range []string{"A", "B"} {
 		w.load(t, name, int64(i+1))
 	}
+	w.restart()
 	return w
+}
+
+// restart is a new process.
+func (w *world) restart() {
+	w.reconciler = &reconcile.Reconciler{
+		Catalogue: w, Rows: rows{w.rows, w}, Groups: w, Sender: w, DeadLetters: []reconcile.DeadLetterQueue{w}, Letters: w,
+		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now.Time() },
+	}
 }
 
 func group(name string) contracts.SeatGroup {
@@ -77,7 +91,24 @@ func (w *world) Concerts(context.Context) ([]readmodel.Concert, error) {
 }
 
 func (w *world) Layout(context.Context, string, int) ([]readmodel.LayoutGroup, error) {
-	return []readmodel.LayoutGroup{{Group: "A"}, {Group: "B"}}, nil
+	seats := make([]string, 40)
+	for i := range seats {
+		seats[i] = fmt.Sprintf("A-1-%d", i+1)
+	}
+	return []readmodel.LayoutGroup{{Group: "A", Seats: seats}, {Group: "B", Seats: seats}}, nil
+}
+
+// rows are the orders, with something that happens while tickets are read.
+type rows struct {
+	*memorder.Store
+	w *world
+}
+
+func (r rows) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
+	if r.w.onTickets != nil && g == group("A") {
+		r.w.onTickets()
+	}
+	return r.Store.Tickets(ctx, g)
 }
 
 func (w *world) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
@@ -89,6 +120,20 @@ func (w *world) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seats
 
 func (w *world) Sweep(ctx context.Context, g contracts.SeatGroup) (int, error) {
 	return w.store.Sweep(ctx, g)
+}
+
+func (w *world) State(ctx context.Context, g contracts.SeatGroup) (holds.State, error) {
+	w.mu.Lock()
+	w.looks++
+	w.mu.Unlock()
+	return w.store.State(ctx, g)
+}
+
+func (w *world) Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error) {
+	if err := w.failing("repair"); err != nil {
+		return holds.Repaired{}, err
+	}
+	return w.store.Repair(ctx, g, epoch, changes)
 }
 
 func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
@@ -127,10 +172,7 @@ func (w *world) Keep(_ context.Context, letter readmodel.DeadLetter) error {
 
 func (w *world) run(t *testing.T) (reconcile.Report, error) {
 	t.Helper()
-	return reconcile.Reconciler{
-		Catalogue: w, Rows: w.rows, Groups: w, Sender: w, DeadLetters: []reconcile.DeadLetterQueue{w}, Letters: w,
-		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now.Time() },
-	}.Run(t.Context())
+	return w.reconciler.Run(t.Context())
 }
 
 // held puts an order in a status whose hold was made at an instant.

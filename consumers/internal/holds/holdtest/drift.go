@@ -3,12 +3,10 @@ package holdtest
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
-	"boxoffice/contracts/seatstate"
 )
 
 // rows stand for DynamoDB in a test of repairs: what is true of each order.
@@ -41,53 +39,13 @@ func (r *rows) read() (map[contracts.OrderID]row, map[int]contracts.OrderID) {
 	return all, maps.Clone(r.sold)
 }
 
-// changes are what a pass wants: tickets sold, ended rows free, open rows held. A hold without a row is left alone.
-func changes(state holds.State, all map[contracts.OrderID]row, sold map[int]contracts.OrderID) []holds.Change {
-	owned, has := map[contracts.OrderID][]int{}, map[contracts.OrderID]map[int]seatstate.State{}
-	for _, p := range slices.Sorted(maps.Keys(sold)) {
-		owned[sold[p]] = append(owned[sold[p]], p)
+// drift compares the group with rows and tickets.
+func drift(state holds.State, all map[contracts.OrderID]row, sold map[int]contracts.OrderID) holds.Drift {
+	rows := map[contracts.OrderID]holds.Row{}
+	for id, r := range all {
+		rows[id] = holds.Row{Version: r.version, Hash: "h", Open: r.open, Places: r.places, HeldAt: r.held.HeldAt, ExpiresAt: r.held.ExpiresAt}
 	}
-	for p, entry := range state.Entries {
-		if has[entry.Order] == nil {
-			has[entry.Order] = map[int]seatstate.State{}
-		}
-		has[entry.Order][p] = entry.State
-	}
-	ids := slices.Sorted(maps.Keys(has))
-	for id := range all {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	var ended, taken, open []holds.Change
-	for _, id := range slices.Compact(ids) {
-		r, known := all[id]
-		c := holds.Change{Order: id, Version: r.version, Hash: "h", HeldAt: r.held.HeldAt, ExpiresAt: r.held.ExpiresAt}
-		switch {
-		case len(owned[id]) > 0:
-			c.Want, c.Places = seatstate.Sold, owned[id]
-		case known && r.open:
-			c.Want, c.Places = seatstate.Held, r.places
-		case !known && !slices.Contains(slices.Collect(maps.Values(has[id])), seatstate.Sold):
-			continue
-		}
-		right := len(has[id]) == len(c.Places)
-		for _, p := range c.Places {
-			right = right && has[id][p] == c.Want
-		}
-		if right {
-			continue
-		}
-		c.Seen = state.Seen(id, c.Places)
-		switch c.Want {
-		case seatstate.Sold:
-			taken = append(taken, c)
-		case seatstate.Held:
-			open = append(open, c)
-		default:
-			ended = append(ended, c)
-		}
-	}
-	return slices.Concat(ended, taken, open)
+	return state.Drift(rows, sold)
 }
 
 // pass repairs the group once.
@@ -98,7 +56,7 @@ func (r *rows) pass(f *fixture) {
 		return
 	}
 	all, sold := r.read()
-	if wanted := changes(state, all, sold); len(wanted) > 0 {
+	if wanted := drift(state, all, sold).Changes; len(wanted) > 0 {
 		if _, err := f.b.Repair(f.Context(), f.g, state.Revision.Epoch, wanted); err != nil {
 			f.Error(err)
 		}
@@ -193,7 +151,7 @@ func (r *rows) buy(f *fixture, buyer int) {
 func (r *rows) agree(f *fixture) {
 	f.Helper()
 	all, sold := r.read()
-	if wanted := changes(f.look(), all, sold); len(wanted) > 0 {
+	if wanted := drift(f.look(), all, sold).Changes; len(wanted) > 0 {
 		f.Fatalf("these differ still: %+v", wanted)
 	}
 	f.wantHolder("onItsWay", 8)

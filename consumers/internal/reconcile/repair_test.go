@@ -1,0 +1,221 @@
+package reconcile_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/holds/holdtest"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
+)
+
+// seated puts a row of group A in a status, with a hold of these seats that begins now. Redis is not told.
+func (w *world) seated(t *testing.T, status contracts.Status, seats ...string) order.Order {
+	t.Helper()
+	return w.seatedIn(t, "A", status, seats...)
+}
+
+func (w *world) seatedIn(t *testing.T, name string, status contracts.Status, seats ...string) order.Order {
+	t.Helper()
+	m := ordertest.Placed(group(name), seats...)
+	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
+	o.Status = status
+	ordertest.Put(t, w.rows, o)
+	if status.Paid() {
+		for _, seat := range seats {
+			w.rows.PutTicket(group(name), seat, o.OrderID)
+		}
+	}
+	return o
+}
+
+// holding lets an order hold places of group A in Redis.
+func (w *world) holding(t *testing.T, id contracts.OrderID, places ...int) {
+	t.Helper()
+	a, err := holdtest.Hold(t.Context(), w.store, group("A"), holds.Ask{Order: id, Hash: "h", Places: places})
+	if err != nil || a.Outcome != holds.Held {
+		t.Fatalf("hold: %+v, %v", a, err)
+	}
+}
+
+// owners are the taken places of group A.
+func (w *world) owners() map[int]contracts.OrderID {
+	owners := map[int]contracts.OrderID{}
+	for p, entry := range w.store.Inspect(group("A")).Entries {
+		owners[p] = entry.Order
+	}
+	return owners
+}
+
+func (w *world) settled() []contracts.OrderID {
+	var ids []contracts.OrderID
+	for _, m := range w.sent {
+		if m.Attributes.Kind == message.KindSettleOrder {
+			ids = append(ids, m.Attributes.OrderID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (w *world) wantRun(t *testing.T, repaired, lost int) {
+	t.Helper()
+	report, err := w.run(t)
+	if err != nil || report.Repaired != repaired || report.Lost != lost {
+		t.Errorf("report %+v, %v, want %d repaired, %d lost", report, err, repaired, lost)
+	}
+}
+
+// A difference of each kind is gone after one run: a ticket whose place is another's hold, a sale without a ticket, an
+// open order without its hold, a hold of one that has ended, one of another group's order. A hold without a row stays.
+func TestRedisIsBroughtToRowsAndTickets(t *testing.T) {
+	w := newWorld(t)
+	owner := w.seated(t, contracts.Confirmed, "A-1-1", "A-1-2")
+	displaced := w.seated(t, contracts.Held, "A-1-2", "A-1-3")
+	w.holding(t, displaced.OrderID, 1, 2)
+	revoked := w.seated(t, contracts.Revoked, "A-1-4")
+	if _, err := w.store.Sell(t.Context(), group("A"), revoked.OrderID, []int{3}, 1); err != nil {
+		t.Fatal(err)
+	}
+	open := w.seated(t, contracts.AwaitingPayment, "A-1-5", "A-1-6")
+	ended := w.seated(t, contracts.Cancelled, "A-1-7")
+	w.holding(t, ended.OrderID, 6)
+	elsewhere := w.seatedIn(t, "B", contracts.Held, "A-1-8")
+	w.holding(t, elsewhere.OrderID, 7)
+	coming := ordertest.NewID()
+	w.holding(t, coming, 8)
+
+	// Besides the five orders of A, the one of B has no hold there.
+	w.wantRun(t, 6, 1)
+	want := map[int]contracts.OrderID{0: owner.OrderID, 1: owner.OrderID, 4: open.OrderID, 5: open.OrderID, 8: coming}
+	got := w.owners()
+	// The displaced order keeps its other seat until it has ended.
+	want[2] = displaced.OrderID
+	if !maps.Equal(got, want) {
+		t.Errorf("places are of %v, want %v", got, want)
+	}
+	if got := w.settled(); !slices.Equal(got, []contracts.OrderID{displaced.OrderID}) {
+		t.Errorf("told %v, want %s", got, displaced.OrderID)
+	}
+	if err := holdtest.Consistent(w.store.Inspect(group("A"))); err != nil {
+		t.Error(err)
+	}
+	w.sent, w.now = nil, w.now+minute
+	w.wantRun(t, 0, 1) // it is still open: told again, with the number of this run
+}
+
+// An open order whose seat has another's ticket is told, also where Redis has nothing of it: the word of its sale may
+// have been lost with the process that was to send it.
+func TestAnOpenOrderWithoutItsSeatIsTold(t *testing.T) {
+	w := newWorld(t)
+	owner := w.seated(t, contracts.Committed, "A-1-1")
+	loser := w.seated(t, contracts.AwaitingPayment, "A-1-1", "A-1-2")
+	// One whose row is on its way, too: the sale takes its place.
+	coming := ordertest.NewID()
+	w.holding(t, coming, 0)
+	w.wantRun(t, 1, 2)
+	told := []contracts.OrderID{loser.OrderID, coming}
+	slices.Sort(told)
+	if got := w.owners(); !maps.Equal(got, map[int]contracts.OrderID{0: owner.OrderID}) {
+		t.Errorf("places are of %v", got)
+	}
+	if got := w.settled(); !slices.Equal(got, told) {
+		t.Errorf("told %v, want %v", got, told)
+	}
+	w.fail["send"] = true
+	w.now += minute
+	if _, err := w.run(t); err == nil {
+		t.Error("a failed send is not told")
+	}
+	w.fail["send"], w.sent = false, nil
+	w.wantRun(t, 0, 1)
+}
+
+// What happens while rows and tickets are read is not undone: that order is looked at in the next run.
+func TestARunningOrderIsNotDisturbed(t *testing.T) {
+	w := newWorld(t)
+	o := w.seated(t, contracts.Held, "A-1-1")
+	reads := 0
+	w.onTickets = func() {
+		if reads++; reads == 2 { // the row was read as open; it ends, and its seats are released
+			ended, err := o.Cancel(order.Cause{Kind: message.KindCancelOrder, At: w.now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok, err := w.rows.Update(t.Context(), o, ended); err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			if _, err := w.store.Release(t.Context(), group("A"), o.OrderID, ended.Version); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.wantRun(t, 0, 0)
+	if got := w.owners(); len(got) != 0 || reads != 2 {
+		t.Errorf("places are of %v after %d reads", got, reads)
+	}
+	looks := w.looks
+	w.onTickets = nil
+	w.wantRun(t, 0, 0)
+	if w.looks != looks+1 {
+		t.Errorf("a group with a skipped order was not looked at again")
+	}
+}
+
+// A group that has not moved is not read again for ten minutes; a new process looks at all of them.
+func TestOnlyWhatMovedIsCompared(t *testing.T) {
+	w := newWorld(t)
+	w.wantLooks(t, 2, "at first")
+	w.wantLooks(t, 0, "nothing moved")
+	o := w.seated(t, contracts.Held, "A-1-1")
+	w.holding(t, o.OrderID, 0)
+	w.wantLooks(t, 1, "a hold was made")
+	w.wantLooks(t, 0, "and no more")
+	w.now += 7 * minute
+	w.wantLooks(t, 1, "ten minutes after it was last looked at")
+	w.restart()
+	w.wantLooks(t, 2, "a new process")
+	w.seated(t, contracts.Cancelled, "A-1-9")
+	w.holding(t, w.seated(t, contracts.Cancelled, "A-1-9").OrderID, 8)
+	w.wantLooks(t, 1, "repairs it")
+	w.wantLooks(t, 1, "looks whether it is as it should be")
+	w.wantLooks(t, 0, "and no more")
+	w.holding(t, w.seated(t, contracts.Cancelled, "A-1-10").OrderID, 9)
+	w.fail["repair"] = true
+	if _, err := w.run(t); err == nil {
+		t.Error("a failed repair is not told")
+	}
+	w.fail["repair"] = false
+	w.wantRun(t, 1, 0)
+}
+
+func (w *world) wantLooks(t *testing.T, want int, why string) {
+	t.Helper()
+	before := w.looks
+	w.now += minute
+	if _, err := w.run(t); err != nil {
+		t.Fatalf("%s: %v", why, err)
+	}
+	if got := w.looks - before; got != want {
+		t.Errorf("%s: %d groups were read, want %d", why, got, want)
+	}
+}
+
+// A ticket of a seat that the frozen layout does not have breaks an invariant: it is told, and the other groups go on.
+func TestATicketOfNoSeatIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.rows.PutTicket(group("A"), "Z-9-9", ordertest.NewID())
+	w.seatedIn(t, "B", contracts.Held, "A-1-1")
+	report, err := w.run(t)
+	if err == nil || report.Repaired != 1 {
+		t.Errorf("report %+v, %v", report, err)
+	}
+	if entry := w.store.Inspect(group("B")).Entries[0]; entry.State != seatstate.Held {
+		t.Errorf("B has %+v", entry)
+	}
+}
