@@ -33,13 +33,14 @@ type cli struct {
 
 // stackFlags are the settings that the first up of a stack fixes.
 type stackFlags struct {
-	HoldSeconds    *int   `help:"Length of a hold, in seconds (default: as specified, 300)." env:"HOLD_SECONDS"`
-	HandlerTimeout *int   `help:"Shorter timeout of functions that read a queue, in seconds." env:"HANDLER_TIMEOUT_SECONDS"`
-	SitePort       *int   `help:"Port of the site and the API (default stack: 8080)." env:"SITE_PORT"`
-	AWSPort        *int   `name:"aws-port" help:"Port of the AWS emulator (default stack: 4566)." env:"AWS_PORT"`
-	RedisPort      *int   `help:"Port of Redis (default stack: 6380)." env:"REDIS_PORT"`
-	Topology       string `help:"Another specification than contracts/topology." type:"path"`
-	Ministack      string `help:"A ministack that is installed already." env:"BOXOFFICE_MINISTACK" type:"path"`
+	HoldSeconds    *int              `help:"Length of a hold, in seconds (default: as specified, 300)." env:"HOLD_SECONDS"`
+	HandlerTimeout *int              `help:"Shorter timeout of functions that read a queue, in seconds." env:"HANDLER_TIMEOUT_SECONDS"`
+	SitePort       *int              `help:"Port of the site and the API (default stack: 8080)." env:"SITE_PORT"`
+	AWSPort        *int              `name:"aws-port" help:"Port of the AWS emulator (default stack: 4566)." env:"AWS_PORT"`
+	RedisPort      *int              `help:"Port of Redis (default stack: 6380)." env:"REDIS_PORT"`
+	Via            map[string]string `help:"Address of a proxy that the functions go through: dynamodb, events, redis, sqs, streams." placeholder:"SERVICE=HOST:PORT"`
+	Topology       string            `help:"Another specification than contracts/topology." type:"path"`
+	Ministack      string            `help:"A ministack that is installed already." env:"BOXOFFICE_MINISTACK" type:"path"`
 }
 
 // app is what every command works with.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,7 +84,7 @@ func TestDefaultStackHasTheWellKnownPortsAndOthersFreeOnes(t *testing.T) {
 	if two.Ports.Site != 19499 {
 		t.Errorf("site of two is on %d", two.Ports.Site)
 	}
-	if again := prepared(t, a, "one", stackFlags{}).settings; again != one {
+	if again := prepared(t, a, "one", stackFlags{}).settings; !reflect.DeepEqual(again, one) {
 		t.Errorf("settings were not kept: %+v, then %+v", one, again)
 	}
 }
@@ -114,6 +116,34 @@ func TestSettingsChangeTheTopologyAndAllThatFollowsFromIt(t *testing.T) {
 		if f.Queue == nil && got.Functions[i].TimeoutSeconds != f.TimeoutSeconds {
 			t.Errorf("function %s, which reads no queue, has a timeout of %d s", f.Name, got.Functions[i].TimeoutSeconds)
 		}
+	}
+}
+
+// What goes through a proxy is what the functions use, and nobody else.
+func TestFunctionsGoThroughTheProxiesThatAreGiven(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "via", stackFlags{Via: map[string]string{"redis": "127.0.0.1:7", "sqs": "127.0.0.1:8"}})
+	if err := stack.WriteJSON(u.folder.Values(), map[string]string{}); err != nil {
+		t.Fatal(err)
+	}
+	host, err := u.lambdahost(started{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"AWS_ENDPOINT_URL_SQS=http://127.0.0.1:8", "AWS_ENDPOINT_URL=" + u.settings.AWSURL()} {
+		if !slices.Contains(host.spec.Env, want) {
+			t.Errorf("lambdahost has no %s: %q", want, host.spec.Env)
+		}
+	}
+	if _, err := u.redis(started{}); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(u.folder.Redis(), "redis.conf"))
+	if err != nil || !strings.Contains(string(config), "cluster-announce-port 7\n") || u.settings.RedisAddress() != "127.0.0.1:7" {
+		t.Errorf("Redis announces otherwise: %s, %v", config, err)
+	}
+	if _, err := a.settle(testFolder(t, a, "other"), stackFlags{Via: map[string]string{"mail": "127.0.0.1:9"}}, u.topology); err == nil || !strings.Contains(err.Error(), "dynamodb, events, sqs, streams") {
+		t.Errorf("an unknown service: %v", err)
 	}
 }
 

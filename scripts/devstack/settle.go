@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -51,6 +52,12 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 	}
 	if flags.HandlerTimeout != nil {
 		s.HandlerTimeoutSeconds = *flags.HandlerTimeout
+	}
+	s.Via = flags.Via
+	for service := range s.Via {
+		if _, ok := stack.ViaServices[service]; !ok && service != stack.ViaRedis {
+			return s, usageError{fmt.Errorf("--via %s: no service of that name; there are redis, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", "))}
+		}
 	}
 	if s.Ports, err = flags.ports(f.Name); err != nil {
 		return s, err
@@ -132,6 +139,11 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 	add("handlerTimeoutSeconds", flags.HandlerTimeout, s.HandlerTimeoutSeconds)
 	for _, f := range flags.portFlags(&s.Ports) {
 		add("the port of "+f.purpose, f.given, *f.port)
+	}
+	for service, address := range flags.Via {
+		if s.Via[service] != address {
+			all = append(all, fmt.Sprintf("%s is reached at %q, asked for %s", service, s.Via[service], address))
+		}
 	}
 	return all
 }

@@ -197,7 +197,7 @@ func (u *ascent) resources(ctx context.Context) error {
 	for reference, value := range result.Values {
 		u.values[reference] = value
 	}
-	u.values["redisAddress"] = stack.Address(u.settings.Ports.Redis)
+	u.values["redisAddress"] = u.settings.RedisAddress()
 	u.values["redisReaderUser"], u.values["redisReaderPassword"] = stack.RedisReader, u.secrets.Redis[stack.RedisReader]
 	u.values["redisWriterUser"], u.values["redisWriterPassword"] = stack.RedisWriter, u.secrets.Redis[stack.RedisWriter]
 	for _, secret := range u.topology.Secrets {
@@ -269,7 +269,10 @@ const queueProcesses = 6
 // redis is tied to the emulator: holds of orders whose rows are gone would be nonsense.
 func (u *ascent) redis(emulator started) (server, error) {
 	p := &u.settings.Ports
-	config := redisserver.Config(u.folder.Redis(), *p, u.secrets.Redis)
+	config, err := redisserver.Config(u.folder.Redis(), *p, u.settings.RedisAddress(), u.secrets.Redis)
+	if err != nil {
+		return server{}, usageError{err}
+	}
 	s := u.newServer(redisName, u.tools.redis, []string{filepath.Join(u.folder.Redis(), redisserver.ConfigName)}, nil)
 	s.fingerprint = fingerprint(s.fingerprint, config, emulator.record.PID, emulator.record.Started)
 	s.ports = u.portErrors(&p.Redis, &p.RedisBus)
@@ -291,7 +294,13 @@ func (u *ascent) lambdahost(emulator started) (server, error) {
 			args = append(args, "--processes", fmt.Sprintf("%s=%d", f.Name, queueProcesses))
 		}
 	}
-	s := u.newServer(lambdahostName, u.binaries.Lambdahost, args, awsEnvironment(u.settings))
+	variables := awsEnvironment(u.settings)
+	for service, address := range u.settings.Via {
+		if variable, ok := stack.ViaServices[service]; ok {
+			variables[variable] = "http://" + address
+		}
+	}
+	s := u.newServer(lambdahostName, u.binaries.Lambdahost, args, variables)
 	values, err := os.ReadFile(u.folder.Values())
 	if err != nil {
 		return s, fmt.Errorf("values: %w", err)

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,14 +31,21 @@ var rights = map[string]string{
 
 // Config is the text of redis.conf. Nothing is kept on disk: DynamoDB is the truth, and a group that is not loaded is
 // rebuilt. Passwords are there as hashes only.
-func Config(directory string, ports stack.Ports, passwords map[string]string) string {
+//
+// announced is the address (host:port) that clients are told.
+func Config(directory string, ports stack.Ports, announced string, passwords map[string]string) (string, error) {
+	host, port, err := net.SplitHostPort(announced)
+	if err != nil {
+		return "", fmt.Errorf("redis: announced address: %w", err)
+	}
 	lines := []string{
 		"bind 127.0.0.1",
 		fmt.Sprintf("port %d", ports.Redis),
 		"cluster-enabled yes",
 		fmt.Sprintf("cluster-port %d", ports.RedisBus),
 		// Without it the node does not know its own address, and clients are sent to an empty one.
-		"cluster-announce-ip 127.0.0.1",
+		"cluster-announce-ip " + host,
+		"cluster-announce-port " + port,
 		`save ""`,
 		"appendonly no",
 		fmt.Sprintf("dir %q", directory),
@@ -47,7 +55,7 @@ func Config(directory string, ports stack.Ports, passwords map[string]string) st
 		sum := sha256.Sum256([]byte(passwords[user]))
 		lines = append(lines, fmt.Sprintf("user %s on #%s %s", user, hex.EncodeToString(sum[:]), rights[user]))
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(lines, "\n") + "\n", nil
 }
 
 // ConfigName is the name of the file with Config, in the server's directory.

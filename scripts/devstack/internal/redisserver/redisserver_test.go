@@ -34,7 +34,11 @@ func serve(t *testing.T) stack.Ports {
 		}
 	}
 	folder := t.TempDir()
-	if err := WriteConfig(folder, Config(folder, ports, passwords)); err != nil {
+	config, err := Config(folder, ports, stack.Address(ports.Redis), passwords)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteConfig(folder, config); err != nil {
 		t.Fatal(err)
 	}
 	running, err := process.Start(process.Spec{Name: "redis", Path: binary, Args: []string{filepath.Join(folder, ConfigName)}, Dir: folder, LogPath: filepath.Join(folder, "log")})
@@ -128,7 +132,10 @@ func TestKeysOfTwoGroupsAreRefusedInOneCall(t *testing.T) {
 }
 
 func TestConfigHasNoPassword(t *testing.T) {
-	config := Config("/x", stack.Ports{Redis: 1, RedisBus: 2}, passwords)
+	config, err := Config("/x", stack.Ports{Redis: 1, RedisBus: 2}, "127.0.0.1:1", passwords)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for user, password := range passwords {
 		if strings.Contains(config, password) {
 			t.Errorf("the password of %s is in the configuration", user)

@@ -47,6 +47,26 @@ type Settings struct {
 	HoldSeconds int    `json:"holdSeconds"`
 	// HandlerTimeoutSeconds shortens the timeout of functions that read a queue; 0 leaves them as specified.
 	HandlerTimeoutSeconds int `json:"handlerTimeoutSeconds,omitempty"`
+	// Via are addresses (host:port) through which the functions reach a service instead of at its own: proxies that
+	// somebody else runs. Keys are those of ViaServices.
+	Via map[string]string `json:"via,omitempty"`
+}
+
+// ViaRedis is the service of Via that is not of AWS.
+const ViaRedis = "redis"
+
+// ViaServices maps the services of AWS that Via may have to the variable from which the SDK takes its address.
+var ViaServices = map[string]string{
+	"dynamodb": "AWS_ENDPOINT_URL_DYNAMODB", "events": "AWS_ENDPOINT_URL_EVENTBRIDGE",
+	"sqs": "AWS_ENDPOINT_URL_SQS", "streams": "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+}
+
+// RedisAddress is where the functions find Redis. A cluster's node announces it, for its clients go on from there.
+func (s Settings) RedisAddress() string {
+	if via, ok := s.Via[ViaRedis]; ok {
+		return via
+	}
+	return Address(s.Ports.Redis)
 }
 
 // Address of a port of the stack.
