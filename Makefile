@@ -70,12 +70,15 @@ test: tools vet unit e2e ## what has to pass before a commit: formatting, vet, a
 check: test lint race fuzz property ## test and every slower lane
 
 ##@ Single lanes
-.PHONY: unit e2e race fuzz property bench
+.PHONY: unit e2e faults race fuzz property bench
 unit: ## all tests that need no stack
 	@go test ./...
 
 e2e: devstack ## the end-to-end tests, against a stack of their own with short holds
 	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
+
+faults: devstack ## the tests that break the pipeline, each on a stack of its own
+	@DEVSTACK='$(DEVSTACK)' go test -count=1 -v -timeout 20m -parallel 3 -run '$(or $(RUN),.)' ./scripts/faults/
 
 race: ## the race detector on what runs many goroutines
 	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: on Debian apt-get install gcc libc6-dev"; exit 1; }

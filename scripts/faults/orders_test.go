@@ -1,0 +1,215 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/invariants"
+	"boxoffice/scripts/internal/testbed"
+)
+
+// ledger is what a test's buyers were told: which orders were accepted. It is safe for concurrent use.
+type ledger struct {
+	mu       sync.Mutex
+	accepted []contracts.OrderID
+	// refused counts the answers that accepted nothing, by code.
+	refused map[string]int
+}
+
+func (l *ledger) note(answer apiclient.Answer, err error) (id contracts.OrderID, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refused == nil {
+		l.refused = map[string]int{}
+	}
+	var accepted apiclient.Accepted
+	switch {
+	case err != nil:
+		l.refused["no answer"]++
+		return "", false
+	case answer.Status != http.StatusAccepted:
+		l.refused[fmt.Sprintf("%d %s", answer.Status, answer.Problem().Code)]++
+		return "", false
+	case answer.Decode(&accepted) != nil:
+		l.refused["malformed"]++
+		return "", false
+	}
+	l.accepted = append(l.accepted, contracts.OrderID(accepted.OrderID))
+	return contracts.OrderID(accepted.OrderID), true
+}
+
+func (l *ledger) ids() []contracts.OrderID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.accepted)
+}
+
+// place is a new buyer's order for these seats. ok is false if it was not accepted.
+func (s *stack) place(l *ledger, seats ...string) (id contracts.OrderID, ok bool) {
+	s.t.Helper()
+	buyer, err := s.Buyer(testbed.Named("buyer"))
+	if err != nil {
+		s.t.Error(err)
+		return "", false
+	}
+	return l.note(buyer.Place(s.t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats}))
+}
+
+// accepted is place for an order that has to be.
+func (s *stack) accepted(l *ledger, seats ...string) contracts.OrderID {
+	s.t.Helper()
+	id, ok := s.place(l, seats...)
+	if !ok {
+		s.t.Fatalf("order for %v was not accepted: %v", seats, l.refused)
+	}
+	return id
+}
+
+// load places orders for neighbouring seats of the groups, rate a second, until the context ends; each by a new buyer, one
+// or two seats. It answers when the last one has been sent.
+func (s *stack) load(ctx context.Context, l *ledger, rate int, groups []apiclient.Group) {
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	var sent sync.WaitGroup
+	defer sent.Wait()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		g := groups[n%len(groups)]
+		// A step without a common divisor with most lengths: neighbours in time want far seats, and all come again.
+		at := (n / len(groups) * 7) % (len(g.Seats) - 1)
+		seats := g.Seats[at : at+1+n%2]
+		sent.Go(func() { s.place(l, seats...) })
+	}
+}
+
+// groups are those of the main concert.
+func (s *stack) groups() []apiclient.Group {
+	s.t.Helper()
+	anyone, err := s.Buyer("")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var layout apiclient.Layout
+	if err := anyone.Get(s.t.Context(), "/concerts/"+s.Concert+"/layout", &layout); err != nil {
+		s.t.Fatal(err)
+	}
+	return layout.Groups
+}
+
+// row waits until an order has a row that is as wanted.
+func (s *stack) row(id contracts.OrderID, within time.Duration, wanted func(readmodel.Order) bool) (row readmodel.Order) {
+	s.t.Helper()
+	eventually(s.t, within, func() error {
+		found := false
+		var err error
+		if row, found, err = s.Order(s.t.Context(), id); err != nil {
+			return err
+		}
+		if !found || !wanted(row) {
+			return fmt.Errorf("order %s: row %v, %s at version %d", id, found, row.Status, row.Version)
+		}
+		return nil
+	})
+	return row
+}
+
+func in(statuses ...contracts.Status) func(readmodel.Order) bool {
+	return func(o readmodel.Order) bool { return slices.Contains(statuses, o.Status) }
+}
+
+// decided waits until each accepted order has a row, and answers how long that took.
+func (s *stack) decided(l *ledger, within time.Duration) time.Duration {
+	s.t.Helper()
+	return eventually(s.t, within, func() error {
+		rows, err := s.Orders(s.t.Context())
+		if err != nil {
+			return err
+		}
+		known := map[contracts.OrderID]bool{}
+		for _, o := range rows {
+			known[o.OrderID] = true
+		}
+		missing := 0
+		for _, id := range l.ids() {
+			if !known[id] {
+				missing++
+			}
+		}
+		if missing > 0 {
+			return fmt.Errorf("%d of %d orders have no row", missing, len(l.ids()))
+		}
+		return nil
+	})
+}
+
+// atRest waits until every hold has ended and every queue is empty, then until nothing is left to say against rows, seats,
+// allowances, dead letters and, where somebody listened, events; and answers how long it took. allowed are rules that what
+// the test broke may break too.
+func (s *stack) atRest(l *ledger, events *testbed.Subscription, within time.Duration, allowed ...string) time.Duration {
+	s.t.Helper()
+	ctx := s.t.Context()
+	return eventually(s.t, within, func() error {
+		for _, queue := range []string{"orders", "expiries"} {
+			if n, err := s.Waiting(ctx, queue); err != nil || n > 0 {
+				return errors.Join(err, fmt.Errorf("%d messages in %s", n, queue))
+			}
+		}
+		if events != nil {
+			if err := events.Poll(ctx); err != nil {
+				return err
+			}
+		}
+		snapshot, err := s.Snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		snapshot.Accepted = l.ids()
+		if events != nil {
+			snapshot.Published, _ = events.Published()
+		}
+		var problems []error
+		for _, v := range invariants.AtRest(snapshot) {
+			if !slices.Contains(allowed, v.Rule) {
+				problems = append(problems, errors.New(v.String()))
+			}
+		}
+		if len(problems) > 10 {
+			problems = append(problems[:10], fmt.Errorf("and %d more", len(problems)-10))
+		}
+		return errors.Join(problems...)
+	})
+}
+
+// report prints what was broken and how long it took to mend itself; the README's table has these lines.
+func report(t *testing.T, format string, args ...any) {
+	t.Helper()
+	t.Logf("FAULT "+format, args...)
+}
+
+// against is what there is to say against one rule, at any instant.
+func (s *stack) against(rule string) error {
+	snapshot, err := s.Snapshot(s.t.Context())
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, v := range invariants.AtRest(snapshot) {
+		if v.Rule == rule {
+			problems = append(problems, errors.New(v.String()))
+		}
+	}
+	return errors.Join(problems[:min(len(problems), 10)]...)
+}

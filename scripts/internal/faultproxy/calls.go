@@ -1,0 +1,143 @@
+package faultproxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Call is one request of a function to a service of AWS.
+type Call struct {
+	// Operation is the name of the operation, "PutItem"; Body is its JSON.
+	Operation string
+	Body      []byte
+	// Attempt is the number of the SDK's try, from 1.
+	Attempt int
+}
+
+// Mentions says whether the body has a text in it, an order's id for example.
+func (c Call) Mentions(text string) bool { return bytes.Contains(c.Body, []byte(text)) }
+
+// CallHook sees a call before it has had its effect. forward passes it on and returns when it has had it; the answer is kept
+// back until the hook returns. With false the caller gets no answer: its connection breaks. Hooks of calls that come at the
+// same time run at the same time.
+type CallHook func(c Call, forward func()) (answer bool)
+
+// Calls passes the calls to one service on. It is safe for concurrent use.
+type Calls struct {
+	upstream string
+	server   *http.Server
+	listener net.Listener
+	client   *http.Client
+
+	mu     sync.Mutex
+	hook   CallHook
+	counts map[string]int
+}
+
+// NewCalls listens on an address of its own; upstream is host:port.
+func NewCalls(upstream string) (*Calls, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	c := &Calls{upstream: upstream, listener: listener, counts: map[string]int{}, client: &http.Client{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
+	}}
+	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
+	go func() { _ = c.server.Serve(listener) }()
+	return c, nil
+}
+
+// Address is where it listens.
+func (c *Calls) Address() string { return c.listener.Addr().String() }
+
+// Hook sets what is done with each call from now on; nil passes all on.
+func (c *Calls) Hook(h CallHook) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hook = h
+}
+
+// Count is how many calls of an operation came, the SDK's own repetitions not among them; of all operations for "".
+func (c *Calls) Count(operation string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if operation != "" {
+		return c.counts[operation]
+	}
+	total := 0
+	for _, n := range c.counts {
+		total += n
+	}
+	return total
+}
+
+// Close breaks what is under way.
+func (c *Calls) Close() error { return c.server.Close() }
+
+// ServeHTTP implements http.Handler.
+func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the caller is gone
+	}
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	call := Call{Operation: operation, Body: body, Attempt: 1}
+	if attempt := r.Header.Get("Amz-Sdk-Request"); attempt != "" && !strings.Contains(attempt, "attempt=1;") && attempt != "attempt=1" {
+		call.Attempt = 2
+	}
+	c.mu.Lock()
+	hook := c.hook
+	if call.Attempt == 1 {
+		c.counts[operation]++
+	}
+	c.mu.Unlock()
+
+	var got answer
+	var failed error
+	var once sync.Once
+	forward := func() {
+		// The effect is wanted even if the caller is killed meanwhile.
+		once.Do(func() { got, failed = c.forward(context.WithoutCancel(r.Context()), r, body) })
+	}
+	if hook != nil && !hook(call, forward) {
+		panic(http.ErrAbortHandler)
+	}
+	forward()
+	if failed != nil {
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range got.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(got.status)
+	_, _ = w.Write(got.content) // a caller that is gone needs no answer
+}
+
+// answer of the service.
+type answer struct {
+	status  int
+	header  http.Header
+	content []byte
+}
+
+func (c *Calls) forward(ctx context.Context, r *http.Request, body []byte) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, r.Method, "http://"+c.upstream+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header, request.Host = r.Header.Clone(), r.Host
+	response, err := c.client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	content, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, content}, errors.Join(err, response.Body.Close())
+}

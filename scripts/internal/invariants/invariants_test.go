@@ -1,0 +1,153 @@
+package invariants_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/scripts/internal/invariants"
+)
+
+const at = contracts.Instant(1_000_000)
+
+// id is a well-formed order id that ends in a letter.
+func id(c string) contracts.OrderID {
+	return contracts.OrderID("e1" + c + strings.Repeat("0", contracts.OrderIDLength-3))
+}
+
+func row(c, fence string, seats []string, statuses ...contracts.Status) readmodel.Order {
+	o := readmodel.Order{
+		OrderID: id(c), UserID: "anna", ConcertID: "nocturne", Group: "A", Seats: seats, Fence: fence,
+		HeldAt: at, HoldExpiresAt: at + 300_000,
+	}
+	for i, s := range statuses {
+		o.Status, o.Version = s, i+1
+		o.History = append(o.History, readmodel.HistoryEntry{Status: s, Version: i + 1, At: at})
+	}
+	if o.Status.Open() || o.Status == contracts.Committed {
+		o.OpenGroup = "nocturne#A"
+	}
+	if o.Status == contracts.Rejected {
+		o.Reason = &readmodel.Reason{Code: contracts.ReasonSeatTaken}
+	}
+	return o
+}
+
+// good has one order of each kind, and everything as it should be.
+func good() invariants.Snapshot {
+	s := invariants.Snapshot{
+		At: at,
+		Orders: []readmodel.Order{
+			row("a", "1", []string{"s1"}, contracts.Held),
+			row("b", "2", []string{"s2", "s3"}, contracts.Held, contracts.Committed),
+			row("c", "3", []string{"s1"}, contracts.Rejected),
+			row("d", "4", []string{"s4"}, contracts.Held, contracts.Cancelled),
+		},
+		Tickets:    []readmodel.Ticket{{SeatGroup: "nocturne#A", Seat: "s2", OrderID: id("b")}, {SeatGroup: "nocturne#A", Seat: "s3", OrderID: id("b")}},
+		Allowances: []readmodel.Allowance{{BuyerConcert: "nocturne#anna", Seats: 3}},
+		Groups:     []invariants.Group{{SeatGroup: contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}, Seats: []string{"s1", "s2", "s3", "s4"}, Map: seatstate.NewSeatMap(4)}},
+		Accepted:   []contracts.OrderID{id("a"), id("c")},
+		Limits:     map[string]int{"nocturne": 4},
+		Published:  map[string]bool{},
+	}
+	for _, o := range s.Orders {
+		for v := 1; v <= o.Version; v++ {
+			s.Published[invariants.Version(o.OrderID, v)] = true
+		}
+	}
+	s.Groups[0].Map.Set(0, seatstate.Held)
+	s.Groups[0].Map.Set(1, seatstate.Sold)
+	s.Groups[0].Map.Set(2, seatstate.Sold)
+	return s
+}
+
+func rules(all []invariants.Violation) []string {
+	var names []string
+	for _, v := range all {
+		names = append(names, v.Rule)
+	}
+	return slices.Compact(names)
+}
+
+func TestNothingToSay(t *testing.T) {
+	if all := invariants.AtRest(good()); len(all) != 0 {
+		t.Errorf("of a snapshot without fault: %v", all)
+	}
+}
+
+// Every rule is broken once, alone.
+func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
+	for name, c := range map[string]struct {
+		plant func(*invariants.Snapshot)
+		rules []string
+	}{
+		"a step that the graph does not have": {func(s *invariants.Snapshot) { s.Orders[3].History[0].Status = contracts.Rejected }, []string{"history"}},
+		"a version left out":                  {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 3 }, []string{"history"}},
+		"a status without its entry":          {func(s *invariants.Snapshot) { s.Orders[2].Status = contracts.Cancelled }, []string{"history"}},
+		"time that runs backwards":            {func(s *invariants.Snapshot) { s.Orders[3].History[0].At = at + 20_000 }, []string{"history"}},
+		"an ended order in the index":         {func(s *invariants.Snapshot) { s.Orders[3].OpenGroup = "nocturne#A" }, []string{"history"}},
+		"a committed order without a ticket":  {func(s *invariants.Snapshot) { s.Tickets = s.Tickets[:1]; s.Groups[0].Map.Set(2, 0) }, []string{"ticket"}},
+		"a ticket of an order that has not paid": {func(s *invariants.Snapshot) {
+			s.Tickets = append(s.Tickets, readmodel.Ticket{SeatGroup: "nocturne#A", Seat: "s4", OrderID: id("d")})
+			s.Groups[0].Map.Set(3, seatstate.Sold)
+		}, []string{"ticket"}},
+		"two tickets of a seat": {func(s *invariants.Snapshot) { s.Tickets = append(s.Tickets, s.Tickets[0]) }, []string{"ticket"}},
+		"a seat of two orders": {func(s *invariants.Snapshot) {
+			s.Orders = append(s.Orders, row("f", "5", []string{"s1"}, contracts.Held))
+			s.Published[invariants.Version(id("f"), 1)], s.Allowances[0].Seats = true, 4
+		}, []string{"one order a seat"}},
+		"two rows of an order": {func(s *invariants.Snapshot) { s.Orders = append(s.Orders, s.Orders[3]) }, []string{"identity"}},
+		"an id that nobody gave out": {func(s *invariants.Snapshot) {
+			s.Orders[3].OrderID = "x"
+			delete(s.Published, id4())
+			delete(s.Published, id4v2())
+			s.Published["x.1"], s.Published["x.2"] = true, true
+		}, []string{"identity"}},
+		"an allowance too high":               {func(s *invariants.Snapshot) { s.Allowances[0].Seats = 4 }, []string{"allowance"}},
+		"no allowance":                        {func(s *invariants.Snapshot) { s.Allowances = nil }, []string{"allowance"}},
+		"over the limit":                      {func(s *invariants.Snapshot) { s.Limits["nocturne"] = 2 }, []string{"allowance"}},
+		"an accepted order without a row":     {func(s *invariants.Snapshot) { s.Accepted = append(s.Accepted, id("z")) }, []string{"answer"}},
+		"an order that never ends":            {func(s *invariants.Snapshot) { s.At = at + 300_000 + 180_000 }, []string{"answer"}},
+		"a held seat shown free":              {func(s *invariants.Snapshot) { s.Groups[0].Map.Set(0, seatstate.Free) }, []string{"places"}},
+		"a ticket shown held":                 {func(s *invariants.Snapshot) { s.Groups[0].Map.Set(1, seatstate.Held) }, []string{"places"}},
+		"a seat of an ended order shown held": {func(s *invariants.Snapshot) { s.Groups[0].Map.Set(3, seatstate.Held) }, []string{"places"}},
+		"a group that is not loaded": {func(s *invariants.Snapshot) {
+			s.NotLoaded = []contracts.SeatGroup{{ConcertID: "nocturne", Group: "B"}}
+		}, []string{"places"}},
+		"a version that nobody heard of":  {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
+		"an event of nothing":             {func(s *invariants.Snapshot) { s.Published[invariants.Version(id("a"), 2)] = true }, []string{"event"}},
+		"a dead message":                  {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{"dead letter"}},
+		"an attempt that never came back": {func(s *invariants.Snapshot) { s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "attempts#1"}} }, []string{"dead letter"}},
+	} {
+		s := good()
+		c.plant(&s)
+		if got := rules(invariants.AtRest(s)); !slices.Equal(got, c.rules) {
+			t.Errorf("%s: told %v, want %v: %v", name, got, c.rules, invariants.AtRest(s))
+		}
+	}
+}
+
+func id4() string   { return invariants.Version(id("d"), 1) }
+func id4v2() string { return invariants.Version(id("d"), 2) }
+
+func TestFirstServed(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows []readmodel.Order
+		want int
+	}{
+		"in order": {[]readmodel.Order{
+			row("b", "00000000000000000002", []string{"s1", "s2"}, contracts.Rejected), row("a", "00000000000000000001", []string{"s1"}, contracts.Held),
+			row("c", "00000000000000000003", []string{"s2"}, contracts.Held), row("d", "00000000000000000004", []string{"s2"}, contracts.Rejected),
+		}, 0},
+		"a later one got the seat":        {[]readmodel.Order{row("a", "1", []string{"s1"}, contracts.Rejected), row("b", "2", []string{"s1"}, contracts.Held)}, 1},
+		"both got it":                     {[]readmodel.Order{row("a", "1", []string{"s1"}, contracts.Held), row("b", "2", []string{"s1"}, contracts.Held)}, 1},
+		"refused for a seat that is free": {[]readmodel.Order{row("a", "1", []string{"s1"}, contracts.Held), row("b", "2", []string{"s2"}, contracts.Rejected)}, 1},
+	} {
+		if got := invariants.FirstServed(c.rows); len(got) != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package invariants
+
+import (
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// histories: the versions of a row are 1, 2, …, each a step that the status graph allows, and the last is the row's. An
+// order that has ended stays as it ended.
+func histories(s Snapshot) []Violation {
+	l := list{rule: "history"}
+	for _, o := range s.Orders {
+		from, at := contracts.Queued, contracts.Instant(0)
+		for i, h := range o.History {
+			if h.Version != i+1 {
+				l.addf("order %s: entry %d has version %d", o.OrderID, i+1, h.Version)
+			}
+			if !from.CanBecome(h.Status) {
+				l.addf("order %s: %s became %s", o.OrderID, from, h.Status)
+			}
+			// Clocks of processes may differ by less than the 10 s that the times of a hold allow for.
+			if h.At.Add(clocksDiffer) < at {
+				l.addf("order %s: %s is before what came before it", o.OrderID, h.Status)
+			}
+			from, at = h.Status, h.At
+		}
+		if n := len(o.History); n == 0 || o.History[n-1].Status != o.Status || o.Version < n {
+			l.addf("order %s is %s at version %d after %d entries", o.OrderID, o.Status, o.Version, n)
+		}
+		if (o.Status.Open() || o.Status == contracts.Committed) != (o.OpenGroup != "") {
+			l.addf("order %s is %s and has the index key %q", o.OrderID, o.Status, o.OpenGroup)
+		}
+	}
+	return l.all
+}
+
+const clocksDiffer = 10 * time.Second
+
+// tickets: each is of a seat of a paid order of that group, and a committed order has all of its own.
+func tickets(s Snapshot) []Violation {
+	l := list{rule: "ticket"}
+	owner := map[string]contracts.OrderID{}
+	for _, t := range s.Tickets {
+		key := t.SeatGroup + "/" + t.Seat
+		if other, sold := owner[key]; sold {
+			l.addf("seat %s is of %s and of %s", key, other, t.OrderID)
+		}
+		owner[key] = t.OrderID
+	}
+	has := map[string]bool{}
+	for _, o := range s.Orders {
+		for _, seat := range o.Seats {
+			key := o.SeatGroup().Key() + "/" + seat
+			if o.Status.Paid() {
+				has[key+"/"+string(o.OrderID)] = true
+			}
+			if o.Status == contracts.Committed && owner[key] != o.OrderID {
+				l.addf("order %s is COMMITTED, and seat %s is of %q", o.OrderID, key, owner[key])
+			}
+		}
+	}
+	for key, id := range owner {
+		if !has[key+"/"+string(id)] {
+			l.addf("seat %s is of %s, which has not paid for it", key, id)
+		}
+	}
+	return l.all
+}
+
+// seatsOnce: no seat is held or owned by two orders. This one can be broken for a while when Redis was lost between a
+// hold and its row; the tickets decide then.
+func seatsOnce(s Snapshot) []Violation {
+	l := list{rule: "one order a seat"}
+	by := map[string]readmodel.Order{}
+	for _, o := range s.Orders {
+		if !o.Status.Open() && !o.Status.Paid() {
+			continue
+		}
+		for _, seat := range o.Seats {
+			key := o.SeatGroup().Key() + "/" + seat
+			if other, taken := by[key]; taken {
+				l.addf("seat %s is of %s (%s) and of %s (%s)", key, other.OrderID, other.Status, o.OrderID, o.Status)
+			}
+			by[key] = o
+		}
+	}
+	return l.all
+}
+
+// identities: one row an order, with an id that could have been given out.
+func identities(s Snapshot) []Violation {
+	l := list{rule: "identity"}
+	seen := map[contracts.OrderID]bool{}
+	for _, o := range s.Orders {
+		if seen[o.OrderID] {
+			l.addf("order %s has two rows", o.OrderID)
+		}
+		seen[o.OrderID] = true
+		if _, err := contracts.ParseOrderID(string(o.OrderID)); err != nil {
+			l.addf("order %q: %v", o.OrderID, err)
+		}
+	}
+	return l.all
+}
+
+// allowances: a buyer's count is the seats of his open and paid orders, and within the limit. It moves in the
+// transaction of the row, but the two tables are read one after the other.
+func allowances(s Snapshot) []Violation {
+	l := list{rule: "allowance"}
+	counted := map[string]int{}
+	for _, o := range s.Orders {
+		if limit, limited := s.Limits[o.ConcertID]; limited && (o.Status.Open() || o.Status.Paid()) {
+			key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
+			counted[key] += len(o.Seats)
+			if counted[key] > limit {
+				l.addf("%s has %d seats, over the limit of %d", key, counted[key], limit)
+			}
+		}
+	}
+	for _, a := range s.Allowances {
+		if a.Seats != counted[a.BuyerConcert] {
+			l.addf("%s is counted %d, has %d", a.BuyerConcert, a.Seats, counted[a.BuyerConcert])
+		}
+		delete(counted, a.BuyerConcert)
+	}
+	for key, n := range counted {
+		if n > 0 {
+			l.addf("%s has %d seats and no allowance", key, n)
+		}
+	}
+	return l.all
+}
+
+// answered: each order that was accepted has a row, and none waits for a step that is long due.
+func answered(s Snapshot) []Violation {
+	l := list{rule: "answer"}
+	rows := map[contracts.OrderID]bool{}
+	for _, o := range s.Orders {
+		rows[o.OrderID] = true
+		if o.Status.Open() && s.At >= o.HoldExpiresAt.Add(endsWithin) {
+			l.addf("order %s is %s, and its hold ended at %s", o.OrderID, o.Status, o.HoldExpiresAt)
+		}
+	}
+	for _, id := range s.Accepted {
+		if !rows[id] {
+			l.addf("order %s was accepted and has no row", id)
+		}
+	}
+	return l.all
+}
+
+// endsWithin is how long after D an open order may still be open: 3 minutes, the bound of the promise that every order
+// is settled.
+const endsWithin = 3 * time.Minute

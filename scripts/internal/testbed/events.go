@@ -1,0 +1,123 @@
+package testbed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts/event"
+	"boxoffice/scripts/internal/invariants"
+)
+
+// Subscription is a queue of its own behind a rule of the stack's bus, which gets every event of orders. It is safe for
+// concurrent use.
+type Subscription struct {
+	bed             *Bed
+	bus, name, url  string
+	mu              sync.Mutex
+	seen            map[string]string
+	seenMoreThanOne int
+}
+
+// Subscribe makes the rule and the queue; Close takes them away.
+func (b *Bed) Subscribe(ctx context.Context) (*Subscription, error) {
+	s := &Subscription{bed: b, bus: b.Bus("boxoffice"), name: strings.ToLower(Named("events")), seen: map[string]string{}}
+	queue, err := b.Queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &s.name})
+	if err != nil {
+		return nil, err
+	}
+	s.url = aws.ToString(queue.QueueUrl)
+	attributes, err := b.Queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &s.url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := b.Buses.PutRule(ctx, &eventbridge.PutRuleInput{
+		Name: &s.name, EventBusName: &s.bus, EventPattern: aws.String(fmt.Sprintf(`{"source":[%q]}`, event.Source)),
+	}); err != nil {
+		return nil, err
+	}
+	_, err = b.Buses.PutTargets(ctx, &eventbridge.PutTargetsInput{
+		Rule: &s.name, EventBusName: &s.bus, Targets: []types.Target{{Id: aws.String("queue"), Arn: aws.String(attributes.Attributes["QueueArn"])}},
+	})
+	return s, err
+}
+
+// Close takes rule and queue away.
+func (s *Subscription) Close(ctx context.Context) error {
+	_, err1 := s.bed.Buses.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &s.name, EventBusName: &s.bus, Ids: []string{"queue"}})
+	_, err2 := s.bed.Buses.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &s.name, EventBusName: &s.bus})
+	_, err3 := s.bed.Queues.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &s.url})
+	return errors.Join(err1, err2, err3)
+}
+
+// Poll takes what is in the queue. An event that is not as contracts/event says is an error.
+func (s *Subscription) Poll(ctx context.Context) error {
+	for {
+		got, err := s.bed.Queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &s.url, MaxNumberOfMessages: 10})
+		if err != nil || len(got.Messages) == 0 {
+			return err
+		}
+		for _, m := range got.Messages {
+			if err := s.take(aws.ToString(m.Body)); err != nil {
+				return err
+			}
+			if _, err := s.bed.Queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &s.url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Subscription) take(body string) error {
+	var e struct {
+		DetailType string          `json:"detail-type"`
+		Detail     json.RawMessage `json:"detail"`
+	}
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		return err
+	}
+	o, err := event.Decode(e.Detail)
+	if err != nil {
+		return fmt.Errorf("event %s: %w", e.Detail, err)
+	}
+	if e.DetailType != event.DetailType(o.Status) {
+		return fmt.Errorf("event %s of %s carries status %s", e.DetailType, o.OrderID, o.Status)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	version := invariants.Version(o.OrderID, o.Version)
+	if s.seen[version] != "" {
+		s.seenMoreThanOne++
+	}
+	s.seen[version] = e.DetailType
+	return nil
+}
+
+// Seen is the detail type of a version that came, "" for none yet.
+func (s *Subscription) Seen(version string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen[version]
+}
+
+// Published are the versions that came, as invariants want them, and how many came again.
+func (s *Subscription) Published() (versions map[string]bool, again int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	versions = make(map[string]bool, len(s.seen))
+	for version := range s.seen {
+		versions[version] = true
+	}
+	return versions, s.seenMoreThanOne
+}

@@ -1,0 +1,120 @@
+// Package testbed connects tests and measures to a running stack: its API as any buyer, its tables, queues and bus, its
+// Redis as the administrator, and the host of its functions. Everything it reads is read from the real servers; it writes
+// nothing but what a buyer's program could.
+package testbed
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/redis/go-redis/v9"
+
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/localtokens"
+)
+
+// Bed is a running stack. It is safe for concurrent use.
+type Bed struct {
+	// API is the address with /api; Concert and Arena are the sample concerts; Control is the host of the functions.
+	API, Concert, Arena, Control string
+	// Logs is the folder with one file a process and a function.
+	Logs    string
+	HoldFor time.Duration
+	HTTP    *http.Client
+
+	Dynamo *dynamodb.Client
+	Queues *sqs.Client
+	Buses  *eventbridge.Client
+	// Redis speaks to the one node as the administrator, not through any proxy.
+	Redis *redis.Client
+
+	key         localtokens.Key
+	environment map[string]string
+}
+
+// Open connects to the stack that an environment describes: what `make env` prints.
+func Open(ctx context.Context, environment map[string]string) (*Bed, error) {
+	b := &Bed{environment: environment, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	var problems []error
+	read := func(name string, into *string) {
+		if *into = environment[name]; *into == "" {
+			problems = append(problems, fmt.Errorf("%s is not set; make env prints it", name))
+		}
+	}
+	var hold, key, redisURL, region, endpoint, account, secret string
+	for name, into := range map[string]*string{
+		"API_BASE_URL": &b.API, "CONCERT_ID": &b.Concert, "ARENA_CONCERT_ID": &b.Arena, "LAMBDAHOST_CONTROL_URL": &b.Control,
+		"STACK_LOGS": &b.Logs, "HOLD_SECONDS": &hold, "STACK_SIGNING_KEY": &key, "REDIS_URL": &redisURL, "AWS_REGION": &region,
+		"AWS_ENDPOINT_URL": &endpoint, "AWS_ACCESS_KEY_ID": &account, "AWS_SECRET_ACCESS_KEY": &secret,
+	} {
+		read(name, into)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	seconds, err := strconv.Atoi(hold)
+	if err != nil {
+		return nil, fmt.Errorf("HOLD_SECONDS: %w", err)
+	}
+	b.HoldFor = time.Duration(seconds) * time.Second
+	pem, err := os.ReadFile(key) //nolint:gosec // the stack's own key
+	if err != nil {
+		return nil, fmt.Errorf("STACK_SIGNING_KEY: %w", err)
+	}
+	if b.key, err = localtokens.ParseKey(pem); err != nil {
+		return nil, fmt.Errorf("STACK_SIGNING_KEY: %w", err)
+	}
+	cfg, err := awsclient.Load(ctx, config.WithRegion(region), config.WithBaseEndpoint(endpoint),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(account, secret, "")))
+	if err != nil {
+		return nil, err
+	}
+	b.Dynamo, b.Queues, b.Buses = dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg)
+	options, err := redis.ParseURL(redisURL)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	b.Redis = redis.NewClient(options)
+	return b, nil
+}
+
+// Close closes what holds connections.
+func (b *Bed) Close() error {
+	b.HTTP.CloseIdleConnections()
+	return b.Redis.Close()
+}
+
+// Table and Queue are the names that the topology's have in this stack; "" for one that it does not have.
+func (b *Bed) Table(name string) string { return b.environment[variable(name, "_TABLE")] }
+
+// Queue is the URL of a queue.
+func (b *Bed) Queue(name string) string { return b.environment[variable(name, "_QUEUE_URL")] }
+
+// Bus is the name of a bus.
+func (b *Bed) Bus(name string) string { return b.environment[variable(name, "_BUS")] }
+
+// Named makes a user id that nobody else has.
+func Named(name string) string { return name + "-" + rand.Text()[:10] }
+
+// Buyer is a client signed in as the user, nobody if that is "".
+func (b *Bed) Buyer(user string) (*apiclient.Client, error) {
+	c := &apiclient.Client{Base: b.API, HTTP: b.HTTP}
+	if user == "" {
+		return c, nil
+	}
+	var err error
+	c.Token, err = b.key.Sign(localtokens.ClaimsOf(b.API, user, time.Now(), localtokens.TTL))
+	return c, err
+}
