@@ -90,18 +90,25 @@ func TestAnAreaHasAnyPlacesExactlyWhenEnoughAreFree(t *testing.T) {
 	})
 }
 
-// A group that has such seats is never left out, one that has none is never named, and what is shown comes first.
+// A group that has such seats is never left out, one that has none is never named, and what is shown comes first. Areas
+// stand in only where no seats are shown.
 func TestCandidatesAreComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 4).Draw(t, "n")
 		section := rapid.SampledFrom([]string{"", "S", "T"}).Draw(t, "section")
 		var groups []readmodel.LayoutGroup
 		var maps []seatstate.Snapshot
-		var except, shown, unknown []string
+		var except []string
+		// The groups worth trying, by kind and by whether their map is there.
+		worth := map[string]map[bool][]string{readmodel.KindSeats: {}, readmodel.KindArea: {}}
 		for i := range rapid.IntRange(0, 6).Draw(t, "groups") {
 			rows := rapid.SliceOfN(rapid.StringMatching(`[.xw]{1,6}`), 1, 3).Draw(t, "rows")
+			kind := rapid.SampledFrom([]string{readmodel.KindSeats, readmodel.KindArea}).Draw(t, "kind")
+			if kind == readmodel.KindArea {
+				rows = rows[:1]
+			}
 			g, m := drawn(rows...)
-			g.Group = fmt.Sprint(i)
+			g.Group, g.Kind = fmt.Sprint(i), kind
 			g.Section = rapid.SampledFrom([]string{"S", "T"}).Draw(t, "in")
 			loaded, visited := rapid.Bool().Draw(t, "loaded"), rapid.IntRange(0, 3).Draw(t, "visited") == 0
 			groups, maps = append(groups, g), append(maps, seatstate.Snapshot{Loaded: loaded, Map: m})
@@ -114,14 +121,20 @@ func TestCandidatesAreComplete(t *testing.T) {
 			if visited || section != "" && section != g.Section {
 				continue
 			}
-			switch large := slices.ContainsFunc(rows, func(row string) bool { return len(row) >= n }); {
-			case loaded && len(every(rows, n)) > 0:
-				shown = append(shown, g.Group)
-			case !loaded && large:
-				unknown = append(unknown, g.Group)
+			large := slices.ContainsFunc(rows, func(row string) bool { return len(row) >= n })
+			has := len(every(rows, n)) > 0
+			if kind == readmodel.KindArea {
+				has = strings.Count(rows[0], "x")+n <= len(rows[0])
+			}
+			if loaded && has || !loaded && large {
+				worth[kind][loaded] = append(worth[kind][loaded], g.Group)
 			}
 		}
-		want := slices.Concat(shown, unknown)
+		seats, areas := worth[readmodel.KindSeats], worth[readmodel.KindArea]
+		want := slices.Concat(seats[true], seats[false])
+		if len(seats[true]) == 0 {
+			want = slices.Concat(areas[true], seats[false], areas[false])
+		}
 		if got := seating.Candidates(groups, maps, section, n, except); !slices.Equal(got, want) {
 			t.Fatalf("%d of %q without %v: got %v, want %v", n, section, except, got, want)
 		}

@@ -141,26 +141,35 @@ func abs(n int) int {
 	return n
 }
 
-// Candidates answers the names of the groups that are worth trying for n adjacent seats, in the order of the layout:
-// those of the section ("" for any), not among except, whose map shows such seats. A group that is not loaded comes
-// after all others, since nothing is known of it. maps are in the order of groups.
+// Candidates answers the names of the groups that are worth trying for n adjacent seats, the best first: those of the
+// section ("" for any), not among except, whose map shows such seats. Equal ones are in the order of the layout. maps are
+// in the order of groups.
+//
+// A group that is not loaded comes after those that show such seats, since nothing is known of it. General-admission
+// areas are answered only where no group shows adjacent seats: a place to stand is not what was asked for, but better
+// than nothing to who named no section, and it must not be mixed with seats, since callers may try any of the first few.
 func Candidates(groups []readmodel.LayoutGroup, maps []seatstate.Snapshot, section string, n int, except []string) []string {
-	var shown, unknown []string
+	var seats, areas, unknownSeats, unknownAreas []string
 	for i, g := range groups {
 		if section != "" && g.Section != section || slices.Contains(except, g.Group) {
 			continue
 		}
+		shown, unknown := &seats, &unknownSeats
+		if g.Kind == readmodel.KindArea {
+			shown, unknown = &areas, &unknownAreas
+		}
 		if !maps[i].Loaded {
 			if n >= 1 && fits(g, n) {
-				unknown = append(unknown, g.Group)
+				*unknown = append(*unknown, g.Group)
 			}
-			continue
-		}
-		if _, found := Adjacent(g, maps[i].Map, n); found {
-			shown = append(shown, g.Group)
+		} else if _, found := Adjacent(g, maps[i].Map, n); found {
+			*shown = append(*shown, g.Group)
 		}
 	}
-	return append(shown, unknown...)
+	if len(seats) > 0 {
+		return append(seats, unknownSeats...)
+	}
+	return slices.Concat(areas, unknownSeats, unknownAreas)
 }
 
 // fits says whether a group could ever have n adjacent seats.

@@ -1,6 +1,7 @@
 package seating_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -162,6 +163,41 @@ func TestCandidates(t *testing.T) {
 	} {
 		if got := strings.Join(seating.Candidates(groups, maps, test.section, test.n, test.except), " "); got != test.want {
 			t.Errorf("%d of %q without %v: got %q, want %q", test.n, test.section, test.except, got, test.want)
+		}
+	}
+}
+
+// Areas lie before the stage, so they are the first groups of a layout; who asks for adjacent seats of any section is
+// sent there last.
+func TestAreasStandInForSeatsThatAreGone(t *testing.T) {
+	const full, single, pair, unknown = "xxxx", ".x.x", "xx..", ""
+	for _, test := range []struct {
+		area, near, far string // what the groups show
+		section         string
+		want            string
+	}{
+		{area: pair, near: pair, far: pair, want: "near far"},
+		{area: pair, near: single, far: pair, want: "far"},
+		{area: pair, near: unknown, far: pair, want: "far near"},
+		{area: unknown, near: single, far: pair, want: "far"},
+		{area: pair, near: single, far: full, want: "area"},
+		{area: pair, near: unknown, far: full, want: "area near"},
+		{area: unknown, near: unknown, far: unknown, want: "near far area"},
+		{area: full, near: single, far: single, want: ""},
+		{area: pair, near: pair, far: pair, section: "standing", want: "area"},
+	} {
+		var groups []readmodel.LayoutGroup
+		var maps []seatstate.Snapshot
+		for i, shown := range []string{test.area, test.near, test.far} {
+			g, m := drawn(cmp.Or(shown, "...."))
+			g.Group = []string{"area", "near", "far"}[i]
+			if i == 0 {
+				g.Kind, g.Section = readmodel.KindArea, "standing"
+			}
+			groups, maps = append(groups, g), append(maps, seatstate.Snapshot{Loaded: shown != unknown, Map: m})
+		}
+		if got := strings.Join(seating.Candidates(groups, maps, test.section, 2, nil), " "); got != test.want {
+			t.Errorf("%+v: got %q", test, got)
 		}
 	}
 }
