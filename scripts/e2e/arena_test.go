@@ -8,25 +8,14 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// arena is the id of the large concert, with a limit per buyer, once one of its groups takes orders.
+// arena is the id of the large concert, with a limit per buyer, once its groups take orders.
 func arena(t *testing.T, s *stack) string {
 	t.Helper()
 	id := os.Getenv("ARENA_CONCERT_ID")
 	if id == "" {
 		t.Fatal("ARENA_CONCERT_ID is not set; make env prints it")
 	}
-	eventually(t, decideWithin, func() (bool, string) {
-		var now apiclient.Availability
-		if err := s.with(t, "").Get(t.Context(), "/concerts/"+id+"/availability", &now); err != nil {
-			t.Fatal(err)
-		}
-		for _, g := range now.Groups {
-			if g.State != "ready" {
-				return false, g.Group + " is " + g.State
-			}
-		}
-		return true, ""
-	})
+	s.mapsOf(t, id)
 	return id
 }
 
@@ -36,19 +25,42 @@ func TestTheLimitOfABuyerHoldsAcrossOrders(t *testing.T) {
 	s := theStack(t)
 	concert := arena(t, s)
 	anna, ben := s.as(t, userNamed("anna")), s.as(t, userNamed("ben"))
-	first := s.decidedBest(t, anna, concert, "key-1", 4)
+	first := s.decidedBest(t, anna, concert, "key-1", "", 4)
 	wantStatus(t, first, contracts.Held)
-	second := s.decidedBest(t, anna, concert, "key-2", 3)
+	second := s.decidedBest(t, anna, concert, "key-2", "", 3)
 	wantStatus(t, second, contracts.Rejected)
 	if second.Reason == nil || second.Reason.Code != contracts.ReasonLimitReached {
 		t.Errorf("reason %+v", second.Reason)
 	}
-	wantStatus(t, s.decidedBest(t, anna, concert, "key-3", 2), contracts.Held)
-	wantStatus(t, s.decidedBest(t, ben, concert, "key-1", 6), contracts.Held)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-3", "", 2), contracts.Held)
+	wantStatus(t, s.decidedBest(t, ben, concert, "key-1", "", 6), contracts.Held)
 	s.cancel(t, anna, first.OrderID)
 	cancelled := s.waitFor(t, anna, first.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.Held })
 	if cancelled.Status != contracts.Cancelled && cancelled.Status != contracts.Expired {
 		t.Fatalf("the order is %s", cancelled.Status)
 	}
-	wantStatus(t, s.decidedBest(t, anna, concert, "key-4", 4), contracts.Held)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-4", "", 4), contracts.Held)
+}
+
+// The areas are the first groups of the arena's layout; who asks for adjacent seats gets seats, and places to stand when
+// he names their section.
+func TestAdjacentSeatsAreNoPlacesToStand(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	concert, anna := arena(t, s), s.as(t, userNamed("anna"))
+	kinds := map[string]string{}
+	for _, g := range s.layoutOf(t, concert).Groups {
+		for _, seat := range g.Seats {
+			kinds[seat] = g.Kind
+		}
+	}
+	for section, kind := range map[string]string{"": "seats", "standing": "area"} {
+		order := s.decidedBest(t, anna, concert, "key-"+kind, section, 2)
+		wantStatus(t, order, contracts.Held)
+		for _, seat := range order.Seats {
+			if kinds[seat] != kind {
+				t.Errorf("section %q: %s is of kind %s", section, seat, kinds[seat])
+			}
+		}
+	}
 }

@@ -15,26 +15,26 @@ import (
 
 // attempt is what became of one buyer of a crowd.
 type attempt struct {
-	user   string
-	seats  []string
-	answer apiclient.Answer
-	order  apiclient.Order
+	user    string
+	request apiclient.OrderRequest
+	answer  apiclient.Answer
+	order   apiclient.Order
 }
 
 // crowd lets each of n buyers send one order at the same instant and waits for all decisions.
-func (s *stack) crowd(t *testing.T, n int, seatsOf func(i int) []string) []attempt {
+func (s *stack) crowd(t *testing.T, n int, requestOf func(i int) apiclient.OrderRequest) []attempt {
 	t.Helper()
 	attempts := make([]attempt, n)
 	gate := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range attempts {
 		a := &attempts[i]
-		a.user, a.seats = userNamed(fmt.Sprintf("buyer%d", i)), seatsOf(i)
+		a.user, a.request = userNamed(fmt.Sprintf("buyer%d", i)), requestOf(i)
 		buyer := s.as(t, a.user)
 		wg.Go(func() {
 			<-gate
 			var err error
-			a.answer, err = buyer.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.concert, Seats: a.seats})
+			a.answer, err = buyer.Place(t.Context(), "key-1", a.request)
 			if err != nil {
 				t.Error(err)
 				return
@@ -74,7 +74,7 @@ func TestOneSeatWantedByFiftyBuyers(t *testing.T) {
 	seat := s.seats(t, 1)
 	var held []attempt
 	atOnce := 0
-	for _, a := range s.crowd(t, 50, func(int) []string { return seat }) {
+	for _, a := range s.crowd(t, 50, func(int) apiclient.OrderRequest { return apiclient.OrderRequest{ConcertID: s.concert, Seats: seat} }) {
 		switch {
 		case a.order.Status == contracts.Held:
 			held = append(held, a)
@@ -109,13 +109,13 @@ func TestOverlappingPairsAreAllOrNothing(t *testing.T) {
 	seats := s.seats(t, 12)
 	owners := map[string]string{}
 	held := 0
-	for _, a := range s.crowd(t, 44, func(i int) []string {
+	for _, a := range s.crowd(t, 44, func(i int) apiclient.OrderRequest {
 		first := i % (len(seats) - 1)
 		pair := []string{seats[first], seats[first+1]}
 		if i%2 == 1 {
 			slices.Reverse(pair)
 		}
-		return pair
+		return apiclient.OrderRequest{ConcertID: s.concert, Seats: pair}
 	}) {
 		if a.order.Status != contracts.Held {
 			if !a.refusedWithReason() {
@@ -124,8 +124,8 @@ func TestOverlappingPairsAreAllOrNothing(t *testing.T) {
 			continue
 		}
 		held++
-		if !slices.Equal(a.order.Seats, a.seats) {
-			t.Errorf("%s asked for %v and holds %v", a.user, a.seats, a.order.Seats)
+		if !slices.Equal(a.order.Seats, a.request.Seats) {
+			t.Errorf("%s asked for %v and holds %v", a.user, a.request.Seats, a.order.Seats)
 		}
 		for _, seat := range a.order.Seats {
 			if other, twice := owners[seat]; twice {

@@ -111,8 +111,8 @@ func (s *subscription) poll(t *testing.T) {
 func refusedOrder(t *testing.T, s *stack) string {
 	t.Helper()
 	concert, anna := arena(t, s), s.as(t, userNamed("anna"))
-	wantStatus(t, s.decidedBest(t, anna, concert, "key-1", 6), contracts.Held)
-	refused := s.decidedBest(t, anna, concert, "key-2", 1)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-1", "", 6), contracts.Held)
+	refused := s.decidedBest(t, anna, concert, "key-2", "", 1)
 	wantStatus(t, refused, contracts.Rejected)
 	return refused.OrderID
 }

@@ -10,17 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
-	"boxoffice/scripts/internal/awsclient"
 )
 
 // drained reads the letters of an order that reconcile has kept.
-func (s *stack) drained(t *testing.T, id string) []readmodel.DeadLetter {
+func (s *stack) drained(t *testing.T, id contracts.OrderID) []readmodel.DeadLetter {
 	t.Helper()
 	table := os.Getenv("DEADLETTERS_TABLE")
 	var found []readmodel.DeadLetter
@@ -35,7 +32,7 @@ func (s *stack) drained(t *testing.T, id string) []readmodel.DeadLetter {
 			t.Fatal(err)
 		}
 		for _, l := range letters {
-			if string(l.OrderID) == id {
+			if l.OrderID == id {
 				found = append(found, l)
 			}
 		}
@@ -68,28 +65,15 @@ func TestAPoisonedOrderIsRejectedAndKept(t *testing.T) {
 	s := theStack(t)
 	seats := s.seats(t, 1)
 	g, _ := s.group(t, seats[0])
-	// Any well-formed id will do: the message's attributes name the order, and nothing else can be read.
-	id := "e1" + strings.ToLower(strings.NewReplacer("I", "1", "L", "1", "O", "0", "U", "v").Replace(userNamed("")[1:])) + strings.Repeat("0", 20)
-	if _, err := contracts.ParseOrderID(id); err != nil {
-		t.Fatalf("%s: %v", id, err)
-	}
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	attributes := map[string]sqstypes.MessageAttributeValue{}
-	for name, value := range (message.Attributes{Kind: message.KindPlaceOrder, OrderID: contracts.OrderID(id), UserID: "anna", ConcertID: s.concert, Group: g.Group}).Map() {
-		attributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
-	}
-	if _, err := sqs.NewFromConfig(config).SendMessage(t.Context(), &sqs.SendMessageInput{
-		QueueUrl: aws.String(os.Getenv("ORDERS_QUEUE_URL")), MessageBody: aws.String("not JSON"), MessageAttributes: attributes,
-		MessageGroupId: aws.String(s.concert + "#" + g.Group), MessageDeduplicationId: aws.String(id),
-	}); err != nil {
-		t.Fatal(err)
-	}
+	// The message's attributes name the order, and nothing else can be read.
+	id := anOrderID(t)
+	enqueue(t, message.Encoded{
+		Route: message.Route{Group: s.concert + "#" + g.Group, DeduplicationID: string(id)}, Body: "not JSON",
+		Attributes: message.Attributes{Kind: message.KindPlaceOrder, OrderID: id, UserID: "anna", ConcertID: s.concert, Group: g.Group},
+	})
 	anna := s.as(t, userNamed("anna"))
 	wantStatus(t, s.decided(t, anna, s.place(t, anna, "key-1", seats...).OrderID), contracts.Held)
-	row, found := s.row(t, id)
+	row, found := s.row(t, string(id))
 	if !found || row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonInternal {
 		t.Fatalf("row %+v, found %v", row, found)
 	}

@@ -37,19 +37,39 @@ func (s *stack) group(t *testing.T, seat string) (apiclient.Group, int) {
 	return apiclient.Group{}, 0
 }
 
+// layoutOf reads the seating plan of any concert.
+func (s *stack) layoutOf(t *testing.T, concert string) apiclient.Layout {
+	t.Helper()
+	var l apiclient.Layout
+	if err := s.with(t, "").Get(t.Context(), "/concerts/"+concert+"/layout", &l); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// mapsOf is how the public snapshot shows the seats of each group, once all groups of the concert are loaded.
+func (s *stack) mapsOf(t *testing.T, concert string) map[string]seatstate.SeatMap {
+	t.Helper()
+	maps := map[string]seatstate.SeatMap{}
+	eventually(t, decideWithin, func() (bool, string) {
+		var now apiclient.Availability
+		if err := s.with(t, "").Get(t.Context(), "/concerts/"+concert+"/availability", &now); err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range now.Groups {
+			if g.State != "ready" {
+				return false, g.Group + " is " + g.State
+			}
+			maps[g.Group] = g.Seats
+		}
+		return true, ""
+	})
+	return maps
+}
+
 // stateOf is how the public snapshot shows a seat.
 func (s *stack) stateOf(t *testing.T, seat string) seatstate.State {
 	t.Helper()
 	g, place := s.group(t, seat)
-	var now apiclient.Availability
-	if err := s.with(t, "").Get(t.Context(), "/concerts/"+s.concert+"/availability", &now); err != nil {
-		t.Fatal(err)
-	}
-	for _, shown := range now.Groups {
-		if shown.Group == g.Group && shown.State == "ready" {
-			return shown.Seats.At(place)
-		}
-	}
-	t.Fatalf("group %s is not ready", g.Group)
-	return 0
+	return s.mapsOf(t, s.concert)[g.Group].At(place)
 }

@@ -87,10 +87,17 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: read}, nil
 }
 
-// OrderRequest is the body of POST /orders.
+// OrderRequest is the body of POST /orders: either seats or any adjacent ones.
 type OrderRequest struct {
-	ConcertID string   `json:"concertId"`
-	Seats     []string `json:"seats"`
+	ConcertID string         `json:"concertId"`
+	Seats     []string       `json:"seats,omitempty"`
+	Best      *BestAvailable `json:"bestAvailable,omitempty"`
+}
+
+// BestAvailable asks for so many adjacent seats of a section, "" for any.
+type BestAvailable struct {
+	Section  string `json:"section,omitempty"`
+	Quantity int    `json:"quantity"`
 }
 
 // Accepted is the body of 202.
@@ -199,6 +206,7 @@ type Layout struct {
 type Group struct {
 	Group   string   `json:"group"`
 	Section string   `json:"section"`
+	Kind    string   `json:"kind"`
 	Tier    string   `json:"tier"`
 	Seats   []string `json:"seats"`
 	Rows    []struct {

@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/scripts/internal/awsclient"
+)
+
+// enqueue sends a message to the orders queue as a producer does, for what no request can bring about at will.
+func enqueue(t *testing.T, m message.Encoded) {
+	t.Helper()
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := map[string]types.MessageAttributeValue{}
+	for name, value := range m.Attributes.Map() {
+		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	}
+	if _, err := sqs.NewFromConfig(config).SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: aws.String(os.Getenv("ORDERS_QUEUE_URL")), MessageBody: &m.Body, MessageAttributes: attributes,
+		MessageGroupId: &m.Group, MessageDeduplicationId: &m.DeduplicationID,
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// anOrderID makes a well-formed id that no other order has. Its tag is not good, so it has a row but no buyer can read it.
+func anOrderID(t *testing.T) contracts.OrderID {
+	t.Helper()
+	id, err := contracts.ParseOrderID("e1" + strings.ToLower(strings.NewReplacer("I", "1", "L", "1", "O", "0", "U", "v").Replace(userNamed("")[1:])) + strings.Repeat("0", 20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}

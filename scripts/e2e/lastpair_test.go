@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/scripts/internal/apiclient"
+)
+
+// house is what a test sells out but for single seats and one pair: a section of a concert, or all of it. No other test
+// buys there.
+type house struct {
+	*stack
+	concert apiclient.Concert
+	section string
+	groups  []apiclient.Group
+	// pair is in the last row of the last group.
+	pair []string
+}
+
+func (s *stack) house(t *testing.T, concert, section string) house {
+	t.Helper()
+	h := house{stack: s, section: section}
+	if err := s.with(t, "").Get(t.Context(), "/concerts/"+concert, &h.concert); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range s.layoutOf(t, concert).Groups {
+		if section == "" || g.Section == section {
+			h.groups = append(h.groups, g)
+		}
+	}
+	rows := h.groups[len(h.groups)-1].Rows
+	h.pair = rows[len(rows)-1].Seats[:2]
+	return h
+}
+
+// free says how many seats of the house are shown as free.
+func (h house) free(t *testing.T) (n int) {
+	t.Helper()
+	maps := h.mapsOf(t, h.concert.ID)
+	for _, g := range h.groups {
+		for place := range g.Seats {
+			if maps[g.Group].At(place) == seatstate.Free {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// fill lets buyers hold every second seat of each row, as many in an order as the concert allows, so that no two free
+// ones are side by side; but for the pair. It answers how many seats are left and when the first of the orders may end.
+func (h house) fill(t *testing.T) (left int, until contracts.Instant) {
+	t.Helper()
+	all := 0
+	for _, g := range h.groups {
+		all += len(g.Seats)
+	}
+	eventually(t, decideWithin, func() (bool, string) { return h.free(t) == all, "seats of an earlier run are still held" })
+	var requests []apiclient.OrderRequest
+	left = all
+	for _, g := range h.groups {
+		var taken []string
+		for _, row := range g.Rows {
+			first := 1
+			if slices.Contains(row.Seats, h.pair[0]) {
+				first = 2
+			}
+			for at := first; at < len(row.Seats); at += 2 {
+				taken = append(taken, row.Seats[at])
+			}
+		}
+		left -= len(taken)
+		for seats := range slices.Chunk(taken, h.concert.LimitPerOrder) {
+			requests = append(requests, apiclient.OrderRequest{ConcertID: h.concert.ID, Seats: seats})
+		}
+	}
+	begun := time.Now()
+	for i, a := range h.crowd(t, len(requests), func(i int) apiclient.OrderRequest { return requests[i] }) {
+		wantStatus(t, a.order, contracts.Held)
+		if end := *a.order.HoldExpiresAt; i == 0 || end < until {
+			until = end
+		}
+	}
+	until = until.Add(seatstate.ExpireAfter)
+	t.Logf("%d orders in %d groups left single seats and a pair after %.1f s; the first of them may end at %s", len(requests), len(h.groups), time.Since(begun).Seconds(), until)
+	return left, until
+}
+
+// enqueueIn sends an order for a pair to a group of the house, as a producer does that saw one there a moment ago. It
+// answers the row.
+func (h house) enqueueIn(t *testing.T, group string) readmodel.Order {
+	t.Helper()
+	now := contracts.InstantOf(time.Now())
+	m := message.PlaceOrder{
+		OrderID: anOrderID(t), UserID: userNamed("zoe"), ConcertID: h.concert.ID, Group: group, LayoutVersion: h.concert.LayoutVersion,
+		RequestHash: contracts.RequestHashBest(h.concert.ID, h.section, 2), AcceptedAt: now, Deadline: now.Add(decideWithin),
+		BestAvailable: &message.BestAvailable{Section: h.section, Quantity: 2},
+	}
+	encoded, err := message.Encode(m, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	enqueue(t, encoded)
+	var row readmodel.Order
+	eventually(t, decideWithin, func() (found bool, why string) {
+		row, found = h.row(t, string(m.OrderID))
+		return found, "the order is not decided"
+	})
+	return row
+}
+
+// toldNoPair says whether the buyer was told that there are no two adjacent seats, at once or by the order.
+func (a attempt) toldNoPair() bool {
+	if a.answer.Status == http.StatusConflict {
+		return a.answer.Problem().Code == "sold_out"
+	}
+	return a.order.Status == contracts.Rejected && a.order.Reason != nil && a.order.Reason.Code == contracts.ReasonNoAdjacent
+}
+
+// The last pair of adjacent seats is found, by request and by an order that comes to the wrong group; when it is gone,
+// buyers are told so, however many single seats are left.
+func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	for name, where := range map[string]struct{ concert, section string }{
+		"a section of the arena, with a limit per buyer": {arena(t, s), "upper-22"},
+		"a whole theatre": {"winter-songs-2030", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := s.house(t, where.concert, where.section)
+			left, until := h.fill(t)
+
+			var winner attempt
+			for _, a := range h.crowd(t, 8, func(int) apiclient.OrderRequest {
+				return apiclient.OrderRequest{ConcertID: h.concert.ID, Best: &apiclient.BestAvailable{Section: h.section, Quantity: 2}}
+			}) {
+				switch {
+				case a.order.Status == contracts.Held && winner.user == "" && slices.Equal(a.order.Seats, h.pair):
+					winner = a
+				case !a.toldNoPair():
+					t.Errorf("%s was answered %d %s and has %+v", a.user, a.answer.Status, a.answer.Body, a.order)
+				}
+			}
+			if winner.user == "" {
+				t.Fatalf("nobody of eight has the last pair %v", h.pair)
+			}
+
+			// Given up, it is the last pair again, and found by an order that is in the first group.
+			s.cancel(t, s.as(t, winner.user), winner.order.OrderID)
+			eventually(t, decideWithin, func() (bool, string) { return h.free(t) == left, "the pair is not free again" })
+			last := h.groups[len(h.groups)-1].Group
+			row := h.enqueueIn(t, h.groups[0].Group)
+			if row.Status != contracts.Held || row.Group != last || !slices.Equal(row.Seats, h.pair) {
+				t.Errorf("the order in the first group is %s in %s with %v, %+v", row.Status, row.Group, row.Seats, row.Reason)
+			}
+
+			anna := s.as(t, userNamed("anna"))
+			if answer := s.placeBest(t, anna, h.concert.ID, "key-1", h.section, 2); answer.Status != http.StatusConflict || answer.Problem().Code != "sold_out" {
+				t.Errorf("with no pair left POST answers %d %s", answer.Status, answer.Body)
+			}
+			for _, g := range []string{h.groups[0].Group, last} {
+				if row := h.enqueueIn(t, g); row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonNoAdjacent {
+					t.Errorf("with no pair left an order in %s is %s, %+v", g, row.Status, row.Reason)
+				}
+			}
+			wantStatus(t, s.decidedBest(t, anna, h.concert.ID, "key-2", h.section, 1), contracts.Held)
+			if now := contracts.InstantOf(time.Now()); now > until {
+				t.Errorf("holds began to end at %s and it is %s: this machine is too slow for what was to be shown", until, now)
+			}
+		})
+	}
+}
