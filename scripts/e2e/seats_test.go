@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 
 	"boxoffice/contracts/seatstate"
@@ -10,11 +11,17 @@ import (
 // seats takes n neighbouring seats of one group that no other test has.
 func (s *stack) seats(t *testing.T, n int) []string {
 	t.Helper()
+	return s.seatsOutside(t, "", n)
+}
+
+// seatsOutside takes such seats of another group than the one of a seat.
+func (s *stack) seatsOutside(t *testing.T, seat string, n int) []string {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, g := range s.layout.Groups {
 		from := s.next[g.Group]
-		if from+n <= len(g.Seats) {
+		if from+n <= len(g.Seats) && !slices.Contains(g.Seats, seat) {
 			s.next[g.Group] = from + n
 			return g.Seats[from : from+n]
 		}
