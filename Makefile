@@ -28,8 +28,9 @@ TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER
 
 ##@ The stack on this machine
 .PHONY: demo up down status env token seed
-demo: up ## one order from click to hold, then two buyers who want the same seats
-	@eval "$$($(DEVSTACK) env)" && go run ./scripts/demo
+demo: devstack ## orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
+	@echo "On a stack of its own, which is taken down at the end: a stack of make up, with holds of 300 s, is left alone."
+	@$(DEVSTACK) run --stack demo --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
 
 up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT)
 	@$(DEVSTACK) up
