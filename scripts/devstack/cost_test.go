@@ -1,0 +1,200 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"boxoffice/contracts/readmodel"
+	"boxoffice/scripts/catalogue"
+	"boxoffice/scripts/internal/apiclient"
+)
+
+// costHead begins the table in consumers/README.md.
+const costHead = "| Step | Redis | DynamoDB | SQS, EventBridge | Write units |"
+
+// What an order costs is exact: the deployed binaries are invoked with batches of one seat group, warm, and what they
+// send over the wire is the table that consumers/README.md shows, call for call.
+func TestWhatAnOrderCosts(t *testing.T) {
+	plain, limited := concertsForCost(t)
+	c := &costs{meteredStack: startMetered(t, []catalogue.Entry{plain, limited}), t: t}
+	seats, counted := plain.Groups[0].Seats, limited.Groups[0].Seats
+	c.warmUp(plain, limited)
+
+	var first apiclient.Accepted
+	c.measure("POST, its seats are free", func() { first = c.post(plain, "first", seats[0], http.StatusAccepted) })
+	c.measure("GET, there is no row yet", func() { c.get("first", first.OrderID) })
+	for i := 1; i < 10; i++ {
+		c.post(plain, "first-"+strconv.Itoa(i), seats[i], http.StatusAccepted)
+	}
+	for i := range 10 {
+		c.post(plain, "second-"+strconv.Itoa(i), seats[i], http.StatusAccepted)
+	}
+	c.measure("10 orders held", func() { c.handle(t, "reserve", "orders", 10) })
+	c.measureVersions("HELD")
+	c.measure("10 orders rejected", func() { c.handle(t, "reserve", "orders", 10) })
+
+	c.measure("POST, a seat is taken", func() { c.post(plain, "late", seats[0], http.StatusConflict) })
+	c.measure("POST once more, same key", func() { c.post(plain, "first", seats[0], http.StatusAccepted) })
+	c.measure("GET, there is a row", func() { c.get("first", first.OrderID) })
+
+	for i := range 10 {
+		c.post(plain, "rival-"+strconv.Itoa(i), seats[10], http.StatusAccepted)
+	}
+	c.measure("10 orders for one free seat", func() { c.handle(t, "reserve", "orders", 10) })
+	for i := range 10 {
+		c.post(limited, "counted-"+strconv.Itoa(i), counted[i], http.StatusAccepted)
+	}
+	c.measure("10 orders held, limit per buyer", func() { c.handle(t, "reserve", "orders", 10) })
+	last := c.post(plain, "alone", seats[11], http.StatusAccepted)
+	c.measure("1 order held", func() { c.handle(t, "reserve", "orders", 1) })
+	c.measure("DELETE, the order is open", func() { c.cancel("alone", last.OrderID) })
+	c.measure("1 order cancelled", func() { c.handle(t, "reserve", "orders", 1) })
+	c.best(plain, "any")
+	c.measure("1 order for any seats held", func() { c.handle(t, "reserve", "orders", 1) })
+
+	// 10 rejected, 10 for one seat, 10 with a limit, one held, one cancelled, one for any seats: see above for theirs.
+	c.newRecords(t, 33)
+	for range 2 {
+		c.handle(t, "expire", "expiries", 1) // of the warm-up, whose orders are cancelled
+	}
+	c.measure("10 holds expired", func() { c.handle(t, "expire", "expiries", 10) })
+	c.measureVersions("EXPIRED")
+	c.handle(t, "expire", "expiries", 1) // of the 10 for one seat
+	c.measure("10 holds expired, limit per buyer", func() { c.handle(t, "expire", "expiries", 10) })
+
+	c.compare()
+}
+
+// concertsForCost are one seat group on sale, and the same with a limit per buyer.
+func concertsForCost(t *testing.T) (plain, limited catalogue.Entry) {
+	t.Helper()
+	all, err := catalogue.Sample()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain = all[0]
+	plain.Groups = plain.Groups[:1:1]
+	limited = plain
+	limited.Concert.ConcertID, limited.Concert.LimitPerBuyer = "limited-2030", limited.Concert.LimitPerOrder
+	limited.Groups = append([]readmodel.LayoutGroup{}, plain.Groups...)
+	limited.Groups[0].ConcertLayout = readmodel.LayoutKey(limited.Concert.ConcertID, limited.Concert.LayoutVersion)
+	return plain, limited
+}
+
+type costs struct {
+	*meteredStack
+	t    *testing.T
+	rows []string
+}
+
+// measure takes the calls of a step as a row of the table. What comes with time is not in it, but may not be more than
+// the time allows.
+func (c *costs) measure(step string, do func()) {
+	c.t.Helper()
+	c.meter.reset()
+	from := time.Now()
+	do()
+	took := time.Since(from)
+	c.rows = append(c.rows, c.meter.row(step))
+	c.meter.mu.Lock()
+	defer c.meter.mu.Unlock()
+	if n := c.meter.clocked["pace"]; n > 1+int(took/time.Second) {
+		c.t.Errorf("%s: the pace was read or left %d times in %s", step, n, took)
+	}
+	if n := c.meter.clocked["concert"]; n > 1+int(took/(10*time.Second)) {
+		c.t.Errorf("%s: a concert was read %d times in %s", step, n, took)
+	}
+}
+
+// measureVersions hands the new versions of 10 rows to both readers of the stream.
+func (c *costs) measureVersions(status string) {
+	c.t.Helper()
+	versions := c.newRecords(c.t, 10)
+	c.measure("10 versions "+status+" mirrored", func() { c.invoke(c.t, "mirror", versions) })
+	c.measure("10 versions "+status+" published", func() { c.invoke(c.t, "publish", versions) })
+}
+
+// warmUp loads both groups and takes an order of each through every function: what is left is what an order costs, and
+// not what a process costs at its start.
+func (c *costs) warmUp(entries ...catalogue.Entry) {
+	c.t.Helper()
+	for range entries {
+		c.handle(c.t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
+	}
+	for _, e := range entries {
+		seats, buyer := e.Groups[0].Seats, "warm-"+e.Concert.ConcertID
+		o := c.post(e, buyer, seats[len(seats)-1], http.StatusAccepted)
+		c.handle(c.t, "reserve", "orders", 1)
+		c.get(buyer, o.OrderID)
+		version := c.newRecords(c.t, 1)
+		c.invoke(c.t, "mirror", version)
+		c.invoke(c.t, "publish", version)
+		c.cancel(buyer, o.OrderID)
+		c.handle(c.t, "reserve", "orders", 1)
+		c.newRecords(c.t, 1)
+	}
+}
+
+// post places an order for one seat, as a user with the key's name.
+func (c *costs) post(e catalogue.Entry, key, seat string, want int) apiclient.Accepted {
+	c.t.Helper()
+	answer, err := c.as(c.t, key).Place(c.t.Context(), key, apiclient.OrderRequest{ConcertID: e.Concert.ConcertID, Seats: []string{seat}})
+	return c.accepted(answer, err, want)
+}
+
+// best places an order for any two seats.
+func (c *costs) best(e catalogue.Entry, key string) {
+	c.t.Helper()
+	body := `{"concertId":"` + e.Concert.ConcertID + `","bestAvailable":{"quantity":2}}`
+	answer, err := c.as(c.t, key).Do(c.t.Context(), http.MethodPost, "/orders", []byte(body), map[string]string{"Content-Type": "application/json", "Idempotency-Key": key})
+	c.accepted(answer, err, http.StatusAccepted)
+}
+
+func (c *costs) cancel(user, id string) {
+	c.t.Helper()
+	answer, err := c.as(c.t, user).Do(c.t.Context(), http.MethodDelete, "/orders/"+id, nil, nil)
+	c.accepted(answer, err, http.StatusAccepted)
+}
+
+func (c *costs) get(user, id string) {
+	c.t.Helper()
+	_, answer, err := c.as(c.t, user).Order(c.t.Context(), id)
+	c.accepted(answer, err, http.StatusOK)
+}
+
+func (c *costs) accepted(answer apiclient.Answer, err error, want int) (a apiclient.Accepted) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if answer.Status != want {
+		c.t.Fatalf("answered %d %+v, want %d", answer.Status, answer.Problem(), want)
+	}
+	if want < http.StatusBadRequest {
+		if err := answer.Decode(&a); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return a
+}
+
+// compare holds the table to that of the README.
+func (c *costs) compare() {
+	c.t.Helper()
+	got := strings.Join(append([]string{costHead, "| --- | --- | --- | --- | --- |"}, c.rows...), "\n") + "\n"
+	c.t.Log("what an order costs:\n" + got)
+	readme, err := os.ReadFile(filepath.Join(c.root, "consumers", "README.md"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(readme), costHead)
+	want, _, _ := strings.Cut(costHead+after, "\n\n")
+	if want+"\n" != got {
+		c.t.Errorf("consumers/README.md shows\n%s\n\nmeasured is\n%s", want, got)
+	}
+}
