@@ -159,8 +159,13 @@ var rules = []rule{
 		why:  "a store in memory stands beside the real one under the same suite, and needs nothing else",
 	},
 	{
-		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/redistest", "consumers/internal/ministacktest"},
-		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs},
+		from: []string{"consumers/internal/memqueue"},
+		may:  []string{"contracts/...", "consumers/internal/sqsbatch", "github.com/aws/aws-lambda-go/events"},
+		why:  "a queue in memory stands beside SQS under the same suite, and hands out batches as Lambda does",
+	},
+	{
+		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest"},
+		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs, "github.com/aws/aws-lambda-go/events"},
 		why:  "test support stays on its own side",
 	},
 	{
@@ -182,7 +187,7 @@ var pure = []string{
 	"contracts/...",
 	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memhold", "consumers/internal/memorder",
-	"consumers/internal/memattempts",
+	"consumers/internal/memattempts", "consumers/internal/memqueue",
 }
 
 // impureImports make a package impure; impureCalls do, by package and name.
