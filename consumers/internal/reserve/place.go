@@ -43,10 +43,10 @@ type entry struct {
 	concert readmodel.Concert
 	layout  readmodel.LayoutGroup
 	places  []int
-	// row is what is to be written if the order has none. release says that the order may hold something here although
-	// this run gave it nothing (step 5).
-	row     order.Order
-	release bool
+	// row is what is to be written if the order has none. holds says that the script answered this message a hold;
+	// release says that the order may hold something here although this run gave it nothing (step 5).
+	row            order.Order
+	holds, release bool
 	// outcome is set once the order is through.
 	outcome *retry.Outcome
 	// held is the open row whose next step is due.
@@ -212,6 +212,7 @@ func (h Place) hold(ctx context.Context, asking []*entry) ([]holds.Answer, error
 // asked: an order that already held here keeps its first seats and its first end.
 func (h Place) take(e *entry, a holds.Answer) {
 	price := e.layout.Price
+	e.holds = true
 	e.row = order.NewHeld(e.Message, e.Delivery.Fence(), order.Hold{
 		Seats: e.layout.Names(a.Places), HeldAt: a.HeldAt, ExpiresAt: a.ExpiresAt,
 		Amount:  contracts.Money{Minor: price.Minor * int64(len(a.Places)), Currency: price.Currency},

@@ -75,6 +75,9 @@ func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
 		e.held = &stored
 	case stored.Status.Paid():
 		e.end(retry.Done())
+	case stored.Status.Open() && stored.SeatGroup() == e.Message.SeatGroup() && !e.holds:
+		// Another body came first, and this message got no seats: what the group holds for the order is the row's.
+		e.end(retry.Refused("other_body"))
 	default:
 		// Open in another group or with another body, or dead: only what this group holds for this order goes back.
 		// "Not HELD" would not be enough, since that is also an order that awaits its payment.

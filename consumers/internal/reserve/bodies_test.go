@@ -1,0 +1,43 @@
+package reserve_test
+
+import (
+	"slices"
+	"testing"
+
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+// otherBody is the same order asking for other seats, as after a second POST under one key.
+func (w *world) otherBody(m message.PlaceOrder, seats ...string) message.PlaceOrder {
+	other := w.placed(seats...)
+	other.OrderID, other.UserID = m.OrderID, m.UserID
+	return other
+}
+
+// A second body that is refused before it asks for seats must not free what the first one holds.
+func TestASecondBodyThatIsLateLeavesTheHold(t *testing.T) {
+	for name, spoil := range map[string]func(w *world, m *message.PlaceOrder){
+		"past its deadline": func(w *world, m *message.PlaceOrder) { m.Deadline = w.now - 1 },
+		"another layout":    func(_ *world, m *message.PlaceOrder) { m.LayoutVersion = 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			first := w.placed("A-1-1", "A-1-2")
+			want(t, w.handle(t, first), retry.ClassDone, "")
+			second := w.otherBody(first, "A-1-3")
+			spoil(w, &second)
+			want(t, w.handle(t, second), retry.ClassRefused, "other_body")
+			if row := w.row(t, first.OrderID); row.Status != contracts.Held || !slices.Equal(w.taken(), []int{0, 1}) {
+				t.Errorf("row %s, places %v", row.Status, w.taken())
+			}
+			// The first one again, as late, is still the row's own message.
+			spoil(w, &first)
+			want(t, w.handle(t, first), retry.ClassDone, "")
+			if !slices.Equal(w.taken(), []int{0, 1}) {
+				t.Errorf("places %v", w.taken())
+			}
+		})
+	}
+}
