@@ -41,3 +41,21 @@ func TestASecondBodyThatIsLateLeavesTheHold(t *testing.T) {
 		})
 	}
 }
+
+// Within a run the first message of an order makes its row, also when it is the one that is refused.
+func TestTheFirstMessageOfAnOrderMakesItsRow(t *testing.T) {
+	w := newWorld(t)
+	late := w.placed("A-1-1")
+	late.Deadline = w.now - 1
+	again := w.otherBody(late, "A-1-1")
+	outcomes := w.runOf(t, late, again, w.otherBody(late, "A-1-2"), w.placed("A-1-2"))
+	for i, class := range []retry.Class{retry.ClassRefused, retry.ClassDone, retry.ClassDone, retry.ClassDone} {
+		if outcomes[i].Class != class {
+			t.Errorf("outcome %d is %+v", i, outcomes[i])
+		}
+	}
+	row := w.row(t, late.OrderID)
+	if row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonDeadlinePassed || !slices.Equal(w.taken(), []int{1}) {
+		t.Errorf("row %s %+v, places %v", row.Status, row.Reason, w.taken())
+	}
+}

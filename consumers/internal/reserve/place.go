@@ -97,7 +97,8 @@ func (h Place) HandleRun(ctx context.Context, run []Placing) []retry.Outcome {
 func comesAgain(e *entry) bool { return e.outcome == nil || e.outcome.Class == retry.ClassRetryable }
 
 // decideAll takes orders for named seats through as many script calls as it takes: those that share a seat with an
-// order whose row is not known yet are the next call. It stops when one must come again.
+// order whose row is not known yet are the next call, and so is a later message of the same order. It stops when one
+// must come again.
 func (h Place) decideAll(ctx context.Context, entries []*entry) {
 	for pending := entries; len(pending) > 0; {
 		next, err := h.decide(ctx, pending)
@@ -121,7 +122,8 @@ func (h Place) decideAll(ctx context.Context, entries []*entry) {
 // decide is one script call with all that follows from it; again are the entries of the next one. An error is that of
 // a call that all of them needed.
 func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, err error) {
-	asking, err := h.prepare(ctx, pending)
+	first, waits := oncePerOrder(pending)
+	asking, err := h.prepare(ctx, first)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +139,7 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 		switch counted := e.concert.LimitPerBuyer > 0; {
 		case answers[i].Outcome == holds.Again, counted && waiting[e.Message.UserID] && answers[i].Outcome == holds.Held:
 			waiting[e.Message.UserID] = true
-			again = append(again, e)
+			waits[e] = true
 		case answers[i].Outcome == holds.Held:
 			h.take(e, answers[i])
 			held = append(held, e)
@@ -145,7 +147,28 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 			h.refuse(ctx, e, answers[i])
 		}
 	}
-	return again, h.write(ctx, pending, held)
+	for _, e := range pending {
+		if waits[e] {
+			again = append(again, e)
+		}
+	}
+	return again, h.write(ctx, first, held)
+}
+
+// oncePerOrder gives the first message of each order; the later ones wait until its row is known. They may have another
+// body, or be past a deadline that the first was not, and rows are not written in the order of the messages.
+func oncePerOrder(pending []*entry) (first []*entry, waits map[*entry]bool) {
+	seen := map[contracts.OrderID]bool{}
+	waits = map[*entry]bool{}
+	for _, e := range pending {
+		if seen[e.Message.OrderID] {
+			waits[e] = true
+			continue
+		}
+		seen[e.Message.OrderID] = true
+		first = append(first, e)
+	}
+	return first, waits
 }
 
 // prepare is step 0: it gives the orders that ask for seats, and settles the rest.

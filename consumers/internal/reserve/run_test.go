@@ -1,6 +1,7 @@
 package reserve_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -122,8 +123,8 @@ func TestAnUnknownPutStopsTheRunThere(t *testing.T) {
 	}
 }
 
-// Any split into runs, with limits that refuse some and calls that fail in between, gives each order the row that it
-// would have one by one.
+// Any split into runs, with limits that refuse some, orders that come twice, also with another body, and calls that fail
+// in between, gives each order the row that it would have one by one: of two bodies that of the first.
 func TestAnySplitGivesTheResultOfOneByOne(t *testing.T) {
 	failures := []string{"hold", "hold reply", "put", "put reply", "send", "release"}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -135,8 +136,17 @@ func TestAnySplitGivesTheResultOfOneByOne(t *testing.T) {
 		for i := range rapid.IntRange(1, 12).Draw(rt, "orders") {
 			user := rapid.SampledFrom([]string{"ann", "ben", "cleo"}).Draw(rt, "user")
 			m := single.by(user, rapid.SliceOfNDistinct(rapid.SampledFrom(seats), 1, 3, rapid.ID).Draw(rt, "seats")...)
-			if i > 0 && rapid.IntRange(0, 7).Draw(rt, "repeat") == 0 {
-				m = orders[rapid.IntRange(0, i-1).Draw(rt, "of")]
+			if i > 0 {
+				earlier := orders[rapid.IntRange(0, i-1).Draw(rt, "of")]
+				switch rapid.SampledFrom([]string{"new", "new", "new", "new", "same body", "other body"}).Draw(rt, "order") {
+				case "same body":
+					m = earlier
+				case "other body":
+					m.OrderID, m.UserID = earlier.OrderID, earlier.UserID
+				}
+			}
+			if rapid.IntRange(0, 7).Draw(rt, "late") == 0 {
+				m.Deadline = single.now - 1
 			}
 			orders = append(orders, m)
 		}
@@ -160,10 +170,29 @@ func TestAnySplitGivesTheResultOfOneByOne(t *testing.T) {
 				rest = rest[1:]
 			}
 		}
+		single.heldAsTheRowsSay(rt, orders)
 		if got, want := split.story(t, orders), single.story(t, orders); got != want {
 			rt.Fatalf("split:\n%s\none by one:\n%s", got, want)
 		}
 	})
+}
+
+// heldAsTheRowsSay checks that the seats of an open order are held for it.
+func (w *world) heldAsTheRowsSay(t rapid.TB, orders []message.PlaceOrder) {
+	t.Helper()
+	state := w.holds.Inspect(group)
+	for _, m := range orders {
+		row, _, _ := w.rows.Read(context.Background(), m.OrderID)
+		if !row.Status.Open() {
+			continue
+		}
+		places, _, _ := layout()[0].Places(row.Seats)
+		for _, p := range places {
+			if state.Entries[p].Order != m.OrderID {
+				t.Fatalf("order %s is %s with seats %v, place %d is %q's", m.OrderID, row.Status, row.Seats, p, state.Entries[p].Order)
+			}
+		}
+	}
 }
 
 // story is what became of orders, as their buyers see it, with the seats that are taken and counted in the end.
@@ -172,7 +201,7 @@ func (w *world) story(t *testing.T, orders []message.PlaceOrder) string {
 	var lines []string
 	for _, m := range orders {
 		row := w.row(t, m.OrderID)
-		line := fmt.Sprintf("%s %s %s %v", row.OrderID, row.UserID, row.Status, row.Seats)
+		line := fmt.Sprintf("%s %s %s %v %s", row.OrderID, row.UserID, row.Status, row.Seats, row.RequestHash)
 		if row.Reason != nil {
 			// Not the seats: who is refused again after a lost answer is told of those taken since as well.
 			line += " " + string(row.Reason.Code)
