@@ -119,6 +119,55 @@ func TestEmptyQueueIsPolledAfterThePauseAndAFullOneAtOnce(t *testing.T) {
 	})
 }
 
+// oneGroup has always so many messages more of one group, which is locked until the last ones are deleted.
+type oneGroup struct {
+	endless
+	size   int
+	locked bool
+}
+
+func (o *oneGroup) ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.receives++
+	if o.locked {
+		return &sqs.ReceiveMessageOutput{}, nil
+	}
+	o.locked = true
+	out := &sqs.ReceiveMessageOutput{}
+	for n := range o.size {
+		id := strconv.Itoa(o.size*o.receives + n)
+		out.Messages = append(out.Messages, types.Message{MessageId: &id, ReceiptHandle: &id, Body: aws.String("m")})
+	}
+	return out, nil
+}
+
+func (o *oneGroup) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+	out, err := o.endless.DeleteMessageBatch(ctx, in)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.locked = false
+	return out, err
+}
+
+// A long poll would bring the next messages of a group as soon as it is free. After a full batch there most likely are
+// some, so the pause ends there; after a smaller one it lets messages gather.
+func TestTheEndOfAFullBatchEndsThePause(t *testing.T) {
+	for _, c := range []struct{ size, batches int }{{10, 100}, {9, 7}} {
+		synctest.Test(t, func(t *testing.T) {
+			client := &oneGroup{size: c.size}
+			s, stop := run(t, client, handlerFunc(func(events.SQSEvent) (any, error) { time.Sleep(10 * time.Millisecond); return nil, nil }), 2)
+			time.Sleep(1005 * time.Millisecond)
+			// Each batch is received once, and once there is nothing while it is handled.
+			synctest.Wait()
+			if receives, _, deleted := client.numbers(); deleted != c.batches*c.size || receives > 2*c.batches+2 {
+				t.Errorf("batches of %d of one group: %d with %d receives in 1 s, want %d with 2 each", c.size, s.Status().Batches, receives, c.batches)
+			}
+			stop()
+		})
+	}
+}
+
 func TestReceiveUnderWayAtTheStopIsNotCutOffAndItsMessagesAreHandled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &endless{}

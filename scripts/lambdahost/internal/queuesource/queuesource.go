@@ -54,7 +54,8 @@ type Options struct {
 	Concurrency int
 	// FunctionTimeout bounds an invocation. The queue's visibility timeout must not be shorter.
 	FunctionTimeout time.Duration
-	// Wait is the long poll in seconds, 0–20. Pause is how long to wait after a receive that brought nothing.
+	// Wait is the long poll in seconds, 0–20. Pause is how long to wait after a receive that brought nothing; the end of
+	// a full batch ends it.
 	Wait  int
 	Pause time.Duration
 	// Random is the source of receive attempt ids.
@@ -139,6 +140,9 @@ const (
 // stand still for the visibility timeout.
 func (s *Source) Run(ctx context.Context) {
 	slots := make(chan struct{}, s.options.Concurrency)
+	// freed says that a full batch is over, so that its groups most likely have more. A long poll, for which the pause
+	// stands, would bring that at once. After a smaller one the pause lets messages gather.
+	freed := make(chan struct{}, 1)
 	var batches sync.WaitGroup
 	defer batches.Wait()
 	for {
@@ -151,36 +155,49 @@ func (s *Source) Run(ctx context.Context) {
 		if err := s.target.AwaitIdle(ctx); err != nil {
 			return
 		}
+		select {
+		case <-freed: // this receive sees what was freed before it
+		default:
+		}
 		received, messages, err := s.receive(ctx)
 		if len(messages) > 0 {
 			batches.Go(func() {
-				defer func() { <-slots }()
 				s.handle(ctx, messages, received)
+				<-slots
+				if len(messages) < s.options.BatchSize {
+					return
+				}
+				select {
+				case freed <- struct{}{}:
+				default:
+				}
 			})
 			continue
 		}
 		<-slots
-		pause := s.options.Pause
+		pause, wake := s.options.Pause, freed
 		if err != nil {
-			pause = max(pause, failurePause)
+			pause, wake = max(pause, failurePause), nil
 			s.counts.pollFailures.Add(1)
 			s.options.Logger.Warn("a queue could not be polled", telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Queue, telemetry.KeyError, err.Error())
 		}
-		if !sleep(ctx, pause) {
+		if !sleep(ctx, pause, wake) {
 			return
 		}
 	}
 }
 
-func sleep(ctx context.Context, pause time.Duration) bool {
+// sleep waits for pause, or until it is woken. It is false when ctx ended.
+func sleep(ctx context.Context, pause time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-timer.C:
-		return true
+	case <-wake:
 	}
+	return true
 }
 
 // receive also gives the instant before which no message's visibility timeout began.
