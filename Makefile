@@ -71,7 +71,7 @@ test: tools vet unit e2e ## what has to pass before a commit: formatting, vet, a
 check: test lint race fuzz property ## test and every slower lane
 
 ##@ Single lanes
-.PHONY: unit e2e faults race fuzz property bench
+.PHONY: unit e2e faults race fuzz property bench measure
 unit: ## all tests that need no stack
 	@go test ./...
 
@@ -98,6 +98,11 @@ property: ## the property tests with RAPID_CHECKS rounds
 
 bench: ## all benchmarks
 	@go test -run '^$$' -bench . -benchmem ./...
+
+# Holds outlast the measure, so that none of them ends in it; a queue's delay cannot be longer.
+measure: devstack ## orders a second and CPU an order, on a stack of its own; starts of the functions (MEASURE_FLAGS='--json --only http')
+	@go build -o $(TOOLS)/measure ./scripts/measure
+	@$(DEVSTACK) run --stack measure --hold-seconds 880 -- $(TOOLS)/measure --devstack $(DEVSTACK) $(MEASURE_FLAGS)
 
 ##@ What the others need
 .PHONY: help devstack tools

@@ -192,7 +192,7 @@ func newRound(b *testing.B, limit int, sold bool) *round {
 
 // handle is the function as it is wired for deployment, but for the stores and SQS.
 func (r *round) handle(b *testing.B, batches []events.SQSEvent) {
-	now := func() time.Time { return benchNow.Time() }
+	now := benchNow.Time
 	meter := telemetry.NewMeter(io.Discard, "reserve", now)
 	sender := sqssend.NewShared(sqssend.New(instant{}, map[message.Queue]string{message.QueueExpiries: "expiries"}, retry.NoBreaker{}), sqssend.SharedOptions{})
 	place := reserve.Place{Holds: r, Best: r, Orders: r, Catalogue: r, Loader: r.loader(), Sender: sender, Pace: r, Meter: meter, Now: now}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// phase is the measure of one way to let orders be decided.
+type phase struct {
+	Name     string `json:"name"`
+	Groups   int    `json:"groups"`
+	Orders   int    `json:"orders"`
+	Held     int    `json:"held"`
+	Rejected int    `json:"rejectedSeatTaken"`
+	// Batches is how many batches reserve got.
+	Batches int `json:"batches"`
+	// Seconds is from letting go to the last decision. CPU counts until mirror and publish are through as well.
+	Seconds         float64       `json:"seconds"`
+	OrdersPerSecond float64       `json:"ordersPerSecond"`
+	CPU             []processCost `json:"cpu"`
+	// OthersShare is the share of the machine that other programs took meanwhile, 0 to 1.
+	OthersShare float64 `json:"othersShare"`
+	// Floor is the bare loop of the same calls, if it was measured.
+	Floor *floorResult `json:"floor,omitempty"`
+}
+
+// newRun names a run; its buyers' names begin so.
+func newRun() string { return "measure-" + strings.ToLower(rand.Text()[:8]) }
+
+// drain lets orders wait in the queue, with the host stopped, and measures from letting it go until all are decided.
+func (m *measures) drain(ctx context.Context, groups []group) (phase, error) {
+	p := phase{Name: "draining", Groups: len(groups), Orders: m.Orders}
+	run := newRun()
+	list := wishes(run, groups, m.Orders)
+	messages, err := m.placeOrders(list)
+	if err != nil {
+		return p, err
+	}
+	before, err := m.hostStatus(ctx)
+	if err != nil {
+		return p, err
+	}
+	processes, err := m.processes(ctx)
+	if err != nil {
+		return p, err
+	}
+	goOn, err := m.pause(ctx)
+	if err != nil {
+		return p, err
+	}
+	defer goOn() //nolint:errcheck // it was let go already, or the failure is told
+	m.progress("draining, seat groups %d: %d orders into the queue", p.Groups, p.Orders)
+	if err := m.enqueue(ctx, m.OrdersQueue, messages); err != nil {
+		return p, err
+	}
+	from, err := look(processes)
+	if err != nil {
+		return p, err
+	}
+	m.progress("draining, seat groups %d: deciding", p.Groups)
+	released := time.Now()
+	if err := goOn(); err != nil {
+		return p, err
+	}
+	o, err := m.finish(ctx, &p, run, before, from)
+	if err != nil {
+		return p, err
+	}
+	p.time(released, o)
+	m.progress("draining, seat groups %d: %.0f orders/s", p.Groups, p.OrdersPerSecond)
+	if !m.NoFloor {
+		if p.Floor, err = m.floor(ctx, p, o, messages); err != nil {
+			return p, fmt.Errorf("floor: %w", err)
+		}
+	}
+	return p, nil
+}
+
+// time sets the rate.
+func (p *phase) time(released time.Time, o outcome) {
+	p.Seconds = o.last.Sub(released).Seconds()
+	p.OrdersPerSecond = float64(p.Orders) / p.Seconds
+}
+
+// decideWithin bounds how long a phase may take.
+const decideWithin = 3 * time.Minute
+
+// finish waits until the orders of a phase are through all functions, and tells what they cost and what became of them.
+func (m *measures) finish(ctx context.Context, p *phase, run string, before hostStatus, from usage) (outcome, error) {
+	err := await(ctx, decideWithin, func() (bool, string, error) {
+		now, err := m.hostStatus(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		decided := done(before.source("reserve"), now.source("reserve"))
+		mirrored := now.source("mirror").Records - before.source("mirror").Records
+		published := now.source("publish").Records - before.source("publish").Records
+		p.Batches = now.source("reserve").Batches - before.source("reserve").Batches
+		through := min(decided, mirrored, published) >= p.Orders && now.busy() == ""
+		if n := now.errors() - before.errors(); n > 0 {
+			return false, "", fmt.Errorf("%d invocations failed (logs: STACK_LOGS)", n)
+		}
+		return through, fmt.Sprintf("of %d orders %d are decided, %d mirrored, %d published", p.Orders, decided, mirrored, published), nil
+	})
+	if err != nil {
+		return outcome{}, err
+	}
+	processes, err := m.processes(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	to, err := look(processes)
+	if err != nil {
+		return outcome{}, err
+	}
+	if p.CPU, err = costs(from, to, p.Orders); err != nil {
+		return outcome{}, err
+	}
+	p.OthersShare = others(from, to, runtime.NumCPU())
+	o, err := m.outcomeOf(ctx, run, p.Orders)
+	p.Held, p.Rejected = o.held, o.rejected
+	return o, err
+}
+
+// done counts the messages that a queue's function has done between two looks.
+func done(before, now sourceStatus) int {
+	return now.Messages - now.MessageFailures - before.Messages + before.MessageFailures
+}

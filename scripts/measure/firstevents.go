@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/localtokens"
+)
+
+// firstEvent is what a function that was just started has to answer. It makes the function call what it depends on, and
+// changes nothing, however often it is given.
+type firstEvent struct {
+	// what says it for people; want is in the answer if that is right.
+	what    string
+	payload []byte
+	want    string
+}
+
+// firstEvents has some for each function, about an order that is made for it and cancelled.
+func (m *measures) firstEvents(ctx context.Context) (map[string][]firstEvent, error) {
+	g := m.layout.Groups[2*groupsOfMany+1]
+	over, row, err := m.cancelledOrder(ctx, g)
+	if err != nil {
+		return nil, fmt.Errorf("an order that is over: %w", err)
+	}
+	const noFailure = `"batchItemFailures":[]`
+	made := map[string][]firstEvent{}
+	var problems []error
+	add := func(name, what, want string, event any, err error) {
+		payload, encodeErr := json.Marshal(event)
+		problems = append(problems, err, encodeErr)
+		made[name] = append(made[name], firstEvent{what, payload, want})
+	}
+	for _, concert := range []string{m.MainConcert, m.Concert} {
+		body, err := json.Marshal(apiclient.OrderRequest{ConcertID: concert, Seats: []string{"no-such-seat"}})
+		add("orders", "POST for an unknown seat of "+concert, `"statusCode":422`, m.request("POST /api/orders", string(body), nil), err)
+		add("queries", "GET of the availability of "+concert, `"statusCode":200`,
+			m.request("GET /api/concerts/{concertId}/availability", "", map[string]string{"concertId": concert}), nil)
+	}
+	event, err := queueEvent(message.RebuildGroup{ConcertID: m.Concert, Group: g.Group, CommandID: newRun()})
+	add("reserve", "RebuildGroup of a loaded group", noFailure, event, err)
+	event, err = queueEvent(message.ExpireHold{OrderID: over, ConcertID: m.Concert, Group: g.Group, RowVersion: 1})
+	add("expire", "ExpireHold of an order that is over", noFailure, event, err)
+	add("mirror", "a row that is over", noFailure, streamEvent(over, row), nil)
+	add("publish", "a row that is over", noFailure, streamEvent(over, row), nil)
+	add("reconcile", "the minute's whole run", `{`, map[string]string{}, nil)
+	return made, errors.Join(problems...)
+}
+
+// cancelledOrder makes an order, lets it be held, cancels it, and answers it with its row.
+func (m *measures) cancelledOrder(ctx context.Context, g group) (contracts.OrderID, map[string]types.AttributeValue, error) {
+	token, err := m.key.Sign(localtokens.ClaimsOf(m.API, newRun(), time.Now(), localtokens.TTL))
+	if err != nil {
+		return "", nil, err
+	}
+	buyer := &apiclient.Client{Base: m.API, Token: token, HTTP: m.http}
+	answer, err := buyer.Place(ctx, "measure", apiclient.OrderRequest{ConcertID: m.Concert, Seats: g.Seats[:2]})
+	if err != nil {
+		return "", nil, err
+	}
+	var accepted apiclient.Accepted
+	if answer.Status != http.StatusAccepted {
+		return "", nil, fmt.Errorf("POST /orders: %d %s", answer.Status, answer.Problem().Code)
+	}
+	if err := answer.Decode(&accepted); err != nil {
+		return "", nil, err
+	}
+	id := accepted.OrderID
+	if _, err := buyer.WaitFor(ctx, id, apiclient.Decided); err != nil {
+		return "", nil, err
+	}
+	if _, err := buyer.Do(ctx, http.MethodDelete, "/orders/"+id, nil, nil); err != nil {
+		return "", nil, err
+	}
+	if _, err := buyer.WaitFor(ctx, id, func(o apiclient.Order) bool { return o.Status == contracts.Cancelled }); err != nil {
+		return "", nil, err
+	}
+	out, err := m.dynamo.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &m.OrdersTable, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"orderId": &types.AttributeValueMemberS{Value: id}},
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return contracts.OrderID(id), out.Item, nil
+}
+
+// request is what API Gateway makes of a request of a signed-in buyer.
+func (m *measures) request(route, body string, path map[string]string) events.APIGatewayV2HTTPRequest {
+	r := events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RouteKey: route, Body: body, PathParameters: path,
+		Headers: map[string]string{"content-type": "application/json", "idempotency-key": "measure"},
+	}
+	r.RequestContext.RouteKey = route
+	r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+		JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "measure", "iss": m.API}},
+	}
+	return r
+}
+
+// queueEvent is a batch of one message that comes for the first time.
+func queueEvent(m message.Message) (events.SQSEvent, error) {
+	encoded, err := message.Encode(m, "")
+	if err != nil {
+		return events.SQSEvent{}, err
+	}
+	record := events.SQSMessage{
+		MessageId: requestID, ReceiptHandle: "none", Body: encoded.Body, EventSource: "aws:sqs",
+		Attributes: map[string]string{
+			"MessageGroupId": encoded.Group, "SequenceNumber": "00000000000000000001", "ApproximateReceiveCount": "1",
+			"SentTimestamp": strconv.FormatInt(time.Now().UnixMilli(), 10),
+		},
+		MessageAttributes: map[string]events.SQSMessageAttribute{},
+	}
+	for name, value := range encoded.Attributes.Map() {
+		record.MessageAttributes[name] = events.SQSMessageAttribute{DataType: "String", StringValue: &value}
+	}
+	return events.SQSEvent{Records: []events.SQSMessage{record}}, nil
+}
+
+// streamEvent is a batch of one version of a row.
+func streamEvent(id contracts.OrderID, row map[string]types.AttributeValue) any {
+	type object = map[string]any
+	return object{"Records": []any{object{
+		"eventName": "MODIFY", "eventSource": "aws:dynamodb",
+		"dynamodb": object{"SequenceNumber": "1", "Keys": object{"orderId": object{"S": id}}, "NewImage": rowJSON(row)},
+	}}}
+}
+
+// rowJSON writes a row as DynamoDB does. Rows have no other types.
+func rowJSON(row map[string]types.AttributeValue) map[string]any {
+	out := map[string]any{}
+	for name, value := range row {
+		out[name] = valueJSON(value)
+	}
+	return out
+}
+
+func valueJSON(value types.AttributeValue) map[string]any {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return map[string]any{"S": v.Value}
+	case *types.AttributeValueMemberN:
+		return map[string]any{"N": v.Value}
+	case *types.AttributeValueMemberL:
+		list := []any{}
+		for _, one := range v.Value {
+			list = append(list, valueJSON(one))
+		}
+		return map[string]any{"L": list}
+	case *types.AttributeValueMemberM:
+		return map[string]any{"M": rowJSON(v.Value)}
+	default:
+		return map[string]any{"NULL": true}
+	}
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+// floorResult is what the machine does when the calls of the pipeline are made by bare loops in one process.
+type floorResult struct {
+	OrdersPerSecond float64 `json:"ordersPerSecond"`
+	// Ratio is the pipeline's rate by this one.
+	Ratio float64       `json:"ratio"`
+	CPU   []processCost `json:"cpu"`
+	// OthersShare is as in the phase.
+	OthersShare float64 `json:"othersShare"`
+}
+
+// floorWorkers is how many batches are at work at once: as many as devstack gives reserve processes.
+const floorWorkers = 6
+
+// bare is the calls of the pipeline without the pipeline: by reserve a receive, a call to Redis a group, a put or a
+// transaction an order, a send and a delete; by mirror a read and a call to Redis an order; by publish a put of ten
+// events. Queues, tables and bus are copies of the stack's own, made for it: no row and no place of the stack is
+// written. So Redis is only asked for an answer, without the work of the scripts (some 40 µs).
+type bare struct {
+	*copies
+	redis *redis.Client
+	// held is how many orders are held, the first ones; heldRow and rejectedRow are what is stored, but for the id.
+	held                 int64
+	heldRow, rejectedRow map[string]types.AttributeValue
+	detail               string // of an event
+	taken                atomic.Int64
+	orders               int64
+	last                 atomic.Int64 // Unix nanoseconds of the last put
+}
+
+// floor repeats what a phase did, with the same messages and as many held rows, while lambdahost is stopped.
+func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []message.Encoded) (_ *floorResult, err error) {
+	m.progress("the same calls in a bare loop, seat groups %d", p.Groups)
+	processes, err := m.processes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	goOn, err := m.pause(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, goOn()) }()
+	c, err := m.copy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.remove(context.WithoutCancel(ctx))) }()
+	options, err := redis.ParseURL(m.Redis)
+	if err != nil {
+		return nil, fmt.Errorf("address of Redis: %w", err)
+	}
+	b := &bare{copies: c, redis: redis.NewClient(options), held: int64(p.Held), orders: int64(len(messages)), heldRow: o.rows[contracts.Held], rejectedRow: o.rows[contracts.Rejected]}
+	defer b.redis.Close() //nolint:errcheck // nothing is lost with it
+	b.detail = messages[0].Body
+	if err := m.enqueue(ctx, c.ordersQueue, messages); err != nil {
+		return nil, err
+	}
+	from, err := look(processes)
+	if err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	loops, loopCtx := errgroup.WithContext(ctx)
+	loops.Go(func() error { return b.decide(loopCtx) })
+	loops.Go(func() error { return b.follow(loopCtx, b.mirror) })
+	loops.Go(func() error { return b.follow(loopCtx, b.publish) })
+	if err := loops.Wait(); err != nil {
+		return nil, err
+	}
+	to, err := look(processes)
+	if err != nil {
+		return nil, err
+	}
+	f := &floorResult{OthersShare: others(from, to, runtime.NumCPU()), OrdersPerSecond: float64(b.orders) / time.Unix(0, b.last.Load()).Sub(begun).Seconds()}
+	f.Ratio = p.OrdersPerSecond / f.OrdersPerSecond
+	f.CPU, err = costs(from, to, p.Orders)
+	m.progress("bare loop: %.0f orders/s", f.OrdersPerSecond)
+	return f, err
+}
+
+// decide makes the calls of reserve until every order has a row. As in an event source mapping one poller serves all
+// batches, and a receive that brought nothing is repeated when a batch is over.
+func (b *bare) decide(ctx context.Context) error {
+	batches, ctx := errgroup.WithContext(ctx)
+	batches.SetLimit(floorWorkers)
+	freed := make(chan struct{}, 1)
+	for received := int64(0); received < b.orders; {
+		out, err := b.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &b.ordersQueue, MaxNumberOfMessages: maxBatch, MessageAttributeNames: []string{"All"},
+			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
+		})
+		if err != nil {
+			return errors.Join(fmt.Errorf("receive: %w", err), batches.Wait())
+		}
+		if len(out.Messages) == 0 {
+			select {
+			case <-freed:
+				continue
+			case <-ctx.Done():
+				return batches.Wait()
+			}
+		}
+		received += int64(len(out.Messages))
+		batches.Go(func() error {
+			err := b.batch(ctx, out.Messages)
+			select {
+			case freed <- struct{}{}:
+			default:
+			}
+			return err
+		})
+	}
+	return batches.Wait()
+}
+
+func (b *bare) batch(ctx context.Context, batch []sqstypes.Message) error {
+	groups := map[string][]sqstypes.Message{}
+	for _, one := range batch {
+		g := one.Attributes["MessageGroupId"]
+		groups[g] = append(groups[g], one)
+	}
+	calls, callCtx := errgroup.WithContext(ctx)
+	held := make(chan sqstypes.Message, len(batch))
+	for _, run := range groups {
+		calls.Go(func() error {
+			if err := b.redis.Ping(callCtx).Err(); err != nil {
+				return fmt.Errorf("redis: %w", err)
+			}
+			puts, putCtx := errgroup.WithContext(callCtx)
+			for _, one := range run {
+				puts.Go(func() error {
+					if b.taken.Add(1) > b.held {
+						return b.putRow(putCtx, b.rejectedRow, false)
+					}
+					held <- one
+					return b.putRow(putCtx, b.heldRow, true)
+				})
+			}
+			return puts.Wait()
+		})
+	}
+	if err := calls.Wait(); err != nil {
+		return err
+	}
+	b.last.Store(time.Now().UnixNano())
+	close(held)
+	return errors.Join(b.sendExpiries(ctx, held), b.deleteAll(ctx, batch))
+}
+
+// sendExpiries sends one message a held order, in one call.
+func (b *bare) sendExpiries(ctx context.Context, held <-chan sqstypes.Message) error {
+	var entries []sqstypes.SendMessageBatchRequestEntry
+	for one := range held {
+		m, err := message.Encode(message.ExpireHold{
+			OrderID: newOrderID(), ConcertID: "floor", Group: "floor", RowVersion: 1,
+		}, "")
+		if err != nil {
+			return err
+		}
+		entry := sendEntries([]message.Encoded{m})[0]
+		entry.Id, entry.MessageGroupId = one.MessageId, aws.String(one.Attributes["MessageGroupId"])
+		entries = append(entries, entry)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	_, err := b.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &b.expiriesQueue, Entries: entries})
+	return err
+}
+
+func (b *bare) deleteAll(ctx context.Context, batch []sqstypes.Message) error {
+	entries := make([]sqstypes.DeleteMessageBatchRequestEntry, len(batch))
+	for i, one := range batch {
+		entries[i] = sqstypes.DeleteMessageBatchRequestEntry{Id: one.MessageId, ReceiptHandle: one.ReceiptHandle}
+	}
+	_, err := b.sqs.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &b.ordersQueue, Entries: entries})
+	return err
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// options are the command line; what has a variable comes from make env.
+type options struct {
+	Only       []string      `enum:"http,drain,start" default:"http,drain,start" help:"Parts to measure: ${enum}."`
+	Orders     int           `default:"3000" help:"Orders that wait in the queue before it is drained."`
+	HTTPOrders int           `name:"http-orders" default:"1000" help:"Orders sent over HTTP."`
+	Clients    int           `default:"64" help:"Buyers at once over HTTP; each sends an order, follows it until it is decided, and the next one comes."`
+	Starts     int           `default:"11" help:"Starts of each function."`
+	NoFloor    bool          `help:"Leave out the bare loops."`
+	JSON       bool          `name:"json" help:"Print JSON."`
+	Timeout    time.Duration `default:"10m" help:"How long all of it may take."`
+
+	Stack       string `env:"STACK" required:"" help:"Name of the stack."`
+	Devstack    string `default:".local/tools/devstack" type:"existingfile" help:"The devstack program, which knows the stack's processes."`
+	API         string `name:"api" env:"API_BASE_URL" required:"" help:"Address of the API, with /api."`
+	Control     string `env:"LAMBDAHOST_CONTROL_URL" required:"" help:"Control endpoint of lambdahost."`
+	MainConcert string `env:"CONCERT_ID" required:"" help:"Concert that functions are first asked about."`
+	Concert     string `env:"ARENA_CONCERT_ID" required:"" help:"Concert with at least 66 seat groups."`
+	SigningKey  string `env:"STACK_SIGNING_KEY" required:"" type:"existingfile" help:"Key of the stack's tokens."`
+	Redis       string `env:"REDIS_URL" required:"" help:"Redis; only read."`
+
+	OrdersTable     string `env:"ORDERS_TABLE" required:"" help:"Table of orders; only read."`
+	AllowancesTable string `env:"ALLOWANCES_TABLE" required:"" help:"Table of allowances; only read."`
+	OrdersQueue     string `env:"ORDERS_QUEUE_URL" required:"" help:"Queue of orders."`
+	ExpiriesQueue   string `env:"EXPIRIES_QUEUE_URL" required:"" help:"Queue of ends of holds; only read."`
+}
+
+// groupsOfMany is how many seat groups the wider measures have.
+const groupsOfMany = 32
+
+// earlyExit is how kong's --help ends parsing.
+type earlyExit int
+
+// run is the program. It returns the exit code: 0 measured, 1 failed, 2 used wrongly. No figure makes it fail.
+func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			exit, ok := r.(earlyExit)
+			if !ok {
+				panic(r)
+			}
+			code = int(exit)
+		}
+	}()
+	fail := func(code int, err error) int {
+		// Printing is the last thing that can be done about it.
+		_, _ = fmt.Fprintln(errOut, "measure:", err)
+		return code
+	}
+	var o options
+	parser, err := kong.New(&o, kong.Name("measure"), kong.Writers(out, errOut), kong.Exit(func(code int) { panic(earlyExit(code)) }),
+		kong.Description("Measure a stack of its own (make measure): orders a second, CPU time an order, starts of functions. It stops the stack's Lambda host for moments and fills the concert, so it refuses the default stack."))
+	if err != nil {
+		return fail(1, err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return fail(2, fmt.Errorf("%w (see measure --help)", err))
+	}
+	if err := o.check(); err != nil {
+		return fail(2, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
+	defer cancel()
+	m := &measures{options: o, progress: progressTo(errOut, time.Now)}
+	report, err := m.all(ctx)
+	if err == nil && o.JSON {
+		err = report.printJSON(out)
+	} else if err == nil {
+		err = report.print(out)
+	}
+	if err != nil {
+		return fail(1, err)
+	}
+	return 0
+}
+
+func (o options) check() error {
+	var problems []error
+	if o.Stack == "default" {
+		problems = append(problems, errors.New("the default stack is somebody's: measure needs one of its own (make measure)"))
+	}
+	for name, n := range map[string]int{"--orders": o.Orders, "--http-orders": o.HTTPOrders, "--clients": o.Clients, "--starts": o.Starts} {
+		if n < 1 {
+			problems = append(problems, fmt.Errorf("%s is %d, want at least 1", name, n))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// progressTo prints a line with the seconds since now.
+func progressTo(w io.Writer, now func() time.Time) func(string, ...any) {
+	begun := now()
+	return func(format string, args ...any) {
+		// Progress that cannot be written is no reason to stop.
+		_, _ = fmt.Fprintf(w, "%6.1f s  %s\n", now().Sub(begun).Seconds(), fmt.Sprintf(format, args...))
+	}
+}
+
+// measures is one run.
+type measures struct {
+	options
+	*stack
+	progress func(format string, args ...any)
+}
+
+func (m *measures) all(ctx context.Context) (report, error) {
+	r := report{Cores: runtime.NumCPU(), Go: runtime.Version()}
+	var err error
+	if m.stack, err = connect(ctx, m.options); err != nil {
+		return r, err
+	}
+	m.progress("waiting until every seat group of %s is loaded", m.Concert)
+	if err := m.awaitLoaded(ctx); err != nil {
+		return r, err
+	}
+	groups := m.layout.Groups
+	if len(groups) < 2*groupsOfMany+2 {
+		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Concert, len(groups), 2*groupsOfMany+2)
+	}
+	// First, since the emulator gets slower with each held order, whose end waits in a queue.
+	if slices.Contains(m.Only, "http") {
+		p, err := m.overHTTP(ctx, groups[1+groupsOfMany:1+2*groupsOfMany])
+		if err != nil {
+			return r, fmt.Errorf("over HTTP: %w", err)
+		}
+		r.Phases = append(r.Phases, p)
+	}
+	if slices.Contains(m.Only, "drain") {
+		for _, some := range [][]group{groups[:1], groups[1 : 1+groupsOfMany]} {
+			p, err := m.drain(ctx, some)
+			if err != nil {
+				return r, fmt.Errorf("drain %d groups: %w", len(some), err)
+			}
+			r.Phases = append(r.Phases, p)
+		}
+	}
+	if slices.Contains(m.Only, "start") {
+		if r.Functions, err = m.starts(ctx); err != nil {
+			return r, fmt.Errorf("starts: %w", err)
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// report is all that was measured.
+type report struct {
+	Cores     int            `json:"cores"`
+	Go        string         `json:"go"`
+	Phases    []phase        `json:"phases"`
+	Functions []functionCost `json:"functions"`
+}
+
+func (r report) printJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// print writes tables for people. Columns are separated by at least two spaces.
+func (r report) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	// A failed write is told by Flush.
+	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
+	row("%d cores, %s", r.Cores, r.Go)
+	if len(r.Phases) > 0 {
+		row("\norders decided\tseat groups\torders\tHELD\tREJECTED\torders a batch\tseconds\torders/s\tother programs\tbare loop/s\tother programs\tof the floor")
+		for _, p := range r.Phases {
+			floor := "-\t-\t-"
+			if f := p.Floor; f != nil {
+				floor = fmt.Sprintf("%.0f\t%.0f %%\t%.2f", f.OrdersPerSecond, 100*f.OthersShare, f.Ratio)
+			}
+			row("%s\t%d\t%d\t%d\t%d\t%.1f\t%.2f\t%.0f\t%.0f %%\t%s", p.Name, p.Groups, p.Orders, p.Held, p.Rejected,
+				float64(p.Orders)/float64(max(p.Batches, 1)), p.Seconds, p.OrdersPerSecond, 100*p.OthersShare, floor)
+		}
+	}
+	for _, p := range r.Phases {
+		row("\n%s, seat groups: %d; CPU of\twhose\tms/order\tshare", p.Name, p.Groups)
+		printCosts(row, p.CPU)
+		if p.Floor != nil {
+			row("\nbare loop of the same, seat groups: %d; CPU of\twhose\tms/order\tshare", p.Groups)
+			printCosts(row, p.Floor.CPU)
+		}
+	}
+	if len(r.Functions) > 0 {
+		row("\nfunction\tMB\tready ms, median\tworst\tfirst answer ms, median\tworst\tto")
+		for _, f := range r.Functions {
+			row("%s\t%.1f\t%.0f\t%.0f\t%.0f\t%.0f\t%s", f.Name, float64(f.Bytes)/1e6, f.Ready.Median, f.Ready.Worst, f.Answer.Median, f.Answer.Worst, f.Event)
+		}
+	}
+	return t.Flush()
+}
+
+// printCosts writes a row a process name, and one for each part. The load's has no share.
+func printCosts(row func(string, ...any), costs []processCost) {
+	sums := map[part]processCost{}
+	for _, c := range costs {
+		share := fmt.Sprintf("%.0f %%", 100*c.Share)
+		if c.Part == load {
+			share = "-"
+		}
+		row("%s\t%s\t%.2f\t%s", c.Name, c.Part, c.MillisecondsPerOrder, share)
+		sum := sums[c.Part]
+		sum.MillisecondsPerOrder += c.MillisecondsPerOrder
+		sum.Share += c.Share
+		sums[c.Part] = sum
+	}
+	for _, p := range []part{ours, standIn} {
+		if sum, found := sums[p]; found {
+			row("all\t%s\t%.2f\t%.0f %%", p, sum.MillisecondsPerOrder, 100*sum.Share)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/localtokens"
+)
+
+type group = apiclient.Group
+
+// stack is the running stack that is measured.
+type stack struct {
+	options options
+	http    *http.Client
+	anyone  *apiclient.Client
+	key     localtokens.Key
+	dynamo  *dynamodb.Client
+	sqs     *sqs.Client
+	layout  apiclient.Layout
+	// servers are the processes that are no function.
+	servers []server
+}
+
+type server struct {
+	Name string `json:"name"`
+	PID  int    `json:"pid"`
+}
+
+// lambdahost is devstack's name of the process that takes the place of Lambda and API Gateway.
+const lambdahost = "lambdahost"
+
+func connect(ctx context.Context, o options) (*stack, error) {
+	s := &stack{options: o, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.Clients + 8}}}
+	s.anyone = &apiclient.Client{Base: o.API, HTTP: s.http}
+	pem, err := os.ReadFile(o.SigningKey)
+	if err != nil {
+		return nil, err
+	}
+	if s.key, err = localtokens.ParseKey(pem); err != nil {
+		return nil, err
+	}
+	cfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.dynamo, s.sqs = dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
+	status, err := exec.CommandContext(ctx, o.Devstack, "status", "--json", "--stack", o.Stack).Output() //nolint:gosec // the caller's own program
+	if err != nil {
+		return nil, fmt.Errorf("processes of stack %s: %w", o.Stack, err)
+	}
+	var known struct{ Processes []server }
+	if err := json.Unmarshal(status, &known); err != nil {
+		return nil, fmt.Errorf("processes of stack %s: %w", o.Stack, err)
+	}
+	s.servers = known.Processes
+	return s, s.anyone.Get(ctx, "/concerts/"+o.Concert+"/layout", &s.layout)
+}
+
+// awaitLoaded waits until every seat group takes orders.
+func (s *stack) awaitLoaded(ctx context.Context) error {
+	return await(ctx, 2*time.Minute, func() (bool, string, error) {
+		var now apiclient.Availability
+		if err := s.anyone.Get(ctx, "/concerts/"+s.options.Concert+"/availability", &now); err != nil {
+			return false, "", err
+		}
+		for _, g := range now.Groups {
+			if g.State != "ready" {
+				return false, fmt.Sprintf("group %s is %s", g.Group, g.State), nil
+			}
+		}
+		return true, "", nil
+	})
+}
+
+const pollEvery = 50 * time.Millisecond
+
+// await asks for a condition until it holds. why says what is missing.
+func await(ctx context.Context, within time.Duration, condition func() (holds bool, why string, err error)) error {
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for {
+		holds, why, err := condition()
+		if holds || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", why, context.Cause(ctx))
+		case <-limit.C:
+			return fmt.Errorf("not within %s: %s", within, why)
+		case <-poll.C:
+		}
+	}
+}
+
+// hostStatus is the part of lambdahost's status that is used here.
+type hostStatus struct {
+	Functions []struct {
+		Name      string
+		InFlight  int
+		Waiting   int
+		Errors    int
+		Processes []struct{ PID int }
+	}
+	Sources []sourceStatus
+}
+
+type sourceStatus struct {
+	Kind, Function                              string
+	Batches, Messages, MessageFailures, Records int
+}
+
+func (s *stack) hostStatus(ctx context.Context) (hostStatus, error) {
+	var status hostStatus
+	control := &apiclient.Client{Base: s.options.Control, HTTP: s.http}
+	return status, control.Get(ctx, "/status", &status)
+}
+
+// source is the queue or stream that a function reads.
+func (h hostStatus) source(function string) sourceStatus {
+	for _, s := range h.Sources {
+		if s.Function == function {
+			return s
+		}
+	}
+	return sourceStatus{}
+}
+
+// errors counts the invocations that failed.
+func (h hostStatus) errors() int {
+	n := 0
+	for _, f := range h.Functions {
+		n += f.Errors
+	}
+	return n
+}
+
+// busy names a function that is at work, "" for none.
+func (h hostStatus) busy() string {
+	for _, f := range h.Functions {
+		if f.InFlight+f.Waiting > 0 {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// process is one whose CPU time is counted.
+type process struct {
+	pid  int
+	name string
+	part part
+}
+
+// processes are those of the stack, and this one.
+func (s *stack) processes(ctx context.Context) ([]process, error) {
+	status, err := s.hostStatus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []process
+	for _, f := range status.Functions {
+		for _, p := range f.Processes {
+			all = append(all, process{p.PID, f.Name, ours})
+		}
+	}
+	for _, p := range s.servers {
+		all = append(all, process{p.PID, p.Name, standIn})
+	}
+	return append(all, process{os.Getpid(), "measure", load}), nil
+}
+
+// idle waits until no function is at work.
+func (s *stack) idle(ctx context.Context) error {
+	return await(ctx, time.Minute, func() (bool, string, error) {
+		status, err := s.hostStatus(ctx)
+		return status.busy() == "", "function " + status.busy() + " is at work", err
+	})
+}
+
+// pause stops lambdahost where it is, so that nothing is polled and no function gets work, and lets it go on with the
+// answered function, which may be called more than once. Nothing may be at work: its time would run on.
+func (s *stack) pause(ctx context.Context) (goOn func() error, err error) {
+	if err := s.idle(ctx); err != nil {
+		return nil, err
+	}
+	for _, p := range s.servers {
+		if p.Name == lambdahost {
+			return func() error { return syscall.Kill(p.PID, syscall.SIGCONT) }, syscall.Kill(p.PID, syscall.SIGSTOP)
+		}
+	}
+	return nil, fmt.Errorf("stack %s has no %s", s.options.Stack, lambdahost)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// functionCost is what a function's binary costs.
+type functionCost struct {
+	Name string `json:"name"`
+	// Bytes is the size of its bootstrap.
+	Bytes int64 `json:"bytes"`
+	// Ready is from the start of the process until it asks for work, Answer until it has answered its first event, each
+	// the median and the worst of the starts, in milliseconds.
+	Ready  spread `json:"ready"`
+	Answer spread `json:"answer"`
+	// Event is what it had to answer.
+	Event string `json:"event"`
+}
+
+type spread struct {
+	Median float64 `json:"median"`
+	Worst  float64 `json:"worst"`
+}
+
+// spreadOf times, of which there is at least one.
+func spreadOf(times []time.Duration) spread {
+	sorted := slices.Sorted(slices.Values(times))
+	ms := func(d time.Duration) float64 { return d.Seconds() * 1000 }
+	return spread{Median: ms(sorted[len(sorted)/2]), Worst: ms(sorted[len(sorted)-1])}
+}
+
+// starts starts each function anew, alone on the machine but for the servers, with the environment that lambdahost gave
+// it but a Runtime API of this program's own, and one event to answer.
+func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
+	events, err := m.firstEvents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	status, err := m.hostStatus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	goOn, err := m.pause(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, goOn()) }()
+	var all []functionCost
+	for _, f := range status.Functions {
+		if len(events[f.Name]) == 0 {
+			return nil, fmt.Errorf("there is no first event for function %s", f.Name)
+		}
+		for _, event := range events[f.Name] {
+			m.progress("%s: %d starts, %s", f.Name, m.Starts, event.what)
+			c, err := m.startsOf(ctx, f.Name, f.Processes[0].PID, event)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", f.Name, err)
+			}
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+func (m *measures) startsOf(ctx context.Context, name string, like int, event firstEvent) (functionCost, error) {
+	c := functionCost{Name: name, Event: event.what}
+	binary, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", like))
+	if err != nil {
+		return c, err
+	}
+	info, err := os.Stat(binary)
+	if err != nil {
+		return c, err
+	}
+	c.Bytes = info.Size()
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", like))
+	if err != nil {
+		return c, err
+	}
+	var ready, answered []time.Duration
+	for range m.Starts {
+		r, a, err := start(ctx, binary, strings.Split(strings.TrimRight(string(environment), "\x00"), "\x00"), event)
+		if err != nil {
+			return c, err
+		}
+		ready, answered = append(ready, r), append(answered, a)
+	}
+	c.Ready, c.Answer = spreadOf(ready), spreadOf(answered)
+	return c, nil
+}
+
+// startWithin bounds one start; reconcile works for seconds.
+const startWithin = time.Minute
+
+// start starts a function, gives it an event, takes its answer and ends it.
+func start(ctx context.Context, binary string, environment []string, event firstEvent) (ready, answered time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	api, err := newRuntimeAPI(event.payload)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, api.close()) }()
+	command := exec.CommandContext(ctx, binary)
+	command.Dir = filepath.Dir(binary)
+	// Of two values of a variable the last one counts.
+	command.Env = append(slices.Clone(environment), "AWS_LAMBDA_RUNTIME_API="+api.address)
+	begun := time.Now()
+	if err := command.Start(); err != nil {
+		return 0, 0, err
+	}
+	defer func() {
+		cancel()
+		_ = command.Wait() // it was killed
+	}()
+	var first answer
+	select {
+	case first = <-api.answers:
+	case <-ctx.Done():
+		return 0, 0, fmt.Errorf("no answer: %w", ctx.Err())
+	}
+	if first.failed || !strings.Contains(string(first.body), event.want) {
+		return 0, 0, fmt.Errorf("answered %.300s, want %s", first.body, event.want)
+	}
+	return first.asked.Sub(begun), first.at.Sub(begun), nil
+}
