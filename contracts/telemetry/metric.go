@@ -60,25 +60,58 @@ func (m *Meter) Put(metric Metric, value float64, dimensions ...Dimension) {
 	if m == nil {
 		return
 	}
-	names := []string{KeyFunction}
-	line := map[string]any{KeyFunction: m.function, metric.Name: value}
+	names := make([]string, 1, 1+len(dimensions))
+	names[0] = KeyFunction
 	for _, d := range dimensions {
 		names = append(names, d.Name)
-		line[d.Name] = d.Value
 	}
-	line["_aws"] = map[string]any{
-		"Timestamp": m.now().UnixMilli(),
-		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  Namespace,
-			"Dimensions": [][]string{names},
-			"Metrics":    []any{map[string]string{"Name": metric.Name, "Unit": metric.Unit}},
-		}},
-	}
-	encoded, err := json.Marshal(line)
+	line, err := json.Marshal(head{declaration{m.now().UnixMilli(), []directive{{
+		Namespace: Namespace, Dimensions: [][]string{names}, Metrics: []unit{{metric.Name, metric.Unit}},
+	}}}})
 	if err != nil {
 		return
 	}
+	if line = appendMember(line, metric.Name, value); line == nil {
+		return
+	}
+	line = appendMember(line, KeyFunction, m.function)
+	for _, d := range dimensions {
+		line = appendMember(line, d.Name, d.Value)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, _ = m.w.Write(append(encoded, '\n'))
+	_, _ = m.w.Write(append(line, '\n'))
+}
+
+// head is the part of a line that says what its members are. It is no map, since each order writes two lines.
+type head struct {
+	AWS declaration `json:"_aws"`
+}
+
+type declaration struct {
+	Timestamp         int64
+	CloudWatchMetrics []directive
+}
+
+type directive struct {
+	Namespace  string
+	Dimensions [][]string
+	Metrics    []unit
+}
+
+type unit struct{ Name, Unit string }
+
+// appendMember adds a member to an object, or answers nil for a number that JSON does not have. Every string has a form.
+func appendMember[V string | float64](object []byte, name string, value V) []byte {
+	key, err := json.Marshal(name)
+	if err != nil {
+		return nil
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return nil
+	}
+	object = append(object[:len(object)-1], ',')
+	object = append(append(object, key...), ':')
+	return append(append(object, encoded...), '}')
 }
