@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,10 @@ func TestAwait(t *testing.T) {
 	err := await(t.Context(), time.Minute, func() (bool, string, error) { asked++; return asked == 3, "", nil })
 	if err != nil || asked != 3 {
 		t.Errorf("asked %d times, %v", asked, err)
+	}
+	broken := errors.New("broken")
+	if err := await(t.Context(), time.Minute, func() (bool, string, error) { return false, "", broken }); !errors.Is(err, broken) {
+		t.Errorf("an error of its own: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
