@@ -164,7 +164,7 @@ var rules = []rule{
 		why:  "a queue in memory stands beside SQS under the same suite, and hands out batches as Lambda does",
 	},
 	{
-		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest"},
+		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest", "consumers/internal/awsfaults"},
 		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs, "github.com/aws/aws-lambda-go/events"},
 		why:  "test support stays on its own side",
 	},

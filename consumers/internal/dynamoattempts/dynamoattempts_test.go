@@ -3,11 +3,8 @@ package dynamoattempts_test
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,54 +12,37 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoattempts"
 	"boxoffice/consumers/internal/memattempts"
 	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/sqsbatch"
 	"boxoffice/contracts/readmodel"
-	"boxoffice/contracts/topology"
 )
 
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 const table = "deadletters"
 
-// newClient gives a client of a real DynamoDB server with the table as the topology has it.
-func newClient(t *testing.T) *dynamodb.Client {
+// newConfig gives the configuration of clients of a real DynamoDB server with the tables of the topology.
+func newConfig(t *testing.T) aws.Config {
 	t.Helper()
 	ministacktest.Setenv(t)
 	config, err := awsclient.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := dynamodb.NewFromConfig(config)
-	all, err := topology.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := slices.IndexFunc(all.Tables, func(t topology.Table) bool { return t.Name == table })
-	if at < 0 {
-		t.Fatalf("the topology has no table %s", table)
-	}
-	key := all.Tables[at].PartitionKey
-	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String(table), BillingMode: types.BillingModePayPerRequest,
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(key.Name), KeyType: types.KeyTypeHash}},
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(key.Name), AttributeType: types.ScalarAttributeType(key.Type)}},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return client
+	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
+	return config
 }
 
 func TestConformance(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { exercise(t, &memattempts.Notes{}) })
 	t.Run("DynamoDB", func(t *testing.T) {
-		client := newClient(t)
+		client := dynamodb.NewFromConfig(newConfig(t))
 		exercise(t, dynamoattempts.New(client, table, retry.NoBreaker{}, time.Now))
 		out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(table)})
 		if err != nil {
@@ -148,43 +128,50 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin("left-open", 0)
 }
 
-// loseAnswers carries a call out and loses its answer, as a connection that breaks at that moment.
-type loseAnswers struct {
-	next  aws.HTTPClient
-	calls int
-}
-
-var errBroken = errors.New("connection reset")
-
-func (l *loseAnswers) Do(r *http.Request) (*http.Response, error) {
-	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateItem") {
-		return l.next.Do(r)
-	}
-	l.calls++
-	response, err := l.next.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	_, _ = io.Copy(io.Discard, response.Body)
-	_ = response.Body.Close()
-	return nil, errBroken
-}
-
-// A begin whose answer is lost has counted one and is an error, for the SDK would count it twice.
+// A begin whose answer is lost has counted one and is an error, for the SDK would count it twice. The next one finds it,
+// as an attempt that never came back; so an end follows a begin that failed.
 func TestBeginIsNotRepeated(t *testing.T) {
-	client := newClient(t)
-	losing := &loseAnswers{next: client.Options().HTTPClient}
-	broken := dynamodb.New(client.Options(), func(o *dynamodb.Options) { o.HTTPClient = losing })
-	if _, err := dynamoattempts.New(broken, table, retry.NoBreaker{}, time.Now).Begin(t.Context(), "a"); !errors.Is(err, errBroken) {
+	config := newConfig(t)
+	faults := awsfaults.Into(&config)
+	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{}, time.Now)
+	faults.Next("UpdateItem", awsfaults.Lost)
+	if _, err := notes.Begin(t.Context(), "a"); !errors.Is(err, awsfaults.ErrLost) {
 		t.Fatalf("error %v", err)
 	}
-	if before, err := dynamoattempts.New(client, table, retry.NoBreaker{}, time.Now).Begin(t.Context(), "a"); err != nil || before != 1 || losing.calls != 1 {
-		t.Errorf("%d calls, then %d noted, error %v, want one of each", losing.calls, before, err)
+	if before, err := notes.Begin(t.Context(), "a"); err != nil || before != 1 || faults.Attempts("UpdateItem") != 2 {
+		t.Errorf("%d attempts, %d noted before, error %v, want two and one", faults.Attempts("UpdateItem"), before, err)
+	}
+}
+
+// A throttled begin has noted nothing; a throttled end, or one whose answer is lost, is made again by the SDK.
+func TestThrottles(t *testing.T) {
+	config := newConfig(t)
+	faults := awsfaults.Into(&config)
+	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{}, time.Now)
+	for _, code := range []string{"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"} {
+		faults.Next("UpdateItem", awsfaults.Throttled(code))
+		if _, err := notes.Begin(t.Context(), code); retry.Classify(err).Class != retry.ClassRetryable {
+			t.Errorf("%s: error %v", code, err)
+		}
+		if before, err := notes.Begin(t.Context(), code); err != nil || before != 0 {
+			t.Errorf("%s: %d noted before, error %v", code, before, err)
+		}
+	}
+	faults.Next("DeleteItem", awsfaults.Lost)
+	if err := notes.End(t.Context(), "ThrottlingException"); err != nil || faults.Attempts("DeleteItem") != 2 {
+		t.Errorf("end: %v after %d attempts", err, faults.Attempts("DeleteItem"))
+	}
+	if before, err := notes.Begin(t.Context(), "ThrottlingException"); err != nil || before != 0 {
+		t.Errorf("%d noted before, error %v", before, err)
+	}
+	faults.Next("DeleteItem", awsfaults.Throttled("ThrottlingException"), awsfaults.Throttled("ThrottlingException"))
+	if err := notes.End(t.Context(), "RequestLimitExceeded"); err == nil {
+		t.Error("a note that is still there counts as deleted")
 	}
 }
 
 func TestBreakerIsAsked(t *testing.T) {
-	client := newClient(t)
+	client := dynamodb.NewFromConfig(newConfig(t))
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
 	notes := dynamoattempts.New(client, "no-such-table", breaker, time.Now)
 	if _, err := notes.Begin(t.Context(), "a"); err == nil || errors.Is(err, retry.ErrBreakerOpen) {

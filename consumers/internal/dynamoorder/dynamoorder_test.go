@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/dynamoorder"
@@ -16,7 +15,6 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
-	"boxoffice/contracts/topology"
 )
 
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
@@ -28,7 +26,7 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := dynamodb.NewFromConfig(config)
-	createTables(t, client)
+	ministacktest.CreateTables(t, client)
 	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}, retry.NoBreaker{})
 	ordertest.Exercise(t, func(t *testing.T) ordertest.Backend {
 		return ordertest.Backend{Store: store, PutTicket: func(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
@@ -40,53 +38,5 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err)
 			}
 		}}
-	})
-}
-
-// createTables makes the tables of the topology as far as reads and conditions depend on them.
-func createTables(t *testing.T, client *dynamodb.Client) {
-	t.Helper()
-	all, err := topology.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range all.Tables {
-		in := &dynamodb.CreateTableInput{TableName: aws.String(table.Name), BillingMode: types.BillingModePayPerRequest}
-		keys := attributes{in: in, seen: map[string]bool{}}
-		in.KeySchema = keys.schema(table.PartitionKey, table.SortKey)
-		for _, index := range table.Indexes {
-			in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
-				IndexName: aws.String(index.Name), KeySchema: keys.schema(index.PartitionKey, index.SortKey),
-				Projection: &types.Projection{ProjectionType: types.ProjectionType(index.Projection)},
-			})
-		}
-		if _, err := client.CreateTable(t.Context(), in); err != nil {
-			t.Fatalf("create %s: %v", table.Name, err)
-		}
-	}
-}
-
-type attributes struct {
-	in   *dynamodb.CreateTableInput
-	seen map[string]bool
-}
-
-func (a attributes) schema(partition topology.Key, sort *topology.Key) []types.KeySchemaElement {
-	schema := []types.KeySchemaElement{{AttributeName: aws.String(partition.Name), KeyType: types.KeyTypeHash}}
-	a.define(partition)
-	if sort != nil {
-		a.define(*sort)
-		schema = append(schema, types.KeySchemaElement{AttributeName: aws.String(sort.Name), KeyType: types.KeyTypeRange})
-	}
-	return schema
-}
-
-func (a attributes) define(k topology.Key) {
-	if a.seen[k.Name] {
-		return
-	}
-	a.seen[k.Name] = true
-	a.in.AttributeDefinitions = append(a.in.AttributeDefinitions, types.AttributeDefinition{
-		AttributeName: aws.String(k.Name), AttributeType: types.ScalarAttributeType(k.Type),
 	})
 }
