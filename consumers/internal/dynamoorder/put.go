@@ -111,7 +111,14 @@ func (s *Store) putPlain(ctx context.Context, p order.Put, item map[string]types
 	return order.PutResult{Outcome: order.PutDone, Stored: p.Order}, err
 }
 
+// errNotShown says that a put was refused and the row that is there did not come with the refusal. Taken for a row without
+// a status, it would be another's, and what this order holds would be given back.
+var errNotShown = errors.New("refused, and the stored row is not shown")
+
 func storedRow(item map[string]types.AttributeValue) (order.PutResult, error) {
+	if len(item) == 0 {
+		return order.PutResult{}, errNotShown
+	}
 	stored, err := decode(item)
 	if err != nil {
 		return order.PutResult{}, err

@@ -1,0 +1,150 @@
+package dynamoorder_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/awsfaults"
+	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/ministacktest"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+)
+
+var tables = dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}
+
+// newConfig gives the configuration of clients of a real server with its tables.
+func newConfig(t *testing.T) aws.Config {
+	t.Helper()
+	ministacktest.Setenv(t)
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
+	return config
+}
+
+// broken is a store whose calls fail as planned.
+func broken(config aws.Config, breaker retry.Breaker) (*dynamoorder.Store, *awsfaults.Faults) {
+	faults := awsfaults.Into(&config)
+	return dynamoorder.New(dynamodb.NewFromConfig(config), tables, breaker), faults
+}
+
+const (
+	conflict  = "TransactionConflict"
+	condition = "ConditionalCheckFailed"
+	none      = "None"
+)
+
+var (
+	throttle     = awsfaults.Throttled("ProvisionedThroughputExceededException")
+	throttled    = []awsfaults.Fault{throttle, throttle}
+	seatGroup    = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
+	limitOfBuyer = 2
+)
+
+// What a put answers to each way in which it can fail, and what is stored then. Whatever it was, the same put again is
+// answered with the row, and a buyer's seats are counted once.
+func TestPutsThatFail(t *testing.T) {
+	config := newConfig(t)
+	for _, test := range []struct {
+		name    string
+		counted bool
+		// before says that the row is there already, from an earlier delivery.
+		before    bool
+		operation string
+		faults    []awsfaults.Fault
+		want      order.PutOutcome
+		stored    bool
+	}{
+		{name: "throttled once", operation: "PutItem", faults: throttled[:1], want: order.PutDone, stored: true},
+		{name: "throttled", operation: "PutItem", faults: throttled},
+		{name: "throttled by its account", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Throttled("RequestLimitExceeded"), awsfaults.Throttled("ThrottlingException")}},
+		// The SDK's second attempt is refused by what the first one wrote.
+		{name: "answer lost", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Lost}, want: order.PutRefused, stored: true},
+		{name: "both answers lost", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Lost, awsfaults.Lost}, stored: true},
+		{name: "conflict with a transaction", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Throttled("TransactionConflictException")}},
+		// Whose row it is cannot be seen.
+		{name: "refused without the row", before: true, operation: "PutItem", faults: []awsfaults.Fault{awsfaults.ConditionFailed}, stored: true},
+
+		{name: "transaction throttled", counted: true, operation: "TransactWriteItems", faults: throttled},
+		{name: "in progress", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Throttled("TransactionInProgressException")}, want: order.PutDone, stored: true},
+		{name: "conflict on the row", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, none)}},
+		{name: "conflict on the allowance", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}},
+		{name: "allowance throttled", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}},
+		{name: "row over its throughput", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled("ProvisionedThroughputExceeded", none)}},
+		// What is refused beside a conflict may be allowed a moment later.
+		{name: "over the limit beside a conflict", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, condition)}},
+		{name: "over the limit beside a throttle", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled("ThrottlingError", condition)}},
+		// An order that has a row is that row, whatever else there was.
+		{name: "row beside a conflict", counted: true, before: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.CancelledAlso(1, conflict)}, want: order.PutRefused, stored: true},
+		{name: "row beside a throttle", counted: true, before: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.CancelledAlso(1, "ThrottlingError")}, want: order.PutRefused, stored: true},
+		{name: "cancelled without the row", counted: true, before: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(condition, none)}, stored: true},
+		// The token of a transaction makes the second attempt the first one again.
+		{name: "transaction's answer lost", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Lost}, want: order.PutDone, stored: true},
+		{name: "both of its answers lost", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Lost, awsfaults.Lost}, stored: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			store, faults := broken(config, retry.NoBreaker{})
+			row := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1", "A-2"))
+			if test.counted {
+				row = ordertest.Counted(seatGroup, "buyer of "+test.name, "A-1", "A-2")
+			}
+			put := func() order.PutResult {
+				return store.PutAll(t.Context(), []order.Put{{Order: row, Limit: limitOfBuyer}})[0]
+			}
+			if test.before {
+				ordertest.Put(t, store, row)
+			}
+			faults.Next(test.operation, test.faults...)
+			r := put()
+			if r.Outcome != test.want || (r.Err != nil) != (test.want == order.PutUnknown) || faults.Left() > 0 {
+				t.Fatalf("got %+v with %d faults left, want %d", r, faults.Left(), test.want)
+			}
+			if test.want == order.PutUnknown && retry.Classify(r.Err).Class != retry.ClassRetryable {
+				t.Errorf("%v does not return the message", r.Err)
+			}
+			if test.want != order.PutUnknown && !reflect.DeepEqual(r.Stored, row) {
+				t.Errorf("answered with %+v, want the row %+v", r.Stored, row)
+			}
+			if _, found, err := store.Read(t.Context(), row.OrderID); found != test.stored || err != nil {
+				t.Errorf("there is a row: %v, want %v (%v)", found, test.stored, err)
+			}
+			again := put()
+			if want := map[bool]order.PutOutcome{true: order.PutRefused, false: order.PutDone}[test.stored]; again.Outcome != want || !reflect.DeepEqual(again.Stored, row) {
+				t.Errorf("again: %+v, want %d with the row", again, want)
+			}
+			if n, err := store.Allowance(t.Context(), row.ConcertID, row.UserID); n != row.Counted || err != nil {
+				t.Errorf("%d seats are counted, want %d (%v)", n, row.Counted, err)
+			}
+		})
+	}
+}
+
+// Which of a buyer's orders is over the limit depends on the one that is not known, so none is decided before it; another
+// buyer's is.
+func TestAConflictStopsTheBuyersLaterOrders(t *testing.T) {
+	store, faults := broken(newConfig(t), retry.NoBreaker{})
+	first, later := ordertest.Counted(seatGroup, "ann", "A-1", "A-2"), ordertest.Counted(seatGroup, "ann", "A-3")
+	other := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-4"))
+	puts := []order.Put{{Order: first, Limit: limitOfBuyer}, {Order: later, Limit: limitOfBuyer}, {Order: other}}
+	faults.Next("TransactWriteItems", awsfaults.Cancelled(none, conflict))
+	for _, want := range [][]order.PutOutcome{
+		{order.PutUnknown, order.PutUnknown, order.PutDone},
+		{order.PutDone, order.PutOverLimit, order.PutRefused},
+	} {
+		for i, r := range store.PutAll(t.Context(), puts) {
+			if r.Outcome != want[i] {
+				t.Errorf("put %d: %+v, want %d", i, r, want[i])
+			}
+		}
+	}
+}
