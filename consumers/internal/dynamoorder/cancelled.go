@@ -1,11 +1,16 @@
 package dynamoorder
 
-import "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+import (
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
 
 // Codes of a cancelled transaction's reasons. Everything but a refused condition may pass at another try.
 const (
 	codeNone      = "None"
 	codeCondition = "ConditionalCheckFailed"
+	codeConflict  = "TransactionConflict"
 )
 
 // refusedAt says whether the condition of the i-th action was refused.
@@ -22,6 +27,25 @@ func otherReason(e *types.TransactionCanceledException) bool {
 		}
 	}
 	return false
+}
+
+// conflicted says whether a call failed for nothing but another transaction at the same item. That is no answer, and no
+// failure for the breaker either: the tables are well, and many at one row must not stop everybody's calls.
+func conflicted(err error) bool {
+	var single *types.TransactionConflictException
+	if errors.As(err, &single) {
+		return true
+	}
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) {
+		return false
+	}
+	for _, r := range cancelled.CancellationReasons {
+		if c := code(r); c != codeNone && c != codeCondition && c != codeConflict {
+			return false
+		}
+	}
+	return true
 }
 
 func code(r types.CancellationReason) string {

@@ -43,7 +43,10 @@ func (s *Store) PutAll(ctx context.Context, puts []order.Put) []order.PutResult 
 		wg.Wait()
 		var failed []error
 		for _, r := range results {
-			failed = append(failed, r.Err)
+			// What was not tried for an earlier one says nothing more than that one.
+			if !conflicted(r.Err) && !errors.Is(r.Err, errEarlierUnknown) {
+				failed = append(failed, r.Err)
+			}
 		}
 		return errors.Join(failed...)
 	})

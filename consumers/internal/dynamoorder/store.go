@@ -42,13 +42,23 @@ func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker) *Store {
 	return &Store{client: client, tables: tables, breaker: breaker}
 }
 
-// call makes one call within its timeout and the breaker.
+// call makes one call within its timeout and the breaker, which hears nothing of a conflict.
 func (s *Store) call(ctx context.Context, op func(context.Context) error) error {
-	return s.breaker.Do(ctx, func(ctx context.Context) error {
+	var conflict error
+	err := s.breaker.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
 		defer cancel()
-		return op(ctx)
+		err := op(ctx)
+		if conflicted(err) {
+			conflict = err
+			return nil
+		}
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	return conflict
 }
 
 func orderKey(id contracts.OrderID) map[string]types.AttributeValue {
