@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -16,10 +17,15 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/eventbus"
 	"boxoffice/consumers/internal/ministacktest"
+	"boxoffice/consumers/internal/publish"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/streambatch"
+	"boxoffice/contracts"
 	"boxoffice/contracts/event"
+	"boxoffice/contracts/readmodel"
 )
 
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
@@ -34,15 +40,26 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// What is put comes out at a queue that a rule feeds, with source, type and detail.
-func TestEventsReachARule(t *testing.T) {
-	ministacktest.Setenv(t)
-	config := must[aws.Config](t)(awsclient.Load(t.Context()))
-	buses, queues := eventbridge.NewFromConfig(config), sqs.NewFromConfig(config)
+// received is an event as a rule hands it on.
+type received struct {
+	Source     string          `json:"source"`
+	DetailType string          `json:"detail-type"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// rule is a queue that a rule of the bus feeds with all events.
+type rule struct {
+	queues *sqs.Client
+	url    *string
+}
+
+func newRule(t *testing.T, config aws.Config) rule {
+	t.Helper()
+	buses, r := eventbridge.NewFromConfig(config), rule{queues: sqs.NewFromConfig(config)}
 	must[*eventbridge.CreateEventBusOutput](t)(buses.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("boxoffice")}))
-	queue := must[*sqs.CreateQueueOutput](t)(queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("events")})).QueueUrl
-	arn := must[*sqs.GetQueueAttributesOutput](t)(queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: queue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	r.url = must[*sqs.CreateQueueOutput](t)(r.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("events")})).QueueUrl
+	arn := must[*sqs.GetQueueAttributesOutput](t)(r.queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: r.url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
 	})).Attributes["QueueArn"]
 	must[*eventbridge.PutRuleOutput](t)(buses.PutRule(t.Context(), &eventbridge.PutRuleInput{
 		Name: aws.String("all"), EventBusName: aws.String("boxoffice"), EventPattern: aws.String(`{"source":["` + event.Source + `"]}`),
@@ -50,33 +67,104 @@ func TestEventsReachARule(t *testing.T) {
 	must[*eventbridge.PutTargetsOutput](t)(buses.PutTargets(t.Context(), &eventbridge.PutTargetsInput{
 		Rule: aws.String("all"), EventBusName: aws.String("boxoffice"), Targets: []types.Target{{Id: aws.String("q"), Arn: aws.String(arn)}},
 	}))
+	return r
+}
 
-	bus := eventbus.New(buses, "boxoffice", retry.NoBreaker{})
-	failed, err := bus.Put(t.Context(), []event.Event{{DetailType: "OrderHeld", Detail: `{"v":1}`, At: 1_800_000_000_000}})
-	if err != nil || len(failed) != 1 || failed[0] != nil {
-		t.Fatalf("put: %v, %v", failed, err)
-	}
+// take waits until enough says that the events that came are those awaited.
+func (r rule) take(t *testing.T, enough func([]received) bool) (all []received) {
+	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		got := must[*sqs.ReceiveMessageOutput](t)(queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue}))
-		if len(got.Messages) > 0 {
-			var e struct {
-				Source     string          `json:"source"`
-				DetailType string          `json:"detail-type"`
-				Detail     json.RawMessage `json:"detail"`
+		got := must[*sqs.ReceiveMessageOutput](t)(r.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: r.url, MaxNumberOfMessages: 10}))
+		for _, m := range got.Messages {
+			var e received
+			if err := json.Unmarshal([]byte(*m.Body), &e); err != nil {
+				t.Fatal(err)
 			}
-			if err := json.Unmarshal([]byte(*got.Messages[0].Body), &e); err != nil || e.Source != event.Source || e.DetailType != "OrderHeld" || string(e.Detail) != `{"v":1}` && string(e.Detail) != `{"v": 1}` {
-				t.Errorf("got %+v, %v", e, err)
-			}
-			return
+			all = append(all, e)
+		}
+		if enough(all) {
+			return all
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the event did not reach the queue")
+			t.Fatalf("these alone reached the queue: %+v", all)
 		}
 		select {
 		case <-t.Context().Done():
 			t.Fatal(t.Context().Err())
 		case <-time.After(20 * time.Millisecond):
 		}
+	}
+}
+
+func newConfig(t *testing.T) aws.Config {
+	t.Helper()
+	ministacktest.Setenv(t)
+	return must[aws.Config](t)(awsclient.Load(t.Context()))
+}
+
+// What is put comes out at a queue that a rule feeds, with source, type and detail.
+func TestEventsReachARule(t *testing.T) {
+	config := newConfig(t)
+	r := newRule(t, config)
+	bus := eventbus.New(eventbridge.NewFromConfig(config), "boxoffice", retry.NoBreaker{})
+	failed, err := bus.Put(t.Context(), []event.Event{{DetailType: "OrderHeld", Detail: `{"v":1}`, At: 1_800_000_000_000}})
+	if err != nil || len(failed) != 1 || failed[0] != nil {
+		t.Fatalf("put: %v, %v", failed, err)
+	}
+	e := r.take(t, func(all []received) bool { return len(all) > 0 })[0]
+	if e.Source != event.Source || e.DetailType != "OrderHeld" || string(e.Detail) != `{"v":1}` && string(e.Detail) != `{"v": 1}` {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// Every version reaches the rule although the bus refuses some entries, throttles a call or loses its answer: what
+// publish answers as not done comes again, as the stream gives it out, and what is done is out.
+func TestEveryVersionReachesARule(t *testing.T) {
+	const versions = 12 // two calls
+	for name, faults := range map[string][]awsfaults.Fault{
+		"an entry refused":           {awsfaults.EntriesFailed("ThrottlingException", false, 3)},
+		"entries refused, then more": {awsfaults.EntriesFailed("InternalFailure", false, 2, 5, 9), awsfaults.EntriesFailed("ThrottlingException", false, 0)},
+		"all entries refused":        {awsfaults.EntriesFailed("ThrottlingException", false, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)},
+		"throttled":                  {awsfaults.Throttled("ThrottlingException"), awsfaults.Throttled("ThrottlingException")},
+		"both answers lost":          {awsfaults.Lost, awsfaults.Lost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := newConfig(t)
+			r := newRule(t, config)
+			broken := awsfaults.Into(&config)
+			broken.Next("PutEvents", faults...)
+			publisher := publish.Publisher{
+				Bus: eventbus.New(eventbridge.NewFromConfig(config), "boxoffice", retry.NoBreaker{}), Log: slog.New(slog.DiscardHandler),
+			}
+			var records []streambatch.Record
+			for i := range versions {
+				records = append(records, streambatch.Record{Row: readmodel.Order{
+					OrderID: "order", Status: contracts.Held, Version: i + 1, History: []readmodel.HistoryEntry{{At: 1}},
+				}})
+			}
+			tries := 0
+			for rest := records; len(rest) > 0 && tries < 10; tries++ {
+				done, err := publisher.Handle(t.Context(), rest)
+				if (err == nil) != (done == len(rest)) {
+					t.Fatalf("%d of %d done, %v", done, len(rest), err)
+				}
+				rest = rest[done:]
+			}
+			if tries == 1 || broken.Left() > 0 {
+				t.Errorf("done in %d tries, with %d faults left", tries, broken.Left())
+			}
+			r.take(t, func(all []received) bool {
+				out := map[int]bool{}
+				for _, e := range all {
+					o, err := event.Decode(e.Detail)
+					if err != nil || o.Version < 1 || o.Version > versions {
+						t.Fatalf("event %s: %v", e.Detail, err)
+					}
+					out[o.Version] = true
+				}
+				return len(out) == versions
+			})
+		})
 	}
 }
 
