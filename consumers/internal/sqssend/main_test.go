@@ -3,6 +3,7 @@ package sqssend_test
 import (
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 // fixture is a Sender over a real SQS server with the queues of a test.
 type fixture struct {
+	config aws.Config
 	client *sqs.Client
 	urls   map[message.Queue]string
 	sender *sqssend.Sender
@@ -35,7 +37,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &fixture{client: sqs.NewFromConfig(cfg), urls: map[message.Queue]string{}}
+	r := &fixture{config: cfg, client: sqs.NewFromConfig(cfg), urls: map[message.Queue]string{}}
 	for _, name := range []message.Queue{message.QueueOrders, message.QueueExpiries, "dead"} {
 		out, err := r.client.CreateQueue(t.Context(), &sqs.CreateQueueInput{
 			QueueName: aws.String(string(name) + ".fifo"),
@@ -69,6 +71,23 @@ func (r *fixture) receive(t *testing.T, queue message.Queue, n int) []types.Mess
 		got = append(got, out.Messages...)
 	}
 	return got
+}
+
+// waiting is how many messages of a queue can be had.
+func (r *fixture) waiting(t *testing.T, queue message.Queue) int {
+	t.Helper()
+	name := types.QueueAttributeNameApproximateNumberOfMessages
+	out, err := r.client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: aws.String(r.urls[queue]), AttributeNames: []types.QueueAttributeName{name},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(out.Attributes[string(name)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (r *fixture) remove(t *testing.T, queue message.Queue, messages ...types.Message) {
