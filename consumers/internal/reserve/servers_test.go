@@ -1,0 +1,226 @@
+package reserve_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/awsfaults"
+	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/expire"
+	"boxoffice/consumers/internal/ministacktest"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/reserve"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/sqssend"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
+)
+
+func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
+
+// servers is a world whose rows and messages are those of real servers, through the adapters of the deployed function,
+// and whose calls fail as planned. Seats are in memory.
+type servers struct {
+	*world
+	faults *awsfaults.Faults
+	orders *dynamoorder.Store
+	sender *sqssend.Sender
+	queues *sqs.Client
+	url    string
+}
+
+func newServers(t *testing.T) *servers {
+	t.Helper()
+	ministacktest.Setenv(t)
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &servers{world: newWorld(t), queues: sqs.NewFromConfig(config)}
+	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
+	queue, err := s.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+		QueueName: aws.String("expiries.fifo"), Attributes: map[string]string{"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.url, s.faults = *queue.QueueUrl, awsfaults.Into(&config)
+	s.orders = dynamoorder.New(dynamodb.NewFromConfig(config), dynamoorder.Tables{
+		Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances",
+	}, retry.NoBreaker{})
+	s.sender = sqssend.New(sqs.NewFromConfig(config), map[message.Queue]string{message.QueueExpiries: s.url}, retry.NoBreaker{})
+	return s
+}
+
+func (s *servers) loaderOfRows() *rebuild.Rebuilder {
+	return rebuild.New(s.orders, s.orders, s, s.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+}
+
+func (s *servers) place(t *testing.T, m message.PlaceOrder) retry.Outcome {
+	t.Helper()
+	h := s.world.place()
+	h.Orders, h.Sender, h.Loader = s.orders, s.sender, s.loaderOfRows()
+	return h.HandleRun(t.Context(), []reserve.Placing{{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.now}, Message: m}})[0]
+}
+
+// expiries takes what is in the queue of expiries: of which orders.
+func (s *servers) expiries(t *testing.T) (orders []contracts.OrderID) {
+	t.Helper()
+	for {
+		got, err := s.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &s.url, MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Messages) == 0 {
+			return orders
+		}
+		for _, m := range got.Messages {
+			decoded, err := message.Decode(*m.Body)
+			expire, ok := decoded.(message.ExpireHold)
+			if err != nil || !ok {
+				t.Fatalf("message %s: %v", *m.Body, err)
+			}
+			orders = append(orders, expire.OrderID)
+			if _, err := s.queues.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &s.url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+var (
+	throttle = awsfaults.Throttled("ProvisionedThroughputExceededException")
+	lost     = awsfaults.Fault(awsfaults.Lost)
+)
+
+const (
+	conflict  = "TransactionConflict"
+	condition = "ConditionalCheckFailed"
+	none      = "None"
+)
+
+// A conflict, a throttle and a lost answer are neither yes nor no: the message comes back, and the order ends as if
+// nothing had been. A row that the message's own first attempt wrote is its own: the seats stay and ExpireHold is sent.
+func TestPlaceOverServersThatFail(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		limit     int
+		operation string
+		faults    []awsfaults.Fault
+		// at is the outcome of the message that met the fault.
+		at retry.Class
+	}{
+		{"row throttled", 0, "PutItem", []awsfaults.Fault{throttle, throttle}, retry.ClassRetryable},
+		{"row's answer lost", 0, "PutItem", []awsfaults.Fault{lost}, retry.ClassDone},
+		{"row's answers lost", 0, "PutItem", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+		{"row refused and not shown", 0, "PutItem", []awsfaults.Fault{lost, awsfaults.ConditionFailed}, retry.ClassRetryable},
+		{"conflict on the allowance", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}, retry.ClassRetryable},
+		{"allowance throttled", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}, retry.ClassRetryable},
+		{"over the limit beside a conflict", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(conflict, condition)}, retry.ClassRetryable},
+		{"transaction's answer lost", 2, "TransactWriteItems", []awsfaults.Fault{lost}, retry.ClassDone},
+		{"transaction's answers lost", 2, "TransactWriteItems", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+		{"transaction refused and not shown", 2, "TransactWriteItems", []awsfaults.Fault{lost, awsfaults.Cancelled(condition, none)}, retry.ClassRetryable},
+		{"expiry throttled", 0, "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("ThrottlingException", false, 0)}, retry.ClassRetryable},
+		{"expiry rejected", 0, "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("InvalidMessageContents", true, 0)}, retry.ClassRetryable},
+		{"expiry's answer lost", 0, "SendMessageBatch", []awsfaults.Fault{lost}, retry.ClassDone},
+		{"expiry's answers lost", 0, "SendMessageBatch", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newServers(t)
+			s.limit = test.limit
+			m := s.placed("A-1-1", "A-1-2")
+			s.faults.Next(test.operation, test.faults...)
+			for i, class := range []retry.Class{test.at, retry.ClassDone, retry.ClassDone} {
+				o := s.place(t, m)
+				want(t, o, class, "")
+				if i == 0 && s.faults.Left() > 0 {
+					t.Fatalf("%d faults did not happen", s.faults.Left())
+				}
+				if o.Class == retry.ClassDone || i == 0 {
+					if !slices.Equal(s.taken(), []int{0, 1}) {
+						t.Fatalf("after delivery %d places %v are taken", i+1, s.taken())
+					}
+				}
+			}
+			row, found, err := s.orders.Read(t.Context(), m.OrderID)
+			if !found || err != nil || row.Status != contracts.Held || row.Version != 1 {
+				t.Errorf("row %v: %s at version %d (%v)", found, row.Status, row.Version, err)
+			}
+			if n, err := s.orders.Allowance(t.Context(), m.ConcertID, m.UserID); n != row.Counted || err != nil {
+				t.Errorf("%d seats are counted, want %d (%v)", n, row.Counted, err)
+			}
+			if got := s.expiries(t); !slices.Equal(got, []contracts.OrderID{m.OrderID}) {
+				t.Errorf("ExpireHold was sent for %v, want once for the order", got)
+			}
+		})
+	}
+}
+
+// The same for what ends an order: a version that its own first attempt wrote is met on the next read, and the seats are
+// given back.
+func TestEndsOverServersThatFail(t *testing.T) {
+	handlers := map[string]func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome{
+		"cancel": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
+			h := reserve.Cancel{Holds: s, Orders: s.orders, Loader: s.loaderOfRows(), Now: s.clock}
+			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group})
+		},
+		"settle": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
+			h := reserve.Settle{Holds: s, Orders: s.orders, Tickets: s.orders, Catalogue: s, Loader: s.loaderOfRows(), Now: s.clock}
+			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.SettleOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal})
+		},
+		"expire": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
+			h := expire.Expire{Orders: s.orders, Holds: s, Loader: s.loaderOfRows(), Now: s.clock}
+			return h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-2"}, message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1})
+		},
+	}
+	for name, handle := range handlers {
+		for _, test := range []struct {
+			name      string
+			limit     int
+			operation string
+			faults    []awsfaults.Fault
+			at        retry.Class
+		}{
+			{"throttled", 0, "PutItem", []awsfaults.Fault{throttle, throttle}, retry.ClassRetryable},
+			{"answer lost", 0, "PutItem", []awsfaults.Fault{lost}, retry.ClassDone},
+			{"answers lost", 0, "PutItem", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+			{"conflict", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}, retry.ClassRetryable},
+			{"refused beside a throttle", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(condition, "ThrottlingError")}, retry.ClassRetryable},
+			{"transaction's answers lost", 2, "TransactWriteItems", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+		} {
+			t.Run(fmt.Sprint(name, " ", test.name), func(t *testing.T) {
+				s := newServers(t)
+				s.limit = test.limit
+				m := s.placed("A-1-1", "A-1-2")
+				want(t, s.place(t, m), retry.ClassDone, "")
+				s.now = s.now.Add(holdFor + seatstate.ExpireAfter)
+				s.faults.Next(test.operation, test.faults...)
+				for i, class := range []retry.Class{test.at, retry.ClassDone, retry.ClassDone} {
+					want(t, handle(t, s, m.OrderID), class, "")
+					if i == 0 && s.faults.Left() > 0 {
+						t.Fatalf("%d faults did not happen", s.faults.Left())
+					}
+				}
+				row, _, err := s.orders.Read(t.Context(), m.OrderID)
+				if err != nil || !row.Status.EndedUnpaid() || row.Version != 2 || len(row.History) != 2 {
+					t.Errorf("%s at version %d with %d entries (%v)", row.Status, row.Version, len(row.History), err)
+				}
+				if n, err := s.orders.Allowance(t.Context(), m.ConcertID, m.UserID); n != 0 || err != nil || len(s.taken()) != 0 {
+					t.Errorf("%d seats are counted, places %v taken (%v)", n, s.taken(), err)
+				}
+			})
+		}
+	}
+}
+
+func (s *servers) clock() time.Time { return s.now.Time() }
