@@ -1,0 +1,83 @@
+package invariants
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// span is the time during which an order had seats, [from, to).
+type span struct {
+	order    contracts.OrderID
+	seats    int
+	from, to contracts.Instant
+}
+
+// NeverShared judges the past that the histories tell, where all orders of a run may have ended: at no time had a seat two
+// orders, nor a buyer more seats than the limits allow him. It is for runs in which Redis loses nothing and all clocks are
+// one.
+//
+// An order has its seats from the instant of its hold to that of the entry that ends it. That one is taken before the row
+// is written, and the seats are given back after it; so the next hold is later, without any allowance.
+func NeverShared(orders []readmodel.Order, limits map[string]int) []Violation {
+	bySeat, byBuyer := map[string][]span{}, map[string][]span{}
+	for _, o := range orders {
+		if o.HeldAt == 0 || len(o.History) == 0 {
+			continue
+		}
+		of := span{order: o.OrderID, seats: len(o.Seats), from: o.HeldAt, to: math.MaxInt64}
+		for _, h := range o.History {
+			if !h.Status.Open() && !h.Status.Paid() {
+				of.to = h.At
+				break
+			}
+		}
+		for _, seat := range o.Seats {
+			key := o.SeatGroup().Key() + "/" + seat
+			bySeat[key] = append(bySeat[key], of)
+		}
+		if _, limited := limits[o.ConcertID]; limited {
+			// Counted is when the row is written, which is after its first entry's instant.
+			of.from = o.History[0].At.Add(writtenWithin)
+			key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
+			byBuyer[key] = append(byBuyer[key], of)
+		}
+	}
+	once, within := list{rule: "one order a seat, ever"}, list{rule: "allowance, ever"}
+	for seat, spans := range bySeat {
+		slices.SortFunc(spans, byStart)
+		for i, s := range spans[1:] {
+			if before := spans[i]; s.from < before.to {
+				once.addf("seat %s was of %s until %s, and of %s from %s", seat, before.order, before.to, s.order, s.from)
+			}
+		}
+	}
+	for _, o := range orders {
+		limit := limits[o.ConcertID]
+		key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
+		for _, at := range byBuyer[key] {
+			had := 0
+			for _, s := range byBuyer[key] {
+				if s.from <= at.from && at.from < s.to {
+					had += s.seats
+				}
+			}
+			if had > limit {
+				within.addf("%s had %d seats at %s, over the limit of %d", key, had, at.from, limit)
+			}
+		}
+		delete(byBuyer, key)
+	}
+	return sorted(once.all, within.all)
+}
+
+func byStart(a, b span) int {
+	return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.order, b.order))
+}
+
+// writtenWithin is longer than a handler waits for a write, so that a row is written by then or never.
+const writtenWithin = 3 * time.Second
