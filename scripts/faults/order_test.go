@@ -1,0 +1,125 @@
+package faults
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/scripts/internal/faultproxy"
+	"boxoffice/scripts/internal/invariants"
+)
+
+const (
+	orderBuyers = 200
+	orderSeats  = 20
+)
+
+// 200 orders for 20 seats of one group, and the process that decides them is killed on the way, twice. The queue's numbers,
+// replayed through the plainest model there is, give the same decisions.
+//
+// Producers refuse at once what Redis shows as taken, so the contention is made behind them: the group's first order is for
+// other seats, and its process is killed before it writes the row. Until that message comes back, SQS hands out no other
+// of the group, all 200 are accepted, and the queue alone decides.
+func TestOrderUnderContention(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, settings{hold: 120, calls: []string{"dynamodb"}})
+	g, l := s.groups()[0], &ledger{}
+	wanted, apart := g.Seats[:orderSeats], g.Seats[orderSeats]
+
+	// When so many rows are written the process that writes them is killed, at its next row, whose put has had no effect.
+	killAt := []int64{0, 40, 110}
+	var rows atomic.Int64
+	var mu sync.Mutex
+	kills := 0
+	s.calls["dynamodb"].Hook(func(c faultproxy.Call, forward func()) bool {
+		if c.Operation != "PutItem" || !c.Mentions(s.Table("orders")) {
+			return true
+		}
+		mu.Lock()
+		if kills < len(killAt) && rows.Load() >= killAt[kills] {
+			defer mu.Unlock()
+			kills++
+			if _, err := s.signalBusy("reserve", syscall.SIGKILL); err != nil {
+				t.Errorf("kill %d: %v", kills, err)
+			}
+			return false
+		}
+		mu.Unlock()
+		forward()
+		rows.Add(1)
+		return true
+	})
+
+	s.accepted(l, apart)
+	eventually(t, decideWithin, func() error {
+		f, err := s.Function(t.Context(), "reserve")
+		if err == nil && f.Crashes == 0 {
+			err = fmt.Errorf("no process was killed: %+v", f)
+		}
+		return err
+	})
+	var sent sync.WaitGroup
+	gate := make(chan struct{})
+	for i := range orderBuyers {
+		at := i * 7 % (orderSeats - 1)
+		seats := wanted[at : at+1+i%2]
+		sent.Go(func() {
+			<-gate
+			s.place(l, seats...)
+		})
+	}
+	close(gate)
+	sent.Wait()
+	if written := rows.Load(); written > 0 {
+		t.Errorf("%d rows were written while the orders were sent: the queue did not decide alone", written)
+	}
+	if got := len(l.ids()); got != orderBuyers+1 {
+		t.Fatalf("%d orders were accepted, refused: %v", got, l.refused)
+	}
+	took := s.decided(l, 2*decideWithin)
+
+	snapshot, err := s.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot.Accepted = l.ids()
+	held, rejected := decisions(t, snapshot.Orders)
+	if kills != len(killAt) || held == 0 || rejected < orderBuyers/2 {
+		t.Errorf("%d of %d kills, %d orders HELD and %d REJECTED: that is no contention", kills, len(killAt), held, rejected)
+	}
+	for _, v := range append(invariants.Always(snapshot), invariants.FirstServed(snapshot.Orders)...) {
+		t.Error(v)
+	}
+	s.seatsAsRows(decideWithin)
+	report(t, "%d orders for %d seats of one group, reserve killed %d times (before the first row, at 40 rows, at 110): %d HELD and %d REJECTED as the queue's numbers say, all decided %s after the last was sent",
+		orderBuyers, orderSeats, kills, held, rejected, took.Round(time.Second))
+}
+
+// decisions counts the orders by their decision. Only a taken seat may have been the reason of a refusal.
+func decisions(t *testing.T, orders []readmodel.Order) (held, rejected int) {
+	t.Helper()
+	for _, o := range orders {
+		switch {
+		case o.Status == contracts.Held:
+			held++
+		case o.Status == contracts.Rejected && o.Reason != nil && o.Reason.Code == contracts.ReasonSeatTaken:
+			rejected++
+		default:
+			t.Errorf("order %s at %s is %s %+v", o.OrderID, o.Fence, o.Status, o.Reason)
+		}
+	}
+	return held, rejected
+}
+
+// seatsAsRows waits until Redis shows what the rows say, and nothing is left of the attempts that never came back.
+func (s *stack) seatsAsRows(within time.Duration) {
+	s.t.Helper()
+	for _, rule := range []string{"places", "dead letter"} {
+		eventually(s.t, within, func() error { return s.against(rule) })
+	}
+}
