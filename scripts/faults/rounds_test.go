@@ -1,0 +1,184 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/scripts/internal/invariants"
+	"boxoffice/scripts/internal/testbed"
+)
+
+// everyFunction is the name of each.
+var everyFunction = []string{"orders", "queries", "reserve", "expire", "mirror", "publish", "reconcile"}
+
+const (
+	roundsInShort = 10
+	roundsInLong  = 100
+	crowdRate     = 20
+)
+
+// Round after round a process of a random function is killed under load, at work if it can be met there. The buyers send
+// again what got no answer, some cancel, and in the arena some want more than they may have. Then every row, seat,
+// allowance and event is compared.
+func TestRoundsOfKills(t *testing.T) {
+	t.Parallel()
+	rounds := roundsInShort
+	if os.Getenv("FAULTS") == "long" {
+		rounds = roundsInLong
+	}
+	seed := seedOf(t)
+	s := newStack(t, settings{})
+	events, err := s.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
+	eventually(t, decideWithin, func() error { return s.against("places") })
+
+	l := &ledger{}
+	crowd := newCrowd(s, l, rand.New(rand.NewPCG(seed, 1)))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); crowd.run(ctx, crowdRate) }()
+	begun := time.Now()
+	k := &reaper{s: s, random: rand.New(rand.NewPCG(seed, 2)), kills: map[string]int{}, busy: map[string]int{}}
+	for round, accepted := 0, 0; round < rounds; round++ {
+		accepted += 5 + k.random.IntN(15)
+		eventually(t, decideWithin, func() error {
+			if n := len(l.ids()); n < accepted {
+				return fmt.Errorf("round %d: %d of %d orders were accepted, refused: %v", round, n, accepted, l.refusals())
+			}
+			return nil
+		})
+		k.kill(round)
+	}
+	k.invoked.Wait()
+	killing, mended := time.Since(begun), time.Now()
+	stop()
+	<-ended
+	if len(crowd.inVain) > 0 {
+		t.Errorf("buyers asked in vain for %s: %v", decideWithin, crowd.inVain)
+	}
+	s.decided(l, decideWithin)
+	decided := time.Since(mended)
+	// Letters are looked at below: whatever three kills met is one, also by chance.
+	rest := s.atRest(l, events, 3*decideWithin, "dead letter")
+	var snapshot invariants.Snapshot
+	letters := 0
+	eventually(t, 2*decideWithin, func() error {
+		var err error
+		if snapshot, err = s.Snapshot(t.Context()); err != nil {
+			return err
+		}
+		letters, err = lettersAsKills(snapshot, k.busy)
+		return err
+	})
+	for _, v := range invariants.NeverShared(snapshot.Orders, snapshot.Limits) {
+		t.Error(v)
+	}
+	got := map[contracts.Status]int{}
+	overLimit := 0
+	for _, o := range snapshot.Orders {
+		got[o.Status]++
+		if o.Reason != nil && o.Reason.Code == contracts.ReasonLimitReached {
+			overLimit++
+		}
+	}
+	if got[contracts.Expired] == 0 || got[contracts.Cancelled] == 0 || got[contracts.Rejected] == 0 || overLimit == 0 {
+		t.Errorf("orders ended as %v, %d over the limit: too little was tried", got, overLimit)
+	}
+	for _, name := range everyFunction {
+		if k.kills[name] < rounds/len(everyFunction) {
+			t.Errorf("%s was killed %d times in %d rounds", name, k.kills[name], rounds)
+		}
+	}
+	_, again := events.Published()
+	report(t, "%d rounds of SIGKILL in %s (seed %d; killed %v, at work %v) under %d orders/s: %d orders accepted, rows %v, %d over the limit, %d letters, %d events told twice; all decided %s after the last kill, at rest %s later",
+		rounds, killing.Round(time.Second), seed, k.kills, k.busy, crowdRate, len(l.ids()), got, overLimit, letters, again, decided.Round(time.Second), rest.Round(time.Second))
+}
+
+// seedOf is FAULTS_SEED, so that a run can be repeated: the same orders and the same order of kills, though not at the same
+// instants.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if given := os.Getenv("FAULTS_SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatalf("FAULTS_SEED: %v", err)
+		}
+	}
+	t.Logf("FAULTS_SEED=%d", seed)
+	return seed
+}
+
+// reaper kills processes of all functions in turns of random order.
+type reaper struct {
+	s       *stack
+	random  *rand.Rand
+	turn    []string
+	invoked sync.WaitGroup
+	// kills by function, and those of processes that were at work.
+	kills, busy map[string]int
+}
+
+// meet is how long a process is waited for that is at work.
+const meet = 3 * time.Second
+
+func (k *reaper) kill(round int) {
+	k.s.t.Helper()
+	if len(k.turn) == 0 {
+		k.turn = slices.Clone(everyFunction)
+		k.random.Shuffle(len(k.turn), func(i, j int) { k.turn[i], k.turn[j] = k.turn[j], k.turn[i] })
+	}
+	name := k.turn[0]
+	k.turn = k.turn[1:]
+	if name == "reconcile" {
+		// Its minute is longer than most runs.
+		k.invoked.Go(func() {
+			var answer any
+			_ = k.s.Invoke(k.s.t.Context(), name, &answer) // which is killed
+		})
+	}
+	begun, at := time.Now(), k.random.Uint64()
+	eventually(k.s.t, decideWithin, func() error {
+		f, err := k.s.Function(k.s.t.Context(), name)
+		if err != nil {
+			return err
+		}
+		var alive, busy []testbed.Process
+		for _, p := range f.Processes {
+			if p.PID > 0 && p.State != "restarting" {
+				alive = append(alive, p)
+			}
+			if p.PID > 0 && p.State == "busy" {
+				busy = append(busy, p)
+			}
+		}
+		from := busy
+		if len(busy) == 0 && time.Since(begun) > meet {
+			from = alive
+		}
+		if len(from) == 0 {
+			return fmt.Errorf("round %d: %s has none to kill: %+v", round, name, f.Processes)
+		}
+		p := from[at%uint64(len(from))]
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
+			return err // it has ended by itself: another one
+		}
+		k.kills[name]++
+		if p.State == "busy" {
+			k.busy[name]++
+		}
+		return nil
+	})
+}
