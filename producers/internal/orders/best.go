@@ -26,7 +26,9 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 	}
 	states, err := h.Seats.Groups(ctx, groups)
 	if err != nil {
-		h.warn(ctx, id, "maps not looked at before the order was enqueued", err)
+		if problem := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err); problem != nil {
+			return 0, problem
+		}
 		states = nil
 	}
 	maps := make([]seatstate.Snapshot, len(groups))

@@ -116,9 +116,6 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	if h.Seats.DownFor() >= refuseAfter {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "Seats cannot be sold right now. Send it again with the same Idempotency-Key.")
-	}
 	id := h.IDs.Mint(user, key)
 	lag, problem := h.look(ctx, id, request, &admitted, now)
 	if problem != nil {
@@ -215,15 +212,14 @@ func (h Place) admit(ctx context.Context, request admission.Request, now contrac
 }
 
 // look refuses at once what Redis says for sure: a seat of another order, or a queue that is too long. Without an
-// answer the order is enqueued all the same. For best-available it chooses the group.
+// answer the order is enqueued all the same, unless there has been none for long. For best-available it chooses the group.
 func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, now contracts.Instant) (time.Duration, *httpapi.Problem) {
 	if request.Best != nil {
 		return h.lookBest(ctx, id, request, admitted)
 	}
 	seen, err := h.Seats.Look(ctx, admitted.Group, id, admitted.Places, now)
 	if err != nil {
-		h.warn(ctx, id, "seats not looked at before the order was enqueued", err)
-		return 0, nil
+		return 0, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err)
 	}
 	if len(seen.Taken) > 0 {
 		seats := make([]string, len(seen.Taken))
@@ -233,6 +229,16 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 		return 0, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
 	}
 	return seen.Lag, queueFull(seen.Lag)
+}
+
+// unseen is what follows from a look without an answer: nothing, until Redis has been down for long. It is asked after the
+// look and not before it, because the look is what finds that Redis is back.
+func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
+	if h.Seats.DownFor() >= refuseAfter {
+		return h.unavailable(ctx, id, "seats not looked at for long", err)
+	}
+	h.warn(ctx, id, what, err)
+	return nil
 }
 
 func queueFull(lag time.Duration) *httpapi.Problem {
