@@ -38,13 +38,18 @@ var rules = []rule{
 		why:  "the HTTP edge knows forms, not stores",
 	},
 	{
+		from: []string{"producers/internal/breaker"},
+		may:  []string{awsCore, breaker},
+		why:  "what a failing service costs a buyer is decided in one place",
+	},
+	{
 		from: []string{"producers/internal/sqssend"},
-		may:  []string{"contracts/...", awsCore, sqs},
+		may:  []string{"contracts/...", "producers/internal/breaker", awsCore, sqs},
 		why:  "an adapter has one SDK",
 	},
 	{
 		from: []string{"producers/internal/dynamoread"},
-		may:  []string{"contracts/...", awsCore, dynamo, values},
+		may:  []string{"contracts/...", "producers/internal/breaker", awsCore, dynamo, values},
 		why:  "an adapter has one SDK",
 	},
 	{

@@ -13,6 +13,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/producers/internal/breaker"
 )
 
 // Tables names the tables of one deployment.
@@ -27,13 +28,14 @@ const timeoutPerCall = 2 * time.Second
 
 // Reader is safe for concurrent use.
 type Reader struct {
-	client *dynamodb.Client
-	tables Tables
+	client  *dynamodb.Client
+	tables  Tables
+	breaker *breaker.Breaker
 }
 
 // New makes a Reader.
 func New(client *dynamodb.Client, tables Tables) *Reader {
-	return &Reader{client: client, tables: tables}
+	return &Reader{client: client, tables: tables, breaker: breaker.New("dynamodb")}
 }
 
 // Order is a consistent read of an order's row, so that no client sees it go backwards.
@@ -59,9 +61,11 @@ func (r *Reader) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	var concerts []readmodel.Concert
 	in := &dynamodb.ScanInput{TableName: aws.String(r.tables.Concerts)}
 	for {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		out, err := r.client.Scan(ctx, in)
-		cancel()
+		var out *dynamodb.ScanOutput
+		err := r.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+			out, err = r.client.Scan(ctx, in)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("read concerts: %w", err)
 		}
@@ -90,9 +94,11 @@ func (r *Reader) Layout(ctx context.Context, concertID string, version int) ([]r
 		},
 	}
 	for {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		out, err := r.client.Query(ctx, in)
-		cancel()
+		var out *dynamodb.QueryOutput
+		err := r.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+			out, err = r.client.Query(ctx, in)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("read layout %d of %s: %w", version, concertID, err)
 		}
@@ -109,11 +115,13 @@ func (r *Reader) Layout(ctx context.Context, concertID string, version int) ([]r
 }
 
 func (r *Reader) get(ctx context.Context, table, key, value string, into any) (found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-	defer cancel()
-	out, err := r.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(table), ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{key: &types.AttributeValueMemberS{Value: value}},
+	var out *dynamodb.GetItemOutput
+	err = r.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+		out, err = r.client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: aws.String(table), ConsistentRead: aws.Bool(true),
+			Key: map[string]types.AttributeValue{key: &types.AttributeValueMemberS{Value: value}},
+		})
+		return err
 	})
 	if err != nil || out.Item == nil {
 		return false, err

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"boxoffice/contracts/message"
+	"boxoffice/producers/internal/breaker"
 )
 
 // timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: the deduplication id makes SQS drop it.
@@ -18,13 +19,14 @@ const timeoutPerCall = 3 * time.Second
 
 // Sender is safe for concurrent use.
 type Sender struct {
-	client *sqs.Client
-	urls   map[message.Queue]string
+	client  *sqs.Client
+	urls    map[message.Queue]string
+	breaker *breaker.Breaker
 }
 
 // New makes a Sender for these queues.
 func New(client *sqs.Client, urls map[message.Queue]string) *Sender {
-	return &Sender{client: client, urls: urls}
+	return &Sender{client: client, urls: urls, breaker: breaker.New("sqs")}
 }
 
 // Send sends one message to its queue.
@@ -37,11 +39,12 @@ func (s *Sender) Send(ctx context.Context, m message.Encoded) error {
 	for name, value := range m.Attributes.Map() {
 		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-	defer cancel()
-	_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(url), MessageBody: aws.String(m.Body), MessageAttributes: attributes,
-		MessageGroupId: aws.String(m.Group), MessageDeduplicationId: aws.String(m.DeduplicationID),
+	err := s.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) error {
+		_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
+			QueueUrl: aws.String(url), MessageBody: aws.String(m.Body), MessageAttributes: attributes,
+			MessageGroupId: aws.String(m.Group), MessageDeduplicationId: aws.String(m.DeduplicationID),
+		})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("send to %s: %w", m.Queue, err)

@@ -1,0 +1,67 @@
+package breaker_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/sony/gobreaker"
+
+	"boxoffice/producers/internal/breaker"
+)
+
+var errBroken = errors.New("broken connection")
+
+func answered(status int) error {
+	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: errors.New("refused"),
+	}}
+}
+
+// Three failures in a row open it; after 5 s one call passes, and decides whether the next ones do.
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New("sqs")
+		calls := 0
+		do := func(answer error) error {
+			return b.Do(t.Context(), time.Second, func(context.Context) error { calls++; return answer })
+		}
+		// What answers is there, and none of these counts as one of three in a row.
+		for _, answer := range []error{errBroken, answered(500), answered(400), errBroken, answered(503), nil, errBroken, answered(0)} {
+			if err := do(answer); !errors.Is(err, answer) {
+				t.Fatalf("got %v, want %v", err, answer)
+			}
+		}
+		// A call that runs into its timeout is the third.
+		begun := time.Now()
+		if err := b.Do(t.Context(), time.Second, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("got %v", err)
+		}
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("the call took %s", took)
+		}
+		calls = 0
+		for range 10 {
+			if err := do(nil); !errors.Is(err, gobreaker.ErrOpenState) {
+				t.Fatalf("got %v from an open breaker", err)
+			}
+		}
+		time.Sleep(5*time.Second + 1)
+		_ = do(errBroken)
+		_ = do(nil)
+		if calls != 1 {
+			t.Errorf("%d calls passed, want the probe alone", calls)
+		}
+		time.Sleep(5*time.Second + 1)
+		for range 3 {
+			if err := do(nil); err != nil {
+				t.Errorf("got %v after a probe that succeeded", err)
+			}
+		}
+	})
+}
