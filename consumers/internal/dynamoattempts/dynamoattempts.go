@@ -22,6 +22,7 @@ const timeoutPerCall = time.Second
 
 // Client is the part of *dynamodb.Client that is used.
 type Client interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
@@ -41,9 +42,18 @@ func New(client Client, table string, breaker retry.Breaker, now func() time.Tim
 
 // Begin adds one to the attempts of a message and answers how many there were. It is never repeated in here, nor by the
 // SDK: a first try whose answer was lost would stand as an attempt that never came back.
+//
+// A read comes first, and what it says does not matter: only a table that has just answered is written to. When requests
+// still have their effect and every answer is lost, each try of the queue would otherwise leave a note, with the breaker open
+// before it can be deleted, and an outage of seconds would make healthy messages poison.
 func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err error) {
 	var out *dynamodb.UpdateItemOutput
 	err = n.call(ctx, func(ctx context.Context) (err error) {
+		if _, err := n.client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: aws.String(n.table), Key: key(messageID), ProjectionExpression: aws.String("attempts"),
+		}, once); err != nil {
+			return err
+		}
 		out, err = n.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:        aws.String(n.table),
 			Key:              key(messageID),
@@ -53,7 +63,7 @@ func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err er
 				":then": &types.AttributeValueMemberN{Value: strconv.FormatInt(n.now().Add(readmodel.AttemptsKept).Unix(), 10)},
 			},
 			ReturnValues: types.ReturnValueUpdatedNew,
-		}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+		}, once)
 		return err
 	})
 	if err != nil {
@@ -65,6 +75,9 @@ func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err er
 	}
 	return row.Attempts - 1, nil
 }
+
+// once keeps the SDK from repeating a call.
+func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 // End deletes the note of a message, if there is one.
 func (n *Notes) End(ctx context.Context, messageID string) error {

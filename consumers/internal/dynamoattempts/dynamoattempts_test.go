@@ -170,6 +170,22 @@ func TestThrottles(t *testing.T) {
 	}
 }
 
+// While no call is answered, though each has its effect, no begin leaves a note: nothing would come to delete it.
+func TestNoNoteWithoutAnswer(t *testing.T) {
+	config := newConfig(t)
+	faults := awsfaults.Into(&config)
+	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{}, time.Now)
+	for range 3 {
+		faults.Next("GetItem", awsfaults.Lost)
+		if _, err := notes.Begin(t.Context(), "a"); !errors.Is(err, awsfaults.ErrLost) {
+			t.Fatalf("error %v", err)
+		}
+	}
+	if before, err := notes.Begin(t.Context(), "a"); err != nil || before != 0 || faults.Attempts("UpdateItem") != 1 {
+		t.Errorf("%d notes after %d writes, error %v, want none after 1", before, faults.Attempts("UpdateItem"), err)
+	}
+}
+
 func TestBreakerIsAsked(t *testing.T) {
 	client := dynamodb.NewFromConfig(newConfig(t))
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
