@@ -17,8 +17,10 @@ type Call struct {
 	// Operation is the name of the operation, "PutItem"; Body is its JSON.
 	Operation string
 	Body      []byte
-	// Attempt is the number of the SDK's try, from 1.
+	// Attempt is the number of the SDK's try: 1, or 2 for any later one.
 	Attempt int
+	// From is the caller's end of the connection, host:port.
+	From string
 }
 
 // Mentions says whether the body has a text in it, an order's id for example.
@@ -89,7 +91,7 @@ func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the caller is gone
 	}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	call := Call{Operation: operation, Body: body, Attempt: 1}
+	call := Call{Operation: operation, Body: body, Attempt: 1, From: r.RemoteAddr}
 	if attempt := r.Header.Get("Amz-Sdk-Request"); attempt != "" && !strings.Contains(attempt, "attempt=1;") && attempt != "attempt=1" {
 		call.Attempt = 2
 	}

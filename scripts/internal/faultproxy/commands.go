@@ -7,10 +7,20 @@ import (
 	"sync/atomic"
 )
 
-// CommandHook sees what a client sends to Redis, before it has had its effect: one command, or a pipeline of some. With true
-// the reply is awaited and given to the client; with false it is awaited, and then Answered is called and the connection
-// breaks, so that the client never has it.
-type CommandHook func(sent []byte) (answer bool)
+// Command is what a client sends to Redis at once: one command, or a pipeline of some.
+type Command struct {
+	Sent []byte
+	// From is the client's end of the connection, host:port.
+	From string
+}
+
+// Mentions says whether what was sent has a text in it, an order's id for example.
+func (c Command) Mentions(text string) bool { return bytes.Contains(c.Sent, []byte(text)) }
+
+// CommandHook sees a command before it has had its effect. forward passes it on and returns when Redis has answered; the
+// reply is kept back until the hook returns. With false the client gets no reply: its connection breaks, and what was not
+// forwarded has no effect. Hooks of different connections run at the same time.
+type CommandHook func(c Command, forward func()) (answer bool)
 
 // Commands passes connections to Redis on. It is safe for concurrent use.
 type Commands struct {
@@ -18,10 +28,9 @@ type Commands struct {
 	listener net.Listener
 	closed   atomic.Bool
 
-	mu       sync.Mutex
-	hook     CommandHook
-	answered func()
-	conns    map[net.Conn]bool
+	mu    sync.Mutex
+	hook  CommandHook
+	conns map[net.Conn]bool
 }
 
 // NewCommands listens on an address of its own; upstream is host:port.
@@ -38,12 +47,11 @@ func NewCommands(upstream string) (*Commands, error) {
 // Address is where it listens.
 func (c *Commands) Address() string { return c.listener.Addr().String() }
 
-// Hook sets what is done with each command from now on; nil passes all on. answered is called when Redis has answered one
-// whose reply is to be lost: it has had its effect, and nobody knows.
-func (c *Commands) Hook(h CommandHook, answered func()) {
+// Hook sets what is done with each command from now on; nil passes all on.
+func (c *Commands) Hook(h CommandHook) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hook, c.answered = h, answered
+	c.hook = h
 }
 
 // Close breaks all connections.
@@ -68,6 +76,21 @@ func (c *Commands) accept() {
 	}
 }
 
+// connection is one client's, with its own connection to Redis.
+type connection struct {
+	client, server net.Conn
+	// ended is closed when Redis says no more.
+	ended chan struct{}
+	// kept is the reply that waits for its hook; nil while replies go straight to the client.
+	kept atomic.Pointer[reply]
+}
+
+// reply is told when it is there, and whether the client is to have it.
+type reply struct {
+	there  chan struct{}
+	answer chan bool
+}
+
 func (c *Commands) serve(client net.Conn) {
 	defer client.Close() //nolint:errcheck // nothing is kept in it
 	server, err := net.Dial("tcp", c.upstream)
@@ -79,35 +102,74 @@ func (c *Commands) serve(client net.Conn) {
 		c.hold(conn, true)
 		defer c.hold(conn, false)
 	}
-	// lose is set before the command is passed on, so that its own reply is the one that is lost.
-	var lose atomic.Bool
-	go func() {
-		defer server.Close() //nolint:errcheck // ends the other direction
-		buffer := make([]byte, 256<<10)
-		for {
-			n, err := client.Read(buffer)
-			if err != nil {
-				return
-			}
-			if hook := c.hooked(); hook != nil && !hook(bytes.Clone(buffer[:n])) {
-				lose.Store(true)
-			}
-			if _, err := server.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-	}()
+	k := &connection{client: client, server: server, ended: make(chan struct{})}
+	go k.replies()
 	buffer := make([]byte, 256<<10)
 	for {
-		n, err := server.Read(buffer)
+		n, err := client.Read(buffer)
+		if err != nil || !k.pass(buffer[:n], c.hooked()) {
+			return
+		}
+	}
+}
+
+// pass passes a command on as the hook says; false ends the connection.
+func (k *connection) pass(sent []byte, hook CommandHook) bool {
+	if hook == nil {
+		_, err := k.server.Write(sent)
+		return err == nil
+	}
+	forwarded, failed := false, false
+	r := &reply{there: make(chan struct{}), answer: make(chan bool, 1)}
+	forward := func() {
+		if forwarded {
+			return
+		}
+		// Before the command is passed on, so that it is its own reply that is kept.
+		forwarded = true
+		k.kept.Store(r)
+		if _, err := k.server.Write(sent); err != nil {
+			failed = true
+			return
+		}
+		select {
+		case <-r.there:
+		case <-k.ended:
+			failed = true
+		}
+	}
+	answer := hook(Command{Sent: bytes.Clone(sent), From: k.client.RemoteAddr().String()}, forward)
+	switch {
+	case !answer || failed:
+		r.answer <- false
+		return false
+	case forwarded:
+		k.kept.Store(nil)
+		r.answer <- true
+		return true
+	default:
+		_, err := k.server.Write(sent)
+		return err == nil
+	}
+}
+
+// replies gives the client what Redis says.
+func (k *connection) replies() {
+	defer k.client.Close() //nolint:errcheck // ends the other direction
+	defer close(k.ended)
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := k.server.Read(buffer)
 		if err != nil {
 			return
 		}
-		if lose.Load() {
-			c.tell()
-			return
+		if r := k.kept.Load(); r != nil {
+			close(r.there)
+			if !<-r.answer {
+				return
+			}
 		}
-		if _, err := client.Write(buffer[:n]); err != nil {
+		if _, err := k.client.Write(buffer[:n]); err != nil {
 			return
 		}
 	}
@@ -117,15 +179,6 @@ func (c *Commands) hooked() CommandHook {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.hook
-}
-
-func (c *Commands) tell() {
-	c.mu.Lock()
-	answered := c.answered
-	c.mu.Unlock()
-	if answered != nil {
-		answered()
-	}
 }
 
 func (c *Commands) hold(conn net.Conn, open bool) {

@@ -1,0 +1,134 @@
+package faultproxy_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/scripts/internal/faultproxy"
+)
+
+// tables is a service that takes every call, and the SDK's client of it through Calls.
+type tables struct {
+	*dynamodb.Client
+	calls *faultproxy.Calls
+	had   atomic.Int64
+}
+
+func newTables(t *testing.T) *tables {
+	t.Helper()
+	s := &tables{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.had.Add(1)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = w.Write([]byte("{}"))
+	}))
+	t.Cleanup(server.Close)
+	calls, err := faultproxy.NewCalls(strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = calls.Close() })
+	s.calls = calls
+	s.Client = dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://" + calls.Address()),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.Backoff = 2, retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		}),
+	})
+	return s
+}
+
+func (s *tables) put(t *testing.T, id string) error {
+	t.Helper()
+	_, err := s.PutItem(t.Context(), &dynamodb.PutItemInput{
+		TableName: aws.String("orders"), Item: map[string]types.AttributeValue{"orderId": &types.AttributeValueMemberS{Value: id}},
+	})
+	return err
+}
+
+func TestCallsSeeEachAndCountItOnce(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	var mu sync.Mutex
+	var tries []int
+	// The first answer is lost, so that the SDK asks again.
+	s.calls.Hook(func(c faultproxy.Call, forward func()) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if c.Operation != "PutItem" || !c.Mentions("o-1") || c.Mentions("o-2") || c.From == "" {
+			t.Errorf("the hook saw %+v", c)
+		}
+		forward()
+		tries = append(tries, c.Attempt)
+		return len(tries) > 1
+	})
+	if err := s.put(t, "o-1"); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(tries, []int{1, 2}) || s.had.Load() != 2 {
+		t.Errorf("tries are %v, the service had %d calls; want 1 and 2, each with its effect", tries, s.had.Load())
+	}
+	if s.calls.Count("PutItem") != 1 || s.calls.Count("GetItem") != 0 || s.calls.Count("") != 1 {
+		t.Errorf("%d PutItem, %d GetItem, %d calls counted", s.calls.Count("PutItem"), s.calls.Count("GetItem"), s.calls.Count(""))
+	}
+}
+
+func TestCallThatIsNotForwardedHasNoEffect(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	s.calls.Hook(func(faultproxy.Call, func()) bool { return false })
+	if err := s.put(t, "o-1"); err == nil {
+		t.Error("the call was answered")
+	}
+	if had := s.had.Load(); had != 0 {
+		t.Errorf("the service had %d calls, want none", had)
+	}
+	s.calls.Hook(nil)
+	if err := s.put(t, "o-1"); err != nil || s.had.Load() != 1 {
+		t.Errorf("without a hook: %v, the service had %d calls", err, s.had.Load())
+	}
+}
+
+func TestAnswerOfAForwardedCallWaitsForTheHook(t *testing.T) {
+	t.Parallel()
+	s := newTables(t)
+	release := make(chan struct{})
+	forwarded := make(chan struct{})
+	s.calls.Hook(func(_ faultproxy.Call, forward func()) bool {
+		forward()
+		forward() // does nothing
+		close(forwarded)
+		<-release
+		return true
+	})
+	answered := make(chan error, 1)
+	go func() { answered <- s.put(t, "o-1") }()
+	<-forwarded
+	if had := s.had.Load(); had != 1 {
+		t.Errorf("the service had %d calls, want 1", had)
+	}
+	select {
+	case err := <-answered:
+		t.Errorf("answered with %v before the hook returned", err)
+	default:
+	}
+	close(release)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
