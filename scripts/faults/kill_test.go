@@ -1,0 +1,245 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/prometheus/procfs"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/scripts/internal/faultproxy"
+)
+
+// A kill is SIGKILL of the process of a function that makes a call for an order: before the call has had its effect, or
+// after it, with the answer lost. It happens once.
+type kill struct {
+	function, service, operation string
+	after                        bool
+}
+
+func before(function, service, operation string) kill {
+	return kill{function, service, operation, false}
+}
+func after(function, service, operation string) kill { return kill{function, service, operation, true} }
+
+func (k kill) String() string {
+	when := "before"
+	if k.after {
+		when = "after"
+	}
+	return fmt.Sprintf("kill of %s %s its %s (%s)", k.function, when, k.operation, k.service)
+}
+
+// killer kills where it is aimed. It stands before every service of the stack and is safe for concurrent use.
+type killer struct {
+	s *stack
+
+	mu sync.Mutex
+	// aimed are the kills to come, by what their calls mention: the order's id, or its buyer while nobody knows the id.
+	aimed map[string][]kill
+	// killed counts those that happened, by function.
+	killed map[string]int
+}
+
+// newKiller puts a killer before the services that the stack's settings name.
+func newKiller(s *stack) *killer {
+	k := &killer{s: s, aimed: map[string][]kill{}, killed: map[string]int{}}
+	for service, calls := range s.calls {
+		calls.Hook(func(c faultproxy.Call, forward func()) bool {
+			k.learn(c)
+			return k.pass(service, c.Operation, c.Body, c.From, forward)
+		})
+	}
+	if s.commands != nil {
+		s.commands.Hook(func(c faultproxy.Command, forward func()) bool {
+			return k.pass("redis", script(c.Sent), c.Sent, c.From, forward)
+		})
+	}
+	return k
+}
+
+// script is the operation of what is sent to Redis: each step that concerns an order is one call of a script.
+func script(sent []byte) string {
+	if bytes.Contains(bytes.ToLower(sent[:min(len(sent), 32)]), []byte("\r\neval")) {
+		return "script"
+	}
+	return ""
+}
+
+// aim takes kills at calls that mention an order, or a buyer whose next order is meant.
+func (k *killer) aim(mentioned string, kills ...kill) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.aimed[mentioned] = append(k.aimed[mentioned], kills...)
+}
+
+// spent says which kills at an order's calls have not happened yet, as an error.
+func (k *killer) spent(id contracts.OrderID) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if left := k.aimed[string(id)]; len(left) > 0 {
+		return fmt.Errorf("order %s: its call has not come: %v", id, left)
+	}
+	return nil
+}
+
+// happened is how many kills of a function there were; left are those that are aimed at anything still.
+func (k *killer) happened(function string) (n int, left map[string][]kill) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	left = maps.Clone(k.aimed)
+	maps.DeleteFunc(left, func(_ string, kills []kill) bool { return len(kills) == 0 })
+	return k.killed[function], left
+}
+
+// learn hears the id of a buyer's order as its producer enqueues it, before anybody can handle it.
+func (k *killer) learn(c faultproxy.Call) {
+	if c.Operation != "SendMessage" {
+		return
+	}
+	var sent struct {
+		MessageAttributes map[string]struct{ StringValue string }
+	}
+	if err := json.Unmarshal(c.Body, &sent); err != nil {
+		k.s.t.Errorf("SendMessage: %v", err)
+		return
+	}
+	user := sent.MessageAttributes[message.AttributeUser].StringValue
+	id := sent.MessageAttributes[message.AttributeOrder].StringValue
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if kills, meant := k.aimed[user]; meant && id != "" {
+		delete(k.aimed, user)
+		k.aimed[id] = append(k.aimed[id], kills...)
+	}
+}
+
+// pass lets a call through, unless a kill is aimed at it.
+func (k *killer) pass(service, operation string, body []byte, from string, forward func()) (answer bool) {
+	id, due, pid := k.due(service, operation, body, from)
+	if id == "" {
+		return true
+	}
+	if due.after {
+		forward()
+	}
+	if err := dead(pid); err != nil {
+		k.s.t.Errorf("%s of order %s: %v", due, id, err)
+	}
+	return false
+}
+
+// due takes the kill that is aimed at a call, with the process that makes it. id is "" if there is none.
+func (k *killer) due(service, operation string, body []byte, from string) (id string, due kill, pid int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for mentioned, kills := range k.aimed {
+		if !bytes.Contains(body, []byte(mentioned)) {
+			continue
+		}
+		for i, one := range kills {
+			if one.service != service || one.operation != operation {
+				continue
+			}
+			pid, err := k.s.caller(one.function, from)
+			if err != nil {
+				k.s.t.Errorf("%s: %v", one, err)
+			}
+			if pid == 0 {
+				continue
+			}
+			k.aimed[mentioned] = slices.Delete(slices.Clone(kills), i, i+1)
+			k.killed[one.function]++
+			return mentioned, one, pid
+		}
+	}
+	return "", kill{}, 0
+}
+
+// caller is the process of a function that has the other end of a connection, as the kernel tells; 0 if none of them has.
+func (s *stack) caller(function, from string) (pid int, err error) {
+	end, err := netip.ParseAddrPort(from)
+	if err != nil {
+		return 0, err
+	}
+	kernel, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0, err
+	}
+	lines, err := kernel.NetTCP()
+	if err != nil {
+		return 0, err
+	}
+	socket := "none"
+	for _, line := range lines {
+		if line.LocalPort == uint64(end.Port()) && line.Inode != 0 {
+			socket = fmt.Sprintf("socket:[%d]", line.Inode)
+		}
+	}
+	f, err := s.Function(s.t.Context(), function)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range f.Processes {
+		process, err := kernel.Proc(p.PID)
+		if err != nil {
+			continue // it is being started
+		}
+		files, err := process.FileDescriptorTargets()
+		if err != nil {
+			continue // it ended
+		}
+		if slices.Contains(files, socket) {
+			return p.PID, nil
+		}
+	}
+	return 0, nil
+}
+
+var errStillThere = errors.New("the process is still there 5 s after SIGKILL")
+
+// dead returns when a process is dead, so that it hears nothing any more.
+func dead(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill process %d: %w", pid, err)
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for range 5000 {
+		// The host buries it at once.
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return nil
+		}
+		<-tick.C
+	}
+	return fmt.Errorf("process %d: %w", pid, errStillThere)
+}
+
+// comesBack is longer than the functions have time: no message comes back while it is handled.
+const comesBack = 3 * time.Second
+
+// comesBackAfter sets how long the messages of a process that was killed stay away, where a test waits for that often. In
+// production it is six times the timeout.
+func (s *stack) comesBackAfter(d time.Duration) {
+	s.t.Helper()
+	for _, queue := range []string{"orders", "expiries"} {
+		if _, err := s.Queues.SetQueueAttributes(s.t.Context(), &sqs.SetQueueAttributesInput{
+			QueueUrl:   aws.String(s.Queue(queue)),
+			Attributes: map[string]string{string(types.QueueAttributeNameVisibilityTimeout): fmt.Sprint(int(d.Seconds()))},
+		}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
