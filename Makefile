@@ -66,7 +66,7 @@ vet: ## formatting and go vet
 lint: $(GOLANGCI) ## golangci-lint; installing it takes minutes, once
 	@$(GOLANGCI) run ./...
 
-test: tools vet unit e2e ## what has to pass before a commit: formatting, vet, all tests, the end-to-end tests
+test: tools vet unit e2e faults ## what has to pass before a commit: formatting, vet, all tests, the end-to-end tests, the fault tests
 
 check: test lint race fuzz property ## test and every slower lane
 
@@ -78,8 +78,9 @@ unit: ## all tests that need no stack
 e2e: devstack ## the end-to-end tests, against a stack of their own with short holds
 	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
-faults: devstack ## the tests that break the pipeline, each on a stack of its own
-	@DEVSTACK='$(DEVSTACK)' go test -count=1 -v -timeout 20m -parallel 3 -run '$(or $(RUN),.)' ./scripts/faults/
+faults: devstack ## the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the longer forms)
+	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 2 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults.log 2>&1 || code=$$?; \
+	  grep -E '^(---|ok|FAIL|panic)|FAULT |_test.go:' $(TOOLS)/faults.log; exit $$code
 
 race: ## the race detector on what runs many goroutines
 	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: on Debian apt-get install gcc libc6-dev"; exit 1; }

@@ -61,7 +61,7 @@ var crashes = []struct {
 // free at the end, each version is an event, and nothing is left of the attempts that never came back.
 func TestCrashBetweenEachTwoSteps(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, settings{calls: []string{"dynamodb", "sqs", "events"}, commands: true})
+	s := newStack(t, settings{hold: 15, calls: []string{"dynamodb", "sqs", "events"}, commands: true})
 	s.comesBackAfter(comesBack)
 	events, err := s.Subscribe(t.Context())
 	if err != nil {

@@ -182,10 +182,11 @@ func (s *stack) caller(function, from string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	socket := "none"
+	// A port may be used towards several addresses at once.
+	var sockets []string
 	for _, line := range lines {
 		if line.LocalPort == uint64(end.Port()) && line.Inode != 0 {
-			socket = fmt.Sprintf("socket:[%d]", line.Inode)
+			sockets = append(sockets, fmt.Sprintf("socket:[%d]", line.Inode))
 		}
 	}
 	f, err := s.Function(s.t.Context(), function)
@@ -201,7 +202,7 @@ func (s *stack) caller(function, from string) (pid int, err error) {
 		if err != nil {
 			continue // it ended
 		}
-		if slices.Contains(files, socket) {
+		if slices.ContainsFunc(files, func(file string) bool { return slices.Contains(sockets, file) }) {
 			return p.PID, nil
 		}
 	}
