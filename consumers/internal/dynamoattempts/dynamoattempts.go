@@ -35,7 +35,7 @@ type Notes struct {
 	now     func() time.Time
 }
 
-// New makes Notes in the table of dead letters. All calls go through the breaker.
+// New makes Notes in the table of dead letters. Begin goes through the breaker, End past it.
 func New(client Client, table string, breaker retry.Breaker, now func() time.Time) *Notes {
 	return &Notes{client: client, table: table, breaker: breaker, now: now}
 }
@@ -48,7 +48,9 @@ func New(client Client, table string, breaker retry.Breaker, now func() time.Tim
 // before it can be deleted, and an outage of seconds would make healthy messages poison.
 func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err error) {
 	var out *dynamodb.UpdateItemOutput
-	err = n.call(ctx, func(ctx context.Context) (err error) {
+	err = n.breaker.Do(ctx, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+		defer cancel()
 		if _, err := n.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: aws.String(n.table), Key: key(messageID), ProjectionExpression: aws.String("attempts"),
 		}, once); err != nil {
@@ -79,24 +81,15 @@ func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err er
 // once keeps the SDK from repeating a call.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
-// End deletes the note of a message, if there is one.
+// End deletes the note of a message, if there is one. It goes past the breaker: what opened it may be the very attempt that
+// came back, and a note that stays looks like a crash. There is one End at most to a Begin that the breaker let through.
 func (n *Notes) End(ctx context.Context, messageID string) error {
-	err := n.call(ctx, func(ctx context.Context) error {
-		_, err := n.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(n.table), Key: key(messageID)})
-		return err
-	})
-	if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+	defer cancel()
+	if _, err := n.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(n.table), Key: key(messageID)}); err != nil {
 		return fmt.Errorf("end attempt at %s: %w", messageID, err)
 	}
 	return nil
-}
-
-func (n *Notes) call(ctx context.Context, op func(context.Context) error) error {
-	return n.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		return op(ctx)
-	})
 }
 
 func key(messageID string) map[string]types.AttributeValue {

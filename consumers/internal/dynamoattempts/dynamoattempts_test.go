@@ -186,17 +186,24 @@ func TestNoNoteWithoutAnswer(t *testing.T) {
 	}
 }
 
+// A note is not begun while the breaker is open; one that was begun is ended all the same.
 func TestBreakerIsAsked(t *testing.T) {
 	client := dynamodb.NewFromConfig(newConfig(t))
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
-	notes := dynamoattempts.New(client, "no-such-table", breaker, time.Now)
-	if _, err := notes.Begin(t.Context(), "a"); err == nil || errors.Is(err, retry.ErrBreakerOpen) {
+	notes := dynamoattempts.New(client, table, breaker, time.Now)
+	if _, err := notes.Begin(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := breaker.Do(t.Context(), func(context.Context) error { return errBroken }); !errors.Is(err, errBroken) {
 		t.Fatalf("error %v", err)
 	}
-	if err := notes.End(t.Context(), "a"); !errors.Is(err, retry.ErrBreakerOpen) {
-		t.Errorf("error %v, want an open breaker", err)
+	if _, err := notes.Begin(t.Context(), "b"); !errors.Is(err, retry.ErrBreakerOpen) || retry.Classify(err).After <= 0 {
+		t.Errorf("error %v, want an open breaker that asks for a delay", err)
 	}
-	if _, err := notes.Begin(t.Context(), "a"); retry.Classify(err).After <= 0 {
-		t.Errorf("error %v asks for no delay", err)
+	if err := notes.End(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+	if before, err := dynamoattempts.New(client, table, retry.NoBreaker{}, time.Now).Begin(t.Context(), "a"); err != nil || before != 0 {
+		t.Errorf("%d notes, error %v, want none", before, err)
 	}
 }

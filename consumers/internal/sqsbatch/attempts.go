@@ -2,6 +2,7 @@ package sqsbatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"boxoffice/consumers/internal/retry"
@@ -11,9 +12,11 @@ import (
 // Attempts keeps notes of attempts that were begun and have not come back, outside the process that may die of them.
 type Attempts interface {
 	// Begin notes an attempt at a message and answers how many were noted before and never ended. An error leaves open
-	// whether it is noted. It must add exactly one: a note too many counts as a crash.
+	// whether it is noted, but for retry.ErrBreakerOpen, with which it is not. It must add exactly one: a note too many
+	// counts as a crash.
 	Begin(ctx context.Context, messageID string) (before int, err error)
-	// End deletes the notes of a message, if there are any.
+	// End deletes the notes of a message, if there are any. It is tried also while the store fails: an attempt that came back
+	// must not look like one that did not.
 	End(ctx context.Context, messageID string) error
 }
 
@@ -51,6 +54,10 @@ func (b *Batches) note(ctx context.Context, g *group) (noted bool, earlier int, 
 	g.notes.open = append(g.notes.open, one.MessageID)
 	earlier, err = b.begin(ctx, one.MessageID)
 	if err != nil {
+		if errors.Is(err, retry.ErrBreakerOpen) {
+			// Nothing to end, and an outage is no time to try.
+			g.notes.open = g.notes.open[:len(g.notes.open)-1]
+		}
 		return true, 0, err
 	}
 	g.notes.careful = g.notes.careful || earlier > 0

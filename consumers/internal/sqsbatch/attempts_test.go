@@ -128,6 +128,8 @@ func TestAttempts(t *testing.T) {
 		{name: "a follower's notes are not asked for", receives: 5, earlier: map[string]int{"a2": 9}, outcome: done,
 			diary: "begin a1, a1, a2+a3, end a1", left: map[string]int{"a2": 9}},
 		{name: "begin fails", receives: 2, outcome: done, beginErr: down, diary: "begin a1, end a1", failures: "a1 a2 a3"},
+		{name: "begin kept away by a breaker", receives: 3, earlier: map[string]int{"a1": 1}, outcome: done, beginErr: &retry.BreakerOpenError{}, diary: "begin a1",
+			failures: "a1 a2 a3", left: map[string]int{"a1": 1}},
 		{name: "end fails", receives: 2, outcome: done, endErr: down, diary: "begin a1, a1, a2+a3, end a1", left: map[string]int{"a1": 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
