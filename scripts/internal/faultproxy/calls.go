@@ -38,9 +38,10 @@ type Calls struct {
 	listener net.Listener
 	client   *http.Client
 
-	mu     sync.Mutex
-	hook   CallHook
-	counts map[string]int
+	mu      sync.Mutex
+	hook    CallHook
+	dialled func(from string)
+	counts  map[string]int
 }
 
 // NewCalls listens on an address of its own; upstream is host:port.
@@ -52,7 +53,15 @@ func NewCalls(upstream string) (*Calls, error) {
 	c := &Calls{upstream: upstream, listener: listener, counts: map[string]int{}, client: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 	}}
-	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
+	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute, ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+		c.mu.Lock()
+		dialled := c.dialled
+		c.mu.Unlock()
+		if dialled != nil {
+			dialled(conn.RemoteAddr().String())
+		}
+		return ctx
+	}}
 	go func() { _ = c.server.Serve(listener) }()
 	return c, nil
 }
@@ -65,6 +74,14 @@ func (c *Calls) Hook(h CallHook) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hook = h
+}
+
+// Dialled sets what hears of each new connection, by the caller's end of it (host:port), before anything is read from it and
+// before the next one is accepted; nil ends it.
+func (c *Calls) Dialled(h func(from string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dialled = h
 }
 
 // Count is how many calls of an operation came, the SDK's own repetitions not among them; of all operations for "".

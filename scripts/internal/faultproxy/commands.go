@@ -28,9 +28,10 @@ type Commands struct {
 	listener net.Listener
 	closed   atomic.Bool
 
-	mu    sync.Mutex
-	hook  CommandHook
-	conns map[net.Conn]bool
+	mu      sync.Mutex
+	hook    CommandHook
+	dialled func(from string)
+	conns   map[net.Conn]bool
 }
 
 // NewCommands listens on an address of its own; upstream is host:port.
@@ -52,6 +53,13 @@ func (c *Commands) Hook(h CommandHook) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hook = h
+}
+
+// Dialled sets what hears of each new connection, by the client's end of it (host:port), before it is passed on; nil ends it.
+func (c *Commands) Dialled(h func(from string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dialled = h
 }
 
 // Close breaks all connections.
@@ -93,6 +101,12 @@ type reply struct {
 
 func (c *Commands) serve(client net.Conn) {
 	defer client.Close() //nolint:errcheck // nothing is kept in it
+	c.mu.Lock()
+	dialled := c.dialled
+	c.mu.Unlock()
+	if dialled != nil {
+		dialled(client.RemoteAddr().String())
+	}
 	server, err := net.Dial("tcp", c.upstream)
 	if err != nil {
 		return

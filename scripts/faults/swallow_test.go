@@ -1,0 +1,132 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
+)
+
+// A service does all that it is asked for a while, and every answer is lost. Nothing is lost and nothing happens twice: seats
+// and rows are right, and an order that its buyer sent again and again under one key is one order.
+func TestAnswersAreSwallowed(t *testing.T) {
+	t.Parallel()
+	for _, service := range services {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			o := newOutage(t, service)
+			link := o.links[service]
+			patient := o.patientBuyers(8)
+			o.last(func() error {
+				if err := link.Swallow(); err != nil {
+					return err
+				}
+				patient.start()
+				return nil
+			}, func() error { return link.Heal(t.Context()) })
+			slowest := o.answer.read()
+			tries := patient.wait()
+			if service == "sqs" && tries == len(patient.users) {
+				t.Error("no order was sent again")
+			}
+			decided := o.recovered()
+			if err := patient.oneOrderEach(); err != nil {
+				t.Error(err)
+			}
+			report(t, "answers of %s swallowed for %s under 20 orders/s, %d taken, %v not, 8 buyers sent theirs %d times: slowest answer %s, all decided %s after the mend",
+				service, outageLasts(), len(o.ledger.ids()), o.ledger.refused, tries, slowest.Round(time.Millisecond), decided.Round(time.Second))
+		})
+	}
+}
+
+// patience are buyers who send their order, under one key, until it is accepted.
+type patience struct {
+	o      *outage
+	users  []string
+	seats  [][]string
+	ids    []contracts.OrderID
+	tries  []int
+	errs   []error
+	buyers sync.WaitGroup
+}
+
+// patientBuyers want seats at the end of the groups.
+func (o *outage) patientBuyers(n int) *patience {
+	o.t.Helper()
+	p := &patience{o: o, ids: make([]contracts.OrderID, n), tries: make([]int, n), errs: make([]error, n)}
+	groups := o.groups()
+	for i := range n {
+		g := groups[i%len(groups)]
+		at := len(g.Seats) - 2*(i/len(groups)+1)
+		p.users = append(p.users, testbed.Named("patient"))
+		p.seats = append(p.seats, g.Seats[at:at+2])
+	}
+	return p
+}
+
+func (p *patience) start() {
+	for i := range p.users {
+		p.buyers.Go(func() { p.errs[i] = p.insist(i) })
+	}
+}
+
+// insist sends an order each second until it is accepted.
+func (p *patience) insist(i int) error {
+	buyer, err := p.o.Buyer(p.users[i])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(p.o.t.Context(), outageLasts()+decideWithin)
+	defer cancel()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		p.tries[i]++
+		answer, err := buyer.Place(ctx, "key-1", apiclient.OrderRequest{ConcertID: p.o.Concert, Seats: p.seats[i]})
+		if id, ok := p.o.ledger.note(answer, err); ok {
+			p.ids[i] = id
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the order of %s was not accepted in %d tries: %w", p.users[i], p.tries[i], ctx.Err())
+		case <-again.C:
+		}
+	}
+}
+
+// wait returns when all are accepted, with how often they were sent.
+func (p *patience) wait() (tries int) {
+	p.o.t.Helper()
+	p.buyers.Wait()
+	for i, err := range p.errs {
+		if err != nil {
+			p.o.t.Error(err)
+		}
+		tries += p.tries[i]
+	}
+	return tries
+}
+
+// oneOrderEach: each has the one order that he was told of.
+func (p *patience) oneOrderEach() error {
+	rows, err := p.o.Orders(p.o.t.Context())
+	if err != nil {
+		return err
+	}
+	of := map[string][]contracts.OrderID{}
+	for _, row := range rows {
+		of[row.UserID] = append(of[row.UserID], row.OrderID)
+	}
+	for i, user := range p.users {
+		if len(of[user]) != 1 || of[user][0] != p.ids[i] {
+			return fmt.Errorf("%s was told of order %s after %d tries and has %v", user, p.ids[i], p.tries[i], of[user])
+		}
+	}
+	return nil
+}
