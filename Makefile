@@ -79,7 +79,7 @@ e2e: devstack ## the end-to-end tests, against a stack of their own with short h
 	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
 faults: devstack ## the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the longer forms)
-	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 2 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults.log 2>&1 || code=$$?; \
+	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 3 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults.log 2>&1 || code=$$?; \
 	  grep -E '^(---|ok|FAIL|panic)|FAULT |_test.go:' $(TOOLS)/faults.log; exit $$code
 
 race: ## the race detector on what runs many goroutines

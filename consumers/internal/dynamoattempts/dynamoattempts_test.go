@@ -194,7 +194,7 @@ func TestBreakerIsAsked(t *testing.T) {
 	if _, err := notes.Begin(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := breaker.Do(t.Context(), func(context.Context) error { return errBroken }); !errors.Is(err, errBroken) {
+	if err := breaker.Do(t.Context(), func(context.Context) error { return awsfaults.ErrLost }); !errors.Is(err, awsfaults.ErrLost) {
 		t.Fatalf("error %v", err)
 	}
 	if _, err := notes.Begin(t.Context(), "b"); !errors.Is(err, retry.ErrBreakerOpen) || retry.Classify(err).After <= 0 {
