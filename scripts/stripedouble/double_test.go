@@ -1,0 +1,422 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/webhook"
+)
+
+// receiver is an endpoint of ours. It refuses as often as it is told to.
+type receiver struct {
+	t      *testing.T
+	secret string
+
+	mu      sync.Mutex
+	refuse  int
+	events  []stripe.Event
+	invalid []error
+}
+
+func (a account) receiver(t *testing.T, refuse int) *receiver {
+	t.Helper()
+	r := &receiver{t: t, refuse: refuse}
+	s := httptest.NewServer(r)
+	t.Cleanup(s.Close)
+	e, err := a.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
+		URL: stripe.String(s.URL), EnabledEvents: stripe.StringSlice([]string{"*"}), APIVersion: stripe.String(stripe.APIVersion),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.secret = e.Secret
+	return r
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		r.t.Error(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refuse > 0 {
+		r.refuse--
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	e, err := webhook.ConstructEvent(body, request.Header.Get("Stripe-Signature"), r.secret)
+	if err != nil {
+		r.invalid = append(r.invalid, err)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	r.events = append(r.events, e)
+}
+
+// kinds are the types of the events that came, in their order, of PaymentIntents alone.
+func (r *receiver) kinds() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var kinds []string
+	for _, e := range r.events {
+		if kind, ok := strings.CutPrefix(string(e.Type), "payment_intent."); ok {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+func (r *receiver) wants(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: came %v, invalid %v", what, r.kinds(), r.invalid)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func (r *receiver) count(kind string) (n int) {
+	for _, k := range r.kinds() {
+		if k == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func TestEventsAreSignedAndTriedAgain(t *testing.T) {
+	a := doubled(t)
+	r := a.receiver(t, 3)
+	i := a.authorized(t)
+	if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.wants(t, "after three refusals", func() bool {
+		kinds := r.kinds()
+		slices.Sort(kinds)
+		return slices.Equal(kinds, []string{"amount_capturable_updated", "created", "succeeded"})
+	})
+	if len(r.invalid) > 0 {
+		t.Errorf("not as stripe-go wants it: %v", r.invalid)
+	}
+}
+
+func TestDeliveriesGoWrongAsTheyAreTold(t *testing.T) {
+	a := doubled(t)
+	r := a.receiver(t, 0)
+	const kind = "amount_capturable_updated"
+	of := `"types":["payment_intent.` + kind + `"]`
+
+	a.post(t, "/double/deliveries", `{`+of+`,"copies":4}`)
+	a.authorized(t)
+	r.wants(t, "five times", func() bool { return r.count(kind) == 5 })
+
+	a.post(t, "/double/deliveries", `{`+of+`,"drop":true}`)
+	lost := a.authorized(t)
+	r.wants(t, "only the lost one is not delivered", func() bool {
+		list := a.Events.List(&stripe.EventListParams{DeliverySuccess: stripe.Bool(false)})
+		var left []string
+		for list.Next() {
+			left = append(left, list.Event().GetObjectValue("id")+" "+string(list.Event().Type))
+		}
+		return list.Err() == nil && slices.Equal(left, []string{lost.ID + " payment_intent." + kind})
+	})
+
+	for _, signature := range []string{"bad", "stale"} {
+		a.post(t, "/double/deliveries", `{`+of+`,"signature":"`+signature+`"}`)
+		before := r.rejected()
+		a.authorized(t)
+		r.wants(t, signature, func() bool { return r.rejected() > before })
+	}
+	a.post(t, "/double/deliveries", `{`+of+`,"apiVersion":"2017-08-15"}`)
+	before := r.rejected()
+	a.authorized(t)
+	r.wants(t, "of another version", func() bool { return r.rejected() > before })
+
+	a.post(t, "/double/deliveries", `{"hold":true}`)
+	came := len(r.kinds())
+	i := a.authorized(t)
+	if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	a.post(t, "/double/deliveries/release", `{"order":"reverse"}`)
+	if got := r.kinds()[came:]; !slices.Equal(got, []string{"succeeded", kind, "created"}) {
+		t.Errorf("in reverse came %v", got)
+	}
+	if r.count(kind) != 6 {
+		t.Errorf("%d of %s came", r.count(kind), kind)
+	}
+}
+
+func (r *receiver) rejected() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.invalid)
+}
+
+// What a publishable key may not see at Stripe it does not see here.
+func TestABrowserMayConfirmAndNoMore(t *testing.T) {
+	a := doubled(t)
+	i := a.created(t)
+	browser := func(method, path string, form url.Values) (int, map[string]any) {
+		t.Helper()
+		form.Set("key", publishableKey)
+		target, body := a.base+path, strings.NewReader("")
+		if method == http.MethodGet {
+			target += "?" + form.Encode()
+		} else {
+			body = strings.NewReader(form.Encode())
+		}
+		request, err := http.NewRequestWithContext(t.Context(), method, target, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		var document map[string]any
+		if err := json.NewDecoder(response.Body).Decode(&document); err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, document
+	}
+	for _, path := range []string{"/v1/payment_intents", "/v1/payment_intents/" + i.ID + "/capture", "/v1/payment_intents/" + i.ID + "/cancel", "/v1/refunds"} {
+		if status, document := browser(http.MethodPost, path, url.Values{}); status != http.StatusUnauthorized {
+			t.Errorf("POST %s: %d %v", path, status, document)
+		}
+	}
+	confirm := "/v1/payment_intents/" + i.ID + "/confirm"
+	if status, _ := browser(http.MethodPost, confirm, url.Values{"payment_method": {"pm_card_visa"}, "client_secret": {"wrong"}}); status != http.StatusBadRequest {
+		t.Errorf("with a wrong secret: %d", status)
+	}
+	if status, document := browser(http.MethodPost, confirm, url.Values{"payment_method": {"pm_card_visa_chargeDeclined"}, "client_secret": {i.ClientSecret}}); status != http.StatusPaymentRequired || strings.Contains(mustJSON(t, document), "orderId") {
+		t.Errorf("declined: %d %v", status, document)
+	}
+	status, document := browser(http.MethodPost, confirm, url.Values{
+		"payment_method_data[type]": {"card"}, "payment_method_data[card][number]": {"4242424242424242"}, "client_secret": {i.ClientSecret},
+	})
+	if status != http.StatusOK || document["status"] != "requires_capture" || document["metadata"] != nil {
+		t.Errorf("confirmed: %d %v", status, document)
+	}
+	if status, document := browser(http.MethodGet, "/v1/payment_intents/"+i.ID, url.Values{"client_secret": {i.ClientSecret}}); status != http.StatusOK || document["metadata"] != nil {
+		t.Errorf("read: %d %v", status, document)
+	}
+}
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestTheBankIsAnswered(t *testing.T) {
+	a := doubled(t)
+	for outcome, want := range map[string]stripe.PaymentIntentStatus{"succeed": "requires_capture", "fail": "requires_payment_method"} {
+		i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_threeDSecure2Required")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := http.Get(i.NextAction.RedirectToURL.URL)
+		if err != nil || page.StatusCode != http.StatusOK || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
+			t.Fatalf("the page: %v, %v", page, err)
+		}
+		_ = page.Body.Close()
+		answer, err := http.PostForm(i.NextAction.RedirectToURL.URL, url.Values{"outcome": {outcome}})
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", answer, err)
+		}
+		_ = answer.Body.Close()
+		i, err = a.PaymentIntents.Get(i.ID, nil)
+		if err != nil || i.Status != want {
+			t.Errorf("%s: %s, %v", outcome, i.Status, err)
+		}
+		if outcome == "fail" && i.LastPaymentError.Code != "payment_intent_authentication_failure" {
+			t.Errorf("failed with %+v", i.LastPaymentError)
+		}
+	}
+}
+
+func TestFaults(t *testing.T) {
+	a := doubled(t)
+	keyed := func(key string) (*stripe.PaymentIntent, error) {
+		p := params()
+		p.Metadata = map[string]string{"orderId": "order-1"}
+		p.SetIdempotencyKey(key)
+		return a.PaymentIntents.New(p)
+	}
+	made := func() int { return len(a.journal(t, "created")) }
+
+	a.post(t, "/double/faults", `{"method":"POST","path":"/v1/payment_intents$","kind":"error","status":500,"times":1}`)
+	for range 2 {
+		_, err := keyed("fails")
+		problem(t, err, http.StatusInternalServerError, stripe.ErrorTypeAPI, "")
+	}
+	if made() != 0 {
+		t.Error("the failed request had an effect")
+	}
+	if _, err := keyed("another"); err != nil {
+		t.Errorf("another key: %v", err)
+	}
+
+	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","kind":"error","status":502,"effect":true,"times":1}`)
+	before := made()
+	_, err := keyed("effect")
+	problem(t, err, http.StatusBadGateway, stripe.ErrorTypeAPI, "")
+	if made() != before+1 {
+		t.Error("the effect is not there")
+	}
+
+	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","order":"order-1","kind":"lost","times":1}`)
+	var e *stripe.Error
+	if _, err := keyed("lost"); err == nil || errors.As(err, &e) {
+		t.Fatalf("a lost answer is %v", err)
+	}
+	i, err := keyed("lost")
+	if err != nil || i.LastResponse.Header.Get("Idempotent-Replayed") != "true" || made() != before+2 {
+		t.Errorf("again: %v, %v, %d made", i, err, made())
+	}
+
+	a.post(t, "/double/faults", `{"path":"/v1/","kind":"error","status":429,"times":1}`)
+	_, err = keyed("limited")
+	problem(t, err, http.StatusTooManyRequests, stripe.ErrorTypeInvalidRequest, "rate_limit")
+	if _, err := keyed("limited"); err != nil {
+		t.Errorf("after the limit: %v", err)
+	}
+}
+
+// journal is what happened, of one kind.
+func (a account) journal(t *testing.T, kind string) (orders []string) {
+	t.Helper()
+	response, err := http.Get(a.base + "/double/journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var j struct {
+		Effects []struct {
+			Kind     string
+			Metadata map[string]string
+		}
+	}
+	if err := json.NewDecoder(response.Body).Decode(&j); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range j.Effects {
+		if e.Kind == kind {
+			orders = append(orders, e.Metadata["orderId"])
+		}
+	}
+	return orders
+}
+
+// A second request under a key, while the first goes on, is told so; its own key stays the first's.
+func TestAKeyInUseIsRefused(t *testing.T) {
+	a := doubled(t)
+	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","kind":"latency","delayMs":20000,"times":2}`)
+	answers := make(chan error, 2)
+	for range 2 {
+		go func() {
+			p := params()
+			p.Metadata = map[string]string{"orderId": "order-1"}
+			p.SetIdempotencyKey("one")
+			_, err := a.PaymentIntents.New(p)
+			answers <- err
+		}()
+	}
+	first, second := <-answers, <-answers
+	// Both wait before they take the key; whoever comes second finds it used, or in use.
+	for _, err := range []error{first, second} {
+		var e *stripe.Error
+		if err != nil && (!errors.As(err, &e) || e.HTTPStatusCode != http.StatusConflict) {
+			t.Errorf("answered %v", err)
+		}
+	}
+	if made := a.journal(t, "created"); len(made) != 1 {
+		t.Errorf("made %v", made)
+	}
+}
+
+func TestTimeEndsAnAuthorization(t *testing.T) {
+	a := doubled(t)
+	i := a.authorized(t)
+	a.post(t, "/double/advance", `{"seconds":604799}`)
+	if i, err := a.PaymentIntents.Get(i.ID, nil); err != nil || i.Status != "requires_capture" {
+		t.Errorf("a second before: %v, %v", i.Status, err)
+	}
+	a.post(t, "/double/advance", `{"seconds":1}`)
+	i, err := a.PaymentIntents.Get(i.ID, nil)
+	if err != nil || i.Status != "canceled" || i.CancellationReason != "automatic" {
+		t.Errorf("after 7 days: %+v, %v", i, err)
+	}
+	_, err = a.PaymentIntents.Capture(i.ID, nil)
+	unexpected(t, err)
+}
+
+func TestAnAuthorizationLosesItsMethod(t *testing.T) {
+	a := doubled(t)
+	i := a.authorized(t)
+	a.post(t, "/double/payment_intents/"+i.ID+"/lose", "")
+	i, err := a.PaymentIntents.Get(i.ID, nil)
+	if err != nil || i.Status != "requires_payment_method" || i.AmountCapturable != 0 {
+		t.Errorf("%+v, %v", i, err)
+	}
+	_, err = a.PaymentIntents.Capture(i.ID, nil)
+	unexpected(t, err)
+}
+
+func TestARefundFailsLater(t *testing.T) {
+	a := doubled(t)
+	r := a.receiver(t, 0)
+	i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_refundFail")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	refund, err := a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID)})
+	if err != nil || refund.Status != "succeeded" {
+		t.Fatalf("%+v, %v", refund, err)
+	}
+	a.post(t, "/double/refunds/"+refund.ID+"/settle", "")
+	refund, err = a.Refunds.Get(refund.ID, nil)
+	if err != nil || refund.Status != "failed" || refund.FailureReason == "" {
+		t.Errorf("%+v, %v", refund, err)
+	}
+	r.wants(t, "the failure is told", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return slices.ContainsFunc(r.events, func(e stripe.Event) bool { return e.Type == "charge.refund.updated" })
+	})
+	if again, err := a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID)}); err != nil || again.Amount != 4200 {
+		t.Errorf("the money is still there to give back: %+v, %v", again, err)
+	}
+}
+
+func TestRunSaysHowItIsUsed(t *testing.T) {
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"--help"}, &out, &errs); code != 0 || !strings.Contains(out.String(), "--secret-key") {
+		t.Errorf("--help: %d %s", code, out.String())
+	}
+	if code := run(t.Context(), []string{"--no-such-flag"}, &out, &errs); code != 2 {
+		t.Errorf("a wrong flag: %d", code)
+	}
+}

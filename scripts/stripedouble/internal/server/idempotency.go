@@ -1,0 +1,84 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"boxoffice/scripts/stripedouble/internal/stripe"
+)
+
+// keptFor is how long a key is remembered at least; after it Stripe may forget it at any time, and the double does.
+const keptFor = 24 * time.Hour
+
+// keyLength is the longest key.
+const keyLength = 255
+
+// saved is the answer to the first request under a key. It is repeated for every later one, a 500 as well.
+type saved struct {
+	method, path, parameters string
+	at                       time.Time
+	done                     bool
+	status                   int
+	body                     []byte
+}
+
+// keys remembers answers by idempotency key. It is safe for concurrent use.
+type keys struct {
+	now func() time.Time
+
+	mu  sync.Mutex
+	all map[string]*saved
+}
+
+// begin looks a key up. Of three answers one is set: replay, the answer to give again; problem, why the key cannot be
+// used; or first, which end or forget has to be called on.
+func (k *keys) begin(key string, r *http.Request, values url.Values) (replay, first *saved, problem *stripe.Error) {
+	if len(key) > keyLength {
+		return nil, nil, stripe.InvalidParam("", "", "Idempotency keys have at most %d characters.", keyLength)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	asked := &saved{method: r.Method, path: r.URL.Path, parameters: values.Encode(), at: k.now()}
+	known, ok := k.all[key]
+	switch {
+	case !ok || known.done && k.now().Sub(known.at) > keptFor:
+		k.all[key] = asked
+		return nil, asked, nil
+	case known.method != asked.method || known.path != asked.path || known.parameters != asked.parameters:
+		return nil, nil, &stripe.Error{
+			HTTPStatus: http.StatusBadRequest, Type: stripe.TypeIdempotency,
+			Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '" + key + "' if you meant to execute a different request.",
+		}
+	case !known.done:
+		return nil, nil, &stripe.Error{
+			HTTPStatus: http.StatusConflict, Type: stripe.TypeIdempotency, Code: "idempotency_key_in_use",
+			Message: "There is currently another in-progress request using this Stripe Idempotency Key (that probably means you submitted twice, and the other request is still going through): " + key + ".",
+		}
+	default:
+		return known, nil, nil
+	}
+}
+
+// end saves the answer.
+func (k *keys) end(s *saved, status int, body []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s.done, s.status, s.body = true, status, body
+}
+
+// forget makes the key free again: nothing was begun under it.
+func (k *keys) forget(key string, s *saved) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all[key] == s {
+		delete(k.all, key)
+	}
+}
+
+func (k *keys) reset() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.all = map[string]*saved{}
+}

@@ -1,0 +1,69 @@
+package stripe
+
+import "net/http"
+
+// card is what a test card does.
+type card struct {
+	// decline is the error of a card that is refused, nil for one that is not.
+	decline *Error
+	// challenge says that the bank wants to see the buyer first (3-D Secure).
+	challenge bool
+	// refund is what becomes of a refund: "" or "succeeded" at once, "pending" and then succeeded, "failed" after it had
+	// succeeded.
+	refund string
+}
+
+func declined(code, decline, message string) card {
+	return card{decline: &Error{HTTPStatus: http.StatusPaymentRequired, Type: TypeCard, Code: code, DeclineCode: decline, Message: message}}
+}
+
+const (
+	declinedMessage = "Your card was declined."
+	fundsMessage    = "Your card has insufficient funds."
+)
+
+// cards are Stripe's test payment methods by name, as its documentation lists them, and the card numbers of the same.
+var cards = map[string]card{
+	"pm_card_visa":       {},
+	"pm_card_visa_debit": {},
+	"pm_card_mastercard": {},
+	"pm_card_amex":       {},
+
+	"pm_card_chargeDeclined":                       declined("card_declined", "generic_decline", declinedMessage),
+	"pm_card_visa_chargeDeclined":                  declined("card_declined", "generic_decline", declinedMessage),
+	"pm_card_chargeDeclinedInsufficientFunds":      declined("card_declined", "insufficient_funds", fundsMessage),
+	"pm_card_visa_chargeDeclinedInsufficientFunds": declined("card_declined", "insufficient_funds", fundsMessage),
+	"pm_card_visa_chargeDeclinedLostCard":          declined("card_declined", "lost_card", declinedMessage),
+	"pm_card_visa_chargeDeclinedStolenCard":        declined("card_declined", "stolen_card", declinedMessage),
+	"pm_card_chargeDeclinedExpiredCard":            declined("expired_card", "expired_card", "Your card has expired."),
+	"pm_card_chargeDeclinedIncorrectCvc":           declined("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."),
+	"pm_card_chargeDeclinedProcessingError":        declined("processing_error", "processing_error", "An error occurred while processing your card. Try again in a little bit."),
+
+	"pm_card_threeDSecure2Required":  {challenge: true},
+	"pm_card_threeDSecureRequired":   {challenge: true},
+	"pm_card_authenticationRequired": {challenge: true},
+
+	"pm_card_pendingRefund": {refund: "pending"},
+	"pm_card_refundFail":    {refund: "failed"},
+}
+
+// numbers are the cards that a buyer types.
+var numbers = map[string]string{
+	"4242424242424242": "pm_card_visa",
+	"5555555555554444": "pm_card_mastercard",
+	"4000000000000002": "pm_card_visa_chargeDeclined",
+	"4000000000009995": "pm_card_visa_chargeDeclinedInsufficientFunds",
+	"4000000000000069": "pm_card_chargeDeclinedExpiredCard",
+	"4000000000000127": "pm_card_chargeDeclinedIncorrectCvc",
+	"4000000000000119": "pm_card_chargeDeclinedProcessingError",
+	"4000002760003184": "pm_card_authenticationRequired",
+	"4000000000003220": "pm_card_threeDSecure2Required",
+	"4000000000007726": "pm_card_pendingRefund",
+	"4000000000005126": "pm_card_refundFail",
+}
+
+// MethodOfNumber is the test payment method of a card's number.
+func MethodOfNumber(number string) (method string, ok bool) {
+	method, ok = numbers[number]
+	return method, ok
+}

@@ -1,0 +1,129 @@
+package stripe
+
+import "slices"
+
+// emit makes an event of an object as it is now. object must be a copy.
+func (a *Account) emit(kind string, object any, r Request) {
+	e := &Event{
+		ID: a.newID("evt_"), Object: "event", APIVersion: APIVersion, Created: a.unix(), Data: EventData{Object: object}, Type: kind,
+		delivered: map[string]bool{},
+	}
+	if r.ID != "" {
+		e.Request.ID = &r.ID
+	}
+	if r.IdempotencyKey != "" {
+		e.Request.IdempotencyKey = &r.IdempotencyKey
+	}
+	a.events = append(a.events, e)
+	if a.onEvent != nil {
+		a.onEvent(e)
+	}
+}
+
+func (a *Account) emitCharge(kind string, c *Charge, r Request) { a.emit(kind, *c, r) }
+
+// Wanted notes that an endpoint is to get an event. It is for OnEvent.
+func (e *Event) Wanted(endpoint string) {
+	e.delivered[endpoint] = false
+	e.PendingWebhooks++
+}
+
+// Delivered notes that an endpoint has an event.
+func (a *Account) Delivered(id, endpoint string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.events {
+		if e.ID == id && !e.delivered[endpoint] {
+			e.delivered[endpoint] = true
+			e.PendingWebhooks--
+		}
+	}
+}
+
+// EventFilter of a list of events. DeliverySuccess nil is all; false those that some endpoint has not got.
+type EventFilter struct {
+	Types           []string
+	DeliverySuccess *bool
+}
+
+// Events lists them, the newest first.
+func (a *Account) Events(f EventFilter, page Page) (List[*Event], *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []*Event
+	for _, e := range a.events {
+		if len(f.Types) > 0 && !slices.Contains(f.Types, e.Type) {
+			continue
+		}
+		if f.DeliverySuccess != nil && *f.DeliverySuccess != (e.PendingWebhooks == 0) {
+			continue
+		}
+		shown := *e
+		all = append(all, &shown)
+	}
+	return paged(all, page, "/v1/events", func(e *Event) (string, int64) { return e.ID, e.Created })
+}
+
+// EventByID retrieves one.
+func (a *Account) EventByID(id string) (*Event, *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.events {
+		if e.ID == id {
+			shown := *e
+			return &shown, nil
+		}
+	}
+	return nil, noSuch("event", id, "id")
+}
+
+// Page of a list: at most Limit (1 to 100, 10 by default), older than StartingAfter or newer than EndingBefore, made in a
+// range of seconds.
+type Page struct {
+	Limit                       int
+	StartingAfter, EndingBefore string
+	CreatedFrom, CreatedTo      *int64
+}
+
+const (
+	limitDefault = 10
+	limitMost    = 100
+)
+
+// paged cuts a page of a list that is given oldest first.
+func paged[T any](all []T, p Page, url string, of func(T) (id string, created int64)) (List[T], *Error) {
+	l := List[T]{Object: "list", URL: url, Data: []T{}}
+	if p.Limit == 0 {
+		p.Limit = limitDefault
+	}
+	if p.Limit < 1 || p.Limit > limitMost {
+		return l, InvalidParam("parameter_invalid_integer", "limit", "This value must be between 1 and 100.")
+	}
+	newest := slices.Clone(all)
+	slices.Reverse(newest)
+	newest = slices.DeleteFunc(newest, func(o T) bool {
+		_, created := of(o)
+		return p.CreatedFrom != nil && created < *p.CreatedFrom || p.CreatedTo != nil && created > *p.CreatedTo
+	})
+	at := func(id string) int { return slices.IndexFunc(newest, func(o T) bool { i, _ := of(o); return i == id }) }
+	switch {
+	case p.StartingAfter != "":
+		i := at(p.StartingAfter)
+		if i < 0 {
+			return l, noSuch("object", p.StartingAfter, "starting_after")
+		}
+		newest = newest[i+1:]
+	case p.EndingBefore != "":
+		i := at(p.EndingBefore)
+		if i < 0 {
+			return l, noSuch("object", p.EndingBefore, "ending_before")
+		}
+		newest = newest[:i]
+		l.HasMore = len(newest) > p.Limit
+		l.Data = append(l.Data, newest[max(0, len(newest)-p.Limit):]...)
+		return l, nil
+	}
+	l.HasMore = len(newest) > p.Limit
+	l.Data = append(l.Data, newest[:min(len(newest), p.Limit)]...)
+	return l, nil
+}

@@ -1,0 +1,197 @@
+package stripe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CreateParams of a PaymentIntent.
+type CreateParams struct {
+	Amount             int64
+	Currency           string
+	CaptureMethod      string
+	ConfirmationMethod string
+	Description        *string
+	Metadata           map[string]string
+	PaymentMethod      string
+	PaymentMethodTypes []string
+	ReturnURL          *string
+	Confirm            bool
+}
+
+// minimum is the least amount of a card payment, in minor units. Stripe's differ by currency around this.
+const minimum = 50
+
+// Create makes a PaymentIntent, and confirms it if asked to. A declined card still leaves the PaymentIntent behind, in
+// the error.
+func (a *Account) Create(p CreateParams, r Request) (*Intent, *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case p.Amount < minimum:
+		return nil, InvalidParam("amount_too_small", "amount", "Amount must be at least €0.50 eur")
+	case len(p.Currency) != 3 || strings.ToLower(p.Currency) != p.Currency:
+		return nil, InvalidParam("", "currency", "Invalid currency: %s.", p.Currency)
+	}
+	id := a.newID("pi_")
+	i := &Intent{
+		ID: id, Object: "payment_intent", Amount: p.Amount, Currency: p.Currency, Created: a.unix(),
+		CaptureMethod: p.CaptureMethod, ConfirmationMethod: p.ConfirmationMethod, ClientSecret: id + "_secret_" + a.newID(""),
+		Description: p.Description, Metadata: p.Metadata, PaymentMethodTypes: p.PaymentMethodTypes, Status: RequiresPaymentMethod,
+	}
+	if p.PaymentMethod != "" {
+		if _, known := cards[p.PaymentMethod]; !known {
+			return nil, noSuch("PaymentMethod", p.PaymentMethod, "payment_method")
+		}
+		i.PaymentMethod, i.Status = &p.PaymentMethod, RequiresConfirmation
+	}
+	a.intents[id] = i
+	a.order = append(a.order, id)
+	a.note("created", i, i.Amount, r)
+	a.emit("payment_intent.created", *i, r)
+	if p.Confirm {
+		return a.confirm(i, ConfirmParams{ReturnURL: p.ReturnURL}, r)
+	}
+	return copyOf(i), nil
+}
+
+// Intent retrieves one.
+func (a *Account) Intent(id string) (*Intent, *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, ok := a.intents[id]
+	if !ok {
+		return nil, noSuch("payment_intent", id, "intent")
+	}
+	return copyOf(i), nil
+}
+
+// Intents lists them, the newest first.
+func (a *Account) Intents(page Page) (List[*Intent], *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []*Intent
+	for _, id := range a.order {
+		all = append(all, copyOf(a.intents[id]))
+	}
+	return paged(all, page, "/v1/payment_intents", func(i *Intent) (string, int64) { return i.ID, i.Created })
+}
+
+// Update changes metadata and description, in any status.
+func (a *Account) Update(id string, metadata map[string]string, description *string) (*Intent, *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, ok := a.intents[id]
+	if !ok {
+		return nil, noSuch("payment_intent", id, "intent")
+	}
+	merged := map[string]string{}
+	for k, v := range i.Metadata {
+		merged[k] = v
+	}
+	for k, v := range metadata {
+		merged[k] = v
+		if v == "" {
+			delete(merged, k)
+		}
+	}
+	i.Metadata = merged
+	if description != nil {
+		i.Description = description
+	}
+	return copyOf(i), nil
+}
+
+// CaptureParams of a capture; Amount 0 is all.
+type CaptureParams struct{ Amount int64 }
+
+// Capture takes the money of an authorisation. What is left of it is released.
+func (a *Account) Capture(id string, p CaptureParams, r Request) (*Intent, *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, ok := a.intents[id]
+	switch {
+	case !ok:
+		return nil, noSuch("payment_intent", id, "intent")
+	case i.Status != RequiresCapture:
+		return nil, unexpected(i, "This PaymentIntent could not be captured because it has a status of %s. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.", i.Status)
+	case p.Amount > i.AmountCapturable:
+		return nil, InvalidParam("amount_too_large", "amount_to_capture", "The payment could not be captured because the requested capture amount is greater than the amount you can capture for this charge. You cannot capture more than %d.", i.AmountCapturable)
+	}
+	amount := i.AmountCapturable
+	if p.Amount > 0 {
+		amount = p.Amount
+	}
+	c := a.charges[*i.LatestCharge]
+	c.Captured, c.AmountCaptured, c.AmountRefunded = true, amount, i.Amount-amount
+	i.Status, i.AmountReceived, i.AmountCapturable = Succeeded, amount, 0
+	a.note("captured", i, amount, r)
+	a.emit("charge.captured", *c, r)
+	a.emit("payment_intent.succeeded", *i, r)
+	return copyOf(i), nil
+}
+
+// reasons that a caller may give for a cancellation.
+var reasons = []string{"duplicate", "fraudulent", "requested_by_customer", "abandoned"}
+
+// Cancel ends a PaymentIntent that has not succeeded, and gives its authorisation back. After it every operation fails.
+func (a *Account) Cancel(id, reason string, r Request) (*Intent, *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, ok := a.intents[id]
+	switch {
+	case !ok:
+		return nil, noSuch("payment_intent", id, "intent")
+	case reason != "" && !slices.Contains(reasons, reason):
+		return nil, InvalidParam("", "cancellation_reason", "Invalid cancellation_reason: must be one of %s", strings.Join(reasons, ", "))
+	case i.Status == Succeeded || i.Status == Canceled:
+		return nil, unexpected(i, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", i.Status)
+	}
+	a.end(i, reason)
+	a.note("canceled", i, i.Amount, r)
+	a.emit("payment_intent.canceled", *i, r)
+	return copyOf(i), nil
+}
+
+// end makes an intent canceled.
+func (a *Account) end(i *Intent, reason string) {
+	if i.Status == RequiresCapture {
+		c := a.charges[*i.LatestCharge]
+		c.Refunded, c.AmountRefunded = true, c.Amount
+	}
+	at := a.unix()
+	i.Status, i.CanceledAt, i.AmountCapturable, i.NextAction = Canceled, &at, 0, nil
+	if reason != "" {
+		i.CancellationReason = &reason
+	}
+}
+
+// secretOf refuses who does not know the client secret of an intent.
+func secretOf(i *Intent, secret string) *Error {
+	if secret != i.ClientSecret {
+		return InvalidParam("", "client_secret", "The client_secret provided does not match any associated PaymentIntent on this account.")
+	}
+	return nil
+}
+
+// ForBrowser is what a publishable key may see of a PaymentIntent.
+func ForBrowser(i *Intent) *Intent {
+	c := copyOf(i)
+	c.Metadata, c.LatestCharge = nil, nil
+	return c
+}
+
+// BySecret retrieves one as a browser does.
+func (a *Account) BySecret(id, secret string) (*Intent, *Error) {
+	i, problem := a.Intent(id)
+	if problem != nil {
+		return nil, problem
+	}
+	if problem := secretOf(i, secret); problem != nil {
+		return nil, problem
+	}
+	return i, nil
+}
+
+func (i *Intent) String() string { return fmt.Sprintf("%s %s", i.ID, i.Status) }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"boxoffice/scripts/stripedouble/internal/server"
+)
+
+type options struct {
+	Listen         string `default:"127.0.0.1:12111" help:"Address to listen on." env:"STRIPE_DOUBLE_LISTEN"`
+	SecretKey      string `required:"" help:"Key of the account, sk_test_…" env:"STRIPE_SECRET_KEY"`
+	PublishableKey string `required:"" help:"Key of browsers, pk_test_…" env:"STRIPE_PUBLISHABLE_KEY"`
+	Endpoint       string `help:"Webhook endpoint that is there from the start and gets every event." env:"STRIPE_WEBHOOK_ENDPOINT"`
+	EndpointSecret string `help:"Secret that its events are signed with, whsec_…" env:"STRIPE_WEBHOOK_SECRET"`
+}
+
+type earlyExit int
+
+// run is the program. It ends when ctx does. Exit codes: 0 done, 1 failed, 2 used wrongly.
+func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			exit, ok := r.(earlyExit)
+			if !ok {
+				panic(r)
+			}
+			code = int(exit)
+		}
+	}()
+	var o options
+	parser, err := kong.New(&o, kong.Name("stripedouble"), kong.Writers(out, errOut), kong.Exit(func(code int) { panic(earlyExit(code)) }),
+		kong.Description("Stands in for Stripe: PaymentIntents, refunds, events and signed webhooks, stateful and strict."))
+	if err == nil {
+		_, err = parser.Parse(args)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(errOut, "stripedouble: %v (see stripedouble --help)\n", err)
+		return 2
+	}
+	if err := serve(ctx, o, errOut); err != nil {
+		_, _ = fmt.Fprintln(errOut, "stripedouble:", err)
+		return 1
+	}
+	return 0
+}
+
+// idLength is that of the random part of an id.
+const idLength = 24
+
+func serve(ctx context.Context, o options, errOut io.Writer) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
+	if err != nil {
+		return err
+	}
+	s := server.New(server.Options{
+		SecretKey: o.SecretKey, PublishableKey: o.PublishableKey, Base: "http://" + listener.Addr().String(), Now: time.Now,
+		NewID: func(prefix string) string { return prefix + rand.Text()[:idLength] }, Wait: wait, Log: slog.New(slog.NewJSONHandler(errOut, nil)),
+	})
+	if o.Endpoint != "" {
+		s.Endpoint(o.Endpoint, o.EndpointSecret)
+	}
+	host := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
+	context.AfterFunc(ctx, func() { _ = host.Close() })
+	err = host.Serve(listener)
+	s.Close()
+	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func wait(stop <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-stop:
+	case <-timer.C:
+	}
+}
