@@ -71,7 +71,7 @@ test: tools vet unit e2e faults ## what has to pass before a commit: formatting,
 check: test lint race fuzz property ## test and every slower lane
 
 ##@ Single lanes
-.PHONY: unit e2e faults race fuzz property bench measure
+.PHONY: unit e2e faults faults-long race fuzz property bench measure
 unit: ## all tests that need no stack
 	@go test ./...
 
@@ -81,6 +81,9 @@ e2e: devstack ## the end-to-end tests, against a stack of their own with short h
 faults: devstack ## the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the longer forms)
 	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 3 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults.log 2>&1 || code=$$?; \
 	  grep -E '^(---|ok|FAIL|panic)|FAULT |_test.go:' $(TOOLS)/faults.log; exit $$code
+
+faults-long: ## the fault tests in their long forms: a minute without a service, 100 rounds of kills
+	@$(MAKE) --no-print-directory faults FAULTS=long
 
 race: ## the race detector on what runs many goroutines
 	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: on Debian apt-get install gcc libc6-dev"; exit 1; }

@@ -12,7 +12,12 @@ const (
 	ReasonDeadlinePassed Reason = "deadline_passed"
 	ReasonLayoutChanged  Reason = "layout_changed"
 	ReasonInternal       Reason = "internal"
+	// ReasonPaymentMismatch: what was authorised is not what the order costs.
+	ReasonPaymentMismatch Reason = "payment_mismatch"
 )
+
+// ReasonAuthorizationGone is that of a REVOKED order: the authorisation ended before the money was taken.
+const ReasonAuthorizationGone Reason = "authorization_gone"
 
 // Detail is the sentence shown to a buyer beside the code.
 func (r Reason) Detail() string {
@@ -29,6 +34,10 @@ func (r Reason) Detail() string {
 		return "The order waited longer than its deadline, so it was not carried out."
 	case ReasonLayoutChanged:
 		return "The seating of this concert changed after the order was placed."
+	case ReasonPaymentMismatch:
+		return "The payment did not match the order. Nothing was charged."
+	case ReasonAuthorizationGone:
+		return "Your bank ended the authorisation before the money was taken, so the tickets were withdrawn. Nothing was charged."
 	case ReasonInternal:
 		return "The order could not be processed. Nothing was charged."
 	default:

@@ -37,6 +37,7 @@ func TestReasonDetails(t *testing.T) {
 	seen := map[string]contracts.Reason{contracts.Reason("unheard_of").Detail(): "unheard_of"}
 	for _, r := range []contracts.Reason{
 		contracts.ReasonSeatTaken, contracts.ReasonDeadlinePassed, contracts.ReasonLayoutChanged, contracts.ReasonInternal,
+		contracts.ReasonPaymentMismatch, contracts.ReasonAuthorizationGone,
 	} {
 		detail := r.Detail()
 		if other, twice := seen[detail]; twice {

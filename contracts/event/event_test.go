@@ -150,6 +150,29 @@ func TestNothingElseOfTheRowGetsOut(t *testing.T) {
 	}
 }
 
+// What the row has of Stripe is for its buyer alone, at whatever status: an event tells neither how to pay, nor of which
+// PaymentIntent, nor what a bank said of a card.
+func TestNothingOfThePaymentGetsOut(t *testing.T) {
+	payment := &readmodel.Payment{
+		IntentID: "pi_canary", ClientSecret: "pi_canary_secret_canary", OpenAttempt: 1,
+		LastError: &readmodel.PaymentError{EventID: "evt_canary", At: hidden, Code: "canary_funds", Message: "No canary funds."},
+	}
+	for _, s := range contracts.Statuses()[1:] {
+		row := held(t)
+		row.Status, row.Version = s, 2
+		row.History = append(row.History, readmodel.HistoryEntry{Status: s, Version: 2, At: 1_800_000_012_345, Cause: "OpenPayment", MessageID: "m"})
+		without, err := event.Of(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row.Payment = payment
+		with, err := event.Of(row)
+		if err != nil || with != without || strings.Contains(with.Detail, "canary") {
+			t.Errorf("%s: a payment changes the event to %s, %v", s, with.Detail, err)
+		}
+	}
+}
+
 func TestEveryStoredStatusHasItsEvent(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range contracts.Statuses()[1:] {

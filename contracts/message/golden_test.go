@@ -87,6 +87,75 @@ var goldens = []golden{
 		route:      Route{Queue: "orders", Group: goldenSource, DeduplicationID: "RebuildGroup:5a2d7e0c-1f43-4a9b-8e6d-c07b91f2a3d5"},
 		attributes: map[string]string{"concertId": "vienna-2027-03-14", "group": "parkett-left"},
 	},
+	{
+		file:       "OpenPayment.v1.json",
+		message:    OpenPayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 1},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":OpenPayment:v1"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "OpenPayment.run.v1.json",
+		message:    OpenPayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 1, Run: 29999999},
+		optional:   []string{"run"},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":OpenPayment:r29999999"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "CapturePayment.v1.json",
+		message:    CapturePayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 3},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":CapturePayment:v3"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "CapturePayment.run.v1.json",
+		message:    CapturePayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 3, Run: 29999999},
+		optional:   []string{"run"},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":CapturePayment:r29999999"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "VoidPayment.v1.json",
+		message:    VoidPayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 3},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":VoidPayment:v3"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "VoidPayment.late.v1.json",
+		message:    VoidPayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 3, PaymentIntentID: "pi_3PqL8Z2eZvKYlo2C1"},
+		optional:   []string{"paymentIntentId"},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":VoidPayment:v3:pi_3PqL8Z2eZvKYlo2C1"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "CheckPayment.v1.json",
+		message:    CheckPayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", CauseID: "r29999999"},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":CheckPayment:r29999999"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "FetchEvents.v1.json",
+		message:    FetchEvents{Since: 1800003600042, Run: 29999999},
+		route:      Route{Queue: "payments", Group: "events", DeduplicationID: "FetchEvents:r29999999"},
+		attributes: map[string]string{},
+	},
+	{
+		file:       "AuditLedger.v1.json",
+		message:    AuditLedger{From: 1800003600042, To: 1800007200042, Run: 29999999},
+		route:      Route{Queue: "payments", Group: "ledger", DeduplicationID: "AuditLedger:r29999999"},
+		attributes: map[string]string{},
+	},
+	{
+		file:       "PaymentAuthorized.v1.json",
+		message:    PaymentAuthorized{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", EventID: "evt_1PqLAB2eZvKYlo2C", PaymentIntentID: "pi_3PqL8Z2eZvKYlo2C1", Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, Mode: ModeTest},
+		route:      Route{Queue: "authorizations", Group: goldenSource, DeduplicationID: goldenOrder + ":PaymentAuthorized:evt_1PqLAB2eZvKYlo2C"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "PaymentDeclined.v1.json",
+		message:    PaymentDeclined{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", EventID: "evt_1PqLAB2eZvKYlo2C", At: 1800003600042, Code: "insufficient_funds", Text: "Your card has insufficient funds."},
+		route:      Route{Queue: "authorizations", Group: goldenSource, DeduplicationID: goldenOrder + ":PaymentDeclined:evt_1PqLAB2eZvKYlo2C"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
 }
 
 // body is the golden file without its line breaks, as it is on the queue.

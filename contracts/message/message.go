@@ -24,8 +24,10 @@ type Queue string
 
 // Queues that messages are sent to.
 const (
-	QueueOrders   Queue = "orders"
-	QueueExpiries Queue = "expiries"
+	QueueOrders         Queue = "orders"
+	QueueExpiries       Queue = "expiries"
+	QueuePayments       Queue = "payments"
+	QueueAuthorizations Queue = "authorizations"
 )
 
 // Message is one of the types of this package.
@@ -149,11 +151,19 @@ var (
 // decoders maps each kind and version to its decoder. A new version is a new row; the old one stays until no queue
 // can hold it any more.
 var decoders = map[envelope]func([]byte) (Message, error){
-	{KindPlaceOrder, 1}:   decoderOf[PlaceOrder](),
-	{KindExpireHold, 1}:   decoderOf[ExpireHold](),
-	{KindRebuildGroup, 1}: decoderOf[RebuildGroup](),
-	{KindCancelOrder, 1}:  decoderOf[CancelOrder](),
-	{KindSettleOrder, 1}:  decoderOf[SettleOrder](),
+	{KindPlaceOrder, 1}:        decoderOf[PlaceOrder](),
+	{KindExpireHold, 1}:        decoderOf[ExpireHold](),
+	{KindRebuildGroup, 1}:      decoderOf[RebuildGroup](),
+	{KindCancelOrder, 1}:       decoderOf[CancelOrder](),
+	{KindSettleOrder, 1}:       decoderOf[SettleOrder](),
+	{KindOpenPayment, 1}:       decoderOf[OpenPayment](),
+	{KindCapturePayment, 1}:    decoderOf[CapturePayment](),
+	{KindVoidPayment, 1}:       decoderOf[VoidPayment](),
+	{KindCheckPayment, 1}:      decoderOf[CheckPayment](),
+	{KindFetchEvents, 1}:       decoderOf[FetchEvents](),
+	{KindAuditLedger, 1}:       decoderOf[AuditLedger](),
+	{KindPaymentAuthorized, 1}: decoderOf[PaymentAuthorized](),
+	{KindPaymentDeclined, 1}:   decoderOf[PaymentDeclined](),
 }
 
 // Kinds lists every kind that Decode knows, in no order.

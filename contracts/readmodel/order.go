@@ -37,6 +37,9 @@ type Order struct {
 	AcceptedAt contracts.Instant `dynamodbav:"acceptedAt"`
 	History    []HistoryEntry    `dynamodbav:"history"`
 
+	// Payment is what Stripe has of the order, from AWAITING_PAYMENT on.
+	Payment *Payment `dynamodbav:"payment,omitempty"`
+
 	// Counted is how many seats of the order stand in its buyer's allowance; 0 when the concert has no limit, and again
 	// once the order has ended without a ticket.
 	Counted int `dynamodbav:"counted,omitempty"`
@@ -45,6 +48,30 @@ type Order struct {
 	// step is due (HELD, AWAITING_PAYMENT, COMMITTED).
 	OpenGroup string            `dynamodbav:"openGroup,omitempty"`
 	DueAt     contracts.Instant `dynamodbav:"dueAt,omitempty"`
+}
+
+// Payment is the order's at Stripe.
+type Payment struct {
+	// IntentID is the PaymentIntent's. ClientSecret lets the buyer's browser confirm it; it is kept while the order awaits
+	// payment and shown to nobody but its buyer.
+	IntentID     string `dynamodbav:"intentId"`
+	ClientSecret string `dynamodbav:"clientSecret,omitempty"`
+	// LastError is why the last card was refused.
+	LastError *PaymentError `dynamodbav:"lastError,omitempty"`
+	// OpenAttempt, CaptureAttempt and VoidAttempt are the numbers in the idempotency keys of the steps. Each rises only when
+	// an answer that the key repeats for ever was an error, and Stripe was seen to have had no effect.
+	OpenAttempt    int `dynamodbav:"openAttempt,omitempty"`
+	CaptureAttempt int `dynamodbav:"captureAttempt,omitempty"`
+	VoidAttempt    int `dynamodbav:"voidAttempt,omitempty"`
+}
+
+// PaymentError is a card that was refused.
+type PaymentError struct {
+	// EventID and At are those of Stripe's event: of two the later counts.
+	EventID string            `dynamodbav:"eventId"`
+	At      contracts.Instant `dynamodbav:"at"`
+	Code    string            `dynamodbav:"code"`
+	Message string            `dynamodbav:"message"`
 }
 
 // Reason is why an order was refused, with the seats that it is about.

@@ -33,6 +33,10 @@ type Keys struct {
 // PaceKey has the lag of whoever decided last, in any group, in milliseconds, as text. It expires after LagKept.
 const PaceKey = "boxoffice:pace"
 
+// PaymentLagKey has how far the steps of payments are behind their queue, as whoever took the last one found it, in
+// milliseconds, as text. It expires after PaymentLagKept.
+const PaymentLagKey = "boxoffice:payment-lag"
+
 // KeysOf names the keys of a group.
 func KeysOf(g contracts.SeatGroup) Keys {
 	tag := "{" + g.Key() + "}:"

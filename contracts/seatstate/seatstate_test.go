@@ -57,6 +57,16 @@ func TestOrderOfTheThreeTimes(t *testing.T) {
 	}
 }
 
+// Either lag is one number for everybody, so it stands outside the groups' hash tags and expires by itself.
+func TestLagsOfAllGroups(t *testing.T) {
+	if seatstate.PaceKey != "boxoffice:pace" || seatstate.PaymentLagKey != "boxoffice:payment-lag" {
+		t.Errorf("keys %q and %q: running processes write and read others", seatstate.PaceKey, seatstate.PaymentLagKey)
+	}
+	if seatstate.LagKept < 2*seatstate.PaceEvery || seatstate.PaymentLagKept < 2*seatstate.PaceEvery {
+		t.Errorf("kept %v and %v, left every %v: a lag must outlive the pause between two", seatstate.LagKept, seatstate.PaymentLagKept, seatstate.PaceEvery)
+	}
+}
+
 func TestTakenFrom(t *testing.T) {
 	const lapse = contracts.Instant(1000)
 	held := seatstate.Entry{State: seatstate.Held, Order: "a", Lapses: lapse}

@@ -16,7 +16,9 @@ const (
 	// LagKept is how long a group's lag stands after the decision that left it: a lag that stayed after its cause would
 	// refuse buyers for ever.
 	LagKept = 10 * time.Second
-	// PaceEvery is how often at most a process leaves its lag for all groups, from which a GET is paced.
+	// PaymentLagKept is that of payments. It is longer, since a step waits for Stripe and a pause of a minute is no news.
+	PaymentLagKept = 90 * time.Second
+	// PaceEvery is how often at most a process leaves its lag for all groups, or of payments, and reads either.
 	PaceEvery = time.Second
 	// SweepLimit is how many lapsed orders, and how many records, one script call clears before its own work.
 	SweepLimit = 8

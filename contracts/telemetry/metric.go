@@ -23,18 +23,29 @@ var (
 	OrdersDecided    = Metric{"OrdersDecided", "Count"}
 	DecisionLag      = Metric{"DecisionLag", "Milliseconds"}
 	HoldsExpired     = Metric{"HoldsExpired", "Count"}
+	OrdersCommitted  = Metric{"OrdersCommitted", "Count"}
+	OrdersConfirmed  = Metric{"OrdersConfirmed", "Count"}
+	OrdersRevoked    = Metric{"OrdersRevoked", "Count"}
 	GroupsLoaded     = Metric{"GroupsLoaded", "Count"}
 	MessagesReturned = Metric{"MessagesReturned", "Count"}
 	MessagesPoisoned = Metric{"MessagesPoisoned", "Count"}
 	BreakerOpened    = Metric{"BreakerOpened", "Count"}
+	// WebhooksReceived are split by what became of them: enqueued, none of ours, or the code of the refusal.
+	WebhooksReceived = Metric{"WebhooksReceived", "Count"}
 
 	EventsPublished    = Metric{"EventsPublished", "Count"}
 	RecordsPassedOver  = Metric{"RecordsPassedOver", "Count"}
 	MirrorLag          = Metric{"MirrorLag", "Milliseconds"}
 	StepsRepeated      = Metric{"StepsRepeated", "Count"}
+	EventsFetched      = Metric{"EventsFetched", "Count"}
+	LedgerDifferences  = Metric{"LedgerDifferences", "Count"}
 	DeadLettersDrained = Metric{"DeadLettersDrained", "Count"}
 	// OrdersRepaired are orders whose places in Redis were not what rows and tickets said, and now are.
-	OrdersRepaired   = Metric{"OrdersRepaired", "Count"}
+	OrdersRepaired = Metric{"OrdersRepaired", "Count"}
+	// CallsPaced are calls to the payment provider that had no token, by class; BucketsMissed those for which the shared bucket
+	// could not be asked.
+	CallsPaced       = Metric{"CallsPaced", "Count"}
+	BucketsMissed    = Metric{"BucketsMissed", "Count"}
 	InvariantsBroken = Metric{"InvariantsBroken", "Count"}
 )
 

@@ -37,6 +37,10 @@ const (
 	KeyBreakerFrom    = "breakerFrom"
 	KeyBreakerTo      = "breakerTo"
 	KeyRetryIn        = "retryInMs"
+	KeyEvent          = "eventId"
+	KeyPaymentIntent  = "paymentIntentId"
+	KeyCount          = "count"
+	KeyDifferences    = "differences"
 	KeyLibraryMessage = "libraryMessage"
 )
 

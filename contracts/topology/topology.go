@@ -28,12 +28,14 @@ var Schema []byte
 
 // Topology is the whole specification. Durations are whole seconds, as AWS takes them.
 type Topology struct {
-	Schema                  string     `json:"$schema"`
-	Version                 int        `json:"version"`
-	HomeRegionLetter        string     `json:"homeRegionLetter"`
-	HoldSeconds             int        `json:"holdSeconds"`
-	OrderDeadlineSeconds    int        `json:"orderDeadlineSeconds"`
-	VisibilityTimeoutFactor int        `json:"visibilityTimeoutFactor"`
+	Schema                  string `json:"$schema"`
+	Version                 int    `json:"version"`
+	HomeRegionLetter        string `json:"homeRegionLetter"`
+	HoldSeconds             int    `json:"holdSeconds"`
+	OrderDeadlineSeconds    int    `json:"orderDeadlineSeconds"`
+	VisibilityTimeoutFactor int    `json:"visibilityTimeoutFactor"`
+	// StripeRequestsPerSecond is what Stripe allows the account, of reads and of writes each.
+	StripeRequestsPerSecond int        `json:"stripeRequestsPerSecond"`
 	Queues                  []Queue    `json:"queues"`
 	Tables                  []Table    `json:"tables"`
 	Buses                   []Bus      `json:"buses"`
@@ -188,9 +190,10 @@ type Values map[string]string
 // Numbers gives the references that the specification itself answers.
 func (t Topology) Numbers() Values {
 	return Values{
-		"homeRegionLetter":     t.HomeRegionLetter,
-		"holdSeconds":          fmt.Sprint(t.HoldSeconds),
-		"orderDeadlineSeconds": fmt.Sprint(t.OrderDeadlineSeconds),
+		"homeRegionLetter":        t.HomeRegionLetter,
+		"holdSeconds":             fmt.Sprint(t.HoldSeconds),
+		"orderDeadlineSeconds":    fmt.Sprint(t.OrderDeadlineSeconds),
+		"stripeRequestsPerSecond": fmt.Sprint(t.StripeRequestsPerSecond),
 	}
 }
 

@@ -298,7 +298,7 @@ func allValues(s topology.Topology) topology.Values {
 	for _, secret := range s.Secrets {
 		values["secret:"+secret.Name] = "secret " + secret.Name
 	}
-	for _, name := range []string{"redisAddress", "redisReaderUser", "redisReaderPassword", "redisWriterUser", "redisWriterPassword"} {
+	for _, name := range []string{"redisAddress", "redisReaderUser", "redisReaderPassword", "redisWriterUser", "redisWriterPassword", "environment", "paymentMode", "stripePublishableKey", "stripeApiBase"} {
 		values[name] = name
 	}
 	return values
@@ -317,7 +317,7 @@ func TestEveryVariableResolves(t *testing.T) {
 			}
 		}
 	}
-	want := topology.Values{"homeRegionLetter": "e", "holdSeconds": "300", "orderDeadlineSeconds": "120"}
+	want := topology.Values{"homeRegionLetter": "e", "holdSeconds": "300", "orderDeadlineSeconds": "120", "stripeRequestsPerSecond": "100"}
 	for name, value := range want {
 		if got := s.Numbers()[name]; got != value {
 			t.Errorf("%s is %q, want %q", name, got, value)

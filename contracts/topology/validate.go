@@ -25,6 +25,9 @@ func (v *validator) numbers() {
 	if v.t.OrderDeadlineSeconds < 1 {
 		v.addf("orderDeadlineSeconds must be at least 1, is %d", v.t.OrderDeadlineSeconds)
 	}
+	if v.t.StripeRequestsPerSecond < 1 {
+		v.addf("stripeRequestsPerSecond must be at least 1, is %d", v.t.StripeRequestsPerSecond)
+	}
 	if v.t.VisibilityTimeoutFactor < 1 {
 		v.addf("visibilityTimeoutFactor must be at least 1, is %d", v.t.VisibilityTimeoutFactor)
 	}

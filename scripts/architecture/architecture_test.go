@@ -123,6 +123,7 @@ func TestTheRulesCanFail(t *testing.T) {
 		"consumers/internal/expire":      "github.com/aws/aws-sdk-go-v2/service/sqs",
 		"producers/internal/admission":   "boxoffice/producers/internal/redisread",
 		"producers/cmd/orders":           "boxoffice/consumers/internal/order",
+		"producers/internal/webhook":     "github.com/stripe/stripe-go/v76/webhook",
 		"scripts/devstack":               "boxoffice/producers/internal/boot",
 		"consumers/internal/dynamoorder": "github.com/redis/go-redis/v9",
 	} {

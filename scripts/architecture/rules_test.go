@@ -17,6 +17,7 @@ const (
 	values  = "github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	redis   = "github.com/redis/go-redis/v9/..."
 	breaker = "github.com/sony/gobreaker"
+	stripe  = "github.com/stripe/stripe-go/v76/..."
 )
 
 var rules = []rule{
@@ -73,6 +74,21 @@ var rules = []rule{
 		why:  "a handler declares its ports; adapters are wired in cmd",
 	},
 	{
+		from: []string{"producers/internal/webhook"},
+		may:  []string{"contracts/...", "producers/internal/httpapi"},
+		why:  "a handler declares its ports; adapters are wired in cmd",
+	},
+	{
+		from: []string{"producers/internal/stripesignature"},
+		may:  []string{"contracts/...", "producers/internal/webhook", "github.com/stripe/stripe-go/v76/webhook"},
+		why:  "of Stripe's library the producers have the check of signatures alone, in one place: they call Stripe never",
+	},
+	{
+		from: []string{"producers/internal/contracttest"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", "github.com/pb33f/..."},
+		why:  "test support stays on its own side",
+	},
+	{
 		from: []string{"producers/..."},
 		may:  []string{"contracts/...", "producers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, "github.com/caarlos0/env/v11"},
 		why:  "boot and cmd wire their own side and nothing else",
@@ -101,7 +117,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/mirror"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/streambatch"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/sale", "consumers/internal/streambatch"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
@@ -130,9 +146,29 @@ var rules = []rule{
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/expire"},
+		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild", "consumers/internal/commit", "consumers/internal/sale", "consumers/internal/ended"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/expire", "consumers/internal/sale", "consumers/internal/ended"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
+	},
+	{
+		from: []string{"consumers/internal/pay"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry"},
+		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
+	},
+	{
+		from: []string{"consumers/internal/stripepay"},
+		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/retry", stripe},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/redisrate"},
+		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/retry", redis},
+		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/mempay", "consumers/internal/memrate"},
+		may:  []string{"contracts/...", "consumers/internal/pay"},
+		why:  "a provider in memory stands beside the real one under the same suite, and needs nothing else",
 	},
 	{
 		from: []string{"consumers/internal/redishold"},
@@ -169,7 +205,7 @@ var rules = []rule{
 		why:  "a queue in memory stands beside SQS under the same suite, and hands out batches as Lambda does",
 	},
 	{
-		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest", "consumers/internal/awsfaults"},
+		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest", "consumers/internal/awsfaults", "consumers/internal/paymenttest", "consumers/internal/childtest"},
 		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs, "github.com/aws/aws-lambda-go/events"},
 		why:  "test support stays on its own side",
 	},
@@ -192,7 +228,7 @@ var pure = []string{
 	"contracts/...",
 	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memhold", "consumers/internal/memorder",
-	"consumers/internal/memattempts", "consumers/internal/memqueue",
+	"consumers/internal/memattempts", "consumers/internal/memqueue", "consumers/internal/mempay", "consumers/internal/memrate",
 }
 
 // impureImports make a package impure; impureCalls do, by package and name.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"boxoffice/contracts"
 	"boxoffice/scripts/internal/apiclient"
 	"boxoffice/scripts/internal/localtokens"
 )
@@ -20,6 +19,8 @@ type options struct {
 	API        string        `name:"api" env:"API_BASE_URL" required:"" help:"Address of the API, with /api (make env)."`
 	Concert    string        `env:"CONCERT_ID" required:"" help:"Concert to buy for (make env)."`
 	SigningKey string        `env:"STACK_SIGNING_KEY" required:"" type:"existingfile" help:"Key that signs the local stack's tokens (make env)."`
+	Stripe     string        `name:"stripe" env:"STRIPE_API_BASE" required:"" help:"Address of the stand-in for Stripe (make env)."`
+	Redis      string        `name:"redis" env:"REDIS_URL" required:"" help:"Address of Redis, for the fault that the demo shows (make env)."`
 	Hold       int           `name:"hold-seconds" env:"HOLD_SECONDS" required:"" help:"How long the stack holds seats, in seconds (make env)."`
 	Timeout    time.Duration `default:"2m" help:"How long the whole demo may take. An order that expires is shown if that takes at most half of it."`
 }
@@ -76,12 +77,22 @@ func (d demo) play(ctx context.Context) error {
 		return err
 	}
 	d.sayf("")
+	d.sayf("4. Hana pays for two seats; her first card is declined.")
+	if err := d.pay(ctx, free[6:8]); err != nil {
+		return err
+	}
+	d.sayf("")
+	d.sayf("5. Redis loses a hold, so that Ida and Jon are both offered one seat. Nobody pays for a seat that is another's.")
+	if err := d.lostSeat(ctx, group, free[8:9]); err != nil {
+		return err
+	}
+	d.sayf("")
 	if d.holdFor()+freeWithin > d.Timeout/2 {
-		d.sayf("4. An order that expires is not shown, since that takes over %s here (plain make demo has short holds; or --timeout).", d.holdFor())
+		d.sayf("6. An order that expires is not shown, since that takes over %s here (plain make demo has short holds; or --timeout).", d.holdFor())
 		return nil
 	}
-	d.sayf("4. Fay holds two seats and forgets about them; when the hold has run out, Gus gets them.")
-	return d.runOut(ctx, free[6:8])
+	d.sayf("6. Fay holds two seats and forgets about them; when the hold has run out, Gus gets them.")
+	return d.runOut(ctx, free[9:11])
 }
 
 func (d demo) holdFor() time.Duration { return time.Duration(d.Hold) * time.Second }
@@ -129,7 +140,7 @@ func (d demo) hold(ctx context.Context, buyer *apiclient.Client, seats []string)
 	}
 	d.sayf("   GET /api/orders/%s after %s:", accepted.OrderID, since(started))
 	d.timeline(order)
-	if order.Status != contracts.Held {
+	if !order.Status.Open() {
 		return order, fmt.Errorf("the order is %s, not HELD", order.Status)
 	}
 	return order, nil

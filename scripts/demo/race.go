@@ -51,7 +51,7 @@ func (d demo) race(ctx context.Context, seats []string) error {
 		default:
 			d.sayf("   %s was answered 202; the order:", r.name)
 			d.timeline(r.order)
-			if r.order.Status == contracts.Held {
+			if r.order.Status.Open() {
 				held++
 			} else if r.order.Reason != nil && r.order.Reason.Code == contracts.ReasonSeatTaken {
 				d.sayf("   %s: %s", r.name, r.order.Reason.Detail)

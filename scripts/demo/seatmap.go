@@ -13,7 +13,7 @@ import (
 )
 
 // wanted is how many seats the demo buys.
-const wanted = 8
+const wanted = 11
 
 // seatMap reads what anybody sees: the seat groups, and how each seat is shown. A group that is loading shows none free.
 func (d demo) seatMap(ctx context.Context) (groups []apiclient.Group, shown map[string]seatstate.State, err error) {

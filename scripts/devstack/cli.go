@@ -38,7 +38,8 @@ type stackFlags struct {
 	SitePort       *int              `help:"Port of the site and the API (default stack: 8080)." env:"SITE_PORT"`
 	AWSPort        *int              `name:"aws-port" help:"Port of the AWS emulator (default stack: 4566)." env:"AWS_PORT"`
 	RedisPort      *int              `help:"Port of Redis (default stack: 6380)." env:"REDIS_PORT"`
-	Via            map[string]string `help:"Address of a proxy that the functions go through: dynamodb, events, redis, sqs, streams." placeholder:"SERVICE=HOST:PORT"`
+	StripePort     *int              `help:"Port of the stand-in for Stripe (default stack: 12111)." env:"STRIPE_PORT"`
+	Via            map[string]string `help:"Address of a proxy that the functions go through: dynamodb, events, redis, sqs, streams, stripe." placeholder:"SERVICE=HOST:PORT"`
 	Topology       string            `help:"Another specification than contracts/topology." type:"path"`
 	Ministack      string            `help:"A ministack that is installed already." env:"BOXOFFICE_MINISTACK" type:"path"`
 }

@@ -25,8 +25,8 @@ type meter struct {
 	calls map[backend]map[string]int
 	// units are write units as the emulator reckons them, indexes included.
 	units float64
-	// clocked are calls that come with time and not with orders: a concert is read again after 10 s, the pace is read and
-	// left at most once a second, and a connection is set up.
+	// clocked are calls that come with time and not with orders: a concert is read again after 10 s, the pace and the lag of
+	// payments are read and left at most once a second, and a connection is set up.
 	clocked map[string]int
 }
 

@@ -80,7 +80,7 @@ func (m *meter) countTrip(commands [][]string) {
 	switch {
 	case !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(setsUp, n) }):
 		m.countClocked("connection")
-	case len(commands) == 1 && len(commands[0]) > 1 && commands[0][1] == seatstate.PaceKey:
+	case len(commands) == 1 && len(commands[0]) > 1 && slices.Contains([]string{seatstate.PaceKey, seatstate.PaymentLagKey}, commands[0][1]):
 		m.countClocked("pace")
 	default:
 		m.count(onRedis, strings.Join(names, "+"))

@@ -24,6 +24,7 @@ const (
 	defaultSitePort  = 8080
 	defaultAWSPort   = 4566
 	defaultRedisPort = 6380
+	defaultStripe    = 12111
 )
 
 // settle gives the settings of a stack: those it has, or new ones from the flags. A stack that runs with others than
@@ -55,8 +56,8 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 	}
 	s.Via = flags.Via
 	for service := range s.Via {
-		if _, ok := stack.ViaServices[service]; !ok && service != stack.ViaRedis {
-			return s, usageError{fmt.Errorf("--via %s: no service of that name; there are redis, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", "))}
+		if _, ok := stack.ViaServices[service]; !ok && service != stack.ViaRedis && service != stack.ViaStripe {
+			return s, usageError{fmt.Errorf("--via %s: no service of that name; there are redis, stripe, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", "))}
 		}
 	}
 	if s.Ports, err = flags.ports(f.Name); err != nil {
@@ -87,6 +88,7 @@ func (flags stackFlags) portFlags(p *stack.Ports) []portFlag {
 		{flags.SitePort, defaultSitePort, &p.Site, "the site and the API", "--site-port", "SITE_PORT"},
 		{flags.AWSPort, defaultAWSPort, &p.AWS, "the AWS emulator", "--aws-port", "AWS_PORT"},
 		{flags.RedisPort, defaultRedisPort, &p.Redis, "Redis", "--redis-port", "REDIS_PORT"},
+		{flags.StripePort, defaultStripe, &p.Stripe, "the stand-in for Stripe", "--stripe-port", "STRIPE_PORT"},
 		{nil, 0, &p.RedisBus, "the cluster bus of Redis", "", ""},
 		{nil, 0, &p.Control, "the control endpoint of lambdahost", "", ""},
 	}
@@ -120,7 +122,7 @@ func freePortOtherThan(p stack.Ports) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if port != p.Site && port != p.AWS && port != p.Redis && port != p.RedisBus {
+		if port != p.Site && port != p.AWS && port != p.Redis && port != p.RedisBus && port != p.Stripe {
 			return port, nil
 		}
 	}
@@ -152,10 +154,11 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 const (
 	ministackName  = "ministack"
 	redisName      = "redis"
+	stripeName     = "stripedouble"
 	lambdahostName = "lambdahost"
 )
 
-var processNames = []string{ministackName, redisName, lambdahostName}
+var processNames = []string{ministackName, redisName, stripeName, lambdahostName}
 
 func anyAlive(f stack.Folder) bool {
 	return slices.ContainsFunc(processNames, func(name string) bool { return alive(f, name) })

@@ -93,6 +93,8 @@ func (a *app) health(f stack.Folder, s stack.Settings, name string) (string, fun
 		secrets, err := f.LoadSecrets()
 		client := redisserver.Client(s.Ports, secrets.Redis[stack.RedisAdmin])
 		return "redis://" + stack.Address(s.Ports.Redis), redisReady(client, redisserver.Ready), err
+	case stripeName:
+		return s.StripeURL(), healthyAt(s.StripeURL() + "/double/health"), nil
 	default:
 		return s.SiteURL(), healthyAt(s.ControlURL() + "/healthz"), nil
 	}

@@ -102,6 +102,13 @@ func (a *app) up(ctx context.Context, f stack.Folder, flags stackFlags, seed boo
 	if err := u.resources(ctx); err != nil {
 		return u.settings, err
 	}
+	double, err := a.start(ctx, f, u.stripe(emulator))
+	if err != nil {
+		return u.settings, err
+	}
+	if err := double.await(ctx); err != nil {
+		return u.settings, err
+	}
 	host, err := u.lambdahost(emulator)
 	if err != nil {
 		return u.settings, err
@@ -200,11 +207,17 @@ func (u *ascent) resources(ctx context.Context) error {
 	u.values["redisAddress"] = u.settings.RedisAddress()
 	u.values["redisReaderUser"], u.values["redisReaderPassword"] = stack.RedisReader, u.secrets.Redis[stack.RedisReader]
 	u.values["redisWriterUser"], u.values["redisWriterPassword"] = stack.RedisWriter, u.secrets.Redis[stack.RedisWriter]
+	u.values["environment"], u.values["paymentMode"] = u.folder.Name, "test"
+	u.values["stripePublishableKey"], u.values["stripeApiBase"] = u.secrets.Stripe.Publishable, u.settings.StripeBase()
+	secrets := map[string]string{
+		"order-ids": u.secrets.OrderIDs, "stripe-api": u.secrets.Stripe.Secret, "stripe-webhook": u.secrets.Stripe.Webhook,
+	}
 	for _, secret := range u.topology.Secrets {
-		if secret.Name != "order-ids" {
+		value, ok := secrets[secret.Name]
+		if !ok {
 			return fmt.Errorf("a local stack has no value for the secret %s", secret.Name)
 		}
-		u.values["secret:"+secret.Name] = u.secrets.OrderIDs
+		u.values["secret:"+secret.Name] = value
 	}
 	var problems []error
 	for _, fn := range u.topology.Functions {
@@ -229,7 +242,7 @@ const (
 func (u *ascent) checkPorts(ctx context.Context) error {
 	p := &u.settings.Ports
 	var problems []error
-	for name, ports := range map[string][]*int{ministackName: {&p.AWS}, redisName: {&p.Redis, &p.RedisBus}, lambdahostName: {&p.Site, &p.Control}} {
+	for name, ports := range map[string][]*int{ministackName: {&p.AWS}, redisName: {&p.Redis, &p.RedisBus}, stripeName: {&p.Stripe}, lambdahostName: {&p.Site, &p.Control}} {
 		if !alive(u.folder, name) {
 			problems = append(problems, awaitPorts(ctx, u.folder, name, u.portErrors(ports...)))
 		}
@@ -279,6 +292,25 @@ func (u *ascent) redis(emulator started) (server, error) {
 	s.ready = redisReady(redisserver.Client(*p, u.secrets.Redis[stack.RedisAdmin]), redisserver.Ready)
 	s.grace = serverGrace
 	return s, redisserver.WriteConfig(u.folder.Redis(), config)
+}
+
+// webhookPath is where the stand-in delivers its events.
+const webhookPath = "/api/webhooks/stripe"
+
+// stripe is tied to the emulator: payments of orders whose rows are gone would be nonsense.
+func (u *ascent) stripe(emulator started) server {
+	p := &u.settings.Ports
+	s := u.newServer(stripeName, u.binaries.Stripedouble, []string{
+		"--listen", stack.Address(p.Stripe), "--endpoint", u.settings.SiteURL() + webhookPath,
+	}, map[string]string{
+		"STRIPE_SECRET_KEY": u.secrets.Stripe.Secret, "STRIPE_PUBLISHABLE_KEY": u.secrets.Stripe.Publishable,
+		"STRIPE_WEBHOOK_SECRET": u.secrets.Stripe.Webhook,
+	})
+	s.fingerprint = fingerprint(s.fingerprint, u.binaries.StripedoubleSum, emulator.record.PID, emulator.record.Started)
+	s.ports = u.portErrors(&p.Stripe)
+	s.ready = healthyAt(u.settings.StripeURL() + "/double/health")
+	s.grace = serverGrace
+	return s
 }
 
 func (u *ascent) lambdahost(emulator started) (server, error) {

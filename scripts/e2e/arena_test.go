@@ -26,20 +26,20 @@ func TestTheLimitOfABuyerHoldsAcrossOrders(t *testing.T) {
 	concert := arena(t, s)
 	anna, ben := s.as(t, userNamed("anna")), s.as(t, userNamed("ben"))
 	first := s.decidedBest(t, anna, concert, "key-1", "", 4)
-	wantStatus(t, first, contracts.Held)
+	wantStatus(t, first, contracts.AwaitingPayment)
 	second := s.decidedBest(t, anna, concert, "key-2", "", 3)
 	wantStatus(t, second, contracts.Rejected)
 	if second.Reason == nil || second.Reason.Code != contracts.ReasonLimitReached {
 		t.Errorf("reason %+v", second.Reason)
 	}
-	wantStatus(t, s.decidedBest(t, anna, concert, "key-3", "", 2), contracts.Held)
-	wantStatus(t, s.decidedBest(t, ben, concert, "key-1", "", 6), contracts.Held)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-3", "", 2), contracts.AwaitingPayment)
+	wantStatus(t, s.decidedBest(t, ben, concert, "key-1", "", 6), contracts.AwaitingPayment)
 	s.cancel(t, anna, first.OrderID)
-	cancelled := s.waitFor(t, anna, first.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.Held })
+	cancelled := s.waitFor(t, anna, first.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.AwaitingPayment })
 	if cancelled.Status != contracts.Cancelled && cancelled.Status != contracts.Expired {
 		t.Fatalf("the order is %s", cancelled.Status)
 	}
-	wantStatus(t, s.decidedBest(t, anna, concert, "key-4", "", 4), contracts.Held)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-4", "", 4), contracts.AwaitingPayment)
 }
 
 // The areas are the first groups of the arena's layout; who asks for adjacent seats gets seats, and places to stand when
@@ -56,7 +56,7 @@ func TestAdjacentSeatsAreNoPlacesToStand(t *testing.T) {
 	}
 	for section, kind := range map[string]string{"": "seats", "standing": "area"} {
 		order := s.decidedBest(t, anna, concert, "key-"+kind, section, 2)
-		wantStatus(t, order, contracts.Held)
+		wantStatus(t, order, contracts.AwaitingPayment)
 		for _, seat := range order.Seats {
 			if kinds[seat] != kind {
 				t.Errorf("section %q: %s is of kind %s", section, seat, kinds[seat])

@@ -18,7 +18,7 @@ func (s *stack) nothingEnqueued(t *testing.T, user, seat string) {
 	ben := s.as(t, userNamed("ben"))
 	// The seat itself was wanted by the user's requests alone, so it must be free.
 	accepted := s.place(t, ben, "marker", seat)
-	wantStatus(t, s.decided(t, ben, accepted.OrderID), contracts.Held)
+	wantStatus(t, s.decided(t, ben, accepted.OrderID), contracts.AwaitingPayment)
 	if rows := s.rowsOf(t, user); len(rows) > 0 {
 		t.Errorf("%d orders were enqueued: %+v", len(rows), rows)
 	}

@@ -36,7 +36,7 @@ func TestBestAvailableGivesAdjacentSeats(t *testing.T) {
 	anna := s.as(t, userNamed("anna"))
 	section := s.layout.Groups[len(s.layout.Groups)-1].Section
 	order := s.decidedBest(t, anna, s.concert, "key-1", section, 3)
-	wantStatus(t, order, contracts.Held)
+	wantStatus(t, order, contracts.AwaitingPayment)
 	g, _ := s.group(t, order.Seats[0])
 	if g.Section != section || len(order.Seats) != 3 {
 		t.Fatalf("got %v in section %s", order.Seats, g.Section)
@@ -48,7 +48,7 @@ func TestBestAvailableGivesAdjacentSeats(t *testing.T) {
 	}
 	again := s.placeBest(t, anna, s.concert, "key-1", section, 3)
 	var repeat apiclient.Accepted
-	if again.Status != http.StatusAccepted || again.Decode(&repeat) != nil || repeat.OrderID != order.OrderID || repeat.Status != contracts.Held {
+	if again.Status != http.StatusAccepted || again.Decode(&repeat) != nil || repeat.OrderID != order.OrderID || repeat.Status != contracts.AwaitingPayment {
 		t.Errorf("a repeat answers %d %s", again.Status, again.Body)
 	}
 	if other := s.placeBest(t, anna, s.concert, "key-1", section, 2); other.Status != http.StatusUnprocessableEntity || other.Problem().Code != "idempotency_mismatch" {

@@ -22,16 +22,16 @@ func TestACancelledOrdersSeatsAreAnotherBuyersAtOnce(t *testing.T) {
 	s := theStack(t)
 	anna, ben, seats := s.as(t, userNamed("anna")), s.as(t, userNamed("ben")), s.seats(t, 2)
 	accepted := s.place(t, anna, "key-1", seats...)
-	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.Held)
+	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
 
 	for range 2 { // a double click
 		if answer := s.cancel(t, anna, accepted.OrderID); answer.Status != http.StatusAccepted && answer.Status != http.StatusOK {
 			t.Fatalf("DELETE answers %d %s", answer.Status, answer.Body)
 		}
 	}
-	cancelled := s.waitFor(t, anna, accepted.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.Held })
+	cancelled := s.waitFor(t, anna, accepted.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.AwaitingPayment })
 	wantStatus(t, cancelled, contracts.Cancelled)
-	if got := statuses(cancelled); got != "QUEUED HELD CANCELLED" {
+	if got := statuses(cancelled); got != "QUEUED HELD AWAITING_PAYMENT CANCELLED" {
 		t.Errorf("timeline is %s", got)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
@@ -44,7 +44,7 @@ func TestACancelledOrdersSeatsAreAnotherBuyersAtOnce(t *testing.T) {
 			return false, answer.Problem().Code
 		}
 		o := s.decided(t, ben, next.OrderID)
-		return o.Status == contracts.Held, string(o.Status)
+		return o.Status == contracts.AwaitingPayment, string(o.Status)
 	})
 	if answer := s.cancel(t, anna, accepted.OrderID); answer.Status != http.StatusOK {
 		t.Errorf("DELETE of a cancelled order answers %d %s", answer.Status, answer.Body)
@@ -56,7 +56,7 @@ func TestNobodyCancelsAnothersOrder(t *testing.T) {
 	s := theStack(t)
 	anna, mallory, seats := s.as(t, userNamed("anna")), s.as(t, userNamed("mallory")), s.seats(t, 1)
 	accepted := s.place(t, anna, "key-1", seats...)
-	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.Held)
+	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
 	for _, c := range []*apiclient.Client{mallory, s.with(t, "")} {
 		if answer := s.cancel(t, c, accepted.OrderID); answer.Status != http.StatusNotFound && answer.Status != http.StatusUnauthorized {
 			t.Errorf("DELETE answers %d %s", answer.Status, answer.Body)

@@ -76,7 +76,7 @@ func TestOneSeatWantedByFiftyBuyers(t *testing.T) {
 	atOnce := 0
 	for _, a := range s.crowd(t, 50, func(int) apiclient.OrderRequest { return apiclient.OrderRequest{ConcertID: s.concert, Seats: seat} }) {
 		switch {
-		case a.order.Status == contracts.Held:
+		case a.order.Status == contracts.AwaitingPayment:
 			held = append(held, a)
 		case !a.refusedWithReason():
 			t.Errorf("%s was neither held nor told why: %d %+v %+v", a.user, a.answer.Status, a.answer.Problem(), a.order)
@@ -117,7 +117,7 @@ func TestOverlappingPairsAreAllOrNothing(t *testing.T) {
 		}
 		return apiclient.OrderRequest{ConcertID: s.concert, Seats: pair}
 	}) {
-		if a.order.Status != contracts.Held {
+		if a.order.Status != contracts.AwaitingPayment {
 			if !a.refusedWithReason() {
 				t.Errorf("%s was neither held nor told why: %d %+v", a.user, a.answer.Status, a.order)
 			}

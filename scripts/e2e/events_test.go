@@ -111,7 +111,7 @@ func (s *subscription) poll(t *testing.T) {
 func refusedOrder(t *testing.T, s *stack) string {
 	t.Helper()
 	concert, anna := arena(t, s), s.as(t, userNamed("anna"))
-	wantStatus(t, s.decidedBest(t, anna, concert, "key-1", "", 6), contracts.Held)
+	wantStatus(t, s.decidedBest(t, anna, concert, "key-1", "", 6), contracts.AwaitingPayment)
 	refused := s.decidedBest(t, anna, concert, "key-2", "", 1)
 	wantStatus(t, refused, contracts.Rejected)
 	return refused.OrderID
@@ -127,11 +127,11 @@ func TestEveryVersionIsPublished(t *testing.T) {
 	events := subscribe(t)
 	anna := s.as(t, userNamed("anna"))
 	given, left := s.place(t, anna, "key-1", s.seats(t, 1)...), s.place(t, anna, "key-2", s.seats(t, 1)...)
-	wantStatus(t, s.decided(t, anna, given.OrderID), contracts.Held)
+	wantStatus(t, s.decided(t, anna, given.OrderID), contracts.AwaitingPayment)
 	s.cancel(t, anna, given.OrderID)
 	want := map[string]string{
-		given.OrderID + ".1": "OrderHeld", given.OrderID + ".2": "OrderCancelled",
-		left.OrderID + ".1": "OrderHeld", left.OrderID + ".2": "OrderExpired",
+		given.OrderID + ".1": "OrderHeld", given.OrderID + ".2": "OrderAwaitingPayment", given.OrderID + ".3": "OrderCancelled",
+		left.OrderID + ".1": "OrderHeld", left.OrderID + ".2": "OrderAwaitingPayment", left.OrderID + ".3": "OrderExpired",
 		refusedOrder(t, s) + ".1": "OrderRejected",
 	}
 	eventually(t, s.holdFor+freeWithin+decideWithin, func() (bool, string) {

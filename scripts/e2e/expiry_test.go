@@ -24,12 +24,12 @@ func TestAHoldThatRunsOutFreesItsSeats(t *testing.T) {
 	anna, ben, seats := s.as(t, userNamed("anna")), s.as(t, userNamed("ben")), s.seats(t, 2)
 	accepted := s.place(t, anna, "key-1", seats...)
 	held := s.decided(t, anna, accepted.OrderID)
-	wantStatus(t, held, contracts.Held)
+	wantStatus(t, held, contracts.AwaitingPayment)
 	end := held.HoldExpiresAt.Time()
 
-	expired := s.waitFor(t, anna, accepted.OrderID, time.Until(end)+freeWithin, func(o apiclient.Order) bool { return o.Status != contracts.Held })
+	expired := s.waitFor(t, anna, accepted.OrderID, time.Until(end)+freeWithin, func(o apiclient.Order) bool { return o.Status != contracts.AwaitingPayment })
 	wantStatus(t, expired, contracts.Expired)
-	if got := statuses(expired); got != "QUEUED HELD EXPIRED" {
+	if got := statuses(expired); got != "QUEUED HELD AWAITING_PAYMENT EXPIRED" {
 		t.Errorf("timeline is %s", got)
 	}
 	last := expired.Timeline[len(expired.Timeline)-1]
@@ -45,7 +45,7 @@ func TestAHoldThatRunsOutFreesItsSeats(t *testing.T) {
 	t.Logf("free %.1f s after the end of the hold", time.Since(end).Seconds())
 
 	next := s.place(t, ben, "key-1", seats...)
-	wantStatus(t, s.decided(t, ben, next.OrderID), contracts.Held)
+	wantStatus(t, s.decided(t, ben, next.OrderID), contracts.AwaitingPayment)
 	// The same key still names the order that has ended; it does not come back to life.
 	again, _, err := anna.Order(t.Context(), accepted.OrderID)
 	if err != nil || again.Status != contracts.Expired || again.Version != expired.Version {

@@ -83,7 +83,7 @@ func (h house) fill(t *testing.T) (left int, until contracts.Instant) {
 	}
 	begun := time.Now()
 	for i, a := range h.crowd(t, len(requests), func(i int) apiclient.OrderRequest { return requests[i] }) {
-		wantStatus(t, a.order, contracts.Held)
+		wantStatus(t, a.order, contracts.AwaitingPayment)
 		if end := *a.order.HoldExpiresAt; i == 0 || end < until {
 			until = end
 		}
@@ -142,7 +142,7 @@ func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
 				return apiclient.OrderRequest{ConcertID: h.concert.ID, Best: &apiclient.BestAvailable{Section: h.section, Quantity: 2}}
 			}) {
 				switch {
-				case a.order.Status == contracts.Held && winner.user == "" && slices.Equal(a.order.Seats, h.pair):
+				case a.order.Status == contracts.AwaitingPayment && winner.user == "" && slices.Equal(a.order.Seats, h.pair):
 					winner = a
 				case !a.toldNoPair():
 					t.Errorf("%s was answered %d %s and has %+v", a.user, a.answer.Status, a.answer.Body, a.order)
@@ -157,7 +157,7 @@ func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
 			eventually(t, decideWithin, func() (bool, string) { return h.free(t) == left, "the pair is not free again" })
 			last := h.groups[len(h.groups)-1].Group
 			row := h.enqueueIn(t, h.groups[0].Group)
-			if row.Status != contracts.Held || row.Group != last || !slices.Equal(row.Seats, h.pair) {
+			if !row.Status.Open() || row.Group != last || !slices.Equal(row.Seats, h.pair) {
 				t.Errorf("the order in the first group is %s in %s with %v, %+v", row.Status, row.Group, row.Seats, row.Reason)
 			}
 
@@ -170,7 +170,7 @@ func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
 					t.Errorf("with no pair left an order in %s is %s, %+v", g, row.Status, row.Reason)
 				}
 			}
-			wantStatus(t, s.decidedBest(t, anna, h.concert.ID, "key-2", h.section, 1), contracts.Held)
+			wantStatus(t, s.decidedBest(t, anna, h.concert.ID, "key-2", h.section, 1), contracts.AwaitingPayment)
 			if now := contracts.InstantOf(time.Now()); now > until {
 				t.Errorf("holds began to end at %s and it is %s: this machine is too slow for what was to be shown", until, now)
 			}

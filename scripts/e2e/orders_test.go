@@ -20,12 +20,12 @@ func TestAnOrderIsHeld(t *testing.T) {
 		t.Errorf("a new order is %s at version %d", accepted.Status, accepted.Version)
 	}
 	order := s.decided(t, anna, accepted.OrderID)
-	wantStatus(t, order, contracts.Held)
+	wantStatus(t, order, contracts.AwaitingPayment)
 
-	if got := statuses(order); got != "QUEUED HELD" {
+	if got := statuses(order); got != "QUEUED HELD AWAITING_PAYMENT" {
 		t.Errorf("timeline is %s", got)
 	}
-	if !slices.Equal(order.Seats, seats) || order.Version != 1 || order.ConcertID != s.concert {
+	if !slices.Equal(order.Seats, seats) || order.Version != 2 || order.ConcertID != s.concert {
 		t.Errorf("got %+v", order)
 	}
 	row, found := s.row(t, accepted.OrderID)
@@ -58,13 +58,13 @@ func TestDoubleSubmitIsOneOrder(t *testing.T) {
 		}
 	}
 	order := s.decided(t, anna, first.OrderID)
-	wantStatus(t, order, contracts.Held)
+	wantStatus(t, order, contracts.AwaitingPayment)
 
 	after := s.place(t, anna, "key-1", seats[1], seats[0])
-	if after.OrderID != first.OrderID || after.Status != contracts.Held || after.Version != 1 {
+	if after.OrderID != first.OrderID || after.Status != contracts.AwaitingPayment || after.Version != 2 {
 		t.Errorf("a repeat after the decision answers %+v", after)
 	}
-	if rows := s.rowsOf(t, user); len(rows) != 1 || rows[0].Version != 1 {
+	if rows := s.rowsOf(t, user); len(rows) != 1 || rows[0].Version != 2 {
 		t.Errorf("the buyer has %d rows: %+v", len(rows), rows)
 	}
 }
@@ -75,7 +75,7 @@ func TestAnotherBodyUnderTheSameKeyIsRefused(t *testing.T) {
 	anna, seats := s.as(t, userNamed("anna")), s.seats(t, 2)
 
 	first := s.place(t, anna, "key-1", seats[0])
-	wantStatus(t, s.decided(t, anna, first.OrderID), contracts.Held)
+	wantStatus(t, s.decided(t, anna, first.OrderID), contracts.AwaitingPayment)
 	answer, err := anna.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.concert, Seats: seats[1:]})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestTwoBodiesAtOnceAreOneOrder(t *testing.T) {
 		id = other
 	}
 	order := s.decided(t, anna, id)
-	wantStatus(t, order, contracts.Held)
+	wantStatus(t, order, contracts.AwaitingPayment)
 	if rows := s.rowsOf(t, user); len(rows) != 1 || len(order.Seats) != 1 {
 		t.Fatalf("the buyer has %d rows, the order seats %v", len(rows), order.Seats)
 	}
@@ -133,6 +133,6 @@ func TestTwoBodiesAtOnceAreOneOrder(t *testing.T) {
 			return false, answer.Problem().Code
 		}
 		o := s.decided(t, ben, accepted.OrderID)
-		return o.Status == contracts.Held, string(o.Status)
+		return o.Status == contracts.AwaitingPayment, string(o.Status)
 	})
 }

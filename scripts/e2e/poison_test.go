@@ -78,7 +78,7 @@ func TestAPoisonedOrderIsRejectedAndKept(t *testing.T) {
 				Attributes: message.Attributes{Kind: message.KindPlaceOrder, OrderID: id, UserID: "anna", ConcertID: s.concert, Group: g.Group},
 			})
 			anna := s.as(t, userNamed("anna"))
-			wantStatus(t, s.decided(t, anna, s.place(t, anna, "key-1", seats...).OrderID), contracts.Held)
+			wantStatus(t, s.decided(t, anna, s.place(t, anna, "key-1", seats...).OrderID), contracts.AwaitingPayment)
 			row, found := s.row(t, string(id))
 			if !found || row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonInternal {
 				t.Fatalf("row %+v, found %v", row, found)

@@ -86,7 +86,7 @@ func TestBodiesForTwoGroupsAtOnceAreOneOrder(t *testing.T) {
 	won, mismatches := [2]int{}, 0
 	for _, b := range all {
 		order := s.decided(t, b.Client, b.theOrder(t))
-		wantStatus(t, order, contracts.Held)
+		wantStatus(t, order, contracts.AwaitingPayment)
 		if len(order.Seats) != 1 || !slices.Contains(b.seats[:], order.Seats[0]) {
 			t.Fatalf("%s asked for %s or %s and holds %v", b.user, b.seats[0], b.seats[1], order.Seats)
 		}
@@ -112,7 +112,7 @@ func TestBodiesForTwoGroupsAtOnceAreOneOrder(t *testing.T) {
 	// does. From then on a seat that is given back stays so.
 	ben := s.as(t, userNamed("ben"))
 	for i, seat := range behind {
-		wantStatus(t, s.decided(t, ben, s.place(t, ben, fmt.Sprintf("key-%d", i), seat).OrderID), contracts.Held)
+		wantStatus(t, s.decided(t, ben, s.place(t, ben, fmt.Sprintf("key-%d", i), seat).OrderID), contracts.AwaitingPayment)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
 		for _, seat := range left {
@@ -125,6 +125,6 @@ func TestBodiesForTwoGroupsAtOnceAreOneOrder(t *testing.T) {
 	for _, a := range s.crowd(t, len(left), func(i int) apiclient.OrderRequest {
 		return apiclient.OrderRequest{ConcertID: s.concert, Seats: left[i : i+1]}
 	}) {
-		wantStatus(t, a.order, contracts.Held)
+		wantStatus(t, a.order, contracts.AwaitingPayment)
 	}
 }

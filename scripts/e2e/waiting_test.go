@@ -38,7 +38,7 @@ func (s *stack) place(t *testing.T, c *apiclient.Client, key string, seats ...st
 // decided waits until an order has left the queue.
 func (s *stack) decided(t *testing.T, c *apiclient.Client, id string) apiclient.Order {
 	t.Helper()
-	return s.waitFor(t, c, id, decideWithin, apiclient.Decided)
+	return s.waitFor(t, c, id, decideWithin, apiclient.Payable)
 }
 
 func (s *stack) waitFor(t *testing.T, c *apiclient.Client, id string, within time.Duration, done func(apiclient.Order) bool) apiclient.Order {

@@ -60,7 +60,8 @@ var crashes = []struct {
 // A function is killed between each two of its steps. Each order is decided all the same, then settles, its seats are
 // free at the end, each version is an event, and nothing is left of the attempts that never came back.
 func TestCrashBetweenEachTwoSteps(t *testing.T) {
-	t.Parallel()
+	// Not beside other tests: which process made a call, and that it is killed for nothing else, needs a machine with some
+	// time to spare.
 	s := newStack(t, settings{hold: 15, calls: []string{"dynamodb", "sqs", "events"}, commands: true})
 	s.comesBackAfter(comesBack)
 	events, err := s.Subscribe(t.Context())

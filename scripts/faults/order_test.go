@@ -105,7 +105,7 @@ func decisions(t *testing.T, orders []readmodel.Order) (held, rejected int) {
 	t.Helper()
 	for _, o := range orders {
 		switch {
-		case o.Status == contracts.Held:
+		case o.Status.Open():
 			held++
 		case o.Status == contracts.Rejected && o.Reason != nil && o.Reason.Code == contracts.ReasonSeatTaken:
 			rejected++

@@ -126,8 +126,11 @@ func (s *stack) row(id contracts.OrderID, within time.Duration, wanted func(read
 	return row
 }
 
+// in wants one of these statuses. HELD is wanted of an order that has its seats: its payment may be open already.
 func in(statuses ...contracts.Status) func(readmodel.Order) bool {
-	return func(o readmodel.Order) bool { return slices.Contains(statuses, o.Status) }
+	return func(o readmodel.Order) bool {
+		return slices.Contains(statuses, o.Status) || o.Status.Open() && slices.Contains(statuses, contracts.Held)
+	}
 }
 
 // decided waits until each accepted order has a row, and answers how long that took.

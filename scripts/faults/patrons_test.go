@@ -93,7 +93,7 @@ func (s *stack) placeIn(l *ledger, concert string, seats ...string) (buyer *apic
 func (s *stack) giveUp(buyer *apiclient.Client, id contracts.OrderID) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), decideWithin)
 	defer cancel()
-	if o, err := buyer.WaitFor(ctx, string(id), apiclient.Decided); err != nil || o.Status != contracts.Held {
+	if o, err := buyer.WaitFor(ctx, string(id), apiclient.Decided); err != nil || !o.Status.Open() {
 		return
 	}
 	// What becomes of it is judged by its row.

@@ -23,7 +23,8 @@ const attempts = 3
 // An order whose handling kills its function is tried three times, no more. Then its buyer is told, its message is kept
 // with the reason, and its group goes on: who came behind it is decided in the queue's order, long before the deadline.
 func TestPoisonIsTakenOutOfItsGroup(t *testing.T) {
-	t.Parallel()
+	// Not beside other tests: which process made a call, and that it is killed for nothing else, needs a machine with some
+	// time to spare.
 	s := newStack(t, settings{calls: []string{"dynamodb", "sqs"}, commands: true})
 	s.comesBackAfter(comesBack)
 	events, err := s.Subscribe(t.Context())

@@ -5,16 +5,18 @@ import (
 
 	"boxoffice/consumers/internal/boot"
 	"boxoffice/consumers/internal/expire"
+	"boxoffice/contracts/message"
 )
 
 type config struct {
 	boot.Stores
 	boot.Source
+	PaymentsQueueURL string `env:"PAYMENTS_QUEUE_URL,notEmpty"`
 }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
-	g := boot.NewSeatGroup(p, c.Stores, nil)
-	handler := expire.Expire{Orders: g.Orders, Holds: g.Holds, Loader: g.Loader, Meter: p.Meter, Now: p.Now}
+	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{message.QueuePayments: c.PaymentsQueueURL})
+	handler := expire.Expire{Orders: g.Orders, Ending: g.Ending(), Meter: p.Meter, Now: p.Now}
 	// A poisoned ExpireHold promises nobody an answer; what is still open past its end is found by its row.
 	return g.Batches(p, handler.Handle, nil, c.Source, g.Source.At(c.DeadLetterURL).Copy).Handle, nil
 }

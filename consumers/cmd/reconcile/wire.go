@@ -15,19 +15,26 @@ import (
 
 type config struct {
 	boot.Stores
-	OrdersQueueURL       string `env:"ORDERS_QUEUE_URL,notEmpty"`
-	OrdersDeadQueueURL   string `env:"ORDERS_DEAD_QUEUE_URL,notEmpty"`
-	ExpiriesDeadQueueURL string `env:"EXPIRIES_DEAD_QUEUE_URL,notEmpty"`
+	OrdersQueueURL             string `env:"ORDERS_QUEUE_URL,notEmpty"`
+	PaymentsQueueURL           string `env:"PAYMENTS_QUEUE_URL,notEmpty"`
+	OrdersDeadQueueURL         string `env:"ORDERS_DEAD_QUEUE_URL,notEmpty"`
+	ExpiriesDeadQueueURL       string `env:"EXPIRIES_DEAD_QUEUE_URL,notEmpty"`
+	PaymentsDeadQueueURL       string `env:"PAYMENTS_DEAD_QUEUE_URL,notEmpty"`
+	AuthorizationsDeadQueueURL string `env:"AUTHORIZATIONS_DEAD_QUEUE_URL,notEmpty"`
 }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
-	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL})
+	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{
+		message.QueueOrders: c.OrdersQueueURL, message.QueuePayments: c.PaymentsQueueURL,
+	})
 	queues, letters := sqs.NewFromConfig(p.AWS), p.Breaker("dead-letters", nil)
 	r := &reconcile.Reconciler{
 		Catalogue: g.Catalogue, Rows: g.Orders, Groups: g.Holds, Sender: g.Sender,
 		DeadLetters: []reconcile.DeadLetterQueue{
 			sqsletters.New(queues, "orders-dead", c.OrdersDeadQueueURL, letters),
 			sqsletters.New(queues, "expiries-dead", c.ExpiriesDeadQueueURL, letters),
+			sqsletters.New(queues, "payments-dead", c.PaymentsDeadQueueURL, letters),
+			sqsletters.New(queues, "authorizations-dead", c.AuthorizationsDeadQueueURL, letters),
 		},
 		Letters: dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
 		Log:     p.Log, Meter: p.Meter, Now: p.Now,

@@ -15,11 +15,13 @@ type config struct {
 	boot.Stores
 	boot.Source
 	ExpiriesQueueURL string `env:"EXPIRIES_QUEUE_URL,notEmpty"`
+	PaymentsQueueURL string `env:"PAYMENTS_QUEUE_URL,notEmpty"`
 }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{
 		message.QueueExpiries: c.ExpiriesQueueURL,
+		message.QueuePayments: c.PaymentsQueueURL,
 		message.QueueOrders:   c.Source.QueueURL, // a best-available order is sent on to another group
 	})
 	dispatcher := reserve.Dispatcher{
@@ -27,11 +29,11 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			Holds: g.Holds, Best: g.Holds, Orders: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Pace: g.Pace,
 			Meter: p.Meter, Now: p.Now,
 		},
-		Cancel: reserve.Cancel{Holds: g.Holds, Orders: g.Orders, Loader: g.Loader, Now: p.Now},
+		Cancel: reserve.Cancel{Orders: g.Orders, Ending: g.Ending(), Now: p.Now},
 		Settle: reserve.Settle{
-			Holds: g.Holds, Orders: g.Orders, Tickets: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Now: p.Now,
+			Holds: g.Holds, Orders: g.Orders, Tickets: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Ending: g.Ending(), Now: p.Now,
 		},
-		Expire:  expire.Expire{Orders: g.Orders, Holds: g.Holds, Loader: g.Loader, Meter: p.Meter, Now: p.Now},
+		Expire:  expire.Expire{Orders: g.Orders, Ending: g.Ending(), Meter: p.Meter, Now: p.Now},
 		Rebuild: rebuild.Handler{Presence: g.Holds, Loader: g.Loader},
 	}
 	runs := &sqsbatch.Runs{Joins: dispatcher.Joins, Handle: dispatcher.HandleRun}

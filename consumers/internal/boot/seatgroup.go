@@ -7,6 +7,7 @@ import (
 	"boxoffice/consumers/internal/dynamoattempts"
 	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/redishold"
 	"boxoffice/consumers/internal/retry"
@@ -54,6 +55,11 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 	g.Pace = redishold.NewPace(g.Holds, p.Now)
 	g.Loader = rebuild.New(g.Orders, g.Orders, g.Catalogue, g.Holds, p.Meter, rebuild.Options{})
 	return g
+}
+
+// Ending is what follows an order's end without a ticket.
+func (g SeatGroup) Ending() ended.Ending {
+	return ended.Ending{Holds: g.Holds, Loader: g.Loader, Sender: g.Sender}
 }
 
 // Batches is the Lambda handler of a seat group's queue. runs may be nil.

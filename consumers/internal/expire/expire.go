@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"time"
 
+	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -28,8 +28,7 @@ type Orders interface {
 // Expire handles one ExpireHold. It relies on nothing but the row: the message may be early, late or repeated.
 type Expire struct {
 	Orders Orders
-	Holds  rebuild.Releaser
-	Loader rebuild.Loader
+	Ending ended.Ending
 	Meter  *telemetry.Meter
 	Now    func() time.Time
 }
@@ -83,17 +82,14 @@ func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHo
 			return retry.Outcome{}, true
 		}
 		h.Meter.Put(telemetry.HoldsExpired, 1)
-		return h.release(ctx, expired), false
+		return h.finish(ctx, expired), false
 	case row.Status.EndedUnpaid():
-		return h.release(ctx, row), false
+		return h.finish(ctx, row), false
 	default:
 		return retry.Done(), false
 	}
 }
 
-func (h Expire) release(ctx context.Context, row order.Order) retry.Outcome {
-	if err := rebuild.Release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
-		return retry.Classify(err)
-	}
-	return retry.Done()
+func (h Expire) finish(ctx context.Context, row order.Order) retry.Outcome {
+	return retry.Classify(h.Ending.Finish(ctx, row, ""))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/holds/holdtest"
@@ -26,6 +27,7 @@ type world struct {
 	rows  *memorder.Store
 	holds *memhold.Store
 	held  order.Order
+	sent  []message.Encoded
 	// changes is called before each update, as another handler would be.
 	changes func()
 	fail    map[string]error
@@ -86,6 +88,14 @@ func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts
 	return w.holds.Release(ctx, g, id, version)
 }
 
+func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
+	if err := w.failing("send"); err != nil {
+		return err
+	}
+	w.sent = append(w.sent, messages...)
+	return nil
+}
+
 type noLoader struct{}
 
 func (noLoader) Ensure(context.Context, contracts.SeatGroup) error { return errors.New("not loaded") }
@@ -96,7 +106,7 @@ func (w *world) handle(t *testing.T, id contracts.OrderID) retry.Outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := expire.Expire{Orders: w, Holds: w, Loader: noLoader{}, Now: func() time.Time { return w.now.Time() }}
+	h := expire.Expire{Orders: w, Ending: ended.Ending{Holds: w, Loader: noLoader{}, Sender: w}, Now: func() time.Time { return w.now.Time() }}
 	return h.Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body})
 }
 
@@ -210,7 +220,7 @@ func TestOtherMessagesArePoison(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := expire.Expire{Orders: w, Holds: w, Loader: noLoader{}, Now: time.Now}
+	h := expire.Expire{Orders: w, Ending: ended.Ending{Holds: w, Loader: noLoader{}, Sender: w}, Now: time.Now}
 	for body, reason := range map[string]string{rebuild.Body: "misrouted", "no JSON": retry.ReasonMalformed} {
 		if o := h.Handle(t.Context(), message.Delivery{Body: body}); o.Class != retry.ClassPoison || o.Reason != reason {
 			t.Errorf("%s: outcome %+v", body, o)

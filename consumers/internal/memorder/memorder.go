@@ -59,8 +59,7 @@ func (s *Store) put(p order.Put) order.PutResult {
 func (s *Store) Update(_ context.Context, before, after order.Order) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stored, found := s.rows[after.OrderID]
-	if !found || stored.Version != before.Version || stored.Status != before.Status {
+	if s.moved(before) {
 		return false, nil
 	}
 	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted

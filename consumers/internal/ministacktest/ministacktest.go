@@ -19,11 +19,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"boxoffice/consumers/internal/childtest"
 )
 
 // Variable names the ministack binary to use, before any other place is searched.
@@ -51,7 +51,7 @@ var errNotInstalled = errors.New("ministack is not installed")
 type server struct {
 	address string
 	command *exec.Cmd
-	exited  chan struct{}
+	exited  <-chan struct{}
 	// output may be read once exited is closed.
 	output bytes.Buffer
 }
@@ -124,17 +124,16 @@ func start(ctx context.Context) (*server, error) {
 }
 
 func startOnce(ctx context.Context, binary string) (*server, error) {
-	port, err := freePort(ctx)
+	ports, err := childtest.FreePorts(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), exited: make(chan struct{})}
+	s := &server{address: net.JoinHostPort("127.0.0.1", ports[0])}
 	// Not under ctx: it outlives the test that happens to start it.
 	s.command = exec.Command(binary)
-	s.command.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "GATEWAY_PORT="+strconv.Itoa(port), "AWS_DEFAULT_REGION="+Region)
+	s.command.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "GATEWAY_PORT="+ports[0], "AWS_DEFAULT_REGION="+Region)
 	s.command.Stdout, s.command.Stderr = &s.output, &s.output
-	s.command.SysProcAttr = dieWithParent()
-	if err := s.run(); err != nil {
+	if s.exited, err = childtest.Start(s.command); err != nil {
 		return nil, err
 	}
 	if err := s.awaitReady(ctx); err != nil {
@@ -142,25 +141,6 @@ func startOnce(ctx context.Context, binary string) (*server, error) {
 		return nil, fmt.Errorf("%w\n%s", err, s.output.String())
 	}
 	return s, nil
-}
-
-// run starts the command from a thread that lives until the command ends: Linux ends a child that is to die with its
-// parent when the thread ends that started it.
-func (s *server) run() error {
-	started := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		defer close(s.exited)
-		err := s.command.Start()
-		started <- err
-		if err == nil {
-			_ = s.command.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("%s: %w", s.command.Path, err)
-	}
-	return nil
 }
 
 func (s *server) stop() {
@@ -243,18 +223,4 @@ func moduleRoot() (string, bool) {
 		}
 		directory = parent
 	}
-}
-
-// freePort asks the kernel for a port and gives it back.
-func freePort(ctx context.Context) (int, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("find a free port: address is %T", listener.Addr())
-	}
-	return address.Port, listener.Close()
 }

@@ -16,6 +16,7 @@ import (
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/sale"
 	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -125,13 +126,7 @@ func (m Mirror) safely(ctx context.Context, id contracts.OrderID) (err error) {
 // attempts bounds how often a row may change while it is mirrored.
 const attempts = 4
 
-var (
-	errRowKeepsChanging = errors.New("the row kept changing")
-	// errAgain says that another's sale was met and is out of the way: read the row again.
-	errAgain = errors.New("read the row again")
-	// errStale says that Redis knows a later version: read the row again.
-	errStale = errors.New("redis knows a later version")
-)
+var errRowKeepsChanging = errors.New("the row kept changing")
 
 // apply brings one order's places to what its row says now.
 func (m Mirror) apply(ctx context.Context, id contracts.OrderID) error {
@@ -146,12 +141,12 @@ func (m Mirror) apply(ctx context.Context, id contracts.OrderID) error {
 		}
 		err = m.applyRow(ctx, row)
 		switch {
-		case errors.Is(err, errStale) && row.Version == refused:
+		case errors.Is(err, sale.ErrStale) && row.Version == refused:
 			// A version is in the row before it is in Redis, so that reading again found what Redis knows.
 			return &retry.PoisonError{Reason: "redis_ahead", Err: fmt.Errorf("version %d: %w", row.Version, err)}
-		case errors.Is(err, errStale):
+		case errors.Is(err, sale.ErrStale):
 			refused = row.Version
-		case errors.Is(err, errAgain):
+		case errors.Is(err, sale.ErrAgain):
 		case err != nil:
 			return err
 		default:
@@ -175,11 +170,9 @@ func (m Mirror) applyRow(ctx context.Context, row order.Order) error {
 		if err != nil {
 			return err
 		}
-		return m.restore(ctx, row.SeatGroup(), row.OrderID, places, row.Version)
+		return m.seller().Restore(ctx, row.SeatGroup(), row.OrderID, places, row.Version)
 	default:
-		return m.freed(ctx, row.SeatGroup(), func() (holds.Release, error) {
-			return m.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
-		})
+		return m.release(ctx, row)
 	}
 }
 
@@ -211,27 +204,27 @@ func (m Mirror) keep(ctx context.Context, row order.Order) error {
 		return err
 	})
 	if err == nil && applied == holds.Stale && contracts.InstantOf(m.Now()) < row.ExpiresFrom() {
-		return errStale
+		return sale.ErrStale
 	}
 	// Stale after its end: the hold has lapsed here or the order's end was applied. The row follows soon.
 	return err
 }
 
-func (m Mirror) restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) error {
-	return m.freed(ctx, g, func() (holds.Release, error) { return m.Holds.Restore(ctx, g, id, places, version) })
-}
-
-// freed makes a call that frees places; a stale one means that the row has moved on.
-func (m Mirror) freed(ctx context.Context, g contracts.SeatGroup, call func() (holds.Release, error)) error {
+// release gives back what is held for an ended order; a stale call means that the row has moved on.
+func (m Mirror) release(ctx context.Context, row order.Order) error {
 	var r holds.Release
-	err := m.loaded(ctx, g, func() (err error) {
-		r, err = call()
+	err := m.loaded(ctx, row.SeatGroup(), func() (err error) {
+		r, err = m.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
 		return err
 	})
 	if err == nil && r.Stale {
-		return errStale
+		return sale.ErrStale
 	}
 	return err
+}
+
+func (m Mirror) seller() sale.Seller {
+	return sale.Seller{Rows: m.Rows, Holds: m.Holds, Loader: m.Loader, Sender: m.Sender}
 }
 
 func (m Mirror) loaded(ctx context.Context, g contracts.SeatGroup, call func() error) error {

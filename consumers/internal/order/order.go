@@ -122,8 +122,13 @@ func (o Order) Reject(reason contracts.Reason, seats []string, c Cause) (Order, 
 // ExpiresFrom is the first instant at which the order may be EXPIRED.
 func (o Order) ExpiresFrom() contracts.Instant { return o.HoldExpiresAt.Add(seatstate.ExpireAfter) }
 
-// reconcileAfter is how long after D a row that is still open gets its ExpireHold again.
-const reconcileAfter = 15 * time.Second
+// When the step after a status is late, so that reconcile looks at the order: OpenPayment that long after the hold was
+// made, a look at Stripe that long before its end, CapturePayment that long after the commit.
+const (
+	openLate    = 15 * time.Second
+	checkBefore = 75 * time.Second
+	captureLate = 30 * time.Second
+)
 
 func (o Order) become(s contracts.Status, c Cause) Order {
 	o.Status = s
@@ -135,10 +140,19 @@ func (o Order) become(s contracts.Status, c Cause) Order {
 		// Every status that ends an order without a ticket gives the allowance back, in the transaction of the row.
 		o.Counted = 0
 	}
-	if s.Open() || s == contracts.Committed {
-		o.OpenGroup, o.DueAt = o.SeatGroup().Key(), o.HoldExpiresAt.Add(reconcileAfter)
-	} else {
-		o.OpenGroup, o.DueAt = "", 0
+	o.OpenGroup, o.DueAt = "", 0
+	switch s {
+	case contracts.Held:
+		o.OpenGroup, o.DueAt = o.SeatGroup().Key(), o.HeldAt.Add(openLate)
+	case contracts.AwaitingPayment:
+		o.OpenGroup, o.DueAt = o.SeatGroup().Key(), o.HoldExpiresAt.Add(-checkBefore)
+	case contracts.Committed:
+		o.OpenGroup, o.DueAt = o.SeatGroup().Key(), c.At.Add(captureLate)
+	}
+	if o.Payment != nil && s != contracts.AwaitingPayment {
+		p := *o.Payment
+		p.ClientSecret = ""
+		o.Payment = &p
 	}
 	return o
 }

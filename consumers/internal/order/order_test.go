@@ -59,7 +59,7 @@ func TestTransitionsLeaveTheOldOrderAlone(t *testing.T) {
 func TestTheIndexHasOpenOrdersAlone(t *testing.T) {
 	m := ordertest.Placed(group, "A-1-1")
 	held := ordertest.HeldOrder(m)
-	if held.OpenGroup != group.Key() || held.DueAt <= held.HoldExpiresAt {
+	if held.OpenGroup != group.Key() || held.DueAt <= held.HeldAt || held.DueAt >= held.HoldExpiresAt {
 		t.Errorf("a held order has openGroup %q, due at %s", held.OpenGroup, held.DueAt)
 	}
 	rejected := order.NewRejected(m, "1", contracts.ReasonSeatTaken, nil, order.Cause{At: 1})

@@ -21,6 +21,8 @@ import (
 type Store interface {
 	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
 	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
+	Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error)
+	Withdraw(ctx context.Context, before, after order.Order) (done bool, err error)
 	Allowance(ctx context.Context, concertID, userID string) (int, error)
 	Update(ctx context.Context, before, after order.Order) (done bool, err error)
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
@@ -232,6 +234,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 		},
 	}
 	maps.Copy(tests, limitTests(group))
+	maps.Copy(tests, commitTests(group))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

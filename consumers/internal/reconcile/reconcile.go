@@ -1,7 +1,7 @@
 // Package reconcile moves on what got stuck, once a minute and never two at a time. It enqueues, and writes no order that
 // has a row; each part may be repeated.
 //
-// due.go finds orders whose next step is late, groups.go the groups of concerts on sale that are not loaded, repair.go
+// due.go finds orders whose next step is late, payments.go asks for what Stripe could not deliver, groups.go the groups of concerts on sale that are not loaded, repair.go
 // what Redis has otherwise than rows and tickets, and deadletters.go drains the dead-letter queues.
 package reconcile
 
@@ -76,9 +76,13 @@ type Reconciler struct {
 
 // Report counts what a run did.
 type Report struct {
-	Groups      int `json:"groups"`
-	Rebuilt     int `json:"rebuilt"`
+	Groups  int `json:"groups"`
+	Rebuilt int `json:"rebuilt"`
+	// Opened, Checked, Expired and Captured are orders whose step was late and was sent again.
+	Opened      int `json:"opened"`
+	Checked     int `json:"checked"`
 	Expired     int `json:"expired"`
+	Captured    int `json:"captured"`
 	Swept       int `json:"swept"`
 	DeadLetters int `json:"deadLetters"`
 	// Repaired and Lost are orders: those whose places in Redis were brought to what rows and tickets say, and those that
@@ -120,20 +124,24 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	problems = append(problems, err)
 
 	var mu sync.Mutex
+	var late steps
 	forEach(groups, func(g group) {
 		var swept int
 		var sweepErr error
 		if g.snapshot.Loaded {
 			swept, sweepErr = r.sweep(ctx, g.SeatGroup)
 		}
-		expired, dueErr := r.due(ctx, g.SeatGroup, now, run)
+		sent, dueErr := r.due(ctx, g.SeatGroup, now, run)
 		mu.Lock()
 		defer mu.Unlock()
 		report.Swept += swept
-		report.Expired += expired
+		late.add(sent)
 		problems = append(problems, sweepErr, dueErr)
 	})
 
+	report.Opened, report.Checked, report.Expired, report.Captured = late.opened, late.checked, late.expired, late.captured
+
+	problems = append(problems, r.payments(ctx, now, run))
 	report.DeadLetters, err = r.drain(ctx)
 	problems = append(problems, err)
 
@@ -149,7 +157,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 		problems = append(problems, err)
 	})
 
-	r.Meter.Put(telemetry.StepsRepeated, float64(report.Expired+report.Rebuilt+report.Lost))
+	r.Meter.Put(telemetry.StepsRepeated, float64(late.opened+late.expired+late.captured+report.Rebuilt+report.Lost))
 	r.Meter.Put(telemetry.DeadLettersDrained, float64(report.DeadLetters))
 	r.Meter.Put(telemetry.OrdersRepaired, float64(report.Repaired))
 	if err := errors.Join(problems...); err != nil {

@@ -175,50 +175,124 @@ func (w *world) run(t *testing.T) (reconcile.Report, error) {
 	return w.reconciler.Run(t.Context())
 }
 
-// held puts an order in a status whose hold was made at an instant.
+// held puts an order in a status whose hold was made at an instant; it took the status in the same instant.
 func (w *world) held(t *testing.T, name string, status contracts.Status, at contracts.Instant) order.Order {
 	t.Helper()
 	m := ordertest.Placed(group(name), "A-1-1")
-	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: at, ExpiresAt: at + 5*minute}, order.Cause{Kind: message.KindPlaceOrder, At: at})
-	o.Status = status
+	cause := order.Cause{Kind: message.KindPlaceOrder, At: at}
+	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: at, ExpiresAt: at + 5*minute}, cause)
+	var err error
+	switch status {
+	case contracts.AwaitingPayment:
+		o, err = o.AwaitPayment("pi_1", "secret", cause)
+	case contracts.Committed:
+		o, err = o.Commit("pi_1", cause)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	ordertest.Put(t, w.rows, o)
 	return o
 }
 
+// Each step is sent again once it is late, and no other: counted from the hold, or from the commit.
 func TestOrdersWhoseStepIsLateGetItAgain(t *testing.T) {
-	w := newWorld(t)
-	late := w.held(t, "A", contracts.Held, w.now-5*minute-15_000)
-	waiting := w.held(t, "B", contracts.AwaitingPayment, w.now-5*minute-15_000)
-	w.held(t, "A", contracts.Held, w.now-5*minute-14_999)
-	w.held(t, "A", contracts.Committed, w.now-60*minute)
-	report, err := w.run(t)
-	if err != nil || report.Expired != 2 || report.Groups != 2 {
-		t.Fatalf("report %+v, %v", report, err)
-	}
-	var got []contracts.OrderID
-	for _, m := range w.sent {
-		if m.Queue != message.QueueOrders || m.Attributes.Kind != message.KindExpireHold {
-			t.Errorf("sent %+v", m)
+	const second = contracts.Instant(1000)
+	for _, c := range []struct {
+		status contracts.Status
+		// since is how long ago the hold was made; it lasts 5 minutes.
+		since contracts.Instant
+		want  message.Kind
+		queue message.Queue
+	}{
+		{contracts.Held, 15*second - 1, "", ""},
+		{contracts.Held, 15 * second, message.KindOpenPayment, message.QueuePayments},
+		{contracts.Held, 5*minute + 15*second - 1, message.KindOpenPayment, message.QueuePayments},
+		{contracts.Held, 5*minute + 15*second, message.KindExpireHold, message.QueueOrders},
+		{contracts.AwaitingPayment, 5*minute - 75*second - 1, "", ""},
+		{contracts.AwaitingPayment, 5*minute - 75*second, message.KindCheckPayment, message.QueuePayments},
+		{contracts.AwaitingPayment, 5*minute + 10*second - 1, message.KindCheckPayment, message.QueuePayments},
+		{contracts.AwaitingPayment, 5*minute + 10*second, "", ""},
+		{contracts.AwaitingPayment, 5*minute + 15*second, message.KindExpireHold, message.QueueOrders},
+		{contracts.Committed, 30*second - 1, "", ""},
+		{contracts.Committed, 30 * second, message.KindCapturePayment, message.QueuePayments},
+		{contracts.Committed, 60 * minute, message.KindCapturePayment, message.QueuePayments},
+	} {
+		w := newWorld(t)
+		o := w.held(t, "A", c.status, w.now-c.since)
+		if _, err := w.run(t); err != nil {
+			t.Fatal(err)
 		}
-		got = append(got, m.Attributes.OrderID)
+		first := w.steps(o.OrderID)
+		if c.want == "" && len(first) > 0 || c.want != "" && (len(first) != 1 || first[0].Attributes.Kind != c.want || first[0].Queue != c.queue) {
+			t.Errorf("%s for %d ms: sent %+v, want %s", c.status, c.since, first, c.want)
+			continue
+		}
+		if len(first) == 0 {
+			continue
+		}
+		w.sent, w.now = nil, w.now+minute
+		if _, err := w.run(t); err != nil {
+			t.Fatal(err)
+		}
+		for _, again := range w.steps(o.OrderID) {
+			if again.DeduplicationID == first[0].DeduplicationID {
+				t.Errorf("%s: the next run's send would be swallowed", c.status)
+			}
+		}
 	}
-	slices.Sort(got)
-	if want := []contracts.OrderID{late.OrderID, waiting.OrderID}; !slices.Equal(got, want) {
-		t.Errorf("sent for %v, want %v", got, want)
+}
+
+// steps are what was sent to an order.
+func (w *world) steps(id contracts.OrderID) (sent []message.Encoded) {
+	for _, m := range w.sent {
+		if m.Attributes.OrderID == id {
+			sent = append(sent, m)
+		}
 	}
-	first := w.sent[0].DeduplicationID
-	w.sent, w.now = nil, w.now+minute
-	if _, err := w.run(t); err != nil || slices.ContainsFunc(w.sent, func(m message.Encoded) bool { return m.DeduplicationID == first }) {
-		t.Errorf("the next run's send would be swallowed: %v", err)
-	}
+	return sent
 }
 
 func TestGroupsThatAreNotLoadedAreAskedFor(t *testing.T) {
 	w := newWorld(t)
 	w.store.Wipe(group("B"))
 	report, err := w.run(t)
-	if err != nil || report.Rebuilt != 1 || len(w.sent) != 1 || w.sent[0].Attributes.Kind != message.KindRebuildGroup || w.sent[0].Group != "nocturne#B" {
+	if err != nil || report.Rebuilt != 1 || w.sent[0].Attributes.Kind != message.KindRebuildGroup || w.sent[0].Group != "nocturne#B" {
 		t.Errorf("report %+v, %v, sent %+v", report, err, w.sent)
+	}
+}
+
+// Each run asks for lost events; once an hour the ledger of the hour before is compared, each instant in one of them.
+func TestStripeIsAskedForWhatWasLost(t *testing.T) {
+	w := newWorld(t)
+	var covered contracts.Instant
+	for range 121 {
+		w.sent = nil
+		if _, err := w.run(t); err != nil {
+			t.Fatal(err)
+		}
+		var fetches int
+		for _, sent := range w.sent {
+			switch m, err := message.Decode(sent.Body); m := m.(type) {
+			case message.FetchEvents:
+				fetches++
+				if m.Since != w.now-15*minute || err != nil {
+					t.Errorf("since %d", w.now-m.Since)
+				}
+			case message.AuditLedger:
+				if covered != 0 && m.From != covered || m.To > w.now-30*minute {
+					t.Errorf("audit from %d to %d after %d", m.From, m.To, covered)
+				}
+				covered = m.To
+			}
+		}
+		if fetches != 1 {
+			t.Errorf("%d fetches in a run", fetches)
+		}
+		w.now += minute
+	}
+	if covered != 210*minute {
+		t.Errorf("audited until minute %d", covered/minute)
 	}
 }
 

@@ -16,12 +16,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"boxoffice/consumers/internal/childtest"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -106,10 +106,11 @@ func start() (*server, error) {
 }
 
 func startOnce(binary string) (*server, error) {
-	port, bus, err := freePorts()
+	ports, err := childtest.FreePorts(context.Background(), 2)
 	if err != nil {
 		return nil, err
 	}
+	port, bus := ports[0], ports[1]
 	dir, err := os.MkdirTemp("", "redistest-")
 	if err != nil {
 		return nil, fmt.Errorf("folder of the server: %w", err)
@@ -118,9 +119,8 @@ func startOnce(binary string) (*server, error) {
 	command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--logfile", logFile, //nolint:gosec // the binary that LookPath found, on free ports
 		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
 		"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-announce-ip", "127.0.0.1")
-	command.SysProcAttr = dieWithParent()
 	s := &server{addr: net.JoinHostPort("127.0.0.1", port), dir: dir}
-	if s.done, err = run(command); err != nil {
+	if s.done, err = childtest.Start(command); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
@@ -131,25 +131,6 @@ func startOnce(binary string) (*server, error) {
 		return nil, fmt.Errorf("%w; its log:\n%s", err, written)
 	}
 	return s, nil
-}
-
-// run starts the command from a thread that lives until the command ends: Linux ends a child that is to die with its
-// parent when the thread ends that started it.
-func run(command *exec.Cmd) (<-chan struct{}, error) {
-	started, done := make(chan error, 1), make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		defer close(done)
-		err := command.Start()
-		started <- err
-		if err == nil {
-			_ = command.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", command.Path, err)
-	}
-	return done, nil
 }
 
 // ready gives the server all slots and waits until it takes writes.
@@ -187,18 +168,4 @@ func (s *server) ready() error {
 		case <-tick.C:
 		}
 	}
-}
-
-// freePorts are two ports that were free a moment ago, one of them for the cluster's bus.
-func freePorts() (string, string, error) {
-	var ports [2]string
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", "", fmt.Errorf("free port: %w", err)
-		}
-		defer func() { _ = l.Close() }()
-		ports[i] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports[0], ports[1], nil
 }

@@ -49,8 +49,8 @@ func TestBestAvailableHoldsAdjacentSeats(t *testing.T) {
 	if row.Status != contracts.Held || !slices.Equal(row.Seats, []string{"A-1-4", "A-1-5", "A-1-6"}) || row.Amount.Minor != 3*4500 || row.RequestHash != m.RequestHash {
 		t.Errorf("row %+v", row)
 	}
-	if len(w.sent) != 1 || w.sent[0].Attributes.Kind != message.KindExpireHold {
-		t.Errorf("sent %+v", w.sent)
+	if got := w.kinds(); got != "OpenPayment ExpireHold" {
+		t.Errorf("sent %s", got)
 	}
 }
 

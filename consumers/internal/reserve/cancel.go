@@ -5,19 +5,18 @@ import (
 	"fmt"
 	"time"
 
+	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
 // Cancel ends an open order that its buyer or an operator does not want any more: the row first, so that nothing can
-// commit, then its seats.
+// commit, then its seats, then its authorisation.
 type Cancel struct {
-	Holds  Holds
 	Orders Orders
-	Loader rebuild.Loader
+	Ending ended.Ending
 	Now    func() time.Time
 }
 
@@ -47,8 +46,5 @@ func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOr
 		// Paid: giving the money back is another road. Revoked or refunded: mirror gives the seats back.
 		return retry.Refused("not_open"), false
 	}
-	if err := rebuild.Release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
-		return retry.Classify(err), false
-	}
-	return retry.Done(), false
+	return retry.Classify(h.Ending.Finish(ctx, row, "")), false
 }

@@ -14,7 +14,7 @@ import (
 
 func (w *world) cancel(t *testing.T, id contracts.OrderID) retry.Outcome {
 	t.Helper()
-	h := reserve.Cancel{Holds: w, Orders: w, Loader: w.loader(), Now: func() time.Time { return w.now.Time() }}
+	h := reserve.Cancel{Orders: w, Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
 	return h.Handle(t.Context(), message.Delivery{MessageID: "m-9"}, message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, CommandID: "v1"})
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/memhold"
@@ -63,6 +65,17 @@ func (w *world) place() reserve.Place {
 func (w *world) loader() *rebuild.Rebuilder {
 	return rebuild.New(w.rows, w.rows, w, w.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
 }
+
+// kinds are those of what was sent, in order.
+func (w *world) kinds() string {
+	var kinds []string
+	for _, m := range w.sent {
+		kinds = append(kinds, string(m.Attributes.Kind))
+	}
+	return strings.Join(kinds, " ")
+}
+
+func (w *world) ending() ended.Ending { return ended.Ending{Holds: w, Loader: w.loader(), Sender: w} }
 
 func (w *world) failing(call string) error {
 	err := w.fail[call]
@@ -284,7 +297,7 @@ func TestHeld(t *testing.T) {
 	if !slices.Equal(row.Seats, []string{"A-1-2", "A-1-1"}) || !slices.Equal(w.taken(), []int{0, 1}) {
 		t.Errorf("seats %v, places %v", row.Seats, w.taken())
 	}
-	if len(w.sent) != 1 || w.sent[0].Attributes.Kind != message.KindExpireHold || w.sent[0].Group != group.Key() {
+	if got := w.kinds(); got != "OpenPayment ExpireHold" || w.sent[0].Group != string(m.OrderID) || w.sent[1].Group != group.Key() {
 		t.Errorf("sent %+v", w.sent)
 	}
 }
@@ -298,7 +311,7 @@ func TestTaken(t *testing.T) {
 	if row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonSeatTaken || !slices.Equal(row.Reason.Seats, []string{"A-1-1"}) || row.Amount != nil {
 		t.Errorf("row is %+v, reason %+v", row, row.Reason)
 	}
-	if !slices.Equal(w.taken(), []int{0}) || len(w.sent) != 1 {
+	if !slices.Equal(w.taken(), []int{0}) || len(w.sent) != 2 {
 		t.Errorf("places %v are taken, %d messages sent", w.taken(), len(w.sent))
 	}
 }
@@ -362,7 +375,7 @@ func TestRepeatsEndTheSame(t *testing.T) {
 			for _, sent := range w.sent {
 				ids[sent.DeduplicationID] = true
 			}
-			if len(ids) != 1 {
+			if len(ids) != 2 { // OpenPayment and ExpireHold, each as often as it likes
 				t.Errorf("sent %v", ids)
 			}
 		})
@@ -427,8 +440,9 @@ func TestRowsThatAreThereAlready(t *testing.T) {
 			if got := len(w.taken()) == 1; got != keeps {
 				t.Errorf("the hold is kept: %v, want %v", got, keeps)
 			}
-			if got := len(w.sent) == 1; got != status.Open() {
-				t.Errorf("ExpireHold sent: %v, want %v", got, status.Open())
+			// The payment of an order that awaits it is open already.
+			if got := w.kinds(); got != map[contracts.Status]string{contracts.Held: "OpenPayment ExpireHold", contracts.AwaitingPayment: "ExpireHold"}[status] {
+				t.Errorf("sent %q", got)
 			}
 			if after := w.row(t, m.OrderID); after.Version != 4 || after.Status != status {
 				t.Errorf("the row became %s at version %d", after.Status, after.Version)
@@ -488,9 +502,9 @@ func TestDispatch(t *testing.T) {
 	now := func() time.Time { return w.now.Time() }
 	d := reserve.Dispatcher{
 		Place:   w.place(),
-		Cancel:  reserve.Cancel{Holds: w, Orders: w, Loader: w.loader(), Now: now},
-		Settle:  reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Now: now},
-		Expire:  expire.Expire{Orders: w, Holds: w, Loader: w.loader(), Now: now},
+		Cancel:  reserve.Cancel{Orders: w, Ending: w.ending(), Now: now},
+		Settle:  reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Ending: w.ending(), Now: now},
+		Expire:  expire.Expire{Orders: w, Ending: w.ending(), Now: now},
 		Rebuild: rebuild.Handler{Presence: w.holds, Loader: w.loader()},
 	}
 	encode := func(m message.Message) string {

@@ -49,8 +49,8 @@ func TestARunIsOneCall(t *testing.T) {
 			t.Errorf("outcome %+v", o)
 		}
 	}
-	if w.scripts != 1 || w.puts != 4 || w.sends != 1 || len(w.sent) != 3 {
-		t.Errorf("%d script calls, %d puts, %d sends of %d messages; want 1, 4, 1 of 3", w.scripts, w.puts, w.sends, len(w.sent))
+	if w.scripts != 1 || w.puts != 4 || w.sends != 1 || len(w.sent) != 6 {
+		t.Errorf("%d script calls, %d puts, %d sends of %d messages; want 1, 4, 1 of 6", w.scripts, w.puts, w.sends, len(w.sent))
 	}
 }
 
@@ -63,7 +63,7 @@ func TestTracesGoAlong(t *testing.T) {
 	for _, sent := range w.sent {
 		got = append(got, string(sent.Attributes.Kind)+" "+sent.Attributes.Trace)
 	}
-	if want := []string{"ExpireHold trace-0", "PlaceOrder trace-1", "ExpireHold trace-2"}; !slices.Equal(got, want) {
+	if want := []string{"OpenPayment trace-0", "ExpireHold trace-0", "PlaceOrder trace-1", "OpenPayment trace-2", "ExpireHold trace-2"}; !slices.Equal(got, want) {
 		t.Errorf("sent %v, want %v", got, want)
 	}
 }

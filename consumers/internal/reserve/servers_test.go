@@ -15,6 +15,7 @@ import (
 	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/rebuild"
@@ -48,22 +49,30 @@ func newServers(t *testing.T) *servers {
 	}
 	s := &servers{world: newWorld(t), queues: sqs.NewFromConfig(config)}
 	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
-	queue, err := s.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
-		QueueName: aws.String("expiries.fifo"), Attributes: map[string]string{"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"},
-	})
-	if err != nil {
-		t.Fatal(err)
+	urls := map[message.Queue]string{}
+	for _, name := range []message.Queue{message.QueueExpiries, message.QueuePayments} {
+		queue, err := s.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+			QueueName: aws.String(string(name) + ".fifo"), Attributes: map[string]string{"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls[name] = *queue.QueueUrl
 	}
-	s.url, s.faults = *queue.QueueUrl, awsfaults.Into(&config)
+	s.url, s.faults = urls[message.QueueExpiries], awsfaults.Into(&config)
 	s.orders = dynamoorder.New(dynamodb.NewFromConfig(config), dynamoorder.Tables{
 		Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances",
 	}, retry.NoBreaker{})
-	s.sender = sqssend.New(sqs.NewFromConfig(config), map[message.Queue]string{message.QueueExpiries: s.url}, retry.NoBreaker{})
+	s.sender = sqssend.New(sqs.NewFromConfig(config), urls, retry.NoBreaker{})
 	return s
 }
 
 func (s *servers) loaderOfRows() *rebuild.Rebuilder {
 	return rebuild.New(s.orders, s.orders, s, s.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+}
+
+func (s *servers) ending() ended.Ending {
+	return ended.Ending{Holds: s, Loader: s.loaderOfRows(), Sender: s.sender}
 }
 
 func (s *servers) place(t *testing.T, m message.PlaceOrder) retry.Outcome {
@@ -171,15 +180,15 @@ func TestPlaceOverServersThatFail(t *testing.T) {
 func TestEndsOverServersThatFail(t *testing.T) {
 	handlers := map[string]func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome{
 		"cancel": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
-			h := reserve.Cancel{Holds: s, Orders: s.orders, Loader: s.loaderOfRows(), Now: s.clock}
+			h := reserve.Cancel{Orders: s.orders, Ending: s.ending(), Now: s.clock}
 			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group})
 		},
 		"settle": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
-			h := reserve.Settle{Holds: s, Orders: s.orders, Tickets: s.orders, Catalogue: s, Loader: s.loaderOfRows(), Now: s.clock}
+			h := reserve.Settle{Holds: s, Orders: s.orders, Tickets: s.orders, Catalogue: s, Loader: s.loaderOfRows(), Ending: s.ending(), Now: s.clock}
 			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.SettleOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal})
 		},
 		"expire": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
-			h := expire.Expire{Orders: s.orders, Holds: s, Loader: s.loaderOfRows(), Now: s.clock}
+			h := expire.Expire{Orders: s.orders, Ending: s.ending(), Now: s.clock}
 			return h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-2"}, message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1})
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/rebuild"
@@ -22,6 +23,7 @@ type Settle struct {
 	Tickets   Tickets
 	Catalogue Catalogue
 	Loader    rebuild.Loader
+	Ending    ended.Ending
 	Now       func() time.Time
 }
 
@@ -41,7 +43,7 @@ func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOr
 	case row.Status.Open():
 		return h.reject(ctx, m, row, cause)
 	case row.Status.EndedUnpaid():
-		return h.release(ctx, row), false
+		return h.finish(ctx, row), false
 	default:
 		return retry.Refused("not_open"), false
 	}
@@ -72,7 +74,7 @@ func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Ord
 		if again, err := updated(ctx, h.Orders, row, rejected); again || err != nil {
 			return retry.Classify(err), again
 		}
-		return h.release(ctx, rejected), false
+		return h.finish(ctx, rejected), false
 	}
 	tickets, err := h.Tickets.Tickets(ctx, row.SeatGroup())
 	if err != nil {
@@ -98,7 +100,7 @@ func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Ord
 	if !done {
 		return retry.Outcome{}, true
 	}
-	return h.release(ctx, rejected), false
+	return h.finish(ctx, rejected), false
 }
 
 // keep makes the hold again of an order that did not lose its seat after all, as mirror would.
@@ -130,9 +132,6 @@ func (h Settle) keep(ctx context.Context, row order.Order) (outcome retry.Outcom
 	}
 }
 
-func (h Settle) release(ctx context.Context, row order.Order) retry.Outcome {
-	if err := rebuild.Release(ctx, h.Holds, h.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
-		return retry.Classify(err)
-	}
-	return retry.Done()
+func (h Settle) finish(ctx context.Context, row order.Order) retry.Outcome {
+	return retry.Classify(h.Ending.Finish(ctx, row, ""))
 }

@@ -15,7 +15,7 @@ import (
 
 func (w *world) settle(t *testing.T, id contracts.OrderID, reason contracts.Reason) retry.Outcome {
 	t.Helper()
-	h := reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Now: func() time.Time { return w.now.Time() }}
+	h := reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
 	return h.Handle(t.Context(), message.Delivery{MessageID: "m-9", SequenceNumber: "9", SentAt: w.now}, message.SettleOrder{
 		OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: reason, CommandID: "c-1",
 	})

@@ -94,6 +94,21 @@ func (h Place) giveBack(ctx context.Context, e *entry, version int, then retry.O
 	e.end(then)
 }
 
+// steps are what follows a held order: its payment is opened, unless it was, and its end.
+func (e *entry) steps() ([]message.Encoded, error) {
+	row := e.held
+	expire, err := message.Encode(message.ExpireHold{
+		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version,
+	}, e.trace())
+	if err != nil || row.Status != contracts.Held {
+		return []message.Encoded{expire}, err
+	}
+	open, err := message.Encode(message.OpenPayment{
+		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version,
+	}, e.trace())
+	return []message.Encoded{open, expire}, err
+}
+
 // next sends what follows the held orders (steps 3 and 4), in one send. A repeat is harmless: its handlers act by the row.
 func (h Place) next(ctx context.Context, entries []*entry) error {
 	var messages []message.Encoded
@@ -102,21 +117,19 @@ func (h Place) next(ctx context.Context, entries []*entry) error {
 		if e.held == nil || e.outcome != nil {
 			continue
 		}
-		expire, err := message.Encode(message.ExpireHold{
-			OrderID: e.held.OrderID, ConcertID: e.held.ConcertID, Group: e.held.Group, RowVersion: e.held.Version,
-		}, e.trace())
+		steps, err := e.steps()
 		if err != nil {
 			e.end(retry.Poison("encode", err))
 			continue
 		}
-		messages = append(messages, expire)
+		messages = append(messages, steps...)
 		due = append(due, e)
 	}
 	if len(messages) == 0 {
 		return nil
 	}
 	if err := h.Sender.Send(ctx, messages...); err != nil {
-		return fmt.Errorf("send ExpireHold: %w", err)
+		return fmt.Errorf("send OpenPayment and ExpireHold: %w", err)
 	}
 	for _, e := range due {
 		e.end(retry.Done())

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"boxoffice/contracts/topology"
@@ -15,12 +18,16 @@ import (
 
 type config struct {
 	boot.Reads
+	PublishableKey string `env:"STRIPE_PUBLISHABLE_KEY,notEmpty"`
 }
 
 func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	ids, err := orderid.New(c.HomeRegionLetter, c.OrderIDSecrets)
 	if err != nil {
 		return nil, err
+	}
+	if !strings.HasPrefix(c.PublishableKey, "pk_") {
+		return nil, errors.New("STRIPE_PUBLISHABLE_KEY is none, and every buyer would be shown it: pk_… is wanted")
 	}
 	all, err := topology.Load()
 	if err != nil {
@@ -29,7 +36,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	redisread.LogLibrary(p.Log)
 	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
 	seats := redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Now)
-	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, Log: p.Log}
+	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, PublishableKey: c.PublishableKey, Log: p.Log}
 	concerts := queries.Concerts{Catalogue: catalogue.New(rows, p.Now), Log: p.Log, Now: p.Now}
 	availability := queries.Availability{Concerts: concerts, SeatMaps: seats}
 	return map[string]httpapi.Handler{

@@ -45,9 +45,13 @@ const (
 	CodeInvalidFilter         = "invalid_filter"
 	CodeUnavailable           = "unavailable"
 	CodeQueueFull             = "queue_full"
+	CodePaymentBusy           = "payment_busy"
 	CodeSoldOut               = "sold_out"
 	CodeOrderNotDecided       = "order_not_decided"
 	CodeOrderPaid             = "order_paid"
+	CodeInvalidSignature      = "invalid_signature"
+	CodeStaleSignature        = "stale_signature"
+	CodeInvalidPayload        = "invalid_payload"
 	CodeInternal              = "internal"
 )
 
@@ -75,9 +79,13 @@ var kinds = map[string]struct {
 	CodeInvalidFilter:         {http.StatusBadRequest, "Invalid filter"},
 	CodeUnavailable:           {http.StatusServiceUnavailable, "Temporarily unavailable"},
 	CodeQueueFull:             {http.StatusServiceUnavailable, "Too many orders are waiting"},
+	CodePaymentBusy:           {http.StatusServiceUnavailable, "Payments are behind"},
 	CodeSoldOut:               {http.StatusConflict, "Sold out"},
 	CodeOrderNotDecided:       {http.StatusConflict, "Order not decided yet"},
 	CodeOrderPaid:             {http.StatusConflict, "Order is paid"},
+	CodeInvalidSignature:      {http.StatusBadRequest, "Invalid signature"},
+	CodeStaleSignature:        {http.StatusBadRequest, "Stale signature"},
+	CodeInvalidPayload:        {http.StatusBadRequest, "Invalid payload"},
 	CodeInternal:              {http.StatusInternalServerError, "Internal error"},
 
 	admission.CodeSaleNotOpen:     {http.StatusUnprocessableEntity, "Sale not open"},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"mime"
 	"strings"
 
@@ -33,7 +34,7 @@ func (r Request) Header(name string) string { return r.Headers[strings.ToLower(n
 // Decode reads the body strictly into v: at most 8 KB, application/json, valid UTF-8 JSON, no unknown and no duplicate
 // member, every value of its type. The problem names the place.
 func (r Request) Decode(v any) *Problem {
-	body, problem := r.body()
+	body, problem := r.Bytes(MaxBodyBytes, CodeInvalidJSON)
 	if problem != nil {
 		return problem
 	}
@@ -47,20 +48,22 @@ func (r Request) Decode(v any) *Problem {
 	return nil
 }
 
-func (r Request) body() ([]byte, *Problem) {
-	tooLarge := NewProblem(CodeBodyTooLarge, "The body may have at most 8192 bytes.")
-	if len(r.Body) > base64.StdEncoding.EncodedLen(MaxBodyBytes) {
+// Bytes is the body as it was sent, of at most limit bytes. unreadable is the code of one that is not the base64 that the
+// gateway says it is.
+func (r Request) Bytes(limit int, unreadable string) ([]byte, *Problem) {
+	tooLarge := NewProblem(CodeBodyTooLarge, fmt.Sprintf("The body may have at most %d bytes.", limit))
+	if len(r.Body) > base64.StdEncoding.EncodedLen(limit) {
 		return nil, tooLarge
 	}
 	body := []byte(r.Body)
 	if r.IsBase64Encoded {
 		decoded, err := base64.StdEncoding.DecodeString(r.Body)
 		if err != nil {
-			return nil, NewProblem(CodeInvalidJSON, "The body cannot be read.").At("")
+			return nil, NewProblem(unreadable, "The body cannot be read.").At("")
 		}
 		body = decoded
 	}
-	if len(body) > MaxBodyBytes {
+	if len(body) > limit {
 		return nil, tooLarge
 	}
 	return body, nil

@@ -31,6 +31,8 @@ type Seats interface {
 	Look(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
 	// Groups answers maps and lags of groups, each at one instant.
 	Groups(ctx context.Context, groups []contracts.SeatGroup) ([]look.Group, error)
+	// PaymentLag answers how far payments are behind, some seconds old at most.
+	PaymentLag(ctx context.Context) (time.Duration, error)
 	// DownFor says how long Redis has not answered; 0 while it does.
 	DownFor() time.Duration
 }
@@ -116,6 +118,9 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
+	if problem := h.paymentBusy(ctx); problem != nil {
+		return httpapi.Response{}, problem
+	}
 	id := h.IDs.Mint(user, key)
 	lag, problem := h.look(ctx, id, request, &admitted, now)
 	if problem != nil {
@@ -139,10 +144,11 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 
 // refuseAfter is how long Redis may be down before orders are refused: until then they are accepted without the look
 // at the seats, and wait. maxLag is how far the decisions of a group may be behind before more orders would only wait
-// for a certain no.
+// for a certain no; maxPaymentLag how far payments may be before more holds would end with nobody able to pay.
 const (
-	refuseAfter = 30 * time.Second
-	maxLag      = 60 * time.Second
+	refuseAfter   = 30 * time.Second
+	maxLag        = 60 * time.Second
+	maxPaymentLag = 60 * time.Second
 )
 
 // maxUserID is what a message takes.
@@ -239,6 +245,20 @@ func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, er
 	}
 	h.warn(ctx, id, what, err)
 	return nil
+}
+
+// paymentBusy refuses orders that could be held and hardly be paid for. Without an answer nobody is refused.
+func (h Place) paymentBusy(ctx context.Context) *httpapi.Problem {
+	lag, err := h.Seats.PaymentLag(ctx)
+	if err != nil {
+		h.warn(ctx, "", "payments not looked at before the order was enqueued", err)
+		return nil
+	}
+	if lag <= maxPaymentLag {
+		return nil
+	}
+	return httpapi.NewProblem(httpapi.CodePaymentBusy, "Payments take longer than seats can be held right now. Send it again with the same Idempotency-Key.").
+		After(pace.PollAfterMs(contracts.Queued, lag))
 }
 
 func queueFull(lag time.Duration) *httpapi.Problem {

@@ -30,10 +30,12 @@ type world struct {
 	sent  []message.Encoded
 	taken []int
 	lag   time.Duration
-	down  time.Duration
-	maps  []look.Group
-	row   *readmodel.Order
-	fail  map[string]bool
+	// payments is the lag of payments. Asking for it is not noted: it is kept in memory for a second.
+	payments time.Duration
+	down     time.Duration
+	maps     []look.Group
+	row      *readmodel.Order
+	fail     map[string]bool
 }
 
 func (w *world) call(name string) error {
@@ -64,6 +66,13 @@ func (w *world) Look(context.Context, contracts.SeatGroup, contracts.OrderID, []
 
 func (w *world) Groups(context.Context, []contracts.SeatGroup) ([]look.Group, error) {
 	return w.maps, w.call("maps")
+}
+
+func (w *world) PaymentLag(context.Context) (time.Duration, error) {
+	if w.fail["payments"] {
+		return 0, errors.New("broken connection")
+	}
+	return w.payments, nil
 }
 
 func (w *world) DownFor() time.Duration { return w.down }
@@ -136,6 +145,11 @@ func TestCallsOfAnOrder(t *testing.T) {
 	}{
 		"a lag of a minute":           {world: world{lag: time.Minute}, calls: []string{"look", "row", "send"}, want: 202},
 		"a longer lag":                {world: world{lag: time.Minute + 1}, calls: []string{"look"}, want: 503, code: "queue_full"},
+		"payments behind by a minute": {world: world{payments: time.Minute}, calls: []string{"look", "row", "send"}, want: 202},
+		"payments behind by more":     {world: world{payments: time.Minute + 1}, want: 503, code: "payment_busy"},
+		"best, payments behind":       {body: best, world: world{payments: 2 * time.Minute}, want: 503, code: "payment_busy"},
+		"payments that are not known": {world: world{fail: map[string]bool{"payments": true}}, calls: []string{"look", "row", "send"}, want: 202},
+		"not valid, payments behind":  {body: `{"concertId":"c","seats":["X"]}`, world: world{payments: 2 * time.Minute}, want: 422, code: "unknown_seat"},
 		"Redis down for a while":      {world: world{down: 29 * time.Second, fail: map[string]bool{"look": true}}, calls: []string{"look", "row", "send"}, want: 202},
 		"Redis down for long":         {world: world{down: 30 * time.Second, fail: map[string]bool{"look": true}}, calls: []string{"look"}, want: 503, code: "unavailable"},
 		"Redis back after long":       {world: world{down: time.Hour}, calls: []string{"look", "row", "send"}, want: 202},

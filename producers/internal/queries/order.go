@@ -29,7 +29,9 @@ type Order struct {
 	Rows   Rows
 	Owners Owners
 	Pacer  Pacer
-	Log    *slog.Logger
+	// PublishableKey of Stripe's goes to the browser with the client secret.
+	PublishableKey string
+	Log            *slog.Logger
 }
 
 // orderView is an order as its buyer sees it. Members that do not apply yet are left out.
@@ -45,7 +47,29 @@ type orderView struct {
 	EstimatedWaitSeconds *int        `json:"estimatedWaitSeconds,omitempty"`
 	PollAfterMs          *int        `json:"pollAfterMs,omitempty"`
 	Reason               *reasonView `json:"reason,omitempty"`
-	Timeline             []entryView `json:"timeline"`
+	// Payment is there while the order awaits payment, and no longer: who has the secret may pay.
+	Payment *paymentView `json:"payment,omitempty"`
+	// Tickets are there from CONFIRMED on.
+	Tickets  []ticketView `json:"tickets,omitempty"`
+	Timeline []entryView  `json:"timeline"`
+}
+
+// paymentView is what a browser confirms the payment with, and what became of the last try.
+type paymentView struct {
+	ClientSecret   string            `json:"clientSecret"`
+	PublishableKey string            `json:"publishableKey"`
+	LastError      *paymentErrorView `json:"lastError,omitempty"`
+}
+
+type paymentErrorView struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+type ticketView struct {
+	ID     contracts.TicketID     `json:"id"`
+	Seat   string                 `json:"seat"`
+	Status contracts.TicketStatus `json:"status"`
 }
 
 type reasonView struct {
@@ -88,7 +112,7 @@ func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	if !row.OwnedBy(user) {
 		return httpapi.Response{}, notFound
 	}
-	return orderAnswer(viewOf(row), 0), nil
+	return orderAnswer(h.viewOf(row), 0), nil
 }
 
 // lag paces an order that has no row yet. Without an answer it is asked for as if there were no rush.
@@ -110,7 +134,7 @@ func orderAnswer(v orderView, lag time.Duration) httpapi.Response {
 	return httpapi.JSON(http.StatusOK, v, headers)
 }
 
-func viewOf(row readmodel.Order) orderView {
+func (h Order) viewOf(row readmodel.Order) orderView {
 	v := orderView{
 		OrderID: row.OrderID, Version: row.Version, ConcertID: row.ConcertID, Status: row.Status,
 		Seats: row.Seats, Amount: row.Amount, Timeline: timelineOf(row),
@@ -120,6 +144,17 @@ func viewOf(row readmodel.Order) orderView {
 	}
 	if row.Reason != nil {
 		v.Reason = &reasonView{Code: row.Reason.Code, Detail: row.Reason.Code.Detail(), Seats: row.Reason.Seats}
+	}
+	switch p := row.Payment; {
+	case row.Status == contracts.AwaitingPayment && p != nil:
+		v.Payment = &paymentView{ClientSecret: p.ClientSecret, PublishableKey: h.PublishableKey}
+		if e := p.LastError; e != nil {
+			v.Payment.LastError = &paymentErrorView{Code: e.Code, Message: e.Message}
+		}
+	case row.Status == contracts.Confirmed:
+		for _, seat := range row.Seats {
+			v.Tickets = append(v.Tickets, ticketView{ID: contracts.TicketIDOf(row.OrderID, seat), Seat: seat, Status: contracts.TicketValid})
+		}
 	}
 	return v
 }

@@ -43,7 +43,7 @@ func (pacer) Pace(context.Context) (time.Duration, error) { return 4500 * time.M
 
 func get(t *testing.T, r rows, user, asked string) httpapi.Response {
 	t.Helper()
-	h := queries.Order{Rows: r, Owners: owners{}, Pacer: pacer{}, Log: slog.New(slog.DiscardHandler)}
+	h := queries.Order{Rows: r, Owners: owners{}, Pacer: pacer{}, PublishableKey: "pk_test_1", Log: slog.New(slog.DiscardHandler)}
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"GET /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "GET /api/orders/{orderId}", PathParameters: map[string]string{"orderId": asked},

@@ -36,9 +36,14 @@ type Reader struct {
 	mu sync.Mutex
 	// downSince is when the breaker opened after it was last closed; zero while it is closed.
 	downSince time.Time
-	// pace was read at paceAt.
-	pace   time.Duration
-	paceAt time.Time
+	// pace and payments are lags as last read.
+	pace, payments lag
+}
+
+// lag is one that was read at an instant; zero when it was not yet.
+type lag struct {
+	is time.Duration
+	at time.Time
 }
 
 // failuresToOpen and openFor: after some failed looks in a row the producer stops waiting for Redis, and tries it
@@ -153,33 +158,38 @@ func parseLag(text string) time.Duration {
 // Pace is the lag of whoever decided last, in any group; 0 when no decision was made in the last seconds. It is read
 // at most once in seatstate.PaceEvery, since every GET of a queued order asks for it.
 func (r *Reader) Pace(ctx context.Context) (time.Duration, error) {
-	now := r.now()
-	r.mu.Lock()
-	known, at := r.pace, r.paceAt
-	r.mu.Unlock()
-	if !at.IsZero() && now.Sub(at) < seatstate.PaceEvery {
-		return known, nil
-	}
-	lag, err := r.readPace(ctx)
-	if err != nil {
-		return 0, err
-	}
-	r.mu.Lock()
-	r.pace, r.paceAt = lag, now
-	r.mu.Unlock()
-	return lag, nil
+	return r.lagOf(ctx, seatstate.PaceKey, &r.pace)
 }
 
-func (r *Reader) readPace(ctx context.Context) (time.Duration, error) {
+// PaymentLag is how far the steps of payments are behind their queue; 0 when none was taken for a while. It is read at
+// most once in seatstate.PaceEvery, since every POST asks for it.
+func (r *Reader) PaymentLag(ctx context.Context) (time.Duration, error) {
+	return r.lagOf(ctx, seatstate.PaymentLagKey, &r.payments)
+}
+
+// lagOf reads a lag, unless the last one is young enough. No answer is a lag of 0 until the next read: it refuses nobody,
+// and not every request waits for a Redis that is away.
+func (r *Reader) lagOf(ctx context.Context, key string, last *lag) (time.Duration, error) {
+	now := r.now()
+	r.mu.Lock()
+	known := *last
+	r.mu.Unlock()
+	if !known.at.IsZero() && now.Sub(known.at) < seatstate.PaceEvery {
+		return known.is, nil
+	}
 	var text string
 	err := r.call(ctx, func(ctx context.Context) (err error) {
-		text, err = r.client.Get(ctx, seatstate.PaceKey).Result()
+		text, err = r.client.Get(ctx, key).Result()
 		return err
 	})
+	read := lag{is: parseLag(text), at: now}
+	r.mu.Lock()
+	*last = read
+	r.mu.Unlock()
 	if err != nil {
-		return 0, fmt.Errorf("read pace: %w", err)
+		return 0, fmt.Errorf("read %s: %w", key, err)
 	}
-	return parseLag(text), nil
+	return read.is, nil
 }
 
 // DownFor says how long Redis has failed without a success between; 0 while it answers. It counts from the first time

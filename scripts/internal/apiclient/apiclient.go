@@ -128,10 +128,32 @@ type Order struct {
 	HoldExpiresAt *contracts.Instant `json:"holdExpiresAt"`
 	PollAfterMs   *int               `json:"pollAfterMs"`
 	Reason        *Reason            `json:"reason"`
+	Payment       *Payment           `json:"payment"`
+	Tickets       []Ticket           `json:"tickets"`
 	Timeline      []Entry            `json:"timeline"`
 }
 
-// Reason of a rejected order.
+// Payment of an order that awaits it.
+type Payment struct {
+	ClientSecret   string        `json:"clientSecret"`
+	PublishableKey string        `json:"publishableKey"`
+	LastError      *PaymentError `json:"lastError"`
+}
+
+// PaymentError is why the last card was refused.
+type PaymentError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Ticket of a confirmed order.
+type Ticket struct {
+	ID     string                 `json:"id"`
+	Seat   string                 `json:"seat"`
+	Status contracts.TicketStatus `json:"status"`
+}
+
+// Reason of an order that was rejected or revoked.
 type Reason struct {
 	Code   contracts.Reason `json:"code"`
 	Detail string           `json:"detail"`
@@ -183,6 +205,9 @@ func (c *Client) WaitFor(ctx context.Context, id string, done func(Order) bool) 
 
 // Decided says whether an order has left the queue.
 func Decided(o Order) bool { return o.Status != contracts.Queued }
+
+// Payable says whether an order has left the queue and, if it got seats, can be paid.
+func Payable(o Order) bool { return Decided(o) && o.Status != contracts.Held }
 
 // Concert is the part of GET /concerts/{id} that programs use.
 type Concert struct {

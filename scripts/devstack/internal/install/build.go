@@ -20,7 +20,11 @@ import (
 // SDK anew. They are used where GOFLAGS is not set.
 const BuildFlags = "-buildvcs=false -trimpath -tags=lambda.norpc"
 
-const lambdahost = "lambdahost"
+// Tools of a stack that are built with the functions.
+const (
+	lambdahost   = "lambdahost"
+	stripedouble = "stripedouble"
+)
 
 // Binaries are what a stack runs.
 type Binaries struct {
@@ -28,6 +32,8 @@ type Binaries struct {
 	Functions string
 	// Lambdahost is the path of the local Lambda.
 	Lambdahost string
+	// Stripedouble is the path of the stand-in for Stripe, StripedoubleSum the hash of its contents.
+	Stripedouble, StripedoubleSum string
 	// Fingerprint changes when any of them does.
 	Fingerprint string
 }
@@ -35,7 +41,7 @@ type Binaries struct {
 // FunctionsFolder is where functions are built to, shared by all stacks.
 func FunctionsFolder(root string) string { return filepath.Join(stack.Local(root), "bin") }
 
-// Build builds lambdahost and every function, each as NAME/bootstrap, the form in which it is deployed.
+// Build builds lambdahost, the stand-in for Stripe and every function, each as NAME/bootstrap, the form in which it is deployed.
 //
 // It is one go build, since several at once would compile their common packages twice. A binary is replaced by a
 // rename, so that a running stack never sees half of one.
@@ -47,10 +53,10 @@ func (i Installer) Build(ctx context.Context, functions []topology.Function) (Bi
 	if err := os.MkdirAll(fresh, 0o750); err != nil {
 		return Binaries{}, fmt.Errorf("build: %w", err)
 	}
-	command := []string{"go", "build", "-ldflags", "-s -w", "-o", fresh, "./scripts/" + lambdahost}
+	command := []string{"go", "build", "-ldflags", "-s -w", "-o", fresh, "./scripts/" + lambdahost, "./scripts/" + stripedouble}
 	for _, f := range functions {
-		if f.Name == lambdahost {
-			return Binaries{}, fmt.Errorf("build: a function may not be called %s", lambdahost)
+		if f.Name == lambdahost || f.Name == stripedouble {
+			return Binaries{}, fmt.Errorf("build: a function may not be called %s", f.Name)
 		}
 		command = append(command, "./"+f.Side+"/cmd/"+f.Name)
 	}
@@ -68,6 +74,11 @@ func (i Installer) Build(ctx context.Context, functions []topology.Function) (Bi
 		return err
 	}
 	if err := publish(lambdahost, result.Lambdahost); err != nil {
+		return Binaries{}, err
+	}
+	var err error
+	result.Stripedouble = filepath.Join(stack.Local(i.Root), "tools", stripedouble)
+	if result.StripedoubleSum, err = publishBinary(filepath.Join(fresh, stripedouble), result.Stripedouble); err != nil {
 		return Binaries{}, err
 	}
 	for _, f := range functions {

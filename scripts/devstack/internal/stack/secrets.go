@@ -19,6 +19,15 @@ type Secrets struct {
 	OrderIDs string `json:"orderIds"`
 	// Redis maps a user to its password.
 	Redis map[string]string `json:"redis"`
+	// Stripe are the keys of the stand-in's account, and the secret that its webhooks are signed with.
+	Stripe StripeKeys `json:"stripe"`
+}
+
+// StripeKeys have the forms of Stripe's test keys.
+type StripeKeys struct {
+	Secret      string `json:"secret"`
+	Publishable string `json:"publishable"`
+	Webhook     string `json:"webhook"`
 }
 
 // secretBytes is the strength of every secret, that of the HMAC's key.
@@ -32,6 +41,10 @@ func (f Folder) LoadSecrets() (Secrets, error) {
 		return s, err
 	}
 	s = Secrets{OrderIDs: "1:" + base64.RawURLEncoding.EncodeToString(random()), Redis: map[string]string{}}
+	s.Stripe = StripeKeys{
+		Secret: "sk_test_" + hex.EncodeToString(random()), Publishable: "pk_test_" + hex.EncodeToString(random()),
+		Webhook: "whsec_" + hex.EncodeToString(random()),
+	}
 	for _, user := range []string{RedisAdmin, RedisWriter, RedisReader} {
 		s.Redis[user] = hex.EncodeToString(random())
 	}

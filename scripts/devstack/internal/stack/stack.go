@@ -31,12 +31,13 @@ func ValidName(name string) bool { return nameForm.MatchString(name) }
 // Ports that a stack listens on, all on 127.0.0.1.
 type Ports struct {
 	// Site is the site and the API, AWS the emulator, Redis its clients' port, RedisBus its cluster port, Control the
-	// control endpoint of lambdahost.
+	// control endpoint of lambdahost, Stripe the stand-in for Stripe.
 	Site     int `json:"site"`
 	AWS      int `json:"aws"`
 	Redis    int `json:"redis"`
 	RedisBus int `json:"redisBus"`
 	Control  int `json:"control"`
+	Stripe   int `json:"stripe"`
 }
 
 // Settings are fixed by the first up of a stack and kept until it is taken down.
@@ -52,8 +53,11 @@ type Settings struct {
 	Via map[string]string `json:"via,omitempty"`
 }
 
-// ViaRedis is the service of Via that is not of AWS.
-const ViaRedis = "redis"
+// Services of Via that are not of AWS.
+const (
+	ViaRedis  = "redis"
+	ViaStripe = "stripe"
+)
 
 // ViaServices maps the services of AWS that Via may have to the variable from which the SDK takes its address.
 var ViaServices = map[string]string{
@@ -71,6 +75,17 @@ func (s Settings) RedisAddress() string {
 
 // Address of a port of the stack.
 func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// StripeURL is where the stand-in for Stripe is.
+func (s Settings) StripeURL() string { return "http://" + Address(s.Ports.Stripe) }
+
+// StripeBase is where the functions find Stripe.
+func (s Settings) StripeBase() string {
+	if via, ok := s.Via[ViaStripe]; ok {
+		return "http://" + via
+	}
+	return s.StripeURL()
+}
 
 // SiteURL is where the site is, and the API below /api.
 func (s Settings) SiteURL() string { return "http://" + Address(s.Ports.Site) }

@@ -1,0 +1,6 @@
+// Command pay is the Lambda behind payments.fifo, the only one with Stripe's key: it opens, captures and voids payments.
+package main
+
+import "boxoffice/consumers/internal/boot"
+
+func main() { boot.Main("pay", wire) }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"boxoffice/consumers/internal/boot"
+	"boxoffice/consumers/internal/dynamoattempts"
+	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/memrate"
+	"boxoffice/consumers/internal/pay"
+	"boxoffice/consumers/internal/redishold"
+	"boxoffice/consumers/internal/redisrate"
+	"boxoffice/consumers/internal/sqsbatch"
+	"boxoffice/consumers/internal/sqssend"
+	"boxoffice/consumers/internal/stripepay"
+	"boxoffice/contracts/message"
+)
+
+type config struct {
+	boot.Source
+	OrdersTable            string `env:"ORDERS_TABLE,notEmpty"`
+	TicketsTable           string `env:"TICKETS_TABLE,notEmpty"`
+	AllowancesTable        string `env:"ALLOWANCES_TABLE,notEmpty"`
+	DeadLettersTable       string `env:"DEADLETTERS_TABLE,notEmpty"`
+	AuthorizationsQueueURL string `env:"AUTHORIZATIONS_QUEUE_URL,notEmpty"`
+	RedisAddress           string `env:"REDIS_ADDRESS,notEmpty"`
+	RedisUser              string `env:"REDIS_USER"`
+	RedisPassword          string `env:"REDIS_PASSWORD"`
+	Environment            string `env:"ENVIRONMENT,notEmpty"`
+	StripeSecretKey        string `env:"STRIPE_SECRET_KEY,notEmpty"`
+	// StripeAPIBase is another address than Stripe's own.
+	StripeAPIBase string `env:"STRIPE_API_BASE"`
+	// StripeRequestsPerSecond is what Stripe allows the account, of reads and of writes each.
+	StripeRequestsPerSecond int `env:"STRIPE_REQUESTS_PER_SECOND,notEmpty"`
+}
+
+// ownShare is the part of the account's rate that a process may use alone while it cannot reach the shared bucket.
+const ownShare = 0.1
+
+func wire(_ context.Context, p boot.Process, c config) (any, error) {
+	dynamo, queues, dynamoBreaker := dynamodb.NewFromConfig(p.AWS), sqs.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
+	redishold.LogLibrary(p.Log)
+	cache, cacheBreaker := redishold.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil)
+	sender := sqssend.NewShared(sqssend.New(queues, map[message.Queue]string{
+		message.QueueAuthorizations: c.AuthorizationsQueueURL,
+		message.QueuePayments:       c.QueueURL, // a fetched event may ask for a look
+	}, p.Breaker("sqs", sqssend.Healthy)), sqssend.SharedOptions{})
+	source := sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy))
+	rates := pay.Rates{Writes: c.StripeRequestsPerSecond, Reads: c.StripeRequestsPerSecond}
+	handler := pay.Pay{
+		Orders: dynamoorder.New(dynamo, dynamoorder.Tables{
+			Orders: c.OrdersTable, Tickets: c.TicketsTable, Allowances: c.AllowancesTable,
+		}, dynamoBreaker),
+		Provider: pay.Limited{
+			Provider: stripepay.New(stripepay.Options{Key: c.StripeSecretKey, Base: c.StripeAPIBase}, p.Breaker("stripe", stripepay.Healthy), p.Log),
+			Bucket:   redisrate.New(cache, cacheBreaker, redisrate.Options{Rates: rates}),
+			Own:      memrate.New(rates.Share(ownShare), p.Now),
+			Meter:    p.Meter,
+		},
+		Sender: sender, Pace: redisrate.NewPace(cache, cacheBreaker, p.Now), Environment: c.Environment, Log: p.Log, Meter: p.Meter, Now: p.Now,
+	}
+	// What is poison here is kept; the order is found again by its row.
+	return sqsbatch.New(handler.Handle, source.At(c.QueueURL), source.At(c.DeadLetterURL).Copy, sqsbatch.Options{
+		Attempts: dynamoattempts.New(dynamo, c.DeadLettersTable, dynamoBreaker, p.Now), Share: sender.Batch,
+		Logger: p.Log, Meter: p.Meter, Now: p.Now,
+	}).Handle, nil
+}

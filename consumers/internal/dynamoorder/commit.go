@@ -1,0 +1,84 @@
+package dynamoorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/consumers/internal/order"
+)
+
+// Commit writes the tickets of all seats of an order, none of which may exist, and its row COMMITTED, if the stored one is
+// still before. That each ticket must not exist is what decides who owns a seat. Reasons of a refusal are read by position:
+// the row's first, then the seats'. A conflict or a throttle is an error: neither yes nor no.
+func (s *Store) Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error) {
+	put, err := s.versioned(before, after)
+	if err != nil {
+		return order.CommitResult{}, err
+	}
+	items := []types.TransactWriteItem{{Put: put}}
+	for _, seat := range after.Seats {
+		items = append(items, types.TransactWriteItem{Put: &types.Put{
+			TableName: aws.String(s.tables.Tickets),
+			Item: map[string]types.AttributeValue{
+				"seatGroup": &types.AttributeValueMemberS{Value: after.SeatGroup().Key()},
+				"seat":      &types.AttributeValueMemberS{Value: seat},
+				"orderId":   &types.AttributeValueMemberS{Value: string(after.OrderID)},
+			},
+			ConditionExpression: aws.String("attribute_not_exists(seat)"),
+		}})
+	}
+	var r order.CommitResult
+	err = s.call(ctx, func(ctx context.Context) error {
+		r = order.CommitResult{}
+		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+		var cancelled *types.TransactionCanceledException
+		if !errors.As(err, &cancelled) {
+			r.Done = err == nil
+			return err
+		}
+		if otherReason(cancelled) {
+			return err
+		}
+		r.Moved = refusedAt(cancelled, 0)
+		for i, seat := range after.Seats {
+			if refusedAt(cancelled, i+1) {
+				r.Taken = append(r.Taken, seat)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return order.CommitResult{}, fmt.Errorf("commit order %s: %w", after.OrderID, err)
+	}
+	return r, nil
+}
+
+// Withdraw deletes the tickets of all seats of an order, each if it is the order's, and writes the row, if the stored one is
+// still before. Where Counted changes, the buyer's allowance moves in the same transaction. Refused is an answer.
+func (s *Store) Withdraw(ctx context.Context, before, after order.Order) (done bool, err error) {
+	put, err := s.versioned(before, after)
+	if err != nil {
+		return false, err
+	}
+	items := []types.TransactWriteItem{{Put: put}}
+	for _, seat := range after.Seats {
+		items = append(items, types.TransactWriteItem{Delete: &types.Delete{
+			TableName: aws.String(s.tables.Tickets),
+			Key: map[string]types.AttributeValue{
+				"seatGroup": &types.AttributeValueMemberS{Value: after.SeatGroup().Key()},
+				"seat":      &types.AttributeValueMemberS{Value: seat},
+			},
+			ConditionExpression:       aws.String("orderId = :order"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":order": &types.AttributeValueMemberS{Value: string(after.OrderID)}},
+		}})
+	}
+	if after.Counted != before.Counted {
+		items = append(items, types.TransactWriteItem{Update: s.count(after, after.Counted-before.Counted, nil)})
+	}
+	return s.transact(ctx, after, items...)
+}

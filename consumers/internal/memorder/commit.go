@@ -1,0 +1,62 @@
+package memorder
+
+import (
+	"context"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// Commit writes the tickets of all seats, none of which may exist, and the row, if the stored one is still before.
+func (s *Store) Commit(_ context.Context, before, after order.Order) (r order.CommitResult, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := after.SeatGroup().Key()
+	r.Moved = s.moved(before)
+	for _, seat := range after.Seats {
+		if _, sold := s.tickets[g][seat]; sold {
+			r.Taken = append(r.Taken, seat)
+		}
+	}
+	if r.Moved || len(r.Taken) > 0 {
+		return r, nil
+	}
+	if s.tickets[g] == nil {
+		s.tickets[g] = map[string]contracts.OrderID{}
+	}
+	for _, seat := range after.Seats {
+		s.tickets[g][seat] = after.OrderID
+	}
+	s.rows[after.OrderID] = after
+	r.Done = true
+	return r, nil
+}
+
+// Withdraw deletes the tickets of all seats, each of which must be the order's, and writes the row, if the stored one is
+// still before.
+func (s *Store) Withdraw(_ context.Context, before, after order.Order) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := after.SeatGroup().Key()
+	if s.moved(before) {
+		return false, nil
+	}
+	for _, seat := range after.Seats {
+		if s.tickets[g][seat] != after.OrderID {
+			return false, nil
+		}
+	}
+	for _, seat := range after.Seats {
+		delete(s.tickets[g], seat)
+	}
+	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted
+	s.rows[after.OrderID] = after
+	return true, nil
+}
+
+// moved says whether the stored row is not before. The lock is held.
+func (s *Store) moved(before order.Order) bool {
+	stored, found := s.rows[before.OrderID]
+	return !found || stored.Version != before.Version || stored.Status != before.Status
+}

@@ -1,0 +1,109 @@
+package mempay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"boxoffice/consumers/internal/pay"
+	"boxoffice/contracts"
+	"boxoffice/contracts/stripeevent"
+)
+
+// Card is one of Stripe's test payment methods.
+type Card string
+
+// Cards.
+const (
+	CardGood     Card = "pm_card_visa"
+	CardDeclined Card = "pm_card_visa_chargeDeclinedInsufficientFunds"
+	// CardAsks is one whose bank wants to see the buyer first.
+	CardAsks Card = "pm_card_threeDSecure2Required"
+)
+
+// Confirm does what a buyer's browser does with the client secret and a card. It answers a *pay.ProviderError: declined, or
+// not in a status that can be confirmed.
+func (p *Provider) Confirm(c pay.Created, card Card) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, missing := p.find(c.ID)
+	switch {
+	case missing != nil:
+		return missing
+	case i.secret != c.ClientSecret:
+		return problem(pay.FailureBug, "invalid_request_error", "another client secret")
+	case i.Status != pay.StatusRequiresMethod && i.Status != pay.StatusRequiresAction:
+		return unexpected(i, "confirmed")
+	}
+	i.LastPaymentError = nil
+	switch card {
+	case CardGood:
+		i.Status, i.AmountCapturable = pay.StatusRequiresCapture, i.Amount
+		p.happened("authorized", i)
+		p.emit(stripeevent.TypeAuthorized, i)
+	case CardAsks:
+		i.Status = pay.StatusRequiresAction
+	default:
+		i.Status = pay.StatusRequiresMethod
+		i.LastPaymentError = &stripeevent.CardError{Code: "card_declined", DeclineCode: "insufficient_funds", Message: "Your card has insufficient funds."}
+		p.happened("declined", i)
+		p.emit(stripeevent.TypeDeclined, i)
+		return problem(pay.FailureDeclined, "insufficient_funds", "declined")
+	}
+	return nil
+}
+
+// Lose takes the authorisation of a PaymentIntent away, as a bank does that reverses it: another card may be tried.
+func (p *Provider) Lose(id string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, missing := p.find(id)
+	switch {
+	case missing != nil:
+		return missing
+	case i.Status != pay.StatusRequiresCapture:
+		return unexpected(i, "lost")
+	}
+	i.Status, i.AmountCapturable = pay.StatusRequiresMethod, 0
+	p.happened("expired", i)
+	p.emit(stripeevent.TypeDeclined, i)
+	return nil
+}
+
+// Effects is a copy of all that happened, oldest first.
+func (p *Provider) Effects() []Effect {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.effects)
+}
+
+func (p *Provider) happened(kind string, i *intent) {
+	p.effects = append(p.effects, Effect{Kind: kind, IntentID: i.ID, Order: i.orderID()})
+}
+
+func (p *Provider) emit(kind string, i *intent) {
+	e := stripeevent.Event{ID: fmt.Sprintf("evt_%d", len(p.events)+1), Type: kind, Created: second(p.o.Now())}
+	e.Data.Object = i.Intent
+	p.events = append(p.events, event{Event: e, delivered: p.o.Deliver == nil || p.o.Deliver(e)})
+}
+
+func (i *intent) orderID() contracts.OrderID {
+	return contracts.OrderID(i.Metadata[stripeevent.MetadataOrder])
+}
+
+func (p *Provider) find(id string) (*intent, *pay.ProviderError) {
+	i, ok := p.intents[id]
+	if !ok {
+		return nil, problem(pay.FailureBug, "resource_missing", "no PaymentIntent "+id)
+	}
+	return i, nil
+}
+
+func unexpected(i *intent, what string) *pay.ProviderError {
+	return problem(pay.FailureState, "payment_intent_unexpected_state", fmt.Sprintf("%s is %s and cannot be %s", i.ID, i.Status, what))
+}
+
+func lower(currency string) string { return strings.ToLower(currency) }
+
+// second is how Stripe dates.
+func second(i contracts.Instant) int64 { return int64(i) / 1000 }

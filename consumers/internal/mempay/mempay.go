@@ -1,0 +1,233 @@
+// Package mempay is Stripe in memory, for tests and simulations: as much of it as pay asks for, held to the same suite as
+// the adapter of the real one. What a buyer, a bank and a bad day do is in buyer.go and fault.go.
+package mempay
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"boxoffice/consumers/internal/pay"
+	"boxoffice/contracts"
+	"boxoffice/contracts/stripeevent"
+)
+
+// Options of a Provider.
+type Options struct {
+	// Now is the clock that objects are dated by.
+	Now func() contracts.Instant
+	// Deliver is told of each event of stripeevent.Types, in their order, and answers whether the endpoint took it. It is
+	// called under the Provider's lock and must not call it. nil takes all.
+	Deliver func(stripeevent.Event) bool
+}
+
+// Provider is safe for concurrent use. Ids are counted, so that the same calls make the same ids.
+type Provider struct {
+	o Options
+
+	mu      sync.Mutex
+	intents map[string]*intent
+	// order has the ids of intents, oldest first.
+	order   []string
+	keys    map[string]saved
+	events  []event
+	effects []Effect
+	faults  []fault
+	made    int
+}
+
+var _ pay.Provider = (*Provider)(nil)
+
+type intent struct {
+	stripeevent.Intent
+	secret  string
+	created contracts.Instant
+}
+
+type event struct {
+	stripeevent.Event
+	delivered bool
+}
+
+// Effect is something that happened to money or to a promise of it.
+type Effect struct {
+	// Kind is created, declined, authorized, expired, captured or canceled.
+	Kind     string
+	IntentID string
+	Order    contracts.OrderID
+}
+
+// New makes a Provider without objects.
+func New(o Options) *Provider {
+	return &Provider{o: o, intents: map[string]*intent{}, keys: map[string]saved{}}
+}
+
+// saved is the answer to the first call under a key, which every later one gets as well.
+type saved struct {
+	request string
+	answer  intent
+	problem *pay.ProviderError
+	// broken is a 5xx.
+	broken bool
+}
+
+// keyed does a call once for its key. do is called with the lock held.
+func (p *Provider) keyed(call Call, key, request string, order contracts.OrderID, do func() (intent, *pay.ProviderError)) (intent, error) {
+	kind := p.faultOf(call, order)
+	if kind == Limited {
+		return intent{}, problem(pay.FailureUnknown, "rate_limit", "too many requests")
+	}
+	if first, known := p.keys[key]; known {
+		switch {
+		case first.request != request:
+			return intent{}, problem(pay.FailureBug, "idempotency_error", "the key was used for "+first.request)
+		case first.broken:
+			return intent{}, problem(pay.FailureReplayed, "api_error", "an old failure")
+		}
+		return first.given()
+	}
+	s := saved{request: request, broken: kind == Broken || kind == BrokenAfter}
+	if kind != Broken {
+		s.answer, s.problem = do()
+	}
+	p.keys[key] = s
+	switch {
+	case s.broken:
+		return intent{}, problem(pay.FailureUnknown, "api_error", "a failure")
+	case kind == Lost:
+		return intent{}, problem(pay.FailureUnknown, "no_answer", "the connection broke")
+	default:
+		return s.given()
+	}
+}
+
+// given keeps a nil problem out of the interface.
+func (s saved) given() (intent, error) {
+	if s.problem != nil {
+		return intent{}, s.problem
+	}
+	return s.answer, nil
+}
+
+// Create implements pay.Provider.
+func (p *Provider) Create(_ context.Context, key string, c pay.CreateParams) (pay.Created, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	order := contracts.OrderID(c.Metadata[stripeevent.MetadataOrder])
+	made, err := p.keyed(CallCreate, key, fmt.Sprintf("create %v", c), order, func() (intent, *pay.ProviderError) {
+		if c.Amount.Minor < 1 || c.Amount.Currency == "" {
+			return intent{}, problem(pay.FailureBug, "invalid_request_error", "no amount")
+		}
+		p.made++
+		id := fmt.Sprintf("pi_%d", p.made)
+		i := &intent{secret: id + "_secret_" + key, created: p.o.Now(), Intent: stripeevent.Intent{
+			ID: id, Object: "payment_intent", Amount: c.Amount.Minor, Currency: lower(c.Amount.Currency), Status: pay.StatusRequiresMethod, Metadata: c.Metadata,
+		}}
+		p.intents[id] = i
+		p.order = append(p.order, id)
+		p.happened("created", i)
+		return *i, nil
+	})
+	return pay.Created{ID: made.ID, ClientSecret: made.secret}, err
+}
+
+// Retrieve implements pay.Provider.
+func (p *Provider) Retrieve(_ context.Context, id string) (stripeevent.Intent, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, missing := p.find(id)
+	if missing != nil {
+		return stripeevent.Intent{}, missing
+	}
+	switch p.faultOf(CallRetrieve, i.orderID()) {
+	case "":
+		return i.Intent, nil
+	case Limited:
+		return stripeevent.Intent{}, problem(pay.FailureUnknown, "rate_limit", "too many requests")
+	default:
+		return stripeevent.Intent{}, problem(pay.FailureUnknown, "no_answer", "the connection broke")
+	}
+}
+
+// Capture implements pay.Provider.
+func (p *Provider) Capture(_ context.Context, key, id string) (stripeevent.Intent, error) {
+	return p.move(CallCapture, key, id, func(i *intent) *pay.ProviderError {
+		if i.Status != pay.StatusRequiresCapture {
+			return unexpected(i, "captured")
+		}
+		i.Status, i.AmountReceived, i.AmountCapturable = pay.StatusSucceeded, i.AmountCapturable, 0
+		p.happened("captured", i)
+		return nil
+	})
+}
+
+// Cancel implements pay.Provider.
+func (p *Provider) Cancel(_ context.Context, key, id string) (stripeevent.Intent, error) {
+	return p.move(CallCancel, key, id, func(i *intent) *pay.ProviderError {
+		if i.Status == pay.StatusSucceeded || i.Status == pay.StatusCanceled {
+			return unexpected(i, "canceled")
+		}
+		i.Status, i.AmountCapturable = pay.StatusCanceled, 0
+		p.happened("canceled", i)
+		p.emit(stripeevent.TypeCanceled, i)
+		return nil
+	})
+}
+
+// move does a call that changes one PaymentIntent.
+func (p *Provider) move(call Call, key, id string, do func(*intent) *pay.ProviderError) (stripeevent.Intent, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, missing := p.find(id)
+	var order contracts.OrderID
+	if missing == nil {
+		order = i.orderID()
+	}
+	moved, err := p.keyed(call, key, string(call)+" "+id, order, func() (intent, *pay.ProviderError) {
+		if missing != nil {
+			return intent{}, missing
+		}
+		if refused := do(i); refused != nil {
+			return intent{}, refused
+		}
+		return *i, nil
+	})
+	return moved.Intent, err
+}
+
+// Undelivered implements pay.Provider.
+func (p *Provider) Undelivered(_ context.Context, since contracts.Instant, take func(stripeevent.Event) error) error {
+	p.mu.Lock()
+	var left []stripeevent.Event
+	for _, e := range p.events {
+		if !e.delivered && e.Created >= second(since) {
+			left = append(left, e.Event)
+		}
+	}
+	p.mu.Unlock()
+	for _, e := range left[max(0, len(left)-pay.MaxUndelivered):] {
+		if err := take(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Intents implements pay.Provider.
+func (p *Provider) Intents(_ context.Context, from, to contracts.Instant, take func(stripeevent.Intent) error) error {
+	p.mu.Lock()
+	var within []stripeevent.Intent
+	for _, id := range p.order {
+		i := p.intents[id]
+		if at := contracts.Instant(second(i.created) * 1000); at >= from && at < to {
+			within = append(within, i.Intent)
+		}
+	}
+	p.mu.Unlock()
+	for _, i := range within {
+		if err := take(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package ordertest
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+var paid = order.Cause{Kind: message.KindPaymentAuthorized, MessageID: "m-3", At: 1_100_000}
+
+// committed is the next version of an open row, with its seats owned.
+func committed(t *testing.T, o order.Order) order.Order {
+	t.Helper()
+	next, err := o.Commit("pi_1", paid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+// owners wants the tickets of a group.
+func owners(t *testing.T, b Backend, g contracts.SeatGroup, want map[string]contracts.OrderID) {
+	t.Helper()
+	got, err := b.Store.Tickets(t.Context(), g)
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("tickets are %v, %v; want %v", got, err, want)
+	}
+}
+
+// commitTests are the promises of who owns a seat.
+func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
+	return map[string]func(t *testing.T, b Backend){
+		"a commit writes all tickets and the row": func(t *testing.T, b Backend) {
+			g := group()
+			row := HeldOrder(Placed(g, "A-1-1", "A-1-2"))
+			put(t, b, row)
+			if r, err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil || !r.Done || r.Moved || len(r.Taken) > 0 {
+				t.Fatalf("got %+v, %v", r, err)
+			}
+			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": row.OrderID, "A-1-2": row.OrderID})
+			if got, _, err := b.Store.Read(t.Context(), row.OrderID); err != nil || got.Status != contracts.Committed || got.Payment.IntentID != "pi_1" {
+				t.Errorf("the row is %+v, %v", got, err)
+			}
+			// Repeated, after an answer that was lost, it meets its own row.
+			if r, err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil || r.Done || !r.Moved {
+				t.Errorf("again: %+v, %v", r, err)
+			}
+		},
+		"a seat that is another's leaves nothing written": func(t *testing.T, b Backend) {
+			g := group()
+			row := HeldOrder(Placed(g, "A-1-1", "A-1-2", "A-1-3"))
+			put(t, b, row)
+			b.PutTicket(g, "A-1-2", "other")
+			r, err := b.Store.Commit(t.Context(), row, committed(t, row))
+			if err != nil || r.Done || r.Moved || !slices.Equal(r.Taken, []string{"A-1-2"}) {
+				t.Fatalf("got %+v, %v", r, err)
+			}
+			owners(t, b, g, map[string]contracts.OrderID{"A-1-2": "other"})
+			if got, _, err := b.Store.Read(t.Context(), row.OrderID); err != nil || got.Status != contracts.Held {
+				t.Errorf("the row is %s, %v", got.Status, err)
+			}
+		},
+		"a row that has moved on leaves nothing written": func(t *testing.T, b Backend) {
+			g := group()
+			row := HeldOrder(Placed(g, "A-1-1"))
+			put(t, b, row)
+			if done, err := b.Store.Update(t.Context(), row, expired(t, row)); !done || err != nil {
+				t.Fatalf("update: %v, %v", done, err)
+			}
+			if r, err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil || r.Done || !r.Moved {
+				t.Fatalf("got %+v, %v", r, err)
+			}
+			owners(t, b, g, map[string]contracts.OrderID{})
+		},
+		"of 16 orders for one seat exactly one owns it": func(t *testing.T, b Backend) {
+			g := group()
+			var rows []order.Order
+			for range 16 {
+				row := HeldOrder(Placed(g, "A-1-1"))
+				put(t, b, row)
+				rows = append(rows, row)
+			}
+			var mu sync.Mutex
+			var winners []contracts.OrderID
+			var all sync.WaitGroup
+			for _, row := range rows {
+				all.Go(func() {
+					r, err := b.Store.Commit(t.Context(), row, committed(t, row))
+					mu.Lock()
+					defer mu.Unlock()
+					if err != nil {
+						t.Error(err)
+					}
+					if r.Done {
+						winners = append(winners, row.OrderID)
+					}
+				})
+			}
+			all.Wait()
+			if len(winners) != 1 {
+				t.Fatalf("%v own the seat", winners)
+			}
+			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": winners[0]})
+		},
+		"a revoked order has no tickets, and its allowance back": func(t *testing.T, b Backend) {
+			g := group()
+			row := HeldOrder(Placed(g, "A-1-1", "A-1-2"))
+			row.UserID, row.Counted = "revoked-"+string(row.OrderID), 2
+			put(t, b, row)
+			sold := committed(t, row)
+			if r, err := b.Store.Commit(t.Context(), row, sold); err != nil || !r.Done {
+				t.Fatalf("commit: %+v, %v", r, err)
+			}
+			revoked, err := sold.Revoke(paid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done, err := b.Store.Withdraw(t.Context(), sold, revoked); err != nil || !done {
+				t.Fatalf("withdraw: %v, %v", done, err)
+			}
+			owners(t, b, g, map[string]contracts.OrderID{})
+			if n, err := b.Store.Allowance(t.Context(), g.ConcertID, row.UserID); err != nil || n != 0 {
+				t.Errorf("%d seats are counted, %v", n, err)
+			}
+			if done, err := b.Store.Withdraw(t.Context(), sold, revoked); err != nil || done {
+				t.Errorf("again: %v, %v", done, err)
+			}
+		},
+		"a ticket of another is never withdrawn": func(t *testing.T, b Backend) {
+			g := group()
+			row := committed(t, HeldOrder(Placed(g, "A-1-1")))
+			put(t, b, row)
+			b.PutTicket(g, "A-1-1", "other")
+			revoked, err := row.Revoke(paid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done, err := b.Store.Withdraw(t.Context(), row, revoked); err != nil || done {
+				t.Errorf("got %v, %v", done, err)
+			}
+			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": "other"})
+		},
+	}
+}

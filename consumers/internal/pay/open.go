@@ -1,0 +1,62 @@
+package pay
+
+import (
+	"context"
+	"fmt"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/stripeevent"
+	"boxoffice/contracts/telemetry"
+)
+
+// open makes the PaymentIntent of a held order and notes it in the row. Only then is its client secret shown to the buyer.
+//
+// A replayed failure gets the next key without a look: what such a call may have left behind is a PaymentIntent whose
+// secret nobody was ever shown, so nobody can pay it.
+func (h Pay) open(ctx context.Context, row order.Order, c order.Cause) (outcome retry.Outcome, again bool) {
+	if row.Status != contracts.Held {
+		return retry.Done(), false
+	}
+	made, err := h.Provider.Create(ctx, key("pi", string(row.OrderID), row.Attempt(order.StepOpen)), h.params(row))
+	switch {
+	case failureOf(err) == FailureReplayed:
+		return h.nextKey(ctx, row, order.StepOpen)
+	case err != nil:
+		return failed("create", err), false
+	}
+	awaiting, err := row.AwaitPayment(made.ID, made.ClientSecret, c)
+	if err != nil {
+		return retry.Poison("transition", err), false
+	}
+	outcome, again = h.update(ctx, row, awaiting)
+	if !again {
+		return outcome, false
+	}
+	return h.orphan(ctx, row, made)
+}
+
+// orphan is a PaymentIntent whose row has moved on: of an order that has ended it is cancelled. That is tidiness and is tried
+// once, since nobody was shown its secret. Of any other the row is read again.
+func (h Pay) orphan(ctx context.Context, row order.Order, made Created) (outcome retry.Outcome, again bool) {
+	now, found, err := h.Orders.Read(ctx, row.OrderID)
+	if err != nil {
+		return retry.Classify(fmt.Errorf("read row: %w", err)), false
+	}
+	if !found || !now.Status.Dead() {
+		return retry.Outcome{}, true
+	}
+	if _, err := h.Provider.Cancel(ctx, key("void", made.ID, now.Attempt(order.StepVoid)), made.ID); err != nil {
+		h.Log.WarnContext(ctx, "PaymentIntent left behind", telemetry.KeyOrder, row.OrderID, telemetry.KeyError, err.Error())
+	}
+	return retry.Done(), false
+}
+
+// params of the PaymentIntent of an order, by the row alone.
+func (h Pay) params(row order.Order) CreateParams {
+	return CreateParams{Amount: *row.Amount, Metadata: map[string]string{
+		stripeevent.MetadataEnvironment: h.Environment, stripeevent.MetadataOrder: string(row.OrderID),
+		stripeevent.MetadataConcert: row.ConcertID, stripeevent.MetadataGroup: row.Group,
+	}}
+}

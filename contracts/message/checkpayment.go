@@ -1,0 +1,43 @@
+package message
+
+import "boxoffice/contracts"
+
+// KindCheckPayment asks Stripe how an order's payment stands. Cause: reconcile, before a hold ends and nothing was heard;
+// Stripe says that the PaymentIntent was cancelled. Handler: consumers/internal/pay/check.go.
+const KindCheckPayment Kind = "CheckPayment"
+
+// CheckPayment is version 1.
+type CheckPayment struct {
+	OrderID   contracts.OrderID `json:"orderId"`
+	ConcertID string            `json:"concertId"`
+	Group     string            `json:"group"`
+	// CauseID is unique to the cause: the number of a run, the id of an event. 1 to 48 of A-Z a-z 0-9 _.
+	CauseID string `json:"causeId"`
+}
+
+// Kind implements Message.
+func (CheckPayment) Kind() Kind   { return KindCheckPayment }
+func (CheckPayment) version() int { return 1 }
+
+// SeatGroup of the order.
+func (m CheckPayment) SeatGroup() contracts.SeatGroup {
+	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
+}
+
+// Route implements Message.
+func (m CheckPayment) Route() Route {
+	return Route{Queue: QueuePayments, Group: string(m.OrderID), DeduplicationID: deduplicationID(m.OrderID, KindCheckPayment, m.CauseID)}
+}
+
+func (m CheckPayment) attributes() Attributes {
+	return Attributes{OrderID: m.OrderID, ConcertID: m.ConcertID, Group: m.Group}
+}
+
+// Validate implements Message.
+func (m CheckPayment) Validate() error {
+	var p problems
+	p.checkOrderID(m.OrderID)
+	p.add(m.SeatGroup().Validate())
+	p.checkf(validStripeID(m.CauseID), "causeId %q is not 1 to 48 of A-Z a-z 0-9 _", m.CauseID)
+	return p.err()
+}

@@ -1,0 +1,176 @@
+// Package stripeevent says what each event of Stripe means to the pipeline: which message it becomes, and which events
+// are none of ours. The webhook and the fetching of lost events share it, so that an event means the same whichever way
+// it came.
+//
+// Every PaymentIntent that we make carries metadata that names the environment, order, concert and seat group. An event is a
+// hint: what it says is compared with the row before it counts.
+package stripeevent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+)
+
+// APIVersion is the version of Stripe's API in which events are read here. One of another version is read all the same: it
+// may well have the same members.
+const APIVersion = "2023-10-16"
+
+// Names of the metadata of every PaymentIntent and refund.
+const (
+	MetadataEnvironment = "environment"
+	MetadataOrder       = "orderId"
+	MetadataConcert     = "concertId"
+	MetadataGroup       = "seatGroup"
+)
+
+// Types of events that become messages. All others are answered and forgotten; payment_intent.succeeded too, since it
+// only says what our own capture was answered.
+const (
+	TypeAuthorized = "payment_intent.amount_capturable_updated"
+	TypeDeclined   = "payment_intent.payment_failed"
+	TypeCanceled   = "payment_intent.canceled"
+)
+
+// Types lists them.
+func Types() []string { return []string{TypeAuthorized, TypeDeclined, TypeCanceled} }
+
+// Intent is the part of a PaymentIntent that we go by.
+type Intent struct {
+	ID               string `json:"id"`
+	Object           string `json:"object"`
+	Amount           int64  `json:"amount"`
+	AmountCapturable int64  `json:"amount_capturable"`
+	// AmountReceived is what was captured.
+	AmountReceived   int64             `json:"amount_received"`
+	Currency         string            `json:"currency"`
+	Livemode         bool              `json:"livemode"`
+	Status           string            `json:"status"`
+	Metadata         map[string]string `json:"metadata"`
+	LastPaymentError *CardError        `json:"last_payment_error"`
+}
+
+// CardError is why the last card of a PaymentIntent was refused.
+type CardError struct {
+	Code        string `json:"code"`
+	DeclineCode string `json:"decline_code"`
+	Message     string `json:"message"`
+}
+
+// Event is the part of an event that we go by.
+type Event struct {
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Created int64  `json:"created"`
+	// APIVersion is the one that the event was made in; "" if it does not say.
+	APIVersion string `json:"api_version"`
+	Data       struct {
+		Object Intent `json:"object"`
+	} `json:"data"`
+}
+
+// ErrInvalid is an event that is not as Stripe makes them, or one of ours without what we put into it.
+var ErrInvalid = errors.New("event is not valid")
+
+// Parse reads an event. Members that we do not go by are passed over: Stripe adds them at any time. Of an event that is
+// none of Types the object is not read.
+func Parse(body []byte) (Event, error) {
+	var head struct {
+		ID         string `json:"id"`
+		Object     string `json:"object"`
+		Type       string `json:"type"`
+		Created    int64  `json:"created"`
+		APIVersion string `json:"api_version"`
+	}
+	if err := json.Unmarshal(body, &head); err != nil {
+		return Event{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if head.ID == "" || head.Object != "event" || head.Type == "" {
+		return Event{}, fmt.Errorf("%w: id %q, object %q, type %q", ErrInvalid, head.ID, head.Object, head.Type)
+	}
+	e := Event{ID: head.ID, Type: head.Type, Created: head.Created, APIVersion: head.APIVersion}
+	if !ours(e.Type) {
+		return e, nil
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return Event{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if o := e.Data.Object; o.Object != "payment_intent" || o.ID == "" {
+		return Event{}, fmt.Errorf("%w: %s of object %q, id %q", ErrInvalid, e.Type, o.Object, o.ID)
+	}
+	return e, nil
+}
+
+func ours(kind string) bool {
+	return kind == TypeAuthorized || kind == TypeDeclined || kind == TypeCanceled
+}
+
+// Message is what the event becomes. ok is false for one that is none of ours: another type, or another environment's,
+// which shares the account. The error is ErrInvalid: an event of ours whose metadata nobody could act on.
+func (e Event) Message(environment string) (m message.Message, ok bool, err error) {
+	i := e.Data.Object
+	if !ours(e.Type) || i.Metadata[MetadataEnvironment] != environment {
+		return nil, false, nil
+	}
+	group, err := contracts.ParseSeatGroup(i.Metadata[MetadataConcert] + "#" + i.Metadata[MetadataGroup])
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %s: %w", ErrInvalid, i.ID, err)
+	}
+	order := contracts.OrderID(i.Metadata[MetadataOrder])
+	switch e.Type {
+	case TypeAuthorized:
+		m = Authorized(i, order, group, e.ID)
+	case TypeDeclined:
+		code, text := i.decline()
+		m = message.PaymentDeclined{
+			OrderID: order, ConcertID: group.ConcertID, Group: group.Group, EventID: e.ID,
+			At: contracts.InstantOf(time.Unix(e.Created, 0)), Code: code, Text: text,
+		}
+	default:
+		m = message.CheckPayment{OrderID: order, ConcertID: group.ConcertID, Group: group.Group, CauseID: e.ID}
+	}
+	if err := m.Validate(); err != nil {
+		return nil, false, fmt.Errorf("%w: %s: %w", ErrInvalid, i.ID, err)
+	}
+	return m, true, nil
+}
+
+// Authorized is the message about a PaymentIntent whose amount is put aside. cause is the event's id, or what found it.
+func Authorized(i Intent, order contracts.OrderID, g contracts.SeatGroup, cause string) message.PaymentAuthorized {
+	mode := message.ModeTest
+	if i.Livemode {
+		mode = message.ModeLive
+	}
+	return message.PaymentAuthorized{
+		OrderID: order, ConcertID: g.ConcertID, Group: g.Group, EventID: cause, PaymentIntentID: i.ID,
+		// What can be captured is what counts; a part of the amount is a mismatch with the row.
+		Amount: contracts.Money{Minor: i.AmountCapturable, Currency: strings.ToUpper(i.Currency)}, Mode: mode,
+	}
+}
+
+// decline is why the last card was refused: the decline's own code says more than "card_declined".
+func (i Intent) decline() (code, text string) {
+	code, text = "card_declined", "Your card was declined."
+	if e := i.LastPaymentError; e != nil {
+		for _, c := range []string{e.DeclineCode, e.Code} {
+			if c != "" {
+				code = c
+				break
+			}
+		}
+		if e.Message != "" {
+			text = e.Message
+		}
+	}
+	// No message can carry these two, and Stripe would send the event in vain.
+	text = strings.NewReplacer("\uFFFE", "\uFFFD", "\uFFFF", "\uFFFD").Replace(text)
+	if r := []rune(text); len(r) > message.MaxDeclineText {
+		text = string(r[:message.MaxDeclineText])
+	}
+	return code, text
+}

@@ -1,0 +1,105 @@
+package stripeevent_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/stripeevent"
+)
+
+const (
+	order    = "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4"
+	metadata = `{"environment":"dev","orderId":"` + order + `","concertId":"nocturne-2030","seatGroup":"parkett-left"}`
+)
+
+func event(kind, metadata, more string) string {
+	return fmt.Sprintf(`{"id":"evt_1","object":"event","api_version":"2023-10-16","created":1800003600,"livemode":false,"type":%q,
+		"data":{"object":{"id":"pi_1","object":"payment_intent","amount":12000,"amount_capturable":12000,"currency":"eur","livemode":false,
+		"status":"requires_capture","unknown":{"to":"us"},"metadata":%s%s}}}`, kind, metadata, more)
+}
+
+func TestEachEventBecomesItsMessage(t *testing.T) {
+	long := strings.Repeat("ä", message.MaxDeclineText+10)
+	declined := func(more string) string {
+		return event(stripeevent.TypeDeclined, metadata, `,"last_payment_error":`+more)
+	}
+	want := func(code, text string) message.PaymentDeclined {
+		return message.PaymentDeclined{OrderID: order, ConcertID: "nocturne-2030", Group: "parkett-left", EventID: "evt_1", At: 1800003600000, Code: code, Text: text}
+	}
+	for name, c := range map[string]struct {
+		body string
+		want message.Message
+	}{
+		"authorised": {event(stripeevent.TypeAuthorized, metadata, ""), message.PaymentAuthorized{
+			OrderID: order, ConcertID: "nocturne-2030", Group: "parkett-left", EventID: "evt_1", PaymentIntentID: "pi_1",
+			Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, Mode: message.ModeTest,
+		}},
+		"authorised in part, live": {event(stripeevent.TypeAuthorized, metadata, `,"amount_capturable":7000,"livemode":true`), message.PaymentAuthorized{
+			OrderID: order, ConcertID: "nocturne-2030", Group: "parkett-left", EventID: "evt_1", PaymentIntentID: "pi_1",
+			Amount: contracts.Money{Minor: 7000, Currency: "EUR"}, Mode: message.ModeLive,
+		}},
+		"declined for a reason":   {declined(`{"code":"card_declined","decline_code":"insufficient_funds","message":"No funds."}`), want("insufficient_funds", "No funds.")},
+		"failed at the bank":      {declined(`{"code":"payment_intent_authentication_failure","message":"Not you."}`), want("payment_intent_authentication_failure", "Not you.")},
+		"declined without a word": {declined(`null`), want("card_declined", "Your card was declined.")},
+		"declined at length":      {declined(`{"code":"card_declined","message":"` + long + `"}`), want("card_declined", strings.Repeat("ä", message.MaxDeclineText))},
+		"declined unspeakably":    {declined(`{"code":"card_declined","message":"No\ufffe\uffff."}`), want("card_declined", "No\uFFFD\uFFFD.")},
+		"cancelled": {event(stripeevent.TypeCanceled, metadata, ""), message.CheckPayment{
+			OrderID: order, ConcertID: "nocturne-2030", Group: "parkett-left", CauseID: "evt_1",
+		}},
+	} {
+		e, err := stripeevent.Parse([]byte(c.body))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m, ok, err := e.Message("dev")
+		if err != nil || !ok || !reflect.DeepEqual(m, c.want) {
+			t.Errorf("%s: %+v, %v, %v", name, m, ok, err)
+		}
+	}
+}
+
+func TestWhatIsNoneOfOursIsPassedOver(t *testing.T) {
+	for name, body := range map[string]string{
+		"captured by ourselves":    event("payment_intent.succeeded", metadata, ""),
+		"another environment's":    event(stripeevent.TypeAuthorized, strings.Replace(metadata, "dev", "prod", 1), ""),
+		"without metadata":         event(stripeevent.TypeAuthorized, `{}`, ""),
+		"of another kind":          `{"id":"evt_1","object":"event","type":"customer.created","created":1,"data":{"object":{"id":7}}}`,
+		"a type that is not known": `{"id":"evt_1","object":"event","type":"x","created":1}`,
+	} {
+		e, err := stripeevent.Parse([]byte(body))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m, ok, err := e.Message("dev"); ok || err != nil {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+}
+
+func TestWhatNobodyCanActOnIsInvalid(t *testing.T) {
+	for name, body := range map[string]string{
+		"no JSON":           `event`,
+		"no event":          `{"id":"pi_1","object":"payment_intent","type":"x"}`,
+		"no id":             `{"object":"event","type":"x"}`,
+		"of no intent":      strings.Replace(event(stripeevent.TypeAuthorized, metadata, ""), `"object":"payment_intent"`, `"object":"charge"`, 1),
+		"of a wrong type":   strings.Replace(event(stripeevent.TypeAuthorized, metadata, ""), `"amount":12000`, `"amount":"12000"`, 1),
+		"without an order":  event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","seatGroup":"g"}`, ""),
+		"without a group":   event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","orderId":"`+order+`"}`, ""),
+		"of a forged order": event(stripeevent.TypeCanceled, `{"environment":"dev","concertId":"c","seatGroup":"g","orderId":"x"}`, ""),
+	} {
+		e, err := stripeevent.Parse([]byte(body))
+		if err == nil {
+			_, _, err = e.Message("dev")
+		}
+		if !errors.Is(err, stripeevent.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

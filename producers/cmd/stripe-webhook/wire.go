@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"boxoffice/contracts/message"
+	"boxoffice/producers/internal/boot"
+	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/sqssend"
+	"boxoffice/producers/internal/stripesignature"
+	"boxoffice/producers/internal/webhook"
+)
+
+type config struct {
+	// WebhookSecrets are "whsec_…,whsec_…": any of them may have signed.
+	WebhookSecrets string `env:"STRIPE_WEBHOOK_SECRETS,notEmpty"`
+	// Environment is the name in the metadata of our PaymentIntents, the one that consumers put there.
+	Environment            string `env:"ENVIRONMENT,notEmpty"`
+	AuthorizationsQueueURL string `env:"AUTHORIZATIONS_QUEUE_URL,notEmpty"`
+	PaymentsQueueURL       string `env:"PAYMENTS_QUEUE_URL,notEmpty"`
+}
+
+func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
+	signatures, err := stripesignature.New(c.WebhookSecrets)
+	if err != nil {
+		return nil, err
+	}
+	stripe := &webhook.Stripe{
+		Signatures: signatures,
+		Queue: sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{
+			message.QueueAuthorizations: c.AuthorizationsQueueURL,
+			message.QueuePayments:       c.PaymentsQueueURL,
+		}),
+		Environment: c.Environment,
+		Log:         p.Log, Meter: p.Meter,
+	}
+	return map[string]httpapi.Handler{"POST /api/webhooks/stripe": stripe.Handle}, nil
+}

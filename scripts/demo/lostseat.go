@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/scripts/internal/apiclient"
+)
+
+// lostSeat makes Redis forget one buyer's hold, as a failover to a lagging replica would, so that his seat is offered to
+// another. Both are authorised; who pays first owns the seat, and the other is charged nothing. It is the only place where
+// a program reaches into Redis, and it stands for a fault.
+func (d demo) lostSeat(ctx context.Context, group string, seats []string) error {
+	ida, err := d.buyer("ida")
+	if err != nil {
+		return err
+	}
+	jon, err := d.buyer("jon")
+	if err != nil {
+		return err
+	}
+	first, err := d.payable(ctx, ida, seats)
+	if err != nil {
+		return err
+	}
+	if err := d.forget(ctx, group, first); err != nil {
+		return err
+	}
+	d.sayf("   Redis forgets Ida's hold. The seat is offered to Jon as well:")
+	second, err := d.payable(ctx, jon, seats)
+	if err != nil {
+		return err
+	}
+	if _, err := d.confirm(ctx, second, "pm_card_visa"); err != nil {
+		return err
+	}
+	won, err := jon.WaitFor(ctx, second.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
+	if err != nil {
+		return err
+	}
+	if _, err := d.confirm(ctx, first, "pm_card_visa"); err != nil {
+		return err
+	}
+	lost, err := ida.WaitFor(ctx, first.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
+	if err != nil {
+		return err
+	}
+	d.sayf("   Jon pays first, and then Ida. Jon's order is %s; Ida's:", won.Status)
+	d.timeline(lost)
+	if won.Status != contracts.Confirmed || lost.Status != contracts.Rejected || lost.Reason == nil || lost.Reason.Code != contracts.ReasonSeatLost {
+		return fmt.Errorf("jon's order is %s, ida's %s (%+v)", won.Status, lost.Status, lost.Reason)
+	}
+	d.sayf("   %s", lost.Reason.Detail)
+	return d.charged(ctx, first.OrderID, "canceled", "   At Stripe, for Ida: ")
+}
+
+// forget takes an order's places and its record out of a loaded group, once mirror has brought them to its row: it would
+// make a hold again that is missing.
+func (d demo) forget(ctx context.Context, group string, o apiclient.Order) error {
+	options, err := redis.ParseURL(d.Redis)
+	if err != nil {
+		return err
+	}
+	client := redis.NewClient(options)
+	defer client.Close() //nolint:errcheck // nothing is kept in it
+	groups, _, err := d.seatMap(ctx)
+	if err != nil {
+		return err
+	}
+	keys := seatstate.KeysOf(contracts.SeatGroup{ConcertID: d.Concert, Group: group})
+	if err := awaitVersion(ctx, client, keys, o); err != nil {
+		return err
+	}
+	pipe := client.TxPipeline()
+	pipe.HDel(ctx, keys.Orders, o.OrderID)
+	pipe.ZRem(ctx, keys.Lapses, o.OrderID)
+	for _, g := range groups {
+		for place, seat := range g.Seats {
+			if g.Group == group && slices.Contains(o.Seats, seat) {
+				pipe.HDel(ctx, keys.Seats, strconv.Itoa(place))
+				pipe.BitField(ctx, keys.Map, "SET", "u2", "#"+strconv.Itoa(place), 0)
+			}
+		}
+	}
+	_, err = pipe.Exec(ctx)
+	return err
+}
+
+// awaitVersion waits until Redis knows the version of the row that the buyer was shown.
+func awaitVersion(ctx context.Context, client *redis.Client, keys seatstate.Keys, o apiclient.Order) error {
+	for {
+		text, err := client.HGet(ctx, keys.Orders, o.OrderID).Result()
+		if err != nil {
+			return err
+		}
+		record, err := seatstate.ParseRecord(text)
+		if err != nil {
+			return err
+		}
+		if record.Version >= o.Version {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("redis knows version %d of order %s, not %d: %w", record.Version, o.OrderID, o.Version, ctx.Err())
+		case <-time.After(mapPoll):
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package invariants
+
+import (
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// Effect is something that happened to money at Stripe, in the order in which it happened.
+type Effect struct {
+	// Kind is authorized, captured, canceled, expired or refunded; others say nothing here.
+	Kind          string
+	At            contracts.Instant
+	PaymentIntent string
+	Order         contracts.OrderID
+	Amount        int64
+}
+
+// Kinds of effects.
+const (
+	effectAuthorized = "authorized"
+	effectCaptured   = "captured"
+	effectCanceled   = "canceled"
+	effectExpired    = "expired"
+)
+
+// Money is what the rows and the effects at Stripe must agree on at rest: an order is charged if and only if it has its
+// tickets, once, for its price, after it owned its seats; and nothing stays put aside for an order that has ended.
+func Money(s Snapshot, effects []Effect) []Violation {
+	return sorted(charges(s, effects), afterCommit(s, effects), leftOpen(s, effects))
+}
+
+func charges(s Snapshot, effects []Effect) []Violation {
+	l := list{rule: "charged if and only if ticketed"}
+	charged, times := map[contracts.OrderID]int64{}, map[contracts.OrderID]int{}
+	for _, e := range effects {
+		if e.Kind == effectCaptured {
+			charged[e.Order] += e.Amount
+			times[e.Order]++
+		}
+	}
+	tickets := map[contracts.OrderID]int{}
+	for _, t := range s.Tickets {
+		tickets[t.OrderID]++
+	}
+	rows := map[contracts.OrderID]bool{}
+	for _, o := range s.Orders {
+		rows[o.OrderID] = true
+		ticketed := o.Status == contracts.Confirmed
+		switch {
+		case ticketed && tickets[o.OrderID] != len(o.Seats):
+			l.addf("order %s is CONFIRMED with %d tickets for %d seats", o.OrderID, tickets[o.OrderID], len(o.Seats))
+		case ticketed && (times[o.OrderID] != 1 || charged[o.OrderID] != o.Amount.Minor):
+			l.addf("order %s costs %d and was charged %d in %d captures", o.OrderID, o.Amount.Minor, charged[o.OrderID], times[o.OrderID])
+		case !ticketed && times[o.OrderID] > 0:
+			l.addf("order %s is %s and was charged %d", o.OrderID, o.Status, charged[o.OrderID])
+		case o.Status == contracts.Committed:
+			l.addf("order %s is COMMITTED and was not charged", o.OrderID)
+		}
+	}
+	for id := range charged {
+		if !rows[id] {
+			l.addf("order %s was charged and has no row", id)
+		}
+	}
+	return l.all
+}
+
+func afterCommit(s Snapshot, effects []Effect) []Violation {
+	l := list{rule: "captured after committed"}
+	committed := map[contracts.OrderID]contracts.Instant{}
+	for _, o := range s.Orders {
+		if at, ok := when(o, contracts.Committed); ok {
+			committed[o.OrderID] = at
+		}
+	}
+	for _, e := range effects {
+		if e.Kind != effectCaptured {
+			continue
+		}
+		if at, ok := committed[e.Order]; !ok || e.At < at {
+			l.addf("order %s was charged at %s, committed at %s (%v)", e.Order, e.At, at, ok)
+		}
+	}
+	return l.all
+}
+
+func leftOpen(s Snapshot, effects []Effect) []Violation {
+	l := list{rule: "no authorization of an ended order"}
+	open := map[string]Effect{}
+	for _, e := range effects {
+		switch e.Kind {
+		case effectAuthorized:
+			open[e.PaymentIntent] = e
+		case effectCaptured, effectCanceled, effectExpired:
+			delete(open, e.PaymentIntent)
+		}
+	}
+	settled := map[contracts.OrderID]contracts.Status{}
+	for _, o := range s.Orders {
+		if o.Status.Settled() {
+			settled[o.OrderID] = o.Status
+		}
+	}
+	for id, e := range open {
+		if status, over := settled[e.Order]; over {
+			l.addf("%s of order %s, which is %s, is still authorised", id, e.Order, status)
+		}
+	}
+	return l.all
+}
+
+// when an order took a status.
+func when(o readmodel.Order, s contracts.Status) (contracts.Instant, bool) {
+	for _, h := range o.History {
+		if h.Status == s {
+			return h.At, true
+		}
+	}
+	return 0, false
+}
