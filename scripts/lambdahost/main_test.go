@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 }
 
 const topologyJSON = `{
-  "$schema": "./topology.schema.json", "version": 1, "homeRegionLetter": "e", "holdSeconds": 5, "orderDeadlineSeconds": 5, "visibilityTimeoutFactor": 2,
+  "$schema": "./topology.schema.json", "version": 1, "homeRegionLetter": "e", "holdSeconds": 5, "orderDeadlineSeconds": 5, "visibilityTimeoutFactor": 2, "stripeRequestsPerSecond": 1,
   "queues": [{"name": "orders", "purpose": "test", "retentionSeconds": 60}],
   "tables": [{"name": "orders", "partitionKey": {"name": "orderId", "type": "S"}, "stream": "NEW_AND_OLD_IMAGES", "pointInTimeRecovery": false}],
   "buses": [], "rules": [], "secrets": [],
@@ -384,7 +384,7 @@ func TestExitCodes(t *testing.T) {
 	}
 	functions := filepath.Join(directory, "functions")
 	echofn.Link(t, filepath.Join(functions, "web"))
-	onlyWeb := file("web.json", `{"$schema":"","version":1,"homeRegionLetter":"e","holdSeconds":5,"orderDeadlineSeconds":5,"visibilityTimeoutFactor":2,"queues":[],"tables":[],"buses":[],"rules":[],"secrets":[],
+	onlyWeb := file("web.json", `{"$schema":"","version":1,"homeRegionLetter":"e","holdSeconds":5,"orderDeadlineSeconds":5,"visibilityTimeoutFactor": 2, "stripeRequestsPerSecond": 1,"queues":[],"tables":[],"buses":[],"rules":[],"secrets":[],
 		"functions":[{"name":"web","side":"producers","timeoutSeconds":5,"memoryMegabytes":256,"environment":{},"routes":[{"route":"$default","auth":"none"}]}]}`)
 	whole := file("whole.json", topologyJSON)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
