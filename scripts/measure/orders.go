@@ -139,8 +139,9 @@ func (s *stack) outcomeOf(ctx context.Context, run string, orders int) (outcome,
 				return o, fmt.Errorf("row: %w", err)
 			}
 			switch {
-			case row.Status == contracts.Held:
+			case row.Status.Open(): // held; its payment may be open already
 				o.held++
+				o.rows[contracts.Held] = item
 			case row.Status == contracts.Rejected && row.Reason != nil && row.Reason.Code == contracts.ReasonSeatTaken:
 				o.rejected++
 			default:
