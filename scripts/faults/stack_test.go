@@ -55,7 +55,8 @@ func newStack(t *testing.T, want settings) *stack {
 		want.timeout = 2
 	}
 	s := &stack{t: t, name: stackName(t.Name()), links: map[string]*faultproxy.Link{}, calls: map[string]*faultproxy.Calls{}}
-	ports := map[string]int{"redis": freePort(t), "aws": freePort(t)}
+	free := freePorts(t, 2)
+	ports := map[string]int{"redis": free[0], "aws": free[1]}
 	arguments := []string{
 		"up", "--stack", s.name, "--hold-seconds", fmt.Sprint(want.hold), "--handler-timeout", fmt.Sprint(want.timeout),
 		"--aws-port", fmt.Sprint(ports["aws"]), "--redis-port", fmt.Sprint(ports["redis"]),
@@ -143,15 +144,19 @@ func stackName(test string) string {
 	return "f-" + name[:min(len(name), 29)]
 }
 
-// freePort may be taken by somebody else before it is used; then the test says so.
-func freePort(t *testing.T) int {
+// freePorts are different ones: each is held until all are found. One may be taken by somebody else before it is used; then
+// the test says so.
+func freePorts(t *testing.T, n int) (ports []int) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = listener.Close() }()
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	return ports
 }
 
 // eventually waits until a condition holds, and answers how long it took. An error is the reason why it does not yet.
