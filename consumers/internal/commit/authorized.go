@@ -8,6 +8,7 @@ import (
 
 	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/sale"
 	"boxoffice/contracts"
@@ -22,7 +23,7 @@ type Authorized struct {
 	Orders    Orders
 	Seller    sale.Seller
 	Ending    ended.Ending
-	Catalogue Catalogue
+	Catalogue rebuild.Layouts
 	Sender    Sender
 	// Mode is the one that this environment's keys are of: another's authorisation pays for nothing here.
 	Mode  message.PaymentMode
@@ -126,13 +127,9 @@ func (h Authorized) giveBack(ctx context.Context, row order.Order, m message.Pay
 
 // sell shows the seats of a committed order as sold, tells whom that displaced, and asks for the money.
 func (h Authorized) sell(ctx context.Context, row order.Order) (outcome retry.Outcome, again bool) {
-	layout, err := h.Catalogue.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
+	places, err := rebuild.Places(ctx, h.Catalogue, row, row.Seats)
 	if err != nil {
-		return retry.Classify(fmt.Errorf("layout: %w", err)), false
-	}
-	places, unknown, ok := layout.Places(row.Seats)
-	if !ok {
-		return retry.Poison("unknown_seat", fmt.Errorf("seat %q is not in layout %d", unknown, row.LayoutVersion)), false
+		return retry.Classify(err), false
 	}
 	switch err := h.Seller.Sell(ctx, row, row.Seats, places); {
 	case errors.Is(err, sale.ErrAgain), errors.Is(err, sale.ErrStale):

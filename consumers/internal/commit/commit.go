@@ -13,7 +13,6 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/readmodel"
 )
 
 // Orders are the rows, with the tickets of those that are paid.
@@ -24,11 +23,6 @@ type Orders interface {
 	Update(ctx context.Context, before, after order.Order) (done bool, err error)
 	// Commit writes all tickets, none of which may exist, and the row if the stored one is still before.
 	Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error)
-}
-
-// Catalogue answers which seats a group has.
-type Catalogue interface {
-	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
 }
 
 // Sender sends messages; a nil error means that the queue has all of them.

@@ -20,7 +20,6 @@ import (
 	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -41,11 +40,6 @@ type Holds interface {
 	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
 }
 
-// Catalogue answers which seats a group has.
-type Catalogue interface {
-	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
-}
-
 // Sender sends messages; a nil error means that the queue has all of them.
 type Sender interface {
 	Send(ctx context.Context, messages ...message.Encoded) error
@@ -55,7 +49,7 @@ type Sender interface {
 type Mirror struct {
 	Rows      Rows
 	Holds     Holds
-	Catalogue Catalogue
+	Catalogue rebuild.Layouts
 	Loader    rebuild.Loader
 	Sender    Sender
 	Log       *slog.Logger
@@ -166,7 +160,7 @@ func (m Mirror) applyRow(ctx context.Context, row order.Order) error {
 	case row.Status.Paid():
 		return m.sell(ctx, row)
 	case row.Status == contracts.Revoked, row.Status == contracts.Refunded:
-		places, err := m.places(ctx, row, row.Seats)
+		places, err := rebuild.Places(ctx, m.Catalogue, row, row.Seats)
 		if err != nil {
 			return err
 		}
@@ -176,33 +170,9 @@ func (m Mirror) applyRow(ctx context.Context, row order.Order) error {
 	}
 }
 
-// places of seats; a seat that the layout does not have breaks an invariant, and no attempt cures it.
-func (m Mirror) places(ctx context.Context, row order.Order, seats []string) ([]int, error) {
-	layout, err := m.Catalogue.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
-	if err != nil {
-		return nil, fmt.Errorf("layout: %w", err)
-	}
-	places, unknown, ok := layout.Places(seats)
-	if !ok {
-		return nil, &retry.PoisonError{Reason: "unknown_seat", Err: fmt.Errorf("seat %q is not in layout %d", unknown, row.LayoutVersion)}
-	}
-	return places, nil
-}
-
 // keep makes the hold of an open order again. A place that is another's is left: the tickets decide between them.
 func (m Mirror) keep(ctx context.Context, row order.Order) error {
-	places, err := m.places(ctx, row, row.Seats)
-	if err != nil {
-		return err
-	}
-	var applied holds.Applied
-	err = m.loaded(ctx, row.SeatGroup(), func() (err error) {
-		applied, err = m.Holds.Keep(ctx, row.SeatGroup(), holds.Kept{
-			Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
-			Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
-		})
-		return err
-	})
+	applied, err := rebuild.Keep(ctx, m.Holds, m.Loader, m.Catalogue, row)
 	if err == nil && applied == holds.Stale && contracts.InstantOf(m.Now()) < row.ExpiresFrom() {
 		return sale.ErrStale
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/rebuild"
 )
 
 // sell sells what the order has tickets for, and frees what was withdrawn.
@@ -22,7 +23,7 @@ func (m Mirror) sell(ctx context.Context, row order.Order) error {
 		}
 	}
 	if len(owned) > 0 {
-		places, err := m.places(ctx, row, owned)
+		places, err := rebuild.Places(ctx, m.Catalogue, row, owned)
 		if err != nil {
 			return err
 		}
@@ -33,7 +34,7 @@ func (m Mirror) sell(ctx context.Context, row order.Order) error {
 	if len(withdrawn) == 0 {
 		return nil
 	}
-	places, err := m.places(ctx, row, withdrawn)
+	places, err := rebuild.Places(ctx, m.Catalogue, row, withdrawn)
 	if err != nil {
 		return err
 	}

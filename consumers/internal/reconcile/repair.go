@@ -10,8 +10,8 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/sale"
 	"boxoffice/contracts"
-	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
@@ -67,7 +67,8 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 	}
 	slices.Sort(lost)
 	lost = slices.Compact(lost)
-	if err := r.settle(ctx, g.SeatGroup, lost, run); err != nil {
+	// The number of the run makes it a new send: who was told of the sale itself, and did not hear it, hears this.
+	if err := sale.Tell(ctx, r.Sender, g.SeatGroup, lost, commandOf(run)); err != nil {
 		return done, err
 	}
 	done.lost = len(lost)
@@ -147,28 +148,6 @@ func placesOf(layout readmodel.LayoutGroup, seats []string) ([]int, error) {
 		return nil, &retry.PoisonError{Reason: "layout_mismatch", Err: fmt.Errorf("seat %q is not in the layout", unknown)}
 	}
 	return places, nil
-}
-
-// settle tells orders that their seat is another's. The number of the run makes it a new send: who was told of the sale
-// itself, and did not hear it, hears this.
-func (r *Reconciler) settle(ctx context.Context, g contracts.SeatGroup, lost []contracts.OrderID, run int64) error {
-	var messages []message.Encoded
-	for _, id := range lost {
-		encoded, err := message.Encode(message.SettleOrder{
-			OrderID: id, ConcertID: g.ConcertID, Group: g.Group, Reason: contracts.ReasonSeatLost, CommandID: commandOf(run),
-		}, "")
-		if err != nil {
-			return fmt.Errorf("encode SettleOrder: %w", err)
-		}
-		messages = append(messages, encoded)
-	}
-	if len(messages) == 0 {
-		return nil
-	}
-	if err := r.Sender.Send(ctx, messages...); err != nil {
-		return fmt.Errorf("send SettleOrder: %w", err)
-	}
-	return nil
 }
 
 func (r *Reconciler) logRepair(ctx context.Context, g group, result holds.Repaired) {

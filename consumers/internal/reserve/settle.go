@@ -105,25 +105,10 @@ func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Ord
 
 // keep makes the hold again of an order that did not lose its seat after all, as mirror would.
 func (h Settle) keep(ctx context.Context, row order.Order) (outcome retry.Outcome, again bool) {
-	layout, err := h.Catalogue.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
-	if err != nil {
-		return retry.Classify(fmt.Errorf("layout: %w", err)), false
-	}
-	places, unknown, ok := layout.Places(row.Seats)
-	if !ok {
-		return retry.Poison("unknown_seat", fmt.Errorf("seat %q is not in its layout", unknown)), false
-	}
-	var applied holds.Applied
-	err = rebuild.Loaded(ctx, h.Loader, row.SeatGroup(), func() (err error) {
-		applied, err = h.Holds.Keep(ctx, row.SeatGroup(), holds.Kept{
-			Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
-			Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
-		})
-		return err
-	})
+	applied, err := rebuild.Keep(ctx, h.Holds, h.Loader, h.Catalogue, row)
 	switch {
 	case err != nil:
-		return retry.Classify(fmt.Errorf("keep: %w", err)), false
+		return retry.Classify(err), false
 	case applied == holds.Stale:
 		return retry.Outcome{}, true
 	default:

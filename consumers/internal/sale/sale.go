@@ -68,7 +68,7 @@ func (s Seller) Sell(ctx context.Context, row order.Order, seats []string, place
 	case sold.Conflict != nil:
 		return s.help(ctx, row, seats[slices.Index(places, sold.Conflict.Place)], *sold.Conflict)
 	default:
-		return s.tell(ctx, row, sold.Displaced)
+		return Tell(ctx, s.Sender, row.SeatGroup(), sold.Displaced, causeOf(row))
 	}
 }
 
@@ -125,13 +125,12 @@ func (s Seller) lost(ctx context.Context, row order.Order, seat string) error {
 	return ErrAgain
 }
 
-// tell sends each displaced order its end. The cause is this very sale, so that a repeat is the same send.
-func (s Seller) tell(ctx context.Context, row order.Order, displaced []contracts.OrderID) error {
+// Tell sends orders whose seat is another's their end. commandID names the cause, so that a repeat is the same send.
+func Tell(ctx context.Context, sender Sender, g contracts.SeatGroup, lost []contracts.OrderID, commandID string) error {
 	var messages []message.Encoded
-	for _, id := range displaced {
+	for _, id := range lost {
 		encoded, err := message.Encode(message.SettleOrder{
-			OrderID: id, ConcertID: row.ConcertID, Group: row.Group, Reason: contracts.ReasonSeatLost,
-			CommandID: causeOf(row),
+			OrderID: id, ConcertID: g.ConcertID, Group: g.Group, Reason: contracts.ReasonSeatLost, CommandID: commandID,
 		}, "")
 		if err != nil {
 			return fmt.Errorf("encode SettleOrder: %w", err)
@@ -141,7 +140,7 @@ func (s Seller) tell(ctx context.Context, row order.Order, displaced []contracts
 	if len(messages) == 0 {
 		return nil
 	}
-	if err := s.Sender.Send(ctx, messages...); err != nil {
+	if err := sender.Send(ctx, messages...); err != nil {
 		return fmt.Errorf("send SettleOrder: %w", err)
 	}
 	return nil
