@@ -161,8 +161,13 @@ var rules = []rule{
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
+		from: []string{"consumers/internal/redisclient"},
+		may:  []string{"contracts/...", "consumers/internal/retry", redis},
+		why:  "how a process speaks to Redis is the same for every adapter that does, and knows none of them",
+	},
+	{
 		from: []string{"consumers/internal/redisrate"},
-		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/retry", redis},
+		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/redisclient", "consumers/internal/retry", redis},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
@@ -172,7 +177,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/redishold"},
-		may:  []string{"contracts/...", "consumers/internal/holds", "consumers/internal/retry", redis},
+		may:  []string{"contracts/...", "consumers/internal/holds", "consumers/internal/redisclient", "consumers/internal/retry", redis},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{

@@ -11,7 +11,7 @@ import (
 	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/memrate"
 	"boxoffice/consumers/internal/pay"
-	"boxoffice/consumers/internal/redishold"
+	"boxoffice/consumers/internal/redisclient"
 	"boxoffice/consumers/internal/redisrate"
 	"boxoffice/consumers/internal/sqsbatch"
 	"boxoffice/consumers/internal/sqssend"
@@ -42,8 +42,8 @@ const ownShare = 0.1
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	dynamo, queues, dynamoBreaker := dynamodb.NewFromConfig(p.AWS), sqs.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
-	redishold.LogLibrary(p.Log)
-	cache, cacheBreaker := redishold.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil)
+	redisclient.LogLibrary(p.Log)
+	cache, cacheBreaker := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil)
 	sender := sqssend.NewShared(sqssend.New(queues, map[message.Queue]string{
 		message.QueueAuthorizations: c.AuthorizationsQueueURL,
 		message.QueuePayments:       c.QueueURL, // a fetched event may ask for a look
@@ -60,7 +60,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			Own:      memrate.New(rates.Share(ownShare), p.Now),
 			Meter:    p.Meter,
 		},
-		Sender: sender, Pace: redisrate.NewPace(cache, cacheBreaker, p.Now), Environment: c.Environment, Log: p.Log, Meter: p.Meter, Now: p.Now,
+		Sender: sender, Pace: redisclient.NewPace(cache, cacheBreaker, redisclient.Payments, p.Now), Environment: c.Environment, Log: p.Log, Meter: p.Meter, Now: p.Now,
 	}
 	// What is poison here is kept; the order is found again by its row.
 	return sqsbatch.New(handler.Handle, source.At(c.QueueURL), source.At(c.DeadLetterURL).Copy, sqsbatch.Options{

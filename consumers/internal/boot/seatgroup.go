@@ -9,6 +9,7 @@ import (
 	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/redisclient"
 	"boxoffice/consumers/internal/redishold"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/sqsbatch"
@@ -24,7 +25,7 @@ type SeatGroup struct {
 	Orders    *dynamoorder.Store
 	Catalogue *dynamocatalogue.Catalogue
 	Loader    *rebuild.Rebuilder
-	Pace      *redishold.Pace
+	Pace      *redisclient.Pace
 	// Sender shares one send among the groups of a batch.
 	Sender *sqssend.Shared
 	// Attempts notes what was begun and has not come back.
@@ -36,12 +37,12 @@ type SeatGroup struct {
 
 // NewSeatGroup builds the clients. They dial on first use.
 func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup {
-	redishold.LogLibrary(p.Log)
+	redisclient.LogLibrary(p.Log)
 	dynamo, queues := dynamodb.NewFromConfig(p.AWS), sqs.NewFromConfig(p.AWS)
 	dynamoBreaker := p.Breaker("dynamodb", nil)
+	cache, cacheBreaker := redisclient.NewClient(s.RedisAddress, s.RedisUser, s.RedisPassword), p.Breaker("redis", nil)
 	g := SeatGroup{
-		Holds: redishold.New(redishold.NewClient(s.RedisAddress, s.RedisUser, s.RedisPassword), p.Breaker("redis", nil),
-			redishold.Options{HoldFor: s.HoldFor()}),
+		Holds: redishold.New(cache, cacheBreaker, redishold.Options{HoldFor: s.HoldFor()}),
 		Orders: dynamoorder.New(dynamo, dynamoorder.Tables{
 			Orders: s.OrdersTable, Tickets: s.TicketsTable, Groups: s.GroupsTable, Allowances: s.AllowancesTable,
 		}, dynamoBreaker),
@@ -51,8 +52,8 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 		Sender:   sqssend.NewShared(sqssend.New(queues, urls, p.Breaker("sqs", sqssend.Healthy)), sqssend.SharedOptions{}),
 		Attempts: dynamoattempts.New(dynamo, s.DeadLettersTable, dynamoBreaker, p.Now),
 		Source:   sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy)),
+		Pace:     redisclient.NewPace(cache, cacheBreaker, redisclient.Decisions, p.Now),
 	}
-	g.Pace = redishold.NewPace(g.Holds, p.Now)
 	g.Loader = rebuild.New(g.Orders, g.Orders, g.Catalogue, g.Holds, p.Meter, rebuild.Options{})
 	return g
 }

@@ -13,6 +13,7 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/holds/holdtest"
+	"boxoffice/consumers/internal/redisclient"
 	"boxoffice/consumers/internal/redishold"
 	"boxoffice/consumers/internal/redistest"
 	"boxoffice/consumers/internal/retry"
@@ -33,7 +34,7 @@ var options = redishold.Options{HoldFor: holdtest.HoldFor, TimeoutPerCall: 10 * 
 
 func newClient(t testing.TB) *redis.ClusterClient {
 	t.Helper()
-	client := redishold.NewClient(redistest.Addr(t), "", "")
+	client := redisclient.NewClient(redistest.Addr(t), "", "")
 	t.Cleanup(func() {
 		if err := client.Close(); err != nil {
 			t.Error(err)

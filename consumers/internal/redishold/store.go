@@ -7,12 +7,11 @@ import (
 	"cmp"
 	"context"
 	_ "embed" // the scripts
-	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/redisclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
@@ -40,7 +39,7 @@ type Store struct {
 	scripts scripts
 }
 
-// New makes a Store. The client is made by NewClient.
+// New makes a Store. The client is made by redisclient.
 func New(client redis.UniversalClient, breaker retry.Breaker, o Options) *Store {
 	return newStore(client, breaker, o, clock)
 }
@@ -117,29 +116,9 @@ func (s *Store) answer(ctx context.Context, name string, g contracts.SeatGroup, 
 	return r, nil
 }
 
-// errNoAnswer is the cause of a call that Redis did not answer in time.
-var errNoAnswer = errors.New("no answer from Redis in time")
-
 // call runs op through the breaker, under the timeout per call.
 func (s *Store) call(ctx context.Context, op func(ctx context.Context) error) error {
-	return s.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, s.o.TimeoutPerCall, errNoAnswer)
-		defer cancel()
-		err := op(ctx)
-		var timeout net.Error
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			// The client says "i/o timeout"; the cause says whose time was over.
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case errors.As(err, &timeout) && timeout.Timeout():
-			// The connection has the context's deadline too, and may notice it first.
-			return fmt.Errorf("%w: %w", errNoAnswer, err)
-		default:
-			return err
-		}
-	})
+	return redisclient.Call(ctx, s.breaker, s.o.TimeoutPerCall, op)
 }
 
 // invalid marks what another attempt would only meet again.

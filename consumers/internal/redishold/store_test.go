@@ -344,28 +344,3 @@ func TestARunLeavesItsLag(t *testing.T) {
 		t.Errorf("a queue whose clock is ahead left a lag of %d ms, %v", lag, err)
 	}
 }
-
-func TestThePaceIsLeftOnceASecond(t *testing.T) {
-	client := newClient(t)
-	now := time.UnixMilli(1_790_000_000_000)
-	pace := redishold.NewPace(redishold.New(client, retry.NoBreaker{}, options), func() time.Time { return now })
-	left := func(want string) {
-		t.Helper()
-		if got := client.Get(t.Context(), seatstate.PaceKey).Val(); got != want {
-			t.Errorf("the pace is %q, want %q", got, want)
-		}
-	}
-	pace.Leave(t.Context(), 0)
-	left("")
-	pace.Leave(t.Context(), contracts.InstantOf(now)-250)
-	left("250")
-	now = now.Add(seatstate.PaceEvery - 1)
-	pace.Leave(t.Context(), contracts.InstantOf(now)-9000)
-	left("250")
-	now = now.Add(1)
-	pace.Leave(t.Context(), contracts.InstantOf(now)-9000)
-	left("9000")
-	if ttl := client.PTTL(t.Context(), seatstate.PaceKey).Val(); ttl <= 0 || ttl > seatstate.LagKept {
-		t.Errorf("the pace stays for %s", ttl)
-	}
-}

@@ -1,18 +1,18 @@
 // Package redisrate is the pace of payments in Redis, shared by all instances: the bucket of tokens for calls to the
-// provider, and how far payments are behind their queue.
+// provider.
 package redisrate
 
 import (
 	"cmp"
 	"context"
 	_ "embed" // the script
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"boxoffice/consumers/internal/pay"
+	"boxoffice/consumers/internal/redisclient"
 	"boxoffice/consumers/internal/retry"
 )
 
@@ -60,7 +60,7 @@ func key(bucket string) string { return "{boxoffice:payments}:" + bucket }
 func (b *Bucket) Take(ctx context.Context, c pay.Class) (time.Duration, error) {
 	rate := b.o.Rates.Of(c)
 	var wait int64
-	err := call(ctx, b.breaker, b.o.TimeoutPerCall, func(ctx context.Context) (err error) {
+	err := redisclient.Call(ctx, b.breaker, b.o.TimeoutPerCall, func(ctx context.Context) (err error) {
 		wait, err = b.take.Run(ctx, b.client, []string{key(rate.Bucket)},
 			string(c), rate.PerSecond, rate.Capacity, rate.Left, pay.MaxTurn.Microseconds()).Int64()
 		return err
@@ -69,16 +69,4 @@ func (b *Bucket) Take(ctx context.Context, c pay.Class) (time.Duration, error) {
 		return 0, fmt.Errorf("redis take %s: %w", c, err)
 	}
 	return time.Duration(wait) * time.Microsecond, nil
-}
-
-// errNoAnswer is the cause of a call that Redis did not answer in time.
-var errNoAnswer = errors.New("no answer from Redis in time")
-
-// call runs op through the breaker, under the timeout.
-func call(ctx context.Context, breaker retry.Breaker, timeout time.Duration, op func(ctx context.Context) error) error {
-	return breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNoAnswer)
-		defer cancel()
-		return op(ctx)
-	})
 }

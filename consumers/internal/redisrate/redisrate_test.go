@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,8 +14,6 @@ import (
 	"boxoffice/consumers/internal/redisrate"
 	"boxoffice/consumers/internal/redistest"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/contracts"
-	"boxoffice/contracts/seatstate"
 )
 
 func TestMain(m *testing.M) { os.Exit(redistest.Run(m)) }
@@ -110,42 +107,5 @@ func TestABucketThatIsAwayIsAnError(t *testing.T) {
 		if err == nil || wait != 0 || errors.Is(err, retry.ErrBreakerOpen) != (n == 2) {
 			t.Errorf("call %d: %v, %v", n, wait, err)
 		}
-	}
-}
-
-func TestThePaceIsLeftOnceASecond(t *testing.T) {
-	client := newClient(t)
-	clock := paymenttest.NewClock()
-	pace := redisrate.NewPace(client, retry.NoBreaker{}, clock.Now)
-	left := func() string {
-		t.Helper()
-		text, err := client.Get(t.Context(), seatstate.PaymentLagKey).Result()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			t.Fatal(err)
-		}
-		return text
-	}
-	leave := func(lag time.Duration) { pace.Leave(t.Context(), contracts.InstantOf(clock.Now()).Add(-lag)) }
-	pace.Leave(t.Context(), 0)
-	if got := left(); got != "" {
-		t.Errorf("a lag that is not known was left as %s", got)
-	}
-	for _, step := range []struct {
-		advance, lag, want time.Duration
-	}{
-		{0, 70 * time.Second, 70 * time.Second},
-		{seatstate.PaceEvery - time.Millisecond, time.Second, 70 * time.Second},
-		{time.Millisecond, time.Second, time.Second},
-		// A queue's clock that is ahead.
-		{time.Second, -time.Minute, 0},
-	} {
-		clock.Advance(step.advance)
-		leave(step.lag)
-		if got, want := left(), strconv.FormatInt(step.want.Milliseconds(), 10); got != want {
-			t.Errorf("left %s, want %s", got, want)
-		}
-	}
-	if ttl, err := client.PTTL(t.Context(), seatstate.PaymentLagKey).Result(); err != nil || ttl <= 0 || ttl > seatstate.PaymentLagKept {
-		t.Errorf("it ends in %v, %v", ttl, err)
 	}
 }

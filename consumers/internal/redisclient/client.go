@@ -1,4 +1,6 @@
-package redishold
+// Package redisclient is how a process speaks to Redis, for every adapter that does: one client, one way to make a call, and
+// the lags that are left for those who take orders.
+package redisclient
 
 import (
 	"context"
