@@ -8,19 +8,20 @@ import (
 
 	"boxoffice/scripts/internal/apiclient"
 	"boxoffice/scripts/internal/localtokens"
+	"boxoffice/scripts/internal/testbed"
 )
 
 func TestTokensThatAreNotGoodAreRefused(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	user := userNamed("mallory")
+	user := testbed.Named("mallory")
 	foreign, err := localtokens.NewKey()
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
 	sign := func(k localtokens.Key, change func(*localtokens.Claims)) string {
-		claims := localtokens.ClaimsOf(s.api, user, now, localtokens.TTL)
+		claims := localtokens.ClaimsOf(s.API, user, now, localtokens.TTL)
 		change(&claims)
 		token, err := k.Sign(claims)
 		if err != nil {
@@ -28,23 +29,23 @@ func TestTokensThatAreNotGoodAreRefused(t *testing.T) {
 		}
 		return token
 	}
-	good := sign(s.key, func(*localtokens.Claims) {})
+	good := sign(s.Key, func(*localtokens.Claims) {})
 	parts := strings.Split(good, ".")
-	other := strings.Split(sign(s.key, func(c *localtokens.Claims) { c.Subject = "anna" }), ".")
+	other := strings.Split(sign(s.Key, func(c *localtokens.Claims) { c.Subject = "anna" }), ".")
 	seats := s.seats(t, 1)
 	for name, token := range map[string]string{
 		"no token":                  "",
 		"no JWT":                    "abc",
-		"expired":                   sign(s.key, func(c *localtokens.Claims) { c.IssuedAt, c.ExpiresAt = now.Add(-time.Hour), now.Add(-time.Minute) }),
+		"expired":                   sign(s.Key, func(c *localtokens.Claims) { c.IssuedAt, c.ExpiresAt = now.Add(-time.Hour), now.Add(-time.Minute) }),
 		"signed by a foreign key":   sign(foreign, func(*localtokens.Claims) {}),
-		"of another issuer":         sign(s.key, func(c *localtokens.Claims) { c.Issuer = "http://127.0.0.1:1/api" }),
-		"for another audience":      sign(s.key, func(c *localtokens.Claims) { c.Audience = "elsewhere" }),
+		"of another issuer":         sign(s.Key, func(c *localtokens.Claims) { c.Issuer = "http://127.0.0.1:1/api" }),
+		"for another audience":      sign(s.Key, func(c *localtokens.Claims) { c.Audience = "elsewhere" }),
 		"claims changed afterwards": parts[0] + "." + other[1] + "." + parts[2],
 		"without signature":         "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + parts[1] + ".",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.with(t, token)
-			answer, err := c.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.concert, Seats: seats})
+			answer, err := c.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +64,7 @@ func TestTokensThatAreNotGoodAreRefused(t *testing.T) {
 func TestAnotherBuyersOrderIsNotFound(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna, mallory, seats := s.as(t, userNamed("anna")), s.as(t, userNamed("mallory")), s.seats(t, 1)
+	anna, mallory, seats := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("mallory")), s.seats(t, 1)
 	accepted := s.place(t, anna, "key-1", seats...)
 	notFound := func(id string) {
 		t.Helper()

@@ -1,22 +1,18 @@
 package e2e
 
 import (
-	"os"
 	"testing"
 
 	"boxoffice/contracts"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // arena is the id of the large concert, with a limit per buyer, once its groups take orders.
 func arena(t *testing.T, s *stack) string {
 	t.Helper()
-	id := os.Getenv("ARENA_CONCERT_ID")
-	if id == "" {
-		t.Fatal("ARENA_CONCERT_ID is not set; make env prints it")
-	}
-	s.mapsOf(t, id)
-	return id
+	s.mapsOf(t, s.Arena)
+	return s.Arena
 }
 
 // A buyer has at most as many seats as the concert allows, over all his orders; what he gives up counts no more.
@@ -24,7 +20,7 @@ func TestTheLimitOfABuyerHoldsAcrossOrders(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
 	concert := arena(t, s)
-	anna, ben := s.as(t, userNamed("anna")), s.as(t, userNamed("ben"))
+	anna, ben := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("ben"))
 	first := s.decidedBest(t, anna, concert, "key-1", "", 4)
 	wantStatus(t, first, contracts.AwaitingPayment)
 	second := s.decidedBest(t, anna, concert, "key-2", "", 3)
@@ -47,7 +43,7 @@ func TestTheLimitOfABuyerHoldsAcrossOrders(t *testing.T) {
 func TestAdjacentSeatsAreNoPlacesToStand(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	concert, anna := arena(t, s), s.as(t, userNamed("anna"))
+	concert, anna := arena(t, s), s.as(t, testbed.Named("anna"))
 	kinds := map[string]string{}
 	for _, g := range s.layoutOf(t, concert).Groups {
 		for _, seat := range g.Seats {

@@ -9,13 +9,14 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // nothingEnqueued shows that no order of the user came through the group of a seat: another buyer's order of that
 // group, enqueued after, is decided, and the user has no row.
 func (s *stack) nothingEnqueued(t *testing.T, user, seat string) {
 	t.Helper()
-	ben := s.as(t, userNamed("ben"))
+	ben := s.as(t, testbed.Named("ben"))
 	// The seat itself was wanted by the user's requests alone, so it must be free.
 	accepted := s.place(t, ben, "marker", seat)
 	wantStatus(t, s.decided(t, ben, accepted.OrderID), contracts.AwaitingPayment)
@@ -27,7 +28,7 @@ func (s *stack) nothingEnqueued(t *testing.T, user, seat string) {
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	user := userNamed("clumsy")
+	user := testbed.Named("clumsy")
 	c := s.as(t, user)
 	seats := s.seats(t, 3)
 	g, _ := s.group(t, seats[0])
@@ -38,7 +39,7 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	order := func(seats ...string) string {
-		body, err := json.Marshal(apiclient.OrderRequest{ConcertID: s.concert, Seats: seats})
+		body, err := json.Marshal(apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,15 +60,15 @@ func TestBadInput(t *testing.T) {
 	}{
 		"unknown seat":             {body: order(seats[0], "Z-99-99"), status: 422, code: "unknown_seat", seats: []string{"Z-99-99"}},
 		"seats of two groups":      {body: order(seats[0], elsewhere), status: 422, code: "seats_span_groups", seats: []string{elsewhere}},
-		"no seats":                 {body: `{"concertId":"` + s.concert + `","seats":[]}`, status: 422, code: "no_seats"},
+		"no seats":                 {body: `{"concertId":"` + s.Concert + `","seats":[]}`, status: 422, code: "no_seats"},
 		"fifty seats":              {body: order(fifty...), status: 422, code: "too_many_seats"},
 		"the same seat twice":      {body: order(seats[0], seats[0]), status: 422, code: "duplicate_seat", seats: seats[:1]},
-		"an unknown member":        {body: `{"concertId":"` + s.concert + `","seats":["` + seats[0] + `"],"price":1}`, status: 400, code: "invalid_json", pointer: "/price"},
-		"a member twice":           {body: `{"concertId":"` + s.concert + `","concertId":"x","seats":["` + seats[0] + `"]}`, status: 400, code: "invalid_json", pointer: "/concertId"},
+		"an unknown member":        {body: `{"concertId":"` + s.Concert + `","seats":["` + seats[0] + `"],"price":1}`, status: 400, code: "invalid_json", pointer: "/price"},
+		"a member twice":           {body: `{"concertId":"` + s.Concert + `","concertId":"x","seats":["` + seats[0] + `"]}`, status: 400, code: "invalid_json", pointer: "/concertId"},
 		"concertId missing":        {body: `{"seats":["` + seats[0] + `"]}`, status: 400, code: "invalid_request", pointer: "/concertId"},
-		"seats missing":            {body: `{"concertId":"` + s.concert + `"}`, status: 400, code: "invalid_request", pointer: "/seats"},
-		"seats null":               {body: `{"concertId":"` + s.concert + `","seats":null}`, status: 400, code: "invalid_request", pointer: "/seats"},
-		"a seat that is a number":  {body: `{"concertId":"` + s.concert + `","seats":[1]}`, status: 400, code: "invalid_request", pointer: "/seats/0"},
+		"seats missing":            {body: `{"concertId":"` + s.Concert + `"}`, status: 400, code: "invalid_request", pointer: "/seats"},
+		"seats null":               {body: `{"concertId":"` + s.Concert + `","seats":null}`, status: 400, code: "invalid_request", pointer: "/seats"},
+		"a seat that is a number":  {body: `{"concertId":"` + s.Concert + `","seats":[1]}`, status: 400, code: "invalid_request", pointer: "/seats/0"},
 		"no object":                {body: `[]`, status: 400, code: "invalid_request"},
 		"null":                     {body: `null`, status: 400, code: "invalid_request"},
 		"no JSON":                  {body: `concertId=1`, status: 400, code: "invalid_json"},

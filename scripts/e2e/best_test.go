@@ -7,6 +7,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // placeBest sends an order for adjacent seats of a section, "" for any.
@@ -33,9 +34,9 @@ func (s *stack) decidedBest(t *testing.T, c *apiclient.Client, concert, key, sec
 func TestBestAvailableGivesAdjacentSeats(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna := s.as(t, userNamed("anna"))
+	anna := s.as(t, testbed.Named("anna"))
 	section := s.layout.Groups[len(s.layout.Groups)-1].Section
-	order := s.decidedBest(t, anna, s.concert, "key-1", section, 3)
+	order := s.decidedBest(t, anna, s.Concert, "key-1", section, 3)
 	wantStatus(t, order, contracts.AwaitingPayment)
 	g, _ := s.group(t, order.Seats[0])
 	if g.Section != section || len(order.Seats) != 3 {
@@ -46,12 +47,12 @@ func TestBestAvailableGivesAdjacentSeats(t *testing.T) {
 			t.Errorf("%v are not side by side in %v", order.Seats, row.Seats)
 		}
 	}
-	again := s.placeBest(t, anna, s.concert, "key-1", section, 3)
+	again := s.placeBest(t, anna, s.Concert, "key-1", section, 3)
 	var repeat apiclient.Accepted
 	if again.Status != http.StatusAccepted || again.Decode(&repeat) != nil || repeat.OrderID != order.OrderID || repeat.Status != contracts.AwaitingPayment {
 		t.Errorf("a repeat answers %d %s", again.Status, again.Body)
 	}
-	if other := s.placeBest(t, anna, s.concert, "key-1", section, 2); other.Status != http.StatusUnprocessableEntity || other.Problem().Code != "idempotency_mismatch" {
+	if other := s.placeBest(t, anna, s.Concert, "key-1", section, 2); other.Status != http.StatusUnprocessableEntity || other.Problem().Code != "idempotency_mismatch" {
 		t.Errorf("another body answers %d %s", other.Status, other.Body)
 	}
 }
@@ -59,11 +60,11 @@ func TestBestAvailableGivesAdjacentSeats(t *testing.T) {
 func TestBestAvailableThatIsNotValid(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna := s.as(t, userNamed("anna"))
-	if answer := s.placeBest(t, anna, s.concert, "key-1", "nowhere", 2); answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "unknown_section" {
+	anna := s.as(t, testbed.Named("anna"))
+	if answer := s.placeBest(t, anna, s.Concert, "key-1", "nowhere", 2); answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "unknown_section" {
 		t.Errorf("got %d %s", answer.Status, answer.Body)
 	}
-	if answer := s.placeBest(t, anna, s.concert, "key-1", "", 50); answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "too_many_seats" {
+	if answer := s.placeBest(t, anna, s.Concert, "key-1", "", 50); answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "too_many_seats" {
 		t.Errorf("got %d %s", answer.Status, answer.Body)
 	}
 }

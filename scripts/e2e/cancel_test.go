@@ -6,6 +6,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 func (s *stack) cancel(t *testing.T, c *apiclient.Client, id string) apiclient.Answer {
@@ -20,7 +21,7 @@ func (s *stack) cancel(t *testing.T, c *apiclient.Client, id string) apiclient.A
 func TestACancelledOrdersSeatsAreAnotherBuyersAtOnce(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna, ben, seats := s.as(t, userNamed("anna")), s.as(t, userNamed("ben")), s.seats(t, 2)
+	anna, ben, seats := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("ben")), s.seats(t, 2)
 	accepted := s.place(t, anna, "key-1", seats...)
 	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
 
@@ -35,7 +36,7 @@ func TestACancelledOrdersSeatsAreAnotherBuyersAtOnce(t *testing.T) {
 		t.Errorf("timeline is %s", got)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
-		answer, err := ben.Place(t.Context(), "key-"+userNamed("x"), apiclient.OrderRequest{ConcertID: s.concert, Seats: seats})
+		answer, err := ben.Place(t.Context(), "key-"+testbed.Named("x"), apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +55,7 @@ func TestACancelledOrdersSeatsAreAnotherBuyersAtOnce(t *testing.T) {
 func TestNobodyCancelsAnothersOrder(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna, mallory, seats := s.as(t, userNamed("anna")), s.as(t, userNamed("mallory")), s.seats(t, 1)
+	anna, mallory, seats := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("mallory")), s.seats(t, 1)
 	accepted := s.place(t, anna, "key-1", seats...)
 	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
 	for _, c := range []*apiclient.Client{mallory, s.with(t, "")} {
@@ -71,7 +72,7 @@ func TestNobodyCancelsAnothersOrder(t *testing.T) {
 func TestCancelOfAnOrderThatIsNotDecided(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna := s.as(t, userNamed("anna"))
+	anna := s.as(t, testbed.Named("anna"))
 	// The id of an order that was refused at once is a good id without a row: ask for it by a key that was never sent.
 	held := s.seats(t, 1)
 	accepted := s.place(t, anna, "key-1", held...)

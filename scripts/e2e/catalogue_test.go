@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 type concertPage struct {
@@ -51,7 +52,7 @@ func TestConcertsAreFiltered(t *testing.T) {
 	s := theStack(t)
 	c := s.with(t, "")
 	var concert apiclient.Concert
-	if err := c.Get(t.Context(), "/concerts/"+s.concert, &concert); err != nil {
+	if err := c.Get(t.Context(), "/concerts/"+s.Concert, &concert); err != nil {
 		t.Fatal(err)
 	}
 	date := concert.StartsAt.Time().Format("2006-01-02")
@@ -69,7 +70,7 @@ func TestConcertsAreFiltered(t *testing.T) {
 		if err := c.Get(t.Context(), "/concerts?limit=100&"+query, &page); err != nil {
 			t.Fatal(err)
 		}
-		found := slices.ContainsFunc(page.Concerts, func(c apiclient.Concert) bool { return c.ID == s.concert })
+		found := slices.ContainsFunc(page.Concerts, func(c apiclient.Concert) bool { return c.ID == s.Concert })
 		if found != there {
 			t.Errorf("%s: found is %v, want %v", query, found, there)
 		}
@@ -98,7 +99,7 @@ func TestLayoutIsImmutableByVersion(t *testing.T) {
 		}
 		return answer
 	}
-	present, by := get("/concerts/"+s.concert+"/layout"), get("/concerts/"+s.concert+"/layout?version=1")
+	present, by := get("/concerts/"+s.Concert+"/layout"), get("/concerts/"+s.Concert+"/layout?version=1")
 	if present.Status != http.StatusOK || string(present.Body) != string(by.Body) {
 		t.Errorf("%d, and by version %d", present.Status, by.Status)
 	}
@@ -123,7 +124,7 @@ func TestLayoutIsImmutableByVersion(t *testing.T) {
 		t.Errorf("the theatre has %d seats", seats)
 	}
 	for _, version := range []string{"2", "0", "-1", "x", "99999999999999999999"} {
-		if answer := get("/concerts/" + s.concert + "/layout?version=" + version); answer.Status != http.StatusNotFound || answer.Problem().Code != "layout_not_found" {
+		if answer := get("/concerts/" + s.Concert + "/layout?version=" + version); answer.Status != http.StatusNotFound || answer.Problem().Code != "layout_not_found" {
 			t.Errorf("version %s: got %d %s", version, answer.Status, answer.Problem().Code)
 		}
 	}
@@ -136,7 +137,7 @@ func TestAvailabilityIsCacheable(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
 	c := s.with(t, "")
-	path := "/concerts/" + s.concert + "/availability"
+	path := "/concerts/" + s.Concert + "/availability"
 	eventually(t, decideWithin, func() (bool, string) {
 		first, err := c.Do(t.Context(), http.MethodGet, path, nil, nil)
 		if err != nil {
@@ -158,7 +159,7 @@ func TestAvailabilityIsCacheable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	anna := s.as(t, userNamed("anna"))
+	anna := s.as(t, testbed.Named("anna"))
 	s.decided(t, anna, s.place(t, anna, "key-1", s.seats(t, 1)...).OrderID)
 	after, err := c.Do(t.Context(), http.MethodGet, path, nil, map[string]string{"If-None-Match": before.Header.Get("ETag")})
 	if err != nil || after.Status != http.StatusOK || after.Header.Get("ETag") == before.Header.Get("ETag") {

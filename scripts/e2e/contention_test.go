@@ -11,6 +11,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // attempt is what became of one buyer of a crowd.
@@ -29,7 +30,7 @@ func (s *stack) crowd(t *testing.T, n int, requestOf func(i int) apiclient.Order
 	var wg sync.WaitGroup
 	for i := range attempts {
 		a := &attempts[i]
-		a.user, a.request = userNamed(fmt.Sprintf("buyer%d", i)), requestOf(i)
+		a.user, a.request = testbed.Named(fmt.Sprintf("buyer%d", i)), requestOf(i)
 		buyer := s.as(t, a.user)
 		wg.Go(func() {
 			<-gate
@@ -74,7 +75,7 @@ func TestOneSeatWantedByFiftyBuyers(t *testing.T) {
 	seat := s.seats(t, 1)
 	var held []attempt
 	atOnce := 0
-	for _, a := range s.crowd(t, 50, func(int) apiclient.OrderRequest { return apiclient.OrderRequest{ConcertID: s.concert, Seats: seat} }) {
+	for _, a := range s.crowd(t, 50, func(int) apiclient.OrderRequest { return apiclient.OrderRequest{ConcertID: s.Concert, Seats: seat} }) {
 		switch {
 		case a.order.Status == contracts.AwaitingPayment:
 			held = append(held, a)
@@ -95,7 +96,7 @@ func TestOneSeatWantedByFiftyBuyers(t *testing.T) {
 // time, the one that SQS took first has it.
 func (s *stack) firstEnqueuedIsFirstServed(t *testing.T, seat string) {
 	t.Helper()
-	rows := s.rowsWhere(t, "contains(seats, :value)", seat)
+	rows := s.rowsWhere(t, func(o readmodel.Order) bool { return slices.Contains(o.Seats, seat) })
 	slices.SortFunc(rows, func(a, b readmodel.Order) int { return strings.Compare(a.Fence, b.Fence) })
 	if len(rows) == 0 || rows[0].Status == contracts.Rejected {
 		t.Errorf("the first order in the queue was refused: %+v", rows)
@@ -115,7 +116,7 @@ func TestOverlappingPairsAreAllOrNothing(t *testing.T) {
 		if i%2 == 1 {
 			slices.Reverse(pair)
 		}
-		return apiclient.OrderRequest{ConcertID: s.concert, Seats: pair}
+		return apiclient.OrderRequest{ConcertID: s.Concert, Seats: pair}
 	}) {
 		if a.order.Status != contracts.AwaitingPayment {
 			if !a.refusedWithReason() {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -11,22 +10,18 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // enqueue sends a message to the orders queue as a producer does, for what no request can bring about at will.
-func enqueue(t *testing.T, m message.Encoded) {
+func (s *stack) enqueue(t *testing.T, m message.Encoded) {
 	t.Helper()
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	attributes := map[string]types.MessageAttributeValue{}
 	for name, value := range m.Attributes.Map() {
 		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 	}
-	if _, err := sqs.NewFromConfig(config).SendMessage(t.Context(), &sqs.SendMessageInput{
-		QueueUrl: aws.String(os.Getenv("ORDERS_QUEUE_URL")), MessageBody: &m.Body, MessageAttributes: attributes,
+	if _, err := s.Queues.SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: aws.String(s.Queue("orders")), MessageBody: &m.Body, MessageAttributes: attributes,
 		MessageGroupId: &m.Group, MessageDeduplicationId: &m.DeduplicationID,
 	}); err != nil {
 		t.Fatal(err)
@@ -36,7 +31,7 @@ func enqueue(t *testing.T, m message.Encoded) {
 // anOrderID makes a well-formed id that no other order has. Its tag is not good, so it has a row but no buyer can read it.
 func anOrderID(t *testing.T) contracts.OrderID {
 	t.Helper()
-	id, err := contracts.ParseOrderID("e1" + strings.ToLower(strings.NewReplacer("I", "1", "L", "1", "O", "0", "U", "v").Replace(userNamed("")[1:])) + strings.Repeat("0", 20))
+	id, err := contracts.ParseOrderID("e1" + strings.ToLower(strings.NewReplacer("I", "1", "L", "1", "O", "0", "U", "v").Replace(testbed.Named("")[1:])) + strings.Repeat("0", 20))
 	if err != nil {
 		t.Fatal(err)
 	}

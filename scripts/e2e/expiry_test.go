@@ -7,6 +7,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // maxHoldInTests: the tests that wait for the end of a hold need a stack with short ones.
@@ -18,10 +19,10 @@ const freeWithin = 25 * time.Second
 func TestAHoldThatRunsOutFreesItsSeats(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	if s.holdFor > maxHoldInTests {
-		t.Skipf("holds last %s here; this test needs a stack with HOLD_SECONDS of at most %.0f", s.holdFor, maxHoldInTests.Seconds())
+	if s.HoldFor > maxHoldInTests {
+		t.Skipf("holds last %s here; this test needs a stack with HOLD_SECONDS of at most %.0f", s.HoldFor, maxHoldInTests.Seconds())
 	}
-	anna, ben, seats := s.as(t, userNamed("anna")), s.as(t, userNamed("ben")), s.seats(t, 2)
+	anna, ben, seats := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("ben")), s.seats(t, 2)
 	accepted := s.place(t, anna, "key-1", seats...)
 	held := s.decided(t, anna, accepted.OrderID)
 	wantStatus(t, held, contracts.AwaitingPayment)

@@ -11,6 +11,7 @@ import (
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // house is what a test sells out but for single seats and one pair: a section of a concert, or all of it. No other test
@@ -99,7 +100,7 @@ func (h house) enqueueIn(t *testing.T, group string) readmodel.Order {
 	t.Helper()
 	now := contracts.InstantOf(time.Now())
 	m := message.PlaceOrder{
-		OrderID: anOrderID(t), UserID: userNamed("zoe"), ConcertID: h.concert.ID, Group: group, LayoutVersion: h.concert.LayoutVersion,
+		OrderID: anOrderID(t), UserID: testbed.Named("zoe"), ConcertID: h.concert.ID, Group: group, LayoutVersion: h.concert.LayoutVersion,
 		RequestHash: contracts.RequestHashBest(h.concert.ID, h.section, 2), AcceptedAt: now, Deadline: now.Add(decideWithin),
 		BestAvailable: &message.BestAvailable{Section: h.section, Quantity: 2},
 	}
@@ -107,7 +108,7 @@ func (h house) enqueueIn(t *testing.T, group string) readmodel.Order {
 	if err != nil {
 		t.Fatal(err)
 	}
-	enqueue(t, encoded)
+	h.enqueue(t, encoded)
 	var row readmodel.Order
 	eventually(t, decideWithin, func() (found bool, why string) {
 		row, found = h.row(t, string(m.OrderID))
@@ -161,7 +162,7 @@ func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
 				t.Errorf("the order in the first group is %s in %s with %v, %+v", row.Status, row.Group, row.Seats, row.Reason)
 			}
 
-			anna := s.as(t, userNamed("anna"))
+			anna := s.as(t, testbed.Named("anna"))
 			if answer := s.placeBest(t, anna, h.concert.ID, "key-1", h.section, 2); answer.Status != http.StatusConflict || answer.Problem().Code != "sold_out" {
 				t.Errorf("with no pair left POST answers %d %s", answer.Status, answer.Body)
 			}

@@ -8,12 +8,13 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 func TestAnOrderIsHeld(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna, seats := s.as(t, userNamed("anna")), s.seats(t, 2)
+	anna, seats := s.as(t, testbed.Named("anna")), s.seats(t, 2)
 
 	accepted := s.place(t, anna, "key-1", seats...)
 	if accepted.Status != contracts.Queued || accepted.Version != 0 {
@@ -25,7 +26,7 @@ func TestAnOrderIsHeld(t *testing.T) {
 	if got := statuses(order); got != "QUEUED HELD AWAITING_PAYMENT" {
 		t.Errorf("timeline is %s", got)
 	}
-	if !slices.Equal(order.Seats, seats) || order.Version != 2 || order.ConcertID != s.concert {
+	if !slices.Equal(order.Seats, seats) || order.Version != 2 || order.ConcertID != s.Concert {
 		t.Errorf("got %+v", order)
 	}
 	row, found := s.row(t, accepted.OrderID)
@@ -34,8 +35,8 @@ func TestAnOrderIsHeld(t *testing.T) {
 		t.Fatal("the order has no row")
 	case order.HoldExpiresAt == nil || order.Amount == nil:
 		t.Fatalf("a held order shows no end or no price: %+v", order)
-	case row.HoldExpiresAt.Sub(row.HeldAt) != s.holdFor || *order.HoldExpiresAt != row.HoldExpiresAt:
-		t.Errorf("held from %s to %s, shown until %s, want %s", row.HeldAt, row.HoldExpiresAt, order.HoldExpiresAt, s.holdFor)
+	case row.HoldExpiresAt.Sub(row.HeldAt) != s.HoldFor || *order.HoldExpiresAt != row.HoldExpiresAt:
+		t.Errorf("held from %s to %s, shown until %s, want %s", row.HeldAt, row.HoldExpiresAt, order.HoldExpiresAt, s.HoldFor)
 	case len(row.Fence) != 20:
 		t.Errorf("fence is %q, want 20 digits", row.Fence)
 	}
@@ -48,7 +49,7 @@ func TestAnOrderIsHeld(t *testing.T) {
 func TestDoubleSubmitIsOneOrder(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	user := userNamed("anna")
+	user := testbed.Named("anna")
 	anna, seats := s.as(t, user), s.seats(t, 2)
 
 	first := s.place(t, anna, "key-1", seats...)
@@ -72,11 +73,11 @@ func TestDoubleSubmitIsOneOrder(t *testing.T) {
 func TestAnotherBodyUnderTheSameKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	anna, seats := s.as(t, userNamed("anna")), s.seats(t, 2)
+	anna, seats := s.as(t, testbed.Named("anna")), s.seats(t, 2)
 
 	first := s.place(t, anna, "key-1", seats[0])
 	wantStatus(t, s.decided(t, anna, first.OrderID), contracts.AwaitingPayment)
-	answer, err := anna.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.concert, Seats: seats[1:]})
+	answer, err := anna.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats[1:]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,14 +94,14 @@ func TestAnotherBodyUnderTheSameKeyIsRefused(t *testing.T) {
 func TestTwoBodiesAtOnceAreOneOrder(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
-	user := userNamed("anna")
+	user := testbed.Named("anna")
 	anna, seats := s.as(t, user), s.seats(t, 2)
 
 	gate, ids := make(chan struct{}), make(chan string, 2)
 	for _, seat := range seats {
 		go func() {
 			<-gate
-			answer, err := anna.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.concert, Seats: []string{seat}})
+			answer, err := anna.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: []string{seat}})
 			var accepted apiclient.Accepted
 			if err != nil || answer.Status == http.StatusAccepted && answer.Decode(&accepted) != nil {
 				t.Errorf("got %d, %v", answer.Status, err)
@@ -122,9 +123,9 @@ func TestTwoBodiesAtOnceAreOneOrder(t *testing.T) {
 	if order.Seats[0] == left {
 		left = seats[1]
 	}
-	ben := s.as(t, userNamed("ben"))
+	ben := s.as(t, testbed.Named("ben"))
 	eventually(t, decideWithin, func() (bool, string) {
-		answer, err := ben.Place(t.Context(), "key-"+userNamed("x"), apiclient.OrderRequest{ConcertID: s.concert, Seats: []string{left}})
+		answer, err := ben.Place(t.Context(), "key-"+testbed.Named("x"), apiclient.OrderRequest{ConcertID: s.Concert, Seats: []string{left}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,36 +14,10 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// bedOf is the same stack as testbed has it: with its Stripe, its tables and its queues.
-var bedOf = sync.OnceValues(func() (*testbed.Bed, error) {
-	environment := map[string]string{}
-	for _, variable := range os.Environ() {
-		name, value, _ := strings.Cut(variable, "=")
-		environment[name] = value
-	}
-	return testbed.Open(context.Background(), environment)
-})
-
-// till is a test's way to Stripe, with the orders that are its own.
-type till struct {
-	*testbed.Bed
-	s *stack
-}
-
-func theTill(t *testing.T) till {
-	t.Helper()
-	s := theStack(t)
-	b, err := bedOf()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return till{b, s}
-}
-
 // awaiting places an order and wants it to wait for its payment, with a secret to pay it with.
-func (p till) awaiting(t *testing.T, c *apiclient.Client, key string, seats ...string) apiclient.Order {
+func (s *stack) awaiting(t *testing.T, c *apiclient.Client, key string, seats ...string) apiclient.Order {
 	t.Helper()
-	order := p.s.decided(t, c, p.s.place(t, c, key, seats...).OrderID)
+	order := s.decided(t, c, s.place(t, c, key, seats...).OrderID)
 	wantStatus(t, order, contracts.AwaitingPayment)
 	if order.Payment == nil || order.Payment.ClientSecret == "" || !strings.HasPrefix(order.Payment.PublishableKey, "pk_") {
 		t.Fatalf("order %s has payment %+v", order.OrderID, order.Payment)
@@ -54,9 +26,9 @@ func (p till) awaiting(t *testing.T, c *apiclient.Client, key string, seats ...s
 }
 
 // pay confirms as the buyer's browser does.
-func (p till) pay(t *testing.T, o apiclient.Order, card string) testbed.Card {
+func (s *stack) pay(t *testing.T, o apiclient.Order, card string) testbed.Card {
 	t.Helper()
-	c, err := p.Confirm(t.Context(), o.Payment.ClientSecret, card)
+	c, err := s.Confirm(t.Context(), o.Payment.ClientSecret, card)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,24 +36,24 @@ func (p till) pay(t *testing.T, o apiclient.Order, card string) testbed.Card {
 }
 
 // settled waits until an order has its end.
-func (p till) settled(t *testing.T, c *apiclient.Client, id string) apiclient.Order {
+func (s *stack) settled(t *testing.T, c *apiclient.Client, id string) apiclient.Order {
 	t.Helper()
-	return p.s.waitFor(t, c, id, p.s.holdFor+freeWithin+decideWithin, func(o apiclient.Order) bool { return o.Status.Settled() })
+	return s.waitFor(t, c, id, s.HoldFor+freeWithin+decideWithin, func(o apiclient.Order) bool { return o.Status.Settled() })
 }
 
 // agrees wants these orders' money and seats to agree, as soon as what is under way has come to rest.
-func (p till) agrees(t *testing.T, ids ...string) {
+func (s *stack) agrees(t *testing.T, ids ...string) {
 	t.Helper()
 	ours := map[contracts.OrderID]bool{}
 	for _, id := range ids {
 		ours[contracts.OrderID(id)] = true
 	}
 	eventually(t, decideWithin, func() (bool, string) {
-		snapshot, err := p.Snapshot(t.Context())
+		snapshot, err := s.Snapshot(t.Context())
 		if err != nil {
 			return false, err.Error()
 		}
-		all, err := p.Effects(t.Context())
+		all, err := s.Effects(t.Context())
 		if err != nil {
 			return false, err.Error()
 		}
@@ -108,14 +80,14 @@ func (p till) agrees(t *testing.T, ids ...string) {
 
 func TestAnOrderIsPaid(t *testing.T) {
 	t.Parallel()
-	p := theTill(t)
-	user := userNamed("anna")
-	anna, seats := p.s.as(t, user), p.s.seats(t, 2)
-	order := p.awaiting(t, anna, "key-1", seats...)
-	if c := p.pay(t, order, "pm_card_visa"); c.Status != "requires_capture" {
+	s := theStack(t)
+	user := testbed.Named("anna")
+	anna, seats := s.as(t, user), s.seats(t, 2)
+	order := s.awaiting(t, anna, "key-1", seats...)
+	if c := s.pay(t, order, "pm_card_visa"); c.Status != "requires_capture" {
 		t.Fatalf("the card was answered %+v", c)
 	}
-	paid := p.settled(t, anna, order.OrderID)
+	paid := s.settled(t, anna, order.OrderID)
 	wantStatus(t, paid, contracts.Confirmed)
 	if got := statuses(paid); got != "QUEUED HELD AWAITING_PAYMENT COMMITTED CONFIRMED" {
 		t.Errorf("timeline is %s", got)
@@ -124,79 +96,79 @@ func TestAnOrderIsPaid(t *testing.T) {
 		t.Errorf("payment %+v, tickets %+v", paid.Payment, paid.Tickets)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
-		return p.s.stateOf(t, seats[0]) == seatstate.Sold && p.s.stateOf(t, seats[1]) == seatstate.Sold, "the seats are not shown as sold"
+		return s.stateOf(t, seats[0]) == seatstate.Sold && s.stateOf(t, seats[1]) == seatstate.Sold, "the seats are not shown as sold"
 	})
 	// A paid order cannot be given up this way, and its seats are never another's.
 	answer, err := anna.Do(t.Context(), "DELETE", "/orders/"+order.OrderID, nil, nil)
 	if err != nil || answer.Status != 409 || answer.Problem().Code != "order_paid" {
 		t.Errorf("DELETE: %d %+v, %v", answer.Status, answer.Problem(), err)
 	}
-	ben := p.s.as(t, userNamed("ben"))
-	refused, err := ben.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: p.s.concert, Seats: seats[:1]})
+	ben := s.as(t, testbed.Named("ben"))
+	refused, err := ben.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats[:1]})
 	if err != nil || refused.Status != 409 || refused.Problem().Code != "seat_taken" {
 		t.Errorf("a sold seat: %d %+v, %v", refused.Status, refused.Problem(), err)
 	}
-	p.agrees(t, order.OrderID)
+	s.agrees(t, order.OrderID)
 }
 
 // A declined card does not end the order: its buyer is told why and tries another until the hold ends.
 func TestADeclinedCardAndThenAGoodOne(t *testing.T) {
 	t.Parallel()
-	p := theTill(t)
-	anna := p.s.as(t, userNamed("anna"))
-	order := p.awaiting(t, anna, "key-1", p.s.seats(t, 1)...)
+	s := theStack(t)
+	anna := s.as(t, testbed.Named("anna"))
+	order := s.awaiting(t, anna, "key-1", s.seats(t, 1)...)
 	for card, code := range map[string]string{
 		"pm_card_visa_chargeDeclined": "generic_decline", "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
 	} {
-		if c := p.pay(t, order, card); c.Code != code {
+		if c := s.pay(t, order, card); c.Code != code {
 			t.Fatalf("%s was answered %+v", card, c)
 		}
 	}
-	told := p.s.waitFor(t, anna, order.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Payment != nil && o.Payment.LastError != nil })
+	told := s.waitFor(t, anna, order.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Payment != nil && o.Payment.LastError != nil })
 	if told.Version <= order.Version || len(told.Timeline) != len(order.Timeline) || told.Payment.ClientSecret == "" {
 		t.Errorf("told %+v", told)
 	}
-	p.pay(t, order, "pm_card_visa")
-	wantStatus(t, p.settled(t, anna, order.OrderID), contracts.Confirmed)
-	p.agrees(t, order.OrderID)
+	s.pay(t, order, "pm_card_visa")
+	wantStatus(t, s.settled(t, anna, order.OrderID), contracts.Confirmed)
+	s.agrees(t, order.OrderID)
 }
 
 func TestABankThatAsksFirst(t *testing.T) {
 	t.Parallel()
-	p := theTill(t)
-	anna := p.s.as(t, userNamed("anna"))
-	order := p.awaiting(t, anna, "key-1", p.s.seats(t, 1)...)
-	refused := p.pay(t, order, "pm_card_threeDSecure2Required")
+	s := theStack(t)
+	anna := s.as(t, testbed.Named("anna"))
+	order := s.awaiting(t, anna, "key-1", s.seats(t, 1)...)
+	refused := s.pay(t, order, "pm_card_threeDSecure2Required")
 	if refused.Status != "requires_action" || refused.Page == "" {
 		t.Fatalf("answered %+v", refused)
 	}
-	if err := p.Answer(t.Context(), refused.Page, "fail"); err != nil {
+	if err := s.Answer(t.Context(), refused.Page, "fail"); err != nil {
 		t.Fatal(err)
 	}
-	p.s.waitFor(t, anna, order.OrderID, decideWithin, func(o apiclient.Order) bool {
+	s.waitFor(t, anna, order.OrderID, decideWithin, func(o apiclient.Order) bool {
 		return o.Payment != nil && o.Payment.LastError != nil && o.Payment.LastError.Code == "payment_intent_authentication_failure"
 	})
-	passed := p.pay(t, order, "pm_card_threeDSecure2Required")
-	if err := p.Answer(t.Context(), passed.Page, "succeed"); err != nil {
+	passed := s.pay(t, order, "pm_card_threeDSecure2Required")
+	if err := s.Answer(t.Context(), passed.Page, "succeed"); err != nil {
 		t.Fatal(err)
 	}
-	wantStatus(t, p.settled(t, anna, order.OrderID), contracts.Confirmed)
-	p.agrees(t, order.OrderID)
+	wantStatus(t, s.settled(t, anna, order.OrderID), contracts.Confirmed)
+	s.agrees(t, order.OrderID)
 }
 
 // Who cancels, or lets the hold end, is charged nothing: also when the card was answered in the last moment.
 func TestAnOrderThatEndsWhileItIsPaidIsNotCharged(t *testing.T) {
 	t.Parallel()
-	p := theTill(t)
-	if p.s.holdFor > maxHoldInTests {
-		t.Skipf("holds last %s here; this test needs a stack with HOLD_SECONDS of at most %.0f", p.s.holdFor, maxHoldInTests.Seconds())
+	s := theStack(t)
+	if s.HoldFor > maxHoldInTests {
+		t.Skipf("holds last %s here; this test needs a stack with HOLD_SECONDS of at most %.0f", s.HoldFor, maxHoldInTests.Seconds())
 	}
-	anna, ids := p.s.as(t, userNamed("anna")), []string{}
+	anna, ids := s.as(t, testbed.Named("anna")), []string{}
 	for i := range 6 {
-		order := p.awaiting(t, anna, fmt.Sprint("key-", i), p.s.seats(t, 1)...)
+		order := s.awaiting(t, anna, fmt.Sprint("key-", i), s.seats(t, 1)...)
 		ids = append(ids, order.OrderID)
 		var both sync.WaitGroup
-		both.Go(func() { p.pay(t, order, "pm_card_visa") })
+		both.Go(func() { s.pay(t, order, "pm_card_visa") })
 		both.Go(func() {
 			if _, err := anna.Do(t.Context(), "DELETE", "/orders/"+order.OrderID, nil, nil); err != nil {
 				t.Error(err)
@@ -206,20 +178,20 @@ func TestAnOrderThatEndsWhileItIsPaidIsNotCharged(t *testing.T) {
 	}
 	outcomes := map[contracts.Status]int{}
 	for _, id := range ids {
-		outcomes[p.settled(t, anna, id).Status]++
+		outcomes[s.settled(t, anna, id).Status]++
 	}
 	if outcomes[contracts.Cancelled]+outcomes[contracts.Confirmed] != len(ids) {
 		t.Errorf("orders ended %v", outcomes)
 	}
 	// One is left unpaid, and paid when its hold is over.
-	late := p.awaiting(t, anna, "key-late", p.s.seats(t, 1)...)
+	late := s.awaiting(t, anna, "key-late", s.seats(t, 1)...)
 	ids = append(ids, late.OrderID)
-	over := p.settled(t, anna, late.OrderID)
+	over := s.settled(t, anna, late.OrderID)
 	wantStatus(t, over, contracts.Expired)
 	if over.Payment != nil {
 		t.Errorf("an order that has ended shows %+v", over.Payment)
 	}
-	p.Confirm(t.Context(), late.Payment.ClientSecret, "pm_card_visa") //nolint:errcheck // refused or voided, either is right
-	p.agrees(t, ids...)
+	s.Confirm(t.Context(), late.Payment.ClientSecret, "pm_card_visa") //nolint:errcheck // refused or voided, either is right
+	s.agrees(t, ids...)
 	t.Logf("cancelled while paying: %v", outcomes)
 }

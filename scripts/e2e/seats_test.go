@@ -78,5 +78,5 @@ func (s *stack) mapsOf(t *testing.T, concert string) map[string]seatstate.SeatMa
 func (s *stack) stateOf(t *testing.T, seat string) seatstate.State {
 	t.Helper()
 	g, place := s.group(t, seat)
-	return s.mapsOf(t, s.concert)[g.Group].At(place)
+	return s.mapsOf(t, s.Concert)[g.Group].At(place)
 }

@@ -3,35 +3,26 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"strconv"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 
 	"boxoffice/contracts/openapi"
 	"boxoffice/scripts/internal/apiclient"
-	"boxoffice/scripts/internal/awsclient"
-	"boxoffice/scripts/internal/localtokens"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // stack is the running stack that the tests speak to.
 type stack struct {
-	api, concert, ordersTable string
-	holdFor                   time.Duration
-	key                       localtokens.Key
-	dynamo                    *dynamodb.Client
-	contract                  validator.Validator
-	http                      *http.Client
-	layout                    apiclient.Layout
+	*testbed.Bed
+	contract validator.Validator
+	layout   apiclient.Layout
 
 	mu sync.Mutex
 	// next is the first place of each group that no test has taken yet.
@@ -54,30 +45,15 @@ func theStack(t *testing.T) *stack {
 }
 
 func connect() (*stack, error) {
-	s := &stack{next: map[string]int{}, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	for name, into := range map[string]*string{"API_BASE_URL": &s.api, "CONCERT_ID": &s.concert, "ORDERS_TABLE": &s.ordersTable} {
-		if *into = os.Getenv(name); *into == "" {
-			return nil, fmt.Errorf("%s is not set; make env prints it", name)
-		}
+	environment := map[string]string{}
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
 	}
-	seconds, err := strconv.Atoi(os.Getenv("HOLD_SECONDS"))
-	if err != nil {
-		return nil, fmt.Errorf("HOLD_SECONDS: %w", err)
-	}
-	s.holdFor = time.Duration(seconds) * time.Second
-	pem, err := os.ReadFile(os.Getenv("STACK_SIGNING_KEY"))
-	if err != nil {
-		return nil, fmt.Errorf("STACK_SIGNING_KEY: %w", err)
-	}
-	if s.key, err = localtokens.ParseKey(pem); err != nil {
-		return nil, err
-	}
-	ctx := context.Background()
-	config, err := awsclient.Load(ctx)
+	bed, err := testbed.Open(context.Background(), environment)
 	if err != nil {
 		return nil, err
 	}
-	s.dynamo = dynamodb.NewFromConfig(config)
 	document, err := libopenapi.NewDocument(openapi.YAML)
 	if err != nil {
 		return nil, err
@@ -86,27 +62,24 @@ func connect() (*stack, error) {
 	if len(errs) > 0 {
 		return nil, errs[0]
 	}
-	s.contract = contract
-	anyone := &apiclient.Client{Base: s.api, HTTP: s.http}
-	return s, anyone.Get(ctx, "/concerts/"+s.concert+"/layout", &s.layout)
+	s := &stack{Bed: bed, contract: contract, next: map[string]int{}}
+	anyone := &apiclient.Client{Base: s.API, HTTP: s.HTTP}
+	return s, anyone.Get(context.Background(), "/concerts/"+s.Concert+"/layout", &s.layout)
 }
-
-// userNamed makes a user id that no other test and no earlier run has.
-func userNamed(name string) string { return name + "-" + rand.Text()[:10] }
 
 // as is a client signed in as the user; every answer that it gets is held to the contract.
 func (s *stack) as(t *testing.T, user string) *apiclient.Client {
 	t.Helper()
-	token, err := s.key.Sign(localtokens.ClaimsOf(s.api, user, time.Now(), localtokens.TTL))
+	c, err := s.Buyer(user)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.with(t, token)
+	return s.with(t, c.Token)
 }
 
 // with is a client with this token, "" for none.
 func (s *stack) with(t *testing.T, token string) *apiclient.Client {
-	return &apiclient.Client{Base: s.api, Token: token, HTTP: s.http, Seen: func(request *http.Request, response *http.Response, body []byte) {
+	return &apiclient.Client{Base: s.API, Token: token, HTTP: s.HTTP, Seen: func(request *http.Request, response *http.Response, body []byte) {
 		again := *response
 		again.Body = io.NopCloser(bytes.NewReader(body))
 		ok, problems := s.contract.ValidateHttpResponse(request, &again)

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // twice is a buyer who sends two bodies, each for a seat of another group, under one key at the same instant.
@@ -34,7 +37,7 @@ func (s *stack) sendBoth(t *testing.T, user string, groups [2][]string) []twice 
 			wg.Go(func() {
 				<-gate
 				var err error
-				if b.answers[j], err = b.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.concert, Seats: []string{seat}}); err != nil {
+				if b.answers[j], err = b.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: []string{seat}}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -79,7 +82,7 @@ func TestBodiesForTwoGroupsAtOnceAreOneOrder(t *testing.T) {
 	groups := [2][]string{s.seats(t, buyers+1), nil}
 	groups[1] = s.seatsOutside(t, groups[0][0], buyers+1)
 	behind := [2]string{groups[0][buyers], groups[1][buyers]}
-	user := userNamed("twice")
+	user := testbed.Named("twice")
 	all := s.sendBoth(t, user, [2][]string{groups[0][:buyers], groups[1][:buyers]})
 
 	var left []string
@@ -98,7 +101,7 @@ func TestBodiesForTwoGroupsAtOnceAreOneOrder(t *testing.T) {
 		}
 	}
 	rows := map[string]int{}
-	for _, row := range s.rowsWhere(t, "begins_with(userId, :value)", user+"-") {
+	for _, row := range s.rowsWhere(t, func(o readmodel.Order) bool { return strings.HasPrefix(o.UserID, user+"-") }) {
 		rows[row.UserID]++
 	}
 	for _, b := range all {
@@ -110,7 +113,7 @@ func TestBodiesForTwoGroupsAtOnceAreOneOrder(t *testing.T) {
 
 	// An order that was enqueued in a group after all of these is decided when each of them has held there, if it ever
 	// does. From then on a seat that is given back stays so.
-	ben := s.as(t, userNamed("ben"))
+	ben := s.as(t, testbed.Named("ben"))
 	for i, seat := range behind {
 		wantStatus(t, s.decided(t, ben, s.place(t, ben, fmt.Sprintf("key-%d", i), seat).OrderID), contracts.AwaitingPayment)
 	}
@@ -123,7 +126,7 @@ func TestBodiesForTwoGroupsAtOnceAreOneOrder(t *testing.T) {
 		return true, ""
 	})
 	for _, a := range s.crowd(t, len(left), func(i int) apiclient.OrderRequest {
-		return apiclient.OrderRequest{ConcertID: s.concert, Seats: left[i : i+1]}
+		return apiclient.OrderRequest{ConcertID: s.Concert, Seats: left[i : i+1]}
 	}) {
 		wantStatus(t, a.order, contracts.AwaitingPayment)
 	}

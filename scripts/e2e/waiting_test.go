@@ -18,7 +18,7 @@ const decideWithin = 45 * time.Second
 // place sends an order and wants it accepted.
 func (s *stack) place(t *testing.T, c *apiclient.Client, key string, seats ...string) apiclient.Accepted {
 	t.Helper()
-	answer, err := c.Place(t.Context(), key, apiclient.OrderRequest{ConcertID: s.concert, Seats: seats})
+	answer, err := c.Place(t.Context(), key, apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats})
 	if err != nil {
 		t.Fatal(err)
 	}

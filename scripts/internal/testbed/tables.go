@@ -37,6 +37,11 @@ func (b *Bed) Orders(ctx context.Context) ([]readmodel.Order, error) {
 	return scan[readmodel.Order](ctx, b, "orders")
 }
 
+// DeadLetters reads all letters that reconcile has kept, in the same way.
+func (b *Bed) DeadLetters(ctx context.Context) ([]readmodel.DeadLetter, error) {
+	return scan[readmodel.DeadLetter](ctx, b, "deadletters")
+}
+
 func scan[Row any](ctx context.Context, b *Bed, table string) ([]Row, error) {
 	var rows []Row
 	pages := dynamodb.NewScanPaginator(b.Dynamo, &dynamodb.ScanInput{TableName: aws.String(b.Table(table)), ConsistentRead: aws.Bool(true)})
@@ -90,7 +95,7 @@ func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
 	if s.Allowances, err = scan[readmodel.Allowance](ctx, b, "allowances"); err != nil {
 		return s, err
 	}
-	if s.DeadLetters, err = scan[readmodel.DeadLetter](ctx, b, "deadletters"); err != nil {
+	if s.DeadLetters, err = b.DeadLetters(ctx); err != nil {
 		return s, err
 	}
 	concerts, err := scan[readmodel.Concert](ctx, b, "concerts")

@@ -40,7 +40,9 @@ type Bed struct {
 	// Redis speaks to the one node as the administrator, not through any proxy.
 	Redis *redis.Client
 
-	key         localtokens.Key
+	// Key signs the buyers' tokens.
+	Key localtokens.Key
+
 	environment map[string]string
 }
 
@@ -73,7 +75,7 @@ func Open(ctx context.Context, environment map[string]string) (*Bed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("STACK_SIGNING_KEY: %w", err)
 	}
-	if b.key, err = localtokens.ParseKey(pem); err != nil {
+	if b.Key, err = localtokens.ParseKey(pem); err != nil {
 		return nil, fmt.Errorf("STACK_SIGNING_KEY: %w", err)
 	}
 	cfg, err := awsclient.Load(ctx, config.WithRegion(region), config.WithBaseEndpoint(endpoint),
@@ -115,6 +117,6 @@ func (b *Bed) Buyer(user string) (*apiclient.Client, error) {
 		return c, nil
 	}
 	var err error
-	c.Token, err = b.key.Sign(localtokens.ClaimsOf(b.API, user, time.Now(), localtokens.TTL))
+	c.Token, err = b.Key.Sign(localtokens.ClaimsOf(b.API, user, time.Now(), localtokens.TTL))
 	return c, err
 }
