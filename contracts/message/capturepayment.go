@@ -40,7 +40,6 @@ func (m CapturePayment) Validate() error {
 	var p problems
 	p.checkOrderID(m.OrderID)
 	p.add(m.SeatGroup().Validate())
-	p.checkf(m.RowVersion >= 1, "rowVersion is %d, want at least 1", m.RowVersion)
-	p.checkf(m.Run >= 0, "run is %d, want at least 0", m.Run)
+	p.checkStep(m.RowVersion, m.Run)
 	return p.err()
 }

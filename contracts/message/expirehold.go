@@ -1,10 +1,6 @@
 package message
 
-import (
-	"strconv"
-
-	"boxoffice/contracts"
-)
+import "boxoffice/contracts"
 
 // KindExpireHold ends an order whose hold ran out. Cause: an order was held. Handler: consumers/internal/expire.
 const KindExpireHold Kind = "ExpireHold"
@@ -33,10 +29,11 @@ func (m ExpireHold) SeatGroup() contracts.SeatGroup {
 // Route implements Message. The queue of expiries itself delays the message until the hold is over, since a FIFO queue delays
 // every message or none.
 func (m ExpireHold) Route() Route {
+	queue := QueueExpiries
 	if m.Run > 0 {
-		return Route{Queue: QueueOrders, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindExpireHold, "r"+strconv.FormatInt(m.Run, 10))}
+		queue = QueueOrders
 	}
-	return Route{Queue: QueueExpiries, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindExpireHold, "v"+strconv.Itoa(m.RowVersion))}
+	return Route{Queue: queue, Group: m.SeatGroup().Key(), DeduplicationID: deduplicationID(m.OrderID, KindExpireHold, stepCause(m.RowVersion, m.Run))}
 }
 
 func (m ExpireHold) attributes() Attributes {
@@ -48,7 +45,6 @@ func (m ExpireHold) Validate() error {
 	var p problems
 	p.checkOrderID(m.OrderID)
 	p.add(m.SeatGroup().Validate())
-	p.checkf(m.RowVersion >= 1, "rowVersion is %d, want at least 1", m.RowVersion)
-	p.checkf(m.Run >= 0, "run is %d, want at least 0", m.Run)
+	p.checkStep(m.RowVersion, m.Run)
 	return p.err()
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"boxoffice/contracts"
@@ -247,8 +248,22 @@ func (p *problems) checkOrderID(id contracts.OrderID) {
 	}
 }
 
+// checkStep checks what stepCause takes.
+func (p *problems) checkStep(rowVersion int, run int64) {
+	p.checkf(rowVersion >= 1, "rowVersion is %d, want at least 1", rowVersion)
+	p.checkf(run >= 0, "run is %d, want at least 0", run)
+}
+
 func (p problems) err() error { return errors.Join(p...) }
 
 func deduplicationID(order contracts.OrderID, kind Kind, cause string) string {
 	return string(order) + ":" + string(kind) + ":" + cause
+}
+
+// stepCause is the cause of a step of one row version, or of a run that repeats it.
+func stepCause(rowVersion int, run int64) string {
+	if run > 0 {
+		return "r" + strconv.FormatInt(run, 10)
+	}
+	return "v" + strconv.Itoa(rowVersion)
 }

@@ -1,10 +1,6 @@
 package message
 
-import (
-	"strconv"
-
-	"boxoffice/contracts"
-)
+import "boxoffice/contracts"
 
 // KindOpenPayment makes the PaymentIntent of an order. Cause: an order was held; reconcile, where that
 // was lost. Handler: consumers/internal/pay/open.go.
@@ -44,15 +40,6 @@ func (m OpenPayment) Validate() error {
 	var p problems
 	p.checkOrderID(m.OrderID)
 	p.add(m.SeatGroup().Validate())
-	p.checkf(m.RowVersion >= 1, "rowVersion is %d, want at least 1", m.RowVersion)
-	p.checkf(m.Run >= 0, "run is %d, want at least 0", m.Run)
+	p.checkStep(m.RowVersion, m.Run)
 	return p.err()
-}
-
-// stepCause is the cause of a step of one row version, or of a run that repeats it.
-func stepCause(rowVersion int, run int64) string {
-	if run > 0 {
-		return "r" + strconv.FormatInt(run, 10)
-	}
-	return "v" + strconv.Itoa(rowVersion)
 }
