@@ -1,4 +1,5 @@
-// Package childtest starts the servers of a test binary as its children, so that none outlives it. It is for tests only.
+// Package childtest starts the servers of a test binary as its children, one of each for all its tests, so that none outlives
+// it. It is for tests only.
 package childtest
 
 import (

@@ -19,7 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,16 +37,10 @@ const inModule = ".local/venv/bin/ministack"
 
 const readyWithin = 30 * time.Second
 
-// The server of the test binary: started by the first Setenv, stopped by Run. A binary has one test package.
-var shared struct {
-	sync.Mutex
-	running bool
-	server  *server
-	err     error
-	tenants int
-}
+var shared = childtest.Shared[*server]{Package: "ministacktest", Start: start, Stop: (*server).stop}
 
-var errNotInstalled = errors.New("ministack is not installed")
+// tenants that were given out.
+var tenants atomic.Int64
 
 type server struct {
 	address string
@@ -57,43 +51,18 @@ type server struct {
 }
 
 // Run runs the tests of a package and then stops the server that they used, if any.
-func Run(m interface{ Run() int }) int {
-	shared.Lock()
-	shared.running = true
-	shared.Unlock()
-	code := m.Run()
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.server != nil {
-		shared.server.stop()
-	}
-	return code
-}
+func Run(m interface{ Run() int }) int { return shared.Run(m) }
 
 // Setenv points the SDK's environment at a new tenant of the package's ministack for the time of the test. Without
 // ministack the test is skipped with the reason, or fails where CI is true. The package's TestMain must be Run.
 func Setenv(t testing.TB) {
 	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	if !shared.running {
-		t.Fatal("ministacktest: TestMain must call ministacktest.Run, else nobody stops the server")
-	}
-	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = start(t.Context())
-	}
-	switch {
-	case errors.Is(shared.err, errNotInstalled) && os.Getenv("CI") != "true":
-		t.Skip(shared.err)
-	case shared.err != nil:
-		t.Fatal(shared.err)
-	}
-	shared.tenants++
+	address := shared.Get(t).address
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": "http://" + shared.server.address,
+		"AWS_ENDPOINT_URL": "http://" + address,
 		"AWS_REGION":       Region,
 		// ministack takes an access key of 12 digits for the account.
-		"AWS_ACCESS_KEY_ID":     fmt.Sprintf("%012d", shared.tenants),
+		"AWS_ACCESS_KEY_ID":     fmt.Sprintf("%012d", tenants.Add(1)),
 		"AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_SESSION_TOKEN":     "",
 		"AWS_PROFILE":           "",
@@ -106,21 +75,16 @@ func Setenv(t testing.TB) {
 	}
 }
 
-// start tries again with other ports, since a free port may be taken before the server binds it.
 func start(ctx context.Context) (*server, error) {
 	binary, err := find()
 	if err != nil {
 		return nil, err
 	}
-	var failed error
-	for range 3 {
-		s, err := startOnce(ctx, binary)
-		if err == nil {
-			return s, nil
-		}
-		failed = errors.Join(failed, err)
+	s, err := childtest.Try(func() (*server, error) { return startOnce(ctx, binary) })
+	if err != nil {
+		return nil, fmt.Errorf("start ministack: %w", err)
 	}
-	return nil, fmt.Errorf("start ministack: %w", failed)
+	return s, nil
 }
 
 func startOnce(ctx context.Context, binary string) (*server, error) {
@@ -203,7 +167,7 @@ func find() (string, error) {
 	}
 	binary, err := exec.LookPath("ministack")
 	if err != nil {
-		return "", fmt.Errorf("%w: none named by %s, none at %s, none in PATH", errNotInstalled, Variable, inModule)
+		return "", fmt.Errorf("ministack is %w: none named by %s, none at %s, none in PATH", childtest.ErrNotInstalled, Variable, inModule)
 	}
 	return binary, nil
 }

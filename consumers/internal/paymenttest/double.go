@@ -32,27 +32,10 @@ const (
 // readyWithin bounds the wait for the server, which is built first.
 const readyWithin = 30 * time.Second
 
-// The server of the test binary: started by the first Double, stopped by Run. A binary has one test package.
-var shared struct {
-	sync.Mutex
-	running bool
-	double  *Server
-	err     error
-}
+var shared = childtest.Shared[*Server]{Package: "paymenttest", Start: start, Stop: (*Server).stop}
 
 // Run runs the tests of a package and then stops the double that they used, if any.
-func Run(m interface{ Run() int }) int {
-	shared.Lock()
-	shared.running = true
-	shared.Unlock()
-	code := m.Run()
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.double != nil {
-		shared.double.stop()
-	}
-	return code
-}
+func Run(m interface{ Run() int }) int { return shared.Run(m) }
 
 // Server is scripts/stripedouble, with an endpoint for its events that refuses those of the orders it is told.
 type Server struct {
@@ -69,21 +52,10 @@ type Server struct {
 // Double is the package's server, shared by all of its tests. The package's TestMain must be Run.
 func Double(t testing.TB) *Server {
 	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	if !shared.running {
-		t.Fatal("paymenttest: TestMain must call paymenttest.Run, else nobody stops the server")
-	}
-	if shared.double == nil && shared.err == nil {
-		shared.double, shared.err = start(t.Context())
-	}
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	return shared.double
+	return shared.Get(t)
 }
 
-// start builds the double, and tries again with other ports, since a free port may be taken before the server binds it.
+// start builds the double.
 func start(ctx context.Context) (*Server, error) {
 	directory, err := os.MkdirTemp("", "paymenttest-")
 	if err != nil {
@@ -94,16 +66,12 @@ func start(ctx context.Context) (*Server, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build the double: %w\n%s", err, out), os.RemoveAll(directory))
 	}
-	var failed error
-	for range 3 {
-		s, err := startOnce(ctx, binary)
-		if err == nil {
-			s.directory = directory
-			return s, nil
-		}
-		failed = errors.Join(failed, err)
+	s, err := childtest.Try(func() (*Server, error) { return startOnce(ctx, binary) })
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(directory))
 	}
-	return nil, errors.Join(failed, os.RemoveAll(directory))
+	s.directory = directory
+	return s, nil
 }
 
 func startOnce(ctx context.Context, binary string) (*Server, error) {

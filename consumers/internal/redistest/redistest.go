@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,50 +28,21 @@ import (
 // readyWithin bounds the wait for a started server. A cluster node refuses writes for its first 2 s.
 const readyWithin = 15 * time.Second
 
-// The server of the test binary: started by the first Addr, stopped by Run. A binary has one test package.
-var shared struct {
-	sync.Mutex
-	running bool
-	server  *server
-	err     error
+var shared = childtest.Shared[*server]{
+	Package: "redistest",
+	Start:   func(context.Context) (*server, error) { return start() },
+	Stop:    (*server).stop,
 }
-
-var errNotInstalled = errors.New("redis-server is not installed: apt-get install redis-server")
 
 // Run runs the tests of a package and then stops the server that they used, if any.
-func Run(m interface{ Run() int }) int {
-	shared.Lock()
-	shared.running = true
-	shared.Unlock()
-	code := m.Run()
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.server != nil {
-		shared.server.stop()
-	}
-	return code
-}
+func Run(m interface{ Run() int }) int { return shared.Run(m) }
 
 // Addr is HOST:PORT of the package's server, which is empty at first and shared by all of the package's tests: each
 // test takes seat groups of its own. Without redis-server the test is skipped with the reason, or fails where CI is
 // true. The package's TestMain must be Run.
 func Addr(t testing.TB) string {
 	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	if !shared.running {
-		t.Fatal("redistest: TestMain must call redistest.Run, else nobody stops the server")
-	}
-	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = start()
-	}
-	switch {
-	case errors.Is(shared.err, errNotInstalled) && os.Getenv("CI") != "true":
-		t.Skip(shared.err)
-	case shared.err != nil:
-		t.Fatal(shared.err)
-	}
-	return shared.server.addr
+	return shared.Get(t).addr
 }
 
 type server struct {
@@ -88,21 +58,16 @@ func (s *server) stop() {
 	_ = os.RemoveAll(s.dir)
 }
 
-// start tries again with other ports, since a free port may be taken before the server binds it.
 func start() (*server, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
-		return nil, errNotInstalled
+		return nil, fmt.Errorf("redis-server is %w: apt-get install redis-server", childtest.ErrNotInstalled)
 	}
-	var failed error
-	for range 3 {
-		s, err := startOnce(binary)
-		if err == nil {
-			return s, nil
-		}
-		failed = errors.Join(failed, err)
+	s, err := childtest.Try(func() (*server, error) { return startOnce(binary) })
+	if err != nil {
+		return nil, fmt.Errorf("start redis-server: %w", err)
 	}
-	return nil, fmt.Errorf("start redis-server: %w", failed)
+	return s, nil
 }
 
 func startOnce(binary string) (*server, error) {
