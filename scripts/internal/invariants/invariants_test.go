@@ -78,6 +78,26 @@ func TestNothingToSay(t *testing.T) {
 	}
 }
 
+// A refused card and another key are versions without a status.
+func TestNotesAreVersions(t *testing.T) {
+	s := good()
+	row := func(c string) *readmodel.Order {
+		i := slices.IndexFunc(s.Orders, func(o readmodel.Order) bool { return o.OrderID == id(c) })
+		return &s.Orders[i]
+	}
+	a, b, d := row("a"), row("b"), row("d")
+	a.Version, a.Payment = 2, &readmodel.Payment{OpenAttempt: 1}
+	b.History = []readmodel.HistoryEntry{
+		{Status: contracts.Held, Version: 1, At: at}, {Status: contracts.AwaitingPayment, Version: 2, At: at}, {Status: contracts.Committed, Version: 5, At: at},
+	}
+	b.Version, b.Payment = 6, &readmodel.Payment{CaptureAttempt: 1}
+	d.Version, d.Payment = 4, &readmodel.Payment{VoidAttempt: 2}
+	s.Published = nil
+	if all := invariants.AtRest(s); len(all) != 0 {
+		t.Errorf("of rows with notes: %v", all)
+	}
+}
+
 // Every rule is broken once, alone.
 func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -86,10 +106,15 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 	}{
 		"a step that the graph does not have": {func(s *invariants.Snapshot) { s.Orders[3].History[0].Status = contracts.Rejected }, []string{"history"}},
 		"a version left out":                  {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 3 }, []string{"history"}},
-		"a status without its entry":          {func(s *invariants.Snapshot) { s.Orders[2].Status = contracts.Cancelled }, []string{"history"}},
-		"time that runs backwards":            {func(s *invariants.Snapshot) { s.Orders[3].History[0].At = at + 20_000 }, []string{"history"}},
-		"an ended order in the index":         {func(s *invariants.Snapshot) { s.Orders[3].OpenGroup = "nocturne#A" }, []string{"history"}},
-		"a committed order without a ticket":  {func(s *invariants.Snapshot) { s.Tickets = s.Tickets[:1]; s.Groups[0].Map.Set(2, 0) }, []string{"ticket"}},
+		"a version twice":                     {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 1 }, []string{"history"}},
+		"a version too many":                  {func(s *invariants.Snapshot) { s.Orders[3].Version++; s.Published[id4v3()] = true }, []string{"history"}},
+		"a note of a key that there was not": {func(s *invariants.Snapshot) {
+			s.Orders[3].Version, s.Orders[3].Payment, s.Published[id4v3()] = 3, &readmodel.Payment{CaptureAttempt: 1}, true
+		}, []string{"history"}},
+		"a status without its entry":         {func(s *invariants.Snapshot) { s.Orders[2].Status = contracts.Cancelled }, []string{"history"}},
+		"time that runs backwards":           {func(s *invariants.Snapshot) { s.Orders[3].History[0].At = at + 20_000 }, []string{"history"}},
+		"an ended order in the index":        {func(s *invariants.Snapshot) { s.Orders[3].OpenGroup = "nocturne#A" }, []string{"history"}},
+		"a committed order without a ticket": {func(s *invariants.Snapshot) { s.Tickets = s.Tickets[:1]; s.Groups[0].Map.Set(2, 0) }, []string{"ticket"}},
 		"a ticket of an order that has not paid": {func(s *invariants.Snapshot) {
 			s.Tickets = append(s.Tickets, readmodel.Ticket{SeatGroup: "nocturne#A", Seat: "s4", OrderID: id("d")})
 			s.Groups[0].Map.Set(3, seatstate.Sold)
@@ -132,6 +157,7 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 
 func id4() string   { return invariants.Version(id("d"), 1) }
 func id4v2() string { return invariants.Version(id("d"), 2) }
+func id4v3() string { return invariants.Version(id("d"), 3) }
 
 func TestFirstServed(t *testing.T) {
 	for name, c := range map[string]struct {

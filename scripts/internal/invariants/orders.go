@@ -1,20 +1,21 @@
 package invariants
 
 import (
+	"math"
 	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 )
 
-// histories: the versions of a row are 1, 2, …, each a step that the status graph allows, and the last is the row's. An
-// order that has ended stays as it ended.
+// histories: each version with a new status is a step that the status graph allows, and the last of these is the row's. An
+// order that has ended stays as it ended. Versions between two entries are notes, of a refused card or of another key.
 func histories(s Snapshot) []Violation {
 	l := list{rule: "history"}
 	for _, o := range s.Orders {
-		from, at := contracts.Queued, contracts.Instant(0)
+		from, at, version := contracts.Queued, contracts.Instant(0), 0
 		for i, h := range o.History {
-			if h.Version != i+1 {
+			if h.Version <= version || h.Version-version-1 > notes(o, from) {
 				l.addf("order %s: entry %d has version %d", o.OrderID, i+1, h.Version)
 			}
 			if !from.CanBecome(h.Status) {
@@ -24,16 +25,32 @@ func histories(s Snapshot) []Violation {
 			if h.At.Add(clocksDiffer) < at {
 				l.addf("order %s: %s is before what came before it", o.OrderID, h.Status)
 			}
-			from, at = h.Status, h.At
+			from, at, version = h.Status, h.At, h.Version
 		}
-		if n := len(o.History); n == 0 || o.History[n-1].Status != o.Status || o.Version < n {
-			l.addf("order %s is %s at version %d after %d entries", o.OrderID, o.Status, o.Version, n)
+		if version == 0 || from != o.Status || o.Version < version || o.Version-version > notes(o, from) {
+			l.addf("order %s is %s at version %d, its history %s at %d", o.OrderID, o.Status, o.Version, from, version)
 		}
 		if (o.Status.Open() || o.Status == contracts.Committed) != (o.OpenGroup != "") {
 			l.addf("order %s is %s and has the index key %q", o.OrderID, o.Status, o.OpenGroup)
 		}
 	}
 	return l.all
+}
+
+// notes is how many versions a row may have had without leaving a status.
+func notes(o readmodel.Order, in contracts.Status) int {
+	switch p := o.Payment; {
+	case p == nil:
+		return 0
+	case in == contracts.Held:
+		return p.OpenAttempt
+	case in == contracts.AwaitingPayment:
+		return math.MaxInt // refused cards, which a payment makes the row forget
+	case in == contracts.Committed:
+		return p.CaptureAttempt + p.VoidAttempt
+	default:
+		return p.VoidAttempt
+	}
 }
 
 const clocksDiffer = 10 * time.Second
