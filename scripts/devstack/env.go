@@ -54,6 +54,7 @@ func (d description) variables() (map[string]string, error) {
 		"STRIPE_API_BASE":        d.settings.StripeURL(),
 		"STRIPE_SECRET_KEY":      d.secrets.Stripe.Secret,
 		"STRIPE_PUBLISHABLE_KEY": d.secrets.Stripe.Publishable,
+		"STRIPE_WEBHOOK_SECRET":  d.secrets.Stripe.Webhook,
 		"CONCERT_ID":             concert,
 		"ARENA_CONCERT_ID":       arena,
 		"HOLD_SECONDS":           fmt.Sprint(d.topology.HoldSeconds),

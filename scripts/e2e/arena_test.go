@@ -60,3 +60,30 @@ func TestAdjacentSeatsAreNoPlacesToStand(t *testing.T) {
 		}
 	}
 }
+
+// The limit counts what is paid as well, for ever; and what was never charged no more.
+func TestTheLimitOfABuyerCountsWhatIsPaid(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	concert := arena(t, s)
+	anna, ids := s.as(t, testbed.Named("anna")), []string{}
+	best := func(key string, quantity int) apiclient.Order {
+		order := s.decidedBest(t, anna, concert, key, "", quantity)
+		ids = append(ids, order.OrderID)
+		return order
+	}
+	paid, given := best("key-1", 3), best("key-2", 3)
+	wantStatus(t, paid, contracts.AwaitingPayment)
+	wantStatus(t, given, contracts.AwaitingPayment)
+	s.pay(t, paid, "pm_card_visa")
+	wantStatus(t, s.settled(t, anna, paid.OrderID), contracts.Confirmed)
+	wantStatus(t, best("key-3", 1), contracts.Rejected)
+	s.cancel(t, anna, given.OrderID)
+	s.waitFor(t, anna, given.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status.Settled() })
+	wantStatus(t, best("key-4", 4), contracts.Rejected)
+	last := best("key-5", 3)
+	wantStatus(t, last, contracts.AwaitingPayment)
+	s.pay(t, last, "pm_card_visa")
+	wantStatus(t, s.settled(t, anna, last.OrderID), contracts.Confirmed)
+	s.agrees(t, ids...)
+}

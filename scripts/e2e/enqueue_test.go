@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// enqueue sends a message to the orders queue as a producer does, for what no request can bring about at will.
+// enqueue sends a message to its queue, the one of orders if it names none, for what no request can bring about at will.
 func (s *stack) enqueue(t *testing.T, m message.Encoded) {
 	t.Helper()
 	attributes := map[string]types.MessageAttributeValue{}
@@ -21,7 +22,7 @@ func (s *stack) enqueue(t *testing.T, m message.Encoded) {
 		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 	}
 	if _, err := s.Queues.SendMessage(t.Context(), &sqs.SendMessageInput{
-		QueueUrl: aws.String(s.Queue("orders")), MessageBody: &m.Body, MessageAttributes: attributes,
+		QueueUrl: aws.String(s.Queue(cmp.Or(string(m.Queue), "orders"))), MessageBody: &m.Body, MessageAttributes: attributes,
 		MessageGroupId: &m.Group, MessageDeduplicationId: &m.DeduplicationID,
 	}); err != nil {
 		t.Fatal(err)

@@ -1,13 +1,15 @@
 package e2e
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
 	"boxoffice/scripts/internal/invariants"
@@ -41,41 +43,44 @@ func (s *stack) settled(t *testing.T, c *apiclient.Client, id string) apiclient.
 	return s.waitFor(t, c, id, s.HoldFor+freeWithin+decideWithin, func(o apiclient.Order) bool { return o.Status.Settled() })
 }
 
-// agrees wants these orders' money and seats to agree, as soon as what is under way has come to rest.
+// agrees wants these orders' money, tickets and seats to agree, as soon as what is under way has come to rest. They are all
+// orders of their buyers, whose allowances are compared too.
 func (s *stack) agrees(t *testing.T, ids ...string) {
 	t.Helper()
-	ours := map[contracts.OrderID]bool{}
+	var ours []contracts.OrderID
 	for _, id := range ids {
-		ours[contracts.OrderID(id)] = true
+		ours = append(ours, contracts.OrderID(id))
 	}
 	eventually(t, decideWithin, func() (bool, string) {
-		snapshot, err := s.Snapshot(t.Context())
+		snapshot, effects, err := s.money(t.Context())
 		if err != nil {
 			return false, err.Error()
 		}
-		all, err := s.Effects(t.Context())
-		if err != nil {
-			return false, err.Error()
-		}
-		var effects []invariants.Effect
-		for _, e := range all {
-			if ours[e.Order] {
-				effects = append(effects, e)
+		buyers := map[string]bool{}
+		snapshot.Orders = slices.DeleteFunc(snapshot.Orders, func(o readmodel.Order) bool {
+			if !slices.Contains(ours, o.OrderID) {
+				return true
 			}
-		}
-		orders := snapshot.Orders[:0]
-		for _, o := range snapshot.Orders {
-			if ours[o.OrderID] {
-				orders = append(orders, o)
-			}
-		}
-		snapshot.Orders = orders
-		var problems []error
-		for _, v := range invariants.Money(snapshot, effects) {
-			problems = append(problems, errors.New(v.String()))
-		}
-		return len(problems) == 0, fmt.Sprint(errors.Join(problems...))
+			buyers[readmodel.AllowanceKey(o.ConcertID, o.UserID)] = true
+			return false
+		})
+		snapshot.Tickets = slices.DeleteFunc(snapshot.Tickets, func(x readmodel.Ticket) bool { return !slices.Contains(ours, x.OrderID) })
+		snapshot.Allowances = slices.DeleteFunc(snapshot.Allowances, func(a readmodel.Allowance) bool { return !buyers[a.BuyerConcert] })
+		effects = slices.DeleteFunc(effects, func(e invariants.Effect) bool { return !slices.Contains(ours, e.Order) })
+		// What is on sale and what was written off concern all orders, not these.
+		snapshot.Groups, snapshot.NotLoaded, snapshot.DeadLetters, snapshot.Dead = nil, nil, nil, 0
+		problems := append(invariants.AtRest(snapshot), invariants.Money(snapshot, effects)...)
+		return len(problems) == 0, fmt.Sprint(problems)
 	})
+}
+
+// money is all that invariants are asked of, with what happened at Stripe.
+func (s *stack) money(ctx context.Context) (snapshot invariants.Snapshot, effects []invariants.Effect, err error) {
+	if snapshot, err = s.Snapshot(ctx); err != nil {
+		return snapshot, nil, err
+	}
+	effects, err = s.Effects(ctx)
+	return snapshot, effects, err
 }
 
 func TestAnOrderIsPaid(t *testing.T) {

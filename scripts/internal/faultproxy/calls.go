@@ -12,19 +12,24 @@ import (
 	"time"
 )
 
-// Call is one request of a function to a service of AWS.
+// Call is one request of a function to a service of AWS, or to Stripe.
 type Call struct {
-	// Operation is the name of the operation, "PutItem"; Body is its JSON.
+	// Operation is the name of the operation, "PutItem"; of Stripe's the path without the ids, "POST payment_intents/capture".
+	// Body is its JSON or form.
 	Operation string
 	Body      []byte
+	// About is what a call to Stripe says beside its body: the path, with the id of its object, and the idempotency key.
+	About string
 	// Attempt is the number of the SDK's try: 1, or 2 for any later one.
 	Attempt int
 	// From is the caller's end of the connection, host:port.
 	From string
 }
 
-// Mentions says whether the body has a text in it, an order's id for example.
-func (c Call) Mentions(text string) bool { return bytes.Contains(c.Body, []byte(text)) }
+// Mentions says whether the call has a text in it, an order's id for example.
+func (c Call) Mentions(text string) bool {
+	return bytes.Contains(c.Body, []byte(text)) || strings.Contains(c.About, text)
+}
 
 // CallHook sees a call before it has had its effect. forward passes it on and returns when it has had it; the answer is kept
 // back until the hook returns. With false the caller gets no answer: its connection breaks. Hooks of calls that come at the
@@ -107,15 +112,19 @@ func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the caller is gone
 	}
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	call := Call{Operation: operation, Body: body, Attempt: 1, From: r.RemoteAddr}
+	call := Call{Body: body, Attempt: 1, From: r.RemoteAddr}
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		_, call.Operation, _ = strings.Cut(target, ".")
+	} else {
+		call.Operation, call.About = stripeOperation(r.Method, r.URL.Path), r.URL.Path+" "+r.Header.Get("Idempotency-Key")
+	}
 	if attempt := r.Header.Get("Amz-Sdk-Request"); attempt != "" && !strings.Contains(attempt, "attempt=1;") && attempt != "attempt=1" {
 		call.Attempt = 2
 	}
 	c.mu.Lock()
 	hook := c.hook
 	if call.Attempt == 1 {
-		c.counts[operation]++
+		c.counts[call.Operation]++
 	}
 	c.mu.Unlock()
 
@@ -138,6 +147,17 @@ func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(got.status)
 	_, _ = w.Write(got.content) // a caller that is gone needs no answer
+}
+
+// stripeOperation names a call by its path, /v1/payment_intents/pi_1/capture: an id is a word and what is unique.
+func stripeOperation(method, path string) string {
+	var words []string
+	for _, part := range strings.Split(strings.TrimPrefix(path, "/v1/"), "/") {
+		if !strings.ContainsAny(part, "0123456789") {
+			words = append(words, part)
+		}
+	}
+	return method + " " + strings.Join(words, "/")
 }
 
 // answer of the service.

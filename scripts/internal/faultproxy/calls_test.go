@@ -132,3 +132,36 @@ func TestAnswerOfAForwardedCallWaitsForTheHook(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestCallsToStripeAreNamedByTheirPath(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
+	t.Cleanup(server.Close)
+	calls, err := faultproxy.NewCalls(strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = calls.Close() })
+	for _, c := range []struct{ method, path, key, want string }{
+		{http.MethodPost, "/v1/payment_intents", "pi:o-1:0", "POST payment_intents"},
+		{http.MethodPost, "/v1/payment_intents/pi_1a/capture", "cap:o-1:0", "POST payment_intents/capture"},
+		{http.MethodGet, "/v1/payment_intents/pi_1a", "o-1", "GET payment_intents"},
+	} {
+		seen := make(chan faultproxy.Call, 1)
+		calls.Hook(func(c faultproxy.Call, _ func()) bool { seen <- c; return true })
+		request, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+calls.Address()+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Idempotency-Key", c.key)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		got := <-seen
+		if got.Operation != c.want || !got.Mentions("o-1") || got.Mentions("o-2") || strings.Contains(c.path, "pi_1a") && !got.Mentions("pi_1a") || calls.Count(c.want) != 1 {
+			t.Errorf("%s %s: the hook saw %+v", c.method, c.path, got)
+		}
+	}
+}

@@ -9,6 +9,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/client"
+
 	"boxoffice/contracts"
 	"boxoffice/scripts/internal/invariants"
 )
@@ -65,6 +68,18 @@ func (b *Bed) Confirm(ctx context.Context, clientSecret, card string) (Card, err
 	}
 	return c, nil
 }
+
+// Merchant is Stripe as the holder of the account's secret key sees it.
+func (b *Bed) Merchant() *client.API {
+	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
+		URL: stripe.String(b.environment["STRIPE_API_BASE"]), HTTPClient: b.HTTP,
+		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull},
+	})
+	return client.New(b.environment["STRIPE_SECRET_KEY"], &stripe.Backends{API: backend})
+}
+
+// WebhookSecret signs the events that Stripe sends to this stack.
+func (b *Bed) WebhookSecret() string { return b.environment["STRIPE_WEBHOOK_SECRET"] }
 
 // Answer is the buyer at his bank's page: outcome is succeed or fail.
 func (b *Bed) Answer(ctx context.Context, page, outcome string) error {
