@@ -67,7 +67,7 @@ func TestWhatAnOrderCosts(t *testing.T) {
 	c.handle(t, "expire", "expiries", 1) // of the 10 for one seat
 	c.measure("10 holds expired, limit per buyer", func() { c.handle(t, "expire", "expiries", 10) })
 
-	c.compare()
+	c.compare(costHead, c.rows)
 }
 
 // concertsForCost are one seat group on sale, and the same with a limit per buyer.
@@ -92,23 +92,30 @@ type costs struct {
 	rows []string
 }
 
-// measure takes the calls of a step as a row of the table. What comes with time is not in it, but may not be more than
+// measure takes the calls of a step as a row of the first table. What comes with time is not in it, but may not be more than
 // the time allows.
 func (c *costs) measure(step string, do func()) {
+	c.t.Helper()
+	c.rows = append(c.rows, c.count(do).row(step, onRedis, onDynamo, onQueues))
+}
+
+// count is what a step's calls are.
+func (c *costs) count(do func()) counted {
 	c.t.Helper()
 	c.meter.reset()
 	from := time.Now()
 	do()
 	took := time.Since(from)
-	c.rows = append(c.rows, c.meter.row(step))
+	got := c.meter.taken()
 	c.meter.mu.Lock()
 	defer c.meter.mu.Unlock()
 	if n := c.meter.clocked["pace"]; n > 1+int(took/time.Second) {
-		c.t.Errorf("%s: the pace was read or left %d times in %s", step, n, took)
+		c.t.Errorf("the pace was read or left %d times in %s", n, took)
 	}
 	if n := c.meter.clocked["concert"]; n > 1+int(took/(10*time.Second)) {
-		c.t.Errorf("%s: a concert was read %d times in %s", step, n, took)
+		c.t.Errorf("a concert was read %d times in %s", n, took)
 	}
+	return got
 }
 
 // measureVersions hands the new versions of 10 rows to both readers of the stream.
@@ -183,17 +190,18 @@ func (c *costs) accepted(answer apiclient.Answer, err error, want int) (a apicli
 	return a
 }
 
-// compare holds the table to that of the README.
-func (c *costs) compare() {
+// compare holds a table to that of the README that begins with the same head.
+func (c *costs) compare(head string, rows []string) {
 	c.t.Helper()
-	got := strings.Join(append([]string{costHead, "| --- | --- | --- | --- | --- |"}, c.rows...), "\n") + "\n"
-	c.t.Log("what an order costs:\n" + got)
+	line := strings.Repeat("| --- ", strings.Count(head, "|")-1) + "|"
+	got := strings.Join(append([]string{head, line}, rows...), "\n") + "\n"
+	c.t.Log("what it costs:\n" + got)
 	readme, err := os.ReadFile(filepath.Join(c.root, "consumers", "README.md"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(readme), costHead)
-	want, _, _ := strings.Cut(costHead+after, "\n\n")
+	_, after, _ := strings.Cut(string(readme), head)
+	want, _, _ := strings.Cut(head+after, "\n\n")
 	if want+"\n" != got {
 		c.t.Errorf("consumers/README.md shows\n%s\n\nmeasured is\n%s", want, got)
 	}

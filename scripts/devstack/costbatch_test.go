@@ -16,6 +16,8 @@ import (
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/contracts/message"
 )
 
 // receive takes the next n messages of a queue, once none of them is delayed any more: a second receive would get none of
@@ -55,8 +57,9 @@ func (s *meteredStack) receive(t *testing.T, queue string, n int) []sqstypes.Mes
 	return out.Messages
 }
 
-// handle invokes a function with the next n messages of a queue as one batch, which it must do, and deletes them.
-func (s *meteredStack) handle(t *testing.T, function, queue string, n int) {
+// handle invokes a function with the next n messages of a queue as one batch, which it must do, and deletes them. It answers
+// whose orders they were.
+func (s *meteredStack) handle(t *testing.T, function, queue string, n int) (orders []string) {
 	t.Helper()
 	messages := s.receive(t, queue, n)
 	batch := events.SQSEvent{}
@@ -71,6 +74,7 @@ func (s *meteredStack) handle(t *testing.T, function, queue string, n int) {
 		}
 		batch.Records = append(batch.Records, record)
 		groups[m.Attributes["MessageGroupId"]] = true
+		orders = append(orders, aws.ToString(m.MessageAttributes[message.AttributeOrder].StringValue))
 	}
 	if len(groups) != 1 {
 		t.Fatalf("a batch of %d seat groups: how many calls it takes would depend on how it is cut", len(groups))
@@ -86,6 +90,7 @@ func (s *meteredStack) handle(t *testing.T, function, queue string, n int) {
 			t.Fatal(err)
 		}
 	}
+	return orders
 }
 
 // invoke wants the answer of a batch that is done.

@@ -21,13 +21,36 @@ import (
 // meter counts the calls that functions make: it stands between them and the servers, so it sees what goes over the
 // wire, whatever a library made of the call.
 type meter struct {
-	mu    sync.Mutex
-	calls map[backend]map[string]int
-	// units are write units as the emulator reckons them, indexes included.
-	units float64
+	mu sync.Mutex
+	counted
 	// clocked are calls that come with time and not with orders: a concert is read again after 10 s, the pace and the lag of
 	// payments are read and left at most once a second, and a connection is set up.
 	clocked map[string]int
+}
+
+// counted are calls by backend and name.
+type counted struct {
+	calls map[backend]map[string]int
+	// units are write units as the emulator reckons them, indexes included.
+	units float64
+}
+
+func none() counted {
+	return counted{calls: map[backend]map[string]int{onRedis: {}, onDynamo: {}, onQueues: {}, onStripe: {}}}
+}
+
+// plus is what both counted.
+func (c counted) plus(other counted) counted {
+	sum := none()
+	for _, one := range []counted{c, other} {
+		for b, calls := range one.calls {
+			for call, n := range calls {
+				sum.calls[b][call] += n
+			}
+		}
+		sum.units += one.units
+	}
+	return sum
 }
 
 type backend string
@@ -36,6 +59,7 @@ const (
 	onRedis  backend = "Redis"
 	onDynamo backend = "DynamoDB"
 	onQueues backend = "SQS, EventBridge"
+	onStripe backend = "Stripe"
 )
 
 func newMeter() *meter {
@@ -47,7 +71,7 @@ func newMeter() *meter {
 func (m *meter) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls, m.units = map[backend]map[string]int{onRedis: {}, onDynamo: {}, onQueues: {}}, 0
+	m.counted = none()
 	m.clocked = map[string]int{}
 }
 
@@ -63,21 +87,26 @@ func (m *meter) countClocked(call string) {
 	m.clocked[call]++
 }
 
-// row is what was counted since the last reset, as a row of a table.
-func (m *meter) row(what string) string {
+// taken is what was counted since the last reset.
+func (m *meter) taken() counted {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.plus(none())
+}
+
+// row is a row of a table with these backends.
+func (c counted) row(what string, backends ...backend) string {
 	cells := []string{what}
-	for _, b := range []backend{onRedis, onDynamo, onQueues} {
+	for _, b := range backends {
 		var parts []string
-		for _, call := range slices.Sorted(maps.Keys(m.calls[b])) {
-			parts = append(parts, fmt.Sprintf("%d %s", m.calls[b][call], call))
+		for _, call := range slices.Sorted(maps.Keys(c.calls[b])) {
+			parts = append(parts, fmt.Sprintf("%d %s", c.calls[b][call], call))
 		}
 		cells = append(cells, strings.Join(parts, ", "))
 	}
 	units := ""
-	if m.units > 0 {
-		units = strconv.FormatFloat(m.units, 'f', -1, 64)
+	if c.units > 0 {
+		units = strconv.FormatFloat(c.units, 'f', -1, 64)
 	}
 	return tableRow(append(cells, units)...)
 }

@@ -20,6 +20,7 @@ import (
 	"boxoffice/scripts/devstack/internal/redisserver"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/faultproxy"
 	"boxoffice/scripts/internal/localtokens"
 )
 
@@ -30,6 +31,7 @@ type meteredStack struct {
 	meter   *meter
 	key     localtokens.Key
 	queues  *sqs.Client
+	tables  *dynamodb.Client
 	streams *dynamodbstreams.Client
 	// records is what the stream answers, as it stands on the wire: Lambda hands functions the same JSON.
 	records *lastBody
@@ -97,6 +99,13 @@ func (s *meteredStack) start(t *testing.T, entries []catalogue.Entry) error {
 	if err := s.resources(ctx); err != nil {
 		return err
 	}
+	double, err := s.app.start(ctx, s.folder, s.stripe(emulator))
+	if err != nil {
+		return err
+	}
+	if err := double.await(ctx); err != nil {
+		return err
+	}
 	if err := s.connect(t, entries); err != nil {
 		return err
 	}
@@ -127,7 +136,7 @@ func (s *meteredStack) connect(t *testing.T, entries []catalogue.Entry) error {
 	if err != nil {
 		return err
 	}
-	s.queues = sqs.NewFromConfig(cfg)
+	s.queues, s.tables = sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg)
 	s.streams = dynamodbstreams.NewFromConfig(cfg, func(o *dynamodbstreams.Options) {
 		s.records.client, o.HTTPClient = o.HTTPClient, s.records
 	})
@@ -139,7 +148,7 @@ func (s *meteredStack) connect(t *testing.T, entries []catalogue.Entry) error {
 		return err
 	}
 	_, err = catalogue.Load(t.Context(), catalogue.Target{
-		DynamoDB: dynamodb.NewFromConfig(cfg), SQS: s.queues, ConcertsTable: s.values["tableName:concerts"],
+		DynamoDB: s.tables, SQS: s.queues, ConcertsTable: s.values["tableName:concerts"],
 		LayoutsTable: s.values["tableName:layouts"], OrdersQueueURL: s.values["queueUrl:orders"],
 	}, entries, catalogue.Options{Now: s.now, CommandID: costStack})
 	return err
@@ -166,6 +175,13 @@ func (s *meteredStack) interpose(t *testing.T) error {
 		return err
 	}
 	s.values["redisAddress"] = address
+	payments, err := faultproxy.NewCalls(stack.Address(s.settings.Ports.Stripe))
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = payments.Close() })
+	payments.Hook(func(c faultproxy.Call, _ func()) bool { s.meter.count(onStripe, c.Operation); return true })
+	s.values["stripeApiBase"] = "http://" + payments.Address()
 	for i, f := range s.topology.Functions {
 		if f.Routes == nil {
 			s.topology.Functions[i].Routes = []topology.Route{{Route: "GET /unused/" + f.Name, Auth: "none"}}

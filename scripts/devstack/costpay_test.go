@@ -1,0 +1,296 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"boxoffice/contracts/readmodel"
+	"boxoffice/scripts/catalogue"
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
+)
+
+// payHead and allHead begin the tables of payments in consumers/README.md.
+const (
+	payHead = "| Step of an order of 2 seats | Redis | DynamoDB | SQS, EventBridge | Stripe | Write units |"
+	allHead = "| An order of 2 seats, all in all | Redis | DynamoDB | SQS, EventBridge | Stripe | Write units | SQS requests |"
+)
+
+// Budgets of an order of two seats that is confirmed, each message and version handled alone: nothing is saved by a batch.
+const (
+	sqsRequestsAtMost       = 15
+	writeUnitsAtMost        = 16
+	writeUnitsCountedAtMost = 20
+	stripeWrites            = 2
+)
+
+// What a payment costs, step by step, and what an order costs from its POST to its end.
+func TestWhatAPaymentCosts(t *testing.T) {
+	plain, limited := concertsForCost(t)
+	c := &payCosts{costs: &costs{meteredStack: startMetered(t, []catalogue.Entry{plain, limited}), t: t}, byOrder: map[string]*journey{}}
+	c.open()
+	for range 2 {
+		c.handle(t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
+	}
+	// What an order costs, and not what a process costs at its start.
+	for _, e := range []catalogue.Entry{plain, limited} {
+		c.journey("", e).confirmed()
+	}
+	c.journey("", plain).lost()
+	confirmed, counted := c.journey("confirmed", plain), c.journey("confirmed, limit per buyer", limited)
+	confirmed.shown = true
+	confirmed.confirmed()
+	counted.confirmed()
+	c.journey("", plain).declined()
+	lost, abandoned := c.journey("its seat is another's", plain), c.journey("abandoned", plain)
+	lost.lost()
+	abandoned.awaited()
+	for range c.byOrder {
+		c.holdEnds()
+	}
+	abandoned.voided()
+
+	c.compare(payHead, c.rows)
+	c.compare(allHead, []string{confirmed.row(), counted.row(), abandoned.row(), lost.row()})
+	for j, units := range map[*journey]float64{confirmed: writeUnitsAtMost, counted: writeUnitsCountedAtMost} {
+		if n := j.sqsRequests(); n > sqsRequestsAtMost || j.total.units > units {
+			t.Errorf("an order that is %s costs %d SQS requests and %g write units, want at most %d and %g", j.name, n, j.total.units, sqsRequestsAtMost, units)
+		}
+		if n := j.stripe("POST"); n != stripeWrites {
+			t.Errorf("an order that is %s costs %d writes at Stripe, want %d", j.name, n, stripeWrites)
+		}
+	}
+	// Nobody asks Stripe how a payment stands that it has told of.
+	if n := confirmed.stripe("GET"); n != 0 {
+		t.Errorf("a confirmed order costs %d reads at Stripe", n)
+	}
+}
+
+// payCosts has Stripe deliver nothing until it is told to, so that a webhook is a step like any other.
+type payCosts struct {
+	*costs
+	bed     *testbed.Bed
+	byOrder map[string]*journey
+	// next is the next pair of seats.
+	next int
+}
+
+func (c *payCosts) open() {
+	c.t.Helper()
+	d := description{folder: c.folder, settings: c.settings, secrets: c.secrets, topology: c.topology, values: c.values}
+	environment, err := d.variables()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if c.bed, err = testbed.Open(c.t.Context(), environment); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = c.bed.Close() })
+	c.double("/double/deliveries", `{"hold":true}`)
+}
+
+func (c *payCosts) double(path, body string) {
+	c.t.Helper()
+	if err := c.bed.Double(c.t.Context(), http.MethodPost, path, body, nil); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// journey is one order on its way.
+type journey struct {
+	*payCosts
+	name  string
+	entry catalogue.Entry
+	seats []string
+	// shown says that its steps are rows of the table.
+	shown bool
+	// unpaid is still open when its hold ends.
+	unpaid bool
+	user   string
+	id     string
+	intent *apiclient.Payment
+	total  counted
+}
+
+// journey is an order to come, of a buyer and two seats of its own.
+func (c *payCosts) journey(name string, e catalogue.Entry) *journey {
+	at := 2 * c.next
+	c.next++
+	return &journey{payCosts: c, name: name, entry: e, seats: e.Groups[0].Seats[at : at+2], user: fmt.Sprint("buyer-", c.next), total: none()}
+}
+
+// step adds what do costs to the journey's sum.
+func (j *journey) step(name string, do func()) {
+	j.t.Helper()
+	j.add(name, j.count(do))
+}
+
+func (j *journey) add(step string, got counted) {
+	j.total = j.total.plus(got)
+	if j.shown {
+		j.rows = append(j.rows, got.row(step, onRedis, onDynamo, onQueues, onStripe))
+	}
+}
+
+// version hands the order's new version to both readers of the stream.
+func (j *journey) version(status string) {
+	j.t.Helper()
+	record := j.newRecords(j.t, 1)
+	j.step("version "+status+" mirrored", func() { j.invoke(j.t, "mirror", record) })
+	j.step("version "+status+" published", func() { j.invoke(j.t, "publish", record) })
+}
+
+// awaited is an order from its POST until it awaits payment.
+func (j *journey) awaited() {
+	j.t.Helper()
+	j.step("POST", func() {
+		answer, err := j.as(j.t, j.user).Place(j.t.Context(), "key-1", apiclient.OrderRequest{ConcertID: j.entry.Concert.ConcertID, Seats: j.seats})
+		j.id = j.accepted(answer, err, http.StatusAccepted).OrderID
+	})
+	j.byOrder[j.id] = j
+	j.step("held", func() { j.handle(j.t, "reserve", "orders", 1) })
+	j.version("HELD")
+	j.payment("payment opened")
+	j.version("AWAITING_PAYMENT")
+	order, _, err := j.as(j.t, j.user).Order(j.t.Context(), j.id)
+	if err != nil || order.Payment == nil {
+		j.t.Fatalf("the order is %s, payment %+v, %v", order.Status, order.Payment, err)
+	}
+	j.intent = order.Payment
+}
+
+// card confirms as the buyer's browser does, and has Stripe tell of it.
+func (j *journey) card(card, told string) {
+	j.t.Helper()
+	if _, err := j.bed.Confirm(j.t.Context(), j.intent.ClientSecret, card); err != nil {
+		j.t.Fatal(err)
+	}
+	j.step(told, func() { j.double("/double/deliveries/release", "{}") })
+}
+
+func (j *journey) confirmed() {
+	j.t.Helper()
+	j.awaited()
+	j.card("pm_card_visa", "webhook, card authorised")
+	j.step("committed", func() { j.handle(j.t, "commit", "authorizations", 1) })
+	j.version("COMMITTED")
+	j.payment("captured")
+	j.version("CONFIRMED")
+	// Stripe tells of our own capture as well.
+	j.step("webhook, captured", func() { j.double("/double/deliveries/release", "{}") })
+}
+
+func (j *journey) declined() {
+	j.t.Helper()
+	j.awaited()
+	j.shown = true
+	j.card("pm_card_visa_chargeDeclined", "webhook, card declined")
+	j.step("decline noted", func() { j.handle(j.t, "commit", "authorizations", 1) })
+	j.newRecords(j.t, 1)
+	j.unpaid = true
+}
+
+// lost is an order for a seat that gets another's ticket before it is paid, as when Redis has lost its hold.
+func (j *journey) lost() {
+	j.t.Helper()
+	j.awaited()
+	other, err := attributevalue.MarshalMap(readmodel.Ticket{SeatGroup: j.entry.Concert.ConcertID + "#" + j.entry.Groups[0].Group, Seat: j.seats[0], OrderID: "e1another"})
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	if _, err := j.tables.PutItem(j.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(j.values["tableName:tickets"]), Item: other}); err != nil {
+		j.t.Fatal(err)
+	}
+	j.card("pm_card_visa", "webhook, card authorised")
+	j.shown = j.name != ""
+	j.step("not committed, seat lost", func() { j.handle(j.t, "commit", "authorizations", 1) })
+	j.voided()
+	j.version("REJECTED")
+}
+
+// voided has the authorisation of an order that has ended given back, of which Stripe tells as well.
+func (j *journey) voided() {
+	j.t.Helper()
+	j.payment("voided")
+	j.step("webhook, cancelled", func() { j.double("/double/deliveries/release", "{}") })
+	j.payment("checked")
+}
+
+// payment is a step of pay's. Other orders' messages may be before its own.
+func (j *journey) payment(name string) {
+	j.t.Helper()
+	for {
+		var of string
+		got := j.count(func() { of = j.handle(j.t, "pay", "payments", 1)[0] })
+		if of == j.id {
+			j.add(name, got)
+			return
+		}
+		// What Stripe tells of another order is not this one's cost.
+		j.double("/double/deliveries/release", "{}")
+	}
+}
+
+// holdEnds handles one ExpireHold, of whichever order it is.
+func (c *payCosts) holdEnds() {
+	c.t.Helper()
+	var of string
+	got := c.count(func() { of = c.handle(c.t, "expire", "expiries", 1)[0] })
+	j := c.byOrder[of]
+	if j == nil {
+		c.t.Fatalf("a hold of order %q ended, which is none of the test's", of)
+	}
+	switch j.name {
+	case "confirmed":
+		j.add("hold ended, order paid", got)
+	case "abandoned":
+		j.shown = true
+		j.add("hold ended, order open", got)
+		j.version("EXPIRED")
+	default:
+		j.shown = false
+		j.add("hold ended", got)
+		if j.unpaid {
+			c.newRecords(c.t, 1)
+		}
+	}
+}
+
+// sqsRequests are the messages' sends, and for each its receive and its delete by the mapping.
+func (j *journey) sqsRequests() (n int) {
+	for call, times := range j.total.calls[onQueues] {
+		switch name, entries, batch := strings.Cut(call, " of "); {
+		case name == "SendMessage":
+			n += 3 * times
+		case name == "SendMessageBatch" && batch:
+			size, err := strconv.Atoi(entries)
+			if err != nil {
+				j.t.Fatal(err)
+			}
+			n += 3 * size * times
+		}
+	}
+	return n
+}
+
+// stripe is how many calls of a method there were.
+func (j *journey) stripe(method string) (n int) {
+	for call, times := range j.total.calls[onStripe] {
+		if strings.HasPrefix(call, method+" ") {
+			n += times
+		}
+	}
+	return n
+}
+
+// row is the journey's row of the table.
+func (j *journey) row() string {
+	return j.total.row(j.name, onRedis, onDynamo, onQueues, onStripe) + " " + strconv.Itoa(j.sqsRequests()) + " |"
+}
