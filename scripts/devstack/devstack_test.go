@@ -89,6 +89,19 @@ func TestDefaultStackHasTheWellKnownPortsAndOthersFreeOnes(t *testing.T) {
 	}
 }
 
+// A port that was given stands behind those that are chosen in the list, and none is chosen twice.
+func TestNoPortIsForTwoServers(t *testing.T) {
+	drawn := []int{20001, 20001, 20002, 20003, 20001, 20004, 20005, 20002, 20006}
+	find := func() (port int, err error) {
+		port, drawn = drawn[0], drawn[1:]
+		return port, nil
+	}
+	p, err := stackFlags{RedisPort: number(20001), StripePort: number(20003)}.ports("mine", find)
+	if want := (stack.Ports{Redis: 20001, Stripe: 20003, Site: 20002, AWS: 20004, RedisBus: 20005, Control: 20006}); err != nil || p != want {
+		t.Errorf("%+v, %v, want %+v", p, err, want)
+	}
+}
+
 func TestSettingsChangeTheTopologyAndAllThatFollowsFromIt(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "e2e", stackFlags{HoldSeconds: number(5), HandlerTimeout: number(2)})

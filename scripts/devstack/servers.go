@@ -19,6 +19,7 @@ import (
 
 	"boxoffice/scripts/devstack/internal/process"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/freeport"
 )
 
 // server is a process of the stack and how to see that it is ready.
@@ -93,7 +94,7 @@ func awaitPorts(ctx context.Context, f stack.Folder, name string, ports []stack.
 	for {
 		var taken []error
 		for _, port := range ports {
-			if !stack.PortFree(port.Port) {
+			if !freeport.Free(port.Port) {
 				taken = append(taken, port)
 			}
 		}

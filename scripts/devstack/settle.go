@@ -17,6 +17,7 @@ import (
 	"boxoffice/scripts/devstack/internal/process"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/freeport"
 )
 
 // Ports of the default stack.
@@ -60,7 +61,7 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 			return s, usageError{fmt.Errorf("--via %s: no service of that name; there are redis, stripe, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", "))}
 		}
 	}
-	if s.Ports, err = flags.ports(f.Name); err != nil {
+	if s.Ports, err = flags.ports(f.Name, freeport.Find); err != nil {
 		return s, err
 	}
 	return s, nil
@@ -94,9 +95,12 @@ func (flags stackFlags) portFlags(p *stack.Ports) []portFlag {
 	}
 }
 
-// ports of a new stack: those given, the well-known ones for the default stack, free ones otherwise.
-func (flags stackFlags) ports(name string) (stack.Ports, error) {
+// ports of a new stack: those given, the well-known ones for the default stack, otherwise free ones as find has them. Nothing
+// listens on any of them yet, so those that are settled come first, and find may not answer one again.
+func (flags stackFlags) ports(name string, find func() (int, error)) (stack.Ports, error) {
 	var p stack.Ports
+	var wanting []*int
+	taken := map[int]bool{}
 	for _, f := range flags.portFlags(&p) {
 		switch {
 		case f.given != nil:
@@ -104,29 +108,21 @@ func (flags stackFlags) ports(name string) (stack.Ports, error) {
 		case name == stack.DefaultName && f.standard != 0:
 			*f.port = f.standard
 		default:
-			free, err := freePortOtherThan(p)
-			if err != nil {
+			wanting = append(wanting, f.port)
+			continue
+		}
+		taken[*f.port] = true
+	}
+	for _, port := range wanting {
+		for *port == 0 || taken[*port] {
+			var err error
+			if *port, err = find(); err != nil {
 				return p, err
 			}
-			*f.port = free
 		}
+		taken[*port] = true
 	}
 	return p, nil
-}
-
-// freePortOtherThan never gives one port twice: nothing listens yet on those that were given out before.
-func freePortOtherThan(p stack.Ports) (int, error) {
-	const attempts = 100
-	for range attempts {
-		port, err := stack.FreePort()
-		if err != nil {
-			return 0, err
-		}
-		if port != p.Site && port != p.AWS && port != p.Redis && port != p.RedisBus && port != p.Stripe {
-			return port, nil
-		}
-	}
-	return 0, fmt.Errorf("found no free port in %d attempts", attempts)
 }
 
 // differences between what is asked for and what a stack has. What is not asked for does not differ.

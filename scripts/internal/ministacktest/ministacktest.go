@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/freeport"
 )
 
 // Variable names the ministack binary to use, before any other place is searched.
@@ -90,7 +92,7 @@ func (e *Emulator) Tenant(t testing.TB) aws.Config {
 }
 
 func (e *Emulator) start(binary string) error {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return err
 	}
@@ -202,17 +204,4 @@ func moduleRoot() (string, bool) {
 		}
 		directory = parent
 	}
-}
-
-// freePort asks the kernel for a port and gives it back. Another process may take it in between; the start then fails.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("find a free port: address is %T", listener.Addr())
-	}
-	return address.Port, listener.Close()
 }

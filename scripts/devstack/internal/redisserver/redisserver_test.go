@@ -14,6 +14,7 @@ import (
 
 	"boxoffice/scripts/devstack/internal/process"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/freeport"
 )
 
 var passwords = map[string]string{stack.RedisAdmin: "a-secret", stack.RedisWriter: "w-secret", stack.RedisReader: "r-secret"}
@@ -29,7 +30,7 @@ func serve(t *testing.T) stack.Ports {
 	}
 	var ports stack.Ports
 	for _, port := range []*int{&ports.Redis, &ports.RedisBus} {
-		if *port, err = stack.FreePort(); err != nil {
+		if *port, err = freeport.Find(); err != nil {
 			t.Fatal(err)
 		}
 	}
