@@ -6,57 +6,50 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"boxoffice/scripts/internal/apiclient"
-	"boxoffice/scripts/internal/localtokens"
+	"boxoffice/scripts/internal/testbed"
 )
 
 type options struct {
-	API        string        `name:"api" env:"API_BASE_URL" required:"" help:"Address of the API, with /api (make env)."`
-	Concert    string        `env:"CONCERT_ID" required:"" help:"Concert to buy for (make env)."`
-	SigningKey string        `env:"STACK_SIGNING_KEY" required:"" type:"existingfile" help:"Key that signs the local stack's tokens (make env)."`
-	Stripe     string        `name:"stripe" env:"STRIPE_API_BASE" required:"" help:"Address of the stand-in for Stripe (make env)."`
-	Redis      string        `name:"redis" env:"REDIS_URL" required:"" help:"Address of Redis, for the fault that the demo shows (make env)."`
-	Hold       int           `name:"hold-seconds" env:"HOLD_SECONDS" required:"" help:"How long the stack holds seats, in seconds (make env)."`
-	Timeout    time.Duration `default:"2m" help:"How long the whole demo may take. An order that expires is shown if that takes at most half of it."`
+	Timeout time.Duration `default:"2m" help:"How long the whole demo may take. An order that expires is shown if that takes at most half of it."`
 }
 
 // demo is one run. Each run has buyers of its own, so that it can be repeated on a running stack.
 type demo struct {
+	*testbed.Bed
 	options
-	key localtokens.Key
 	run string
 	out io.Writer
 }
 
 func run(ctx context.Context, out io.Writer) error {
 	var o options
-	kong.Parse(&o, kong.Name("demo"), kong.Description("Buy seats on a running stack and show what happens to the orders."))
+	kong.Parse(&o, kong.Name("demo"), kong.Description("Buy seats on a running stack and show what happens to the orders. The stack is the one that the environment names (make env)."))
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	pem, err := os.ReadFile(o.SigningKey)
+	bed, err := testbed.OpenHere(ctx)
 	if err != nil {
 		return err
 	}
-	key, err := localtokens.ParseKey(pem)
-	if err != nil {
-		return err
-	}
-	d := demo{options: o, key: key, run: rand.Text()[:8], out: out}
+	defer bed.Close() //nolint:errcheck // nothing is lost with it
+	d := demo{Bed: bed, options: o, run: rand.Text()[:8], out: out}
 	return d.play(ctx)
 }
 
 func (d demo) play(ctx context.Context) error {
-	anyone := &apiclient.Client{Base: d.API, HTTP: http.DefaultClient}
+	anyone, err := d.Buyer("")
+	if err != nil {
+		return err
+	}
 	var concert apiclient.Concert
 	if err := anyone.Get(ctx, "/concerts/"+d.Concert, &concert); err != nil {
 		return err
 	}
-	d.sayf("%s, %s, %s. Seats are held for %s here.", concert.Title, concert.Venue, concert.City, d.holdFor())
+	d.sayf("%s, %s, %s. Seats are held for %s here.", concert.Title, concert.Venue, concert.City, d.HoldFor)
 	group, free, err := d.freeSeats(ctx)
 	if err != nil {
 		return err
@@ -87,23 +80,16 @@ func (d demo) play(ctx context.Context) error {
 		return err
 	}
 	d.sayf("")
-	if d.holdFor()+freeWithin > d.Timeout/2 {
-		d.sayf("6. An order that expires is not shown, since that takes over %s here (plain make demo has short holds; or --timeout).", d.holdFor())
+	if d.HoldFor+freeWithin > d.Timeout/2 {
+		d.sayf("6. An order that expires is not shown, since that takes over %s here (plain make demo has short holds; or --timeout).", d.HoldFor)
 		return nil
 	}
 	d.sayf("6. Fay holds two seats and forgets about them; when the hold has run out, Gus gets them.")
 	return d.runOut(ctx, free[9:11])
 }
 
-func (d demo) holdFor() time.Duration { return time.Duration(d.Hold) * time.Second }
-
 // buyer is a signed-in buyer of this run.
-func (d demo) buyer(name string) (*apiclient.Client, error) {
-	c := &apiclient.Client{Base: d.API, HTTP: http.DefaultClient}
-	var err error
-	c.Token, err = d.key.Sign(localtokens.ClaimsOf(d.API, name+"-"+d.run, time.Now(), localtokens.TTL))
-	return c, err
-}
+func (d demo) buyer(name string) (*apiclient.Client, error) { return d.Buyer(name + "-" + d.run) }
 
 // oneOrder places an order and follows it to HELD.
 func (d demo) oneOrder(ctx context.Context, seats []string) error {

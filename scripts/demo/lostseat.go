@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
@@ -38,14 +36,14 @@ func (d demo) lostSeat(ctx context.Context, group string, seats []string) error 
 	if err != nil {
 		return err
 	}
-	if _, err := d.confirm(ctx, second, "pm_card_visa"); err != nil {
+	if _, err := d.Confirm(ctx, second.Payment.ClientSecret, "pm_card_visa"); err != nil {
 		return err
 	}
 	won, err := jon.WaitFor(ctx, second.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
 	if err != nil {
 		return err
 	}
-	if _, err := d.confirm(ctx, first, "pm_card_visa"); err != nil {
+	if _, err := d.Confirm(ctx, first.Payment.ClientSecret, "pm_card_visa"); err != nil {
 		return err
 	}
 	lost, err := ida.WaitFor(ctx, first.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
@@ -58,27 +56,21 @@ func (d demo) lostSeat(ctx context.Context, group string, seats []string) error 
 		return fmt.Errorf("jon's order is %s, ida's %s (%+v)", won.Status, lost.Status, lost.Reason)
 	}
 	d.sayf("   %s", lost.Reason.Detail)
-	return d.charged(ctx, first.OrderID, "canceled", "   At Stripe, for Ida: ")
+	return d.charged(ctx, first, "canceled", "   At Stripe, for Ida: ")
 }
 
 // forget takes an order's places and its record out of a loaded group, once mirror has brought them to its row: it would
 // make a hold again that is missing.
 func (d demo) forget(ctx context.Context, group string, o apiclient.Order) error {
-	options, err := redis.ParseURL(d.Redis)
-	if err != nil {
-		return err
-	}
-	client := redis.NewClient(options)
-	defer client.Close() //nolint:errcheck // nothing is kept in it
 	groups, _, err := d.seatMap(ctx)
 	if err != nil {
 		return err
 	}
 	keys := seatstate.KeysOf(contracts.SeatGroup{ConcertID: d.Concert, Group: group})
-	if err := awaitVersion(ctx, client, keys, o); err != nil {
+	if err := d.awaitVersion(ctx, keys, o); err != nil {
 		return err
 	}
-	pipe := client.TxPipeline()
+	pipe := d.Redis.TxPipeline()
 	pipe.HDel(ctx, keys.Orders, o.OrderID)
 	pipe.ZRem(ctx, keys.Lapses, o.OrderID)
 	for _, g := range groups {
@@ -94,9 +86,9 @@ func (d demo) forget(ctx context.Context, group string, o apiclient.Order) error
 }
 
 // awaitVersion waits until Redis knows the version of the row that the buyer was shown.
-func awaitVersion(ctx context.Context, client *redis.Client, keys seatstate.Keys, o apiclient.Order) error {
+func (d demo) awaitVersion(ctx context.Context, keys seatstate.Keys, o apiclient.Order) error {
 	for {
-		text, err := client.HGet(ctx, keys.Orders, o.OrderID).Result()
+		text, err := d.Redis.HGet(ctx, keys.Orders, o.OrderID).Result()
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -25,12 +23,12 @@ func (d demo) pay(ctx context.Context, seats []string) error {
 		return err
 	}
 	for _, card := range []string{"pm_card_visa_chargeDeclinedInsufficientFunds", "pm_card_visa"} {
-		answer, err := d.confirm(ctx, order, card)
+		answer, err := d.Confirm(ctx, order.Payment.ClientSecret, card)
 		if err != nil {
 			return err
 		}
-		d.sayf("   The browser confirms with %s: %s", card, answer)
-		if answer == "requires_capture" {
+		d.sayf("   The browser confirms with %s: %s", card, cmp.Or(answer.Status, answer.Code))
+		if answer.Status == "requires_capture" {
 			continue
 		}
 		told, err := hana.WaitFor(ctx, order.OrderID, func(o apiclient.Order) bool { return o.Payment != nil && o.Payment.LastError != nil })
@@ -54,7 +52,7 @@ func (d demo) pay(ctx context.Context, seats []string) error {
 	if err := d.awaitShown(ctx, seats, seatstate.Sold); err != nil {
 		return err
 	}
-	return d.charged(ctx, order.OrderID, "captured", "   At Stripe: ")
+	return d.charged(ctx, order, "captured", "   At Stripe: ")
 }
 
 // payable places an order and waits until it can be paid.
@@ -70,55 +68,19 @@ func (d demo) payable(ctx context.Context, buyer *apiclient.Client, seats []stri
 	return order, err
 }
 
-// confirm does what the buyer's browser does, and answers the status or the decline.
-func (d demo) confirm(ctx context.Context, o apiclient.Order, card string) (string, error) {
-	intent, _, _ := strings.Cut(o.Payment.ClientSecret, "_secret_")
-	form := url.Values{"key": {o.Payment.PublishableKey}, "client_secret": {o.Payment.ClientSecret}, "payment_method": {card}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Stripe+"/v1/payment_intents/"+intent+"/confirm", strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	var answer struct {
-		Status string `json:"status"`
-		Error  struct {
-			DeclineCode string `json:"decline_code"`
-			Code        string `json:"code"`
-		} `json:"error"`
-	}
-	if err := fetch(request, &answer); err != nil {
-		return "", err
-	}
-	if answer.Status != "" {
-		return answer.Status, nil
-	}
-	return fmt.Sprintf("%s, %s", answer.Error.Code, answer.Error.DeclineCode), nil
-}
-
 // charged waits until the journal of the stand-in for Stripe ends with this effect of the order, and prints its effects.
-func (d demo) charged(ctx context.Context, order, want, before string) error {
+func (d demo) charged(ctx context.Context, o apiclient.Order, want, before string) error {
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.Stripe+"/double/journal", nil)
+		all, err := d.Effects(ctx)
 		if err != nil {
-			return err
-		}
-		var journal struct {
-			Effects []struct {
-				Kind     string
-				Amount   int64
-				Currency string
-				Metadata map[string]string
-			}
-		}
-		if err := fetch(request, &journal); err != nil {
 			return err
 		}
 		var effects []string
 		last := ""
-		for _, e := range journal.Effects {
-			if e.Metadata["orderId"] == order {
+		for _, e := range all {
+			if string(e.Order) == o.OrderID {
 				last = e.Kind
-				effects = append(effects, fmt.Sprintf("%s %s", e.Kind, money(contracts.Money{Minor: e.Amount, Currency: strings.ToUpper(e.Currency)})))
+				effects = append(effects, fmt.Sprintf("%s %s", e.Kind, money(contracts.Money{Minor: e.Amount, Currency: o.Amount.Currency})))
 			}
 		}
 		if last == want {
@@ -127,20 +89,8 @@ func (d demo) charged(ctx context.Context, order, want, before string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the payment of %s is %v, not %s: %w", order, effects, want, ctx.Err())
+			return fmt.Errorf("the payment of %s is %v, not %s: %w", o.OrderID, effects, want, ctx.Err())
 		case <-time.After(mapPoll):
 		}
 	}
-}
-
-func fetch(request *http.Request, into any) error {
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close() //nolint:errcheck // only read
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("%s %s: %s: %w", request.Method, request.URL, response.Status, err)
-	}
-	return nil
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -17,11 +15,16 @@ const wanted = 11
 
 // seatMap reads what anybody sees: the seat groups, and how each seat is shown. A group that is loading shows none free.
 func (d demo) seatMap(ctx context.Context) (groups []apiclient.Group, shown map[string]seatstate.State, err error) {
-	anyone := &apiclient.Client{Base: d.API, HTTP: http.DefaultClient}
-	var layout apiclient.Layout
-	var now apiclient.Availability
-	err = errors.Join(anyone.Get(ctx, "/concerts/"+d.Concert+"/layout", &layout), anyone.Get(ctx, "/concerts/"+d.Concert+"/availability", &now))
+	anyone, err := d.Buyer("")
 	if err != nil {
+		return nil, nil, err
+	}
+	layout, err := d.Layout(ctx, d.Concert)
+	if err != nil {
+		return nil, nil, err
+	}
+	var now apiclient.Availability
+	if err := anyone.Get(ctx, "/concerts/"+d.Concert+"/availability", &now); err != nil {
 		return nil, nil, err
 	}
 	shown = map[string]seatstate.State{}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -45,12 +44,7 @@ func theStack(t *testing.T) *stack {
 }
 
 func connect() (*stack, error) {
-	environment := map[string]string{}
-	for _, variable := range os.Environ() {
-		name, value, _ := strings.Cut(variable, "=")
-		environment[name] = value
-	}
-	bed, err := testbed.Open(context.Background(), environment)
+	bed, err := testbed.OpenHere(context.Background())
 	if err != nil {
 		return nil, err
 	}

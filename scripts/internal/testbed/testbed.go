@@ -1,4 +1,4 @@
-// Package testbed connects tests and measures to a running stack: its API as any buyer, its tables, queues and bus, its
+// Package testbed connects tests, measures and the demo to a running stack: its API as any buyer, its tables, queues and bus, its
 // Redis as the administrator, and the host of its functions. Everything it reads is read from the real servers; it writes
 // nothing but what a buyer's program could.
 package testbed
@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -44,6 +45,16 @@ type Bed struct {
 	Key localtokens.Key
 
 	environment map[string]string
+}
+
+// OpenHere connects to the stack that the program's own environment describes.
+func OpenHere(ctx context.Context) (*Bed, error) {
+	environment := map[string]string{}
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
+	}
+	return Open(ctx, environment)
 }
 
 // Open connects to the stack that an environment describes: what `make env` prints.
