@@ -16,9 +16,13 @@ type phase struct {
 	Orders   int    `json:"orders"`
 	Held     int    `json:"held"`
 	Rejected int    `json:"rejectedSeatTaken"`
+	// Confirmed are those that were paid.
+	Confirmed int `json:"confirmed"`
+	// versions is how many of each order come to mirror and publish at least; 0 is 1.
+	versions int
 	// Batches is how many batches reserve got.
 	Batches int `json:"batches"`
-	// Seconds is from letting go to the last decision. CPU counts until mirror and publish are through as well.
+	// Seconds is from letting go to the last decision, or confirmation. CPU counts until mirror and publish are through as well.
 	Seconds         float64       `json:"seconds"`
 	OrdersPerSecond float64       `json:"ordersPerSecond"`
 	CPU             []processCost `json:"cpu"`
@@ -54,7 +58,7 @@ func (m *measures) drain(ctx context.Context, groups []group) (phase, error) {
 	}
 	defer goOn() //nolint:errcheck // it was let go already, or the failure is told
 	m.progress("draining, seat groups %d: %d orders into the queue", p.Groups, p.Orders)
-	if err := m.enqueue(ctx, m.OrdersQueue, messages); err != nil {
+	if err := m.enqueue(ctx, m.Queue("orders"), messages); err != nil {
 		return p, err
 	}
 	from, err := look(processes)
@@ -100,7 +104,7 @@ func (m *measures) finish(ctx context.Context, p *phase, run string, before host
 		mirrored := now.source("mirror").Records - before.source("mirror").Records
 		published := now.source("publish").Records - before.source("publish").Records
 		p.Batches = now.source("reserve").Batches - before.source("reserve").Batches
-		through := min(decided, mirrored, published) >= p.Orders && now.busy() == ""
+		through := decided >= p.Orders && min(mirrored, published) >= max(p.versions, 1)*p.Orders && now.busy() == ""
 		if n := now.errors() - before.errors(); n > 0 {
 			return false, "", fmt.Errorf("%d invocations failed (logs: STACK_LOGS)", n)
 		}
@@ -122,7 +126,7 @@ func (m *measures) finish(ctx context.Context, p *phase, run string, before host
 	}
 	p.OthersShare = others(from, to, runtime.NumCPU())
 	o, err := m.outcomeOf(ctx, run, p.Orders)
-	p.Held, p.Rejected = o.held, o.rejected
+	p.Held, p.Rejected, p.Confirmed = o.held, o.rejected, o.confirmed
 	return o, err
 }
 

@@ -17,7 +17,6 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/scripts/internal/apiclient"
-	"boxoffice/scripts/internal/localtokens"
 )
 
 // firstEvent is what a function that was just started has to answer. It makes the function call what it depends on, and
@@ -44,15 +43,15 @@ func (m *measures) firstEvents(ctx context.Context) (map[string][]firstEvent, er
 		problems = append(problems, err, encodeErr)
 		made[name] = append(made[name], firstEvent{what, payload, want})
 	}
-	for _, concert := range []string{m.MainConcert, m.Concert} {
+	for _, concert := range []string{m.Concert, m.Arena} {
 		body, err := json.Marshal(apiclient.OrderRequest{ConcertID: concert, Seats: []string{"no-such-seat"}})
 		add("orders", "POST for an unknown seat of "+concert, `"statusCode":422`, m.request("POST /api/orders", string(body), nil), err)
 		add("queries", "GET of the availability of "+concert, `"statusCode":200`,
 			m.request("GET /api/concerts/{concertId}/availability", "", map[string]string{"concertId": concert}), nil)
 	}
-	event, err := queueEvent(message.RebuildGroup{ConcertID: m.Concert, Group: g.Group, CommandID: newRun()})
+	event, err := queueEvent(message.RebuildGroup{ConcertID: m.Arena, Group: g.Group, CommandID: newRun()})
 	add("reserve", "RebuildGroup of a loaded group", noFailure, event, err)
-	event, err = queueEvent(message.ExpireHold{OrderID: over, ConcertID: m.Concert, Group: g.Group, RowVersion: 1})
+	event, err = queueEvent(message.ExpireHold{OrderID: over, ConcertID: m.Arena, Group: g.Group, RowVersion: 1})
 	add("expire", "ExpireHold of an order that is over", noFailure, event, err)
 	add("mirror", "a row that is over", noFailure, streamEvent(over, row), nil)
 	add("publish", "a row that is over", noFailure, streamEvent(over, row), nil)
@@ -62,12 +61,11 @@ func (m *measures) firstEvents(ctx context.Context) (map[string][]firstEvent, er
 
 // cancelledOrder makes an order, lets it be held, cancels it, and answers it with its row.
 func (m *measures) cancelledOrder(ctx context.Context, g group) (contracts.OrderID, map[string]types.AttributeValue, error) {
-	token, err := m.key.Sign(localtokens.ClaimsOf(m.API, newRun(), time.Now(), localtokens.TTL))
+	buyer, err := m.Buyer(newRun())
 	if err != nil {
 		return "", nil, err
 	}
-	buyer := &apiclient.Client{Base: m.API, Token: token, HTTP: m.http}
-	answer, err := buyer.Place(ctx, "measure", apiclient.OrderRequest{ConcertID: m.Concert, Seats: g.Seats[:2]})
+	answer, err := buyer.Place(ctx, "measure", apiclient.OrderRequest{ConcertID: m.Arena, Seats: g.Seats[:2]})
 	if err != nil {
 		return "", nil, err
 	}
@@ -88,8 +86,8 @@ func (m *measures) cancelledOrder(ctx context.Context, g group) (contracts.Order
 	if _, err := buyer.WaitFor(ctx, id, func(o apiclient.Order) bool { return o.Status == contracts.Cancelled }); err != nil {
 		return "", nil, err
 	}
-	out, err := m.dynamo.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &m.OrdersTable, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"orderId": &types.AttributeValueMemberS{Value: id}},
+	out, err := m.Dynamo.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(m.Table("orders")), ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"orderId": &types.AttributeValueMemberS{Value: id}},
 	})
 	if err != nil {
 		return "", nil, err

@@ -65,12 +65,7 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.remove(context.WithoutCancel(ctx))) }()
-	options, err := redis.ParseURL(m.Redis)
-	if err != nil {
-		return nil, fmt.Errorf("address of Redis: %w", err)
-	}
-	b := &bare{copies: c, redis: redis.NewClient(options), held: int64(p.Held), orders: int64(len(messages)), heldRow: o.rows[contracts.Held], rejectedRow: o.rows[contracts.Rejected]}
-	defer b.redis.Close() //nolint:errcheck // nothing is lost with it
+	b := &bare{copies: c, redis: m.Redis, held: int64(p.Held), orders: int64(len(messages)), heldRow: o.rows[contracts.Held], rejectedRow: o.rows[contracts.Rejected]}
 	b.detail = messages[0].Body
 	if err := m.enqueue(ctx, c.ordersQueue, messages); err != nil {
 		return nil, err

@@ -45,10 +45,10 @@ func (s *stack) copy(ctx context.Context) (*copies, error) {
 		ordersTable: name + "-orders", allowancesTable: name + "-allowances", busName: name,
 	}
 	var ordersErr, expiriesErr error
-	c.ordersQueue, ordersErr = c.copyQueue(ctx, s.options.OrdersQueue, name+"-orders.fifo")
-	c.expiriesQueue, expiriesErr = c.copyQueue(ctx, s.options.ExpiriesQueue, name+"-expiries.fifo")
+	c.ordersQueue, ordersErr = c.copyQueue(ctx, s.Queue("orders"), name+"-orders.fifo")
+	c.expiriesQueue, expiriesErr = c.copyQueue(ctx, s.Queue("expiries"), name+"-expiries.fifo")
 	_, busErr := c.bus.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &name})
-	err = errors.Join(ordersErr, expiriesErr, busErr, c.copyTable(ctx, s.options.OrdersTable, c.ordersTable), c.copyTable(ctx, s.options.AllowancesTable, c.allowancesTable))
+	err = errors.Join(ordersErr, expiriesErr, busErr, c.copyTable(ctx, s.Table("orders"), c.ordersTable), c.copyTable(ctx, s.Table("allowances"), c.allowancesTable))
 	if err != nil {
 		return nil, errors.Join(err, c.remove(context.WithoutCancel(ctx)))
 	}

@@ -10,32 +10,23 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"boxoffice/scripts/internal/testbed"
 )
 
 // options are the command line; what has a variable comes from make env.
 type options struct {
-	Only       []string      `enum:"http,drain,start" default:"http,drain,start" help:"Parts to measure: ${enum}."`
+	Only       []string      `enum:"http,paid,drain,start" default:"http,paid,drain,start" help:"Parts to measure: ${enum}."`
 	Orders     int           `default:"3000" help:"Orders that wait in the queue before it is drained."`
-	HTTPOrders int           `name:"http-orders" default:"1000" help:"Orders sent over HTTP."`
-	Clients    int           `default:"64" help:"Buyers at once over HTTP; each sends an order, follows it until it is decided, and the next one comes."`
+	HTTPOrders int           `name:"http-orders" default:"1000" help:"Orders sent over HTTP, without payment and with it."`
+	Clients    int           `default:"64" help:"Buyers at once over HTTP; each sends an order, follows it until it is decided or paid, and the next one comes."`
 	Starts     int           `default:"11" help:"Starts of each function."`
 	NoFloor    bool          `help:"Leave out the bare loops."`
 	JSON       bool          `name:"json" help:"Print JSON."`
 	Timeout    time.Duration `default:"10m" help:"How long all of it may take."`
 
-	Stack       string `env:"STACK" required:"" help:"Name of the stack."`
-	Devstack    string `default:".local/tools/devstack" type:"existingfile" help:"The devstack program, which knows the stack's processes."`
-	API         string `name:"api" env:"API_BASE_URL" required:"" help:"Address of the API, with /api."`
-	Control     string `env:"LAMBDAHOST_CONTROL_URL" required:"" help:"Control endpoint of lambdahost."`
-	MainConcert string `env:"CONCERT_ID" required:"" help:"Concert that functions are first asked about."`
-	Concert     string `env:"ARENA_CONCERT_ID" required:"" help:"Concert with at least 66 seat groups."`
-	SigningKey  string `env:"STACK_SIGNING_KEY" required:"" type:"existingfile" help:"Key of the stack's tokens."`
-	Redis       string `env:"REDIS_URL" required:"" help:"Redis; only read."`
-
-	OrdersTable     string `env:"ORDERS_TABLE" required:"" help:"Table of orders; only read."`
-	AllowancesTable string `env:"ALLOWANCES_TABLE" required:"" help:"Table of allowances; only read."`
-	OrdersQueue     string `env:"ORDERS_QUEUE_URL" required:"" help:"Queue of orders."`
-	ExpiriesQueue   string `env:"EXPIRIES_QUEUE_URL" required:"" help:"Queue of ends of holds; only read."`
+	Stack    string `env:"STACK" required:"" help:"Name of the stack, whose addresses and names are in the environment (make env)."`
+	Devstack string `default:".local/tools/devstack" type:"existingfile" help:"The devstack program, which knows the stack's processes."`
 }
 
 // groupsOfMany is how many seat groups the wider measures have.
@@ -74,8 +65,13 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
 	defer cancel()
+	bed, err := testbed.OpenHere(ctx)
+	if err != nil {
+		return fail(2, err)
+	}
+	defer bed.Close() //nolint:errcheck // nothing is lost with it
 	m := &measures{options: o, progress: progressTo(errOut, time.Now)}
-	report, err := m.all(ctx)
+	report, err := m.all(ctx, bed)
 	if err == nil && o.JSON {
 		err = report.printJSON(out)
 	} else if err == nil {
@@ -116,25 +112,32 @@ type measures struct {
 	progress func(format string, args ...any)
 }
 
-func (m *measures) all(ctx context.Context) (report, error) {
+func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 	r := report{Cores: runtime.NumCPU(), Go: runtime.Version()}
 	var err error
-	if m.stack, err = connect(ctx, m.options); err != nil {
+	if m.stack, err = connect(ctx, bed, m.options); err != nil {
 		return r, err
 	}
-	m.progress("waiting until every seat group of %s is loaded", m.Concert)
+	m.progress("waiting until every seat group of %s is loaded", m.Arena)
 	if err := m.awaitLoaded(ctx); err != nil {
 		return r, err
 	}
 	groups := m.layout.Groups
-	if len(groups) < 2*groupsOfMany+2 {
-		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Concert, len(groups), 2*groupsOfMany+2)
+	if most := 3*groupsOfMany + 2; len(groups) < most {
+		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Arena, len(groups), most)
 	}
 	// First, since the emulator gets slower with each held order, whose end waits in a queue.
 	if slices.Contains(m.Only, "http") {
 		p, err := m.overHTTP(ctx, groups[1+groupsOfMany:1+2*groupsOfMany])
 		if err != nil {
 			return r, fmt.Errorf("over HTTP: %w", err)
+		}
+		r.Phases = append(r.Phases, p)
+	}
+	if slices.Contains(m.Only, "paid") {
+		p, err := m.paid(ctx, groups[1+2*groupsOfMany:1+3*groupsOfMany])
+		if err != nil {
+			return r, fmt.Errorf("paid: %w", err)
 		}
 		r.Phases = append(r.Phases, p)
 	}

@@ -14,13 +14,8 @@ import (
 )
 
 func TestUsageAndItsExitCodes(t *testing.T) {
-	for name, variable := range map[string]string{
-		"STACK": "default", "API_BASE_URL": "http://127.0.0.1:1/api", "LAMBDAHOST_CONTROL_URL": "x", "CONCERT_ID": "x", "ARENA_CONCERT_ID": "x",
-		"STACK_SIGNING_KEY": "go.mod", "REDIS_URL": "x", "ORDERS_TABLE": "x", "ALLOWANCES_TABLE": "x", "ORDERS_QUEUE_URL": "x", "EXPIRIES_QUEUE_URL": "x",
-	} {
-		t.Setenv(name, variable)
-	}
-	file := "--signing-key=measure.go"
+	t.Setenv("STACK", "default")
+	t.Setenv("API_BASE_URL", "")
 	program := "--devstack=measure.go"
 	for _, c := range []struct {
 		args []string
@@ -28,10 +23,11 @@ func TestUsageAndItsExitCodes(t *testing.T) {
 		says string
 	}{
 		{[]string{"--help"}, 0, "--orders"},
-		{[]string{program, file}, 2, "default stack"},
-		{[]string{program, file, "--stack=mine", "--orders=0", "--starts=-1"}, 2, "--orders is 0"},
-		{[]string{program, file, "--only=nothing"}, 2, "must be one of"},
+		{[]string{program}, 2, "default stack"},
+		{[]string{program, "--stack=mine", "--orders=0", "--starts=-1"}, 2, "--orders is 0"},
+		{[]string{program, "--only=nothing"}, 2, "must be one of"},
 		{[]string{"--no-such-flag"}, 2, "unknown flag"},
+		{[]string{program, "--stack=mine"}, 2, "API_BASE_URL is not set"},
 	} {
 		var out, errOut bytes.Buffer
 		code := run(t.Context(), c.args, &out, &errOut)
@@ -97,8 +93,8 @@ func TestTheTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"2 cores, go1.26",
-		"draining 32 3000 2900 100 7.5 10.00 300 4 % 400 0 % 0.75",
-		"over HTTP 32 1000 1000 0 1000.0 8.00 125 0 % - - -",
+		"draining 32 3000 2900 100 0 7.5 10.00 300 4 % 400 0 % 0.75",
+		"over HTTP 32 1000 1000 0 0 1000.0 8.00 125 0 % - - -",
 		"reserve ours 1.25 25 %", "ministack stand-in 3.00 60 %", "measure load 0.50 -",
 		"all ours 2.00 40 %", "all stand-in 3.00 60 %",
 		"reserve 14.2 6 7 9 14 RebuildGroup of a loaded group",

@@ -51,8 +51,8 @@ func (s *stack) placeOrders(list []wish) ([]message.Encoded, error) {
 	for i, w := range list {
 		var err error
 		all[i], err = message.Encode(message.PlaceOrder{
-			OrderID: newOrderID(), UserID: w.user, ConcertID: s.options.Concert, Group: w.group, LayoutVersion: s.layout.LayoutVersion,
-			Seats: w.seats, RequestHash: contracts.RequestHash(s.options.Concert, w.seats), AcceptedAt: now, Deadline: now.Add(time.Hour),
+			OrderID: newOrderID(), UserID: w.user, ConcertID: s.Arena, Group: w.group, LayoutVersion: s.layout.LayoutVersion,
+			Seats: w.seats, RequestHash: contracts.RequestHash(s.Arena, w.seats), AcceptedAt: now, Deadline: now.Add(time.Hour),
 		}, "")
 		if err != nil {
 			return nil, err
@@ -85,7 +85,7 @@ func (s *stack) enqueue(ctx context.Context, queueURL string, messages []message
 	calls.SetLimit(sendSide)
 	for chunk := range slices.Chunk(messages, maxBatch) {
 		calls.Go(func() error {
-			out, err := s.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &queueURL, Entries: sendEntries(chunk)})
+			out, err := s.Queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &queueURL, Entries: sendEntries(chunk)})
 			if err == nil && len(out.Failed) > 0 {
 				err = fmt.Errorf("%d of %d messages were refused: %s", len(out.Failed), len(chunk), aws.ToString(out.Failed[0].Message))
 			}
@@ -114,8 +114,8 @@ func sendEntries(messages []message.Encoded) []sqstypes.SendMessageBatchRequestE
 
 // outcome is what became of a run's orders.
 type outcome struct {
-	held, rejected int
-	// last is when the last one was decided.
+	held, rejected, confirmed int
+	// last is when the last one was decided, or confirmed.
 	last time.Time
 	// rows has one row of each status, as it is stored.
 	rows map[contracts.Status]map[string]types.AttributeValue
@@ -124,8 +124,8 @@ type outcome struct {
 // outcomeOf reads the rows of a run. Each order must have one.
 func (s *stack) outcomeOf(ctx context.Context, run string, orders int) (outcome, error) {
 	o := outcome{rows: map[contracts.Status]map[string]types.AttributeValue{}}
-	pages := dynamodb.NewScanPaginator(s.dynamo, &dynamodb.ScanInput{
-		TableName: &s.options.OrdersTable, ConsistentRead: aws.Bool(true), FilterExpression: aws.String("begins_with(userId, :run)"),
+	pages := dynamodb.NewScanPaginator(s.Dynamo, &dynamodb.ScanInput{
+		TableName: aws.String(s.Table("orders")), ConsistentRead: aws.Bool(true), FilterExpression: aws.String("begins_with(userId, :run)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":run": &types.AttributeValueMemberS{Value: run + "-"}},
 	})
 	for pages.HasMorePages() {
@@ -144,17 +144,23 @@ func (s *stack) outcomeOf(ctx context.Context, run string, orders int) (outcome,
 				o.rows[contracts.Held] = item
 			case row.Status == contracts.Rejected && row.Reason != nil && row.Reason.Code == contracts.ReasonSeatTaken:
 				o.rejected++
+			case row.Status == contracts.Confirmed:
+				o.confirmed++
 			default:
-				return o, fmt.Errorf("order %s is %s (%+v), want HELD or REJECTED(seat_taken)", row.OrderID, row.Status, row.Reason)
+				return o, fmt.Errorf("order %s is %s (%+v), want HELD, REJECTED(seat_taken) or CONFIRMED", row.OrderID, row.Status, row.Reason)
 			}
 			o.rows[row.Status] = item
-			if at := row.History[0].At.Time(); at.After(o.last) {
+			step := row.History[0]
+			if row.Status == contracts.Confirmed {
+				step = row.History[len(row.History)-1]
+			}
+			if at := step.At.Time(); at.After(o.last) {
 				o.last = at
 			}
 		}
 	}
-	if o.held+o.rejected != orders {
-		return o, fmt.Errorf("%d of %d orders have a row", o.held+o.rejected, orders)
+	if n := o.held + o.rejected + o.confirmed; n != orders {
+		return o, fmt.Errorf("%d of %d orders have a row", n, orders)
 	}
 	return o, nil
 }

@@ -28,13 +28,13 @@ func (r report) print(w io.Writer) error {
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 	row("%d cores, %s", r.Cores, r.Go)
 	if len(r.Phases) > 0 {
-		row("\norders decided\tseat groups\torders\tHELD\tREJECTED\torders a batch\tseconds\torders/s\tother programs\tbare loop/s\tother programs\tof the floor")
+		row("\norders decided\tseat groups\torders\tHELD\tREJECTED\tCONFIRMED\torders a batch\tseconds\torders/s\tother programs\tbare loop/s\tother programs\tof the floor")
 		for _, p := range r.Phases {
 			floor := "-\t-\t-"
 			if f := p.Floor; f != nil {
 				floor = fmt.Sprintf("%.0f\t%.0f %%\t%.2f", f.OrdersPerSecond, 100*f.OthersShare, f.Ratio)
 			}
-			row("%s\t%d\t%d\t%d\t%d\t%.1f\t%.2f\t%.0f\t%.0f %%\t%s", p.Name, p.Groups, p.Orders, p.Held, p.Rejected,
+			row("%s\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.2f\t%.0f\t%.0f %%\t%s", p.Name, p.Groups, p.Orders, p.Held, p.Rejected, p.Confirmed,
 				float64(p.Orders)/float64(max(p.Batches, 1)), p.Seconds, p.OrdersPerSecond, 100*p.OthersShare, floor)
 		}
 	}

@@ -10,25 +10,16 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"boxoffice/scripts/internal/apiclient"
-	"boxoffice/scripts/internal/awsclient"
-	"boxoffice/scripts/internal/localtokens"
+	"boxoffice/scripts/internal/testbed"
 )
 
 type group = apiclient.Group
 
-// stack is the running stack that is measured.
+// stack is the running stack that is measured. Orders are in the arena.
 type stack struct {
-	options options
-	http    *http.Client
-	anyone  *apiclient.Client
-	key     localtokens.Key
-	dynamo  *dynamodb.Client
-	sqs     *sqs.Client
-	layout  apiclient.Layout
+	*testbed.Bed
+	layout apiclient.Layout
 	// servers are the processes that are no function.
 	servers []server
 }
@@ -41,21 +32,9 @@ type server struct {
 // lambdahost is devstack's name of the process that takes the place of Lambda and API Gateway.
 const lambdahost = "lambdahost"
 
-func connect(ctx context.Context, o options) (*stack, error) {
-	s := &stack{options: o, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.Clients + 8}}}
-	s.anyone = &apiclient.Client{Base: o.API, HTTP: s.http}
-	pem, err := os.ReadFile(o.SigningKey)
-	if err != nil {
-		return nil, err
-	}
-	if s.key, err = localtokens.ParseKey(pem); err != nil {
-		return nil, err
-	}
-	cfg, err := awsclient.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.dynamo, s.sqs = dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
+func connect(ctx context.Context, bed *testbed.Bed, o options) (*stack, error) {
+	bed.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.Clients + 8}}
+	s := &stack{Bed: bed}
 	status, err := exec.CommandContext(ctx, o.Devstack, "status", "--json", "--stack", o.Stack).Output() //nolint:gosec // the caller's own program
 	if err != nil {
 		return nil, fmt.Errorf("processes of stack %s: %w", o.Stack, err)
@@ -65,14 +44,19 @@ func connect(ctx context.Context, o options) (*stack, error) {
 		return nil, fmt.Errorf("processes of stack %s: %w", o.Stack, err)
 	}
 	s.servers = known.Processes
-	return s, s.anyone.Get(ctx, "/concerts/"+o.Concert+"/layout", &s.layout)
+	s.layout, err = s.Layout(ctx, s.Arena)
+	return s, err
 }
 
 // awaitLoaded waits until every seat group takes orders.
 func (s *stack) awaitLoaded(ctx context.Context) error {
+	anyone, err := s.Buyer("")
+	if err != nil {
+		return err
+	}
 	return await(ctx, 2*time.Minute, func() (bool, string, error) {
 		var now apiclient.Availability
-		if err := s.anyone.Get(ctx, "/concerts/"+s.options.Concert+"/availability", &now); err != nil {
+		if err := anyone.Get(ctx, "/concerts/"+s.Arena+"/availability", &now); err != nil {
 			return false, "", err
 		}
 		for _, g := range now.Groups {
@@ -126,7 +110,7 @@ type sourceStatus struct {
 
 func (s *stack) hostStatus(ctx context.Context) (hostStatus, error) {
 	var status hostStatus
-	control := &apiclient.Client{Base: s.options.Control, HTTP: s.http}
+	control := &apiclient.Client{Base: s.Control, HTTP: s.HTTP}
 	return status, control.Get(ctx, "/status", &status)
 }
 
@@ -203,5 +187,5 @@ func (s *stack) pause(ctx context.Context) (goOn func() error, err error) {
 			return func() error { return syscall.Kill(p.PID, syscall.SIGCONT) }, syscall.Kill(p.PID, syscall.SIGSTOP)
 		}
 	}
-	return nil, fmt.Errorf("stack %s has no %s", s.options.Stack, lambdahost)
+	return nil, fmt.Errorf("the stack has no %s", lambdahost)
 }
