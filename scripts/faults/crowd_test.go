@@ -38,7 +38,7 @@ const (
 )
 
 func newCrowd(s *stack, l *ledger, random *rand.Rand) *crowd {
-	c := &crowd{s: s, l: l, random: random, hall: s.groups(), arena: s.groupsIn(s.Arena)[:arenaGroups], inVain: map[string]int{}}
+	c := &crowd{s: s, l: l, random: random, hall: s.groupsOf(s.Concert), arena: s.groupsOf(s.Arena)[:arenaGroups], inVain: map[string]int{}}
 	for range regulars {
 		c.regulars = append(c.regulars, c.buyer())
 	}
@@ -76,13 +76,13 @@ func (c *crowd) run(ctx context.Context, rate int) {
 		seats := 1 + c.random.IntN(mostSeats)
 		at := c.random.IntN(len(g.Seats) - seats)
 		request.Seats = g.Seats[at : at+seats]
-		gaveUp := c.random.IntN(4) == 0
-		under.Go(func() { c.buy(buyer, fmt.Sprintf("key-%d", n), request, gaveUp) })
+		then := []func(*apiclient.Client, contracts.OrderID){c.cancel, c.pay, c.leave, c.leave}[c.random.IntN(4)]
+		under.Go(func() { c.buy(buyer, fmt.Sprintf("key-%d", n), request, then) })
 	}
 }
 
-// buy is one buyer's order; with gaveUp he cancels it as soon as it is decided.
-func (c *crowd) buy(buyer *apiclient.Client, key string, request apiclient.OrderRequest, gaveUp bool) {
+// buy is one buyer's order, and what he does then.
+func (c *crowd) buy(buyer *apiclient.Client, key string, request apiclient.OrderRequest, then func(*apiclient.Client, contracts.OrderID)) {
 	// Also after the load has ended, so that no order is without an answer.
 	ctx := c.s.t.Context()
 	var id contracts.OrderID
@@ -94,9 +94,17 @@ func (c *crowd) buy(buyer *apiclient.Client, key string, request apiclient.Order
 		id, _ = c.l.note(answer, nil)
 		return true
 	})
-	if id == "" || !gaveUp {
-		return
+	if id != "" {
+		then(buyer, id)
 	}
+}
+
+// leave lets a hold run out.
+func (c *crowd) leave(*apiclient.Client, contracts.OrderID) {}
+
+// cancel gives an order up as soon as it is decided.
+func (c *crowd) cancel(buyer *apiclient.Client, id contracts.OrderID) {
+	ctx := c.s.t.Context()
 	c.persist(ctx, "decision", func() bool {
 		o, answer, err := buyer.Order(ctx, string(id))
 		return err == nil && answer.Status == http.StatusOK && apiclient.Decided(o)
@@ -105,6 +113,25 @@ func (c *crowd) buy(buyer *apiclient.Client, key string, request apiclient.Order
 		answer, err := buyer.Do(ctx, http.MethodDelete, "/orders/"+string(id), nil, nil)
 		return err == nil && (answer.Status == http.StatusAccepted || answer.Status == http.StatusOK)
 	})
+}
+
+// pay pays an order, if it can be paid before its hold ends.
+func (c *crowd) pay(buyer *apiclient.Client, id contracts.OrderID) {
+	ctx, secret := c.s.t.Context(), ""
+	c.persist(ctx, "payment", func() bool {
+		o, answer, err := buyer.Order(ctx, string(id))
+		if o.Payment != nil {
+			secret = o.Payment.ClientSecret
+		}
+		return err == nil && answer.Status == http.StatusOK && apiclient.Payable(o)
+	})
+	if secret == "" {
+		return
+	}
+	// An order that has ended meanwhile cannot be paid any more.
+	if _, err := c.s.Confirm(ctx, secret, "pm_card_visa"); err != nil {
+		c.s.t.Errorf("order %s: the card was not answered: %v", id, err)
+	}
 }
 
 // persist tries four times a second until it is done, the test has ended, or patience has.

@@ -7,9 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"boxoffice/contracts"
 	"boxoffice/scripts/internal/faultproxy"
 )
@@ -27,13 +24,8 @@ func TestFrozenProcessGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
-	eventually(t, decideWithin, func() error { return s.against("places") })
-	if _, err := s.Queues.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{
-		QueueUrl: aws.String(s.Queue("orders")), Attributes: map[string]string{"VisibilityTimeout": "1"},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	freezer, l, hall, arena := s.freezer(), &ledger{}, s.groups(), s.groupsIn(s.Arena)
+	s.comesBackAfter(time.Second)
+	freezer, l, hall, arena := s.freezer(), &ledger{}, s.groupsOf(s.Concert), s.groupsOf(s.Arena)
 	row := func(status contracts.Status) func(string) func(faultproxy.Call) bool {
 		return func(user string) func(faultproxy.Call) bool { return writesRow(s.Table("orders"), user, status) }
 	}
@@ -84,8 +76,7 @@ func TestLateWritesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
-	eventually(t, decideWithin, func() error { return s.against("places") })
-	l, groups := &ledger{}, s.groups()
+	l, groups := &ledger{}, s.groupsOf(s.Concert)
 	// Each for seats of a group of its own, so that none waits behind another's message.
 	held, expired, cancelled := s.wanting(s.Concert, groups[0].Seats[:2]...), s.wanting(s.Concert, groups[1].Seats[:2]...), s.wanting(s.Concert, groups[2].Seats[:2]...)
 	freezer := s.freezer()

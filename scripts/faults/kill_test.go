@@ -6,18 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/prometheus/procfs"
-
-	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/scripts/internal/faultproxy"
 )
@@ -49,22 +42,23 @@ type killer struct {
 	mu sync.Mutex
 	// aimed are the kills to come, by what their calls mention: the order's id, or its buyer while nobody knows the id.
 	aimed map[string][]kill
-	// killed counts those that happened, by function.
+	// killed counts those that happened, by function; dying are processes on which one is at work.
 	killed map[string]int
+	dying  map[int]bool
 }
 
 // newKiller puts a killer before the services that the stack's settings name.
 func newKiller(s *stack) *killer {
-	k := &killer{s: s, aimed: map[string][]kill{}, killed: map[string]int{}}
+	k := &killer{s: s, aimed: map[string][]kill{}, killed: map[string]int{}, dying: map[int]bool{}}
 	for service, calls := range s.calls {
 		calls.Hook(func(c faultproxy.Call, forward func()) bool {
 			k.learn(c)
-			return k.pass(service, c.Operation, c.Body, c.From, forward)
+			return k.pass(service, c.Operation, c.Mentions, c.From, c.To, forward)
 		})
 	}
 	if s.commands != nil {
 		s.commands.Hook(func(c faultproxy.Command, forward func()) bool {
-			return k.pass("redis", script(c.Sent), c.Sent, c.From, forward)
+			return k.pass("redis", script(c.Sent), c.Mentions, c.From, c.To, forward)
 		})
 	}
 	return k
@@ -85,12 +79,14 @@ func (k *killer) aim(mentioned string, kills ...kill) {
 	k.aimed[mentioned] = append(k.aimed[mentioned], kills...)
 }
 
-// spent says which kills at an order's calls have not happened yet, as an error.
-func (k *killer) spent(id contracts.OrderID) error {
+// spent says which kills at calls that mention these have not happened yet, as an error.
+func (k *killer) spent(mentioned ...string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if left := k.aimed[string(id)]; len(left) > 0 {
-		return fmt.Errorf("order %s: its call has not come: %v", id, left)
+	for _, m := range mentioned {
+		if left := k.aimed[m]; len(left) > 0 {
+			return fmt.Errorf("%s: its call has not come: %v", m, left)
+		}
 	}
 	return nil
 }
@@ -127,8 +123,8 @@ func (k *killer) learn(c faultproxy.Call) {
 }
 
 // pass lets a call through, unless a kill is aimed at it.
-func (k *killer) pass(service, operation string, body []byte, from string, forward func()) (answer bool) {
-	id, due, pid := k.due(service, operation, body, from)
+func (k *killer) pass(service, operation string, mentions func(string) bool, from, to string, forward func()) (answer bool) {
+	id, due, pid := k.due(service, operation, mentions, from, to)
 	if id == "" {
 		return true
 	}
@@ -138,28 +134,34 @@ func (k *killer) pass(service, operation string, body []byte, from string, forwa
 	if err := dead(pid); err != nil {
 		k.s.t.Errorf("%s of order %s: %v", due, id, err)
 	}
+	// Its number may soon be another's: threads have numbers too.
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.dying, pid)
 	return false
 }
 
 // due takes the kill that is aimed at a call, with the process that makes it. id is "" if there is none.
-func (k *killer) due(service, operation string, body []byte, from string) (id string, due kill, pid int) {
+func (k *killer) due(service, operation string, mentions func(string) bool, from, to string) (id string, due kill, pid int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for mentioned, kills := range k.aimed {
-		if !bytes.Contains(body, []byte(mentioned)) {
+		if !mentions(mentioned) {
 			continue
 		}
 		for i, one := range kills {
 			if one.service != service || one.operation != operation {
 				continue
 			}
-			pid, err := k.s.caller(one.function, from)
+			pid, err := k.s.caller(one.function, from, to)
 			if err != nil {
 				k.s.t.Errorf("%s: %v", one, err)
 			}
-			if pid == 0 {
+			// One that another order's kill has met already cannot be killed again: this one is still to come.
+			if pid == 0 || k.dying[pid] {
 				continue
 			}
+			k.dying[pid] = true
 			k.aimed[mentioned] = slices.Delete(slices.Clone(kills), i, i+1)
 			k.killed[one.function]++
 			return mentioned, one, pid
@@ -168,41 +170,18 @@ func (k *killer) due(service, operation string, body []byte, from string) (id st
 	return "", kill{}, 0
 }
 
-// caller is the process of a function that has the other end of a connection, as the kernel tells; 0 if none of them has.
-func (s *stack) caller(function, from string) (pid int, err error) {
-	end, err := netip.ParseAddrPort(from)
-	if err != nil {
+// caller is the process of a function that has the other end of a connection; 0 if none of them has.
+func (s *stack) caller(function, from, to string) (pid int, err error) {
+	socket, err := socketOf(from, to)
+	if err != nil || socket == "" {
 		return 0, err
-	}
-	kernel, err := procfs.NewDefaultFS()
-	if err != nil {
-		return 0, err
-	}
-	lines, err := kernel.NetTCP()
-	if err != nil {
-		return 0, err
-	}
-	// A port may be used towards several addresses at once.
-	var sockets []string
-	for _, line := range lines {
-		if line.LocalPort == uint64(end.Port()) && line.Inode != 0 {
-			sockets = append(sockets, fmt.Sprintf("socket:[%d]", line.Inode))
-		}
 	}
 	f, err := s.Function(s.t.Context(), function)
 	if err != nil {
 		return 0, err
 	}
 	for _, p := range f.Processes {
-		process, err := kernel.Proc(p.PID)
-		if err != nil {
-			continue // it is being started
-		}
-		files, err := process.FileDescriptorTargets()
-		if err != nil {
-			continue // it ended
-		}
-		if slices.ContainsFunc(files, func(file string) bool { return slices.Contains(sockets, file) }) {
+		if has(p.PID, socket) {
 			return p.PID, nil
 		}
 	}
@@ -226,21 +205,4 @@ func dead(pid int) error {
 		<-tick.C
 	}
 	return fmt.Errorf("process %d: %w", pid, errStillThere)
-}
-
-// comesBack is longer than the functions have time: no message comes back while it is handled.
-const comesBack = 3 * time.Second
-
-// comesBackAfter sets how long the messages of a process that was killed stay away, where a test waits for that often. In
-// production it is six times the timeout.
-func (s *stack) comesBackAfter(d time.Duration) {
-	s.t.Helper()
-	for _, queue := range []string{"orders", "expiries"} {
-		if _, err := s.Queues.SetQueueAttributes(s.t.Context(), &sqs.SetQueueAttributesInput{
-			QueueUrl:   aws.String(s.Queue(queue)),
-			Attributes: map[string]string{string(types.QueueAttributeNameVisibilityTimeout): fmt.Sprint(int(d.Seconds()))},
-		}); err != nil {
-			s.t.Fatal(err)
-		}
-	}
 }

@@ -37,7 +37,7 @@ func lettersAsKills(s invariants.Snapshot, busy map[string]int) (letters int, er
 		letters++
 		placing[d.OrderID] = placing[d.OrderID] || d.Kind == string(message.KindPlaceOrder)
 	}
-	for queue, function := range map[string]string{"orders-dead": "reserve", "expiries-dead": "expire"} {
+	for queue, function := range map[string]string{"orders-dead": "reserve", "expiries-dead": "expire", "payments-dead": "pay", "authorizations-dead": "commit"} {
 		if most := busy[function] / killsForALetter * lettersOfKills; of[queue] > most {
 			problems = append(problems, fmt.Errorf("%d letters of %s after %d kills", of[queue], function, busy[function]))
 		}

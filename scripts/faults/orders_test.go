@@ -53,30 +53,50 @@ func (l *ledger) ids() []contracts.OrderID {
 	return slices.Clone(l.accepted)
 }
 
-// place is a new buyer's order for these seats. ok is false if it was not accepted.
-func (s *stack) place(l *ledger, seats ...string) (id contracts.OrderID, ok bool) {
+// placeAs is a user's order for seats of a concert. ok is false if it was not accepted.
+func (s *stack) placeAs(l *ledger, user, concert string, seats []string) (buyer *apiclient.Client, id contracts.OrderID, ok bool) {
 	s.t.Helper()
-	buyer, err := s.Buyer(testbed.Named("buyer"))
+	buyer, err := s.Buyer(user)
 	if err != nil {
 		s.t.Error(err)
-		return "", false
+		return nil, "", false
 	}
-	return l.note(buyer.Place(s.t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats}))
+	id, ok = l.note(buyer.Place(s.t.Context(), "key-1", apiclient.OrderRequest{ConcertID: concert, Seats: seats}))
+	return buyer, id, ok
+}
+
+// acceptedAs is placeAs for an order that has to be.
+func (s *stack) acceptedAs(l *ledger, user, concert string, seats []string) (*apiclient.Client, contracts.OrderID) {
+	s.t.Helper()
+	buyer, id, ok := s.placeAs(l, user, concert, seats)
+	if !ok {
+		s.t.Fatalf("order for %v of %s was not accepted: %v", seats, concert, l.refused)
+	}
+	return buyer, id
+}
+
+// place is a new buyer's order for seats of the main concert. ok is false if it was not accepted.
+func (s *stack) place(l *ledger, seats ...string) (id contracts.OrderID, ok bool) {
+	s.t.Helper()
+	_, id, ok = s.placeAs(l, testbed.Named("buyer"), s.Concert, seats)
+	return id, ok
 }
 
 // accepted is place for an order that has to be.
 func (s *stack) accepted(l *ledger, seats ...string) contracts.OrderID {
 	s.t.Helper()
-	id, ok := s.place(l, seats...)
-	if !ok {
-		s.t.Fatalf("order for %v was not accepted: %v", seats, l.refused)
-	}
+	_, id := s.acceptedAs(l, testbed.Named("buyer"), s.Concert, seats)
 	return id
 }
 
 // load places orders for neighbouring seats of the groups, rate a second, until the context ends; each by a new buyer, one
 // or two seats. It answers when the last one has been sent.
 func (s *stack) load(ctx context.Context, l *ledger, rate int, groups []apiclient.Group) {
+	s.loadOf(ctx, l, rate, groups, func(*apiclient.Client, contracts.OrderID) {})
+}
+
+// loadOf is load by buyers who go on with what was accepted. It answers when the last one has.
+func (s *stack) loadOf(ctx context.Context, l *ledger, rate int, groups []apiclient.Group, goOn func(*apiclient.Client, contracts.OrderID)) {
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
 	var sent sync.WaitGroup
@@ -91,19 +111,33 @@ func (s *stack) load(ctx context.Context, l *ledger, rate int, groups []apiclien
 		// A step without a common divisor with most lengths: neighbours in time want far seats, and all come again.
 		at := (n / len(groups) * 7) % (len(g.Seats) - 1)
 		seats := g.Seats[at : at+1+n%2]
-		sent.Go(func() { s.place(l, seats...) })
+		sent.Go(func() {
+			if buyer, id, ok := s.placeAs(l, testbed.Named("buyer"), s.Concert, seats); ok {
+				goOn(buyer, id)
+			}
+		})
 	}
 }
 
-// groups are those of the main concert.
-func (s *stack) groups() []apiclient.Group {
-	s.t.Helper()
-	anyone, err := s.Buyer("")
-	if err != nil {
-		s.t.Fatal(err)
+// pay pays an order as its buyer, as soon as it can be paid; one that has ended before is left. What became of it is judged by
+// rows and effects.
+func (s *stack) pay(buyer *apiclient.Client, id contracts.OrderID) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), s.HoldFor+decideWithin)
+	defer cancel()
+	o, err := buyer.WaitFor(ctx, string(id), apiclient.Payable)
+	if err != nil || o.Payment == nil {
+		return
 	}
-	var layout apiclient.Layout
-	if err := anyone.Get(s.t.Context(), "/concerts/"+s.Concert+"/layout", &layout); err != nil {
+	if _, err := s.Confirm(ctx, o.Payment.ClientSecret, "pm_card_visa"); err != nil {
+		s.t.Errorf("order %s: the card was not answered: %v", id, err)
+	}
+}
+
+// groupsOf are the seat groups of a concert.
+func (s *stack) groupsOf(concert string) []apiclient.Group {
+	s.t.Helper()
+	layout, err := s.Layout(s.t.Context(), concert)
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	return layout.Groups
@@ -159,15 +193,15 @@ func (s *stack) decided(l *ledger, within time.Duration) time.Duration {
 }
 
 // atRest waits until every hold has ended and every queue is empty, then until nothing is left to say against rows, seats,
-// allowances, dead letters and, where somebody listened, events; and answers how long it took. allowed are rules that what
-// the test broke may break too.
+// tickets, allowances, money, dead letters and, where somebody listened, events; and answers how long it took.
+// allowed are rules that what the test broke may break too.
 func (s *stack) atRest(l *ledger, events *testbed.Subscription, within time.Duration, allowed ...string) time.Duration {
 	s.t.Helper()
 	ctx := s.t.Context()
 	return eventually(s.t, within, func() error {
-		for _, queue := range []string{"orders", "expiries"} {
-			if n, err := s.Waiting(ctx, queue); err != nil || n > 0 {
-				return errors.Join(err, fmt.Errorf("%d messages in %s", n, queue))
+		for _, queue := range handled {
+			if err := s.empty(queue); err != nil {
+				return err
 			}
 		}
 		if events != nil {
@@ -183,8 +217,12 @@ func (s *stack) atRest(l *ledger, events *testbed.Subscription, within time.Dura
 		if events != nil {
 			snapshot.Published, _ = events.Published()
 		}
+		effects, err := s.Effects(ctx)
+		if err != nil {
+			return err
+		}
 		var problems []error
-		for _, v := range invariants.AtRest(snapshot) {
+		for _, v := range append(invariants.AtRest(snapshot), invariants.Money(snapshot, effects)...) {
 			if !slices.Contains(allowed, v.Rule) {
 				problems = append(problems, errors.New(v.String()))
 			}

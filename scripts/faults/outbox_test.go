@@ -3,7 +3,6 @@ package faults
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"syscall"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"boxoffice/contracts/event"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/testbed"
 )
 
 // Every version of every row comes out at a rule of the bus at least once, and nothing else does, although publish is
@@ -20,9 +20,9 @@ import (
 // stream and does not wait for publish.
 func TestOutbox(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, settings{links: []string{"events"}})
+	s := newStack(t, settings{links: []string{"events"}, busy: true})
 	kills, cutFor := 5, 15*time.Second
-	if os.Getenv("FAULTS") == "long" {
+	if long() {
 		kills, cutFor = 20, 60*time.Second
 	}
 	events, err := s.Subscribe(t.Context())
@@ -60,7 +60,7 @@ func TestOutbox(t *testing.T) {
 	cut := time.Now()
 	var free, mirrored time.Duration
 	for _, g := range given {
-		f, m := s.seatsGoOn(g, cutFor/3)
+		f, m := s.seatsGoOn(g, time.Until(cut.Add(cutFor)))
 		free, mirrored = max(free, f), max(mirrored, m)
 	}
 	lasts(t, cut.Add(cutFor/2))
@@ -177,10 +177,7 @@ type ticketless struct {
 func (s *stack) holdLast(l *ledger, h hall) ticketless {
 	s.t.Helper()
 	seats := h.last().Seats[:2]
-	buyer, id, ok := s.placeIn(l, h.concert, seats...)
-	if !ok {
-		s.t.Fatalf("order for %v of %s was not accepted: %v", seats, h.concert, l.refused)
-	}
+	buyer, id := s.acceptedAs(l, testbed.Named("patron"), h.concert, seats)
 	s.row(id, decideWithin, in(contracts.Held))
 	eventually(s.t, decideWithin, func() error { return s.shown(h, seats, seatstate.Held) })
 	return ticketless{h, buyer, id, seats}

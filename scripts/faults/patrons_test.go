@@ -24,17 +24,9 @@ type hall struct {
 // allowance are one transaction.
 func (s *stack) halls() []hall {
 	s.t.Helper()
-	anyone, err := s.Buyer("")
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	var all []hall
 	for _, concert := range []string{s.Concert, s.Arena} {
-		var layout apiclient.Layout
-		if err := anyone.Get(s.t.Context(), "/concerts/"+concert+"/layout", &layout); err != nil {
-			s.t.Fatal(err)
-		}
-		all = append(all, hall{concert, layout.Groups})
+		all = append(all, hall{concert, s.groupsOf(concert)})
 	}
 	return all
 }
@@ -69,24 +61,13 @@ func (s *stack) patrons(ctx context.Context, l *ledger, rate int, halls []hall) 
 		seats := h.pair(n / len(halls))
 		for range 2 {
 			sent.Go(func() {
-				buyer, id, ok := s.placeIn(l, h.concert, seats...)
+				buyer, id, ok := s.placeAs(l, testbed.Named("patron"), h.concert, seats)
 				if ok && n/len(halls)%2 == 0 {
 					s.giveUp(buyer, id)
 				}
 			})
 		}
 	}
-}
-
-// placeIn is a new buyer's order for seats of a concert. ok is false if it was not accepted.
-func (s *stack) placeIn(l *ledger, concert string, seats ...string) (buyer *apiclient.Client, id contracts.OrderID, ok bool) {
-	buyer, err := s.Buyer(testbed.Named("patron"))
-	if err != nil {
-		s.t.Error(err)
-		return nil, "", false
-	}
-	id, ok = l.note(buyer.Place(s.t.Context(), "key-1", apiclient.OrderRequest{ConcertID: concert, Seats: seats}))
-	return buyer, id, ok
 }
 
 // giveUp cancels an order as its buyer, once it is decided; one that is not HELD any more is left.

@@ -23,10 +23,8 @@ const attempts = 3
 // An order whose handling kills its function is tried three times, no more. Then its buyer is told, its message is kept
 // with the reason, and its group goes on: who came behind it is decided in the queue's order, long before the deadline.
 func TestPoisonIsTakenOutOfItsGroup(t *testing.T) {
-	// Not beside other tests: which process made a call, and that it is killed for nothing else, needs a machine with some
-	// time to spare.
-	s := newStack(t, settings{calls: []string{"dynamodb", "sqs"}, commands: true})
-	s.comesBackAfter(comesBack)
+	t.Parallel()
+	s := newStack(t, settings{comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
 	events, err := s.Subscribe(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -36,12 +34,12 @@ func TestPoisonIsTakenOutOfItsGroup(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	g, l := s.groups()[0], &ledger{}
+	g, l := s.groupsOf(s.Concert)[0], &ledger{}
 	p := poison{s: s, user: testbed.Named("poison")}
 	p.stand()
 
 	begun := time.Now()
-	_, id := s.placeAs(l, p.user, s.Concert, g.Seats[:2])
+	_, id := s.acceptedAs(l, p.user, s.Concert, g.Seats[:2])
 	p.is(id)
 	eventually(t, decideWithin, func() error { return p.killed(1) })
 	// Its message stays away until it comes back, and so does the whole group: these are accepted and wait.
@@ -140,9 +138,11 @@ type poison struct {
 // stand puts it before every service.
 func (p *poison) stand() {
 	for service, calls := range p.s.calls {
-		calls.Hook(func(c faultproxy.Call, _ func()) bool { return p.pass(service, c.Operation, c.Body, c.From) })
+		calls.Hook(func(c faultproxy.Call, _ func()) bool { return p.pass(service, c.Operation, c.Body, c.From, c.To) })
 	}
-	p.s.commands.Hook(func(c faultproxy.Command, _ func()) bool { return p.pass("redis", script(c.Sent), c.Sent, c.From) })
+	p.s.commands.Hook(func(c faultproxy.Command, _ func()) bool {
+		return p.pass("redis", script(c.Sent), c.Sent, c.From, c.To)
+	})
 }
 
 func (p *poison) is(id contracts.OrderID) {
@@ -151,7 +151,7 @@ func (p *poison) is(id contracts.OrderID) {
 	p.id = id
 }
 
-func (p *poison) pass(service, operation string, body []byte, from string) bool {
+func (p *poison) pass(service, operation string, body []byte, from, to string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kills := operation == "PutItem" && bytes.Contains(body, []byte(p.user)) && bytes.Contains(body, []byte(contracts.Held))
@@ -159,7 +159,7 @@ func (p *poison) pass(service, operation string, body []byte, from string) bool 
 	if !kills && !late || p.s.t.Context().Err() != nil {
 		return true
 	}
-	pid, err := p.s.caller("reserve", from)
+	pid, err := p.s.caller("reserve", from, to)
 	if err != nil {
 		p.s.t.Error(err)
 	}

@@ -15,7 +15,7 @@ import (
 func TestRedisIsEmptied(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, settings{hold: 40})
-	groups, l := s.groups(), &ledger{}
+	groups, l := s.groupsOf(s.Concert), &ledger{}
 	var held []contracts.OrderID
 	for i := range 20 {
 		g := groups[i%len(groups)]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path"
 	"testing"
 	"time"
@@ -22,11 +21,11 @@ import (
 func TestDecisionsAreFarBehind(t *testing.T) {
 	t.Parallel()
 	behind, refused := 12*time.Second, false
-	if os.Getenv("FAULTS") == "long" {
+	if long() {
 		behind, refused = 63*time.Second, true
 	}
 	s := newStack(t, settings{calls: []string{"sqs"}})
-	groups, l := s.groups(), &ledger{}
+	groups, l := s.groupsOf(s.Concert), &ledger{}
 	queue := path.Base(s.Queue("orders"))
 	s.calls["sqs"].Hook(func(c faultproxy.Call, _ func()) bool { return c.Operation != "ReceiveMessage" || !c.Mentions(queue) })
 	late := s.accepted(l, groups[0].Seats[:2]...)
@@ -69,7 +68,7 @@ func TestDecisionsAreFarBehind(t *testing.T) {
 func TestOrdersWithoutRedis(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, settings{links: []string{"redis"}})
-	groups, l := s.groups(), &ledger{}
+	groups, l := s.groupsOf(s.Concert), &ledger{}
 	s.row(s.accepted(l, groups[0].Seats[:2]...), decideWithin, in(contracts.Held))
 	ctx, stop := context.WithCancel(t.Context())
 	loaded := make(chan struct{})

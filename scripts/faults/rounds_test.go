@@ -18,7 +18,7 @@ import (
 )
 
 // everyFunction is the name of each.
-var everyFunction = []string{"orders", "queries", "reserve", "expire", "mirror", "publish", "reconcile"}
+var everyFunction = []string{"orders", "queries", "reserve", "expire", "mirror", "publish", "reconcile", "pay", "commit", "stripe-webhook"}
 
 const (
 	roundsInShort = 10
@@ -27,22 +27,21 @@ const (
 )
 
 // Round after round a process of a random function is killed under load, at work if it can be met there. The buyers send
-// again what got no answer, some cancel, and in the arena some want more than they may have. Then every row, seat,
-// allowance and event is compared.
+// again what got no answer, some cancel, some pay, and in the arena some want more than they may have. Then every row, seat,
+// ticket, allowance, event and effect at Stripe is compared.
 func TestRoundsOfKills(t *testing.T) {
 	t.Parallel()
 	rounds := roundsInShort
-	if os.Getenv("FAULTS") == "long" {
+	if long() {
 		rounds = roundsInLong
 	}
 	seed := seedOf(t)
-	s := newStack(t, settings{})
+	s := newStack(t, settings{busy: true})
 	events, err := s.Subscribe(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
-	eventually(t, decideWithin, func() error { return s.against("places") })
 
 	l := &ledger{}
 	crowd := newCrowd(s, l, rand.New(rand.NewPCG(seed, 1)))
@@ -93,7 +92,7 @@ func TestRoundsOfKills(t *testing.T) {
 			overLimit++
 		}
 	}
-	if got[contracts.Expired] == 0 || got[contracts.Cancelled] == 0 || got[contracts.Rejected] == 0 || overLimit == 0 {
+	if got[contracts.Expired] == 0 || got[contracts.Cancelled] == 0 || got[contracts.Rejected] == 0 || got[contracts.Confirmed] == 0 || overLimit == 0 {
 		t.Errorf("orders ended as %v, %d over the limit: too little was tried", got, overLimit)
 	}
 	for _, name := range everyFunction {

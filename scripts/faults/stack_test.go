@@ -5,26 +5,55 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/semaphore"
+
 	"boxoffice/scripts/internal/faultproxy"
+	"boxoffice/scripts/internal/freeport"
 	"boxoffice/scripts/internal/testbed"
 )
 
 // settings of a test's stack.
 type settings struct {
-	// hold is the length of a hold, in seconds; timeout is that of functions that read a queue, and a message comes back
-	// six times as long after a process was killed with it. 0: 5 and 2.
+	// hold is the length of a hold, in seconds; timeout is that of functions that read a queue. 0: 5 and 4, which bears a
+	// machine that has other things to do: a handler that runs out of time three times makes its message poison.
 	hold, timeout int
+	// comesBack is how long the messages of a process that was killed stay away, more than timeout. 0: three times as
+	// long, so that tests wait less than in production, where it is six times.
+	comesBack time.Duration
 	// links are the services between which and the functions there is a link that can be cut: redis, dynamodb, streams,
-	// sqs, events. calls are those of AWS whose calls are seen; commands are Redis's.
+	// sqs, events, stripe. calls are those, but Redis, whose calls are seen; commands are Redis's.
 	links, calls []string
 	commands     bool
+	// callers, if set, hear whose each connection to those calls and commands is, from the stack's start on.
+	callers *callers
+	// busy says that the stack is under load: it takes two shares of the machine.
+	busy bool
+}
+
+// machine has the shares that stacks take of it: two under load and one beside them leave two cores the time that timeouts
+// of half a second need. The tests mostly wait, so more of them than cores run at once.
+var machine = semaphore.NewWeighted(5)
+
+// share waits for what a stack takes of the machine, until the test ends.
+func share(t *testing.T, busy bool) {
+	t.Helper()
+	n := int64(1)
+	if busy {
+		n = 2
+	}
+	if err := machine.Acquire(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { machine.Release(n) })
 }
 
 // stack is a running stack of the test's own.
@@ -48,18 +77,27 @@ func newStack(t *testing.T, want settings) *stack {
 	if devstack == "" {
 		t.Skip("no devstack in the environment (DEVSTACK is not set): run make faults")
 	}
+	share(t, want.busy)
 	if want.hold == 0 {
 		want.hold = 5
 	}
 	if want.timeout == 0 {
-		want.timeout = 2
+		want.timeout = 4
+	}
+	if want.comesBack == 0 {
+		want.comesBack = time.Duration(3*want.timeout) * time.Second
 	}
 	s := &stack{t: t, name: stackName(t.Name()), links: map[string]*faultproxy.Link{}, calls: map[string]*faultproxy.Calls{}}
-	free := freePorts(t, 2)
-	ports := map[string]int{"redis": free[0], "aws": free[1]}
+	ports := map[string]int{"redis": 0, "aws": 0, "stripe": 0}
+	for server := range ports {
+		var err error
+		if ports[server], err = freeport.Find(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	arguments := []string{
 		"up", "--stack", s.name, "--hold-seconds", fmt.Sprint(want.hold), "--handler-timeout", fmt.Sprint(want.timeout),
-		"--aws-port", fmt.Sprint(ports["aws"]), "--redis-port", fmt.Sprint(ports["redis"]),
+		"--aws-port", fmt.Sprint(ports["aws"]), "--redis-port", fmt.Sprint(ports["redis"]), "--stripe-port", fmt.Sprint(ports["stripe"]),
 	}
 	for service, address := range s.stand(want, ports) {
 		arguments = append(arguments, "--via", service+"="+address)
@@ -77,7 +115,45 @@ func newStack(t *testing.T, want settings) *stack {
 	}
 	t.Cleanup(func() { _ = bed.Close() })
 	s.Bed = bed
+	s.comesBackAfter(want.comesBack)
+	s.loaded()
 	return s
+}
+
+// handled are the queues that functions read.
+var handled = []string{"orders", "expiries", "payments", "authorizations"}
+
+// comesBackAfter sets the visibility of messages.
+func (s *stack) comesBackAfter(d time.Duration) {
+	s.t.Helper()
+	for _, queue := range handled {
+		if _, err := s.Queues.SetQueueAttributes(s.t.Context(), &sqs.SetQueueAttributesInput{
+			QueueUrl:   aws.String(s.Queue(queue)),
+			Attributes: map[string]string{string(types.QueueAttributeNameVisibilityTimeout): fmt.Sprint(int(d.Seconds()))},
+		}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// loaded waits until every group that the seed asks for is in Redis: what is late afterwards is late by the fault.
+func (s *stack) loaded() {
+	s.t.Helper()
+	eventually(s.t, decideWithin, func() error {
+		if err := s.empty("orders"); err != nil {
+			return err
+		}
+		return s.against("places")
+	})
+}
+
+// empty says what a queue still has, as an error.
+func (s *stack) empty(queue string) error {
+	n, err := s.Waiting(s.t.Context(), queue)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%d messages in %s", n, queue)
+	}
+	return err
 }
 
 // stand puts up what stands before the services, the link behind what sees the calls, and answers the addresses.
@@ -88,10 +164,11 @@ func (s *stack) stand(want settings, ports map[string]int) map[string]string {
 		if address, ok := addresses[service]; ok {
 			return address
 		}
-		if service == "redis" {
-			return fmt.Sprintf("127.0.0.1:%d", ports["redis"])
+		port, own := ports[service]
+		if !own {
+			port = ports["aws"]
 		}
-		return fmt.Sprintf("127.0.0.1:%d", ports["aws"])
+		return fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	for _, service := range want.links {
 		link, err := faultproxy.NewLink(service, upstream(service))
@@ -107,6 +184,9 @@ func (s *stack) stand(want settings, ports map[string]int) map[string]string {
 			s.t.Fatal(err)
 		}
 		s.t.Cleanup(func() { _ = calls.Close() })
+		if want.callers != nil {
+			calls.Dialled(want.callers.dialled)
+		}
 		s.calls[service], addresses[service] = calls, calls.Address()
 	}
 	if want.commands {
@@ -115,6 +195,12 @@ func (s *stack) stand(want settings, ports map[string]int) map[string]string {
 			s.t.Fatal(err)
 		}
 		s.t.Cleanup(func() { _ = commands.Close() })
+		if want.callers != nil {
+			commands.Dialled(func(from, to string) {
+				want.callers.dialled(from, to)
+				want.callers.add(from, "dial")
+			})
+		}
 		s.commands, addresses["redis"] = commands, commands.Address()
 	}
 	return addresses
@@ -133,6 +219,9 @@ func (s *stack) command(devstack string, arguments ...string) []byte {
 	return out.Bytes()
 }
 
+// long says whether the tests are to run in their long forms.
+func long() bool { return os.Getenv("FAULTS") == "long" }
+
 // stackName is the test's name as a stack's: at most 31 of a-z, 0-9 and -.
 func stackName(test string) string {
 	name := strings.Map(func(r rune) rune {
@@ -142,21 +231,6 @@ func stackName(test string) string {
 		return -1
 	}, strings.ToLower(strings.TrimPrefix(test, "Test")))
 	return "f-" + name[:min(len(name), 29)]
-}
-
-// freePorts are different ones: each is held until all are found. One may be taken by somebody else before it is used; then
-// the test says so.
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = listener.Close() }()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // eventually waits until a condition holds, and answers how long it took. An error is the reason why it does not yet.

@@ -38,8 +38,8 @@ func TestAnswersAreSwallowed(t *testing.T) {
 			if err := patient.oneOrderEach(); err != nil {
 				t.Error(err)
 			}
-			report(t, "answers of %s swallowed for %s under 20 orders/s, %d taken, %v not, 8 buyers sent theirs %d times: slowest answer %s, all decided %s after the mend",
-				service, outageLasts(), len(o.ledger.ids()), o.ledger.refused, tries, slowest.Round(time.Millisecond), decided.Round(time.Second))
+			report(t, "answers of %s swallowed for %s under %d orders/s, %d taken, %v not, 8 buyers sent theirs %d times: slowest answer %s, all decided %s after the mend",
+				service, outageLasts(), o.rate, len(o.ledger.ids()), o.ledger.refused, tries, slowest.Round(time.Millisecond), decided.Round(time.Second))
 		})
 	}
 }
@@ -59,7 +59,7 @@ type patience struct {
 func (o *outage) patientBuyers(n int) *patience {
 	o.t.Helper()
 	p := &patience{o: o, ids: make([]contracts.OrderID, n), tries: make([]int, n), errs: make([]error, n)}
-	groups := o.groups()
+	groups := o.groupsOf(o.Concert)
 	for i := range n {
 		g := groups[i%len(groups)]
 		at := len(g.Seats) - 2*(i/len(groups)+1)

@@ -90,17 +90,3 @@ func (w *wanting) wentAs(statuses ...contracts.Status) {
 		w.s.t.Errorf("order %s is %s at version %d and went through %v, want %v", w.id, row.Status, row.Version, got, statuses)
 	}
 }
-
-// groupsIn are the seat groups of a concert.
-func (s *stack) groupsIn(concert string) []apiclient.Group {
-	s.t.Helper()
-	anyone, err := s.Buyer("")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var layout apiclient.Layout
-	if err := anyone.Get(s.t.Context(), "/concerts/"+concert+"/layout", &layout); err != nil {
-		s.t.Fatal(err)
-	}
-	return layout.Groups
-}

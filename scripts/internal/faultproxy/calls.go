@@ -22,8 +22,8 @@ type Call struct {
 	About string
 	// Attempt is the number of the SDK's try: 1, or 2 for any later one.
 	Attempt int
-	// From is the caller's end of the connection, host:port.
-	From string
+	// From is the caller's end of the connection, To the other, host:port.
+	From, To string
 }
 
 // Mentions says whether the call has a text in it, an order's id for example.
@@ -45,7 +45,7 @@ type Calls struct {
 
 	mu      sync.Mutex
 	hook    CallHook
-	dialled func(from string)
+	dialled func(from, to string)
 	counts  map[string]int
 }
 
@@ -63,7 +63,7 @@ func NewCalls(upstream string) (*Calls, error) {
 		dialled := c.dialled
 		c.mu.Unlock()
 		if dialled != nil {
-			dialled(conn.RemoteAddr().String())
+			dialled(conn.RemoteAddr().String(), conn.LocalAddr().String())
 		}
 		return ctx
 	}}
@@ -81,9 +81,9 @@ func (c *Calls) Hook(h CallHook) {
 	c.hook = h
 }
 
-// Dialled sets what hears of each new connection, by the caller's end of it (host:port), before anything is read from it and
+// Dialled sets what hears of each new connection, by both ends of it (host:port), before anything is read from it and
 // before the next one is accepted; nil ends it.
-func (c *Calls) Dialled(h func(from string)) {
+func (c *Calls) Dialled(h func(from, to string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dialled = h
@@ -112,7 +112,7 @@ func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the caller is gone
 	}
-	call := Call{Body: body, Attempt: 1, From: r.RemoteAddr}
+	call := Call{Body: body, Attempt: 1, From: r.RemoteAddr, To: c.Address()}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		_, call.Operation, _ = strings.Cut(target, ".")
 	} else {

@@ -68,7 +68,7 @@ func TestCallsSeeEachAndCountItOnce(t *testing.T) {
 	s.calls.Hook(func(c faultproxy.Call, forward func()) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		if c.Operation != "PutItem" || !c.Mentions("o-1") || c.Mentions("o-2") || c.From == "" {
+		if c.Operation != "PutItem" || !c.Mentions("o-1") || c.Mentions("o-2") || c.From == "" || c.To != s.calls.Address() {
 			t.Errorf("the hook saw %+v", c)
 		}
 		forward()

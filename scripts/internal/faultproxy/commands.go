@@ -10,8 +10,8 @@ import (
 // Command is what a client sends to Redis at once: one command, or a pipeline of some.
 type Command struct {
 	Sent []byte
-	// From is the client's end of the connection, host:port.
-	From string
+	// From is the client's end of the connection, To the other, host:port.
+	From, To string
 }
 
 // Mentions says whether what was sent has a text in it, an order's id for example.
@@ -30,7 +30,7 @@ type Commands struct {
 
 	mu      sync.Mutex
 	hook    CommandHook
-	dialled func(from string)
+	dialled func(from, to string)
 	conns   map[net.Conn]bool
 }
 
@@ -56,7 +56,7 @@ func (c *Commands) Hook(h CommandHook) {
 }
 
 // Dialled sets what hears of each new connection, by the client's end of it (host:port), before it is passed on; nil ends it.
-func (c *Commands) Dialled(h func(from string)) {
+func (c *Commands) Dialled(h func(from, to string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dialled = h
@@ -105,7 +105,7 @@ func (c *Commands) serve(client net.Conn) {
 	dialled := c.dialled
 	c.mu.Unlock()
 	if dialled != nil {
-		dialled(client.RemoteAddr().String())
+		dialled(client.RemoteAddr().String(), client.LocalAddr().String())
 	}
 	server, err := net.Dial("tcp", c.upstream)
 	if err != nil {
@@ -152,7 +152,7 @@ func (k *connection) pass(sent []byte, hook CommandHook) bool {
 			failed = true
 		}
 	}
-	answer := hook(Command{Sent: bytes.Clone(sent), From: k.client.RemoteAddr().String()}, forward)
+	answer := hook(Command{Sent: bytes.Clone(sent), From: k.client.RemoteAddr().String(), To: k.client.LocalAddr().String()}, forward)
 	switch {
 	case !answer || failed:
 		r.answer <- false

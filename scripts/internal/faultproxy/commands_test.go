@@ -41,7 +41,7 @@ func TestCommandsSeeEachAndPassItOn(t *testing.T) {
 	want(t, got, err, "+3")
 	mu.Lock()
 	defer mu.Unlock()
-	if len(seen) != 1 || string(seen[0].Sent) != "seen\r\n" || !seen[0].Mentions("see") || seen[0].From != c.LocalAddr().String() {
+	if len(seen) != 1 || string(seen[0].Sent) != "seen\r\n" || !seen[0].Mentions("see") || seen[0].From != c.LocalAddr().String() || seen[0].To != c.RemoteAddr().String() {
 		t.Errorf("the hook saw %+v, from %s", seen, c.LocalAddr())
 	}
 }

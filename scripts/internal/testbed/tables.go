@@ -125,6 +125,15 @@ func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
 	return s, nil
 }
 
+// Layout is the seating plan of a concert, as the API shows it.
+func (b *Bed) Layout(ctx context.Context, concert string) (l apiclient.Layout, err error) {
+	anyone, err := b.Buyer("")
+	if err != nil {
+		return l, err
+	}
+	return l, anyone.Get(ctx, "/concerts/"+concert+"/layout", &l)
+}
+
 // groups are the groups of both sample concerts, as the API shows them.
 func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded []contracts.SeatGroup, err error) {
 	anyone, err := b.Buyer("")
@@ -132,11 +141,11 @@ func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded 
 		return nil, nil, err
 	}
 	for _, concert := range []string{b.Concert, b.Arena} {
-		var layout apiclient.Layout
-		var now apiclient.Availability
-		if err := anyone.Get(ctx, "/concerts/"+concert+"/layout", &layout); err != nil {
+		layout, err := b.Layout(ctx, concert)
+		if err != nil {
 			return nil, nil, err
 		}
+		var now apiclient.Availability
 		if err := anyone.Get(ctx, "/concerts/"+concert+"/availability", &now); err != nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,134 @@
+package faults
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// payCrashes are the points between two steps of those who handle a payment, as consumers/README.md has them. In each round one
+// order is paid, and another, which awaits its payment, is given up. That a call comes at all is part of the test.
+var payCrashes = []struct {
+	// opened and voided are met side by side, one each, paid is the way from the webhook to the capture; two of a function's
+	// kills may meet one message, three would be poison. canceled are calls that name the PaymentIntent and not the order.
+	opened, paid, voided, canceled []kill
+}{
+	{
+		opened:   []kill{before("pay", "stripe", "POST payment_intents")},
+		paid:     []kill{before("stripe-webhook", "sqs", "SendMessage"), before("commit", "dynamodb", "TransactWriteItems"), before("pay", "stripe", "POST payment_intents/capture")},
+		canceled: []kill{before("pay", "stripe", "POST payment_intents/cancel")},
+	}, {
+		opened:   []kill{after("pay", "stripe", "POST payment_intents")},
+		paid:     []kill{after("stripe-webhook", "sqs", "SendMessage"), after("commit", "dynamodb", "TransactWriteItems"), after("pay", "stripe", "POST payment_intents/capture")},
+		canceled: []kill{after("pay", "stripe", "POST payment_intents/cancel")},
+	}, {
+		opened: []kill{before("pay", "dynamodb", "PutItem")},
+		paid:   []kill{before("commit", "redis", "script"), before("commit", "sqs", "SendMessageBatch"), before("pay", "dynamodb", "PutItem")},
+	}, {
+		opened: []kill{after("pay", "dynamodb", "PutItem")},
+		paid:   []kill{after("commit", "redis", "script"), after("commit", "sqs", "SendMessageBatch"), after("pay", "dynamodb", "PutItem")},
+	}, {
+		opened: []kill{before("pay", "dynamodb", "GetItem")},
+		paid:   []kill{before("commit", "dynamodb", "GetItem"), before("pay", "dynamodb", "GetItem")},
+		voided: []kill{before("pay", "dynamodb", "GetItem")},
+	}, {
+		opened: []kill{after("pay", "dynamodb", "GetItem")},
+		paid:   []kill{after("commit", "dynamodb", "GetItem"), after("pay", "dynamodb", "GetItem")},
+		voided: []kill{after("pay", "dynamodb", "GetItem")},
+	},
+}
+
+// readsLast are the rounds at the end whose kills are at reads: the same as kills before or after a step beside them, so that
+// they are left to the long form.
+const readsLast = 2
+
+// A function is killed between each two of its steps with a payment. Each order that is paid is CONFIRMED and charged once, none
+// that was given up is charged, and nothing stays authorised.
+func TestPaymentCrashesBetweenEachTwoSteps(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, settings{hold: 60, comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs", "stripe"}, commands: true})
+	events, err := s.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := events.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	k, l, hall, arena := newKiller(s), &ledger{}, s.groupsOf(s.Concert), s.groupsOf(s.Arena)
+	rounds := payCrashes
+	if !long() {
+		rounds = rounds[:len(rounds)-readsLast]
+	}
+	var slowest time.Duration
+	begun := time.Now()
+	for i, c := range rounds {
+		givenUp := s.wanting(s.Arena, arena[i].Seats[:2]...)
+		givenUp.place(l)
+		intent := s.awaiting(givenUp.id).Payment.IntentID
+		s.quiet("payments")
+		k.aim(string(givenUp.id), c.voided...)
+		k.aim(intent, c.canceled...)
+
+		paying := s.wanting(s.Concert, hall[i].Seats[:2]...)
+		k.aim(paying.user, c.opened...)
+		paying.place(l)
+		givenUp.cancel()
+		eventually(t, decideWithin, func() error { return k.spent(paying.user, string(paying.id), string(givenUp.id), intent) })
+		givenUp.is(contracts.Cancelled)
+		secret := s.awaiting(paying.id).Payment.ClientSecret
+		s.quiet("payments")
+
+		k.aim(string(paying.id), c.paid...)
+		if card, err := s.Confirm(t.Context(), secret, "pm_card_visa"); err != nil || card.Status != "requires_capture" {
+			t.Fatalf("the card was answered %+v, %v", card, err)
+		}
+		clicked := time.Now()
+		eventually(t, decideWithin, func() error { return k.spent(string(paying.id)) })
+		s.row(paying.id, decideWithin, func(o readmodel.Order) bool { return o.Status == contracts.Confirmed })
+		slowest = max(slowest, time.Since(clicked))
+		s.quiet("payments", "authorizations")
+	}
+	s.atRest(l, events, decideWithin)
+
+	total, wanted := s.crashesAre(k), 0
+	for _, c := range rounds {
+		wanted += len(c.opened) + len(c.paid) + len(c.voided) + len(c.canceled)
+	}
+	if total != wanted {
+		t.Errorf("%d kills, want %d", total, wanted)
+	}
+	captures := 0
+	effects, err := s.Effects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range effects {
+		if e.Kind == "captured" {
+			captures++
+		}
+	}
+	if captures != len(rounds) {
+		t.Errorf("%d captures for %d paid orders", captures, len(rounds))
+	}
+	report(t, "%d kills, one at each point before and after each call of stripe-webhook, commit and pay: %d orders CONFIRMED and charged once, the slowest %s after the card, %d given up and not charged; %s in all",
+		total, len(rounds), slowest.Round(100*time.Millisecond), len(rounds), time.Since(begun).Round(time.Second))
+}
+
+// awaiting waits until an order can be paid.
+func (s *stack) awaiting(id contracts.OrderID) readmodel.Order {
+	s.t.Helper()
+	return s.row(id, decideWithin, func(o readmodel.Order) bool { return o.Status == contracts.AwaitingPayment })
+}
+
+// quiet waits until queues are empty.
+func (s *stack) quiet(queues ...string) {
+	s.t.Helper()
+	for _, queue := range queues {
+		eventually(s.t, decideWithin, func() error { return s.empty(queue) })
+	}
+}
