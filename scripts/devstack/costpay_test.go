@@ -183,8 +183,6 @@ func (j *journey) confirmed() {
 	j.version("COMMITTED")
 	j.payment("captured")
 	j.version("CONFIRMED")
-	// Stripe tells of our own capture as well.
-	j.step("webhook, captured", func() { j.double("/double/deliveries/release", "{}") })
 }
 
 func (j *journey) declined() {

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"boxoffice/contracts/stripeevent"
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/devstack/internal/install"
 	"boxoffice/scripts/devstack/internal/redisserver"
@@ -302,6 +304,8 @@ func (u *ascent) stripe(emulator started) server {
 	p := &u.settings.Ports
 	s := u.newServer(stripeName, u.binaries.Stripedouble, []string{
 		"--listen", stack.Address(p.Stripe), "--endpoint", u.settings.SiteURL() + webhookPath,
+		// As an endpoint at Stripe has to be made: any other event would be answered and forgotten.
+		"--endpoint-events", strings.Join(stripeevent.Types(), ","),
 	}, map[string]string{
 		"STRIPE_SECRET_KEY": u.secrets.Stripe.Secret, "STRIPE_PUBLISHABLE_KEY": u.secrets.Stripe.Publishable,
 		"STRIPE_WEBHOOK_SECRET": u.secrets.Stripe.Webhook,

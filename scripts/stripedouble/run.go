@@ -17,11 +17,12 @@ import (
 )
 
 type options struct {
-	Listen         string `default:"127.0.0.1:12111" help:"Address to listen on." env:"STRIPE_DOUBLE_LISTEN"`
-	SecretKey      string `required:"" help:"Key of the account, sk_test_…" env:"STRIPE_SECRET_KEY"`
-	PublishableKey string `required:"" help:"Key of browsers, pk_test_…" env:"STRIPE_PUBLISHABLE_KEY"`
-	Endpoint       string `help:"Webhook endpoint that is there from the start and gets every event." env:"STRIPE_WEBHOOK_ENDPOINT"`
-	EndpointSecret string `help:"Secret that its events are signed with, whsec_…" env:"STRIPE_WEBHOOK_SECRET"`
+	Listen         string   `default:"127.0.0.1:12111" help:"Address to listen on." env:"STRIPE_DOUBLE_LISTEN"`
+	SecretKey      string   `required:"" help:"Key of the account, sk_test_…" env:"STRIPE_SECRET_KEY"`
+	PublishableKey string   `required:"" help:"Key of browsers, pk_test_…" env:"STRIPE_PUBLISHABLE_KEY"`
+	Endpoint       string   `help:"Webhook endpoint that is there from the start." env:"STRIPE_WEBHOOK_ENDPOINT"`
+	EndpointEvents []string `default:"*" help:"Types of the events that it gets, * for all." env:"STRIPE_WEBHOOK_EVENTS"`
+	EndpointSecret string   `help:"Secret that its events are signed with, whsec_…" env:"STRIPE_WEBHOOK_SECRET"`
 }
 
 type earlyExit int
@@ -67,7 +68,7 @@ func serve(ctx context.Context, o options, errOut io.Writer) error {
 		NewID: func(prefix string) string { return prefix + rand.Text()[:idLength] }, Wait: wait, Log: slog.New(slog.NewJSONHandler(errOut, nil)),
 	})
 	if o.Endpoint != "" {
-		s.Endpoint(o.Endpoint, o.EndpointSecret)
+		s.Endpoint(o.Endpoint, o.EndpointSecret, o.EndpointEvents)
 	}
 	host := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(ctx, func() { _ = host.Close() })

@@ -237,13 +237,13 @@ func (h *hooks) reset() {
 	h.settings, h.held, h.attempts = Deliveries{}, nil, nil
 }
 
-// Endpoint adds a receiver of every event whose secret is chosen and not made.
-func (s *Server) Endpoint(target, secret string) {
+// Endpoint adds a receiver of these events, "*" for all, whose secret is chosen and not made.
+func (s *Server) Endpoint(target, secret string, events []string) {
 	s.hooks.mu.Lock()
 	defer s.hooks.mu.Unlock()
 	s.hooks.endpoints = append(s.hooks.endpoints, endpoint{
 		ID: s.o.NewID("we_"), Object: "webhook_endpoint", APIVersion: stripe.APIVersion, Created: s.o.Now().Unix(),
-		EnabledEvents: []string{"*"}, Secret: secret, Status: "enabled", URL: target,
+		EnabledEvents: events, Secret: secret, Status: "enabled", URL: target,
 	})
 }
 
