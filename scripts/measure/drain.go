@@ -18,11 +18,10 @@ type phase struct {
 	Rejected int    `json:"rejectedSeatTaken"`
 	// Confirmed are those that were paid.
 	Confirmed int `json:"confirmed"`
-	// versions is how many of each order come to mirror and publish at least; 0 is 1.
-	versions int
 	// Batches is how many batches reserve got.
 	Batches int `json:"batches"`
-	// Seconds is from letting go to the last decision, or confirmation. CPU counts until mirror and publish are through as well.
+	// Seconds is from letting go to the last decision, or confirmation. CPU counts until every payment that is due is opened, and
+	// mirror and publish are through, as well.
 	Seconds         float64       `json:"seconds"`
 	OrdersPerSecond float64       `json:"ordersPerSecond"`
 	CPU             []processCost `json:"cpu"`
@@ -95,38 +94,58 @@ const decideWithin = 3 * time.Minute
 
 // finish waits until the orders of a phase are through all functions, and tells what they cost and what became of them.
 func (m *measures) finish(ctx context.Context, p *phase, run string, before hostStatus, from usage) (outcome, error) {
+	quiet := func(why string) func(hostStatus, error) (bool, string, error) {
+		return func(now hostStatus, err error) (bool, string, error) {
+			if n := now.errors() - before.errors(); err == nil && n > 0 {
+				err = fmt.Errorf("%d invocations failed (logs: STACK_LOGS)", n)
+			}
+			return now.busy() == "", why + "; at work is " + now.busy(), err
+		}
+	}
 	err := await(ctx, decideWithin, func() (bool, string, error) {
 		now, err := m.hostStatus(ctx)
-		if err != nil {
-			return false, "", err
-		}
 		decided := done(before.source("reserve"), now.source("reserve"))
-		mirrored := now.source("mirror").Records - before.source("mirror").Records
-		published := now.source("publish").Records - before.source("publish").Records
 		p.Batches = now.source("reserve").Batches - before.source("reserve").Batches
-		through := decided >= p.Orders && min(mirrored, published) >= max(p.versions, 1)*p.Orders && now.busy() == ""
-		if n := now.errors() - before.errors(); n > 0 {
-			return false, "", fmt.Errorf("%d invocations failed (logs: STACK_LOGS)", n)
+		if err == nil && decided < p.Orders {
+			return false, fmt.Sprintf("%d of %d orders are decided", decided, p.Orders), nil
 		}
-		return through, fmt.Sprintf("of %d orders %d are decided, %d mirrored, %d published", p.Orders, decided, mirrored, published), nil
+		for _, queue := range []string{"payments", "authorizations"} {
+			if n, err := m.Waiting(ctx, queue); err != nil || n > 0 {
+				return false, fmt.Sprintf("%d messages in %s", n, queue), err
+			}
+		}
+		return quiet("the last orders")(now, err)
 	})
 	if err != nil {
 		return outcome{}, err
 	}
+	o, err := m.outcomeOf(ctx, run, p.Orders)
+	if err != nil {
+		return o, err
+	}
+	p.Held, p.Rejected, p.Confirmed = o.held, o.rejected, o.confirmed
+	err = await(ctx, decideWithin, func() (bool, string, error) {
+		now, err := m.hostStatus(ctx)
+		mirrored := now.source("mirror").Records - before.source("mirror").Records
+		published := now.source("publish").Records - before.source("publish").Records
+		if err == nil && min(mirrored, published) < o.versions {
+			return false, fmt.Sprintf("of %d versions %d are mirrored, %d published", o.versions, mirrored, published), nil
+		}
+		return quiet("the last versions")(now, err)
+	})
+	if err != nil {
+		return o, err
+	}
 	processes, err := m.processes(ctx)
 	if err != nil {
-		return outcome{}, err
+		return o, err
 	}
 	to, err := look(processes)
 	if err != nil {
-		return outcome{}, err
-	}
-	if p.CPU, err = costs(from, to, p.Orders); err != nil {
-		return outcome{}, err
+		return o, err
 	}
 	p.OthersShare = others(from, to, runtime.NumCPU())
-	o, err := m.outcomeOf(ctx, run, p.Orders)
-	p.Held, p.Rejected, p.Confirmed = o.held, o.rejected, o.confirmed
+	p.CPU, err = costs(from, to, p.Orders)
 	return o, err
 }
 

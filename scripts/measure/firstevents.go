@@ -30,7 +30,7 @@ type firstEvent struct {
 
 // firstEvents has some for each function, about an order that is made for it and cancelled.
 func (m *measures) firstEvents(ctx context.Context) (map[string][]firstEvent, error) {
-	g := m.layout.Groups[2*groupsOfMany+1]
+	g := m.layout.Groups[3*groupsOfMany+1]
 	over, row, err := m.cancelledOrder(ctx, g)
 	if err != nil {
 		return nil, fmt.Errorf("an order that is over: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/redis/go-redis/v9"
+	"github.com/stripe/stripe-go/v76/client"
 	"golang.org/x/sync/errgroup"
 
 	"boxoffice/contracts"
@@ -33,19 +34,20 @@ type floorResult struct {
 const floorWorkers = 6
 
 // bare is the calls of the pipeline without the pipeline: by reserve a receive, a call to Redis a group, a put or a
-// transaction an order, a send and a delete; by mirror a read and a call to Redis an order; by publish a put of ten
-// events. Queues, tables and bus are copies of the stack's own, made for it: no row and no place of the stack is
+// transaction an order, two sends and a delete; by pay for each held order a call to Redis, a read, a PaymentIntent and a
+// put; by mirror a read and a call to Redis a version; by publish a put of ten events. Queues, tables and bus are copies of the stack's own, made for it: no row and no place of the stack is
 // written. So Redis is only asked for an answer, without the work of the scripts (some 40 µs).
 type bare struct {
 	*copies
 	redis *redis.Client
 	// held is how many orders are held, the first ones; heldRow and rejectedRow are what is stored, but for the id.
-	held                 int64
-	heldRow, rejectedRow map[string]types.AttributeValue
-	detail               string // of an event
-	taken                atomic.Int64
-	orders               int64
-	last                 atomic.Int64 // Unix nanoseconds of the last put
+	held                              int64
+	heldRow, awaitingRow, rejectedRow map[string]types.AttributeValue
+	detail                            string // of an event
+	merchant                          *client.API
+	taken                             atomic.Int64
+	orders                            int64
+	last                              atomic.Int64 // Unix nanoseconds of the last put
 }
 
 // floor repeats what a phase did, with the same messages and as many held rows, while lambdahost is stopped.
@@ -65,7 +67,8 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.remove(context.WithoutCancel(ctx))) }()
-	b := &bare{copies: c, redis: m.Redis, held: int64(p.Held), orders: int64(len(messages)), heldRow: o.rows[contracts.Held], rejectedRow: o.rows[contracts.Rejected]}
+	b := &bare{copies: c, redis: m.Redis, held: int64(p.Held), orders: int64(len(messages)), merchant: m.Merchant(),
+		heldRow: o.rows[contracts.Held], awaitingRow: o.rows[contracts.AwaitingPayment], rejectedRow: o.rows[contracts.Rejected]}
 	b.detail = messages[0].Body
 	if err := m.enqueue(ctx, c.ordersQueue, messages); err != nil {
 		return nil, err
@@ -76,7 +79,8 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 	}
 	begun := time.Now()
 	loops, loopCtx := errgroup.WithContext(ctx)
-	loops.Go(func() error { return b.decide(loopCtx) })
+	loops.Go(func() error { return b.poll(loopCtx, b.ordersQueue, b.orders, b.batch) })
+	loops.Go(func() error { return b.poll(loopCtx, b.paymentsQueue, b.held, b.payments) })
 	loops.Go(func() error { return b.follow(loopCtx, b.mirror) })
 	loops.Go(func() error { return b.follow(loopCtx, b.publish) })
 	if err := loops.Wait(); err != nil {
@@ -93,15 +97,15 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 	return f, err
 }
 
-// decide makes the calls of reserve until every order has a row. As in an event source mapping one poller serves all
+// poll hands batches of a queue on until so many messages have come. As in an event source mapping one poller serves all
 // batches, and a receive that brought nothing is repeated when a batch is over.
-func (b *bare) decide(ctx context.Context) error {
+func (b *bare) poll(ctx context.Context, queue string, messages int64, handle func(context.Context, []sqstypes.Message) error) error {
 	batches, ctx := errgroup.WithContext(ctx)
 	batches.SetLimit(floorWorkers)
 	freed := make(chan struct{}, 1)
-	for received := int64(0); received < b.orders; {
+	for received := int64(0); received < messages; {
 		out, err := b.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &b.ordersQueue, MaxNumberOfMessages: maxBatch, MessageAttributeNames: []string{"All"},
+			QueueUrl: &queue, MaxNumberOfMessages: maxBatch, MessageAttributeNames: []string{"All"},
 			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
 		})
 		if err != nil {
@@ -111,13 +115,15 @@ func (b *bare) decide(ctx context.Context) error {
 			select {
 			case <-freed:
 				continue
+			case <-time.After(idlePoll):
+				continue
 			case <-ctx.Done():
 				return batches.Wait()
 			}
 		}
 		received += int64(len(out.Messages))
 		batches.Go(func() error {
-			err := b.batch(ctx, out.Messages)
+			err := errors.Join(handle(ctx, out.Messages), b.deleteAll(ctx, queue, out.Messages))
 			select {
 			case freed <- struct{}{}:
 			default:
@@ -128,6 +134,9 @@ func (b *bare) decide(ctx context.Context) error {
 	return batches.Wait()
 }
 
+// idlePoll is how long a poller waits that found an empty queue.
+const idlePoll = 100 * time.Millisecond
+
 func (b *bare) batch(ctx context.Context, batch []sqstypes.Message) error {
 	groups := map[string][]sqstypes.Message{}
 	for _, one := range batch {
@@ -135,7 +144,7 @@ func (b *bare) batch(ctx context.Context, batch []sqstypes.Message) error {
 		groups[g] = append(groups[g], one)
 	}
 	calls, callCtx := errgroup.WithContext(ctx)
-	held := make(chan sqstypes.Message, len(batch))
+	held := make(chan heldOrder, len(batch))
 	for _, run := range groups {
 		calls.Go(func() error {
 			if err := b.redis.Ping(callCtx).Err(); err != nil {
@@ -144,11 +153,12 @@ func (b *bare) batch(ctx context.Context, batch []sqstypes.Message) error {
 			puts, putCtx := errgroup.WithContext(callCtx)
 			for _, one := range run {
 				puts.Go(func() error {
+					id := newOrderID()
 					if b.taken.Add(1) > b.held {
-						return b.putRow(putCtx, b.rejectedRow, false)
+						return b.putRow(putCtx, id, b.rejectedRow, false)
 					}
-					held <- one
-					return b.putRow(putCtx, b.heldRow, true)
+					held <- heldOrder{id, one}
+					return b.putRow(putCtx, id, b.heldRow, true)
 				})
 			}
 			return puts.Wait()
@@ -159,35 +169,44 @@ func (b *bare) batch(ctx context.Context, batch []sqstypes.Message) error {
 	}
 	b.last.Store(time.Now().UnixNano())
 	close(held)
-	return errors.Join(b.sendExpiries(ctx, held), b.deleteAll(ctx, batch))
+	return b.sendSteps(ctx, held)
 }
 
-// sendExpiries sends one message a held order, in one call.
-func (b *bare) sendExpiries(ctx context.Context, held <-chan sqstypes.Message) error {
-	var entries []sqstypes.SendMessageBatchRequestEntry
+// heldOrder is an order with the message that it came by.
+type heldOrder struct {
+	id     contracts.OrderID
+	placed sqstypes.Message
+}
+
+// sendSteps sends the payment and the end of the hold of each held order, in one call a queue.
+func (b *bare) sendSteps(ctx context.Context, held <-chan heldOrder) error {
+	var opens, ends []sqstypes.SendMessageBatchRequestEntry
 	for one := range held {
-		m, err := message.Encode(message.ExpireHold{
-			OrderID: newOrderID(), ConcertID: "floor", Group: "floor", RowVersion: 1,
-		}, "")
-		if err != nil {
+		open, openErr := message.Encode(message.OpenPayment{OrderID: one.id, ConcertID: "floor", Group: "floor", RowVersion: 1}, "")
+		end, endErr := message.Encode(message.ExpireHold{OrderID: one.id, ConcertID: "floor", Group: "floor", RowVersion: 1}, "")
+		if err := errors.Join(openErr, endErr); err != nil {
 			return err
 		}
-		entry := sendEntries([]message.Encoded{m})[0]
-		entry.Id, entry.MessageGroupId = one.MessageId, aws.String(one.Attributes["MessageGroupId"])
-		entries = append(entries, entry)
+		entries := sendEntries([]message.Encoded{open, end})
+		for i := range entries {
+			entries[i].Id = one.placed.MessageId
+		}
+		entries[1].MessageGroupId = aws.String(one.placed.Attributes["MessageGroupId"])
+		opens, ends = append(opens, entries[0]), append(ends, entries[1])
 	}
-	if len(entries) == 0 {
+	if len(ends) == 0 {
 		return nil
 	}
-	_, err := b.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &b.expiriesQueue, Entries: entries})
-	return err
+	_, openErr := b.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &b.paymentsQueue, Entries: opens})
+	_, endErr := b.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &b.expiriesQueue, Entries: ends})
+	return errors.Join(openErr, endErr)
 }
 
-func (b *bare) deleteAll(ctx context.Context, batch []sqstypes.Message) error {
+func (b *bare) deleteAll(ctx context.Context, queue string, batch []sqstypes.Message) error {
 	entries := make([]sqstypes.DeleteMessageBatchRequestEntry, len(batch))
 	for i, one := range batch {
 		entries[i] = sqstypes.DeleteMessageBatchRequestEntry{Id: one.MessageId, ReceiptHandle: one.ReceiptHandle}
 	}
-	_, err := b.sqs.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &b.ordersQueue, Entries: entries})
+	_, err := b.sqs.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: entries})
 	return err
 }

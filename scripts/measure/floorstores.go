@@ -19,6 +19,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"golang.org/x/sync/errgroup"
 
+	"boxoffice/contracts"
 	"boxoffice/scripts/internal/awsclient"
 )
 
@@ -29,9 +30,9 @@ type copies struct {
 	streams *dynamodbstreams.Client
 	bus     *eventbridge.Client
 
-	ordersQueue, expiriesQueue   string
-	ordersTable, allowancesTable string
-	streamARN, busName           string
+	ordersQueue, expiriesQueue, paymentsQueue string
+	ordersTable, allowancesTable              string
+	streamARN, busName                        string
 }
 
 func (s *stack) copy(ctx context.Context) (*copies, error) {
@@ -44,11 +45,12 @@ func (s *stack) copy(ctx context.Context) (*copies, error) {
 		sqs: sqs.NewFromConfig(cfg), dynamo: dynamodb.NewFromConfig(cfg), streams: dynamodbstreams.NewFromConfig(cfg), bus: eventbridge.NewFromConfig(cfg),
 		ordersTable: name + "-orders", allowancesTable: name + "-allowances", busName: name,
 	}
-	var ordersErr, expiriesErr error
+	var ordersErr, expiriesErr, paymentsErr error
 	c.ordersQueue, ordersErr = c.copyQueue(ctx, s.Queue("orders"), name+"-orders.fifo")
 	c.expiriesQueue, expiriesErr = c.copyQueue(ctx, s.Queue("expiries"), name+"-expiries.fifo")
+	c.paymentsQueue, paymentsErr = c.copyQueue(ctx, s.Queue("payments"), name+"-payments.fifo")
 	_, busErr := c.bus.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &name})
-	err = errors.Join(ordersErr, expiriesErr, busErr, c.copyTable(ctx, s.Table("orders"), c.ordersTable), c.copyTable(ctx, s.Table("allowances"), c.allowancesTable))
+	err = errors.Join(ordersErr, expiriesErr, paymentsErr, busErr, c.copyTable(ctx, s.Table("orders"), c.ordersTable), c.copyTable(ctx, s.Table("allowances"), c.allowancesTable))
 	if err != nil {
 		return nil, errors.Join(err, c.remove(context.WithoutCancel(ctx)))
 	}
@@ -100,7 +102,7 @@ func (c *copies) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var problems []error
-	for _, url := range []string{c.ordersQueue, c.expiriesQueue} {
+	for _, url := range []string{c.ordersQueue, c.expiriesQueue, c.paymentsQueue} {
 		if url != "" {
 			_, err := c.sqs.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url})
 			problems = append(problems, err)
@@ -117,11 +119,11 @@ func (c *copies) remove(ctx context.Context) error {
 	return errors.Join(append(problems, err)...)
 }
 
-// putRow writes a row under a new id, with the allowance of a new buyer if it is held, as reserve does for a concert with
+// putRow writes a row under its id, with the allowance of a new buyer if it is held, as reserve does for a concert with
 // a limit per buyer.
-func (b *bare) putRow(ctx context.Context, row map[string]types.AttributeValue, held bool) error {
+func (b *bare) putRow(ctx context.Context, order contracts.OrderID, row map[string]types.AttributeValue, held bool) error {
 	item := maps.Clone(row)
-	id := &types.AttributeValueMemberS{Value: string(newOrderID())}
+	id := &types.AttributeValueMemberS{Value: string(order)}
 	item["orderId"] = id
 	absent := aws.String("attribute_not_exists(orderId)")
 	if !held {
@@ -145,7 +147,7 @@ const (
 	streamPause = 250 * time.Millisecond
 )
 
-// follow reads the stream of the orders until every row came by.
+// follow reads the stream of the orders until every version came by.
 func (b *bare) follow(ctx context.Context, handle func(context.Context, []streamtypes.Record) error) error {
 	described, err := b.streams.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &b.streamARN})
 	if err != nil {
@@ -161,7 +163,8 @@ func (b *bare) follow(ctx context.Context, handle func(context.Context, []stream
 		return fmt.Errorf("stream: %w", err)
 	}
 	iterator := start.ShardIterator
-	for seen := int64(0); seen < b.orders; {
+	// Of a held order there are two versions.
+	for seen := int64(0); seen < b.orders+b.held; {
 		out, err := b.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: iterator, Limit: aws.Int32(streamBatch)})
 		if err != nil {
 			return fmt.Errorf("stream: %w", err)

@@ -15,7 +15,7 @@ import (
 // overHTTP lets buyers order through the gateway. So many at once send an order and follow it, at the pace that the API
 // tells, until it is decided; then the next buyer comes.
 func (m *measures) overHTTP(ctx context.Context, groups []group) (phase, error) {
-	return m.buyers(ctx, phase{Name: "over HTTP", Groups: len(groups), Orders: m.HTTPOrders, versions: 2}, groups,
+	return m.buyers(ctx, phase{Name: "over HTTP", Groups: len(groups), Orders: m.HTTPOrders}, groups,
 		func(ctx context.Context, buyer *apiclient.Client, id string) error {
 			_, err := buyer.WaitFor(ctx, id, apiclient.Decided)
 			return err
@@ -24,7 +24,7 @@ func (m *measures) overHTTP(ctx context.Context, groups []group) (phase, error) 
 
 // paid is overHTTP by buyers who pay as well, and follow their orders until they are CONFIRMED.
 func (m *measures) paid(ctx context.Context, groups []group) (phase, error) {
-	return m.buyers(ctx, phase{Name: "over HTTP, paid", Groups: len(groups), Orders: m.HTTPOrders, versions: 4}, groups,
+	return m.buyers(ctx, phase{Name: "over HTTP, paid", Groups: len(groups), Orders: m.HTTPOrders}, groups,
 		func(ctx context.Context, buyer *apiclient.Client, id string) error {
 			order, err := buyer.WaitFor(ctx, id, apiclient.Payable)
 			if err != nil {

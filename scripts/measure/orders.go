@@ -115,6 +115,8 @@ func sendEntries(messages []message.Encoded) []sqstypes.SendMessageBatchRequestE
 // outcome is what became of a run's orders.
 type outcome struct {
 	held, rejected, confirmed int
+	// versions is how many there are of all rows.
+	versions int
 	// last is when the last one was decided, or confirmed.
 	last time.Time
 	// rows has one row of each status, as it is stored.
@@ -150,6 +152,7 @@ func (s *stack) outcomeOf(ctx context.Context, run string, orders int) (outcome,
 				return o, fmt.Errorf("order %s is %s (%+v), want HELD, REJECTED(seat_taken) or CONFIRMED", row.OrderID, row.Status, row.Reason)
 			}
 			o.rows[row.Status] = item
+			o.versions += row.Version
 			step := row.History[0]
 			if row.Status == contracts.Confirmed {
 				step = row.History[len(row.History)-1]

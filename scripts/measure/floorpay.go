@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/stripe/stripe-go/v76"
+	"golang.org/x/sync/errgroup"
+
+	"boxoffice/contracts/message"
+)
+
+// payments makes the calls of pay for a batch of OpenPayments: a token of the pace, the row, the PaymentIntent, and the row's
+// next version.
+func (b *bare) payments(ctx context.Context, batch []sqstypes.Message) error {
+	calls, ctx := errgroup.WithContext(ctx)
+	for _, one := range batch {
+		calls.Go(func() error {
+			order := aws.ToString(one.MessageAttributes[message.AttributeOrder].StringValue)
+			id := &types.AttributeValueMemberS{Value: order}
+			_, readErr := b.dynamo.GetItem(ctx, &dynamodb.GetItemInput{
+				TableName: &b.ordersTable, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"orderId": id},
+			})
+			if err := errors.Join(readErr, b.redis.Ping(ctx).Err()); err != nil {
+				return err
+			}
+			// Without the metadata of the stack's own: its webhook passes over what becomes of this one.
+			params := &stripe.PaymentIntentParams{
+				Amount: stripe.Int64(12000), Currency: stripe.String("eur"), CaptureMethod: stripe.String("manual"),
+				PaymentMethodTypes: stripe.StringSlice([]string{"card"}), Metadata: map[string]string{"orderId": order},
+			}
+			params.Context = ctx
+			params.SetIdempotencyKey("floor:" + order)
+			if _, err := b.merchant.PaymentIntents.New(params); err != nil {
+				return fmt.Errorf("PaymentIntent: %w", err)
+			}
+			item := maps.Clone(b.awaitingRow)
+			item["orderId"] = id
+			_, err := b.dynamo.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.ordersTable, Item: item, ConditionExpression: aws.String("attribute_exists(orderId)")})
+			return err
+		})
+	}
+	return calls.Wait()
+}
