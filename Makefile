@@ -15,6 +15,8 @@ TOOLS := $(CURDIR)/.local/tools
 DEVSTACK := $(TOOLS)/devstack
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+STRIPE_MOCK_VERSION := v0.203.0
+STRIPE_MOCK := $(TOOLS)/stripe-mock-$(STRIPE_MOCK_VERSION)
 SOURCES := $(wildcard consumers contracts producers scripts)
 
 # What runs code of many goroutines. The race detector is another set of flags, so it is kept to these.
@@ -66,12 +68,12 @@ vet: ## formatting and go vet
 lint: $(GOLANGCI) ## golangci-lint; installing it takes minutes, once
 	@$(GOLANGCI) run ./...
 
-test: tools vet unit e2e ## what has to pass before a commit: formatting, vet, all tests, the end-to-end tests
+test: tools vet unit e2e faults ## what has to pass before a commit: formatting, vet, all tests, end to end, and broken on purpose
 
-check: test lint race fuzz property ## test and every slower lane
+check: test lint race fuzz property stripe-mock faults-long ## test and every slower lane
 
 ##@ Single lanes
-.PHONY: unit e2e faults faults-long race fuzz property bench measure
+.PHONY: unit e2e faults faults-long race fuzz property stripe-mock bench measure
 unit: ## all tests that need no stack
 	@go test ./...
 
@@ -79,7 +81,7 @@ e2e: devstack ## the end-to-end tests, against a stack of their own with short h
 	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
 faults: devstack ## the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the longer forms)
-	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 3 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults.log 2>&1 || code=$$?; \
+	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 16 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults.log 2>&1 || code=$$?; \
 	  grep -E '^(---|ok|FAIL|panic)|FAULT |_test.go:' $(TOOLS)/faults.log; exit $$code
 
 faults-long: ## the fault tests in their long forms: a minute without a service, 100 rounds of kills
@@ -99,6 +101,9 @@ fuzz: ## every fuzz target for FUZZ_TIME
 
 property: ## the property tests with RAPID_CHECKS rounds
 	@go test $$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | grep -F pgregory.net/rapid | cut -d' ' -f1) -count=1 -rapid.checks='$(RAPID_CHECKS)'
+
+stripe-mock: $(STRIPE_MOCK) ## each request that is made to Stripe, before Stripe's own validator of requests
+	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/stripepay
 
 bench: ## all benchmarks
 	@go test -run '^$$' -bench . -benchmem ./...
@@ -126,3 +131,8 @@ $(GOLANGCI):
 	@mkdir -p $(TOOLS)
 	@GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(TOOLS)/golangci-lint $@
+
+$(STRIPE_MOCK):
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) go install github.com/stripe/stripe-mock@$(STRIPE_MOCK_VERSION)
+	@mv $(TOOLS)/stripe-mock $@
