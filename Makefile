@@ -81,8 +81,8 @@ e2e: devstack ## the end-to-end tests, against a stack of their own with short h
 	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
 faults: devstack ## the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the longer forms)
-	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 16 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults.log 2>&1 || code=$$?; \
-	  grep -E '^(---|ok|FAIL|panic)|FAULT |_test.go:' $(TOOLS)/faults.log; exit $$code
+	@code=0; DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 16 -run '$(or $(RUN),.)' ./scripts/faults/ >$(TOOLS)/faults$(FAULTS).log 2>&1 || code=$$?; \
+	  grep -E '^ *---|^(=== NAME|ok|FAIL|panic)|FAULT |_test.go:' $(TOOLS)/faults$(FAULTS).log; exit $$code
 
 faults-long: ## the fault tests in their long forms: a minute without a service, 100 rounds of kills
 	@$(MAKE) --no-print-directory faults FAULTS=long
@@ -116,7 +116,7 @@ measure: devstack ## orders a second and CPU an order, on a stack of its own; st
 ##@ What the others need
 .PHONY: help devstack tools
 help: ## print this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 tools: devstack ## install what the stack and the tests need: the emulator into .local/venv, redis-server
 	@$(DEVSTACK) tools

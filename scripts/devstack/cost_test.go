@@ -96,11 +96,11 @@ type costs struct {
 // the time allows.
 func (c *costs) measure(step string, do func()) {
 	c.t.Helper()
-	c.rows = append(c.rows, c.count(do).row(step, onRedis, onDynamo, onQueues))
+	c.rows = append(c.rows, c.count(step, do).row(step, onRedis, onDynamo, onQueues))
 }
 
 // count is what a step's calls are.
-func (c *costs) count(do func()) counted {
+func (c *costs) count(step string, do func()) counted {
 	c.t.Helper()
 	c.meter.reset()
 	from := time.Now()
@@ -110,10 +110,10 @@ func (c *costs) count(do func()) counted {
 	c.meter.mu.Lock()
 	defer c.meter.mu.Unlock()
 	if n := c.meter.clocked["pace"]; n > 1+int(took/time.Second) {
-		c.t.Errorf("the pace was read or left %d times in %s", n, took)
+		c.t.Errorf("%s: the pace was read or left %d times in %s", step, n, took)
 	}
 	if n := c.meter.clocked["concert"]; n > 1+int(took/(10*time.Second)) {
-		c.t.Errorf("a concert was read %d times in %s", n, took)
+		c.t.Errorf("%s: a concert was read %d times in %s", step, n, took)
 	}
 	return got
 }

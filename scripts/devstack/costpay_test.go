@@ -129,7 +129,7 @@ func (c *payCosts) journey(name string, e catalogue.Entry) *journey {
 // step adds what do costs to the journey's sum.
 func (j *journey) step(name string, do func()) {
 	j.t.Helper()
-	j.add(name, j.count(do))
+	j.add(name, j.count(name, do))
 }
 
 func (j *journey) add(step string, got counted) {
@@ -226,7 +226,7 @@ func (j *journey) payment(name string) {
 	j.t.Helper()
 	for {
 		var of string
-		got := j.count(func() { of = j.handle(j.t, "pay", "payments", 1)[0] })
+		got := j.count(name, func() { of = j.handle(j.t, "pay", "payments", 1)[0] })
 		if of == j.id {
 			j.add(name, got)
 			return
@@ -240,7 +240,7 @@ func (j *journey) payment(name string) {
 func (c *payCosts) holdEnds() {
 	c.t.Helper()
 	var of string
-	got := c.count(func() { of = c.handle(c.t, "expire", "expiries", 1)[0] })
+	got := c.count("hold ended", func() { of = c.handle(c.t, "expire", "expiries", 1)[0] })
 	j := c.byOrder[of]
 	if j == nil {
 		c.t.Fatalf("a hold of order %q ended, which is none of the test's", of)

@@ -77,10 +77,17 @@ func TestTheLimitOfABuyerCountsWhatIsPaid(t *testing.T) {
 	wantStatus(t, given, contracts.AwaitingPayment)
 	s.pay(t, paid, "pm_card_visa")
 	wantStatus(t, s.settled(t, anna, paid.OrderID), contracts.Confirmed)
-	wantStatus(t, best("key-3", 1), contracts.Rejected)
+	overLimit := func(order apiclient.Order) {
+		t.Helper()
+		wantStatus(t, order, contracts.Rejected)
+		if order.Reason == nil || order.Reason.Code != contracts.ReasonLimitReached {
+			t.Errorf("reason %+v", order.Reason)
+		}
+	}
+	overLimit(best("key-3", 1))
 	s.cancel(t, anna, given.OrderID)
 	s.waitFor(t, anna, given.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status.Settled() })
-	wantStatus(t, best("key-4", 4), contracts.Rejected)
+	overLimit(best("key-4", 4))
 	last := best("key-5", 3)
 	wantStatus(t, last, contracts.AwaitingPayment)
 	s.pay(t, last, "pm_card_visa")

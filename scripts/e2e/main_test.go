@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"boxoffice/contracts/readmodel"
 	"boxoffice/scripts/internal/invariants"
 )
 
@@ -37,14 +38,17 @@ func audit(ctx context.Context) error {
 	defer cancel()
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
+	var problems []invariants.Violation
 	for {
 		snapshot, effects, err := s.money(ctx)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; before that: %v", err, problems)
 		}
-		problems := append(invariants.AtRest(snapshot), invariants.Money(snapshot, effects)...)
-		// Tests make poison.
-		problems = slices.DeleteFunc(problems, func(v invariants.Violation) bool { return v.Rule == "dead letter" })
+		// The poison that tests make cannot be read; nothing else may have been written off.
+		snapshot.DeadLetters = slices.DeleteFunc(snapshot.DeadLetters, func(l readmodel.DeadLetter) bool {
+			return slices.Contains([]string{"malformed", "unknown_version", "unknown_kind"}, l.Reason)
+		})
+		problems = append(invariants.AtRest(snapshot), invariants.Money(snapshot, effects)...)
 		open := 0
 		for _, o := range snapshot.Orders {
 			if o.Status.Open() {

@@ -32,6 +32,7 @@ func (s *stack) reconcile(t *testing.T) {
 // A PlaceOrder that nobody can read, or not yet, is taken out of its group at once: its order is rejected, the message is
 // kept with the reason, and the group goes on.
 func TestAPoisonedOrderIsRejectedAndKept(t *testing.T) {
+	t.Parallel()
 	for name, poison := range map[string]struct{ body, reason string }{
 		"no JSON":         {"not JSON", "malformed"},
 		"unknown version": {`{"kind":"PlaceOrder","v":99}`, "unknown_version"},

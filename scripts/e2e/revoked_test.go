@@ -90,7 +90,34 @@ func TestACaptureThatIsNotKnownIsAskedAgain(t *testing.T) {
 			s.pay(t, order, "pm_card_visa")
 			paid := s.waitFor(t, anna, order.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status.Settled() })
 			wantStatus(t, paid, contracts.Confirmed)
+			s.wentWrong(t, order.OrderID)
 			s.agrees(t, order.OrderID)
 		})
+	}
+}
+
+// wentWrong wants the faults of an order to have happened, as often as they were to.
+func (s *stack) wentWrong(t *testing.T, order string) {
+	t.Helper()
+	var rules struct {
+		Faults []struct {
+			Order       string
+			Times, Left int
+		}
+	}
+	if err := s.Double(t.Context(), http.MethodGet, "/double/faults", "", &rules); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, rule := range rules.Faults {
+		if rule.Order == order {
+			found = true
+			if rule.Times == 0 || rule.Left != 0 {
+				t.Errorf("of %d faults %d have not happened", rule.Times, rule.Left)
+			}
+		}
+	}
+	if !found {
+		t.Error("there was no fault")
 	}
 }

@@ -10,7 +10,7 @@ var services = []string{"redis", "sqs", "dynamodb", "stripe"}
 
 // A service cannot be reached for a while, under load. Its breakers keep the functions from trying it all the time,
 // an order is taken or refused at once, no message is poison by it, and each order that was taken is decided within 60 s
-// after the mend; where it is Stripe, each buyer who can still pay has paid.
+// after the mend; where it is Stripe, each buyer who pays in time has his tickets.
 func TestServiceIsCut(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {

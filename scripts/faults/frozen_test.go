@@ -24,7 +24,7 @@ func TestFrozenProcessGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
-	s.comesBackAfter(time.Second)
+	s.comesBackAfter(time.Second, "orders")
 	freezer, l, hall, arena := s.freezer(), &ledger{}, s.groupsOf(s.Concert), s.groupsOf(s.Arena)
 	row := func(status contracts.Status) func(string) func(faultproxy.Call) bool {
 		return func(user string) func(faultproxy.Call) bool { return writesRow(s.Table("orders"), user, status) }

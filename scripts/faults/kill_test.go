@@ -154,7 +154,7 @@ func (k *killer) due(service, operation string, mentions func(string) bool, from
 				continue
 			}
 			pid, err := k.s.caller(one.function, from, to)
-			if err != nil {
+			if err != nil && k.s.t.Context().Err() == nil {
 				k.s.t.Errorf("%s: %v", one, err)
 			}
 			// One that another order's kill has met already cannot be killed again: this one is still to come.

@@ -115,7 +115,7 @@ func newStack(t *testing.T, want settings) *stack {
 	}
 	t.Cleanup(func() { _ = bed.Close() })
 	s.Bed = bed
-	s.comesBackAfter(want.comesBack)
+	s.comesBackAfter(want.comesBack, handled...)
 	s.loaded()
 	return s
 }
@@ -123,10 +123,10 @@ func newStack(t *testing.T, want settings) *stack {
 // handled are the queues that functions read.
 var handled = []string{"orders", "expiries", "payments", "authorizations"}
 
-// comesBackAfter sets the visibility of messages.
-func (s *stack) comesBackAfter(d time.Duration) {
+// comesBackAfter sets the visibility of messages of queues.
+func (s *stack) comesBackAfter(d time.Duration, queues ...string) {
 	s.t.Helper()
-	for _, queue := range handled {
+	for _, queue := range queues {
 		if _, err := s.Queues.SetQueueAttributes(s.t.Context(), &sqs.SetQueueAttributesInput{
 			QueueUrl:   aws.String(s.Queue(queue)),
 			Attributes: map[string]string{string(types.QueueAttributeNameVisibilityTimeout): fmt.Sprint(int(d.Seconds()))},

@@ -13,9 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stripe/stripe-go/v76/webhook"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/stripeevent"
 	"boxoffice/scripts/internal/apiclient"
 )
 
@@ -53,6 +55,14 @@ func (m *measures) firstEvents(ctx context.Context) (map[string][]firstEvent, er
 	add("reserve", "RebuildGroup of a loaded group", noFailure, event, err)
 	event, err = queueEvent(message.ExpireHold{OrderID: over, ConcertID: m.Arena, Group: g.Group, RowVersion: 1})
 	add("expire", "ExpireHold of an order that is over", noFailure, event, err)
+	event, err = queueEvent(message.OpenPayment{OrderID: over, ConcertID: m.Arena, Group: g.Group, RowVersion: 1})
+	add("pay", "OpenPayment of an order that is over", noFailure, event, err)
+	event, err = queueEvent(message.PaymentDeclined{
+		OrderID: over, ConcertID: m.Arena, Group: g.Group, EventID: "evt_measure", At: contracts.InstantOf(time.Now()), Code: "card_declined", Text: "Declined.",
+	})
+	add("commit", "PaymentDeclined of an order that is over", noFailure, event, err)
+	told, err := m.webhook(over, g)
+	add("stripe-webhook", "Stripe's word of an order that is over", `"statusCode":200`, told, err)
 	add("mirror", "a row that is over", noFailure, streamEvent(over, row), nil)
 	add("publish", "a row that is over", noFailure, streamEvent(over, row), nil)
 	add("reconcile", "the minute's whole run", `{`, map[string]string{}, nil)
@@ -93,6 +103,21 @@ func (m *measures) cancelledOrder(ctx context.Context, g group) (contracts.Order
 		return "", nil, err
 	}
 	return contracts.OrderID(id), out.Item, nil
+}
+
+// webhook is Stripe's signed word that the PaymentIntent of an order was cancelled. It becomes a message each time, which SQS
+// drops by its id after the first.
+func (m *measures) webhook(over contracts.OrderID, g group) (events.APIGatewayV2HTTPRequest, error) {
+	now := time.Now()
+	body, err := json.Marshal(map[string]any{
+		"id": "evt_measure", "object": "event", "api_version": stripeevent.APIVersion, "created": now.Unix(), "type": stripeevent.TypeCanceled,
+		"data": map[string]any{"object": map[string]any{"id": "pi_measure", "object": "payment_intent", "status": "canceled", "metadata": map[string]string{
+			stripeevent.MetadataEnvironment: m.Stack, stripeevent.MetadataOrder: string(over), stripeevent.MetadataConcert: m.Arena, stripeevent.MetadataGroup: g.Group,
+		}}},
+	})
+	r := m.request("POST /api/webhooks/stripe", string(body), nil)
+	r.Headers["stripe-signature"] = webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: body, Secret: m.WebhookSecret(), Timestamp: now}).Header
+	return r, err
 }
 
 // request is what API Gateway makes of a request of a signed-in buyer.

@@ -35,8 +35,10 @@ const floorWorkers = 6
 
 // bare is the calls of the pipeline without the pipeline: by reserve a receive, a call to Redis a group, a put or a
 // transaction an order, two sends and a delete; by pay for each held order a call to Redis, a read, a PaymentIntent and a
-// put; by mirror a read and a call to Redis a version; by publish a put of ten events. Queues, tables and bus are copies of the stack's own, made for it: no row and no place of the stack is
-// written. So Redis is only asked for an answer, without the work of the scripts (some 40 µs).
+// put; by mirror a read and a call to Redis a version; by publish a put of ten events. Queues, tables and bus are copies of
+// the stack's own, made for it: no row and no place of the stack is written. So Redis is only asked for an answer, without the
+// work of the scripts (some 40 µs). The PaymentIntents are made in the stack's own stand-in for Stripe and stay there, as
+// nobody's: their metadata names no environment.
 type bare struct {
 	*copies
 	redis *redis.Client

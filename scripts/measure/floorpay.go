@@ -42,6 +42,8 @@ func (b *bare) payments(ctx context.Context, batch []sqstypes.Message) error {
 			}
 			item := maps.Clone(b.awaitingRow)
 			item["orderId"] = id
+			// What is put has to differ from what is there, or it is no version for those who follow.
+			item["version"] = &types.AttributeValueMemberN{Value: "99"}
 			_, err := b.dynamo.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.ordersTable, Item: item, ConditionExpression: aws.String("attribute_exists(orderId)")})
 			return err
 		})

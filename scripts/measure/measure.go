@@ -72,12 +72,12 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	defer bed.Close() //nolint:errcheck // nothing is lost with it
 	m := &measures{options: o, progress: progressTo(errOut, time.Now)}
 	report, err := m.all(ctx, bed)
-	if err == nil && o.JSON {
-		err = report.printJSON(out)
-	} else if err == nil {
-		err = report.print(out)
+	// What was measured before a failure is worth its minutes.
+	print := report.print
+	if o.JSON {
+		print = report.printJSON
 	}
-	if err != nil {
+	if err := errors.Join(err, print(out)); err != nil {
 		return fail(1, err)
 	}
 	return 0

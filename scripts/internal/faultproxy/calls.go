@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -149,15 +150,13 @@ func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(got.content) // a caller that is gone needs no answer
 }
 
-// stripeOperation names a call by its path, /v1/payment_intents/pi_1/capture: an id is a word and what is unique.
+// stripeOperation names a call by its path, /v1/RESOURCE/ID/ACTION, without the id.
 func stripeOperation(method, path string) string {
-	var words []string
-	for _, part := range strings.Split(strings.TrimPrefix(path, "/v1/"), "/") {
-		if !strings.ContainsAny(part, "0123456789") {
-			words = append(words, part)
-		}
+	parts := strings.Split(strings.TrimPrefix(path, "/v1/"), "/")
+	if len(parts) > 1 {
+		parts = slices.Delete(parts, 1, 2)
 	}
-	return method + " " + strings.Join(words, "/")
+	return method + " " + strings.Join(parts, "/")
 }
 
 // answer of the service.

@@ -146,6 +146,7 @@ func TestCallsToStripeAreNamedByTheirPath(t *testing.T) {
 		{http.MethodPost, "/v1/payment_intents", "pi:o-1:0", "POST payment_intents"},
 		{http.MethodPost, "/v1/payment_intents/pi_1a/capture", "cap:o-1:0", "POST payment_intents/capture"},
 		{http.MethodGet, "/v1/payment_intents/pi_1a", "o-1", "GET payment_intents"},
+		{http.MethodPost, "/v1/payment_intents/pi_WITHOUTDIGIT/cancel", "o-1", "POST payment_intents/cancel"},
 	} {
 		seen := make(chan faultproxy.Call, 1)
 		calls.Hook(func(c faultproxy.Call, _ func()) bool { seen <- c; return true })

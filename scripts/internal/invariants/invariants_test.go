@@ -106,8 +106,12 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 	}{
 		"a step that the graph does not have": {func(s *invariants.Snapshot) { s.Orders[3].History[0].Status = contracts.Rejected }, []string{"history"}},
 		"a version left out":                  {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 3 }, []string{"history"}},
-		"a version twice":                     {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 1 }, []string{"history"}},
-		"a version too many":                  {func(s *invariants.Snapshot) { s.Orders[3].Version++; s.Published[id4v3()] = true }, []string{"history"}},
+		"the first version left out": {func(s *invariants.Snapshot) {
+			d := &s.Orders[3]
+			d.History[0].Version, d.History[1].Version, d.Version, d.Payment, s.Published[id4v3()] = 2, 3, 3, &readmodel.Payment{VoidAttempt: 1}, true
+		}, []string{"history"}},
+		"a version twice":    {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 1 }, []string{"history"}},
+		"a version too many": {func(s *invariants.Snapshot) { s.Orders[3].Version++; s.Published[id4v3()] = true }, []string{"history"}},
 		"a note of a key that there was not": {func(s *invariants.Snapshot) {
 			s.Orders[3].Version, s.Orders[3].Payment, s.Published[id4v3()] = 3, &readmodel.Payment{CaptureAttempt: 1}, true
 		}, []string{"history"}},

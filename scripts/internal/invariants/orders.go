@@ -40,7 +40,7 @@ func histories(s Snapshot) []Violation {
 // notes is how many versions a row may have had without leaving a status.
 func notes(o readmodel.Order, in contracts.Status) int {
 	switch p := o.Payment; {
-	case p == nil:
+	case p == nil, in == contracts.Queued:
 		return 0
 	case in == contracts.Held:
 		return p.OpenAttempt

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-
 	"net/http"
 	"os"
 	"os/exec"

@@ -1,6 +1,7 @@
 // Package testbed connects tests, measures and the demo to a running stack: its API as any buyer, its tables, queues and bus, its
-// Redis as the administrator, and the host of its functions. Everything it reads is read from the real servers; it writes
-// nothing but what a buyer's program could.
+// Redis as the administrator, and the host of its functions. Everything it reads is read from the real servers. It writes
+// what a buyer's program could, and at Stripe what the account's holder (Merchant), whoever signs events (WebhookSecret) and
+// the side for tests of its stand-in (Double) can.
 package testbed
 
 import (

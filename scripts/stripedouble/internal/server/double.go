@@ -16,7 +16,7 @@ import (
 //	GET    /double/deliveries             every try of a delivery, oldest first
 //	POST   /double/deliveries             sets Deliveries
 //	POST   /double/deliveries/release     delivers what is held; {"order":"reverse"}
-//	POST   /double/faults                 adds a Fault; DELETE clears all
+//	POST   /double/faults                 adds a Fault; GET lists them, DELETE clears all
 //	POST   /double/advance                {"seconds":n} moves the clock on
 //	POST   /double/refunds/{id}/settle    a refund becomes what it ends as
 //	POST   /double/payment_intents/{id}/lose   an authorisation loses its method
@@ -43,6 +43,7 @@ func (s *Server) double() {
 		return map[string]int{"released": s.hooks.release(q.Order)}, nil
 	}))
 	s.mux.HandleFunc("POST /double/faults", asked(func(_ *http.Request, f Fault) (any, *stripe.Error) { return f, s.faults.add(f) }))
+	s.mux.HandleFunc("GET /double/faults", func(w http.ResponseWriter, _ *http.Request) { show(w, map[string]any{"faults": s.faults.left()}, nil) })
 	s.mux.HandleFunc("DELETE /double/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.faults.clear()
 		show(w, struct{}{}, nil)

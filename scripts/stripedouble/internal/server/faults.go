@@ -25,6 +25,8 @@ type Fault struct {
 	DelayMs int    `json:"delayMs"`
 	Status  int    `json:"status"`
 	Effect  bool   `json:"effect"`
+	// Left is told, not asked: how often a rule with Times may still fit.
+	Left int `json:"left"`
 
 	path *regexp.Regexp
 	left int
@@ -51,6 +53,19 @@ func (f *faults) add(rule Fault) *stripe.Error {
 	defer f.mu.Unlock()
 	f.all = append(f.all, &rule)
 	return nil
+}
+
+// left are the rules as they were added, with how often each may still fit; 0 times is without end.
+func (f *faults) left() []Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := []Fault{}
+	for _, rule := range f.all {
+		shown := *rule
+		shown.Left = rule.left
+		all = append(all, shown)
+	}
+	return all
 }
 
 func (f *faults) clear() {
