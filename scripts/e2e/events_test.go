@@ -1,28 +1,12 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
 	"boxoffice/contracts"
 	"boxoffice/scripts/internal/testbed"
 )
-
-// subscribe hears every event of orders until the test ends.
-func (s *stack) subscribe(t *testing.T) *testbed.Subscription {
-	t.Helper()
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := events.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
-	return events
-}
 
 // refusedOrder is the id of an order that was accepted and then refused by its consumer: one seat more than the arena
 // allows a buyer. An order for a seat that is held would not do, since that one is most often refused at once.
@@ -42,7 +26,7 @@ func TestEveryVersionIsPublished(t *testing.T) {
 	if s.HoldFor > maxHoldInTests {
 		t.Skipf("holds last %s here; this test needs a stack with HOLD_SECONDS of at most %.0f", s.HoldFor, maxHoldInTests.Seconds())
 	}
-	events := s.subscribe(t)
+	events := s.SubscribeFor(t)
 	anna := s.as(t, testbed.Named("anna"))
 	given, left := s.place(t, anna, "key-1", s.seats(t, 1)...), s.place(t, anna, "key-2", s.seats(t, 1)...)
 	wantStatus(t, s.decided(t, anna, given.OrderID), contracts.AwaitingPayment)

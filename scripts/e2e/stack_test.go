@@ -57,8 +57,8 @@ func connect() (*stack, error) {
 		return nil, errs[0]
 	}
 	s := &stack{Bed: bed, contract: contract, next: map[string]int{}}
-	anyone := &apiclient.Client{Base: s.API, HTTP: s.HTTP}
-	return s, anyone.Get(context.Background(), "/concerts/"+s.Concert+"/layout", &s.layout)
+	s.layout, err = s.Layout(context.Background(), s.Concert)
+	return s, err
 }
 
 // as is a client signed in as the user; every answer that it gets is held to the contract.

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,19 +60,10 @@ var crashes = []struct {
 // free at the end, each version is an event, and nothing is left of the attempts that never came back.
 func TestCrashBetweenEachTwoSteps(t *testing.T) {
 	t.Parallel()
-	// Messages come back so soon that the end of a hold, 11 s late by itself, has come back before it is 15 s late: then it comes
-	// by orders.fifo too, where a third kill may meet what two have met. Functions have to be as quick, so the stack takes two
+	// Messages come back after 3 s, of which there are many to wait for. Functions have to be as quick, so the stack takes two
 	// shares.
 	s := newStack(t, settings{hold: 15, timeout: 2, comesBack: 3 * time.Second, busy: true, calls: []string{"dynamodb", "sqs", "events"}, commands: true})
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := events.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	events := s.SubscribeFor(t)
 	k, l := newKiller(s), &ledger{}
 	plain, counted := s.groupsOf(s.Concert), s.groupsOf(s.Arena)
 	var waiting []contracts.OrderID

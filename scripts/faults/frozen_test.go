@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,11 +18,7 @@ import (
 func TestFrozenProcessGoesOn(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, settings{timeout: 15, calls: []string{"dynamodb", "sqs"}})
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
+	events := s.SubscribeFor(t)
 	s.comesBackAfter(time.Second, "orders")
 	freezer, l, hall, arena := s.freezer(), &ledger{}, s.groupsOf(s.Concert), s.groupsOf(s.Arena)
 	row := func(status contracts.Status) func(string) func(faultproxy.Call) bool {
@@ -71,11 +66,7 @@ func TestFrozenProcessGoesOn(t *testing.T) {
 func TestLateWritesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, settings{calls: []string{"dynamodb"}})
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
+	events := s.SubscribeFor(t)
 	l, groups := &ledger{}, s.groupsOf(s.Concert)
 	// Each for seats of a group of its own, so that none waits behind another's message.
 	held, expired, cancelled := s.wanting(s.Concert, groups[0].Seats[:2]...), s.wanting(s.Concert, groups[1].Seats[:2]...), s.wanting(s.Concert, groups[2].Seats[:2]...)

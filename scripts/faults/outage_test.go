@@ -164,6 +164,8 @@ func (o *outage) recovered() (decided time.Duration) {
 
 // buy pays an order and notes whether that was in time.
 func (o *outage) buy(buyer *apiclient.Client, id contracts.OrderID) {
+	// Hundreds wait at once.
+	buyer.AsTold = true
 	if !o.pay(buyer, id) {
 		return
 	}

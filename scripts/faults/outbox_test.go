@@ -25,10 +25,7 @@ func TestOutbox(t *testing.T) {
 	if long() {
 		kills, cutFor = 20, 60*time.Second
 	}
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	events := s.SubscribeFor(t)
 	halls, l := s.halls(), &ledger{}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -115,9 +112,6 @@ func TestOutbox(t *testing.T) {
 	report(t, "publish killed %d times under load (%d at work), then the bus away for %s: %d versions of %d orders came out, %d of them again; all were out %s after the bus was back (%d waited), "+
 		"meanwhile a cancelled order's seats were free %s after the click and mirror had its row %s after it; at rest %s after the bus was back",
 		kills, busy, cutFor, len(seen), len(rows), again, caught.Round(100*time.Millisecond), waited, free.Round(10*time.Millisecond), mirrored.Round(10*time.Millisecond), time.Since(mended).Round(time.Second))
-	if err := events.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
 }
 
 // lasts lets the fault last until an instant.

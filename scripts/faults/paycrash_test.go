@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -50,15 +49,7 @@ const readsLast = 2
 func TestPaymentCrashesBetweenEachTwoSteps(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, settings{hold: 60, comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs", "stripe"}, commands: true})
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := events.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	events := s.SubscribeFor(t)
 	k, l, hall, arena := newKiller(s), &ledger{}, s.groupsOf(s.Concert), s.groupsOf(s.Arena)
 	rounds := payCrashes
 	if !long() {

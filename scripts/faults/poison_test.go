@@ -2,7 +2,6 @@ package faults
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -25,15 +24,7 @@ const attempts = 3
 func TestPoisonIsTakenOutOfItsGroup(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, settings{comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := events.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	events := s.SubscribeFor(t)
 	g, l := s.groupsOf(s.Concert)[0], &ledger{}
 	p := poison{s: s, user: testbed.Named("poison")}
 	p.stand()

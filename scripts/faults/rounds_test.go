@@ -37,11 +37,7 @@ func TestRoundsOfKills(t *testing.T) {
 	}
 	seed := seedOf(t)
 	s := newStack(t, settings{busy: true})
-	events, err := s.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = events.Close(context.WithoutCancel(t.Context())) }()
+	events := s.SubscribeFor(t)
 
 	l := &ledger{}
 	crowd := newCrowd(s, l, rand.New(rand.NewPCG(seed, 1)))

@@ -94,19 +94,14 @@ const decideWithin = 3 * time.Minute
 
 // finish waits until the orders of a phase are through all functions, and tells what they cost and what became of them.
 func (m *measures) finish(ctx context.Context, p *phase, run string, before hostStatus, from usage) (outcome, error) {
-	quiet := func(why string) func(hostStatus, error) (bool, string, error) {
-		return func(now hostStatus, err error) (bool, string, error) {
-			if n := now.errors() - before.errors(); err == nil && n > 0 {
-				err = fmt.Errorf("%d invocations failed (logs: STACK_LOGS)", n)
-			}
-			return now.busy() == "", why + "; at work is " + now.busy(), err
-		}
-	}
 	err := await(ctx, decideWithin, func() (bool, string, error) {
 		now, err := m.hostStatus(ctx)
+		if err != nil {
+			return false, "", err
+		}
 		decided := done(before.source("reserve"), now.source("reserve"))
 		p.Batches = now.source("reserve").Batches - before.source("reserve").Batches
-		if err == nil && decided < p.Orders {
+		if decided < p.Orders {
 			return false, fmt.Sprintf("%d of %d orders are decided", decided, p.Orders), nil
 		}
 		for _, queue := range []string{"payments", "authorizations"} {
@@ -114,7 +109,7 @@ func (m *measures) finish(ctx context.Context, p *phase, run string, before host
 				return false, fmt.Sprintf("%d messages in %s", n, queue), err
 			}
 		}
-		return quiet("the last orders")(now, err)
+		return now.quietSince(before)
 	})
 	if err != nil {
 		return outcome{}, err
@@ -126,12 +121,15 @@ func (m *measures) finish(ctx context.Context, p *phase, run string, before host
 	p.Held, p.Rejected, p.Confirmed = o.held, o.rejected, o.confirmed
 	err = await(ctx, decideWithin, func() (bool, string, error) {
 		now, err := m.hostStatus(ctx)
+		if err != nil {
+			return false, "", err
+		}
 		mirrored := now.source("mirror").Records - before.source("mirror").Records
 		published := now.source("publish").Records - before.source("publish").Records
-		if err == nil && min(mirrored, published) < o.versions {
+		if min(mirrored, published) < o.versions {
 			return false, fmt.Sprintf("of %d versions %d are mirrored, %d published", o.versions, mirrored, published), nil
 		}
-		return quiet("the last versions")(now, err)
+		return now.quietSince(before)
 	})
 	if err != nil {
 		return o, err

@@ -42,7 +42,7 @@ func (s *stack) copy(ctx context.Context) (*copies, error) {
 	}
 	name := newRun()
 	c := &copies{
-		sqs: sqs.NewFromConfig(cfg), dynamo: dynamodb.NewFromConfig(cfg), streams: dynamodbstreams.NewFromConfig(cfg), bus: eventbridge.NewFromConfig(cfg),
+		sqs: s.Queues, dynamo: s.Dynamo, bus: s.Buses, streams: dynamodbstreams.NewFromConfig(cfg),
 		ordersTable: name + "-orders", allowancesTable: name + "-allowances", busName: name,
 	}
 	var ordersErr, expiriesErr, paymentsErr error

@@ -143,6 +143,14 @@ func (h hostStatus) busy() string {
 	return ""
 }
 
+// quietSince says whether nothing is at work, and why not. An invocation that has failed since another status is an error.
+func (h hostStatus) quietSince(before hostStatus) (quiet bool, why string, err error) {
+	if n := h.errors() - before.errors(); n > 0 {
+		return false, "", fmt.Errorf("%d invocations failed (logs: STACK_LOGS)", n)
+	}
+	return h.busy() == "", "function " + h.busy() + " is at work", nil
+}
+
 // process is one whose CPU time is counted.
 type process struct {
 	pid  int

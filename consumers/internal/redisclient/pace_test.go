@@ -22,17 +22,6 @@ var _ pay.Pace = (*redisclient.Pace)(nil)
 
 func TestMain(m *testing.M) { os.Exit(redistest.Run(m)) }
 
-func newClient(t *testing.T) *redis.ClusterClient {
-	t.Helper()
-	client := redisclient.NewClient(redistest.Addr(t), "", "")
-	t.Cleanup(func() {
-		if err := client.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return client
-}
-
 // patient gives a loaded machine time: what a test waits for is an answer, not a speed.
 func patient(lag redisclient.Lag) redisclient.Lag {
 	lag.Timeout = 10 * time.Second
@@ -40,7 +29,7 @@ func patient(lag redisclient.Lag) redisclient.Lag {
 }
 
 func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
-	client := newClient(t)
+	client := redistest.Client(t)
 	now := time.UnixMilli(1_790_000_000_000)
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Decisions), func() time.Time { return now })
 	left := func(want string) {
@@ -65,7 +54,7 @@ func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
 }
 
 func TestTheLagOfPaymentsIsLeftOnceASecond(t *testing.T) {
-	client := newClient(t)
+	client := redistest.Client(t)
 	clock := paymenttest.NewClock()
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Payments), clock.Now)
 	left := func() string {

@@ -10,6 +10,7 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/redishold"
+	"boxoffice/consumers/internal/redistest"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
@@ -62,7 +63,7 @@ func newTargets(t testing.TB, b *backend) targets {
 }
 
 func newScriptBackend(t *testing.T) *backend {
-	client := newClient(t)
+	client := redistest.Client(t)
 	return &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
 }
 

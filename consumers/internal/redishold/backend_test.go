@@ -13,7 +13,6 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/holds/holdtest"
-	"boxoffice/consumers/internal/redisclient"
 	"boxoffice/consumers/internal/redishold"
 	"boxoffice/consumers/internal/redistest"
 	"boxoffice/consumers/internal/retry"
@@ -32,17 +31,6 @@ func TestAgreesWithTheModel(t *testing.T) { holdtest.Agree(t, newBackend) }
 // options leave a loaded machine time: what a test waits for is an answer, not a speed.
 var options = redishold.Options{HoldFor: holdtest.HoldFor, TimeoutPerCall: 10 * time.Second}
 
-func newClient(t testing.TB) *redis.ClusterClient {
-	t.Helper()
-	client := redisclient.NewClient(redistest.Addr(t), "", "")
-	t.Cleanup(func() {
-		if err := client.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return client
-}
-
 // backend is a Store whose scripts read a clock that stands in the group's own keys.
 type backend struct {
 	*holdtest.Clock
@@ -51,7 +39,7 @@ type backend struct {
 }
 
 func newBackend(t *testing.T) holdtest.Backend {
-	client := newClient(t)
+	client := redistest.Client(t)
 	return &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
 }
 

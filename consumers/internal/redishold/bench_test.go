@@ -10,6 +10,7 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/redishold"
+	"boxoffice/consumers/internal/redistest"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
@@ -22,7 +23,7 @@ import (
 func BenchmarkHoldAndRelease(b *testing.B) {
 	for _, seats := range []int{1, 6} {
 		b.Run(fmt.Sprintf("seats=%d", seats), func(b *testing.B) {
-			client, g := newClient(b), newGroup()
+			client, g := redistest.Client(b), newGroup()
 			store := redishold.New(client, retry.NoBreaker{}, options)
 			load(b, store, g, holds.Load{Places: 300})
 			ctx := context.Background()
@@ -51,7 +52,7 @@ func BenchmarkHoldAndRelease(b *testing.B) {
 // BenchmarkLookAndRepair is a look at a full group of 300 places, and a repair of 10 of its orders that finds them right
 // already: it reads and compares as any other does. There are 5,000 orders that are over, as in a rush.
 func BenchmarkLookAndRepair(b *testing.B) {
-	client, g := newClient(b), newGroup()
+	client, g := redistest.Client(b), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(b, store, g, holds.Load{Places: 300})
 	ctx := context.Background()

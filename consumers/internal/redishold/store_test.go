@@ -25,7 +25,7 @@ import (
 
 // The suite runs with a clock of its own, so this alone proves that the deployed scripts take the server's.
 func TestTimeIsTheServers(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 4})
 	before, err := client.Time(t.Context()).Result()
@@ -58,7 +58,7 @@ func TestTimeIsTheServers(t *testing.T) {
 
 // A promoted replica and a restarted server know no scripts.
 func TestServerThatForgotTheScripts(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 4})
 	ask := holds.Ask{Order: "a", Hash: "h", Places: []int{1}}
@@ -77,7 +77,7 @@ func TestServerThatForgotTheScripts(t *testing.T) {
 }
 
 func TestKeysOfTwoGroupsAreRefused(t *testing.T) {
-	client, a, b := newClient(t), newGroup(), newGroup()
+	client, a, b := redistest.Client(t), newGroup(), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, a, holds.Load{Places: 4})
 	before := dump(t, client, a)
@@ -94,7 +94,7 @@ func TestKeysOfTwoGroupsAreRefused(t *testing.T) {
 }
 
 func TestLockEndsByItself(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	if locked, err := store.Lock(t.Context(), g, 1, 30*time.Millisecond); err != nil || !locked {
 		t.Fatal(locked, err)
@@ -117,7 +117,7 @@ func TestLockEndsByItself(t *testing.T) {
 
 // The revision alone says whether a group is loaded, so a load must not trust what lies beside it.
 func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 300, Sold: map[int]contracts.OrderID{299: "x"}})
 	for _, order := range []contracts.OrderID{"a", "b"} {
@@ -147,7 +147,7 @@ func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 // A record and an entry that disagree are nobody's script's work, but what was sold or went to another must stay so even
 // then: an entry, not a record, says who has a place.
 func TestReleaseGoesByTheEntries(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 8})
 	if _, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2, 3, 4}}); err != nil {
@@ -172,7 +172,7 @@ func TestReleaseGoesByTheEntries(t *testing.T) {
 
 // Redis over its memory refuses the first write of a script, and then every one, never some of them.
 func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	b := &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
 	load(t, b, g, holds.Load{Places: 8})
 	if _, err := holdtest.Hold(t.Context(), b, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2}}); err != nil {
@@ -223,7 +223,7 @@ func (b *countingBreaker) Do(ctx context.Context, op func(context.Context) error
 }
 
 func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	breaker := &countingBreaker{}
 	store := redishold.New(client, breaker, options)
 	_, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1}})
@@ -310,7 +310,7 @@ func TestSeatMapIsBitfield(t *testing.T) {
 
 // The lag of a run stands in the group's key, and goes by itself: one that stayed would refuse buyers for ever.
 func TestARunLeavesItsLag(t *testing.T) {
-	client, g := newClient(t), newGroup()
+	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 4})
 	key := seatstate.KeysOf(g).Lag

@@ -22,17 +22,6 @@ func TestPromises(t *testing.T) { paymenttest.ExerciseBuckets(t, open) }
 
 func TestAgreesWithTheModel(t *testing.T) { paymenttest.AgreeOnBuckets(t, open) }
 
-func newClient(t *testing.T) *redis.ClusterClient {
-	t.Helper()
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{redistest.Addr(t)}})
-	t.Cleanup(func() {
-		if err := client.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return client
-}
-
 // options leave a loaded machine time: what a test waits for is an answer, not a speed.
 func options(rates pay.Rates) redisrate.Options {
 	return redisrate.Options{Rates: rates, TimeoutPerCall: 10 * time.Second}
@@ -54,7 +43,7 @@ func (b ticking) Take(ctx context.Context, c pay.Class) (time.Duration, error) {
 
 // open makes full buckets: the server has those of one test after the other.
 func open(t *testing.T, rates pay.Rates, clock *paymenttest.Clock) pay.Bucket {
-	client := newClient(t)
+	client := redistest.Client(t)
 	forget(t, client)
 	return ticking{redisrate.NewWithTestClock(client, retry.NoBreaker{}, options(rates)), client, clock}
 }
@@ -70,7 +59,7 @@ func forget(t *testing.T, client *redis.ClusterClient) {
 
 // With the clock of the server, and its key ends by itself.
 func TestTheBucketGoesByTheServersClock(t *testing.T) {
-	client := newClient(t)
+	client := redistest.Client(t)
 	forget(t, client)
 	b := redisrate.New(client, retry.NoBreaker{}, options(pay.Rates{Writes: 1, Reads: 1}))
 	var waits []time.Duration

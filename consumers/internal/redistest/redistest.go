@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/childtest"
+	"boxoffice/consumers/internal/redisclient"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -43,6 +44,18 @@ func Run(m interface{ Run() int }) int { return shared.Run(m) }
 func Addr(t testing.TB) string {
 	t.Helper()
 	return shared.Get(t).addr
+}
+
+// Client is a client of that server, the one that is deployed, until the test ends.
+func Client(t testing.TB) *redis.ClusterClient {
+	t.Helper()
+	client := redisclient.NewClient(Addr(t), "", "")
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
 }
 
 type server struct {

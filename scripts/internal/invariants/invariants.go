@@ -35,6 +35,8 @@ type Snapshot struct {
 	Limits map[string]int
 	// Published are the versions that came out of the bus, as "ORDER.VERSION"; nil if nobody listened.
 	Published map[string]bool
+	// Effects are everything that happened to money at Stripe, oldest first; nil if nobody asked.
+	Effects []Effect
 }
 
 // Group is a seat group as Redis shows it.
@@ -58,7 +60,7 @@ func Always(s Snapshot) []Violation {
 // AtRest are the violations of all rules. The pipeline has come to rest when no message is under way and each hold that
 // was going to end has ended.
 func AtRest(s Snapshot) []Violation {
-	return sorted(Always(s), allowances(s), answered(s), places(s), published(s), dead(s))
+	return sorted(Always(s), allowances(s), answered(s), places(s), published(s), dead(s), Money(s))
 }
 
 func sorted(lists ...[]Violation) []Violation {

@@ -146,8 +146,11 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 		"a group that is not loaded": {func(s *invariants.Snapshot) {
 			s.NotLoaded = []contracts.SeatGroup{{ConcertID: "nocturne", Group: "B"}}
 		}, []string{"places"}},
-		"a version that nobody heard of":  {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
-		"an event of nothing":             {func(s *invariants.Snapshot) { s.Published[invariants.Version(id("a"), 2)] = true }, []string{"event"}},
+		"a version that nobody heard of": {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
+		"an event of nothing":            {func(s *invariants.Snapshot) { s.Published[invariants.Version(id("a"), 2)] = true }, []string{"event"}},
+		"money for nothing": {func(s *invariants.Snapshot) {
+			s.Effects = []invariants.Effect{{Kind: "captured", At: at, PaymentIntent: "pi_d", Order: id("d"), Amount: 4500}}
+		}, []string{"captured after committed", "charged if and only if ticketed"}},
 		"a dead message":                  {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{"dead letter"}},
 		"an attempt that never came back": {func(s *invariants.Snapshot) { s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "attempts#1"}} }, []string{"dead letter"}},
 	} {

@@ -25,14 +25,17 @@ const (
 
 // Money is what the rows and the effects at Stripe must agree on at rest: an order is charged if and only if it has its
 // tickets, once, for its price, after it owned its seats; and nothing stays put aside for an order that has ended.
-func Money(s Snapshot, effects []Effect) []Violation {
-	return sorted(charges(s, effects), afterCommit(s, effects), leftOpen(s, effects))
+func Money(s Snapshot) []Violation {
+	if s.Effects == nil {
+		return nil
+	}
+	return sorted(charges(s), afterCommit(s), leftOpen(s))
 }
 
-func charges(s Snapshot, effects []Effect) []Violation {
+func charges(s Snapshot) []Violation {
 	l := list{rule: "charged if and only if ticketed"}
 	charged, times := map[contracts.OrderID]int64{}, map[contracts.OrderID]int{}
-	for _, e := range effects {
+	for _, e := range s.Effects {
 		if e.Kind == effectCaptured {
 			charged[e.Order] += e.Amount
 			times[e.Order]++
@@ -65,7 +68,7 @@ func charges(s Snapshot, effects []Effect) []Violation {
 	return l.all
 }
 
-func afterCommit(s Snapshot, effects []Effect) []Violation {
+func afterCommit(s Snapshot) []Violation {
 	l := list{rule: "captured after committed"}
 	committed := map[contracts.OrderID]contracts.Instant{}
 	for _, o := range s.Orders {
@@ -73,7 +76,7 @@ func afterCommit(s Snapshot, effects []Effect) []Violation {
 			committed[o.OrderID] = at
 		}
 	}
-	for _, e := range effects {
+	for _, e := range s.Effects {
 		if e.Kind != effectCaptured {
 			continue
 		}
@@ -84,10 +87,10 @@ func afterCommit(s Snapshot, effects []Effect) []Violation {
 	return l.all
 }
 
-func leftOpen(s Snapshot, effects []Effect) []Violation {
+func leftOpen(s Snapshot) []Violation {
 	l := list{rule: "no authorization of an ended order"}
 	open := map[string]Effect{}
-	for _, e := range effects {
+	for _, e := range s.Effects {
 		switch e.Kind {
 		case effectAuthorized:
 			open[e.PaymentIntent] = e

@@ -53,6 +53,31 @@ func (b *Bed) Subscribe(ctx context.Context) (*Subscription, error) {
 	return s, err
 }
 
+// Test is what SubscribeFor needs of a *testing.T.
+type Test interface {
+	Helper()
+	Context() context.Context
+	Cleanup(func())
+	Error(...any)
+	Fatal(...any)
+}
+
+// SubscribeFor is Subscribe until a test ends.
+func (b *Bed) SubscribeFor(t Test) *Subscription {
+	t.Helper()
+	s, err := b.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended.
+		if err := s.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 // Close takes rule and queue away.
 func (s *Subscription) Close(ctx context.Context) error {
 	_, err1 := s.bed.Buses.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &s.name, EventBusName: &s.bus, Ids: []string{"queue"}})

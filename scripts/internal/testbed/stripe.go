@@ -119,7 +119,7 @@ func (b *Bed) plain(request *http.Request, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// Effects are everything that happened to money, oldest first.
+// Effects are everything that happened to money, oldest first; never nil.
 func (b *Bed) Effects(ctx context.Context) ([]invariants.Effect, error) {
 	var journal struct {
 		Effects []struct {
@@ -133,7 +133,7 @@ func (b *Bed) Effects(ctx context.Context) ([]invariants.Effect, error) {
 	if err := b.Double(ctx, http.MethodGet, "/double/journal", "", &journal); err != nil {
 		return nil, err
 	}
-	var effects []invariants.Effect
+	effects := []invariants.Effect{}
 	for _, e := range journal.Effects {
 		effects = append(effects, invariants.Effect{
 			Kind: e.Kind, At: contracts.Instant(e.AtMs), PaymentIntent: e.PaymentIntent, Order: contracts.OrderID(e.Metadata["orderId"]), Amount: e.Amount,

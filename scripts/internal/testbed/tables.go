@@ -121,6 +121,9 @@ func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
 			s.Dead += n
 		}
 	}
+	if s.Effects, err = b.Effects(ctx); err != nil {
+		return s, err
+	}
 	s.At = contracts.InstantOf(time.Now())
 	return s, nil
 }

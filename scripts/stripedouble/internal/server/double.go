@@ -43,7 +43,7 @@ func (s *Server) double() {
 		return map[string]int{"released": s.hooks.release(q.Order)}, nil
 	}))
 	s.mux.HandleFunc("POST /double/faults", asked(func(_ *http.Request, f Fault) (any, *stripe.Error) { return f, s.faults.add(f) }))
-	s.mux.HandleFunc("GET /double/faults", func(w http.ResponseWriter, _ *http.Request) { show(w, map[string]any{"faults": s.faults.left()}, nil) })
+	s.mux.HandleFunc("GET /double/faults", func(w http.ResponseWriter, _ *http.Request) { show(w, map[string]any{"faults": s.faults.list()}, nil) })
 	s.mux.HandleFunc("DELETE /double/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.faults.clear()
 		show(w, struct{}{}, nil)

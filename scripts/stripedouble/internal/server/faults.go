@@ -29,7 +29,6 @@ type Fault struct {
 	Left int `json:"left"`
 
 	path *regexp.Regexp
-	left int
 }
 
 // faults are safe for concurrent use.
@@ -48,22 +47,20 @@ func (f *faults) add(rule Fault) *stripe.Error {
 	if !known {
 		return stripe.InvalidParam("", "kind", "Fault %q is none, or its delayMs or status is missing: latency, lost, error with 429 or 5xx.", rule.Kind)
 	}
-	rule.left = rule.Times
+	rule.Left = rule.Times
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.all = append(f.all, &rule)
 	return nil
 }
 
-// left are the rules as they were added, with how often each may still fit; 0 times is without end.
-func (f *faults) left() []Fault {
+// list are the rules as they stand now.
+func (f *faults) list() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := []Fault{}
 	for _, rule := range f.all {
-		shown := *rule
-		shown.Left = rule.left
-		all = append(all, shown)
+		all = append(all, *rule)
 	}
 	return all
 }
@@ -80,16 +77,16 @@ func (f *faults) of(method, path, order string) (delay time.Duration, fault *Fau
 	defer f.mu.Unlock()
 	for _, rule := range f.all {
 		fits := (rule.Method == "" || rule.Method == method) && rule.path.MatchString(path) && (rule.Order == "" || rule.Order == order)
-		if !fits || rule.Times > 0 && rule.left == 0 {
+		if !fits || rule.Times > 0 && rule.Left == 0 {
 			continue
 		}
 		if rule.Kind == "latency" {
-			rule.left--
+			rule.Left--
 			delay += time.Duration(rule.DelayMs) * time.Millisecond
 			continue
 		}
 		if fault == nil {
-			rule.left--
+			rule.Left--
 			fault = rule
 		}
 	}
