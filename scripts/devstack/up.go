@@ -18,6 +18,7 @@ import (
 	"boxoffice/scripts/devstack/internal/redisserver"
 	"boxoffice/scripts/devstack/internal/resources"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/ministack"
 )
 
 type upCommand struct {
@@ -265,12 +266,12 @@ func (u *ascent) portErrors(ports ...*int) []stack.PortTakenError {
 
 func (u *ascent) ministack() server {
 	p := &u.settings.Ports
-	variables := map[string]string{
-		// By default it listens on every interface, and for IoT on a fixed port that two stacks would fight for.
-		"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0",
-		"GATEWAY_PORT": fmt.Sprint(p.AWS), "LAMBDA_EXECUTOR": "local", "AWS_DEFAULT_REGION": stack.Region,
-	}
-	s := u.newServer(ministackName, u.tools.ministack, nil, variables)
+	variables := ministack.Variables(p.AWS, stack.Region)
+	variables["LAMBDA_EXECUTOR"] = "local"
+	// One that serves itself leaves a file with its process number there, which nobody else would delete.
+	variables["TMPDIR"] = u.folder.Path()
+	program, args := ministack.Command(u.tools.ministack, p.AWS)
+	s := u.newServer(ministackName, program, args, variables)
 	s.ports = u.portErrors(&p.AWS)
 	s.ready = healthyAt(u.settings.AWSURL() + "/_ministack/health")
 	s.grace = serverGrace

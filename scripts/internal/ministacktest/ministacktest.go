@@ -23,6 +23,7 @@ import (
 
 	"boxoffice/scripts/internal/awsclient"
 	"boxoffice/scripts/internal/freeport"
+	"boxoffice/scripts/internal/ministack"
 )
 
 // Variable names the ministack binary to use, before any other place is searched.
@@ -96,9 +97,12 @@ func (e *Emulator) start(binary string) error {
 		return err
 	}
 	e.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	e.command = exec.Command(binary)
-	e.command.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0",
-		"GATEWAY_PORT="+strconv.Itoa(port), "AWS_DEFAULT_REGION="+Region)
+	program, args := ministack.Command(binary, port)
+	e.command = exec.Command(program, args...) //nolint:gosec // the emulator that was found
+	e.command.Env = os.Environ()
+	for name, value := range ministack.Variables(port, Region) {
+		e.command.Env = append(e.command.Env, name+"="+value)
+	}
 	e.command.SysProcAttr = processAttributes()
 	started, exited := make(chan error), make(chan error, 1)
 	go func() {
