@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"regexp"
 	"time"
 	// The zones of the data files must be known on a machine without a zone database too.
 	_ "time/tzdata"
@@ -35,11 +34,6 @@ type concert struct {
 	Currency      string           `json:"currency"`
 	Prices        map[string]int64 `json:"prices"`
 }
-
-// maxPriceMinor is a bound against slipped digits: 100,000.00 of a currency with cents.
-const maxPriceMinor = 10_000_000
-
-var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
 
 func (f concertsFile) validate(halls map[string]hall) error {
 	var p problems
@@ -95,13 +89,21 @@ func (c concert) validateTimes(p *problems) {
 }
 
 func (c concert) validatePrices(p *problems, h hall) {
-	p.checkf(currencyForm.MatchString(c.Currency), "concert %s: currency %q is no ISO 4217 code", c.ID, c.Currency)
+	_, known := contracts.CurrencyOf(c.Currency)
+	p.checkf(known, "concert %s: currency %q is no ISO 4217 code that cards can be charged in", c.ID, c.Currency)
 	tiers := map[string]bool{}
 	for _, t := range h.Tiers {
 		tiers[t.ID] = true
 		price, priced := c.Prices[t.ID]
 		p.checkf(priced, "concert %s: tier %s has no price", c.ID, t.ID)
-		p.checkf(!priced || price >= 1 && price <= maxPriceMinor, "concert %s: tier %s costs %d, want 1 to %d minor units", c.ID, t.ID, price, maxPriceMinor)
+		if !priced || !known {
+			continue
+		}
+		// Every order that the concert allows can be charged: found here and not by its buyer, who would hold seats that he
+		// cannot pay for.
+		if err := (contracts.Money{Minor: price, Currency: c.Currency}).CheckPrice(c.LimitPerOrder); err != nil {
+			p.checkf(false, "concert %s: tier %s costs %d %s, for 1 to %d seats: %w", c.ID, t.ID, price, c.Currency, c.LimitPerOrder, err)
+		}
 	}
 	for id := range c.Prices {
 		p.checkf(tiers[id], "concert %s: price of unknown tier %q", c.ID, id)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
@@ -130,7 +131,8 @@ func (h hall) validate() error {
 	var p problems
 	tiers := map[string]bool{}
 	for _, t := range h.Tiers {
-		p.checkf(t.ID != "" && t.Name != "", "a tier has no id or no name")
+		p.checkf(contracts.ValidGroup(t.ID), "tier %q: its id is 1 to 32 of A-Z a-z 0-9 _ -", t.ID)
+		p.checkf(strings.TrimSpace(t.Name) != "", "tier %s has no name", t.ID)
 		p.checkf(!tiers[t.ID], "tier %s is there twice", t.ID)
 		tiers[t.ID] = true
 	}
@@ -138,7 +140,8 @@ func (h hall) validate() error {
 	groups := map[string]bool{}
 	used := map[string]bool{}
 	for _, s := range h.Sections {
-		p.checkf(s.Section != "", "section of letter %q has no name", s.Letter)
+		// Buyers name it in an order for any seats, which travels in a message.
+		p.checkf(contracts.ValidGroup(s.Section), "section %q of letter %q: its name is 1 to 32 of A-Z a-z 0-9 _ -", s.Section, s.Letter)
 		p.checkf(slices.Contains([]string{"", alignLeft, alignCentre, alignRight}, s.Align), "section %s: align %q is unknown", s.Section, s.Align)
 		for _, b := range s.Bands {
 			p.checkf(!groups[b.Group], "group %s is there twice", b.Group)
