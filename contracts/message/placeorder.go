@@ -69,7 +69,7 @@ func (m PlaceOrder) attributes() Attributes {
 func (m PlaceOrder) Validate() error {
 	var p problems
 	p.checkOrderID(m.OrderID)
-	p.checkf(validUserID(m.UserID), "userId has %d characters, want 1 to %d of printable ASCII", len(m.UserID), maxUserID)
+	p.checkf(ValidUserID(m.UserID), "userId has %d characters, want 1 to %d of printable ASCII", len(m.UserID), maxUserID)
 	p.add(m.SeatGroup().Validate())
 	p.checkf(m.LayoutVersion >= 1, "layoutVersion is %d, want at least 1", m.LayoutVersion)
 	if best := m.BestAvailable; best != nil {
@@ -97,9 +97,9 @@ func (m PlaceOrder) Validate() error {
 // maxUserID bounds the subject of a token, which is the user's id.
 const maxUserID = 128
 
-// validUserID keeps to printable ASCII: the id travels as a message attribute, where SQS refuses control characters,
+// ValidUserID keeps to printable ASCII: the id travels as a message attribute, where SQS refuses control characters,
 // and a message that cannot be sent would look like a queue that is down.
-func validUserID(id string) bool {
+func ValidUserID(id string) bool {
 	for i := range len(id) {
 		if id[i] <= ' ' || id[i] > '~' {
 			return false

@@ -57,6 +57,9 @@ func TestRoutesAreThoseOfTheTopology(t *testing.T) {
 			if r.Route == topology.DefaultRoute {
 				continue
 			}
+			if strings.HasPrefix(r.Route, "HEAD ") {
+				continue // the GET of the same path without its body, as every HTTP server has it; topology holds the two together
+			}
 			key := r.Route + " " + r.Auth
 			if !promised[key] {
 				t.Errorf("topology routes %q, which the contract does not have", key)

@@ -161,6 +161,12 @@ func TestValidateRules(t *testing.T) {
 		`route "POST /api/orders" belongs to both orders and queries`: func(s *topology.Topology) {
 			s.Functions[1].Routes = append(s.Functions[1].Routes, s.Functions[0].Routes[0])
 		},
+		`function queries: route "GET /api/concerts" has no HEAD of its own with the same auth`: func(s *topology.Topology) {
+			s.Functions[1].Routes = slices.DeleteFunc(s.Functions[1].Routes, func(r topology.Route) bool { return r.Route == "HEAD /api/concerts" })
+		},
+		`function orders: route "HEAD /api/x" has no GET of its own with the same auth`: func(s *topology.Topology) {
+			s.Functions[0].Routes = append(s.Functions[0].Routes, topology.Route{Route: "HEAD /api/x", Auth: "jwt"})
+		},
 		`function reserve: queue names unknown queue "nowhere"`:      func(s *topology.Topology) { s.Functions[2].Queue.Name = "nowhere" },
 		`function reserve: stream of unknown table "nowhere"`:        func(s *topology.Topology) { s.Functions[2].Stream = &topology.StreamSource{Table: "nowhere"} },
 		"function reserve: table tickets has no stream":              func(s *topology.Topology) { s.Functions[2].Stream = &topology.StreamSource{Table: "tickets"} },

@@ -59,6 +59,7 @@ func (v *validator) functions() {
 			}
 			routes[r.Route] = f.Name
 		}
+		v.headsOf(f)
 		if f.Queue != nil {
 			v.queueExists("function "+f.Name+": queue", f.Queue.Name)
 		}
@@ -67,6 +68,19 @@ func (v *validator) functions() {
 		}
 		for variable, reference := range f.Environment {
 			v.referenceExists(f.Name, variable, reference)
+		}
+	}
+}
+
+// headsOf: HEAD is answered as GET without a body, so it goes to the same function with the same token. Without a route of
+// its own a HEAD would meet the default route, which asks for no token and knows no concert.
+func (v *validator) headsOf(f Function) {
+	for _, r := range f.Routes {
+		for method, other := range map[string]string{"GET": "HEAD", "HEAD": "GET"} {
+			path, found := strings.CutPrefix(r.Route, method+" ")
+			if found && !slices.Contains(f.Routes, Route{Route: other + " " + path, Auth: r.Auth}) {
+				v.addf("function %s: route %q has no %s of its own with the same auth", f.Name, r.Route, other)
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"boxoffice/contracts/openapi"
+	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/topology"
 	"boxoffice/producers/internal/httpapi"
 )
@@ -22,6 +23,7 @@ import (
 type thing struct {
 	Name  string   `json:"name"`
 	Seats []string `json:"seats"`
+	Count *int     `json:"count"`
 }
 
 func request(body, contentType string) httpapi.Request {
@@ -53,6 +55,15 @@ func TestDecode(t *testing.T) {
 		"bytes that are no UTF-8":   {body: "{\"name\":\"\xff\"}", contentType: "application/json", code: "invalid_json", pointer: "/name"},
 		"a lone surrogate":          {body: `{"name":"\ud800"}`, contentType: "application/json", code: "invalid_json", pointer: "/name"},
 		"nothing":                   {contentType: "application/json", code: "invalid_json"},
+		"null":                      {body: `{"name":null}`, contentType: "application/json", code: "invalid_request", pointer: "/name"},
+		"null in a list":            {body: `{"seats":["b",null]}`, contentType: "application/json", code: "invalid_request", pointer: "/seats/1"},
+		"null for a number":         {body: `{"count":null}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
+		"null and nothing else":     {body: `null`, contentType: "application/json", code: "invalid_request"},
+		"an unknown member of null": {body: `{"x":null}`, contentType: "application/json", code: "invalid_json", pointer: "/x"},
+		"the word null":             {body: `{"name":"null"}`, contentType: "application/json"},
+		"a number with a half":      {body: `{"count":2.5}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
+		"a number in quotes":        {body: `{"count":"2"}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
+		"a number beyond all":       {body: `{"count":1e999999999999}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
 		"nested beyond any meaning": {body: strings.Repeat("[", 8000), contentType: "application/json", code: "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,6 +83,25 @@ func TestDecode(t *testing.T) {
 				t.Errorf("got %v at %q, want %s at %q", problem, pointer, test.code, test.pointer)
 			}
 		})
+	}
+}
+
+// A whole number is one number however it is spelt, and nothing is rounded to one.
+func TestDecodeOfWholeNumbers(t *testing.T) {
+	for text, want := range map[string]int{
+		"2": 2, "2.0": 2, "2e0": 2, "2E+0": 2, "20e-1": 2, "0.2e1": 2, "2.000000000000000000000000": 2, "-2.0": -2, "0": 0, "-0.0": 0, "0e99": 0,
+		"1e14": 100_000_000_000_000, "999999999999999": 999_999_999_999_999,
+	} {
+		var v thing
+		if problem := request(`{"count":`+text+`}`, "application/json").Decode(&v); problem != nil || v.Count == nil || *v.Count != want {
+			t.Errorf("%s: %v, %v", text, v.Count, problem)
+		}
+	}
+	for _, text := range []string{"2.5", "2.0000000000000000000000001", "1e-1", "1e15", "1e400", "1e99999999999999999999", "9999999999999999", "true", `"2"`, "[2]"} {
+		var v thing
+		if problem := request(`{"count":`+text+`}`, "application/json").Decode(&v); problem == nil || problem.Code != "invalid_request" {
+			t.Errorf("%s: %v, %v", text, v.Count, problem)
+		}
 	}
 }
 
@@ -132,8 +162,8 @@ func TestFallback(t *testing.T) {
 		status int
 		allow  string
 	}{
-		"/api/orders": {405, "POST"}, "/api/orders/x": {405, "DELETE, GET"}, "/api/concerts": {405, "GET"},
-		"/api/orders/": {404, ""}, "/api/orders/x/y": {404, ""}, "/": {404, ""}, "": {404, ""}, "/api/concerts/x/layout": {405, "GET"},
+		"/api/orders": {405, "POST"}, "/api/orders/x": {405, "DELETE, GET, HEAD"}, "/api/concerts": {405, "GET, HEAD"},
+		"/api/orders/": {404, ""}, "/api/orders/x/y": {404, ""}, "/": {404, ""}, "": {404, ""}, "/api/concerts/x/layout": {405, "GET, HEAD"},
 	} {
 		got := handle(t, routes, topology.DefaultRoute, path)
 		if got.StatusCode != want.status || got.Headers["Allow"] != want.allow {
@@ -186,19 +216,114 @@ type cursor struct {
 }
 
 func TestCursor(t *testing.T) {
-	list := func(query map[string]string) httpapi.Request {
-		return httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{QueryStringParameters: query}}
-	}
-	if k, problem := httpapi.Cursor[cursor](list(nil)); problem != nil || k != (cursor{}) {
+	if k, problem := httpapi.Cursor[cursor](nil); problem != nil || k != (cursor{}) {
 		t.Errorf("no cursor: %v, %v", k, problem)
 	}
 	text := httpapi.EncodeCursor(cursor{N: 7})
-	if k, problem := httpapi.Cursor[cursor](list(map[string]string{"cursor": text})); problem != nil || k.N != 7 {
+	if k, problem := httpapi.Cursor[cursor](map[string]string{"cursor": text}); problem != nil || k.N != 7 {
 		t.Errorf("ours: %v, %v", k, problem)
 	}
 	for _, bad := range []string{"", "x", text + "A", base64.RawURLEncoding.EncodeToString([]byte(`{"n":7} `)), base64.RawURLEncoding.EncodeToString([]byte(`{}`))} {
-		if _, problem := httpapi.Cursor[cursor](list(map[string]string{"cursor": bad})); problem == nil || problem.Code != "invalid_cursor" {
+		if _, problem := httpapi.Cursor[cursor](map[string]string{"cursor": bad}); problem == nil || problem.Code != "invalid_cursor" {
 			t.Errorf("%q: got %v", bad, problem)
+		}
+	}
+}
+
+func TestQuery(t *testing.T) {
+	for raw, want := range map[string]string{
+		"": "", "q=a": "a", "q=a%20b": "a b", "q=a+b": "a b", "q=": "", "q": "", "q=%C3%A9": "é",
+		"q=a&q=b": "invalid_filter", "q=%zz": "invalid_filter", "q=%": "invalid_filter", "q=a;b": "invalid_filter", "q=%ff": "invalid_filter",
+		"x=1": "invalid_filter", "Q=a": "invalid_filter", "q=a&x=": "invalid_filter",
+	} {
+		r := httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{RawQueryString: raw}}
+		query, problem := r.Query("q", "limit")
+		got := query["q"]
+		if problem != nil {
+			got = problem.Code
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", raw, got, want)
+		}
+	}
+}
+
+// HEAD is GET without its body, whatever the answer is.
+func TestHead(t *testing.T) {
+	routes := map[string]httpapi.Handler{"GET /x": func(_ context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+		if r.RawPath == "/bad" {
+			return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeConcertNotFound, "d")
+		}
+		return httpapi.JSON(http.StatusOK, "body", httpapi.Headers{"ETag": `"t"`}), nil
+	}}
+	router := httpapi.NewRouter(routes, slog.New(slog.DiscardHandler), time.Now)
+	for path, status := range map[string]int{"/x": 200, "/bad": 404} {
+		event := events.APIGatewayV2HTTPRequest{RouteKey: "HEAD /x", RawPath: path}
+		event.RequestContext.HTTP.Method = http.MethodHead
+		response, err := router.Handle(t.Context(), event)
+		if err != nil || response.StatusCode != status || response.Body != "" || (status == 200) != (response.Headers["ETag"] != "") {
+			t.Errorf("%s: %+v, %v", path, response, err)
+		}
+	}
+}
+
+// What a client writes into the trace header stays out of logs and messages, but for the id itself.
+func TestTrace(t *testing.T) {
+	const good = "Root=1-67891233-abcdef012345678912345678"
+	for header, want := range map[string]string{
+		good: good, good + ";Parent=53995c3f42cd8ad8;Sampled=1": good, good + ";anna@example.org": good,
+		"": "", good[:len(good)-1]: "", good + "0": "", "root" + good[4:]: "", "anna@example.org": "", "Self=1;" + good: "",
+		strings.Repeat("x", 8000): "", "Root=1-ABCDEF01-abcdef012345678912345678": "",
+	} {
+		var logged strings.Builder
+		seen := ""
+		routes := map[string]httpapi.Handler{"GET /x": func(ctx context.Context, _ httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+			seen = telemetry.Trace(ctx)
+			return httpapi.JSON(http.StatusOK, "", nil), nil
+		}}
+		router := httpapi.NewRouter(routes, slog.New(slog.NewJSONHandler(&logged, nil)), func() time.Time { return time.Unix(0x67891233, 0) })
+		event := events.APIGatewayV2HTTPRequest{RouteKey: "GET /x", Headers: map[string]string{"x-amzn-trace-id": header}}
+		event.RequestContext.RequestID = "request-1"
+		if _, err := router.Handle(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			if !regexp.MustCompile(`^Root=1-67891233-[0-9a-f]{24}$`).MatchString(seen) {
+				t.Errorf("%.60q: trace %q is not a new one", header, seen)
+			}
+		} else if seen != want {
+			t.Errorf("%.60q: trace %q, want %q", header, seen, want)
+		}
+		if !strings.Contains(logged.String(), `"requestId":"request-1"`) || strings.Contains(logged.String(), "example") || !strings.Contains(logged.String(), seen) {
+			t.Errorf("%.60q: logged %s", header, logged.String())
+		}
+	}
+}
+
+func TestInstanceIsAURIReference(t *testing.T) {
+	for path, want := range map[string]string{
+		"/api/orders/x": "/api/orders/x", "/a b": "/a%20b", "/é": "/%C3%A9", "//evil.example/x": "/evil.example/x", "": "", "/a%2Fb": "/a%252Fb",
+		"/a?b#c": "/a%3Fb%23c", "/\"<>": "/%22%3C%3E", "/\x00": "/%00",
+	} {
+		var body struct {
+			Instance string `json:"instance"`
+		}
+		response := httpapi.NewProblem(httpapi.CodeNotFound, "d").Response(path)
+		if err := json.Unmarshal([]byte(response.Body), &body); err != nil || body.Instance != want {
+			t.Errorf("%q: %q, %v; want %q", path, body.Instance, err, want)
+		}
+	}
+}
+
+// Nothing can be done for a user whose id no message can carry.
+func TestUserID(t *testing.T) {
+	for sub, want := range map[string]string{
+		"anna": "anna", "": "", "anna b": "", "änna": "", strings.Repeat("u", 128): strings.Repeat("u", 128), strings.Repeat("u", 129): "", "a\n": "",
+	} {
+		var r httpapi.Request
+		r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": sub}}}
+		if got := r.UserID(); got != want {
+			t.Errorf("%q: %q", sub, got)
 		}
 	}
 }

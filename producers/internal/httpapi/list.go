@@ -12,24 +12,24 @@ const (
 	maxLimit     = 100
 )
 
-// Limit is the page size that a request asks for: 1 to 100, 20 if it does not say.
-func Limit(r Request) (int, *Problem) {
-	text, there := r.QueryStringParameters["limit"]
+// Limit is the page size that a query asks for: 1 to 100, 20 if it does not say.
+func Limit(query map[string]string) (int, *Problem) {
+	text, there := query["limit"]
 	if !there {
 		return defaultLimit, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxLimit {
+	if err != nil || n < 1 || n > maxLimit || strconv.Itoa(n) != text {
 		return 0, NewProblem(CodeInvalidLimit, "limit must be a whole number from 1 to 100.")
 	}
 	return n, nil
 }
 
-// Cursor is where a request wants its list to go on; the zero K if it does not say. A cursor that we did not make is
+// Cursor is where a query wants its list to go on; the zero K if it does not say. A cursor that we did not make is
 // refused.
-func Cursor[K comparable](r Request) (K, *Problem) {
+func Cursor[K comparable](query map[string]string) (K, *Problem) {
 	var k, zero K
-	text, there := r.QueryStringParameters["cursor"]
+	text, there := query["cursor"]
 	if !there {
 		return zero, nil
 	}

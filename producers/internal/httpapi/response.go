@@ -3,7 +3,9 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -35,9 +37,17 @@ func NotModified(headers Headers) Response {
 // retryAfterMs of an answer that does not know better.
 const retryAfterMs = 1000
 
+// reference makes a path, which the gateway gives decoded, a URI reference. Two slashes at its beginning would name a host.
+func reference(path string) string {
+	if path == "" {
+		return ""
+	}
+	return (&url.URL{Path: "/" + strings.TrimLeft(path, "/")}).EscapedPath()
+}
+
 // Response answers the problem; instance is the path of the request.
 func (p *Problem) Response(instance string) Response {
-	p.Instance = instance
+	p.Instance = reference(instance)
 	headers := Headers{"Content-Type": "application/problem+json"}
 	if p.allow != "" {
 		headers["Allow"] = p.allow

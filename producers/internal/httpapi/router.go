@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -36,19 +37,19 @@ func NewRouter(routes map[string]Handler, log *slog.Logger, now func() time.Time
 func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response Response, _ error) {
 	started := r.now()
 	request := Request{event}
-	ctx = telemetry.WithTrace(ctx, request.Header("X-Amzn-Trace-Id"))
+	ctx = telemetry.WithTrace(ctx, traceOf(request.Header("X-Amzn-Trace-Id"), event.RequestContext.RequestID, started))
 	code := ""
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.ErrorContext(ctx, "handler panicked", telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()),
-				telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRoute, event.RouteKey)
+				telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyRoute, event.RouteKey)
 			code = CodeInternal
 			response = NewProblem(CodeInternal, "The request could not be processed.").Response(event.RawPath)
 		}
 		r.log.InfoContext(ctx, "request", telemetry.KeyRoute, event.RouteKey, telemetry.KeyHTTPStatus, response.StatusCode, telemetry.KeyCode, code,
-			telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyDuration, telemetry.Milliseconds(r.now().Sub(started)))
+			telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyDuration, telemetry.Milliseconds(r.now().Sub(started)))
 	}()
-	handler, known := r.routes[event.RouteKey]
+	handler, known := r.handlerOf(event.RouteKey)
 	if !known {
 		handler = func(context.Context, Request) (Response, *Problem) {
 			return Response{}, NewProblem(CodeNotFound, "There is no such route.")
@@ -59,7 +60,19 @@ func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPReques
 		code = problem.Code
 		response = problem.Response(event.RawPath)
 	}
+	if event.RequestContext.HTTP.Method == http.MethodHead {
+		response.Body = ""
+	}
 	return response, nil
+}
+
+// handlerOf finds the handler of a route. HEAD is answered as GET, without the body.
+func (r *Router) handlerOf(routeKey string) (Handler, bool) {
+	if path, head := strings.CutPrefix(routeKey, http.MethodHead+" "); head {
+		routeKey = http.MethodGet + " " + path
+	}
+	handler, known := r.routes[routeKey]
+	return handler, known
 }
 
 // Fallback is the handler of the $default route: 405 with Allow for a path that has a route under another method, 404

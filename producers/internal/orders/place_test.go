@@ -106,7 +106,7 @@ func (w *world) post(t *testing.T, body string) httpapi.Response {
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"POST /api/orders": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "POST /api/orders", RawPath: "/api/orders", Body: body,
-		Headers: map[string]string{"content-type": "application/json", "idempotency-key": "k", "x-amzn-trace-id": "Root=1-2"},
+		Headers: map[string]string{"content-type": "application/json", "idempotency-key": "k", "x-amzn-trace-id": "Root=1-67891233-abcdef012345678912345678"},
 		RequestContext: events.APIGatewayV2HTTPRequestContext{Authorizer: &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
 			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "anna"}},
 		}},
@@ -217,7 +217,7 @@ func TestWhatIsEnqueued(t *testing.T) {
 	if got.OrderID != want.OrderID || got.RequestHash != want.RequestHash || got.Deadline != want.Deadline || got.UserID != want.UserID || got.LayoutVersion != want.LayoutVersion {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if w.sent[0].Group != "c#A" || w.sent[0].Attributes.Trace != "Root=1-2" {
+	if w.sent[0].Group != "c#A" || w.sent[0].Attributes.Trace != "Root=1-67891233-abcdef012345678912345678" {
 		t.Errorf("sent to group %s with trace %q", w.sent[0].Group, w.sent[0].Attributes.Trace)
 	}
 }

@@ -54,6 +54,9 @@ const (
 
 // Handle implements httpapi.Handler.
 func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+	if _, problem := r.Query(); problem != nil {
+		return httpapi.Response{}, problem
+	}
 	concert, problem := h.concert(ctx, r)
 	if problem != nil {
 		return httpapi.Response{}, problem
@@ -102,21 +105,22 @@ func availabilityOf(group string, places int, s seatstate.Snapshot) groupAvailab
 	return groupAvailability{Group: group, Epoch: s.Revision.Epoch, Rev: s.Revision.Rev, State: stateReady, Seats: s.Map.Padded(places)}
 }
 
-// etag depends on everything of the answer but the time: two answers with the same tag show the same seats.
+// etag depends on everything of the answer but the time: two answers with the same tag show the same seats. It is weak, since
+// their bodies differ by the time.
 func etag(v availabilityView) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s %d", v.ConcertID, v.LayoutVersion)
 	for _, g := range v.Groups {
 		_, _ = fmt.Fprintf(h, "|%s %d %d %s %x", g.Group, g.Epoch, g.Rev, g.State, g.Seats)
 	}
-	return `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
+	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
 }
 
 // matchesTag compares weakly, as RFC 9110 wants of If-None-Match.
 func matchesTag(header, tag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
-		if candidate == tag || candidate == "*" {
+		if candidate == strings.TrimPrefix(tag, "W/") || candidate == "*" {
 			return true
 		}
 	}

@@ -101,17 +101,22 @@ func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
+	query, problem := r.Query("version")
+	if problem != nil {
+		return httpapi.Response{}, problem
+	}
 	version, headers := concert.LayoutVersion, catalogueAge
 	notFound := httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no such layout.")
-	if asked, there := r.QueryStringParameters["version"]; there {
+	asked, named := query["version"]
+	if named {
 		n, err := strconv.Atoi(asked)
-		if err != nil || n < 1 {
+		if err != nil || n < 1 || strconv.Itoa(n) != asked {
 			return httpapi.Response{}, notFound
 		}
 		version = n
 	}
 	frozen := version == concert.LayoutFrozen
-	if _, there := r.QueryStringParameters["version"]; there && frozen {
+	if named && frozen {
 		headers = httpapi.Headers{"Cache-Control": "public, max-age=31536000, immutable"}
 	}
 	seating, found, err := h.Catalogue.Seating(ctx, concert.ConcertID, version, frozen)

@@ -3,8 +3,10 @@ package queries
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
@@ -18,15 +20,19 @@ type concertsView struct {
 
 // List answers GET /api/concerts?city&genre&from&to&q&cursor&limit, ordered by start and id.
 func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	filter, problem := parseFilter(r.QueryStringParameters)
+	query, problem := r.Query("city", "genre", "from", "to", "q", "cursor", "limit")
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	limit, problem := httpapi.Limit(r)
+	filter, problem := parseFilter(query)
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	after, problem := httpapi.Cursor[concertCursor](r)
+	limit, problem := httpapi.Limit(query)
+	if problem != nil {
+		return httpapi.Response{}, problem
+	}
+	after, problem := httpapi.Cursor[concertCursor](query)
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
@@ -62,26 +68,34 @@ func (k concertCursor) before(c readmodel.Concert) bool {
 }
 
 type concertFilter struct {
-	city, genre, text string
+	// city, genre and words are folded; "" if not asked for.
+	city, genre, words string
 	// from and to are dates in the venue's zone, both inclusive; zero if not asked for.
 	from, to time.Time
 }
 
 const dateLayout = time.DateOnly
 
-// maxFilter bounds the text of one filter.
+// maxFilter bounds the text of one filter, in characters as a person counts them: composed.
 const maxFilter = 100
 
 func parseFilter(query map[string]string) (concertFilter, *httpapi.Problem) {
-	f := concertFilter{city: query["city"], genre: query["genre"], text: strings.ToLower(strings.TrimSpace(query["q"]))}
-	for _, name := range []string{"city", "genre", "q"} {
-		if len(query[name]) > maxFilter {
+	var f concertFilter
+	for name, into := range map[string]*string{"city": &f.city, "genre": &f.genre, "q": &f.words} {
+		value, there := query[name]
+		if !there {
+			continue
+		}
+		if utf8.RuneCountInString(norm.NFC.String(value)) > maxFilter {
 			return f, httpapi.NewProblem(httpapi.CodeInvalidFilter, name+" may have at most 100 characters.")
+		}
+		if *into = folded(value); *into == "" {
+			return f, httpapi.NewProblem(httpapi.CodeInvalidFilter, name+" has neither letters nor digits. Leave it out to see all.")
 		}
 	}
 	for name, into := range map[string]*time.Time{"from": &f.from, "to": &f.to} {
-		value := query[name]
-		if value == "" {
+		value, there := query[name]
+		if !there {
 			continue
 		}
 		date, err := time.Parse(dateLayout, value)
@@ -94,10 +108,10 @@ func parseFilter(query map[string]string) (concertFilter, *httpapi.Problem) {
 }
 
 func (f concertFilter) takes(c readmodel.Concert) bool {
-	if f.city != "" && !strings.EqualFold(f.city, c.City) || f.genre != "" && !strings.EqualFold(f.genre, c.Genre) {
+	if f.city != "" && f.city != folded(c.City) || f.genre != "" && f.genre != folded(c.Genre) {
 		return false
 	}
-	if f.text != "" && !strings.Contains(strings.ToLower(c.Title+"\n"+c.Artist+"\n"+c.Venue+"\n"+c.City), f.text) {
+	if f.words != "" && !hasWords(folded(c.Title+" "+c.Artist+" "+c.Venue+" "+c.City), f.words) {
 		return false
 	}
 	if f.from.IsZero() && f.to.IsZero() {

@@ -92,7 +92,7 @@ func (h *hook) post(t testing.TB, body, signature string) httpapi.Response {
 
 func requestOf(body, signature string) events.APIGatewayV2HTTPRequest {
 	return events.APIGatewayV2HTTPRequest{RouteKey: route, RawPath: "/api/webhooks/stripe", Body: body, Headers: map[string]string{
-		"content-type": "application/json; charset=utf-8", "stripe-signature": signature, "x-amzn-trace-id": "Root=1-2",
+		"content-type": "application/json; charset=utf-8", "stripe-signature": signature, "x-amzn-trace-id": "Root=1-67891233-abcdef012345678912345678",
 	}}
 }
 
@@ -234,7 +234,7 @@ func TestWhatIsEnqueued(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(m, want) {
 		t.Errorf("sent %+v, %v", m, err)
 	}
-	if sent.Queue != message.QueueAuthorizations || sent.Route.Group != "nocturne-2030#parkett-left" || sent.Attributes.Trace != "Root=1-2" {
+	if sent.Queue != message.QueueAuthorizations || sent.Route.Group != "nocturne-2030#parkett-left" || sent.Attributes.Trace != "Root=1-67891233-abcdef012345678912345678" {
 		t.Errorf("sent to %+v with trace %q", sent.Route, sent.Attributes.Trace)
 	}
 	if written := h.out.String(); !strings.Contains(written, `"msg":"event enqueued","function":"stripe-webhook","eventId":"evt_1"`) {

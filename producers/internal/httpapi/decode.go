@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"mime"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Decode reads the body strictly into v: at most 8 KB, application/json, valid UTF-8 JSON, no unknown and no duplicate
+// member, every value of its type. null is a type of its own, which no member has. A whole number may be spelt 2, 2.0 or
+// 2e0, since JSON knows one kind of number. The problem names the place.
+func (r Request) Decode(v any) *Problem {
+	body, problem := r.Bytes(MaxBodyBytes, CodeInvalidJSON)
+	if problem != nil {
+		return problem
+	}
+	media, params, err := mime.ParseMediaType(r.Header("Content-Type"))
+	if err != nil || media != "application/json" || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
+		return NewProblem(CodeUnsupportedMediaType, "Content-Type must be application/json.")
+	}
+	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(readInt))); err != nil {
+		return decodeProblem(err)
+	}
+	if pointer, there := findNull(body); there {
+		return NewProblem(CodeInvalidRequest, "A value is null. Leave a member out that has no value.").At(pointer)
+	}
+	return nil
+}
+
+// decodeProblem tells what is wrong with the JSON itself from what is wrong with a value in it.
+func decodeProblem(err error) *Problem {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		detail := "The body is not valid JSON."
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			detail = "A member is there twice."
+		}
+		return NewProblem(CodeInvalidJSON, detail).At(string(syntactic.JSONPointer))
+	}
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) {
+		if errors.Is(err, json.ErrUnknownName) {
+			return NewProblem(CodeInvalidJSON, "A member is not known.").At(string(semantic.JSONPointer))
+		}
+		return NewProblem(CodeInvalidRequest, "A value is not of its type.").At(string(semantic.JSONPointer))
+	}
+	return NewProblem(CodeInvalidJSON, "The body is not valid JSON.").At("")
+}
+
+// findNull gives the place of the first null below the top of a valid body. The decoder reads a null as a member that is not
+// there, and a list's as a zero value.
+func findNull(body []byte) (pointer string, there bool) {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return "", false // the end; the body was read before, so it is nothing else
+		}
+		if token.Kind() == 'n' {
+			return string(d.StackPointer()), true
+		}
+	}
+}
+
+var errNotWhole = errors.New("no whole number")
+
+// readInt takes the spellings of a whole number that encoding libraries of other languages write.
+func readInt(d *jsontext.Decoder, n *int) error {
+	token, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	if token.Kind() != '0' {
+		return errNotWhole
+	}
+	whole, ok := wholeNumber(token.String())
+	if !ok {
+		return errNotWhole
+	}
+	*n = whole
+	return nil
+}
+
+// maxDigits is how many digits a whole number may have. It is more than any member takes, and less than overflows.
+const maxDigits = 15
+
+// wholeNumber reads a JSON number that is whole, exactly: a float would round 2.0000000000000000001.
+func wholeNumber(text string) (n int, ok bool) {
+	mantissa, exponentText, hasExponent := strings.Cut(strings.ToLower(text), "e")
+	exponent := 0
+	if hasExponent {
+		var err error
+		if exponent, err = strconv.Atoi(exponentText); err != nil {
+			return 0, false
+		}
+	}
+	mantissa, negative := strings.CutPrefix(mantissa, "-")
+	integer, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimLeft(integer+fraction, "0")
+	shift := exponent - len(fraction)
+	trimmed := strings.TrimRight(digits, "0")
+	shift += len(digits) - len(trimmed)
+	switch {
+	case trimmed == "":
+		return 0, true
+	case shift < 0 || shift > maxDigits || len(trimmed)+shift > maxDigits:
+		return 0, false
+	}
+	n, err := strconv.Atoi(trimmed + strings.Repeat("0", shift))
+	if err != nil {
+		return 0, false
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
