@@ -62,8 +62,23 @@ func viewOfConcert(c readmodel.Concert, now contracts.Instant) concertView {
 	}
 }
 
-// catalogueAge is how long a browser or edge may keep a catalogue answer.
-var catalogueAge = httpapi.Headers{"Cache-Control": "public, max-age=10"}
+// catalogueAge is how long a browser or edge may keep a catalogue answer in which no status is about to change.
+const catalogueAge = 10 * time.Second
+
+// cached lets an answer about concerts be kept for catalogueAge, but never past the next change of a status in it: a sale that
+// opens must not look closed for as long as somebody keeps an answer from before.
+func cached(now contracts.Instant, concerts ...readmodel.Concert) httpapi.Headers {
+	age := catalogueAge
+	for _, c := range concerts {
+		for _, at := range []contracts.Instant{c.OnSaleAt, c.OffSaleAt} {
+			if at > now {
+				age = min(age, at.Sub(now))
+			}
+		}
+	}
+	// Whole seconds, rounded down: at the end of the last one the status is another.
+	return httpapi.Headers{"Cache-Control": "public, max-age=" + strconv.FormatInt(int64(age/time.Second), 10)}
+}
 
 // Detail answers GET /api/concerts/{concertId}.
 func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
@@ -71,10 +86,11 @@ func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
+	now := contracts.InstantOf(h.Now())
 	return httpapi.JSON(http.StatusOK, concertDetailView{
-		concertView: viewOfConcert(concert, contracts.InstantOf(h.Now())),
+		concertView: viewOfConcert(concert, now),
 		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, LimitPerBuyer: concert.LimitPerBuyer, OrdersURL: ordersURL,
-	}, catalogueAge), nil
+	}, cached(now, concert)), nil
 }
 
 type layoutView struct {
@@ -95,7 +111,8 @@ type groupView struct {
 	Shape      readmodel.Shape       `json:"shape"`
 }
 
-// Layout answers GET /api/concerts/{concertId}/layout. With ?version= the answer is immutable and may be kept for good.
+// Layout answers GET /api/concerts/{concertId}/layout. With ?version= the answer is immutable and may be kept for good, for every
+// version up to the frozen one: none of them ever changes, and tickets of an older one may be looked at for years.
 func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
 	concert, problem := h.concert(ctx, r)
 	if problem != nil {
@@ -105,7 +122,7 @@ func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	version, headers := concert.LayoutVersion, catalogueAge
+	version, headers := concert.LayoutVersion, cached(contracts.InstantOf(h.Now()), concert)
 	notFound := httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no such layout.")
 	asked, named := query["version"]
 	if named {
@@ -115,7 +132,7 @@ func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 		}
 		version = n
 	}
-	frozen := version == concert.LayoutFrozen
+	frozen := version <= concert.LayoutFrozen
 	if named && frozen {
 		headers = httpapi.Headers{"Cache-Control": "public, max-age=31536000, immutable"}
 	}

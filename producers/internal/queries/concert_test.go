@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
@@ -52,6 +53,37 @@ func TestAConcertTellsItsLimitPerBuyerOnlyIfItHasOne(t *testing.T) {
 		}
 		if got := string(members["limitPerOrder"]); got != "4" {
 			t.Errorf("%s: limitPerOrder %q", id, got)
+		}
+	}
+}
+
+// An answer is never kept past the instant at which it would be another: a sale that opens is seen to be open.
+func TestNoAnswerIsKeptPastTheNextChangeOfStatus(t *testing.T) {
+	now := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		on, off time.Duration // from now
+		age     string
+	}{
+		"opens in an hour":    {time.Hour, 2 * time.Hour, "10"},
+		"opens in 10 s":       {10 * time.Second, time.Hour, "10"},
+		"opens in 3.9 s":      {3900 * time.Millisecond, time.Hour, "3"},
+		"opens in 1 ms":       {time.Millisecond, time.Hour, "0"},
+		"opens now":           {0, time.Hour, "10"},
+		"ends in 5 s":         {-time.Hour, 5 * time.Second, "5"},
+		"ended an hour ago":   {-2 * time.Hour, -time.Hour, "10"},
+		"opens and ends soon": {4 * time.Second, 2 * time.Second, "2"},
+	} {
+		c := readmodel.Concert{
+			ConcertID: "c", LayoutVersion: 1, LayoutFrozen: 1,
+			OnSaleAt: contracts.InstantOf(now.Add(test.on)), OffSaleAt: contracts.InstantOf(now.Add(test.off)),
+		}
+		h := queries.Concerts{Catalogue: listed{concerts: concerts{"c": c}, all: []readmodel.Concert{c}}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
+		for route, handler := range map[string]httpapi.Handler{"GET /api/concerts/{concertId}": h.Detail, "GET /api/concerts": h.List} {
+			router := httpapi.NewRouter(map[string]httpapi.Handler{route: handler}, slog.New(slog.DiscardHandler), time.Now)
+			response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: route, PathParameters: map[string]string{"concertId": "c"}})
+			if err != nil || response.Headers["Cache-Control"] != "public, max-age="+test.age {
+				t.Errorf("%s, %s: %q, %v; want max-age %s", name, route, response.Headers["Cache-Control"], err, test.age)
+			}
 		}
 	}
 }

@@ -42,6 +42,7 @@ func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response
 	}
 	now := contracts.InstantOf(h.Now())
 	view := concertsView{Concerts: []concertView{}}
+	var shown []readmodel.Concert
 	for _, c := range all {
 		if !after.before(c) || !filter.takes(c) {
 			continue
@@ -52,8 +53,9 @@ func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response
 			break
 		}
 		view.Concerts = append(view.Concerts, viewOfConcert(c, now))
+		shown = append(shown, c)
 	}
-	return httpapi.JSON(http.StatusOK, view, catalogueAge), nil
+	return httpapi.JSON(http.StatusOK, view, cached(now, shown...)), nil
 }
 
 // concertCursor is the last concert of a page.
