@@ -16,10 +16,12 @@ import (
 
 // options are the command line; what has a variable comes from make env.
 type options struct {
-	Only       []string      `enum:"http,paid,drain,start" default:"http,paid,drain,start" help:"Parts to measure: ${enum}."`
+	Only       []string      `enum:"stampede,http,paid,drain,start" default:"stampede,http,paid,drain,start" help:"Parts to measure: ${enum}."`
 	Orders     int           `default:"3000" help:"Orders that wait in the queue before it is drained."`
 	HTTPOrders int           `name:"http-orders" default:"1000" help:"Orders sent over HTTP, without payment and with it."`
 	Clients    int           `default:"64" help:"Buyers at once over HTTP; each sends an order, follows it until it is decided or paid, and the next one comes."`
+	RushBuyers int           `name:"stampede-buyers" default:"5000" help:"Buyers who ask in the same instant."`
+	RushSeats  int           `name:"stampede-seats" default:"1000" help:"Seats that they want, each as many of them."`
 	Starts     int           `default:"11" help:"Starts of each function."`
 	NoFloor    bool          `help:"Leave out the bare loops."`
 	JSON       bool          `name:"json" help:"Print JSON."`
@@ -31,6 +33,9 @@ type options struct {
 
 // groupsOfMany is how many seat groups the wider measures have.
 const groupsOfMany = 32
+
+// groupsOfRush is how many seat groups the seats of the stampede are in at most.
+const groupsOfRush = 12
 
 // earlyExit is how kong's --help ends parsing.
 type earlyExit int
@@ -88,7 +93,7 @@ func (o options) check() error {
 	if o.Stack == "default" {
 		problems = append(problems, errors.New("the default stack is somebody's: measure needs one of its own (make measure)"))
 	}
-	for name, n := range map[string]int{"--orders": o.Orders, "--http-orders": o.HTTPOrders, "--clients": o.Clients, "--starts": o.Starts} {
+	for name, n := range map[string]int{"--orders": o.Orders, "--http-orders": o.HTTPOrders, "--clients": o.Clients, "--stampede-buyers": o.RushBuyers, "--stampede-seats": o.RushSeats, "--starts": o.Starts} {
 		if n < 1 {
 			problems = append(problems, fmt.Errorf("%s is %d, want at least 1", name, n))
 		}
@@ -123,10 +128,17 @@ func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 		return r, err
 	}
 	groups := m.layout.Groups
-	if most := 3*groupsOfMany + 2; len(groups) < most {
+	if most := 3*groupsOfMany + 2 + groupsOfRush; len(groups) < most {
 		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Arena, len(groups), most)
 	}
-	// First, since the emulator gets slower with each held order, whose end waits in a queue.
+	if slices.Contains(m.Only, "stampede") {
+		s, err := m.rush(ctx, groups[len(groups)-groupsOfRush:])
+		if err != nil {
+			return r, fmt.Errorf("stampede: %w", err)
+		}
+		r.Stampede = &s
+	}
+	// Early, since the emulator gets slower with each held order, whose end waits in a queue.
 	if slices.Contains(m.Only, "http") {
 		p, err := m.overHTTP(ctx, groups[1+groupsOfMany:1+2*groupsOfMany])
 		if err != nil {

@@ -117,8 +117,8 @@ type outcome struct {
 	held, rejected, confirmed int
 	// versions is how many there are of all rows.
 	versions int
-	// last is when the last one was decided, or confirmed.
-	last time.Time
+	// last is when the last one was decided, or confirmed; lastHeld is when the last one was held.
+	last, lastHeld time.Time
 	// rows has one row of each status, as it is stored.
 	rows map[contracts.Status]map[string]types.AttributeValue
 }
@@ -143,6 +143,9 @@ func (s *stack) outcomeOf(ctx context.Context, run string, orders int) (outcome,
 			switch {
 			case row.Status.Open(): // held; its payment may be open already
 				o.held++
+				if at := row.History[0].At.Time(); at.After(o.lastHeld) {
+					o.lastHeld = at
+				}
 				o.rows[contracts.Held] = item
 			case row.Status == contracts.Rejected && row.Reason != nil && row.Reason.Code == contracts.ReasonSeatTaken:
 				o.rejected++

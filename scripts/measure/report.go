@@ -11,6 +11,7 @@ import (
 type report struct {
 	Cores     int            `json:"cores"`
 	Go        string         `json:"go"`
+	Stampede  *stampede      `json:"stampede,omitempty"`
 	Phases    []phase        `json:"phases"`
 	Functions []functionCost `json:"functions"`
 }
@@ -27,6 +28,13 @@ func (r report) print(w io.Writer) error {
 	// A failed write is told by Flush.
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 	row("%d cores, %s", r.Cores, r.Go)
+	if s := r.Stampede; s != nil {
+		row("\nstampede\tseats\tHELD\trefused at once\tREJECTED\tall answered s\tlast seat s\tall decided s\tother programs")
+		row("%d buyers\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t%.0f %%", s.Buyers, s.Seats, s.Held, s.Refused, s.Rejected,
+			s.AnsweredSeconds, s.LastSeatSeconds, s.DecidedSeconds, 100*s.OthersShare)
+		row("\nstampede; CPU of\twhose\tms/order accepted\tshare")
+		printCosts(row, s.CPU)
+	}
 	if len(r.Phases) > 0 {
 		row("\norders decided\tseat groups\torders\tHELD\tREJECTED\tCONFIRMED\torders a batch\tseconds\torders/s\tother programs\tbare loop/s\tother programs\tof the floor")
 		for _, p := range r.Phases {
