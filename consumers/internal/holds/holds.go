@@ -58,6 +58,8 @@ const (
 	Again Outcome = "AGAIN"
 	// Forwarded: the order was sent on from this group to Forwarding, and is never held here again. Nothing was written.
 	Forwarded Outcome = "FORWARDED"
+	// Unknown: the order was to be sent Nowhere, and the group has no record of it. Nothing was written.
+	Unknown Outcome = "UNKNOWN"
 )
 
 // Forwarding is where a best-available order was sent on to.
@@ -66,6 +68,10 @@ type Forwarding struct {
 	// Hop is the number of groups that it came through before, at least 1.
 	Hop int
 }
+
+// Nowhere is no Forwarding. To send an order nowhere is to ask what the group knows of it and to write nothing: it may
+// hold here, by a try whose answer was lost, and must then not be refused for want of seats.
+var Nowhere Forwarding
 
 // String is the coding in a record: "group:hop".
 func (f Forwarding) String() string { return f.Group + ":" + strconv.Itoa(f.Hop) }
@@ -107,7 +113,8 @@ type Sale struct {
 	Stale bool
 	// Conflict is set when a place is sold to another order: nothing was written.
 	Conflict *Conflict
-	// Displaced are the orders whose holds were overwritten, each once, in no order. They are told by a message.
+	// Displaced are the orders whose holds were overwritten, each once, in no order. Each lost its whole hold, also the
+	// places that were not sold. They are told by a message.
 	Displaced []contracts.OrderID
 }
 
@@ -135,7 +142,7 @@ type OpenOrder struct {
 	HeldAt, ExpiresAt contracts.Instant
 }
 
-// Kept is the hold of an open row, as mirror makes it again where it is missing.
+// Kept is the hold of an open row, as it is made again where it is missing or has other places than the row.
 type Kept struct {
 	Ask
 	// Version of the row that was read.

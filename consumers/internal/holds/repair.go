@@ -64,7 +64,7 @@ type Repaired struct {
 	// Done and Skipped are the orders of the changes, in their order. What was skipped is looked at again in the next
 	// pass: something has happened since, or a place is not free.
 	Done, Skipped []contracts.OrderID
-	// Displaced are the orders whose holds were overwritten by a sale, each once.
+	// Displaced are the orders whose holds were overwritten by a sale, each once. Each lost its whole hold.
 	Displaced []contracts.OrderID
 	At        contracts.Instant
 }

@@ -73,7 +73,8 @@ func ValidForwarding(id contracts.OrderID, hash string, to Forwarding) error {
 	if err := ValidOrder(id); err != nil {
 		return err
 	}
-	if !isWord(hash) || hash == "-" || !contracts.ValidGroup(to.Group) || to.Hop < 1 || to.Hop > 9 {
+	valid := to == Nowhere || contracts.ValidGroup(to.Group) && to.Hop >= 1 && to.Hop <= 9
+	if !isWord(hash) || hash == "-" || !valid {
 		return fmt.Errorf("%w: hash %q, to %q, hop %d", ErrInvalid, hash, to.Group, to.Hop)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 // group is one loaded seat group. What must hold after every call:
 //   - a place has a held entry exactly if one record is held and lists it, with the same lapse;
+//   - a held record lists all places that the order was given together, never a part of them;
 //   - an ended record lists no places and has an end; a held one has none.
 type group struct {
 	revision seatstate.Revision
@@ -162,108 +163,12 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	}))
 }
 
-// keep makes the hold of an open row again. An order that holds here only moves to the row's version.
-func (grp *group) keep(k holds.Kept, now contracts.Instant, o Options) holds.Applied {
-	record, known := grp.orders[k.Order]
-	lapses := k.ExpiresAt.Add(o.LapseAfter)
-	switch {
-	case record.Version > k.Version, lapses <= now:
-		return holds.Stale
-	case known && record.State == seatstate.RecordHeld:
-		record.Version = k.Version
-		grp.orders[k.Order] = record
-		return holds.OK
-	case known:
-		return holds.Stale
-	}
-	for _, p := range k.Places {
-		if entry, has := grp.seats[p]; has && (entry.State == seatstate.Sold || entry.Lapses > now) {
-			return holds.Busy
-		}
-	}
-	for _, p := range k.Places {
-		if entry, has := grp.seats[p]; has {
-			grp.end(entry.Order, now)
-		}
-	}
-	grp.write(k.Order, seatstate.Record{
-		Version: k.Version, Hash: k.Hash, HeldAt: k.HeldAt, HoldExpiresAt: k.ExpiresAt, Lapses: lapses, Places: slices.Clone(k.Places),
-	})
-	return holds.OK
-}
-
-// sell makes places an order's own. It wins over every hold and over no sale.
-func (grp *group) sell(order contracts.OrderID, places []int, version int) holds.Sale {
-	record := grp.orders[order]
-	if record.Version > version {
-		return holds.Sale{Stale: true}
-	}
-	var sale holds.Sale
-	for _, p := range places {
-		entry, has := grp.seats[p]
-		switch {
-		case !has || entry.Order == order:
-		case entry.State == seatstate.Sold:
-			return holds.Sale{Conflict: &holds.Conflict{Place: p, Owner: entry.Order}}
-		case !slices.Contains(sale.Displaced, entry.Order):
-			sale.Displaced = append(sale.Displaced, entry.Order)
-		}
-	}
-	for _, other := range sale.Displaced {
-		grp.displace(other, places)
-	}
-	if record.State == seatstate.RecordHeld {
-		for _, p := range record.Places {
-			delete(grp.seats, p)
-		}
-	}
-	for _, p := range places {
-		grp.seats[p] = seatstate.Entry{State: seatstate.Sold, Order: order}
-	}
-	record.State, record.Version, record.Lapses, record.Places, record.To = seatstate.RecordSold, version, 0, slices.Clone(places), ""
-	grp.orders[order] = record
-	delete(grp.ends, order)
-	return sale
-}
-
-// displace takes places from the hold of an order. One that has none left is not known any more, so that its hold may
-// be made again should the sale be withdrawn.
-func (grp *group) displace(order contracts.OrderID, places []int) {
-	record := grp.orders[order]
-	record.Places = slices.DeleteFunc(slices.Clone(record.Places), func(p int) bool { return slices.Contains(places, p) })
-	if len(record.Places) == 0 {
-		delete(grp.orders, order)
-		return
-	}
-	grp.orders[order] = record
-}
-
-// restore frees places that are sold to the order or held by it.
-func (grp *group) restore(order contracts.OrderID, places []int, version int, now contracts.Instant) holds.Release {
-	record := grp.orders[order]
-	if record.Version > version {
-		return holds.Release{Stale: true}
-	}
-	var released holds.Release
-	for _, p := range places {
-		if entry, has := grp.seats[p]; has && entry.Order == order {
-			delete(grp.seats, p)
-			released.Freed = append(released.Freed, p)
-		}
-	}
-	record.Version = version
-	record.Places = slices.DeleteFunc(slices.Clone(record.Places), func(p int) bool { return slices.Contains(places, p) })
-	grp.orders[order] = record
-	if len(record.Places) == 0 {
-		grp.end(order, now)
-	}
-	return released
-}
-
-// forward notes where an order was sent on to. What is known of it here comes first, as for a hold.
+// forward notes where an order was sent on to, if anywhere. What is known of it here comes first, as for a hold.
 func (grp *group) forward(order contracts.OrderID, hash string, to holds.Forwarding, now contracts.Instant) holds.Answer {
 	record, known := grp.orders[order]
 	switch {
+	case !known && to == holds.Nowhere:
+		return holds.Answer{Outcome: holds.Unknown}
 	case !known:
 		record = seatstate.Record{State: seatstate.RecordForwarded, Hash: hash, To: to.String()}
 		grp.orders[order] = record
@@ -300,6 +205,13 @@ func (grp *group) write(order contracts.OrderID, r seatstate.Record) seatstate.R
 	}
 	grp.orders[order] = r
 	return r
+}
+
+// free takes the entries of places away.
+func (grp *group) free(places []int) {
+	for _, p := range places {
+		delete(grp.seats, p)
+	}
 }
 
 // end frees what the order holds, never what is sold to it, and leaves its record, ended, for RecordKept from now: what comes late for the order

@@ -75,7 +75,8 @@ func (s *Store) Hold(_ context.Context, g contracts.SeatGroup, run holds.Run) ([
 	return answers, nil
 }
 
-// Forward notes that an order was sent on to another group, unless it holds something here.
+// Forward notes that an order was sent on to another group, unless it holds something here. With holds.Nowhere it only
+// answers what is known of the order.
 func (s *Store) Forward(_ context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)
@@ -96,7 +97,7 @@ func (s *Store) Forward(_ context.Context, g contracts.SeatGroup, id contracts.O
 	return answer, nil
 }
 
-// Keep makes the hold of an open row again where it is missing. See holds.Applied.
+// Keep makes the hold of an open row what the row says. See holds.Applied.
 func (s *Store) Keep(_ context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
 	if err := k.Validate(); err != nil {
 		return "", invalid(err)

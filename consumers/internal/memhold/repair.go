@@ -128,24 +128,29 @@ func (r *repair) apply(c holds.Change) {
 	}
 }
 
-// giveWay takes a place from another order's hold or sale. An order that held it and has none left is not known any
-// more, as after a sale; one that owned it is over.
+// giveWay takes a place from another order: from a hold with all its places, as a sale does, from a sale this place
+// alone. An order that owned it and has none left is over.
 func (r *repair) giveWay(p int, to contracts.OrderID) {
 	entry, has := r.seats[p]
 	if !has || entry.Order == to {
 		return
 	}
-	record := r.orders[entry.Order]
-	if entry.State == seatstate.Held && !slices.Contains(r.told.Displaced, entry.Order) {
-		r.told.Displaced = append(r.told.Displaced, entry.Order)
+	if entry.State == seatstate.Held {
+		if !slices.Contains(r.told.Displaced, entry.Order) {
+			r.told.Displaced = append(r.told.Displaced, entry.Order)
+		}
+		r.displace(entry.Order)
+		return
 	}
 	delete(r.seats, p)
-	switch {
-	case !slices.Contains(record.Places, p):
-		// It was sold by a load, or its record ended.
-	case len(record.Places) == 1 && record.State == seatstate.RecordSold:
-		r.end(entry.Order, r.now)
-	default:
-		r.displace(entry.Order, []int{p})
+	record := r.orders[entry.Order]
+	if record.State != seatstate.RecordSold || !slices.Contains(record.Places, p) {
+		return // it was sold by a load, which leaves no record
 	}
+	if len(record.Places) == 1 {
+		r.end(entry.Order, r.now)
+		return
+	}
+	record.Places = slices.DeleteFunc(slices.Clone(record.Places), func(q int) bool { return q == p })
+	r.orders[entry.Order] = record
 }

@@ -249,7 +249,7 @@ func TestASaleDisplacesHoldsAndTellsThem(t *testing.T) {
 		t.Fatalf("%d done, %v", done, err)
 	}
 	w.mirror(t, winner.OrderID)
-	if got := w.shown(winner.OrderID, loser.OrderID); got != "s0 h1 . . . . " {
+	if got := w.shown(winner.OrderID, loser.OrderID); got != "s0 . . . . . " {
 		t.Errorf("Redis shows %q", got)
 	}
 	// A sale that was made before its send failed displaces nobody again: reconcile finds what is left.

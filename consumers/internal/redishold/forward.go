@@ -16,12 +16,17 @@ import (
 var forwardBody string
 
 // Forward notes that an order was sent on to another group, and answers Forwarded with where it was sent first. An
-// order that holds something here is answered Held, and Gone and Other are as for Hold; then nothing was written.
+// order that holds something here is answered Held, and Gone and Other are as for Hold; then nothing was written. With
+// holds.Nowhere nothing is written in any case, and an order without a record is answered Unknown.
 func (s *Store) Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)
 	}
-	r, err := s.run(ctx, "forward", s.scripts.forward, g, string(id), hash, to.String())
+	where := to.String()
+	if to == holds.Nowhere {
+		where = "nowhere"
+	}
+	r, err := s.run(ctx, "forward", s.scripts.forward, g, string(id), hash, where)
 	if err != nil {
 		return holds.Answer{}, err
 	}

@@ -62,7 +62,7 @@ func holdAnswer(r reply, at int) (holds.Answer, error) {
 		if to, err = r.text(at + 3); err == nil {
 			answer.To, err = holds.ParseForwarding(to)
 		}
-	case holds.Gone, holds.Other, holds.Again:
+	case holds.Gone, holds.Other, holds.Again, holds.Unknown:
 	default:
 		err = fmt.Errorf("unknown answer %q", word)
 	}

@@ -12,8 +12,8 @@ import (
 //go:embed keep.lua
 var keepBody string
 
-// Keep makes the hold of an open row again where it is missing, all places or none, until the row's own end, and moves
-// the record to the row's version. See holds.Applied.
+// Keep makes the hold of an open row what the row says, all its places or none, until its own end, under its version;
+// what the order held besides becomes free. See holds.Applied.
 func (s *Store) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
 	if err := k.Validate(); err != nil {
 		return "", invalid(err)

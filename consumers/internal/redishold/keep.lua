@@ -1,16 +1,20 @@
--- keep: the hold of an open row is here again, where it was lost or the row's version moved on.
+-- keep: the hold of an open row is here as the row says, where it was lost, is another or the row's version moved on.
 --
 -- ARGV[1] order   ARGV[2] request hash   ARGV[3] version of the row, at least 1
 -- ARGV[4] heldAt   ARGV[5] D   ARGV[6] lapse after D, ms   ARGV[7] places, '3,0,12'
 --
--- returns {'OK', now}           it holds these places, under this version; or it did before
---         {'TAKEN', now}        a place is another's, by a hold that has not lapsed or a sale; nothing was written
+-- returns {'OK', now}           it holds these places and no other, with the row's times, under this version; or it did
+--                               before
+--         {'TAKEN', now}        a place is another's, by a hold that has not lapsed or a sale, or sold to the order itself;
+--                               nothing was written
 --         {'STALE', now}        a later version was applied here, or the order is over here, or its time is: nothing was
 --                               written. Not an error: the row is read again
 --         {'NOT_LOADED', now}   nothing is known of the group
 --
--- Atomic, and the same again is harmless. Never: a place taken from a hold that has not lapsed or from a sale, some of
--- the places, an end that moves, an order that has ended made to hold again.
+-- Atomic, and the same again is harmless. What the order held besides the places of its row is free: that was a hold
+-- which did not become the row. The row outranks a note that the order was sent on as well. The lapse never comes
+-- earlier: a group that was loaded late gave the hold a while from then. Never: a place taken from a hold that has not
+-- lapsed or from a sale, some of the places, an order that has ended made to hold again.
 local order, hash, version = ARGV[1], ARGV[2], whole(ARGV[3])
 local heldAt, expiresAt, lapseAfter, places = whole(ARGV[4]), whole(ARGV[5]), whole(ARGV[6]), placesOf(ARGV[7])
 if #ARGV ~= 7 or not word(order) or not word(hash) or hash == '-' then return invalid('order or hash') end
@@ -26,34 +30,45 @@ sweep()
 local lapses = expiresAt + lapseAfter
 local record = readRecord(redis.call('HGET', ORDERS, order))
 if record.version > version or lapses <= now then return {'STALE', now} end
+if record.state == 'ended' or record.state == 'sold' then return {'STALE', now} end
 if record.state == 'held' then
-  -- Its own hold: seats and end are the row's, since the row was made from them. Only the version moves.
-  record.version = version
-  redis.call('HSET', ORDERS, order, writeRecord(record))
-  return {'OK', now}
+  -- One that has lapsed is over, also if the sweep did not get to it.
+  if record.lapses <= now then return {'STALE', now} end
+  lapses = math.max(lapses, record.lapses)
 end
-if record.state ~= 'none' then return {'STALE', now} end
 
 local entries = redis.call('HMGET', SEATS, unpack(places))
+local entry, fields, changed, wanted = 'held ' .. order .. ' ' .. text(lapses), {}, {}, {}
 local formerIds, seen = {}, {}
-for i in ipairs(places) do
+for i, p in ipairs(places) do
+  wanted[p] = true
+  if entries[i] ~= entry then
+    changed[#changed + 1] = p
+    fields[#fields + 1], fields[#fields + 2] = p, entry
+  end
   if entries[i] then
     local state, owner, ends = readEntry(entries[i])
-    if state == 'sold' or ends > now then return {'TAKEN', now} end
-    if not seen[owner] then
+    if state == 'sold' or owner ~= order and ends > now then return {'TAKEN', now} end
+    if owner ~= order and not seen[owner] then
       seen[owner] = true
       formerIds[#formerIds + 1] = owner
     end
   end
 end
 local former = readOrders(formerIds)
+
+-- Nothing is refused from here on. Other orders that are still in the way have lapsed: they end with all their places.
 if #former > 0 then endOrders(former) end
+local left = {}
+for _, p in ipairs(record.places) do
+  if not wanted[p] then left[#left + 1] = p end
+end
+free(left)
+if #fields > 0 then redis.call('HSET', SEATS, unpack(fields)) end
+setMap(changed, 1)
 record = {state = 'held', version = version, hash = hash, heldAt = heldAt, expiresAt = expiresAt, lapses = lapses,
   places = places}
-local entry, fields = 'held ' .. order .. ' ' .. text(lapses), {}
-for i, p in ipairs(places) do fields[2 * i - 1], fields[2 * i] = p, entry end
-redis.call('HSET', SEATS, unpack(fields))
-setMap(places, 1)
 redis.call('HSET', ORDERS, order, writeRecord(record))
 redis.call('ZADD', LAPSES, text(lapses), order)
+redis.call('ZREM', ENDS, order)
 return {'OK', now}

@@ -92,11 +92,8 @@ local function setMap(places, state)
   redis.call('SET', REV, epoch .. '.' .. text(tonumber(rev) + 1))
 end
 
--- endOrders ends orders here, given as {id = , record = }: frees the places that are held by them, never a sold one,
--- and leaves the records, ended, for RECORD_KEPT from now, so that what comes late for such an order meets it. An
--- ended record keeps its version, hash and times and lists no places. Reads and checks everything, then writes.
--- Returns the freed places, in the order of the records.
-local function endOrders(list)
+-- heldBy reads the places that orders hold, given as {id = , record = }: never a sold one. In the order of the records.
+local function heldBy(list)
   local places, owners = {}, {}
   for _, o in ipairs(list) do
     for _, p in ipairs(o.record.places) do
@@ -104,16 +101,31 @@ local function endOrders(list)
       owners[#owners + 1] = o.id
     end
   end
-  local freed = {}
+  local held = {}
   if #places > 0 then
     local entries = redis.call('HMGET', SEATS, unpack(places))
     for i, p in ipairs(places) do
       if entries[i] then
         local state, owner = readEntry(entries[i])
-        if state == 'held' and owner == owners[i] then freed[#freed + 1] = p end
+        if state == 'held' and owner == owners[i] then held[#held + 1] = p end
       end
     end
   end
+  return held
+end
+
+-- free takes the entries of places away.
+local function free(places)
+  if #places > 0 then redis.call('HDEL', SEATS, unpack(places)) end
+  setMap(places, 0)
+end
+
+-- endOrders ends orders here, given as {id = , record = }: frees the places that are held by them, never a sold one,
+-- and leaves the records, ended, for RECORD_KEPT from now, so that what comes late for such an order meets it. An
+-- ended record keeps its version, hash and times and lists no places. Reads and checks everything, then writes.
+-- Returns the freed places, in the order of the records.
+local function endOrders(list)
+  local freed = heldBy(list)
   local records, ends, ids = {}, {}, {}
   for i, o in ipairs(list) do
     o.record.state, o.record.places, o.record.to = 'ended', {}, nil
@@ -121,11 +133,23 @@ local function endOrders(list)
     records[2 * i - 1], records[2 * i] = o.id, writeRecord(o.record)
     ends[2 * i - 1], ends[2 * i] = text(now + RECORD_KEPT), o.id
   end
-  if #freed > 0 then redis.call('HDEL', SEATS, unpack(freed)) end
-  setMap(freed, 0)
+  free(freed)
   redis.call('ZREM', LAPSES, unpack(ids))
   redis.call('HSET', ORDERS, unpack(records))
   redis.call('ZADD', ENDS, unpack(ends))
+  return freed
+end
+
+-- displace takes whole holds away, given as {id = , record = }, because one of their places was sold: what is left of
+-- them is of no use to their orders. These are not known any more, so that their holds may be made again should the sale
+-- be withdrawn. Reads and checks everything, then writes. Returns the freed places.
+local function displace(list)
+  local freed, ids = heldBy(list), {}
+  if #list == 0 then return freed end
+  for i, o in ipairs(list) do ids[i] = o.id end
+  free(freed)
+  redis.call('HDEL', ORDERS, unpack(ids))
+  redis.call('ZREM', LAPSES, unpack(ids))
   return freed
 end
 

@@ -13,10 +13,13 @@
 --
 -- An order is skipped when a place seen is not as it was when this call began, it has a place that was not seen, a later
 -- version was applied, it is to hold a place that is not free or past D + lapse, or to own one that this call has given
--- away. Written, it has just those places: held as its row says, sold also over another's hold or sale (its ticket was
--- read), or none and the record ended under the version. Without a row there is no record: the order may still come.
+-- away. Written, it has just those places: held as its row says, sold also over another's hold or sale (its ticket or
+-- its paid row was read), or none and the record ended under the version. Without a row there is no record: the order may
+-- still come. A hold gives way with all its places, as in sell; a sale loses just the places that were sold, and its
+-- record ends when none is left.
 --
--- Atomic, and the same again is skipped or harmless. Never: some of an order's places, an older word over a later one.
+-- Atomic, and the same again is skipped or harmless. Never: some of an order's places, an older word over a later one, a
+-- hold of which a part is left.
 local epochSeen, lapseAfter = ARGV[1], whole(ARGV[2])
 if not epochSeen or #epochSeen > 19 or not epochSeen:find('^[1-9]%d*$') then return invalid('epoch') end
 if not lapseAfter then return invalid('lapse') end
@@ -105,9 +108,10 @@ local function mayBeDone(c)
   return true
 end
 
--- without takes places from the record of an order whose hold or sale gave way, as sell does.
+-- without takes places that were sold to an order from its record. One that a load sold has none.
 local function without(id, lost)
   local record, left = records[id], {}
+  if record.state ~= 'sold' then return end
   for _, p in ipairs(record.places) do
     if not lost[p] then left[#left + 1] = p end
   end
@@ -115,40 +119,48 @@ local function without(id, lost)
   record.places = left
   if #left > 0 then
     redis.call('HSET', ORDERS, id, writeRecord(record))
-  elseif record.state == 'sold' then
-    endOrders({{id = id, record = record}})
   else
-    redis.call('HDEL', ORDERS, id)
-    redis.call('ZREM', LAPSES, id)
-    records[id] = readRecord(false)
+    endOrders({{id = id, record = record}})
   end
 end
 
+-- giveWay clears the places of a change of what others have there: holds as a whole, of sales just these places.
 local displaced, told = {}, {}
 local function giveWay(c)
-  local lost, others = {}, {}
+  local lost, sellers, held, holders = {}, {}, {}, {}
   for _, p in ipairs(c.places) do
     local owner = present[p] and owners[p]
     if owner and owner ~= c.order then
-      if not lost[owner] then
-        lost[owner] = {}
-        others[#others + 1] = owner
-      end
-      lost[owner][p] = true
-      if readEntry(present[p]) == 'held' and not told[owner] then
-        told[owner] = true
-        displaced[#displaced + 1] = owner
+      if readEntry(present[p]) == 'held' then
+        if not held[owner] then
+          held[owner] = true
+          holders[#holders + 1] = {id = owner, record = records[owner]}
+        end
+      else
+        if not lost[owner] then
+          lost[owner] = {}
+          sellers[#sellers + 1] = owner
+        end
+        lost[owner][p] = true
       end
     end
   end
-  for _, id in ipairs(others) do without(id, lost[id]) end
+  for _, p in ipairs(displace(holders)) do present[p] = nil end
+  for _, o in ipairs(holders) do
+    records[o.id] = readRecord(false)
+    if not told[o.id] then
+      told[o.id] = true
+      displaced[#displaced + 1] = o.id
+    end
+  end
+  for _, id in ipairs(sellers) do without(id, lost[id]) end
 end
 
 local function writePlaces(c, lapses)
-  local free, fields, changed = {}, {}, {}
+  local left, fields, changed = {}, {}, {}
   for _, p in ipairs(c.own) do
     if not c.wanted[p] and present[p] and owners[p] == c.order then
-      free[#free + 1] = p
+      left[#left + 1] = p
       present[p] = nil
     end
   end
@@ -161,9 +173,8 @@ local function writePlaces(c, lapses)
       present[p], owners[p] = entry, c.order
     end
   end
-  if #free > 0 then redis.call('HDEL', SEATS, unpack(free)) end
+  free(left)
   if #fields > 0 then redis.call('HSET', SEATS, unpack(fields)) end
-  setMap(free, 0)
   setMap(changed, c.want == 'sold' and 2 or 1)
 end
 

@@ -31,8 +31,7 @@ for i, p in ipairs(places) do
 end
 
 -- Nothing is refused from here on.
-if #freed > 0 then redis.call('HDEL', SEATS, unpack(freed)) end
-setMap(freed, 0)
+free(freed)
 local left = {}
 for _, p in ipairs(record.places) do
   if not gone[p] then left[#left + 1] = p end

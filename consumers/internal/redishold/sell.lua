@@ -8,8 +8,8 @@
 --         {'NOT_LOADED', now}             nothing is known of the group
 --
 -- Atomic, and the same again is harmless: it displaces nobody twice. What the order held and does not own is free. An
--- order that is displaced loses the places that were sold; one that has none left is not known here any more, so that
--- its hold may be made again should the sale be withdrawn. Never: a sale overwritten.
+-- order that is displaced loses its whole hold: its other places are free, and it is not known here any more, so that
+-- its hold may be made again should the sale be withdrawn. Never: a sale overwritten, a hold of which a part is left.
 local order, version, places = ARGV[1], whole(ARGV[2]), placesOf(ARGV[3])
 if #ARGV ~= 3 or not word(order) then return invalid('order') end
 if not version or version < 1 then return invalid('version') end
@@ -23,44 +23,30 @@ sweep()
 local record = readRecord(redis.call('HGET', ORDERS, order))
 if record.version > version then return {'STALE', now} end
 local entries = redis.call('HMGET', SEATS, unpack(places))
-local sold, ids, lost = {}, {}, {}
+local sold, ids, seen = {}, {}, {}
 for i, p in ipairs(places) do
   sold[p] = true
   if entries[i] then
     local state, owner = readEntry(entries[i])
     if owner ~= order then
       if state == 'sold' then return {'CONFLICT', now, p, owner} end
-      if not lost[owner] then
-        lost[owner] = {}
+      if not seen[owner] then
+        seen[owner] = true
         ids[#ids + 1] = owner
       end
-      lost[owner][p] = true
     end
   end
 end
 local displaced = readOrders(ids)
 
 -- Nothing is refused from here on.
-local function without(list, gone)
-  local left = {}
-  for _, p in ipairs(list) do
-    if not gone[p] then left[#left + 1] = p end
-  end
-  return left
-end
-for _, o in ipairs(displaced) do
-  o.record.places = without(o.record.places, lost[o.id])
-  if #o.record.places > 0 then
-    redis.call('HSET', ORDERS, o.id, writeRecord(o.record))
-  else
-    redis.call('HDEL', ORDERS, o.id)
-    redis.call('ZREM', LAPSES, o.id)
-  end
-end
+displace(displaced)
 if record.state == 'held' then
-  local free = without(record.places, sold)
-  if #free > 0 then redis.call('HDEL', SEATS, unpack(free)) end
-  setMap(free, 0)
+  local left = {}
+  for _, p in ipairs(record.places) do
+    if not sold[p] then left[#left + 1] = p end
+  end
+  free(left)
 end
 local fields, changed = {}, {}
 for i, p in ipairs(places) do

@@ -48,6 +48,8 @@ type pair struct {
 	g           contracts.SeatGroup
 	token       int64
 	last        State
+	// about are the orders that the calls since the last comparison gave other places.
+	about []contracts.OrderID
 }
 
 func (p *pair) order(t *rapid.T) contracts.OrderID {
@@ -181,8 +183,11 @@ func (p *pair) compare() {
 		if err := moved(p.last, got); err != nil {
 			p.Fatal(err)
 		}
+		if err := whole(p.last, got, p.about); err != nil {
+			p.Fatal(err)
+		}
 	}
-	p.last = got
+	p.last, p.about = got, nil
 }
 
 // both makes a call to the model and to the store and wants the same answer.

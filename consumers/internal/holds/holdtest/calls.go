@@ -29,16 +29,26 @@ func (p *pair) unlock(t *rapid.T) {
 
 func (p *pair) forward(t *rapid.T) {
 	order, hash := p.order(t), rapid.SampledFrom([]string{"h1", "h1", "h2"}).Draw(t, "hash")
-	to := holds.Forwarding{Group: rapid.SampledFrom([]string{"B", "C-1"}).Draw(t, "to"), Hop: rapid.IntRange(1, 3).Draw(t, "hop")}
+	to := holds.Nowhere
+	if rapid.IntRange(0, 3).Draw(t, "nowhere") > 0 {
+		to = holds.Forwarding{Group: rapid.SampledFrom([]string{"B", "C-1"}).Draw(t, "to"), Hop: rapid.IntRange(1, 3).Draw(t, "hop")}
+	}
 	both(p, "forward", func(b Backend) (holds.Answer, error) { return b.Forward(p.ctx, p.g, order, hash, to) })
 }
 
 func (p *pair) keep(t *rapid.T) {
 	heldAt := p.model.Now().Add(-time.Duration(rapid.Int64Range(0, 2*toLapse.Milliseconds()).Draw(t, "age")) * time.Millisecond)
 	k := holds.Kept{
-		Ask:     holds.Ask{Order: p.order(t), Hash: "h1", Places: p.places(t)},
+		Ask:     holds.Ask{Order: p.order(t), Hash: rapid.SampledFrom([]string{"h1", "h1", "h2"}).Draw(t, "hash"), Places: p.places(t)},
 		Version: p.version(t), HeldAt: heldAt, ExpiresAt: heldAt.Add(HoldFor),
 	}
+	// Often it is the hold that is there, or one that shares a place with it.
+	if held := p.last.Records[k.Order]; held.State == seatstate.RecordHeld && rapid.Bool().Draw(t, "its own") {
+		k.Places = rapid.Permutation(held.Places).Draw(t, "its places")[:rapid.IntRange(1, len(held.Places)).Draw(t, "so many")]
+		k.HeldAt, k.ExpiresAt = held.HeldAt, held.HoldExpiresAt
+		k.Version = max(k.Version, held.Version)
+	}
+	p.about = append(p.about, k.Order)
 	both(p, "keep", func(b Backend) (holds.Applied, error) { return b.Keep(p.ctx, p.g, k) })
 }
 
@@ -49,6 +59,7 @@ func (p *pair) sell(t *rapid.T) {
 
 func (p *pair) restore(t *rapid.T) {
 	order, places, version := p.order(t), p.places(t), p.version(t)
+	p.about = append(p.about, order)
 	both(p, "restore", func(b Backend) (holds.Release, error) { return b.Restore(p.ctx, p.g, order, places, version) })
 }
 
@@ -74,6 +85,7 @@ func (p *pair) repair(t *rapid.T) {
 	var changes []holds.Change
 	for _, i := range ids {
 		changes = append(changes, p.change(t, state, i))
+		p.about = append(p.about, numbered(i))
 	}
 	both(p, "repair", func(b Backend) (holds.Repaired, error) { return b.Repair(p.ctx, p.g, epoch, changes) })
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 )
 
@@ -40,9 +41,12 @@ func Consistent(s State) error {
 			if !holding || lapses != record.Lapses || ended || len(record.Places) == 0 || record.HeldAt == 0 || record.HoldExpiresAt < record.HeldAt || record.Lapses < record.HoldExpiresAt {
 				return fmt.Errorf("record of %s is %q; lapses at %d (%v), has an end: %v", order, record, lapses, holding, ended)
 			}
+			if twice(record.Places) {
+				return fmt.Errorf("record of %s has a place twice: %q", order, record)
+			}
 			for _, p := range record.Places {
-				if entry := s.Entries[p]; entry.State != seatstate.Held || entry.Order != order {
-					return fmt.Errorf("%s holds place %d by its record, the entry is %+v", order, p, entry)
+				if entry := s.Entries[p]; entry.State != seatstate.Held || entry.Order != order || entry.Lapses != record.Lapses {
+					return fmt.Errorf("%s holds place %d by its record %q, the entry is %+v", order, p, record, entry)
 				}
 			}
 		case seatstate.RecordSold:
@@ -65,6 +69,25 @@ func Consistent(s State) error {
 		return fmt.Errorf("%d orders lapse or have an end, %d have a record", n, len(s.Records))
 	}
 	return nil
+}
+
+// whole reports a hold of which a call left a part. Only a call about an order gives it other places: a keep, a repair or
+// a restore. Any other leaves its hold as it was or takes it away whole.
+func whole(before, after State, about []contracts.OrderID) error {
+	for order, was := range before.Records {
+		is := after.Records[order]
+		if was.State != seatstate.RecordHeld || is.State != seatstate.RecordHeld || slices.Contains(about, order) {
+			continue
+		}
+		if !slices.Equal(was.Places, is.Places) || was.HeldAt != is.HeldAt || was.Lapses != is.Lapses {
+			return fmt.Errorf("the hold of %s was %q and is %q", order, was, is)
+		}
+	}
+	return nil
+}
+
+func twice(places []int) bool {
+	return len(slices.Compact(slices.Sorted(slices.Values(places)))) != len(places)
 }
 
 // moved reports a revision that does not tell the two states of a group around one call apart, or says that a place

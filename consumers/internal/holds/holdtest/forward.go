@@ -53,6 +53,36 @@ var forwardPromises = []promise{
 		f.release("a", 1)
 		f.unchanged(func() { f.outcome(f.forward("a", holds.Forwarding{Group: "B", Hop: 1}), holds.Gone) })
 	}},
+	{"an order that is sent nowhere is told what is known of it, and nothing is written", func(f *fixture) {
+		f.seats(6)
+		f.held("holds", 1, 2)
+		to := holds.Forwarding{Group: "B", Hop: 1}
+		f.forward("on", to)
+		f.held("over", 3)
+		f.release("over", 1)
+		f.unchanged(func() {
+			f.outcome(f.forward("new", holds.Nowhere), holds.Unknown)
+			f.outcome(f.forward("holds", holds.Nowhere), holds.Held, 1, 2)
+			f.outcome(f.forward("over", holds.Nowhere), holds.Gone)
+			if a := f.forward("on", holds.Nowhere); a.Outcome != holds.Forwarded || a.To != to {
+				f.Fatalf("answer is %+v", a)
+			}
+			other, err := f.b.Forward(f.Context(), f.g, "holds", "another", holds.Nowhere)
+			f.wantErr(err, nil)
+			f.outcome(other, holds.Other)
+		})
+		f.held("new", 0)
+	}},
+	{"an order whose hold has lapsed is not sent on, nor is it told that it holds", func(f *fixture) {
+		f.seats(20)
+		for i := range seatstate.SweepLimit {
+			f.held(numbered(i), i)
+		}
+		f.b.Advance(time.Millisecond)
+		f.held("late", 17, 18)
+		f.b.Advance(toLapse)
+		f.outcome(f.forward("late", holds.Nowhere), holds.Gone)
+	}},
 	{"an end takes the place of the note", func(f *fixture) {
 		f.seats(4)
 		f.forward("b", holds.Forwarding{Group: "B", Hop: 1})

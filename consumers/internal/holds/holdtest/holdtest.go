@@ -113,7 +113,8 @@ func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 		promises []promise
 	}{
 		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"keep", keepPromises},
-		{"sell", sellPromises}, {"release", releasePromises}, {"repair", repairPromises}, {"repair skips", skipPromises}, {"drift", driftPromises},
+		{"sell", sellPromises}, {"release", releasePromises}, {"repair", repairPromises}, {"repair gives way", giveWayPromises},
+		{"repair skips", skipPromises}, {"drift", driftPromises},
 		{"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
 	} {
 		t.Run(part.name, func(t *testing.T) {

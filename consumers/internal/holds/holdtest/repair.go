@@ -98,66 +98,6 @@ var repairPromises = []promise{
 			f.wantErr(err, holds.ErrNotLoaded)
 		})
 	}},
-	{"a ticket makes its place sold, over another's hold, and it is said whose", func(f *fixture) {
-		f.seats(8)
-		f.held("a", 4)
-		f.held("b", 1, 2)
-		f.held("c", 5)
-		displaced := f.repaired(f.change(seatstate.Sold, "a", 3, 1, 4, 5))
-		if slices.Sort(displaced); !slices.Equal(displaced, []contracts.OrderID{"b", "c"}) {
-			f.Fatalf("displaced %v", displaced)
-		}
-		f.soldTo("a", 1, 4, 5)
-		f.wantHolder("b", 2)
-		if r := f.state().Records["a"]; r.State != seatstate.RecordSold || r.Version != 3 || !slices.Equal(r.Places, []int{1, 4, 5}) {
-			f.Fatalf("record is %q", r)
-		}
-		f.unchanged(func() {
-			f.outcome(f.hold("a", 1), holds.Gone)
-			if sale := f.sell("a", 2, 1); !sale.Stale {
-				f.Fatalf("sold %+v under an older version", sale)
-			}
-		})
-		f.keep(f.keptFor("c", 1, 5), holds.Busy)
-		f.restore("a", 4, 5)
-		f.keep(f.keptFor("c", 1, 5), holds.OK)
-	}},
-	{"who loses all places to sales of one call is named once, and may be held again", func(f *fixture) {
-		f.seats(8)
-		f.held("b", 1, 2, 3)
-		if displaced := f.repaired(f.change(seatstate.Sold, "a", 2, 1, 2), f.change(seatstate.Sold, "c", 2, 3)); !slices.Equal(displaced, []contracts.OrderID{"b"}) {
-			f.Fatalf("displaced %v", displaced)
-		}
-		f.keep(f.keptFor("b", 1, 5), holds.OK)
-	}},
-	{"a ticket makes its place sold over another's sale, whichever of the two is first", func(f *fixture) {
-		for _, first := range []bool{true, false} {
-			f.g = newGroup()
-			f.load(holds.Load{Places: 8, Sold: map[int]contracts.OrderID{1: "z", 2: "z"}})
-			f.sell("y", 2, 3)
-			changes := []holds.Change{f.change(seatstate.Sold, "a", 2, 1, 3), f.change(seatstate.Sold, "z", 5, 2), f.change(seatstate.Free, "y", 4)}
-			if first {
-				slices.Reverse(changes)
-			}
-			if displaced := f.repaired(changes...); len(displaced) > 0 {
-				f.Fatalf("displaced %v", displaced)
-			}
-			f.soldTo("a", 1, 3)
-			f.soldTo("z", 2)
-			f.keep(f.keptFor("y", 9, 5), holds.Stale)
-		}
-	}},
-	{"an order whose last place was another's ticket is over, and its other places stay", func(f *fixture) {
-		f.seats(8)
-		f.sell("y", 2, 3)
-		f.sell("z", 2, 4, 5)
-		f.repaired(f.change(seatstate.Sold, "a", 2, 3, 4))
-		f.soldTo("a", 3, 4)
-		f.soldTo("z", 5)
-		if y, z := f.state().Records["y"], f.state().Records["z"]; y.State != seatstate.RecordEnded || y.Version != 2 || !slices.Equal(z.Places, []int{5}) {
-			f.Fatalf("records are %q and %q", y, z)
-		}
-	}},
 	{"what was sold and has no ticket is free, and a late mirror does not sell it again", func(f *fixture) {
 		f.seats(8)
 		f.sell("z", 2, 1, 2)
@@ -212,8 +152,7 @@ var repairPromises = []promise{
 		if before.Lapses <= late.ExpiresAt.Add(seatstate.LapseAfter) {
 			f.Fatalf("record is %q", before)
 		}
-		f.sell("a", 2, 1)
-		f.restore("a", 3, 1)
+		f.restore("b", 2, 1)
 		c := f.change(seatstate.Held, "b", 2, 1, 2)
 		c.HeldAt, c.ExpiresAt = f.b.Now().Add(-HoldFor), f.b.Now()-1
 		f.repaired(c)

@@ -2,6 +2,7 @@ package holdtest
 
 import (
 	"slices"
+	"time"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
@@ -36,6 +37,14 @@ func (f *fixture) displaced(sale holds.Sale, want ...contracts.OrderID) {
 	}
 }
 
+// notKnown wants no record of an order.
+func (f *fixture) notKnown(order contracts.OrderID) {
+	f.Helper()
+	if r, known := f.state().Records[order]; known {
+		f.Fatalf("record of %s is %q, want none", order, r)
+	}
+}
+
 func (f *fixture) soldTo(order contracts.OrderID, places ...int) {
 	f.Helper()
 	for _, p := range places {
@@ -65,30 +74,58 @@ var sellPromises = []promise{
 		}
 		f.soldTo("a", 1)
 	}},
-	{"it wins over other orders' holds and says whose", func(f *fixture) {
+	{"it wins over other orders' holds, takes them whole and says whose", func(f *fixture) {
 		f.seats(8)
 		f.held("b", 1, 2)
 		f.held("c", 3)
 		f.held("d", 4)
-		f.displaced(f.sell("a", 2, 1, 3), "b", "c")
-		f.soldTo("a", 1, 3)
-		f.wantHolder("b", 2)
+		f.held("e", 0, 5, 6)
+		f.displaced(f.sell("a", 2, 1, 3, 5), "b", "c", "e")
+		f.soldTo("a", 1, 3, 5)
+		f.wantHolder("", 0, 2, 6)
 		f.wantHolder("d", 4)
-		f.unchanged(func() { f.displaced(f.sell("a", 2, 1, 3)) })
+		for _, id := range []contracts.OrderID{"b", "c", "e"} {
+			f.notKnown(id)
+		}
+		f.unchanged(func() { f.displaced(f.sell("a", 2, 1, 3, 5)) })
+		f.held("next", 0, 2, 6)
 	}},
-	{"a displaced order can be released and, once the sale is withdrawn, kept", func(f *fixture) {
+	{"an order that was displaced never has a part of what it asked for", func(f *fixture) {
 		f.seats(8)
 		f.held("b", 1, 2)
-		f.held("c", 3)
-		k := f.keptFor("c", 1, 3)
+		k := f.keptFor("b", 1, 1, 2)
+		f.sell("a", 2, 2)
+		f.unchanged(func() {
+			f.outcome(f.hold("b", 1, 2), holds.Taken, 2)
+			f.keep(k, holds.Busy)
+		})
+		f.restore("a", 3, 2)
+		f.held("b", 1, 2)
+	}},
+	{"a displaced order is released with nothing to free, or kept once the sale is withdrawn", func(f *fixture) {
+		f.seats(8)
+		f.held("b", 1, 2)
+		f.held("c", 3, 4)
+		k := f.keptFor("c", 1, 3, 4)
 		f.sell("a", 2, 1, 3)
-		if r := f.release("b", 2); !slices.Equal(r.Freed, []int{2}) {
-			f.Fatalf("released %+v", r)
-		}
+		f.freed("b", 2)
 		f.keep(k, holds.Busy)
 		f.restore("a", 3, 1, 3)
 		f.keep(k, holds.OK)
-		f.wantHolder("c", 3)
+		f.wantHolder("c", 3, 4)
+	}},
+	{"a hold that has lapsed gives way like any other, also if the sweep did not reach it", func(f *fixture) {
+		f.seats(30)
+		for i := range seatstate.SweepLimit {
+			f.held(numbered(i), i)
+		}
+		f.b.Advance(time.Millisecond)
+		f.held("late", 17, 18)
+		f.b.Advance(toLapse)
+		f.displaced(f.sell("a", 2, 18), "late")
+		f.soldTo("a", 18)
+		f.wantHolder("", 17)
+		f.notKnown("late")
 	}},
 	{"it never overwrites a sale, and then writes nothing", func(f *fixture) {
 		f.seats(8)
