@@ -13,9 +13,11 @@ type Row struct {
 	Version int
 	// Hash is the request hash of the row.
 	Hash string
-	// Open: the order is open and of this group, where it holds Places from HeldAt to ExpiresAt. Otherwise it holds
-	// nothing here: it has ended, is paid, or its row is another group's.
-	Open              bool
+	// Open: the order is open and of this group, where it holds Places from HeldAt to ExpiresAt.
+	Open bool
+	// Paid: the order is paid and of this group, where it owns Places. Neither: it has nothing here, since it has ended or
+	// its row is another group's.
+	Paid              bool
 	Places            []int
 	HeldAt, ExpiresAt contracts.Instant
 }
@@ -24,39 +26,39 @@ type Row struct {
 type Drift struct {
 	// Changes mend it: what is freed comes first, then what is sold, then what is held.
 	Changes []Change
-	// Lost are the open orders one of whose places has another order's ticket. They get no hold: they have to end.
+	// Lost are the open orders one of whose places another order owns. They get no hold: they have to end.
 	Lost []contracts.OrderID
 }
 
 // Drift compares the group with the rows, which were read after it, and with the tickets (place to owner), which were
-// read last. An order that has a ticket and no row among rows is left for another time: it was sold to in between.
+// read last. The rows go first: a query of tickets may see a transaction half done, so a ticket that is missing says
+// nothing, and one that is there says whose the place is where no row does.
 //
-//	ticket                            sold to its owner, and the owner has no other place
-//	open row                          held by it, while its hold has not lapsed
+//	paid row                          its places sold to it, seen with a ticket or not, but for those with another's ticket
+//	open row, and a ticket of its own the same: it was committed after the row was read
+//	open row otherwise                held by it, while its hold has not lapsed
 //	row otherwise, or no row and sold free
+//	no row, and a ticket              left for another time: it was sold to in between
 //	no row and held                   left alone: the row may be on its way
 func (s State) Drift(rows map[contracts.OrderID]Row, tickets map[int]contracts.OrderID) Drift {
-	owned := map[contracts.OrderID][]int{}
-	for _, p := range slices.Sorted(maps.Keys(tickets)) {
-		owned[tickets[p]] = append(owned[tickets[p]], p)
-	}
+	owned, sold := owners(rows, tickets)
 	has := s.byOrder()
 	var d Drift
 	byWant := map[seatstate.State][]Change{}
 	for _, id := range ordersOf(has, owned, rows) {
 		row, known := rows[id]
-		if !known && len(owned[id]) > 0 {
+		places, owns := owned[id]
+		if owns && (!known || len(places) == 0) {
 			continue
 		}
-		lost := row.Open && len(owned[id]) == 0 && slices.ContainsFunc(row.Places, func(p int) bool { return tickets[p] != "" })
-		if lost {
+		if row.Open && !owns && slices.ContainsFunc(row.Places, func(p int) bool { return sold[p] != "" }) {
 			d.Lost = append(d.Lost, id)
 			continue
 		}
 		c := Change{Order: id, Version: row.Version, Hash: row.Hash, HeldAt: row.HeldAt, ExpiresAt: row.ExpiresAt}
 		switch {
-		case len(owned[id]) > 0:
-			c.Want, c.Places = seatstate.Sold, owned[id]
+		case owns:
+			c.Want, c.Places = seatstate.Sold, places
 		case row.Open:
 			c.Want, c.Places = seatstate.Held, row.Places
 		case !known && anyHeld(has[id]):
@@ -70,6 +72,36 @@ func (s State) Drift(rows map[contracts.OrderID]Row, tickets map[int]contracts.O
 	}
 	d.Changes = slices.Concat(byWant[seatstate.Free], byWant[seatstate.Sold], byWant[seatstate.Held])
 	return d
+}
+
+// owners says who owns what, by order and by place. An order that owns and has no place is paid, and each of its places
+// has another's ticket: it has lost them since its row was read.
+func owners(rows map[contracts.OrderID]Row, tickets map[int]contracts.OrderID) (owned map[contracts.OrderID][]int, sold map[int]contracts.OrderID) {
+	owned, sold = map[contracts.OrderID][]int{}, map[int]contracts.OrderID{}
+	for p, id := range tickets {
+		row, known := rows[id]
+		if known && !row.Open && !row.Paid {
+			continue // the row has ended, and its tickets with it
+		}
+		sold[p] = id
+		if !known || row.Open {
+			owned[id] = append(owned[id], p)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(rows)) {
+		row := rows[id]
+		if _, committed := owned[id]; !row.Paid && !committed {
+			continue
+		}
+		owned[id] = []int{}
+		for _, p := range row.Places {
+			if sold[p] == "" || sold[p] == id {
+				owned[id], sold[p] = append(owned[id], p), id
+			}
+		}
+		slices.Sort(owned[id])
+	}
+	return owned, sold
 }
 
 // Unsettled are the orders whose rows a comparison needs: all that have a place here or a ticket, but not the ones whose

@@ -25,6 +25,9 @@ func TestDrift(t *testing.T) {
 		return holds.Row{Version: version, Hash: "h", Open: true, Places: places, HeldAt: 40_000, ExpiresAt: 340_000}
 	}
 	over := holds.Row{Version: 2, Hash: "h"}
+	paid := func(places ...int) holds.Row {
+		return holds.Row{Version: 2, Hash: "h", Paid: true, Places: places}
+	}
 	for name, c := range map[string]struct {
 		entries map[int]seatstate.Entry
 		rows    map[contracts.OrderID]holds.Row
@@ -35,18 +38,51 @@ func TestDrift(t *testing.T) {
 	}{
 		"as it should be": {
 			entries: map[int]seatstate.Entry{0: entry(sold, "a"), 1: entry(held, "b")},
-			rows:    map[contracts.OrderID]holds.Row{"a": over, "b": openRow(1, 1)}, tickets: map[int]contracts.OrderID{0: "a"},
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(0), "b": openRow(1, 1)}, tickets: map[int]contracts.OrderID{0: "a"},
 		},
 		"a ticket shown free": {
-			rows: map[contracts.OrderID]holds.Row{"a": over}, tickets: map[int]contracts.OrderID{0: "a", 2: "a"}, want: "a sold [0 2]",
+			rows: map[contracts.OrderID]holds.Row{"a": paid(2, 0)}, tickets: map[int]contracts.OrderID{0: "a", 2: "a"}, want: "a sold [0 2]",
+		},
+		"a paid order with a ticket that is not visible yet": {
+			entries: map[int]seatstate.Entry{0: entry(sold, "a"), 1: entry(sold, "a")},
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(0, 1)}, tickets: map[int]contracts.OrderID{1: "a"},
+		},
+		"a paid order without a visible ticket": {
+			entries: map[int]seatstate.Entry{0: entry(held, "a"), 1: entry(held, "a")},
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(0, 1)}, want: "a sold [0 1]",
+		},
+		"a paid order whose places are held by another, and no ticket is visible": {
+			entries: map[int]seatstate.Entry{0: entry(held, "b"), 1: entry(held, "b")},
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(0), "b": openRow(1, 0, 1)}, want: "a sold [0]", lost: []contracts.OrderID{"b"},
+		},
+		"a paid order one of whose places has another's ticket since": {
+			entries: map[int]seatstate.Entry{0: entry(sold, "a"), 1: entry(sold, "a")},
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(0, 1), "b": paid(1)}, tickets: map[int]contracts.OrderID{0: "a", 1: "b"},
+			want: "a sold [0] b sold [1]",
+		},
+		"a paid order all of whose places have another's ticket since": {
+			entries: map[int]seatstate.Entry{0: entry(sold, "a")},
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(0), "b": paid(0)}, tickets: map[int]contracts.OrderID{0: "b"}, want: "b sold [0]",
+		},
+		"a paid order whose withdrawn ticket is still visible": {
+			entries: map[int]seatstate.Entry{0: entry(sold, "a"), 1: entry(sold, "a")},
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(1)}, tickets: map[int]contracts.OrderID{0: "a", 1: "a"}, want: "a sold [1]",
+		},
+		"a revoked order whose tickets are still visible": {
+			entries: map[int]seatstate.Entry{0: entry(sold, "a"), 1: entry(held, "b")},
+			rows:    map[contracts.OrderID]holds.Row{"a": over, "b": openRow(1, 1)}, tickets: map[int]contracts.OrderID{0: "a", 1: "a"}, want: "a free []",
+		},
+		"an order that was committed after its row was read, with one ticket visible": {
+			entries: map[int]seatstate.Entry{0: entry(held, "a"), 1: entry(held, "a")},
+			rows:    map[contracts.OrderID]holds.Row{"a": openRow(1, 0, 1)}, tickets: map[int]contracts.OrderID{1: "a"}, want: "a sold [0 1]",
 		},
 		"a ticket shown held by its own order": {
 			entries: map[int]seatstate.Entry{0: entry(held, "a")},
 			rows:    map[contracts.OrderID]holds.Row{"a": openRow(1, 0)}, tickets: map[int]contracts.OrderID{0: "a"}, want: "a sold [0]",
 		},
-		"a withdrawn ticket of two": {
+		"a withdrawn seat of two": {
 			entries: map[int]seatstate.Entry{0: entry(sold, "a"), 1: entry(sold, "a")},
-			rows:    map[contracts.OrderID]holds.Row{"a": over}, tickets: map[int]contracts.OrderID{1: "a"}, want: "a sold [1]",
+			rows:    map[contracts.OrderID]holds.Row{"a": paid(1)}, tickets: map[int]contracts.OrderID{1: "a"}, want: "a sold [1]",
 		},
 		"a ticket written after the rows were read": {
 			entries: map[int]seatstate.Entry{0: entry(held, "a")}, tickets: map[int]contracts.OrderID{0: "a"},
@@ -62,11 +98,11 @@ func TestDrift(t *testing.T) {
 		"an open row whose hold has lapsed": {rows: map[contracts.OrderID]holds.Row{"a": openRow(1, 3)}, at: 400_000},
 		"an open row whose place is sold to another": {
 			entries: map[int]seatstate.Entry{0: entry(sold, "b")},
-			rows:    map[contracts.OrderID]holds.Row{"a": openRow(1, 0, 1), "b": over}, tickets: map[int]contracts.OrderID{0: "b"}, lost: []contracts.OrderID{"a"},
+			rows:    map[contracts.OrderID]holds.Row{"a": openRow(1, 0, 1), "b": paid(0)}, tickets: map[int]contracts.OrderID{0: "b"}, lost: []contracts.OrderID{"a"},
 		},
 		"frees before sales before holds": {
 			entries: map[int]seatstate.Entry{0: entry(held, "z"), 1: entry(held, "b")},
-			rows:    map[contracts.OrderID]holds.Row{"z": over, "a": openRow(1, 0), "b": over}, tickets: map[int]contracts.OrderID{1: "b"},
+			rows:    map[contracts.OrderID]holds.Row{"z": over, "a": openRow(1, 0), "b": paid(1)}, tickets: map[int]contracts.OrderID{1: "b"},
 			want: "z free [] b sold [1] a held [0]",
 		},
 	} {

@@ -164,43 +164,64 @@ func (r *Rebuilder) read(ctx context.Context, g contracts.SeatGroup) (holds.Load
 	if err != nil {
 		return holds.Load{}, err
 	}
-	rows, err := r.openRows(ctx, g)
+	rows, err := r.rows(ctx, g)
 	if err != nil {
 		return holds.Load{}, err
 	}
-	// Tickets after rows: an order that commits in between is then seen as sold, and one seen as open as well is
-	// passed over by the load, since its places are sold to itself.
+	// Tickets after rows: an order that commits in between is then seen as sold.
 	tickets, err := r.truth.Tickets(ctx, g)
 	if err != nil {
 		return holds.Load{}, err
 	}
 	l := holds.Load{Places: len(layout.Seats), Sold: make(map[int]contracts.OrderID, len(tickets))}
+	committed := make(map[contracts.OrderID]bool)
 	for seat, owner := range tickets {
 		places, _, ok := layout.Places([]string{seat})
 		if !ok {
 			return holds.Load{}, mismatch(fmt.Errorf("ticket of seat %q, which layout %d does not have", seat, concert.LayoutFrozen))
 		}
 		l.Sold[places[0]] = owner
+		committed[owner] = true
 	}
 	for _, row := range rows {
-		places, unknown, ok := layout.Places(row.Seats)
-		if !ok {
-			return holds.Load{}, mismatch(fmt.Errorf("order %s holds seat %q, which layout %d does not have", row.OrderID, unknown, concert.LayoutFrozen))
+		seats := row.Seats
+		if row.Status.Paid() {
+			seats = row.Owned()
 		}
-		l.Open = append(l.Open, holds.OpenOrder{
-			Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
-			Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
-		})
+		places, unknown, ok := layout.Places(seats)
+		switch {
+		case !ok:
+			return holds.Load{}, mismatch(fmt.Errorf("order %s has seat %q, which layout %d does not have", row.OrderID, unknown, concert.LayoutFrozen))
+		case row.Status.Paid(), committed[row.OrderID]:
+			sellAll(l.Sold, row.OrderID, places)
+		default:
+			l.Open = append(l.Open, holds.OpenOrder{
+				Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
+				Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
+			})
+		}
 	}
 	return l, nil
+}
+
+// sellAll counts the places of a committed order as sold to it, with tickets that were seen or not: a query sees a
+// transaction half done, and a place whose ticket is not visible yet would be loaded as free. A place with another's ticket
+// is that one's: the tickets were read after the row, which has lost it since.
+func sellAll(sold map[int]contracts.OrderID, id contracts.OrderID, places []int) {
+	for _, p := range places {
+		if _, has := sold[p]; !has {
+			sold[p] = id
+		}
+	}
 }
 
 // mismatch is rows and layout that do not belong together, which a frozen layout rules out. No attempt cures it.
 func mismatch(err error) error { return &retry.PoisonError{Reason: "layout_mismatch", Err: err} }
 
-// openRows reads the index twice with time between, and then the rows themselves, consistently: the index only says
-// whom to look at.
-func (r *Rebuilder) openRows(ctx context.Context, g contracts.SeatGroup) ([]order.Order, error) {
+// rows reads the index twice with time between, and then the rows themselves, consistently: the index only says whom to
+// look at. It gives those that are open, and those that are paid: the index has an order until its money is captured, and
+// an order that was open in the index may have been committed since.
+func (r *Rebuilder) rows(ctx context.Context, g contracts.SeatGroup) ([]order.Order, error) {
 	ids := map[contracts.OrderID]struct{}{}
 	for pass := range 2 {
 		if pass > 0 {
@@ -220,7 +241,7 @@ func (r *Rebuilder) openRows(ctx context.Context, g contracts.SeatGroup) ([]orde
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(rows, func(o order.Order) bool { return !o.Status.Open() }), nil
+	return slices.DeleteFunc(rows, func(o order.Order) bool { return !o.Status.Open() && !o.Status.Paid() }), nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -78,7 +78,8 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 	return done, nil
 }
 
-// drift reads rows and then tickets and compares. Orders whose places are just their tickets need no row, so the tickets
+// drift reads rows and then tickets and compares: the rows say what is owned, the tickets name owners whose row has not
+// been read as paid. Orders whose places are just their tickets need no row, so the tickets
 // are read before as well; where that leaves nobody, nothing more is read.
 func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (holds.Drift, error) {
 	tickets, err := r.tickets(ctx, g)
@@ -110,18 +111,24 @@ func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (hol
 	return state.Drift(rows, tickets), nil
 }
 
-// rowIn is what a row says of the group. Of another group's order it says that it holds nothing here: the same key was
+// rowIn is what a row says of the group. Of another group's order it says that it has nothing here: the same key was
 // sent to both, and the other one's body was stored first.
-func rowIn(g group, o order.Order) (holds.Row, error) {
-	row := holds.Row{Version: o.Version, Hash: o.RequestHash}
-	if !o.Status.Open() || o.SeatGroup() != g.SeatGroup {
+func rowIn(g group, o order.Order) (row holds.Row, err error) {
+	row = holds.Row{Version: o.Version, Hash: o.RequestHash}
+	if o.SeatGroup() != g.SeatGroup {
 		return row, nil
 	}
-	places, err := placesOf(g.layout, o.Seats)
+	switch {
+	case o.Status.Open():
+		row.Open, row.HeldAt, row.ExpiresAt = true, o.HeldAt, o.HoldExpiresAt
+		row.Places, err = placesOf(g.layout, o.Seats)
+	case o.Status.Paid():
+		row.Paid = true
+		row.Places, err = placesOf(g.layout, o.Owned())
+	}
 	if err != nil {
 		return row, fmt.Errorf("order %s: %w", o.OrderID, err)
 	}
-	row.Open, row.Places, row.HeldAt, row.ExpiresAt = true, places, o.HeldAt, o.HoldExpiresAt
 	return row, nil
 }
 

@@ -218,3 +218,30 @@ func TestATicketOfNoSeatIsTold(t *testing.T) {
 		t.Errorf("B has %+v", entry)
 	}
 }
+
+// A query of tickets sees a transaction half done: a paid order whose ticket is not visible keeps its seat, and gets it
+// where Redis has it otherwise.
+func TestAPaidRowOutranksATicketThatIsNotVisible(t *testing.T) {
+	for _, status := range []contracts.Status{contracts.Committed, contracts.Confirmed} {
+		w := newWorld(t)
+		o := w.seated(t, status, "A-1-1", "A-1-2")
+		if _, err := w.store.Sell(t.Context(), group("A"), o.OrderID, []int{0, 1}, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.rows.RemoveTicket(group("A"), "A-1-2")
+		w.wantRun(t, 0, 0)
+		unsold := w.seated(t, status, "A-1-3", "A-1-4")
+		w.rows.RemoveTicket(group("A"), "A-1-4")
+		holder := w.seated(t, contracts.Held, "A-1-4", "A-1-5")
+		w.holding(t, holder.OrderID, 3, 4)
+		w.now += minute
+		w.wantRun(t, 1, 1)
+		want := map[int]contracts.OrderID{0: o.OrderID, 1: o.OrderID, 2: unsold.OrderID, 3: unsold.OrderID}
+		if got := w.owners(); !maps.Equal(got, want) {
+			t.Errorf("places are of %v, want %v", got, want)
+		}
+		if got := w.settled(); !slices.Equal(got, []contracts.OrderID{holder.OrderID}) {
+			t.Errorf("told %v, want %s", got, holder.OrderID)
+		}
+	}
+}

@@ -17,10 +17,10 @@ type rows struct {
 }
 
 type row struct {
-	version int
-	open    bool
-	places  []int
-	held    holds.Answer
+	version    int
+	open, paid bool
+	places     []int
+	held       holds.Answer
 }
 
 func (r *rows) put(id contracts.OrderID, next row) {
@@ -43,7 +43,7 @@ func (r *rows) read() (map[contracts.OrderID]row, map[int]contracts.OrderID) {
 func drift(state holds.State, all map[contracts.OrderID]row, sold map[int]contracts.OrderID) holds.Drift {
 	rows := map[contracts.OrderID]holds.Row{}
 	for id, r := range all {
-		rows[id] = holds.Row{Version: r.version, Hash: "h", Open: r.open, Places: r.places, HeldAt: r.held.HeldAt, ExpiresAt: r.held.ExpiresAt}
+		rows[id] = holds.Row{Version: r.version, Hash: "h", Open: r.open, Paid: r.paid, Places: r.places, HeldAt: r.held.HeldAt, ExpiresAt: r.held.ExpiresAt}
 	}
 	return state.Drift(rows, sold)
 }
@@ -90,7 +90,7 @@ var driftPromises = []promise{
 		}
 		<-begun
 		state := f.look()
-		for p, want := range map[int]contracts.OrderID{0: "owner", 1: "owner", 3: "", 4: "open", 5: "open", 6: ""} {
+		for p, want := range map[int]contracts.OrderID{0: "owner", 1: "owner", 2: "", 3: "", 4: "open", 5: "open", 6: "unseen", 7: "unseen"} {
 			if got := state.Entries[p].Order; got != want {
 				f.Errorf("after the first pass place %d is %q's, want %q", p, got, want)
 			}
@@ -103,7 +103,8 @@ var driftPromises = []promise{
 }
 
 // planted loads a group that differs from its rows in each way: a ticket that is shown free and one shown as another's
-// hold, a sale without a ticket, an open row without its hold, holds of an ended row; and a hold whose row is on its way.
+// hold, a sale without a ticket, an open row without its hold, holds of an ended row, one of whose places a paid order
+// owns; and a hold whose row is on its way. Of the paid order's two tickets one is visible.
 func planted(f *fixture) *rows {
 	f.Helper()
 	row1 := func(order string, places ...int) holds.OpenOrder {
@@ -113,8 +114,9 @@ func planted(f *fixture) *rows {
 	}
 	f.load(holds.Load{Places: 30, Sold: map[int]contracts.OrderID{3: "ghost"}, Open: []holds.OpenOrder{row1("displaced", 1, 2), row1("dead", 6, 7)}})
 	hold := f.held("onItsWay", 8)
-	r := &rows{all: map[contracts.OrderID]row{}, sold: map[int]contracts.OrderID{0: "owner", 1: "owner"}}
-	r.put("owner", row{version: 3})
+	r := &rows{all: map[contracts.OrderID]row{}, sold: map[int]contracts.OrderID{0: "owner", 1: "owner", 7: "unseen"}}
+	r.put("owner", row{version: 3, paid: true, places: []int{0, 1}})
+	r.put("unseen", row{version: 2, paid: true, places: []int{6, 7}})
 	r.put("ghost", row{version: 4})
 	r.put("displaced", row{version: 2})
 	r.put("dead", row{version: 2})
@@ -156,7 +158,7 @@ func (r *rows) agree(f *fixture) {
 	}
 	f.wantHolder("onItsWay", 8)
 	for id, row := range all {
-		if row.open {
+		if row.open || row.paid {
 			f.wantHolder(id, row.places...)
 		}
 	}
