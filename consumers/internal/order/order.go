@@ -157,13 +157,14 @@ func (o Order) become(s contracts.Status, c Cause) Order {
 	return o
 }
 
-// SamePlacement says whether the row is the outcome of this very PlaceOrder with these seats: the same group, body and
-// seats. Then the hold found in the group is the row's hold. An order for any seats holds what it was given, so for it
-// group and body are enough.
-func (o Order) SamePlacement(m message.PlaceOrder, seats []string) bool {
-	return o.SeatGroup() == m.SeatGroup() && o.RequestHash == m.RequestHash && (m.BestAvailable != nil || sameSeats(o.Seats, seats))
+// PlacedBy says whether the row is the outcome of this very PlaceOrder: the same group and body.
+func (o Order) PlacedBy(m message.PlaceOrder) bool {
+	return o.SeatGroup() == m.SeatGroup() && o.RequestHash == m.RequestHash
 }
 
-func sameSeats(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+// HeldAs says whether a hold is the row's: its seats in any order, and its times. It need not be, since the row may have
+// been written by a late put of another try, which held other seats or earlier.
+func (o Order) HeldAs(h Hold) bool {
+	return o.HeldAt == h.HeldAt && o.HoldExpiresAt == h.ExpiresAt &&
+		slices.Equal(slices.Sorted(slices.Values(o.Seats)), slices.Sorted(slices.Values(h.Seats)))
 }

@@ -69,26 +69,34 @@ func TestTheIndexHasOpenOrdersAlone(t *testing.T) {
 	}
 }
 
-func TestSamePlacement(t *testing.T) {
+func TestWhoseOutcomeARowIs(t *testing.T) {
 	m := ordertest.Placed(group, "A-1-1", "A-1-2")
 	o := ordertest.HeldOrder(m)
-	if !o.SamePlacement(m, []string{"A-1-2", "A-1-1"}) {
-		t.Error("the order of the seats matters")
+	if !o.PlacedBy(m) {
+		t.Error("a row is not the outcome of its own message")
 	}
-	other := m
-	other.Group = "B"
-	if o.SamePlacement(other, m.Seats) || o.SamePlacement(m, []string{"A-1-1"}) {
-		t.Error("another group or other seats pass")
+	elsewhere, otherBody := m, m
+	elsewhere.Group = "B"
+	otherBody.RequestHash = contracts.RequestHash("x", nil)
+	if o.PlacedBy(elsewhere) || o.PlacedBy(otherBody) {
+		t.Error("another group or another body passes")
 	}
-	best := m
-	best.BestAvailable = &message.BestAvailable{Quantity: 2}
-	if !o.SamePlacement(best, nil) {
-		t.Error("an order for any seats is not known by group and body")
+}
+
+func TestWhetherAHoldIsTheRows(t *testing.T) {
+	o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1", "A-1-2"))
+	hold := func(from, to contracts.Instant, seats ...string) order.Hold {
+		return order.Hold{Seats: seats, HeldAt: o.HeldAt + from, ExpiresAt: o.HoldExpiresAt + to}
 	}
-	other = m
-	other.RequestHash = contracts.RequestHash("x", nil)
-	if o.SamePlacement(other, m.Seats) {
-		t.Error("another body passes")
+	if !o.HeldAs(hold(0, 0, "A-1-1", "A-1-2")) || !o.HeldAs(hold(0, 0, "A-1-2", "A-1-1")) {
+		t.Error("the row's own hold is another, or the order of the seats matters")
+	}
+	for _, other := range []order.Hold{
+		hold(0, 0, "A-1-1"), hold(0, 0, "A-1-1", "A-1-3"), hold(0, 0, "A-1-1", "A-1-2", "A-1-3"), hold(0, 0), hold(1, 0, "A-1-1", "A-1-2"), hold(0, 1, "A-1-1", "A-1-2"),
+	} {
+		if o.HeldAs(other) {
+			t.Errorf("%+v passes", other)
+		}
 	}
 }
 

@@ -66,9 +66,10 @@ end
 free(left)
 if #fields > 0 then redis.call('HSET', SEATS, unpack(fields)) end
 setMap(changed, 1)
+local sentOn = record.state == 'forwarded'
 record = {state = 'held', version = version, hash = hash, heldAt = heldAt, expiresAt = expiresAt, lapses = lapses,
   places = places}
 redis.call('HSET', ORDERS, order, writeRecord(record))
 redis.call('ZADD', LAPSES, text(lapses), order)
-redis.call('ZREM', ENDS, order)
+if sentOn then redis.call('ZREM', ENDS, order) end
 return {'OK', now}

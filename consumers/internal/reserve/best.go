@@ -51,15 +51,20 @@ func (h Place) best(ctx context.Context, e *entry) (err error) {
 			return h.elsewhere(ctx, e)
 		case answer.Outcome == holds.Taken:
 			continue
-		case answer.Outcome == holds.Held:
-			h.take(e, answer)
-			return h.write(ctx, []*entry{e}, []*entry{e})
 		default:
-			h.refuse(ctx, e, answer)
-			return h.write(ctx, []*entry{e}, nil)
+			return h.finish(ctx, e, answer)
 		}
 	}
 	return errKeepsMoving
+}
+
+// finish writes what an answer leads to.
+func (h Place) finish(ctx context.Context, e *entry, a holds.Answer) error {
+	var held []*entry
+	if h.follow(ctx, e, a) {
+		held = []*entry{e}
+	}
+	return h.write(ctx, []*entry{e}, held)
 }
 
 // holdBest chooses by the group's map and asks for what it chose. An order that holds here already is answered its
@@ -90,33 +95,28 @@ func (h Place) holdBest(ctx context.Context, e *entry) (a holds.Answer, found bo
 	return answers[0], true, nil
 }
 
-// elsewhere sends the order on to the next group that shows such seats, or rejects it when none does.
+// elsewhere sends the order on to the next group that shows such seats, or rejects it when none does. Either way one call
+// asks the order's own record first: an earlier try whose row was not written may hold the very seats that the map shows
+// as gone, or have sent the order on to where it holds by now.
 func (h Place) elsewhere(ctx context.Context, e *entry) error {
 	m := e.Message
-	to, found, err := h.candidate(ctx, m)
+	group, found, err := h.candidate(ctx, m)
 	if err != nil {
 		return err
 	}
-	if !found {
-		// An earlier try may have held here before the last seats went.
-		h.reject(e, contracts.ReasonNoAdjacent, nil)
-		e.release = true
-		return h.write(ctx, []*entry{e}, nil)
+	to := holds.Nowhere
+	if found {
+		to = holds.Forwarding{Group: group, Hop: len(m.Visited) + 1}
 	}
 	var answer holds.Answer
 	err = rebuild.Loaded(ctx, h.Loader, m.SeatGroup(), func() (err error) {
-		answer, err = h.Best.Forward(ctx, m.SeatGroup(), m.OrderID, m.RequestHash, holds.Forwarding{Group: to, Hop: len(m.Visited) + 1})
+		answer, err = h.Best.Forward(ctx, m.SeatGroup(), m.OrderID, m.RequestHash, to)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("forward: %w", err)
 	}
-	if answer.Outcome == holds.Held {
-		h.take(e, answer)
-		return h.write(ctx, []*entry{e}, []*entry{e})
-	}
-	h.refuse(ctx, e, answer)
-	return h.write(ctx, []*entry{e}, nil)
+	return h.finish(ctx, e, answer)
 }
 
 // candidate is the next group to try: the best whose map shows such seats and that the order has not come through.

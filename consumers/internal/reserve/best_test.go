@@ -127,7 +127,9 @@ func TestBestAvailableHoldsInOneGroupOnce(t *testing.T) {
 				}
 			}
 		}
-		m := w.best("A", rapid.IntRange(1, 4).Draw(rt, "quantity"))
+		asked := bodies{}
+		w.watch(rt, asked)
+		m := asked.add(w.best("A", rapid.IntRange(1, 4).Draw(rt, "quantity")))
 		queue := []message.PlaceOrder{m}
 		for tries := 0; len(queue) > 0; tries++ {
 			if tries > 300 {

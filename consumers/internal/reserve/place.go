@@ -43,10 +43,11 @@ type entry struct {
 	concert readmodel.Concert
 	layout  readmodel.LayoutGroup
 	places  []int
-	// row is what is to be written if the order has none. holds says that the script answered this message a hold;
-	// release says that the order may hold something here although this run gave it nothing (step 5).
-	row            order.Order
-	holds, release bool
+	// row is what is to be written if the order has none. hold is what the script answered this message, nil if that was
+	// no hold; release says that the order may hold something here although this run gave it nothing (step 5).
+	row     order.Order
+	hold    *order.Hold
+	release bool
 	// outcome is set once the order is through.
 	outcome *retry.Outcome
 	// held is the open row whose next step is due.
@@ -136,15 +137,12 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 	// over the limit depends on their order.
 	waiting := map[string]bool{}
 	for i, e := range asking {
-		switch counted := e.concert.LimitPerBuyer > 0; {
-		case answers[i].Outcome == holds.Again, counted && waiting[e.Message.UserID] && answers[i].Outcome == holds.Held:
+		counted := e.concert.LimitPerBuyer > 0
+		if answers[i].Outcome == holds.Again || counted && waiting[e.Message.UserID] && answers[i].Outcome == holds.Held {
 			waiting[e.Message.UserID] = true
 			waits[e] = true
-		case answers[i].Outcome == holds.Held:
-			h.take(e, answers[i])
+		} else if h.follow(ctx, e, answers[i]) {
 			held = append(held, e)
-		default:
-			h.refuse(ctx, e, answers[i])
 		}
 	}
 	for _, e := range pending {
@@ -229,39 +227,6 @@ func (h Place) hold(ctx context.Context, asking []*entry) ([]holds.Answer, error
 	}
 	h.Pace.Leave(ctx, run.SentAt)
 	return answers, err
-}
-
-// take makes the row of a held order. Seats, times and price come from what the script answered, not from what was
-// asked: an order that already held here keeps its first seats and its first end.
-func (h Place) take(e *entry, a holds.Answer) {
-	price := e.layout.Price
-	e.holds = true
-	e.row = order.NewHeld(e.Message, e.Delivery.Fence(), order.Hold{
-		Seats: e.layout.Names(a.Places), HeldAt: a.HeldAt, ExpiresAt: a.ExpiresAt,
-		Amount:  contracts.Money{Minor: price.Minor * int64(len(a.Places)), Currency: price.Currency},
-		Limited: e.concert.LimitPerBuyer > 0,
-	}, h.cause(e))
-}
-
-// refuse settles an order that got no seats.
-func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
-	switch a.Outcome {
-	case holds.Taken:
-		h.reject(e, contracts.ReasonSeatTaken, e.layout.Names(a.Places))
-	case holds.Gone:
-		h.reject(e, contracts.ReasonDeadlinePassed, nil)
-	case holds.Forwarded:
-		e.end(h.sendOn(ctx, e, a.To))
-	case holds.Other:
-		// Another body came first under the same key and holds here: it is decided by its own message.
-		e.end(retry.Refused("other_body"))
-	default:
-		e.end(retry.Poison("unknown_answer", fmt.Errorf("hold answered %q", a.Outcome)))
-	}
-}
-
-func (h Place) reject(e *entry, reason contracts.Reason, seats []string) {
-	e.row = order.NewRejected(e.Message, e.Delivery.Fence(), reason, seats, h.cause(e))
 }
 
 func (h Place) cause(e *entry) order.Cause {

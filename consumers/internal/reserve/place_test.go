@@ -43,9 +43,22 @@ type world struct {
 	// changes is called before each update, as another handler would be.
 	changes func()
 	// scripts and puts count the calls that were made.
-	scripts, puts, sends int
-	// fail makes the named call fail, once, before or after its effect.
+	scripts, puts, sends, reads int
+	// fail makes the named call fail, once, before or after its effect. "put late" fails a put that lands when land is
+	// called, as one does whose answer came after the caller's time was over.
 	fail map[string]error
+	late []order.Put
+	// onPut sees each row that is to be put; onRelease each release before it is made.
+	onPut     func(row order.Order)
+	onRelease func(g contracts.SeatGroup, id contracts.OrderID)
+	// onRead is called before each read of a row, after it was counted.
+	onRead func()
+}
+
+// land lets the late puts arrive.
+func (w *world) land(ctx context.Context) {
+	w.rows.PutAll(ctx, w.late)
+	w.late = nil
 }
 
 func newWorld(t *testing.T) *world {
@@ -118,6 +131,7 @@ func (w *world) Forward(ctx context.Context, g contracts.SeatGroup, id contracts
 	if err := w.failing("forward"); err != nil {
 		return holds.Answer{}, err
 	}
+	w.scripts++
 	a, err := w.holds.Forward(ctx, g, id, hash, to)
 	if lost := w.failing("forward reply"); lost != nil {
 		return holds.Answer{}, lost
@@ -151,6 +165,9 @@ func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts
 	if err := w.failing("release"); err != nil {
 		return holds.Release{}, err
 	}
+	if w.onRelease != nil {
+		w.onRelease(g, id)
+	}
 	return w.holds.Release(ctx, g, id, version)
 }
 
@@ -160,6 +177,15 @@ func (w *world) PutAll(ctx context.Context, puts []order.Put) []order.PutResult 
 	for i, p := range puts {
 		if p.Order.Counted > 0 && unknown[p.Order.UserID] {
 			results[i].Err = errors.New("an earlier order of the buyer is not known")
+			continue
+		}
+		if w.onPut != nil {
+			w.onPut(p.Order)
+		}
+		if err := w.failing("put late"); err != nil {
+			w.late = append(w.late, p)
+			unknown[p.Order.UserID] = true
+			results[i].Err = err
 			continue
 		}
 		if err := w.failing("put"); err != nil {
@@ -208,6 +234,10 @@ func (w *world) RejectLost(ctx context.Context, before, after order.Order, seat 
 func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
 	if err := w.failing("read"); err != nil {
 		return order.Order{}, false, err
+	}
+	w.reads++
+	if w.onRead != nil {
+		w.onRead()
 	}
 	return w.rows.Read(ctx, id)
 }

@@ -1,8 +1,8 @@
 // Package reserve handles orders.fifo: each message of a seat group in strict order.
 //
-// place.go decides a run of PlaceOrders and write.go writes what was decided; best.go decides one that asks for any
-// adjacent seats; cancel.go and settle.go end an order; dispatch.go chooses the handler by kind; bury.go settles what
-// cannot be handled.
+// place.go decides a run of PlaceOrders, answer.go makes their rows of what the script answered and write.go writes them;
+// best.go decides one that asks for any adjacent seats; cancel.go and settle.go end an order; dispatch.go chooses the
+// handler by kind; bury.go settles what cannot be handled.
 package reserve
 
 import (
@@ -23,13 +23,14 @@ type Holds interface {
 	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
 	// Release frees what is held by the order, never what is sold, and ends its record under the row's version.
 	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
-	// Keep makes the hold of an open row again where it is missing.
+	// Keep makes the hold of an open row what the row says: its seats, no other, and its times.
 	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
 }
 
 // BestHolds is what a best-available order needs besides.
 type BestHolds interface {
-	// Forward notes that the order was sent on, unless it holds something here: then it answers that hold.
+	// Forward notes that the order was sent on, unless it holds something here: then it answers that hold. With
+	// holds.Nowhere it only answers what is known of the order.
 	Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
 	// Maps answers the maps of groups, each at one instant, in the order asked for.
 	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)

@@ -131,6 +131,9 @@ func TestAnySplitGivesTheResultOfOneByOne(t *testing.T) {
 		single, split := newWorld(t), newWorld(t)
 		single.limit = rapid.IntRange(0, 3).Draw(rt, "limit")
 		split.limit = single.limit
+		asked := bodies{}
+		single.watch(rt, asked)
+		split.watch(rt, asked)
 		seats := []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4", "A-1-5"}
 		var orders []message.PlaceOrder
 		for i := range rapid.IntRange(1, 12).Draw(rt, "orders") {
@@ -148,7 +151,7 @@ func TestAnySplitGivesTheResultOfOneByOne(t *testing.T) {
 			if rapid.IntRange(0, 7).Draw(rt, "late") == 0 {
 				m.Deadline = single.now - 1
 			}
-			orders = append(orders, m)
+			orders = append(orders, asked.add(m))
 		}
 		for _, m := range orders {
 			if o := single.handle(t, m); o.Class == retry.ClassRetryable || o.Class == retry.ClassPoison {

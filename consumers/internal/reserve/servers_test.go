@@ -175,6 +175,39 @@ func TestPlaceOverServersThatFail(t *testing.T) {
 	}
 }
 
+// The last pair of adjacent seats, whose row meets such a fault: the redelivery is given the same pair, not told that there
+// is none.
+func TestTheLastPairOverServersThatFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit     int
+		operation string
+		faults    []awsfaults.Fault
+	}{
+		"row throttled":         {0, "PutItem", []awsfaults.Fault{throttle, throttle}},
+		"row's answers lost":    {0, "PutItem", []awsfaults.Fault{lost, lost}},
+		"allowance in conflict": {2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}},
+		"expiry throttled":      {0, "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("ThrottlingException", false, 0)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServers(t)
+			s.onlyPair(t, "A")
+			s.limit = c.limit
+			m := s.best("A", 2)
+			s.faults.Next(c.operation, c.faults...)
+			for _, class := range []retry.Class{retry.ClassRetryable, retry.ClassDone, retry.ClassDone} {
+				want(t, s.place(t, m), class, "")
+			}
+			row, found, err := s.orders.Read(t.Context(), m.OrderID)
+			if !found || err != nil || row.Status != contracts.Held || row.Version != 1 || !slices.Equal(row.Seats, []string{"A-1-4", "A-1-5"}) {
+				t.Errorf("row %v: %s with %v (%v)", found, row.Status, row.Seats, err)
+			}
+			if got := s.heldIn("A", m.OrderID); !slices.Equal(got, []int{3, 4}) {
+				t.Errorf("places %v are held", got)
+			}
+		})
+	}
+}
+
 // The same for what ends an order: a version that its own first attempt wrote is met on the next read, and the seats are
 // given back.
 func TestEndsOverServersThatFail(t *testing.T) {

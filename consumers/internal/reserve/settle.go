@@ -29,10 +29,12 @@ type Settle struct {
 
 // Handle handles one SettleOrder.
 func (h Settle) Handle(ctx context.Context, d message.Delivery, m message.SettleOrder) retry.Outcome {
-	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
+	stale := 0
+	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m, &stale) })
 }
 
-func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOrder) (outcome retry.Outcome, again bool) {
+// once is one pass from the read of the row on. stale is the version whose hold the last pass could not keep, 0 if none.
+func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOrder, stale *int) (outcome retry.Outcome, again bool) {
 	cause := order.Cause{Kind: message.KindSettleOrder, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())}
 	row, found, err := h.Orders.Read(ctx, m.OrderID)
 	switch {
@@ -41,7 +43,7 @@ func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOr
 	case !found:
 		return h.rejectUnread(ctx, d, m, cause)
 	case row.Status.Open():
-		return h.reject(ctx, m, row, cause)
+		return h.reject(ctx, m, row, cause, stale)
 	case row.Status.EndedUnpaid():
 		return h.finish(ctx, row), false
 	default:
@@ -65,7 +67,7 @@ func (h Settle) rejectUnread(ctx context.Context, d message.Delivery, m message.
 }
 
 // reject ends an open row.
-func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Order, cause order.Cause) (retry.Outcome, bool) {
+func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Order, cause order.Cause, stale *int) (retry.Outcome, bool) {
 	if m.Reason != contracts.ReasonSeatLost {
 		rejected, err := row.Reject(m.Reason, nil, cause)
 		if err != nil {
@@ -87,7 +89,7 @@ func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Ord
 		}
 	}
 	if len(lost) == 0 {
-		return h.keep(ctx, row)
+		return h.keep(ctx, row, stale)
 	}
 	rejected, err := row.Reject(m.Reason, lost, cause)
 	if err != nil {
@@ -103,13 +105,18 @@ func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Ord
 	return h.finish(ctx, rejected), false
 }
 
-// keep makes the hold again of an order that did not lose its seat after all, as mirror would.
-func (h Settle) keep(ctx context.Context, row order.Order) (outcome retry.Outcome, again bool) {
+// keep makes the hold again of an order that did not lose its seat after all, as mirror would. A call that is stale for
+// the same version twice will be so for ever, since a version is in the row before it is in Redis: the hold is past its
+// lapse, or was ended here under this version. The order is left to expire and repair, and its group goes on.
+func (h Settle) keep(ctx context.Context, row order.Order, stale *int) (outcome retry.Outcome, again bool) {
 	applied, err := rebuild.Keep(ctx, h.Holds, h.Loader, h.Catalogue, row)
 	switch {
 	case err != nil:
 		return retry.Classify(err), false
+	case applied == holds.Stale && row.Version == *stale:
+		return retry.Refused("hold_over"), false
 	case applied == holds.Stale:
+		*stale = row.Version
 		return retry.Outcome{}, true
 	default:
 		// Held again, or another order has the seat in Redis: the transaction of the tickets decides between them.

@@ -70,19 +70,38 @@ func (h Place) afterPut(ctx context.Context, e *entry) {
 // afterRefusal goes on from a row that was there before, written by an earlier delivery, by another body under the
 // same key, or by whoever ended the order meanwhile.
 func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
+	here := stored.SeatGroup() == e.Message.SeatGroup()
 	switch {
-	case stored.Status.Open() && stored.SamePlacement(e.Message, e.row.Seats):
-		e.held = &stored
-	case stored.Status.Paid():
+	case here && stored.Status.Open():
+		h.keepRow(ctx, e, stored)
+	case here && stored.Status.Paid():
 		e.end(retry.Done())
-	case stored.Status.Open() && stored.SeatGroup() == e.Message.SeatGroup() && !e.holds:
-		// Another body came first, and this message got no seats: what the group holds for the order is the row's.
-		e.end(retry.Refused("other_body"))
 	default:
-		// Open in another group or with another body, or dead: only what this group holds for this order goes back.
-		// "Not HELD" would not be enough, since that is also an order that awaits its payment.
+		// Of another group, or dead: only what this group holds for this order goes back. "Not HELD" would not be enough,
+		// since that is also an order that awaits its payment.
 		h.giveBack(ctx, e, stored.Version, retry.Done())
 	}
+}
+
+// keepRow goes on from an open row of this group. What the group holds for the order is the row's, so it is never given
+// back: a release would end the order's record, and nothing could hold the row's seats again. Where the script answered
+// this message another hold than the row's, that one becomes the row's: a put whose answer was lost landed after Redis had
+// lost its hold, and a later try was given other seats or a later end. Seats that another order has by now are left to the
+// tickets, as everywhere.
+func (h Place) keepRow(ctx context.Context, e *entry, stored order.Order) {
+	own := stored.PlacedBy(e.Message)
+	if e.hold != nil && !(own && stored.HeldAs(*e.hold)) {
+		if _, err := rebuild.Keep(ctx, h.Holds, h.Loader, h.Catalogue, stored); err != nil {
+			e.end(retry.Classify(err))
+			return
+		}
+	}
+	if !own {
+		// Another body came first under the same key. Its own message goes on with it.
+		e.end(retry.Refused("other_body"))
+		return
+	}
+	e.held = &stored
 }
 
 // giveBack is step 5.

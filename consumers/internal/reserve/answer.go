@@ -1,0 +1,72 @@
+package reserve
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+)
+
+// follow makes the row that an answer leads to, or ends the entry where there is none to write. It says whether the row
+// is HELD.
+func (h Place) follow(ctx context.Context, e *entry, a holds.Answer) (held bool) {
+	if a.Outcome != holds.Held {
+		h.refuse(ctx, e, a)
+		return false
+	}
+	h.take(e, a)
+	return e.row.Status == contracts.Held
+}
+
+// take makes the row of a held order. Seats, times and price come from what the script answered, not from what was
+// asked: an order that already held here keeps its first seats and its first end.
+//
+// A hold of other seats than were asked for, or of fewer, never becomes a row: no call makes one, and a row of it would
+// sell half an order. It goes back, and the order is refused for the seats that it does not have.
+func (h Place) take(e *entry, a holds.Answer) {
+	price := e.layout.Price
+	e.hold = &order.Hold{
+		Seats: e.layout.Names(a.Places), HeldAt: a.HeldAt, ExpiresAt: a.ExpiresAt,
+		Amount:  contracts.Money{Minor: price.Minor * int64(len(a.Places)), Currency: price.Currency},
+		Limited: e.concert.LimitPerBuyer > 0,
+	}
+	missing := func(seat string) bool { return !slices.Contains(e.hold.Seats, seat) }
+	switch asked, best := e.Message.Seats, e.Message.BestAvailable; {
+	case best != nil && len(e.hold.Seats) != best.Quantity:
+		h.reject(e, contracts.ReasonNoAdjacent, nil)
+		e.release = true
+	case best == nil && (len(e.hold.Seats) != len(asked) || slices.ContainsFunc(asked, missing)):
+		h.reject(e, contracts.ReasonSeatTaken, slices.DeleteFunc(slices.Clone(asked), func(seat string) bool { return !missing(seat) }))
+		e.release = true
+	default:
+		e.row = order.NewHeld(e.Message, e.Delivery.Fence(), *e.hold, h.cause(e))
+	}
+}
+
+// refuse settles an order that got no seats.
+func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
+	switch a.Outcome {
+	case holds.Unknown:
+		// It was for any adjacent seats, and nothing of it is here.
+		h.reject(e, contracts.ReasonNoAdjacent, nil)
+	case holds.Taken:
+		h.reject(e, contracts.ReasonSeatTaken, e.layout.Names(a.Places))
+	case holds.Gone:
+		h.reject(e, contracts.ReasonDeadlinePassed, nil)
+	case holds.Forwarded:
+		e.end(h.sendOn(ctx, e, a.To))
+	case holds.Other:
+		// Another body came first under the same key and holds here: it is decided by its own message.
+		e.end(retry.Refused("other_body"))
+	default:
+		e.end(retry.Poison("unknown_answer", fmt.Errorf("hold answered %q", a.Outcome)))
+	}
+}
+
+func (h Place) reject(e *entry, reason contracts.Reason, seats []string) {
+	e.row = order.NewRejected(e.Message, e.Delivery.Fence(), reason, seats, h.cause(e))
+}

@@ -1,0 +1,300 @@
+package reserve_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/holds/holdtest"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
+)
+
+// bodies are the requests of orders by their hash, which a row and a record carry.
+type bodies map[string]message.PlaceOrder
+
+func (b bodies) add(m message.PlaceOrder) message.PlaceOrder {
+	b[m.RequestHash] = m
+	return m
+}
+
+// whole says whether places of a group are all that a body asked for: its seats, or so many adjacent ones.
+func (b bodies) whole(hash, name string, places []int) bool {
+	m := b[hash]
+	places = slices.Sorted(slices.Values(places))
+	if m.BestAvailable != nil {
+		return len(places) == m.BestAvailable.Quantity && places[len(places)-1]-places[0] == len(places)-1
+	}
+	for _, g := range layout() {
+		if g.Group == name {
+			asked, _, known := g.Places(m.Seats)
+			return known && slices.Equal(slices.Sorted(slices.Values(asked)), places)
+		}
+	}
+	return false
+}
+
+// watch holds every put and every release of a world to what must be true whenever they are made: a row has all the seats
+// that were asked for at the price of all of them; nobody is refused for want of seats that he holds himself; what an open
+// order holds is never given back.
+func (w *world) watch(t rapid.TB, b bodies) {
+	w.onPut = func(row order.Order) {
+		if row.Status == contracts.Held || row.Amount != nil {
+			if !b.whole(row.RequestHash, row.Group, w.placesOf(row)) || row.Amount.Minor != int64(4500*len(row.Seats)) {
+				t.Fatalf("order %s becomes %s with %v for %d", row.OrderID, row.Status, row.Seats, row.Amount.Minor)
+			}
+			return
+		}
+		record := w.holds.Inspect(row.SeatGroup()).Records[row.OrderID]
+		own := record.State == seatstate.RecordHeld && record.Lapses > w.now && record.Hash == row.RequestHash
+		wantOfSeats := row.Reason.Code == contracts.ReasonSeatTaken || row.Reason.Code == contracts.ReasonNoAdjacent
+		if own && wantOfSeats && b.whole(record.Hash, row.Group, record.Places) {
+			t.Fatalf("order %s is refused with %s and holds %v", row.OrderID, row.Reason.Code, record.Places)
+		}
+	}
+	w.onRelease = func(g contracts.SeatGroup, id contracts.OrderID) {
+		if row, found, _ := w.rows.Read(context.Background(), id); found && row.Status.Open() && row.SeatGroup() == g {
+			t.Fatalf("order %s is %s and is released", id, row.Status)
+		}
+	}
+}
+
+func (w *world) placesOf(row order.Order) []int {
+	for _, g := range layout() {
+		if g.Group == row.Group {
+			places, _, _ := g.Places(row.Seats)
+			return places
+		}
+	}
+	return nil
+}
+
+// losses is a pipeline whose Redis loses groups, whose puts land late, and whose orders are paid for and ended meanwhile.
+type losses struct {
+	*world
+	*testing.T
+	bodies bodies
+	ids    []contracts.OrderID
+	queue  []message.PlaceOrder
+}
+
+func groupOf(name string) contracts.SeatGroup {
+	return contracts.SeatGroup{ConcertID: group.ConcertID, Group: name}
+}
+
+var groupNames = []string{"A", "B", "C"}
+
+// order brings a new order; one for named seats now and then under a key that was used before, in any group.
+func (l *losses) order(rt *rapid.T) {
+	name := rapid.SampledFrom(groupNames).Draw(rt, "group")
+	var m message.PlaceOrder
+	if rapid.Bool().Draw(rt, "any seats") {
+		m = l.best(name, rapid.IntRange(1, 4).Draw(rt, "quantity"))
+	} else {
+		at := rapid.IntRange(0, 5).Draw(rt, "seat")
+		n := rapid.IntRange(1, 3).Draw(rt, "seats")
+		for _, g := range layout() {
+			if g.Group == name {
+				m = l.placed(g.Seats[at:min(6, at+n)]...)
+			}
+		}
+		m.Group = name
+	}
+	if m.BestAvailable == nil && len(l.queue) > 0 && rapid.IntRange(0, 3).Draw(rt, "other body") == 0 {
+		m.OrderID = rapid.SampledFrom(l.queue).Draw(rt, "of").OrderID
+	}
+	l.queue, l.ids = append(l.queue, l.bodies.add(m)), append(l.ids, m.OrderID)
+}
+
+func (l *losses) fails(rt *rapid.T) {
+	if rapid.IntRange(0, 2).Draw(rt, "fails") == 0 {
+		call := rapid.SampledFrom([]string{"hold", "hold reply", "maps", "forward", "forward reply", "put", "put reply", "put late", "put late", "send", "release", "keep"}).Draw(rt, "call")
+		l.fail[call] = errBroken
+	}
+}
+
+// deliver hands one message over, whichever of its group, and delivers it again unless it is acknowledged, or also then.
+func (l *losses) deliver(rt *rapid.T) {
+	if len(l.queue) == 0 {
+		return
+	}
+	at := rapid.IntRange(0, len(l.queue)-1).Draw(rt, "at")
+	outcome := l.handle(l.T, l.queue[at])
+	if outcome.Class == retry.ClassPoison {
+		rt.Fatalf("poison: %+v", outcome)
+	}
+	if outcome.Class != retry.ClassRetryable && rapid.IntRange(0, 3).Draw(rt, "again") > 0 {
+		l.queue = slices.Delete(l.queue, at, at+1)
+	}
+	l.queue = append(l.queue, l.allSentOn(l.T)...)
+	l.sent = nil
+}
+
+func (l *losses) lose(rt *rapid.T) {
+	g := groupOf(rapid.SampledFrom(groupNames).Draw(rt, "group"))
+	if rapid.Bool().Draw(rt, "wipe") {
+		l.holds.Wipe(g)
+		return
+	}
+	l.forget(l.T, g)
+}
+
+// aRow draws an order that has a row.
+func (l *losses) aRow(rt *rapid.T) (row order.Order, found bool) {
+	if len(l.ids) == 0 {
+		return order.Order{}, false
+	}
+	row, found, _ = l.rows.Read(l.Context(), rapid.SampledFrom(l.ids).Draw(rt, "order"))
+	return row, found
+}
+
+// pay commits an open order, or ends it where a seat has another's ticket.
+func (l *losses) pay(rt *rapid.T) {
+	row, found := l.aRow(rt)
+	if !found || !row.Status.Open() {
+		return
+	}
+	paid, err := row.Commit("pi", order.Cause{Kind: message.KindPaymentAuthorized, At: l.now})
+	if err != nil {
+		rt.Fatal(err)
+	}
+	r, _ := l.rows.Commit(l.Context(), row, paid)
+	if len(r.Taken) > 0 {
+		l.settleLost(rt, row.OrderID, row.Group)
+	}
+}
+
+func (l *losses) settleLost(rt *rapid.T, id contracts.OrderID, name string) {
+	if name != "A" {
+		return // world.settle names group A
+	}
+	clear(l.fail)
+	if o := l.settle(l.T, id, contracts.ReasonSeatLost); o.Class == retry.ClassPoison || o.Class == retry.ClassRetryable {
+		rt.Fatalf("settle: %+v", o)
+	}
+	l.sent = nil
+}
+
+func (l *losses) cancel(rt *rapid.T) {
+	if row, found := l.aRow(rt); found && row.Status.Open() {
+		ended, err := row.Cancel(order.Cause{Kind: message.KindCancelOrder, At: l.now})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if _, err := l.rows.Update(l.Context(), row, ended); err != nil {
+			rt.Fatal(err)
+		}
+	}
+}
+
+// mirror brings one row to its group. A group that is not loaded is left: whoever needs it loads it.
+func (l *losses) mirror(rt *rapid.T) {
+	if row, found := l.aRow(rt); found {
+		l.mirrorRow(rt, row)
+	}
+}
+
+func (l *losses) mirrorRow(rt *rapid.T, row order.Order) {
+	g, places := row.SeatGroup(), l.placesOf(row)
+	if l.holds.Loaded(l.Context(), g) != nil {
+		return
+	}
+	var err error
+	switch {
+	case row.Status.Open():
+		_, err = l.holds.Keep(l.Context(), g, holds.Kept{
+			Ask: holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places}, Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
+		})
+	case row.Status.Paid():
+		var sale holds.Sale
+		sale, err = l.holds.Sell(l.Context(), g, row.OrderID, places, row.Version)
+		for _, id := range sale.Displaced {
+			l.settleLost(rt, id, row.Group)
+		}
+	default:
+		_, err = l.holds.Release(l.Context(), g, row.OrderID, row.Version)
+	}
+	if err != nil {
+		rt.Fatal(err)
+	}
+}
+
+func (l *losses) advance(rt *rapid.T) {
+	most := rapid.SampledFrom([]time.Duration{time.Second, time.Second, 30 * time.Second, 3 * time.Minute}).Draw(rt, "most")
+	l.now = l.now.Add(time.Duration(rapid.Int64Range(0, most.Milliseconds()).Draw(rt, "ms")) * time.Millisecond)
+}
+
+// check wants each group to make sense, and each hold to be all that its order asked for.
+func (l *losses) check(rt *rapid.T) {
+	for _, name := range groupNames {
+		state := l.holds.Inspect(groupOf(name))
+		if err := holdtest.Consistent(state); err != nil {
+			rt.Fatal(err)
+		}
+		for id, record := range state.Records {
+			if record.State == seatstate.RecordHeld && !l.bodies.whole(record.Hash, name, record.Places) {
+				rt.Fatalf("%s holds %v of %s", id, record.Places, name)
+			}
+		}
+	}
+}
+
+// settled lets everything come to its end without faults, and wants each order to have a row, and each hold to be that of
+// an open row of the group, with the row's seats unless another order has one of those.
+func (l *losses) settled(rt *rapid.T) {
+	clear(l.fail)
+	l.land(l.Context())
+	for tries := 0; len(l.queue) > 0; tries++ {
+		if tries > 2000 {
+			rt.Fatal("the orders are never done")
+		}
+		l.deliver(rt)
+	}
+	for _, id := range l.ids {
+		row, found, _ := l.rows.Read(l.Context(), id)
+		if !found {
+			rt.Fatalf("order %s has no row", id)
+		}
+		l.mirrorRow(rt, row)
+		for _, name := range groupNames {
+			state := l.holds.Inspect(groupOf(name))
+			record := state.Records[id]
+			if record.State != seatstate.RecordHeld {
+				continue
+			}
+			if !row.Status.Open() || row.Group != name {
+				rt.Fatalf("order %s is %s in %s and holds %v of %s", id, row.Status, row.Group, record.Places, name)
+			}
+			theirs := slices.ContainsFunc(l.placesOf(row), func(p int) bool { return state.Entries[p].Order != "" && state.Entries[p].Order != id })
+			over := l.now >= row.HoldExpiresAt.Add(seatstate.LapseAfter)
+			if !theirs && !over && !slices.Equal(slices.Sorted(slices.Values(record.Places)), slices.Sorted(slices.Values(l.placesOf(row)))) {
+				rt.Fatalf("order %s has %v and holds %v", id, row.Seats, record.Places)
+			}
+		}
+	}
+}
+
+// Whatever Redis loses, whichever puts land late and whoever pays or ends meanwhile: an order is all that it asked for, at
+// the price of all of it, or nothing; it is never refused for its own hold; and its hold is never given back while it is open.
+func TestOrdersAreWholeWhateverIsLost(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		l := &losses{world: newWorld(t), T: t, bodies: bodies{}}
+		l.watch(rt, l.bodies)
+		l.world.rows.PutTicket(groupOf("C"), "C-1-2", "before")
+		deliver := func(rt *rapid.T) { l.fails(rt); l.deliver(rt) }
+		rt.Repeat(map[string]func(*rapid.T){
+			"": l.check, "order": l.order, "order too": l.order, "deliver": deliver, "deliver more": deliver, "deliver yet more": deliver,
+			"land": func(*rapid.T) { l.land(t.Context()) }, "lose": l.lose, "pay": l.pay, "cancel": l.cancel,
+			"mirror": l.mirror, "mirror more": l.mirror, "advance": l.advance,
+		})
+		l.settled(rt)
+		l.check(rt)
+	})
+}
