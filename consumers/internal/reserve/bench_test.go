@@ -194,7 +194,7 @@ func newRound(b *testing.B, limit int, sold bool) *round {
 func (r *round) handle(b *testing.B, batches []events.SQSEvent) {
 	now := benchNow.Time
 	meter := telemetry.NewMeter(io.Discard, "reserve", now)
-	sender := sqssend.NewShared(sqssend.New(instant{}, map[message.Queue]string{message.QueueExpiries: "expiries"}, retry.NoBreaker{}), sqssend.SharedOptions{})
+	sender := sqssend.NewShared(sqssend.New(instant{}, map[message.Queue]string{message.QueueExpiries: "expiries", message.QueuePayments: "payments"}, retry.NoBreaker{}), sqssend.SharedOptions{})
 	place := reserve.Place{Holds: r, Best: r, Orders: r, Catalogue: r, Loader: r.loader(), Sender: sender, Pace: r, Meter: meter, Now: now}
 	dispatcher := reserve.Dispatcher{Place: place}
 	burial := reserve.Burial{Orders: r, DeadLetters: r, Now: now}

@@ -83,6 +83,15 @@ var forwardPromises = []promise{
 		f.b.Advance(toLapse)
 		f.outcome(f.forward("late", holds.Nowhere), holds.Gone)
 	}},
+	{"a place to go that cannot be coded is refused and changes nothing", func(f *fixture) {
+		f.seats(4)
+		for _, to := range []holds.Forwarding{{Hop: 1}, {Group: "B"}, {Group: "B", Hop: -1}, {Group: "B", Hop: 10}, {Group: "B C", Hop: 1}, {Group: "B:1", Hop: 1}} {
+			f.unchanged(func() {
+				_, err := f.b.Forward(f.Context(), f.g, "a", "h", to)
+				f.wantErr(err, holds.ErrInvalid)
+			})
+		}
+	}},
 	{"an end takes the place of the note", func(f *fixture) {
 		f.seats(4)
 		f.forward("b", holds.Forwarding{Group: "B", Hop: 1})

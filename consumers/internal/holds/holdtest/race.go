@@ -8,6 +8,7 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 var racePromises = []promise{
@@ -50,6 +51,39 @@ var racePromises = []promise{
 		}
 		if held < seats/3 || held > seats/2 || len(f.state().Entries) != 2*held {
 			f.Errorf("%d pairs are held by %d entries", held, len(f.state().Entries))
+		}
+	}},
+	{"sales at once with pairs that are held, kept and held again leave no half of a pair", func(f *fixture) {
+		const workers, seats = 60, 12
+		f.seats(seats)
+		kept := make([]holds.Kept, workers)
+		for i := range kept {
+			first := 2 * i % seats // one of a pair is sold now and then, the other never
+			kept[i] = f.keptFor(string(racer(i)), 1, first, first+1)
+		}
+		gate(workers, func(i int) {
+			for range 4 {
+				a, err := Hold(f.Context(), f.b, f.g, kept[i].Ask)
+				if err != nil || a.Outcome == holds.Held && len(a.Places) != 2 {
+					f.Errorf("%s is answered %s%v, %v", racer(i), a.Outcome, a.Places, err)
+				}
+				if _, err := f.b.Keep(f.Context(), f.g, kept[i]); err != nil {
+					f.Error(err)
+				}
+				sold := kept[i].Places[:1]
+				buyer := contracts.OrderID(fmt.Sprintf("buyer%d", sold[0]))
+				if _, err := f.b.Sell(f.Context(), f.g, buyer, sold, 2); err != nil {
+					f.Error(err)
+				}
+				if _, err := f.b.Restore(f.Context(), f.g, buyer, sold, 2); err != nil {
+					f.Error(err)
+				}
+			}
+		})
+		for id, r := range f.state().Records {
+			if r.State == seatstate.RecordHeld && len(r.Places) != 2 {
+				f.Errorf("record of %s is %q", id, r)
+			}
 		}
 	}},
 	{"one order asked for by many at once is one hold", func(f *fixture) {
