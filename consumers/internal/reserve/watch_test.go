@@ -231,8 +231,14 @@ func (l *losses) advance(rt *rapid.T) {
 	l.now = l.now.Add(time.Duration(rapid.Int64Range(0, most.Milliseconds()).Draw(rt, "ms")) * time.Millisecond)
 }
 
-// check wants each group to make sense, and each hold to be all that its order asked for.
+// check wants each group to make sense, and each hold, and each row that has a price, to be all that its order asked for.
 func (l *losses) check(rt *rapid.T) {
+	for _, id := range l.ids {
+		row, _, _ := l.rows.Read(l.Context(), id)
+		if row.Amount != nil && (!l.bodies.whole(row.RequestHash, row.Group, l.placesOf(row)) || row.Amount.Minor != int64(4500*len(row.Seats))) {
+			rt.Fatalf("order %s is %s with %v for %d", id, row.Status, row.Seats, row.Amount.Minor)
+		}
+	}
 	for _, name := range groupNames {
 		state := l.holds.Inspect(groupOf(name))
 		if err := holdtest.Consistent(state); err != nil {
