@@ -60,8 +60,14 @@ func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
 	case holds.Forwarded:
 		e.end(h.sendOn(ctx, e, a.To))
 	case holds.Other:
-		// Another body came first under the same key and holds here: it is decided by its own message.
-		e.end(retry.Refused("other_body"))
+		// Another body came first under the same key, and its own message has written the row before this one's turn, or was
+		// sent on from here. Then each of two may meet the other's note in the group that it is sent to, so this one is
+		// refused by a row, if there is none yet: a message that left the queue without one would leave its buyer waiting.
+		reason := contracts.ReasonSeatTaken
+		if e.Message.BestAvailable != nil {
+			reason = contracts.ReasonNoAdjacent
+		}
+		h.reject(e, reason, nil)
 	default:
 		e.end(retry.Poison("unknown_answer", fmt.Errorf("hold answered %q", a.Outcome)))
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -57,5 +58,35 @@ func TestTheFirstMessageOfAnOrderMakesItsRow(t *testing.T) {
 	row := w.row(t, late.OrderID)
 	if row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonDeadlinePassed || !slices.Equal(w.taken(), []int{1}) {
 		t.Errorf("row %s %+v, places %v", row.Status, row.Reason, w.taken())
+	}
+}
+
+// Two bodies for any adjacent seats under one key, each sent on to the group that the other began in, meet each other's note
+// there. Neither would hold anything, and their order must have a row all the same.
+func TestTwoBodiesThatAreSentPastEachOther(t *testing.T) {
+	w := newWorld(t)
+	pair, three := w.best("B", 2, "A"), w.best("A", 3, "B")
+	three.OrderID = pair.OrderID
+	for _, m := range []message.PlaceOrder{pair, three} {
+		from := groupOf(m.Visited[0])
+		if err := w.loader().Ensure(t.Context(), from); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := w.holds.Forward(t.Context(), from, m.OrderID, m.RequestHash, holds.Forwarding{Group: m.Group, Hop: 1}); err != nil || a.Outcome != holds.Forwarded {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	}
+	for _, m := range []message.PlaceOrder{pair, three, pair, three} {
+		if o := w.handle(t, m); o.Class == retry.ClassRetryable || o.Class == retry.ClassPoison {
+			t.Fatalf("%+v", o)
+		}
+	}
+	if row := w.row(t, pair.OrderID); row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonNoAdjacent {
+		t.Errorf("row %+v", row)
+	}
+	for _, name := range groupNames {
+		if held := w.heldIn(name, pair.OrderID); len(held) > 0 {
+			t.Errorf("it holds %v of %s", held, name)
+		}
 	}
 }

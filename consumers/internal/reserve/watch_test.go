@@ -91,7 +91,7 @@ func groupOf(name string) contracts.SeatGroup {
 
 var groupNames = []string{"A", "B", "C"}
 
-// order brings a new order; one for named seats now and then under a key that was used before, in any group.
+// order brings a new order; now and then under a key that was used before, in any group.
 func (l *losses) order(rt *rapid.T) {
 	name := rapid.SampledFrom(groupNames).Draw(rt, "group")
 	var m message.PlaceOrder
@@ -107,7 +107,7 @@ func (l *losses) order(rt *rapid.T) {
 		}
 		m.Group = name
 	}
-	if m.BestAvailable == nil && len(l.queue) > 0 && rapid.IntRange(0, 3).Draw(rt, "other body") == 0 {
+	if len(l.queue) > 0 && rapid.IntRange(0, 3).Draw(rt, "other body") == 0 {
 		m.OrderID = rapid.SampledFrom(l.queue).Draw(rt, "of").OrderID
 	}
 	l.queue, l.ids = append(l.queue, l.bodies.add(m)), append(l.ids, m.OrderID)
