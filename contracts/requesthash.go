@@ -16,9 +16,15 @@ func RequestHash(concertID string, seats []string) string {
 	return requestHash("seats\x00" + concertID + "\x00" + strings.Join(sorted, "\x00"))
 }
 
-// RequestHashBest is the RequestHash of an order for any adjacent seats; section is "" for the whole concert.
-func RequestHashBest(concertID, section string, quantity int) string {
-	return requestHash("best\x00" + concertID + "\x00" + section + "\x00" + strconv.Itoa(quantity))
+// RequestHashBest is the RequestHash of an order for any adjacent seats; section is "" for the whole concert. An order
+// without accessible places has the hash that it had before there was anything to say about them: the same key must mean
+// the same order across a deployment.
+func RequestHashBest(concertID, section string, quantity, accessible int) string {
+	text := "best\x00" + concertID + "\x00" + section + "\x00" + strconv.Itoa(quantity)
+	if accessible > 0 {
+		text += "\x00" + strconv.Itoa(accessible)
+	}
+	return requestHash(text)
 }
 
 func requestHash(text string) string {

@@ -135,6 +135,37 @@ func TestRequestHash(t *testing.T) {
 	}
 }
 
+// Also fixed for ever; without accessible places it is the hash of before there were any to ask for.
+func TestRequestHashOfBestAvailable(t *testing.T) {
+	for hash, want := range map[string]string{
+		contracts.RequestHashBest("concert", "stalls", 2, 0): "D1AbkzLv_El9nq7Pqn8gvQ",
+		contracts.RequestHashBest("concert", "stalls", 2, 1): "w3b3gmCr1bLdzxaEzgql-g",
+	} {
+		if hash != want {
+			t.Errorf("hash %s, want %s", hash, want)
+		}
+	}
+	seen := map[string]string{}
+	for name, hash := range map[string]string{
+		"a pair":             contracts.RequestHashBest("concert", "stalls", 2, 0),
+		"one accessible":     contracts.RequestHashBest("concert", "stalls", 2, 1),
+		"both accessible":    contracts.RequestHashBest("concert", "stalls", 2, 2),
+		"21 seats":           contracts.RequestHashBest("concert", "stalls", 21, 0),
+		"any section":        contracts.RequestHashBest("concert", "", 2, 0),
+		"another section":    contracts.RequestHashBest("concert", "stall", 2, 0),
+		"three":              contracts.RequestHashBest("concert", "stalls", 3, 0),
+		"three, one of them": contracts.RequestHashBest("concert", "stalls", 3, 1),
+		"another concert":    contracts.RequestHashBest("concer", "stalls", 2, 0),
+		"a section with 2":   contracts.RequestHashBest("concert", "stalls2", 1, 0),
+		"seats of the names": contracts.RequestHash("concert", []string{"stalls", "2"}),
+	} {
+		if other, twice := seen[hash]; twice {
+			t.Errorf("%s and %s have the same hash", name, other)
+		}
+		seen[hash] = name
+	}
+}
+
 // goldenHash is the first 16 bytes of SHA-256 over "seats", "concert", "A-1", "B-2" joined by NUL.
 const goldenHash = "iPtCnex5PhzQNljUxWHBEQ"
 

@@ -63,6 +63,17 @@ var goldens = []golden{
 		attributes: map[string]string{"orderId": goldenOrder, "userId": goldenUser, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
 	},
 	{
+		file: "PlaceOrder.accessible.v2.json",
+		message: PlaceOrder{
+			OrderID: goldenOrder, UserID: goldenUser, ConcertID: "vienna-2027-03-14", Group: "parkett-left", LayoutVersion: 3,
+			RequestHash: goldenHash, AcceptedAt: 1800003600042, Deadline: 1800003720042,
+			BestAvailable: &BestAvailable{Section: "parkett", Quantity: 3, Accessible: 1}, Visited: []string{"parkett-right"},
+		},
+		optional:   []string{"bestAvailable", "visited"},
+		route:      Route{Queue: "orders", Group: goldenSource, DeduplicationID: goldenOrder + ":PlaceOrder:" + goldenHash + ":1"},
+		attributes: map[string]string{"orderId": goldenOrder, "userId": goldenUser, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
 		file:       "ExpireHold.run.v1.json",
 		message:    ExpireHold{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 2, Run: 29999999},
 		optional:   []string{"run"},
@@ -305,7 +316,7 @@ func TestAllProblemsAreTold(t *testing.T) {
 }
 
 func TestRefusedBodies(t *testing.T) {
-	place := goldens[0]
+	place, best := goldens[0], golden{file: "PlaceOrder.best.v1.json"}
 	good := place.body(t)
 	for _, c := range []struct {
 		name, body string
@@ -323,11 +334,19 @@ func TestRefusedBodies(t *testing.T) {
 		{"kind in another case", place.with(t, "kind", `"placeOrder"`), ErrUnknownKind, `"placeOrder"`},
 		{"kind of another type", place.with(t, "kind", "1"), ErrMalformed, "kind"},
 		{"no version", place.with(t, "v", ""), ErrUnknownVersion, "PlaceOrder version 0"},
-		{"unknown version", place.with(t, "v", "2"), ErrUnknownVersion, "PlaceOrder version 2"},
+		{"unknown version", place.with(t, "v", "3"), ErrUnknownVersion, "PlaceOrder version 3"},
+		{"a later version without its member", place.with(t, "v", "2"), ErrMalformed, "version 1"},
+		{"a member of a later version", golden{file: "PlaceOrder.accessible.v2.json"}.with(t, "v", "1"), ErrMalformed, "version 2"},
 		{"version as text", place.with(t, "v", `"1"`), ErrMalformed, "v"},
 		{"unknown member", place.with(t, "price", "1"), ErrMalformed, `"price"`},
 		{"member in another case", place.with(t, "ORDERID", `"`+goldenOrder+`"`), ErrMalformed, `"ORDERID"`},
 		{"kind in another case beside it", place.with(t, "KIND", `"PlaceOrder"`), ErrMalformed, `"KIND"`},
+		{"unknown member of a member", best.with(t, "bestAvailable", `{"quantity":2,"row":"1"}`), ErrMalformed, `"bestAvailable.row"`},
+		{"member of a member in another case", best.with(t, "bestAvailable", `{"quantity":2,"Accessible":1}`), ErrMalformed, `"bestAvailable.Accessible"`},
+		{"a member that is no object", best.with(t, "bestAvailable", `2`), ErrMalformed, "bestAvailable"},
+		{"less accessible places than none", best.with(t, "bestAvailable", `{"quantity":2,"accessible":-1}`), ErrMalformed, "bestAvailable.accessible"},
+		{"more accessible places than seats", best.with(t, "bestAvailable", `{"quantity":2,"accessible":3}`), ErrMalformed, "bestAvailable.accessible"},
+		{"half an accessible place", best.with(t, "bestAvailable", `{"quantity":2,"accessible":0.5}`), ErrMalformed, "accessible"},
 		{"member of another kind", place.with(t, "rowVersion", "1"), ErrMalformed, `"rowVersion"`},
 		{"member of another type", place.with(t, "layoutVersion", `"3"`), ErrMalformed, "layoutVersion"},
 		{"no whole number", place.with(t, "layoutVersion", "3.5"), ErrMalformed, "layoutVersion"},

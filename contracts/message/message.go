@@ -153,6 +153,7 @@ var (
 // can hold it any more.
 var decoders = map[envelope]func([]byte) (Message, error){
 	{KindPlaceOrder, 1}:        decoderOf[PlaceOrder](),
+	{KindPlaceOrder, 2}:        decoderOf[PlaceOrder](),
 	{KindExpireHold, 1}:        decoderOf[ExpireHold](),
 	{KindRebuildGroup, 1}:      decoderOf[RebuildGroup](),
 	{KindCancelOrder, 1}:       decoderOf[CancelOrder](),
@@ -195,26 +196,22 @@ func Decode(body string) (Message, error) {
 		}
 		return nil, fmt.Errorf("%w: %q", ErrUnknownKind, e.Kind)
 	}
-	return decode([]byte(body))
+	m, err := decode([]byte(body))
+	if err == nil && m.version() != e.Version {
+		// A member of another version, or a version without what makes it one: written again it would be another message.
+		return nil, fmt.Errorf("%w: %s version %d has the members of version %d", ErrMalformed, e.Kind, e.Version, m.version())
+	}
+	return m, err
 }
 
 // decoderOf makes the decoder of M. Member names are compared exactly: encoding/json alone would take "ORDERID" for
 // orderId, and of both the last one.
 func decoderOf[M Message]() func([]byte) (Message, error) {
-	known := map[string]bool{"kind": true, "v": true}
-	for field := range reflect.TypeFor[M]().Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		known[name] = true
-	}
+	known := membersOf(reflect.TypeFor[M]())
+	known["kind"], known["v"] = nil, nil
 	return func(body []byte) (Message, error) {
-		var members map[string]json.RawMessage
-		if err := json.Unmarshal(body, &members); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-		}
-		for name := range members {
-			if !known[name] {
-				return nil, fmt.Errorf("%w: unknown member %q", ErrMalformed, name)
-			}
+		if name := known.lacks(body); name != "" {
+			return nil, fmt.Errorf("%w: unknown member %q", ErrMalformed, name)
 		}
 		var fields M
 		if err := json.Unmarshal(body, &fields); err != nil {
@@ -225,6 +222,46 @@ func decoderOf[M Message]() func([]byte) (Message, error) {
 		}
 		return fields, nil
 	}
+}
+
+// members are the names that an object may have; those of a member that is an object itself are its value.
+type members map[string]members
+
+func membersOf(t reflect.Type) members {
+	all := members{}
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		inner := field.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if all[name] = nil; inner.Kind() == reflect.Struct {
+			all[name] = membersOf(inner)
+		}
+	}
+	return all
+}
+
+// lacks names a member of a JSON object that is not known, at any depth; "" if there is none. What is no object is left to
+// the decoder, which says what was to be there.
+func (k members) lacks(object []byte) string {
+	var found map[string]json.RawMessage
+	if json.Unmarshal(object, &found) != nil {
+		return ""
+	}
+	for name, value := range found {
+		inner, known := k[name]
+		if !known {
+			return name
+		}
+		if inner == nil {
+			continue
+		}
+		if unknown := inner.lacks(value); unknown != "" {
+			return name + "." + unknown
+		}
+	}
+	return ""
 }
 
 // problems collects what Validate finds, so that all of it is reported together.

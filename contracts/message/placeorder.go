@@ -10,7 +10,8 @@ import (
 // KindPlaceOrder asks for seats. Cause: POST /orders. Handler: consumers/internal/reserve/place.go.
 const KindPlaceOrder Kind = "PlaceOrder"
 
-// PlaceOrder is version 1. Prices are not in it: they are fixed from the catalogue when the seats are held.
+// PlaceOrder is version 1, or version 2 if it asks for accessible places: a consumer that does not know them must not take
+// it for an order of any seats. Prices are not in it: they are fixed from the catalogue when the seats are held.
 type PlaceOrder struct {
 	OrderID       contracts.OrderID `json:"orderId"`
 	UserID        string            `json:"userId"`
@@ -33,6 +34,8 @@ type PlaceOrder struct {
 type BestAvailable struct {
 	Section  string `json:"section,omitempty"`
 	Quantity int    `json:"quantity"`
+	// Accessible is how many of them must be accessible places, exactly. 0 is an ordinary order. From version 2 on.
+	Accessible int `json:"accessible,omitempty"`
 }
 
 // MaxHops is how often a best-available order is sent on. Groups without such seats on their map are skipped, so each
@@ -43,8 +46,14 @@ const MaxHops = 3
 const MaxSeatsPerOrder = 20
 
 // Kind implements Message.
-func (PlaceOrder) Kind() Kind   { return KindPlaceOrder }
-func (PlaceOrder) version() int { return 1 }
+func (PlaceOrder) Kind() Kind { return KindPlaceOrder }
+
+func (m PlaceOrder) version() int {
+	if m.BestAvailable != nil && m.BestAvailable.Accessible != 0 {
+		return 2
+	}
+	return 1
+}
 
 // SeatGroup orders the message.
 func (m PlaceOrder) SeatGroup() contracts.SeatGroup {
@@ -75,6 +84,7 @@ func (m PlaceOrder) Validate() error {
 	if best := m.BestAvailable; best != nil {
 		p.checkf(len(m.Seats) == 0, "seats and bestAvailable are both there")
 		p.checkf(best.Quantity >= 1 && best.Quantity <= MaxSeatsPerOrder, "bestAvailable.quantity is %d, want 1 to %d", best.Quantity, MaxSeatsPerOrder)
+		p.checkf(best.Accessible >= 0 && best.Accessible <= best.Quantity, "bestAvailable.accessible is %d, want 0 to the quantity", best.Accessible)
 		p.checkf(best.Section == "" || contracts.ValidGroup(best.Section), "bestAvailable.section %q is no name", best.Section)
 	} else {
 		p.checkf(len(m.Seats) >= 1 && len(m.Seats) <= MaxSeatsPerOrder, "seats has %d entries, want 1 to %d", len(m.Seats), MaxSeatsPerOrder)

@@ -101,7 +101,7 @@ func (h house) enqueueIn(t *testing.T, group string) readmodel.Order {
 	now := contracts.InstantOf(time.Now())
 	m := message.PlaceOrder{
 		OrderID: anOrderID(t), UserID: testbed.Named("zoe"), ConcertID: h.concert.ID, Group: group, LayoutVersion: h.concert.LayoutVersion,
-		RequestHash: contracts.RequestHashBest(h.concert.ID, h.section, 2), AcceptedAt: now, Deadline: now.Add(decideWithin),
+		RequestHash: contracts.RequestHashBest(h.concert.ID, h.section, 2, 0), AcceptedAt: now, Deadline: now.Add(decideWithin),
 		BestAvailable: &message.BestAvailable{Section: h.section, Quantity: 2},
 	}
 	encoded, err := message.Encode(m, "")

@@ -17,7 +17,7 @@ func (w *world) best(name string, quantity int, visited ...string) message.Place
 	m := w.placed()
 	m.Group, m.Seats, m.Visited = name, nil, visited
 	m.BestAvailable = &message.BestAvailable{Section: "S", Quantity: quantity}
-	m.RequestHash = contracts.RequestHashBest(m.ConcertID, "S", quantity)
+	m.RequestHash = contracts.RequestHashBest(m.ConcertID, "S", quantity, 0)
 	return m
 }
 

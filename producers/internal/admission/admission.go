@@ -104,7 +104,7 @@ func Check(r Request, concert readmodel.Concert, seating *Seating, now contracts
 		return Admitted{
 			Seating:       seating,
 			LayoutVersion: concert.LayoutVersion,
-			RequestHash:   contracts.RequestHashBest(concert.ConcertID, r.Best.Section, r.Best.Quantity),
+			RequestHash:   contracts.RequestHashBest(concert.ConcertID, r.Best.Section, r.Best.Quantity, r.Best.Accessible),
 		}, nil
 	}
 	group, places, refusal := place(r.Seats, seating)
