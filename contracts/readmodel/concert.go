@@ -31,6 +31,14 @@ type Concert struct {
 	// refused while it is not LayoutVersion: regrouping seats under running orders would sell a seat twice.
 	LayoutFrozen int    `dynamodbav:"layoutFrozen,omitempty"`
 	Tiers        []Tier `dynamodbav:"tiers"`
+	// AccessibleReleaseAt is from when on an order that asks for no accessible places may be given some, where nothing else
+	// is left; 0 is never.
+	AccessibleReleaseAt contracts.Instant `dynamodbav:"accessibleReleaseAt,omitempty"`
+}
+
+// AccessibleReleased says whether accessible places are anybody's at an instant (inclusive).
+func (c Concert) AccessibleReleased(now contracts.Instant) bool {
+	return c.AccessibleReleaseAt > 0 && now >= c.AccessibleReleaseAt
 }
 
 // SaleState is where a concert is in its sale.

@@ -1,203 +1,184 @@
 package seating_test
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
 )
 
-// drawn makes a group from a drawing: a line a row, "." free, "x" taken, "w" a free accessible seat.
-func drawn(rows ...string) (readmodel.LayoutGroup, seatstate.SeatMap) {
-	g := readmodel.LayoutGroup{Group: "G", Section: "S", Kind: readmodel.KindSeats}
-	var taken []int
-	for r, line := range rows {
-		row := readmodel.LayoutRow{Name: fmt.Sprint(r)}
-		for s, c := range line {
-			seat := fmt.Sprintf("%d-%d", r, s)
-			switch c {
-			case 'x':
-				taken = append(taken, len(g.Seats))
-			case 'w':
-				g.Accessible = append(g.Accessible, seat)
-			}
-			row.Seats = append(row.Seats, seat)
-			g.Seats = append(g.Seats, seat)
-		}
-		g.Rows = append(g.Rows, row)
-	}
-	m := seatstate.NewSeatMap(len(g.Seats))
-	for _, p := range taken {
-		m.Set(p, seatstate.Held)
-	}
-	return g, m
-}
-
 func TestPreferences(t *testing.T) {
 	for name, test := range map[string]struct {
-		rows []string
-		n    int
-		want string
+		rows               []string
+		n, accessible      int
+		choice, lastChoice string
 	}{
-		"the middle of the front row":          {[]string{".....", "....."}, 1, "0-2"},
-		"a pair in the middle":                 {[]string{"......"}, 2, "0-2 0-3"},
-		"the front row before the middle":      {[]string{".xxxx", "....."}, 1, "0-0"},
-		"no single seat is left over":          {[]string{"x...x"}, 2, "0-1 0-2"},
-		"two seats are left rather than one":   {[]string{"xx....xx"}, 2, "0-2 0-3"},
-		"a gap that fits exactly":              {[]string{"...x..x..."}, 2, "0-4 0-5"},
-		"an accessible seat only when it must": {[]string{"w", "."}, 1, "1-0"},
-		"an accessible seat when it must":      {[]string{"w", "x"}, 1, "0-0"},
-		"never across a taken seat":            {[]string{".x.", ".x."}, 2, ""},
-		"never across two rows":                {[]string{"xx.", ".xx"}, 2, ""},
-		"more than a row has":                  {[]string{"...", "..."}, 4, ""},
-		"none":                                 {[]string{"..."}, 0, ""},
-		"the whole row":                        {[]string{"x..", "..."}, 3, "1-0 1-1 1-2"},
+		"the middle of the front row":         {rows: []string{".....", "....."}, n: 1, choice: "0-2"},
+		"a pair in the middle":                {rows: []string{"......"}, n: 2, choice: "0-2 0-3"},
+		"the front row before the middle":     {rows: []string{".xxxx", "....."}, n: 1, choice: "0-0"},
+		"no single seat is left over":         {rows: []string{"x...x"}, n: 2, choice: "0-1 0-2"},
+		"two seats are left rather than one":  {rows: []string{"xx....xx"}, n: 2, choice: "0-2 0-3"},
+		"a gap that fits exactly":             {rows: []string{"...x..x..."}, n: 2, choice: "0-4 0-5"},
+		"never across a taken seat":           {rows: []string{".x.", ".x."}, n: 2},
+		"never across two rows":               {rows: []string{"xx.", ".xx"}, n: 2},
+		"more than a row has":                 {rows: []string{"...", "..."}, n: 4},
+		"none":                                {rows: []string{"..."}, n: 0},
+		"the whole row":                       {rows: []string{"x..", "..."}, n: 3, choice: "1-0 1-1 1-2"},
+		"an ordinary seat before another":     {rows: []string{"w", "."}, n: 1, choice: "1-0", lastChoice: "1-0"},
+		"an accessible one as a last resort":  {rows: []string{"w", "x"}, n: 1, lastChoice: "0-0"},
+		"never across an accessible seat":     {rows: []string{".w.", "xxx"}, n: 3, lastChoice: "0-0 0-1 0-2"},
+		"as few accessible ones as can be":    {rows: []string{"ww.x", "x.wx"}, n: 2, lastChoice: "0-1 0-2"},
+		"few accessible ones before the row":  {rows: []string{"wwx", "xw."}, n: 2, lastChoice: "1-1 1-2"},
+		"one accessible place and a friend":   {rows: []string{"....", "ww.."}, n: 2, accessible: 1, choice: "1-1 1-2"},
+		"two accessible places and a friend":  {rows: []string{".w..", "ww.."}, n: 3, accessible: 2, choice: "1-0 1-1 1-2"},
+		"accessible places alone":             {rows: []string{"....", "w.ww"}, n: 2, accessible: 2, choice: "1-2 1-3"},
+		"no more accessible places than that": {rows: []string{"www"}, n: 2, accessible: 1},
+		"no fewer accessible places":          {rows: []string{".w.w."}, n: 3, accessible: 3},
+		"an accessible place that is taken":   {rows: []string{".W.."}, n: 2, accessible: 1},
+		"more accessible places than seats":   {rows: []string{"www"}, n: 2, accessible: 3},
+		"less than none":                      {rows: []string{"www..."}, n: 2, accessible: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, m := drawn(test.rows...)
-			places, found := seating.Adjacent(g, m, test.n)
-			if got := strings.Join(g.Names(places), " "); got != test.want || found != (test.want != "") {
-				t.Errorf("got %q, %v; want %q", got, found, test.want)
+			wish := seating.Wish{Quantity: test.n, Accessible: test.accessible}
+			places, found := wish.Choose(g, m)
+			if got := strings.Join(g.Names(places), " "); got != test.choice || found != (test.choice != "") {
+				t.Errorf("chose %q, %v; want %q", got, found, test.choice)
+			}
+			if places, found := wish.LastResort(g, m); found {
+				t.Errorf("before the release the last resort is %v", g.Names(places))
+			}
+			wish.Released = true
+			if after, _ := wish.Choose(g, m); !slices.Equal(after, places) {
+				t.Errorf("after the release it chose %v", g.Names(after))
+			}
+			places, found = wish.LastResort(g, m)
+			if test.lastChoice == "" && test.accessible == 0 {
+				test.lastChoice = test.choice
+			}
+			if got := strings.Join(g.Names(places), " "); got != test.lastChoice || found != (test.lastChoice != "") {
+				t.Errorf("the last resort is %q, %v; want %q", got, found, test.lastChoice)
 			}
 		})
+	}
+}
+
+func TestTheWishOfAMessage(t *testing.T) {
+	got := seating.WishOf(message.BestAvailable{Section: "S", Quantity: 3, Accessible: 1}, true)
+	if want := (seating.Wish{Section: "S", Quantity: 3, Accessible: 1, Released: true}); got != want {
+		t.Errorf("got %+v", got)
 	}
 }
 
 func TestAnAreaTakesAnyPlaces(t *testing.T) {
 	g, m := drawn(".x.x.")
 	g.Kind = readmodel.KindArea
-	if places, found := seating.Adjacent(g, m, 3); !found || !slices.Equal(places, []int{0, 2, 4}) {
+	if places, found := (seating.Wish{Quantity: 3}).Choose(g, m); !found || !slices.Equal(places, []int{0, 2, 4}) {
 		t.Errorf("got %v, %v", places, found)
 	}
-	if _, found := seating.Adjacent(g, m, 4); found {
+	if _, found := (seating.Wish{Quantity: 4}).Choose(g, m); found {
 		t.Error("found more places than are free")
+	}
+	if _, found := (seating.Wish{Quantity: 1, Accessible: 1}).Choose(g, m); found {
+		t.Error("found an accessible place where there is none")
 	}
 }
 
 // Redis drops trailing zero bytes that were never written: what a map lacks is free.
 func TestAMapThatIsTooShortIsFreeAtItsEnd(t *testing.T) {
 	g, _ := drawn(".........")
-	if places, found := seating.Adjacent(g, nil, 9); !found || len(places) != 9 {
+	if places, found := (seating.Wish{Quantity: 9}).Choose(g, nil); !found || len(places) != 9 {
 		t.Errorf("got %v, %v", places, found)
 	}
 }
 
-func randomGroup(t *rapid.T) (readmodel.LayoutGroup, seatstate.SeatMap) {
-	rows := rapid.SliceOfN(rapid.StringMatching(`[.xw]{1,9}`), 1, 5).Draw(t, "rows")
-	return drawn(rows...)
+// A seat that a row names and the group has not is a gap: nobody can sit there, and its neighbours are not adjacent.
+func TestASeatThatTheGroupHasNotIsAGap(t *testing.T) {
+	g, m := drawn("....")
+	g.Rows[0].Seats = []string{"0-0", "0-1", "nowhere", "0-2", "0-3"}
+	g.Accessible = []string{"nowhere"}
+	if places, found := (seating.Wish{Quantity: 3}).Choose(g, m); found {
+		t.Errorf("got %v across a gap", places)
+	}
+	if places, _ := (seating.Wish{Quantity: 2}).Choose(g, m); len(places) != 2 || places[1] != places[0]+1 || places[0] == 1 {
+		t.Errorf("got %v", places)
+	}
+	if places, found := (seating.Wish{Quantity: 1, Accessible: 1}).Choose(g, m); found {
+		t.Errorf("got %v for an accessible seat that is not there", places)
+	}
 }
 
-// What is found is free, adjacent and of the right number; and something is found exactly if there is something.
-func TestAdjacentAgainstEveryRun(t *testing.T) {
+func TestTheChoiceIsTheBestOfAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g, m := randomGroup(t)
-		n := rapid.IntRange(1, 6).Draw(t, "n")
-		places, found := seating.Adjacent(g, m, n)
-		exists := false
-		at := 0
-		for _, row := range g.Rows {
-			for first := 0; first+n <= len(row.Seats); first++ {
-				all := true
-				for p := at + first; p < at+first+n; p++ {
-					all = all && m.At(p) == seatstate.Free
-				}
-				exists = exists || all
-			}
-			at += len(row.Seats)
+		rows := rapid.SliceOfN(rapid.StringMatching(`[.xwW]{1,9}|[.x]{9,14}`), 1, 4).Draw(t, "rows")
+		wish := seating.Wish{Quantity: rapid.IntRange(1, 4).Draw(t, "n"), Released: rapid.Bool().Draw(t, "released")}
+		wish.Accessible = rapid.IntRange(0, wish.Quantity).Draw(t, "accessible")
+		g, m := drawn(rows...)
+		if rapid.Bool().Draw(t, "shuffled") {
+			g, m = shuffled(t, g, m)
 		}
-		if found != exists {
-			t.Fatalf("found is %v, there is one: %v", found, exists)
+		runs := every(rows, wish.Quantity)
+		choice, lastChoice := best(with(wish.Accessible, runs)), ""
+		if wish.Released && wish.Accessible == 0 {
+			lastChoice = best(runs)
 		}
-		if !found {
-			return
+		places, found := wish.Choose(g, m)
+		if got := strings.Join(g.Names(places), " "); got != choice || found != (choice != "") {
+			t.Fatalf("%+v of %q: got %q, want %q", wish, rows, got, choice)
 		}
-		if len(places) != n {
-			t.Fatalf("%d places, want %d", len(places), n)
-		}
-		for i, p := range places {
-			if m.At(p) != seatstate.Free || i > 0 && p != places[i-1]+1 || rowOf(g, p) != rowOf(g, places[0]) {
-				t.Fatalf("places %v of %v", places, g.Rows)
-			}
+		places, found = wish.LastResort(g, m)
+		if got := strings.Join(g.Names(places), " "); got != lastChoice || found != (lastChoice != "") {
+			t.Fatalf("%+v of %q: the last resort is %q, want %q", wish, rows, got, lastChoice)
 		}
 	})
 }
 
-func rowOf(g readmodel.LayoutGroup, place int) string {
-	for _, row := range g.Rows {
-		if slices.Contains(row.Seats, g.Seats[place]) {
-			return row.Name
-		}
-	}
-	return ""
-}
-
-func TestCandidates(t *testing.T) {
-	full, fullMap := drawn("xx", "x.")
-	pairs, pairsMap := drawn("xx", "..")
-	groups := []readmodel.LayoutGroup{full, pairs, pairs, pairs}
-	maps := []seatstate.Snapshot{{Loaded: true, Map: fullMap}, {}, {Loaded: true, Map: pairsMap}, {Loaded: true, Map: pairsMap}}
-	for i, name := range []string{"a", "b", "c", "d"} {
-		groups[i].Group = name
-	}
-	groups[3].Section = "T"
-	for _, test := range []struct {
-		section string
-		n       int
-		except  []string
-		want    string
-	}{
-		{"", 2, nil, "c d b"},
-		{"S", 2, nil, "c b"},
-		{"T", 2, nil, "d"},
-		{"", 1, nil, "a c d b"},
-		{"", 2, []string{"c"}, "d b"},
-		{"", 3, nil, ""},
-		{"U", 1, nil, ""},
-	} {
-		if got := strings.Join(seating.Candidates(groups, maps, test.section, test.n, test.except), " "); got != test.want {
-			t.Errorf("%d of %q without %v: got %q, want %q", test.n, test.section, test.except, got, test.want)
-		}
-	}
-}
-
-// Areas lie before the stage, so they are the first groups of a layout; who asks for adjacent seats of any section is
-// sent there last.
-func TestAreasStandInForSeatsThatAreGone(t *testing.T) {
-	const full, single, pair, unknown = "xxxx", ".x.x", "xx..", ""
-	for _, test := range []struct {
-		area, near, far string // what the groups show
-		section         string
-		want            string
-	}{
-		{area: pair, near: pair, far: pair, want: "near far"},
-		{area: pair, near: single, far: pair, want: "far"},
-		{area: pair, near: unknown, far: pair, want: "far near"},
-		{area: unknown, near: single, far: pair, want: "far"},
-		{area: pair, near: single, far: full, want: "area"},
-		{area: pair, near: unknown, far: full, want: "area near"},
-		{area: unknown, near: unknown, far: unknown, want: "near far area"},
-		{area: full, near: single, far: single, want: ""},
-		{area: pair, near: pair, far: pair, section: "standing", want: "area"},
-	} {
-		var groups []readmodel.LayoutGroup
-		var maps []seatstate.Snapshot
-		for i, shown := range []string{test.area, test.near, test.far} {
-			g, m := drawn(cmp.Or(shown, "...."))
-			g.Group = []string{"area", "near", "far"}[i]
-			if i == 0 {
-				g.Kind, g.Section = readmodel.KindArea, "standing"
+func TestAnAreaHasAnyPlacesExactlyWhenEnoughAreFree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		row := rapid.StringMatching(`[.xwW]{1,30}`).Draw(t, "row")
+		wish := seating.Wish{Quantity: rapid.IntRange(1, 6).Draw(t, "n"), Released: rapid.Bool().Draw(t, "released")}
+		wish.Accessible = rapid.IntRange(0, wish.Quantity).Draw(t, "accessible")
+		g, m := drawn(row)
+		g.Kind = readmodel.KindArea
+		ordinary, accessible := strings.Count(row, "."), strings.Count(row, "w")
+		check := func(places []int, found bool, want int) {
+			t.Helper()
+			if enough := ordinary >= wish.Quantity-want && accessible >= want; found != enough {
+				t.Fatalf("%+v of %q: found is %v", wish, row, found)
 			}
-			groups, maps = append(groups, g), append(maps, seatstate.Snapshot{Loaded: shown != unknown, Map: m})
+			if !found {
+				return
+			}
+			got := 0
+			for i, p := range places {
+				if m.At(p) != seatstate.Free || i > 0 && p <= places[i-1] {
+					t.Fatalf("%+v of %q: places %v", wish, row, places)
+				}
+				if row[p] == 'w' {
+					got++
+				}
+			}
+			if len(places) != wish.Quantity || got != want {
+				t.Fatalf("%+v of %q: places %v", wish, row, places)
+			}
+			for p := range row {
+				if i := strings.LastIndexByte(row[:p], row[p]); i >= 0 && slices.Contains(places, p) && !slices.Contains(places, i) && m.At(i) == seatstate.Free {
+					t.Fatalf("%+v of %q: places %v are not the lowest", wish, row, places)
+				}
+			}
 		}
-		if got := strings.Join(seating.Candidates(groups, maps, test.section, 2, nil), " "); got != test.want {
-			t.Errorf("%+v: got %q", test, got)
+		places, found := wish.Choose(g, m)
+		check(places, found, wish.Accessible)
+		if places, found = wish.LastResort(g, m); wish.Released && wish.Accessible == 0 {
+			check(places, found, max(0, wish.Quantity-ordinary))
+		} else if found {
+			t.Fatalf("%+v of %q: the last resort is %v", wish, row, places)
 		}
-	}
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
 )
@@ -42,13 +43,18 @@ func (h Place) best(ctx context.Context, e *entry) (err error) {
 	if e.layout, err = h.Catalogue.LayoutGroup(ctx, m.ConcertID, m.LayoutVersion, m.Group); err != nil {
 		return fmt.Errorf("layout of %s: %w", m.SeatGroup().Key(), err)
 	}
+	wish := h.wish(e)
+	choose := chooser(wish.Choose)
 	for range choices {
-		answer, found, err := h.holdBest(ctx, e)
+		answer, found, err := h.holdBest(ctx, e, choose)
 		switch {
 		case err != nil:
 			return err
 		case !found:
-			return h.elsewhere(ctx, e)
+			if lastResort, err := h.elsewhere(ctx, e, wish); err != nil || !lastResort {
+				return err
+			}
+			choose = wish.LastResort
 		case answer.Outcome == holds.Taken:
 			continue
 		default:
@@ -67,9 +73,19 @@ func (h Place) finish(ctx context.Context, e *entry, a holds.Answer) error {
 	return h.write(ctx, []*entry{e}, held)
 }
 
+// wish is what the order may have. An order that was accepted after accessible places were released is not refused them
+// because this process's clock is behind.
+func (h Place) wish(e *entry) seating.Wish {
+	now := max(h.cause(e).At, e.Message.AcceptedAt)
+	return seating.WishOf(*e.Message.BestAvailable, e.concert.AccessibleReleased(now))
+}
+
+// chooser finds seats on a group's map.
+type chooser func(readmodel.LayoutGroup, seatstate.SeatMap) (places []int, found bool)
+
 // holdBest chooses by the group's map and asks for what it chose. An order that holds here already is answered its
 // hold, whatever was chosen.
-func (h Place) holdBest(ctx context.Context, e *entry) (a holds.Answer, found bool, err error) {
+func (h Place) holdBest(ctx context.Context, e *entry, choose chooser) (a holds.Answer, found bool, err error) {
 	g := e.Message.SeatGroup()
 	var shown seatstate.Snapshot
 	err = rebuild.Loaded(ctx, h.Loader, g, func() error {
@@ -85,7 +101,7 @@ func (h Place) holdBest(ctx context.Context, e *entry) (a holds.Answer, found bo
 	if err != nil {
 		return holds.Answer{}, false, fmt.Errorf("read map: %w", err)
 	}
-	if e.places, found = seating.Adjacent(e.layout, shown.Map, e.Message.BestAvailable.Quantity); !found {
+	if e.places, found = choose(e.layout, shown.Map); !found {
 		return holds.Answer{}, false, nil
 	}
 	answers, err := h.hold(ctx, []*entry{e})
@@ -95,14 +111,18 @@ func (h Place) holdBest(ctx context.Context, e *entry) (a holds.Answer, found bo
 	return answers[0], true, nil
 }
 
-// elsewhere sends the order on to the next group that shows such seats, or rejects it when none does. Either way one call
-// asks the order's own record first: an earlier try whose row was not written may hold the very seats that the map shows
-// as gone, or have sent the order on to where it holds by now.
-func (h Place) elsewhere(ctx context.Context, e *entry) error {
+// elsewhere sends the order on to the next group that shows such seats, or rejects it when none does; or answers that it is
+// to take accessible places here, as its lastResort. Else one call asks the order's own record first: an earlier try whose
+// row was not written may hold the very seats that the map shows as gone, or have sent the order on to where it holds by
+// now. (The hold of a last resort asks it as well.)
+func (h Place) elsewhere(ctx context.Context, e *entry, wish seating.Wish) (lastResort bool, err error) {
 	m := e.Message
-	group, found, err := h.candidate(ctx, m)
-	if err != nil {
-		return err
+	group, found, err := h.candidate(ctx, e, wish)
+	switch {
+	case err != nil:
+		return false, err
+	case found && group == m.Group:
+		return true, nil
 	}
 	to := holds.Nowhere
 	if found {
@@ -114,19 +134,22 @@ func (h Place) elsewhere(ctx context.Context, e *entry) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("forward: %w", err)
+		return false, fmt.Errorf("forward: %w", err)
 	}
-	return h.finish(ctx, e, answer)
+	return false, h.finish(ctx, e, answer)
 }
 
-// candidate is the next group to try: the best whose map shows such seats and that the order has not come through.
-func (h Place) candidate(ctx context.Context, m message.PlaceOrder) (group string, found bool, err error) {
-	if len(m.Visited) >= message.MaxHops {
+// candidate is where the order goes on: the best group that it has not come through, or its own group once more, which
+// then is its last resort (seating.Wish.Next). Once its hops are used up only that is left to it.
+func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (group string, found bool, err error) {
+	m := e.Message
+	layout := []readmodel.LayoutGroup{e.layout}
+	if len(m.Visited) < message.MaxHops {
+		if layout, err = h.Catalogue.Layout(ctx, m.ConcertID, m.LayoutVersion); err != nil {
+			return "", false, fmt.Errorf("layout of %s: %w", m.ConcertID, err)
+		}
+	} else if !wish.HasLastResort() {
 		return "", false, nil
-	}
-	layout, err := h.Catalogue.Layout(ctx, m.ConcertID, m.LayoutVersion)
-	if err != nil {
-		return "", false, fmt.Errorf("layout of %s: %w", m.ConcertID, err)
 	}
 	groups := make([]contracts.SeatGroup, len(layout))
 	for i, g := range layout {
@@ -136,12 +159,8 @@ func (h Place) candidate(ctx context.Context, m message.PlaceOrder) (group strin
 	if err != nil {
 		return "", false, fmt.Errorf("read maps: %w", err)
 	}
-	visited := append(slices.Clone(m.Visited), m.Group)
-	candidates := seating.Candidates(layout, maps, m.BestAvailable.Section, m.BestAvailable.Quantity, visited)
-	if len(candidates) == 0 {
-		return "", false, nil
-	}
-	return candidates[0], true, nil
+	group, found = wish.Next(m.Group, layout, maps, m.Visited)
+	return group, found, nil
 }
 
 // sendOn sends the order to the group that its record names. The record decides, not what is best now: a redelivery

@@ -10,6 +10,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seating"
 )
 
 // Request is the body of POST /orders.
@@ -80,11 +81,13 @@ type Admitted struct {
 	RequestHash   string
 	// Seating is the layout that the request was checked against.
 	Seating *Seating
+	// Wish is what a best-available order may have at this instant.
+	Wish seating.Wish
 }
 
 // Check applies every rule, in the order in which a buyer can mend them: the sale, the number of seats, then each
 // seat. now is the producer's clock.
-func Check(r Request, concert readmodel.Concert, seating *Seating, now contracts.Instant) (Admitted, *Refusal) {
+func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.Instant) (Admitted, *Refusal) {
 	switch concert.Sale(now) {
 	case readmodel.SaleOver:
 		return Admitted{}, &Refusal{Code: CodeSaleOver, Detail: fmt.Sprintf("The sale of this concert ended at %s.", concert.OffSaleAt)}
@@ -98,23 +101,24 @@ func Check(r Request, concert readmodel.Concert, seating *Seating, now contracts
 		return Admitted{}, refusal
 	}
 	if r.Best != nil {
-		if section := r.Best.Section; section != "" && !seating.hasSection(section) {
+		if section := r.Best.Section; section != "" && !layout.hasSection(section) {
 			return Admitted{}, &Refusal{Code: CodeUnknownSection, Detail: "The layout of this concert has no such section."}
 		}
 		return Admitted{
-			Seating:       seating,
+			Seating:       layout,
 			LayoutVersion: concert.LayoutVersion,
 			RequestHash:   contracts.RequestHashBest(concert.ConcertID, r.Best.Section, r.Best.Quantity, r.Best.Accessible),
+			Wish:          seating.WishOf(*r.Best, concert.AccessibleReleased(now)),
 		}, nil
 	}
-	group, places, refusal := place(r.Seats, seating)
+	group, places, refusal := place(r.Seats, layout)
 	if refusal != nil {
 		return Admitted{}, refusal
 	}
 	return Admitted{
 		Group:         contracts.SeatGroup{ConcertID: concert.ConcertID, Group: group},
 		Places:        places,
-		Seating:       seating,
+		Seating:       layout,
 		LayoutVersion: concert.LayoutVersion,
 		RequestHash:   contracts.RequestHash(concert.ConcertID, r.Seats),
 	}, nil
@@ -144,11 +148,11 @@ func checkNumber(r Request, concert readmodel.Concert) *Refusal {
 }
 
 // place finds the one group of all seats.
-func place(seats []string, seating *Seating) (group string, places []int, refusal *Refusal) {
+func place(seats []string, layout *Seating) (group string, places []int, refusal *Refusal) {
 	var unknown []string
 	positions := make([]position, 0, len(seats))
 	for _, seat := range seats {
-		at, known := seating.at[seat]
+		at, known := layout.at[seat]
 		if !known {
 			unknown = append(unknown, seat)
 			continue
@@ -168,9 +172,9 @@ func place(seats []string, seating *Seating) (group string, places []int, refusa
 	if len(elsewhere) > 0 {
 		return "", nil, &Refusal{
 			Code:   CodeSeatsSpanGroups,
-			Detail: fmt.Sprintf("All seats of an order must be in one group; these are not in group %s of seat %s.", seating.groups[positions[0].group].Group, seats[0]),
+			Detail: fmt.Sprintf("All seats of an order must be in one group; these are not in group %s of seat %s.", layout.groups[positions[0].group].Group, seats[0]),
 			Seats:  elsewhere,
 		}
 	}
-	return seating.groups[positions[0].group].Group, places, nil
+	return layout.groups[positions[0].group].Group, places, nil
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"boxoffice/contracts"
-	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
@@ -37,7 +36,7 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		maps[i] = s.Snapshot
 		lags[layout[i].Group] = s.Lag
 	}
-	candidates := seating.Candidates(layout, maps, request.Best.Section, request.Best.Quantity, nil)
+	candidates := admitted.Wish.Candidates(layout, maps, nil).Best()
 	if len(candidates) == 0 {
 		return 0, httpapi.NewProblem(httpapi.CodeSoldOut, contracts.ReasonNoAdjacent.Detail())
 	}

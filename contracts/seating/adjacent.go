@@ -1,0 +1,176 @@
+package seating
+
+import (
+	"slices"
+
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+)
+
+// adjacent answers the places of the n best adjacent free seats of a group, of which at least least and at most most are
+// accessible, as few of them as there can be.
+func adjacent(g readmodel.LayoutGroup, m seatstate.SeatMap, n, least, most int) (places []int, found bool) {
+	if n < 1 || least < 0 || least > n {
+		return nil, false
+	}
+	accessible := accessiblePlaces(g)
+	if g.Kind == readmodel.KindArea {
+		return lowest(len(g.Seats), m, accessible, n, least, most)
+	}
+	var best choice
+	next := 0
+	for r := range g.Rows {
+		row := rowChoices{row: r, free: m, accessible: accessible}
+		row.places, next = placesOf(g, r, next)
+		if row.best(n, least, most, &best); best.found() && best.accessible == least {
+			break // no row further back can be better
+		}
+	}
+	return best.places, best.found()
+}
+
+// accessiblePlaces says of each place whether it is accessible; nil for a group that has none.
+func accessiblePlaces(g readmodel.LayoutGroup) []bool {
+	if len(g.Accessible) == 0 {
+		return nil
+	}
+	accessible := make([]bool, len(g.Seats))
+	next := 0
+	for _, seat := range g.Accessible {
+		if p := placeOf(g, seat, next); p != noPlace {
+			accessible[p] = true
+			next = p + 1
+		}
+	}
+	return accessible
+}
+
+// isAccessible looks a place up; none is accessible in a group that has none.
+func isAccessible(accessible []bool, place int) bool { return accessible != nil && accessible[place] }
+
+// noPlace stands for a seat of a row that the group has not: it is never free, and no two others are adjacent across it.
+const noPlace = -1
+
+// placeOf finds a seat's place; noPlace if the group has none. It begins its search at a place: layouts list seats, rows and
+// accessible seats in one order, so that mostly nothing has to be searched for.
+func placeOf(g readmodel.LayoutGroup, seat string, from int) int {
+	if p := slices.Index(g.Seats[from:], seat); p >= 0 {
+		return from + p
+	}
+	// noPlace is what Index answers, too.
+	return slices.Index(g.Seats[:from], seat)
+}
+
+// placesOf gives the place of each seat of row r. next is where the row most likely begins, and after where the one behind
+// it does.
+func placesOf(g readmodel.LayoutGroup, r, next int) (places []int, after int) {
+	places = make([]int, len(g.Rows[r].Seats))
+	for i, seat := range g.Rows[r].Seats {
+		if places[i] = placeOf(g, seat, next); places[i] != noPlace {
+			next = places[i] + 1
+		}
+	}
+	return places, next
+}
+
+// lowest are the n lowest free places, as few of them accessible as there can be.
+func lowest(size int, m seatstate.SeatMap, accessible []bool, n, least, most int) ([]int, bool) {
+	var ordinary, reserved []int
+	for p := range size {
+		switch {
+		case m.At(p) != seatstate.Free:
+		case isAccessible(accessible, p):
+			reserved = append(reserved, p)
+		default:
+			ordinary = append(ordinary, p)
+		}
+	}
+	take := max(least, n-len(ordinary))
+	if take > most || take > len(reserved) || n-take > len(ordinary) {
+		return nil, false
+	}
+	places := slices.Concat(ordinary[:n-take], reserved[:take])
+	slices.Sort(places)
+	return places, true
+}
+
+// choice is a run of adjacent seats with what speaks against it, in the order of preference.
+type choice struct {
+	places []int
+	// accessible seats in it, its row, single seats that it leaves, its distance from the middle in half seats.
+	accessible, row, singles, distance int
+}
+
+func (c choice) found() bool { return c.places != nil }
+
+// beats says whether c is better than o. Equal ones keep the first found, which is further left.
+func (c choice) beats(o choice) bool {
+	switch {
+	case !o.found():
+		return true
+	case c.accessible != o.accessible:
+		return c.accessible < o.accessible
+	case c.row != o.row:
+		return c.row < o.row
+	case c.singles != o.singles:
+		return c.singles < o.singles
+	default:
+		return c.distance < o.distance
+	}
+}
+
+// rowChoices are the choices of one row.
+type rowChoices struct {
+	row        int
+	places     []int
+	free       seatstate.SeatMap
+	accessible []bool
+}
+
+// isFree says whether a seat of the row is there and free. There is none before the first and after the last.
+func (r rowChoices) isFree(at int) bool {
+	return at >= 0 && at < len(r.places) && r.places[at] != noPlace && r.free.At(r.places[at]) == seatstate.Free
+}
+
+func (r rowChoices) isAccessible(at int) bool { return isAccessible(r.accessible, r.places[at]) }
+
+// best improves on a choice by those of this row. It looks at each seat a fixed number of times.
+func (r rowChoices) best(n, least, most int, best *choice) {
+	free, reserved := 0, 0
+	for at := range r.places {
+		if !r.isFree(at) {
+			free, reserved = 0, 0
+			continue
+		}
+		free++
+		if r.isAccessible(at) {
+			reserved++
+		}
+		if free > n && r.isAccessible(at-n) {
+			reserved--
+		}
+		if free < n || reserved < least || reserved > most {
+			continue
+		}
+		first := at - n + 1
+		c := choice{accessible: reserved, row: r.row, distance: abs(first + at - (len(r.places) - 1))}
+		if r.isFree(first-1) && !r.isFree(first-2) {
+			c.singles++
+		}
+		if r.isFree(at+1) && !r.isFree(at+2) {
+			c.singles++
+		}
+		c.places = r.places[first : at+1]
+		if c.beats(*best) {
+			c.places = slices.Clone(c.places)
+			*best = c
+		}
+	}
+}
+
+func abs(n int) int {
+	if n < 0 {
+		return -n
+	}
+	return n
+}

@@ -1,0 +1,25 @@
+package seating_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts/seating"
+)
+
+// An arena of 100 groups of 280 seats that are all taken but single ones: what each best-available order costs a process
+// at the worst, when nothing is left.
+func BenchmarkCandidatesOfASoldOutArena(b *testing.B) {
+	var h hall
+	rows := slices.Repeat([]string{"wwww" + strings.Repeat(".x", 8)}, 14)
+	for i := range 100 {
+		h.add(string(rune('a'+i%26))+string(rune('a'+i/26)), true, rows...)
+	}
+	wish := seating.Wish{Quantity: 5, Released: true}
+	for b.Loop() {
+		if c := wish.Candidates(h.groups, h.maps, nil); len(c.Best()) != len(h.groups) {
+			b.Fatal("a run with accessible places was to be found in each group")
+		}
+	}
+}
