@@ -19,4 +19,7 @@ type Seats struct {
 type Group struct {
 	seatstate.Snapshot
 	Lag time.Duration
+	// Order is what the order that was asked about is in the group, looked at after the map: what its own hold took on the
+	// map is told by it. "" if the group does not know the order, or none was asked about.
+	Order seatstate.RecordState
 }

@@ -29,8 +29,8 @@ type Catalogue interface {
 type Seats interface {
 	// Look answers which places are for sure another order's, and the lag of the group.
 	Look(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
-	// Groups answers maps and lags of groups, each at one instant.
-	Groups(ctx context.Context, groups []contracts.SeatGroup) ([]look.Group, error)
+	// Groups answers maps and lags of groups, each at one instant, and what an order is in each.
+	Groups(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Group, error)
 	// PaymentLag answers how far payments are behind, some seconds old at most.
 	PaymentLag(ctx context.Context) (time.Duration, error)
 	// DownFor says how long Redis has not answered; 0 while it does.
@@ -64,18 +64,6 @@ type Place struct {
 	Log           *slog.Logger
 	Meter         *telemetry.Meter
 	Now           func() time.Time
-}
-
-// body is the request as sent. A member that is absent is nil, which is not the same as an empty one.
-type body struct {
-	ConcertID *string   `json:"concertId"`
-	Seats     *[]string `json:"seats"`
-	Best      *bestBody `json:"bestAvailable"`
-}
-
-type bestBody struct {
-	Section  string `json:"section"`
-	Quantity *int   `json:"quantity"`
 }
 
 // accepted is the answer 202.
@@ -122,7 +110,7 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 		return httpapi.Response{}, problem
 	}
 	id := h.IDs.Mint(user, key)
-	lag, problem := h.look(ctx, id, request, &admitted, now)
+	seen, problem := h.look(ctx, id, request, &admitted, now)
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
@@ -131,15 +119,20 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	case err != nil:
 		// Not known is not "no row": the conditional put of the consumer decides.
 		h.warn(ctx, id, "row not read before the order was enqueued", err)
+		if seen.soldOut && !blindly(id, request, &admitted) {
+			return httpapi.Response{}, soldOut()
+		}
 	case found && row.RequestHash != admitted.RequestHash:
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeIdempotencyMismatch, "This Idempotency-Key belongs to an order with another body.")
 	case found:
 		return answer(id, row.Status, row.Version, 0), nil
+	case seen.soldOut:
+		return httpapi.Response{}, soldOut()
 	}
 	if problem := h.enqueue(ctx, user, id, request, admitted, now); problem != nil {
 		return httpapi.Response{}, problem
 	}
-	return answer(id, contracts.Queued, 0, lag), nil
+	return answer(id, contracts.Queued, 0, seen.lag), nil
 }
 
 // refuseAfter is how long Redis may be down before orders are refused: until then they are accepted without the look
@@ -163,31 +156,6 @@ func idempotencyKey(r httpapi.Request) (string, *httpapi.Problem) {
 		return "", httpapi.NewProblem(httpapi.CodeIdempotencyKeyInvalid, "Idempotency-Key must be 1 to 64 of A-Z a-z 0-9 _ -.")
 	default:
 		return key, nil
-	}
-}
-
-func decode(r httpapi.Request) (admission.Request, *httpapi.Problem) {
-	var b *body
-	if problem := r.Decode(&b); problem != nil {
-		return admission.Request{}, problem
-	}
-	switch {
-	case b == nil:
-		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "The body must be an object.").At("")
-	case b.ConcertID == nil:
-		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "concertId is missing.").At("/concertId")
-	case b.Seats != nil && b.Best != nil:
-		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "Either seats or bestAvailable is wanted, not both.").At("/bestAvailable")
-	case b.Seats != nil:
-		return admission.Request{ConcertID: *b.ConcertID, Seats: *b.Seats}, nil
-	case b.Best == nil:
-		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "Either seats or bestAvailable is wanted.").At("/seats")
-	case b.Best.Quantity == nil:
-		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "quantity is missing.").At("/bestAvailable/quantity")
-	case *b.Best.Quantity < 1:
-		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, "quantity must be a positive whole number.").At("/bestAvailable/quantity")
-	default:
-		return admission.Request{ConcertID: *b.ConcertID, Best: &message.BestAvailable{Section: b.Best.Section, Quantity: *b.Best.Quantity}}, nil
 	}
 }
 
@@ -217,24 +185,31 @@ func (h Place) admit(ctx context.Context, request admission.Request, now contrac
 	return admitted, nil
 }
 
+// sight is what the look at Redis showed of an order that is not refused by it.
+type sight struct {
+	lag time.Duration
+	// soldOut says that no seats are shown for a best-available order. It is refused if it has no row.
+	soldOut bool
+}
+
 // look refuses at once what Redis says for sure: a seat of another order, or a queue that is too long. Without an
 // answer the order is enqueued all the same, unless there has been none for long. For best-available it chooses the group.
-func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, now contracts.Instant) (time.Duration, *httpapi.Problem) {
+func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, now contracts.Instant) (sight, *httpapi.Problem) {
 	if request.Best != nil {
 		return h.lookBest(ctx, id, request, admitted)
 	}
-	seen, err := h.Seats.Look(ctx, admitted.Group, id, admitted.Places, now)
+	shown, err := h.Seats.Look(ctx, admitted.Group, id, admitted.Places, now)
 	if err != nil {
-		return 0, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err)
+		return sight{}, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err)
 	}
-	if len(seen.Taken) > 0 {
-		seats := make([]string, len(seen.Taken))
-		for i, at := range seen.Taken {
+	if len(shown.Taken) > 0 {
+		seats := make([]string, len(shown.Taken))
+		for i, at := range shown.Taken {
 			seats[i] = request.Seats[at]
 		}
-		return 0, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
+		return sight{}, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
 	}
-	return seen.Lag, queueFull(seen.Lag)
+	return sight{lag: shown.Lag}, queueFull(shown.Lag)
 }
 
 // unseen is what follows from a look without an answer: nothing, until Redis has been down for long. It is asked after the
@@ -259,6 +234,10 @@ func (h Place) paymentBusy(ctx context.Context) *httpapi.Problem {
 	}
 	return httpapi.NewProblem(httpapi.CodePaymentBusy, "Payments take longer than seats can be held right now. Send it again with the same Idempotency-Key.").
 		After(pace.PollAfterMs(contracts.Queued, lag))
+}
+
+func soldOut() *httpapi.Problem {
+	return httpapi.NewProblem(httpapi.CodeSoldOut, contracts.ReasonNoAdjacent.Detail())
 }
 
 func queueFull(lag time.Duration) *httpapi.Problem {

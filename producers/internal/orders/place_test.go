@@ -34,6 +34,10 @@ type world struct {
 	payments time.Duration
 	down     time.Duration
 	maps     []look.Group
+	// hall is in place of the one group of two seats.
+	hall []readmodel.LayoutGroup
+	// released is when accessible places become anybody's; 0 is never.
+	released contracts.Instant
 	row      *readmodel.Order
 	fail     map[string]bool
 }
@@ -50,10 +54,15 @@ func (w *world) Concert(_ context.Context, concertID string) (readmodel.Concert,
 	if w.fail["concert"] {
 		return readmodel.Concert{}, false, errors.New("broken connection")
 	}
-	return readmodel.Concert{ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LimitPerOrder: 4, LayoutVersion: 2, LayoutFrozen: 2}, concertID == "c", nil
+	return readmodel.Concert{
+		ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LimitPerOrder: 4, LayoutVersion: 2, LayoutFrozen: 2, AccessibleReleaseAt: w.released,
+	}, concertID == "c", nil
 }
 
 func (w *world) Seating(context.Context, string, int, bool) (*admission.Seating, bool, error) {
+	if w.hall != nil {
+		return admission.NewSeating(w.hall), true, nil
+	}
 	return admission.NewSeating([]readmodel.LayoutGroup{{
 		Group: "A", Section: "s", Kind: readmodel.KindSeats, Seats: []string{"A-1-1", "A-1-2"},
 		Rows: []readmodel.LayoutRow{{Name: "1", Seats: []string{"A-1-1", "A-1-2"}}},
@@ -64,8 +73,14 @@ func (w *world) Look(context.Context, contracts.SeatGroup, contracts.OrderID, []
 	return look.Seats{Taken: w.taken, Lag: w.lag}, w.call("look")
 }
 
-func (w *world) Groups(context.Context, []contracts.SeatGroup) ([]look.Group, error) {
-	return w.maps, w.call("maps")
+func (w *world) Groups(_ context.Context, _ []contracts.SeatGroup, order contracts.OrderID) ([]look.Group, error) {
+	if err := w.call("maps"); err != nil {
+		return nil, err
+	}
+	if order != id {
+		return nil, errors.New("another order was asked about")
+	}
+	return w.maps, nil
 }
 
 func (w *world) PaymentLag(context.Context) (time.Duration, error) {
@@ -119,6 +134,14 @@ func (w *world) post(t *testing.T, body string) httpapi.Response {
 
 const best = `{"concertId":"c","bestAvailable":{"section":"s","quantity":2}}`
 
+// gone is the one group with a seat taken, and what the order is there.
+func gone(record seatstate.RecordState) []look.Group {
+	return []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}, Order: record}}
+}
+
+// bestRow is the row of the order for any seats.
+var bestRow = &readmodel.Order{Status: contracts.AwaitingPayment, Version: 2, RequestHash: contracts.RequestHashBest("c", "s", 2, 0)}
+
 // free is the one group with all its seats free.
 var free = []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}}}
 
@@ -157,7 +180,11 @@ func TestCallsOfAnOrder(t *testing.T) {
 		"best available":              {body: best, world: world{maps: free}, calls: []string{"maps", "row", "send"}, want: 202},
 		"best of a group not loaded":  {body: best, world: world{maps: []look.Group{{}}}, calls: []string{"maps", "row", "send"}, want: 202},
 		"best without an answer":      {body: best, world: world{fail: map[string]bool{"maps": true}}, calls: []string{"maps", "row", "send"}, want: 202},
-		"best where none is left":     {body: best, world: world{maps: []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}}}}, calls: []string{"maps"}, want: 409, code: "sold_out"},
+		"best where none is left":     {body: best, world: world{maps: gone("")}, calls: []string{"maps", "row"}, want: 409, code: "sold_out"},
+		"best that took the last":     {body: best, world: world{maps: gone(seatstate.RecordHeld)}, calls: []string{"maps", "row", "send"}, want: 202},
+		"best with a row, none left":  {body: best, world: world{maps: gone(""), row: bestRow}, calls: []string{"maps", "row"}, want: 202},
+		"best, a row of another body": {body: best, world: world{maps: gone(""), row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"maps", "row"}, want: 422, code: "idempotency_mismatch"},
+		"best, none left, no answer":  {body: best, world: world{maps: gone(""), fail: map[string]bool{"row": true}}, calls: []string{"maps", "row", "send"}, want: 202},
 		"best of a long queue":        {body: best, world: world{maps: []look.Group{{Snapshot: free[0].Snapshot, Lag: 2 * time.Minute}}}, calls: []string{"maps"}, want: 503, code: "queue_full"},
 		"best of an unknown section":  {body: `{"concertId":"c","bestAvailable":{"section":"x","quantity":2}}`, want: 422, code: "unknown_section"},
 		"best of too many":            {body: `{"concertId":"c","bestAvailable":{"quantity":5}}`, want: 422, code: "too_many_seats"},

@@ -138,7 +138,7 @@ func (r *Reader) Look(ctx context.Context, g contracts.SeatGroup, order contract
 
 // Maps answers the maps of groups; see Groups.
 func (r *Reader) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
-	states, err := r.Groups(ctx, groups)
+	states, err := r.Groups(ctx, groups, "")
 	maps := make([]seatstate.Snapshot, len(states))
 	for i, s := range states {
 		maps[i] = s.Snapshot
@@ -214,14 +214,19 @@ func (r *Reader) stateChanged(_ string, _, to gobreaker.State) {
 	}
 }
 
-// Groups answers the states of groups, in one round trip a node. What belongs to one group is read at one instant.
-func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup) ([]look.Group, error) {
-	reads := make([]*redis.SliceCmd, len(groups))
+// Groups answers the states of groups and what an order is in each, in one round trip a node. Map, revision and lag of a
+// group are read at one instant, and the order's record after them. order is "" when no order is asked about.
+func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Group, error) {
+	reads, records := make([]*redis.SliceCmd, len(groups)), make([]*redis.SliceCmd, len(groups))
 	err := r.call(ctx, func(ctx context.Context) error {
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, g := range groups {
 				keys := seatstate.KeysOf(g)
 				reads[i] = p.MGet(ctx, keys.Rev, keys.Map, keys.Lag)
+				if order != "" {
+					// Not HGET: its answer for "none" is an error, and the first error of a pipeline hides the others.
+					records[i] = p.HMGet(ctx, keys.Orders, string(order))
+				}
 			}
 			return nil
 		})
@@ -231,22 +236,40 @@ func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup) ([]lo
 		return nil, fmt.Errorf("read seat maps: %w", err)
 	}
 	states := make([]look.Group, len(groups))
-	for i, read := range reads {
-		text := [3]string{}
-		for at, value := range read.Val() {
-			text[at], _ = value.(string)
-		}
-		states[i].Lag = parseLag(text[2])
-		if text[0] == "" {
-			continue
-		}
-		revision, err := seatstate.ParseRevision(text[0])
-		if err != nil {
+	for i := range groups {
+		if states[i], err = stateOf(reads[i], records[i]); err != nil {
 			return nil, fmt.Errorf("group %s: %w", groups[i].Key(), err)
 		}
-		states[i].Snapshot = seatstate.Snapshot{Loaded: true, Revision: revision, Map: seatstate.SeatMap(text[1])}
 	}
 	return states, nil
+}
+
+// stateOf reads what a group answered; record is nil when no order was asked about.
+func stateOf(read, record *redis.SliceCmd) (state look.Group, err error) {
+	revision, seats, lag := textAt(read, 0), textAt(read, 1), textAt(read, 2)
+	state.Lag = parseLag(lag)
+	if known := textAt(record, 0); known != "" {
+		r, err := seatstate.ParseRecord(known)
+		if err != nil {
+			return look.Group{}, err
+		}
+		state.Order = r.State
+	}
+	if revision == "" {
+		return state, nil
+	}
+	state.Loaded, state.Map = true, seatstate.SeatMap(seats)
+	state.Revision, err = seatstate.ParseRevision(revision)
+	return state, err
+}
+
+// textAt is a value of an answer; "" if there is none.
+func textAt(answer *redis.SliceCmd, at int) string {
+	if answer == nil {
+		return ""
+	}
+	text, _ := answer.Val()[at].(string)
+	return text
 }
 
 // call makes one call within its timeout and the breaker. A cancelled call counts as a failure: it says nothing good

@@ -96,10 +96,11 @@ type OrderRequest struct {
 	Best      *BestAvailable `json:"bestAvailable,omitempty"`
 }
 
-// BestAvailable asks for so many adjacent seats of a section, "" for any.
+// BestAvailable asks for so many adjacent seats of a section, "" for any, with exactly so many accessible ones.
 type BestAvailable struct {
-	Section  string `json:"section,omitempty"`
-	Quantity int    `json:"quantity"`
+	Section    string `json:"section,omitempty"`
+	Quantity   int    `json:"quantity"`
+	Accessible int    `json:"accessible,omitempty"`
 }
 
 // Accepted is the body of 202.
@@ -242,6 +243,7 @@ type Group struct {
 		Name  string   `json:"name"`
 		Seats []string `json:"seats"`
 	} `json:"rows"`
+	Accessible []string `json:"accessible"`
 }
 
 // Availability is GET /concerts/{id}/availability.

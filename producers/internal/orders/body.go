@@ -1,0 +1,53 @@
+package orders
+
+import (
+	"boxoffice/contracts/message"
+	"boxoffice/producers/internal/admission"
+	"boxoffice/producers/internal/httpapi"
+)
+
+// body is the request as sent. A member that is absent is nil, which is not the same as an empty one; null is refused by
+// Decode.
+type body struct {
+	ConcertID *string   `json:"concertId"`
+	Seats     *[]string `json:"seats"`
+	Best      *bestBody `json:"bestAvailable"`
+}
+
+type bestBody struct {
+	Section    string `json:"section"`
+	Quantity   *int   `json:"quantity"`
+	Accessible int    `json:"accessible"`
+}
+
+func decode(r httpapi.Request) (admission.Request, *httpapi.Problem) {
+	var b *body
+	if problem := r.Decode(&b); problem != nil {
+		return admission.Request{}, problem
+	}
+	invalid := func(detail, pointer string) (admission.Request, *httpapi.Problem) {
+		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, detail).At(pointer)
+	}
+	switch {
+	case b == nil:
+		return invalid("The body must be an object.", "")
+	case b.ConcertID == nil:
+		return invalid("concertId is missing.", "/concertId")
+	case b.Seats != nil && b.Best != nil:
+		return invalid("Either seats or bestAvailable is wanted, not both.", "/bestAvailable")
+	case b.Seats != nil:
+		return admission.Request{ConcertID: *b.ConcertID, Seats: *b.Seats}, nil
+	case b.Best == nil:
+		return invalid("Either seats or bestAvailable is wanted.", "/seats")
+	case b.Best.Quantity == nil:
+		return invalid("quantity is missing.", "/bestAvailable/quantity")
+	case *b.Best.Quantity < 1:
+		return invalid("quantity must be a positive whole number.", "/bestAvailable/quantity")
+	case b.Best.Accessible < 0 || b.Best.Accessible > *b.Best.Quantity:
+		return invalid("accessible must be a whole number from 0 to quantity.", "/bestAvailable/accessible")
+	default:
+		return admission.Request{ConcertID: *b.ConcertID, Best: &message.BestAvailable{
+			Section: b.Best.Section, Quantity: *b.Best.Quantity, Accessible: b.Best.Accessible,
+		}}, nil
+	}
+}

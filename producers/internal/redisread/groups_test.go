@@ -1,0 +1,129 @@
+package redisread_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/redisread"
+)
+
+// node answers pipelines of MGET and HMGET from values, and notes the commands of each round trip.
+type node struct {
+	values map[string]string
+	// fails is the command, as noted, that it answers with an error.
+	fails string
+	trips [][]string
+}
+
+func (n *node) DialHook(redis.DialHook) redis.DialHook {
+	return func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nothing is dialled") }
+}
+
+func (n *node) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (n *node) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, commands []redis.Cmder) error {
+		var trip []string
+		var first error
+		for _, c := range commands {
+			var words []string
+			for _, word := range c.Args() {
+				words = append(words, word.(string))
+			}
+			trip = append(trip, strings.Join(words, " "))
+			read, ok := c.(*redis.SliceCmd)
+			if !ok || trip[len(trip)-1] == n.fails {
+				c.SetErr(errors.New("CLUSTERDOWN"))
+				first = errors.Join(first, c.Err())
+				continue
+			}
+			keys := words[1:]
+			if words[0] == "hmget" {
+				keys = []string{words[1] + " " + words[2]}
+			}
+			var values []any
+			for _, key := range keys {
+				if value, there := n.values[key]; there {
+					values = append(values, value)
+				} else {
+					values = append(values, nil)
+				}
+			}
+			read.SetVal(values)
+		}
+		n.trips = append(n.trips, trip)
+		return first
+	}
+}
+
+func (n *node) reader() *redisread.Reader {
+	client := redis.NewClient(&redis.Options{})
+	client.AddHook(n)
+	return redisread.New(client, func() time.Time { return time.UnixMilli(0) })
+}
+
+// Maps, lags and what an order is in each group come in one round trip, the order's record behind the map of its group:
+// who holds what a map shows as taken is seen to hold it.
+func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
+	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
+	groups := []contracts.SeatGroup{{ConcertID: "c", Group: "A"}, {ConcertID: "c", Group: "B"}, {ConcertID: "c", Group: "C"}}
+	n := &node{values: map[string]string{
+		"{c#A}:rev": "3.7", "{c#A}:map": "\x40", "{c#A}:lag": "1500",
+		"{c#A}:orders " + string(order): seatstate.Record{State: seatstate.RecordHeld, Version: 1, Hash: "h", HeldAt: 1, HoldExpiresAt: 2, Lapses: 3, Places: []int{0}}.String(),
+		"{c#B}:rev":                     "4.0", "{c#B}:orders " + string(order): seatstate.Record{State: seatstate.RecordForwarded, Hash: "h", To: "A:1"}.String(),
+	}}
+	got, err := n.reader().Groups(t.Context(), groups, order)
+	want := []look.Group{
+		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7}, Map: seatstate.SeatMap{0x40}}, Lag: 1500 * time.Millisecond, Order: seatstate.RecordHeld},
+		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 4}, Map: seatstate.SeatMap{}}, Order: seatstate.RecordForwarded},
+		{},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	id := string(order)
+	trip := []string{
+		"mget {c#A}:rev {c#A}:map {c#A}:lag", "hmget {c#A}:orders " + id,
+		"mget {c#B}:rev {c#B}:map {c#B}:lag", "hmget {c#B}:orders " + id,
+		"mget {c#C}:rev {c#C}:map {c#C}:lag", "hmget {c#C}:orders " + id,
+	}
+	if len(n.trips) != 1 || !slices.Equal(n.trips[0], trip) {
+		t.Errorf("asked %q, want %q", n.trips, trip)
+	}
+	n.trips = nil
+	maps, err := n.reader().Maps(t.Context(), groups)
+	if err != nil || len(maps) != 3 || !reflect.DeepEqual(maps[0], want[0].Snapshot) {
+		t.Errorf("maps %+v, %v", maps, err)
+	}
+	if len(n.trips) != 1 || len(n.trips[0]) != 3 {
+		t.Errorf("for the maps alone it asked %q", n.trips)
+	}
+}
+
+// An answer that is not whole is none: a record that was not read would let an order be refused for its own hold.
+func TestGroupsAnswerWhollyOrNotAtAll(t *testing.T) {
+	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
+	groups := []contracts.SeatGroup{{ConcertID: "c", Group: "A"}, {ConcertID: "c", Group: "B"}}
+	good := map[string]string{"{c#A}:rev": "3.7", "{c#B}:rev": "4.0"}
+	for name, n := range map[string]*node{
+		"a record is refused":       {values: good, fails: "hmget {c#B}:orders " + string(order)},
+		"a map is refused":          {values: good, fails: "mget {c#B}:rev {c#B}:map {c#B}:lag"},
+		"a record does not parse":   {values: map[string]string{"{c#A}:rev": "3.7", "{c#A}:orders " + string(order): "held"}},
+		"a revision does not parse": {values: map[string]string{"{c#A}:rev": "3"}},
+	} {
+		if got, err := n.reader().Groups(t.Context(), groups, order); err == nil || got != nil {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
