@@ -64,8 +64,7 @@ func (h house) fill(t *testing.T) (left int, until contracts.Instant) {
 		all += len(g.Seats)
 	}
 	eventually(t, decideWithin, func() (bool, string) { return h.free(t) == all, "seats of an earlier run are still held" })
-	var requests []apiclient.OrderRequest
-	left = all
+	var seats []string
 	for _, g := range h.groups {
 		var taken []string
 		for _, row := range g.Rows {
@@ -77,9 +76,20 @@ func (h house) fill(t *testing.T) (left int, until contracts.Instant) {
 				taken = append(taken, row.Seats[at])
 			}
 		}
-		left -= len(taken)
-		for seats := range slices.Chunk(taken, h.concert.LimitPerOrder) {
-			requests = append(requests, apiclient.OrderRequest{ConcertID: h.concert.ID, Seats: seats})
+		seats = append(seats, taken...)
+	}
+	return all - len(seats), h.hold(t, seats)
+}
+
+// hold lets buyers hold these seats, as many in an order as the concert allows. It answers when the first of the orders may
+// end.
+func (h house) hold(t *testing.T, seats []string) (until contracts.Instant) {
+	t.Helper()
+	var requests []apiclient.OrderRequest
+	for _, g := range h.groups {
+		ofGroup := slices.DeleteFunc(slices.Clone(seats), func(seat string) bool { return !slices.Contains(g.Seats, seat) })
+		for some := range slices.Chunk(ofGroup, h.concert.LimitPerOrder) {
+			requests = append(requests, apiclient.OrderRequest{ConcertID: h.concert.ID, Seats: some})
 		}
 	}
 	begun := time.Now()
@@ -90,19 +100,33 @@ func (h house) fill(t *testing.T) (left int, until contracts.Instant) {
 		}
 	}
 	until = until.Add(seatstate.ExpireAfter)
-	t.Logf("%d orders in %d groups left single seats and a pair after %.1f s; the first of them may end at %s", len(requests), len(h.groups), time.Since(begun).Seconds(), until)
-	return left, until
+	t.Logf("%d orders in %d groups hold %d seats after %.1f s; the first of them may end at %s", len(requests), len(h.groups), len(seats), time.Since(begun).Seconds(), until)
+	return until
+}
+
+// inTime fails a test that took longer than its holds.
+func inTime(t *testing.T, until contracts.Instant) {
+	t.Helper()
+	if now := contracts.InstantOf(time.Now()); now > until {
+		t.Errorf("holds began to end at %s and it is %s: this machine is too slow for what was to be shown", until, now)
+	}
 }
 
 // enqueueIn sends an order for a pair to a group of the house, as a producer does that saw one there a moment ago. It
 // answers the row.
 func (h house) enqueueIn(t *testing.T, group string) readmodel.Order {
 	t.Helper()
+	return h.enqueueBest(t, group, message.BestAvailable{Section: h.section, Quantity: 2})
+}
+
+// enqueueBest is enqueueIn of any order for adjacent seats.
+func (h house) enqueueBest(t *testing.T, group string, best message.BestAvailable) readmodel.Order {
+	t.Helper()
 	now := contracts.InstantOf(time.Now())
 	m := message.PlaceOrder{
 		OrderID: anOrderID(t), UserID: testbed.Named("zoe"), ConcertID: h.concert.ID, Group: group, LayoutVersion: h.concert.LayoutVersion,
-		RequestHash: contracts.RequestHashBest(h.concert.ID, h.section, 2, 0), AcceptedAt: now, Deadline: now.Add(decideWithin),
-		BestAvailable: &message.BestAvailable{Section: h.section, Quantity: 2},
+		RequestHash: contracts.RequestHashBest(h.concert.ID, best.Section, best.Quantity, best.Accessible), AcceptedAt: now, Deadline: now.Add(decideWithin),
+		BestAvailable: &best,
 	}
 	encoded, err := message.Encode(m, "")
 	if err != nil {
@@ -115,6 +139,19 @@ func (h house) enqueueIn(t *testing.T, group string) readmodel.Order {
 		return found, "the order is not decided"
 	})
 	return row
+}
+
+// isRepeated sends the request of an order once more, under the key that a crowd uses, and wants the order's present status.
+func (s *stack) isRepeated(t *testing.T, user string, order apiclient.Order, request apiclient.OrderRequest) {
+	t.Helper()
+	answer, err := s.as(t, user).Place(t.Context(), "key-1", request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again apiclient.Accepted
+	if answer.Status != http.StatusAccepted || answer.Decode(&again) != nil || again.OrderID != order.OrderID || again.Status != order.Status {
+		t.Errorf("the same request again answers %d %s, the order is %s", answer.Status, answer.Body, order.Status)
+	}
 }
 
 // toldNoPair says whether the buyer was told that there are no two adjacent seats, at once or by the order.
@@ -153,6 +190,14 @@ func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
 				t.Fatalf("nobody of eight has the last pair %v", h.pair)
 			}
 
+			// Its own pair is why there is none: the same request again is answered with the order, another body is refused.
+			s.isRepeated(t, winner.user, winner.order, winner.request)
+			other := winner.request
+			other.Best = &apiclient.BestAvailable{Section: h.section, Quantity: 3}
+			if answer, err := s.as(t, winner.user).Place(t.Context(), "key-1", other); err != nil || answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "idempotency_mismatch" {
+				t.Errorf("another body answers %d %s, %v", answer.Status, answer.Body, err)
+			}
+
 			// Given up, it is the last pair again, and found by an order that is in the first group.
 			s.cancel(t, s.as(t, winner.user), winner.order.OrderID)
 			eventually(t, decideWithin, func() (bool, string) { return h.free(t) == left, "the pair is not free again" })
@@ -172,9 +217,7 @@ func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
 				}
 			}
 			wantStatus(t, s.decidedBest(t, anna, h.concert.ID, "key-2", h.section, 1), contracts.AwaitingPayment)
-			if now := contracts.InstantOf(time.Now()); now > until {
-				t.Errorf("holds began to end at %s and it is %s: this machine is too slow for what was to be shown", until, now)
-			}
+			inTime(t, until)
 		})
 	}
 }
