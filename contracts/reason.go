@@ -14,10 +14,21 @@ const (
 	ReasonInternal       Reason = "internal"
 	// ReasonPaymentMismatch: what was authorised is not what the order costs.
 	ReasonPaymentMismatch Reason = "payment_mismatch"
+	// ReasonPaymentRefused: there is no payment that the buyer could make. Stripe refused to open one, or the one that the
+	// order waited for was cancelled at Stripe.
+	ReasonPaymentRefused Reason = "payment_refused"
 )
 
 // ReasonAuthorizationGone is that of a REVOKED order: the authorisation ended before the money was taken.
 const ReasonAuthorizationGone Reason = "authorization_gone"
+
+// Reasons lists every reason that a row may have.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonSeatTaken, ReasonNoAdjacent, ReasonLimitReached, ReasonSeatLost, ReasonDeadlinePassed, ReasonLayoutChanged,
+		ReasonInternal, ReasonPaymentMismatch, ReasonPaymentRefused, ReasonAuthorizationGone,
+	}
+}
 
 // Detail is the sentence shown to a buyer beside the code.
 func (r Reason) Detail() string {
@@ -36,6 +47,8 @@ func (r Reason) Detail() string {
 		return "The seating of this concert changed after the order was placed."
 	case ReasonPaymentMismatch:
 		return "The payment did not match the order. Nothing was charged."
+	case ReasonPaymentRefused:
+		return "The payment of this order can no longer be made, so the order has ended. Nothing was charged."
 	case ReasonAuthorizationGone:
 		return "Your bank ended the authorisation before the money was taken, so the tickets were withdrawn. Nothing was charged."
 	case ReasonInternal:

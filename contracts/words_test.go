@@ -35,10 +35,7 @@ func TestMoneyAdd(t *testing.T) {
 // Each code has a sentence of its own, without which a buyer would read "refused" and no more.
 func TestReasonDetails(t *testing.T) {
 	seen := map[string]contracts.Reason{contracts.Reason("unheard_of").Detail(): "unheard_of"}
-	for _, r := range []contracts.Reason{
-		contracts.ReasonSeatTaken, contracts.ReasonDeadlinePassed, contracts.ReasonLayoutChanged, contracts.ReasonInternal,
-		contracts.ReasonPaymentMismatch, contracts.ReasonAuthorizationGone,
-	} {
+	for _, r := range contracts.Reasons() {
 		detail := r.Detail()
 		if other, twice := seen[detail]; twice {
 			t.Errorf("%s says the same as %s", r, other)

@@ -126,6 +126,23 @@ func TestARevokedOrderSaysWhy(t *testing.T) {
 	}
 }
 
+// A buyer whose payment was cancelled at Stripe is told so, and is shown no form that cannot succeed. Each reason that a
+// row may have is one of the contract's.
+func TestARejectedOrderSaysWhy(t *testing.T) {
+	contract, path := contracttest.New(t), "/api/orders/"+string(id)
+	for _, reason := range contracts.Reasons() {
+		row := paid(contracts.Rejected)
+		row.Reason = &readmodel.Reason{Code: reason}
+		v, response := viewed(t, row)
+		if v.Reason == nil || v.Reason.Code != string(reason) || v.Reason.Detail != reason.Detail() || v.Payment != nil {
+			t.Errorf("%s: reason %+v, payment %s", reason, v.Reason, v.Payment)
+		}
+		if problems := contract.Problems(t, http.MethodGet, path, response); problems != "" {
+			t.Errorf("%s: %s", reason, problems)
+		}
+	}
+}
+
 // Every answer is as the contract says, in every status, before and after a card was refused.
 func TestAnswersFitTheContract(t *testing.T) {
 	contract, path := contracttest.New(t), "/api/orders/"+string(id)
