@@ -2,8 +2,9 @@ package message
 
 import "boxoffice/contracts"
 
-// KindCheckPayment asks Stripe how an order's payment stands. Cause: reconcile, before a hold ends and nothing was heard;
-// Stripe says that the PaymentIntent was cancelled. Handler: consumers/internal/pay/check.go.
+// KindCheckPayment asks Stripe how an order's payment stands. Cause: reconcile, before a hold ends and nothing was heard,
+// or where the word of an authorisation is a dead letter; Stripe says that the PaymentIntent was cancelled. Handler:
+// consumers/internal/pay/check.go.
 const KindCheckPayment Kind = "CheckPayment"
 
 // CheckPayment is version 1.
@@ -11,7 +12,7 @@ type CheckPayment struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// CauseID is unique to the cause: the number of a run, the id of an event. 1 to 48 of A-Z a-z 0-9 _.
+	// CauseID is unique to the cause: the number of a run, the id of an event or of a letter. 1 to 48 of A-Z a-z 0-9 _.
 	CauseID string `json:"causeId"`
 }
 
@@ -38,6 +39,6 @@ func (m CheckPayment) Validate() error {
 	var p problems
 	p.checkOrderID(m.OrderID)
 	p.add(m.SeatGroup().Validate())
-	p.checkf(validStripeID(m.CauseID), "causeId %q is not 1 to 48 of A-Z a-z 0-9 _", m.CauseID)
+	p.checkf(ValidCauseID(m.CauseID), "causeId %q is not 1 to 48 of A-Z a-z 0-9 _", m.CauseID)
 	return p.err()
 }

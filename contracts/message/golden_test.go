@@ -138,6 +138,17 @@ var goldens = []golden{
 		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
 	},
 	{
+		file: "VoidPayment.cause.v1.json",
+		message: VoidPayment{
+			OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 0,
+			PaymentIntentID: "pi_3PqL8Z2eZvKYlo2C1", CauseID: "dlq_5a2d7e0c1f434a9b8e6dc07b91f2a3d5",
+		},
+		// Without the cause the row version must be there, as in the first of these files.
+		optional:   []string{"rowVersion", "paymentIntentId", "causeId"},
+		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":VoidPayment:dlq_5a2d7e0c1f434a9b8e6dc07b91f2a3d5"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
 		file:       "CheckPayment.v1.json",
 		message:    CheckPayment{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", CauseID: "r29999999"},
 		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":CheckPayment:r29999999"},
@@ -407,5 +418,40 @@ func TestFieldRules(t *testing.T) {
 	}
 	if _, err := Encode(ExpireHold{OrderID: goldenOrder, ConcertID: "c", Group: "g"}, ""); err == nil || !strings.Contains(err.Error(), "rowVersion") {
 		t.Errorf("row version 0: error %v", err)
+	}
+}
+
+// A VoidPayment whose cause is not a version of the row has the cause alone in its deduplication id; without one it needs
+// the version.
+func TestCauseOfAVoidPayment(t *testing.T) {
+	good := VoidPayment{OrderID: goldenOrder, ConcertID: "c", Group: "g", CauseID: "dlq_1"}
+	for _, c := range []struct {
+		says   string
+		change func(*VoidPayment)
+		cause  string
+	}{
+		{change: func(*VoidPayment) {}, cause: "dlq_1"},
+		{change: func(m *VoidPayment) { m.RowVersion = 3 }, cause: "dlq_1"},
+		{change: func(m *VoidPayment) { m.PaymentIntentID = "pi_" + strings.Repeat("x", 45) }, cause: "dlq_1"},
+		{change: func(m *VoidPayment) { m.CauseID = strings.Repeat("x", 48) }, cause: strings.Repeat("x", 48)},
+		{change: func(m *VoidPayment) { m.CauseID, m.RowVersion = "", 1 }, cause: "v1"},
+		{change: func(m *VoidPayment) { m.CauseID, m.RowVersion, m.PaymentIntentID = "", 1, "pi_1" }, cause: "v1:pi_1"},
+		{says: "causeId", change: func(m *VoidPayment) { m.CauseID = strings.Repeat("x", 49) }},
+		{says: "causeId", change: func(m *VoidPayment) { m.CauseID = "dlq-1" }},
+		{says: "rowVersion", change: func(m *VoidPayment) { m.RowVersion = -1 }},
+		{says: "rowVersion", change: func(m *VoidPayment) { m.CauseID = "" }},
+		{says: "paymentIntentId", change: func(m *VoidPayment) { m.PaymentIntentID = "pi 1" }},
+	} {
+		m := good
+		c.change(&m)
+		e, err := Encode(m, "")
+		switch {
+		case c.says != "":
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%+v: error %v, want one that says %q", m, err, c.says)
+			}
+		case err != nil || e.DeduplicationID != goldenOrder+":VoidPayment:"+c.cause:
+			t.Errorf("%+v: deduplication id %s, %v, want the cause %s", m, e.DeduplicationID, err, c.cause)
+		}
 	}
 }
