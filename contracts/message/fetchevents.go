@@ -6,8 +6,8 @@ import (
 	"boxoffice/contracts"
 )
 
-// KindFetchEvents asks Stripe for events that it could not deliver, and sends them on as if it had. Cause: reconcile.
-// Handler: consumers/internal/pay/events.go.
+// KindFetchEvents asks Stripe for events that it could not deliver, and sends them on as if it had. Cause: reconcile; pay
+// itself, to go on with a list that does not fit one message. Handler: consumers/internal/pay/events.go.
 const KindFetchEvents Kind = "FetchEvents"
 
 // FetchEvents is version 1.
@@ -15,6 +15,10 @@ type FetchEvents struct {
 	// Since is the instant from which events are asked for; Run is the number of the run.
 	Since contracts.Instant `json:"since"`
 	Run   int64             `json:"run"`
+	// After is the event behind which the list goes on, "" at its begin. Stripe lists the newest first.
+	After string `json:"after,omitempty"`
+	// Deadline is when the list is given up, because later runs have asked for the same since; 0 is never.
+	Deadline contracts.Instant `json:"deadline,omitempty"`
 }
 
 // Kind implements Message.
@@ -26,7 +30,11 @@ const groupEvents = "events"
 
 // Route implements Message.
 func (m FetchEvents) Route() Route {
-	return Route{Queue: QueuePayments, Group: groupEvents, DeduplicationID: string(KindFetchEvents) + ":r" + strconv.FormatInt(m.Run, 10)}
+	cause := "r" + strconv.FormatInt(m.Run, 10)
+	if m.After != "" {
+		cause += ":" + m.After
+	}
+	return Route{Queue: QueuePayments, Group: groupEvents, DeduplicationID: string(KindFetchEvents) + ":" + cause}
 }
 
 func (m FetchEvents) attributes() Attributes { return Attributes{} }
@@ -36,5 +44,7 @@ func (m FetchEvents) Validate() error {
 	var p problems
 	p.checkf(m.Since >= 1, "since is %d, want at least 1", m.Since)
 	p.checkf(m.Run >= 1, "run is %d, want at least 1", m.Run)
+	p.checkf(m.After == "" || validStripeID(m.After), "after %q is no event", m.After)
+	p.checkf(m.Deadline >= 0, "deadline is %d, want at least 0", m.Deadline)
 	return p.err()
 }

@@ -161,9 +161,23 @@ var goldens = []golden{
 		attributes: map[string]string{},
 	},
 	{
+		file:       "FetchEvents.on.v1.json",
+		message:    FetchEvents{Since: 1800003600042, Run: 29999999, After: "evt_1PqLAB2eZvKYlo2C", Deadline: 1800003900042},
+		optional:   []string{"after", "deadline"},
+		route:      Route{Queue: "payments", Group: "events", DeduplicationID: "FetchEvents:r29999999:evt_1PqLAB2eZvKYlo2C"},
+		attributes: map[string]string{},
+	},
+	{
 		file:       "AuditLedger.v1.json",
 		message:    AuditLedger{From: 1800003600042, To: 1800007200042, Run: 29999999},
-		route:      Route{Queue: "payments", Group: "ledger", DeduplicationID: "AuditLedger:r29999999"},
+		route:      Route{Queue: "payments", Group: "ledger", DeduplicationID: "AuditLedger:r29999999-1800003600042-1800007200042"},
+		attributes: map[string]string{},
+	},
+	{
+		file:       "AuditLedger.on.v1.json",
+		message:    AuditLedger{From: 1800003600042, To: 1800007200042, Run: 29999999, After: "pi_3PqL8Z2eZvKYlo2C1", Deadline: 1800010800042},
+		optional:   []string{"after", "deadline"},
+		route:      Route{Queue: "payments", Group: "ledger", DeduplicationID: "AuditLedger:r29999999-1800003600042-1800007200042:pi_3PqL8Z2eZvKYlo2C1"},
 		attributes: map[string]string{},
 	},
 	{

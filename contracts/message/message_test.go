@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -18,6 +19,8 @@ import (
 func TestLongestFieldsFitSQS(t *testing.T) {
 	tested := map[Kind]bool{}
 	concert, group := strings.Repeat("c", 40), strings.Repeat("g", 32)
+	// The last instant that its form in a body has room for.
+	longest := contracts.InstantOf(time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC))
 	for _, m := range []Message{
 		PlaceOrder{
 			OrderID: goldenOrder, UserID: strings.Repeat("u", 128), ConcertID: concert, Group: group, LayoutVersion: math.MaxInt,
@@ -37,8 +40,9 @@ func TestLongestFieldsFitSQS(t *testing.T) {
 		CapturePayment{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: 1, Run: math.MaxInt64},
 		VoidPayment{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: math.MaxInt, PaymentIntentID: strings.Repeat("p", maxStripeID)},
 		CheckPayment{OrderID: goldenOrder, ConcertID: concert, Group: group, CauseID: strings.Repeat("c", maxStripeID)},
-		FetchEvents{Since: 1, Run: math.MaxInt64},
-		AuditLedger{From: 1, To: 2, Run: math.MaxInt64},
+		VoidPayment{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: math.MaxInt, PaymentIntentID: strings.Repeat("p", maxStripeID), CauseID: strings.Repeat("c", maxStripeID)},
+		FetchEvents{Since: 1, Run: math.MaxInt64, After: strings.Repeat("e", maxStripeID), Deadline: 1},
+		AuditLedger{From: longest - 1, To: longest, Run: math.MaxInt64, After: strings.Repeat("p", maxStripeID), Deadline: 1},
 		PaymentAuthorized{OrderID: goldenOrder, ConcertID: concert, Group: group, EventID: strings.Repeat("e", maxStripeID),
 			PaymentIntentID: "pi_1", Amount: contracts.Money{Minor: math.MaxInt64, Currency: "EUR"}, Mode: ModeLive},
 		PaymentDeclined{OrderID: goldenOrder, ConcertID: concert, Group: group, EventID: strings.Repeat("e", maxStripeID),
@@ -148,6 +152,18 @@ func TestDeduplicationFollowsTheCause(t *testing.T) {
 	later.RowVersion = 2
 	if hold.Route() == later.Route() {
 		t.Error("an ExpireHold of a later row would be dropped")
+	}
+	audit := AuditLedger{From: 1, To: 2, Run: 1}
+	for name, other := range map[string]AuditLedger{
+		"another window of the run": {From: 2, To: 3, Run: 1}, "the same window in a later run": {From: 1, To: 2, Run: 2},
+		"the same look, further on": {From: 1, To: 2, Run: 1, After: "pi_1"},
+	} {
+		if other.Route() == audit.Route() {
+			t.Errorf("%s would be dropped", name)
+		}
+	}
+	if (FetchEvents{Since: 1, Run: 1}).Route() == (FetchEvents{Since: 1, Run: 1, After: "evt_1"}).Route() {
+		t.Error("a list of events that goes on would be dropped")
 	}
 }
 
