@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stripe/stripe-go/v76"
 )
@@ -278,5 +279,130 @@ func TestEventsCanBeAskedFor(t *testing.T) {
 		if got := strings.Join(kinds, " "); list.Err() != nil || got != "payment_intent.canceled payment_intent.amount_capturable_updated" {
 			t.Errorf("events %q, %v: the newest comes first", got, list.Err())
 		}
+	})
+}
+
+// The latest charge is shown in place of its id where that is asked for, and it says what was given back and what is disputed.
+func TestAChargeIsShownInItsIntent(t *testing.T) {
+	both(t, func(t *testing.T, a account) {
+		bare := a.created(t)
+		i := a.authorized(t)
+		if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID), Amount: stripe.Int64(1200)}); err != nil {
+			t.Fatal(err)
+		}
+		shown := func(what string, c *stripe.Charge, err error) {
+			t.Helper()
+			if err != nil || c == nil || c.Amount != 4200 || c.AmountCaptured != 4200 || c.AmountRefunded != 1200 || c.Refunded || c.Disputed {
+				t.Errorf("%s shows the charge %+v, %v", what, c, err)
+			}
+		}
+		get := &stripe.PaymentIntentParams{}
+		get.AddExpand("latest_charge")
+		one, err := a.PaymentIntents.Get(i.ID, get)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown("a retrieve", one.LatestCharge, err)
+		if none, err := a.PaymentIntents.Get(bare.ID, get); err != nil || none.LatestCharge != nil {
+			t.Errorf("without a card: %+v, %v", none.LatestCharge, err)
+		}
+		if plain, err := a.PaymentIntents.Get(i.ID, nil); err != nil || plain.LatestCharge.ID != one.LatestCharge.ID || plain.LatestCharge.Amount != 0 {
+			t.Errorf("not asked for: %+v, %v", plain.LatestCharge, err)
+		}
+		list := &stripe.PaymentIntentListParams{}
+		list.AddExpand("data.latest_charge")
+		list.Limit, list.Single = stripe.Int64(100), true
+		found := 0
+		all := a.PaymentIntents.List(list)
+		for all.Next() {
+			if listed := all.PaymentIntent(); listed.ID == i.ID {
+				found++
+				shown("a list", listed.LatestCharge, nil)
+			}
+		}
+		if all.Err() != nil || found != 1 {
+			t.Errorf("listed %d times, %v", found, all.Err())
+		}
+		for property, ask := range map[string]func(property string) error{
+			"latest_charge": func(property string) error {
+				p := &stripe.PaymentIntentListParams{}
+				p.AddExpand(property)
+				all := a.PaymentIntents.List(p)
+				all.Next()
+				return all.Err()
+			},
+			"no_such_property": func(property string) error {
+				p := &stripe.PaymentIntentParams{}
+				p.AddExpand(property)
+				_, err := a.PaymentIntents.Get(i.ID, p)
+				return err
+			},
+		} {
+			problem(t, ask(property), http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "")
+		}
+	})
+}
+
+func TestAListOfIntentsGoesOnBehindAnyOfThem(t *testing.T) {
+	both(t, func(t *testing.T, a account) {
+		var made []string
+		for range 5 {
+			made = append(made, a.created(t).ID)
+		}
+		p := &stripe.PaymentIntentListParams{}
+		p.Limit, p.Single = stripe.Int64(2), true
+		p.StartingAfter = stripe.String(made[3])
+		list := a.PaymentIntents.List(p)
+		var got []string
+		for list.Next() {
+			got = append(got, list.PaymentIntent().ID)
+		}
+		// Those of one second may be listed in any order among themselves at Stripe.
+		if list.Err() != nil || len(got) != 2 || got[0] == made[3] {
+			t.Errorf("behind %s come %v, %v", made[3], got, list.Err())
+		}
+		p.StartingAfter = stripe.String("pi_none")
+		list = a.PaymentIntents.List(p)
+		list.Next()
+		e := detail(t, list.Err())
+		if e.Code != "resource_missing" {
+			t.Errorf("behind none: %+v", e)
+		}
+	})
+}
+
+func TestAChargeIsDisputed(t *testing.T) {
+	both(t, func(t *testing.T, a account) {
+		i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_createDispute")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
+			t.Fatal(err)
+		}
+		get := &stripe.PaymentIntentParams{}
+		get.AddExpand("latest_charge")
+		// The cardholder is told by his bank, and Stripe by it: seconds later in test mode.
+		for deadline := time.Now().Add(30 * time.Second); ; {
+			i, err = a.PaymentIntents.Get(i.ID, get)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i.LatestCharge.Disputed {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("not disputed: %+v", i.LatestCharge)
+			}
+			<-time.After(time.Second)
+		}
+		if i.Status != stripe.PaymentIntentStatusSucceeded || i.AmountReceived != 4200 || i.LatestCharge.AmountRefunded != 0 {
+			t.Errorf("disputed %+v, charge %+v", i, i.LatestCharge)
+		}
+		_, err = a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID)})
+		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "charge_disputed")
 	})
 }

@@ -284,6 +284,26 @@ func TestFaults(t *testing.T) {
 		t.Error("the effect is not there")
 	}
 
+	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","kind":"error","status":502,"page":true,"times":1}`)
+	for _, replayed := range []string{"", "true"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.base+"/v1/payment_intents", strings.NewReader("amount=4200&currency=eur"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Idempotency-Key", "page")
+		request.Header.Set("Authorization", "Bearer "+secretKey)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusBadGateway || !strings.HasPrefix(string(body), "<html>") ||
+			response.Header.Get("Content-Type") != "text/html" || response.Header.Get("Idempotent-Replayed") != replayed {
+			t.Errorf("a page is answered as %d %v %.60s, %v", response.StatusCode, response.Header, body, err)
+		}
+	}
+
 	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","order":"order-1","kind":"lost","times":1}`)
 	var e *stripe.Error
 	if _, err := keyed("lost"); err == nil || errors.As(err, &e) {
@@ -380,6 +400,39 @@ func TestAnAuthorizationLosesItsMethod(t *testing.T) {
 	}
 	_, err = a.PaymentIntents.Capture(i.ID, nil)
 	unexpected(t, err)
+}
+
+// A cardholder disputes what was captured long before, and what was not captured nobody can dispute.
+func TestACapturedPaymentIsDisputed(t *testing.T) {
+	a := doubled(t)
+	r := a.receiver(t, 0)
+	i := a.authorized(t)
+	dispute := a.base + "/double/payment_intents/" + i.ID + "/dispute"
+	answer, err := http.Post(dispute, "", nil)
+	if err != nil || answer.StatusCode != http.StatusBadRequest {
+		t.Fatalf("before its capture: %v, %v", answer, err)
+	}
+	_ = answer.Body.Close()
+	if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		a.post(t, "/double/payment_intents/"+i.ID+"/dispute", "")
+	}
+	r.wants(t, "one dispute is told of", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		disputes := 0
+		for _, e := range r.events {
+			if e.Type == "charge.dispute.created" && e.GetObjectValue("payment_intent") == i.ID && e.GetObjectValue("object") == "dispute" {
+				disputes++
+			}
+		}
+		return disputes == 1
+	})
+	if got := a.journal(t, "disputed"); len(got) != 1 {
+		t.Errorf("journal %v", got)
+	}
 }
 
 func TestARefundFailsLater(t *testing.T) {

@@ -73,11 +73,17 @@ func (c *call) page() stripe.Page {
 
 func (s *Server) listIntents(c *call) (result, *stripe.Error) {
 	page := c.page()
+	if c.expand("data.latest_charge")["data.latest_charge"] {
+		return func() (any, *stripe.Error) { return resultOf(s.account.ExpandedIntents(page)) }, nil
+	}
 	return func() (any, *stripe.Error) { return resultOf(s.account.Intents(page)) }, nil
 }
 
 func (s *Server) retrieve(c *call) (result, *stripe.Error) {
 	secret := c.text("client_secret")
+	if !c.browser && c.expand("latest_charge")["latest_charge"] {
+		return func() (any, *stripe.Error) { return resultOf(s.account.ExpandedIntent(c.id())) }, nil
+	}
 	return func() (any, *stripe.Error) {
 		if c.browser {
 			i, problem := s.account.BySecret(c.id(), secret)

@@ -20,6 +20,7 @@ import (
 //	POST   /double/advance                {"seconds":n} moves the clock on
 //	POST   /double/refunds/{id}/settle    a refund becomes what it ends as
 //	POST   /double/payment_intents/{id}/lose   an authorisation loses its method
+//	POST   /double/payment_intents/{id}/dispute   its cardholder disputes what was captured
 //	POST   /double/reset                  forgets everything but the endpoints
 func (s *Server) double() {
 	s.mux.HandleFunc("GET /double/health", func(w http.ResponseWriter, _ *http.Request) { show(w, map[string]string{"status": "ready"}, nil) })
@@ -60,6 +61,10 @@ func (s *Server) double() {
 	})
 	s.mux.HandleFunc("POST /double/payment_intents/{id}/lose", func(w http.ResponseWriter, r *http.Request) {
 		object, problem := resultOf(s.account.WithoutMethod(r.PathValue("id")))
+		show(w, object, problem)
+	})
+	s.mux.HandleFunc("POST /double/payment_intents/{id}/dispute", func(w http.ResponseWriter, r *http.Request) {
+		object, problem := resultOf(s.account.Dispute(r.PathValue("id")))
 		show(w, object, problem)
 	})
 	s.mux.HandleFunc("POST /double/reset", func(w http.ResponseWriter, _ *http.Request) {

@@ -20,11 +20,13 @@ type Fault struct {
 	Times int `json:"times"`
 	// Kind: "latency" waits DelayMs first. "error" answers Status: 429 before anything is begun (under no key), 5xx as an
 	// answer of its own, which is saved under the key and repeated for ever; with Effect the request is carried out all the
-	// same. "lost" carries the request out and breaks the connection in place of the answer.
+	// same, and with Page the body is the page of a proxy in place of Stripe's JSON. "lost" carries the request out and
+	// breaks the connection in place of the answer.
 	Kind    string `json:"kind"`
 	DelayMs int    `json:"delayMs"`
 	Status  int    `json:"status"`
 	Effect  bool   `json:"effect"`
+	Page    bool   `json:"page"`
 	// Left is told, not asked: how often a rule with Times may still fit.
 	Left int `json:"left"`
 

@@ -15,6 +15,8 @@ type form struct {
 	values  url.Values
 	read    map[string]bool
 	problem *stripe.Error
+	// expands says that expand was asked for.
+	expands bool
 }
 
 func newForm(values url.Values) *form {
@@ -100,6 +102,19 @@ func (f *form) list(name string) []string {
 	return items
 }
 
+// expand says which of the properties that a request may expand it does. At Stripe any other is an error.
+func (f *form) expand(allowed ...string) map[string]bool {
+	f.expands = true
+	wanted := map[string]bool{}
+	for _, property := range f.list("expand") {
+		if !slices.Contains(allowed, property) {
+			f.fail(stripe.InvalidParam("", "expand", "This property cannot be expanded (%s).", property))
+		}
+		wanted[property] = true
+	}
+	return wanted
+}
+
 // limits of metadata.
 const (
 	metadataKeys  = 50
@@ -129,7 +144,9 @@ func (f *form) metadata() map[string]string {
 
 // end is the first problem, or the first parameter that nobody asked for.
 func (f *form) end() *stripe.Error {
-	f.list("expand") // taken as at Stripe; objects are shown with ids
+	if !f.expands {
+		f.expand()
+	}
 	if f.problem != nil {
 		return f.problem
 	}

@@ -157,12 +157,12 @@ func (s *Server) answer(w http.ResponseWriter, c *call, key string, do route) {
 func (s *Server) carryOut(run func() (any, *stripe.Error), fault *Fault) (status int, body []byte) {
 	failed := fault != nil && fault.Kind == "error"
 	if failed && !fault.Effect {
-		return fault.Status, errorBody(apiError(fault.Status))
+		return fault.Status, fault.body()
 	}
 	object, problem := run()
 	switch {
 	case failed:
-		return fault.Status, errorBody(apiError(fault.Status))
+		return fault.Status, fault.body()
 	case problem != nil:
 		return problem.HTTPStatus, errorBody(problem)
 	}
@@ -171,6 +171,16 @@ func (s *Server) carryOut(run func() (any, *stripe.Error), fault *Fault) (status
 		return http.StatusInternalServerError, errorBody(apiError(http.StatusInternalServerError))
 	}
 	return http.StatusOK, body
+}
+
+// page is what a proxy in front of Stripe answers in its own words.
+const page = "<html><head><title>Bad gateway</title></head><body>The server is not available.</body></html>"
+
+func (f *Fault) body() []byte {
+	if f.Page {
+		return []byte(page)
+	}
+	return errorBody(apiError(f.Status))
 }
 
 func apiError(status int) *stripe.Error {
@@ -250,6 +260,9 @@ func errorBody(problem *stripe.Error) []byte {
 
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
+	if string(body) == page {
+		w.Header().Set("Content-Type", "text/html")
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }

@@ -62,7 +62,7 @@ type Request struct{ ID, IdempotencyKey string }
 type Effect struct {
 	Seq int   `json:"seq"`
 	At  int64 `json:"atMs"`
-	// Kind is created, declined, authorized, captured, canceled, expired, refunded or refund_failed.
+	// Kind is created, declined, authorized, captured, canceled, expired, refunded, refund_failed or disputed.
 	Kind          string            `json:"kind"`
 	PaymentIntent string            `json:"paymentIntent"`
 	Amount        int64             `json:"amount"`

@@ -11,6 +11,8 @@ type card struct {
 	// refund is what becomes of a refund: "" or "succeeded" at once, "pending" and then succeeded, "failed" after it had
 	// succeeded.
 	refund string
+	// disputed says that the cardholder disputes each charge as soon as it is captured.
+	disputed bool
 }
 
 func declined(code, decline, message string) card {
@@ -45,6 +47,7 @@ var cards = map[string]card{
 
 	"pm_card_pendingRefund": {refund: "pending"},
 	"pm_card_refundFail":    {refund: "failed"},
+	"pm_card_createDispute": {disputed: true},
 }
 
 // numbers are the cards that a buyer types.
@@ -60,6 +63,7 @@ var numbers = map[string]string{
 	"4000000000003220": "pm_card_threeDSecure2Required",
 	"4000000000007726": "pm_card_pendingRefund",
 	"4000000000005126": "pm_card_refundFail",
+	"4000000000000259": "pm_card_createDispute",
 }
 
 // MethodOfNumber is the test payment method of a card's number.

@@ -68,6 +68,7 @@ func (a *Account) authorize(i *Intent, r Request) {
 		i.Status, i.AmountReceived = Succeeded, i.Amount
 		a.note("captured", i, i.Amount, r)
 		a.emit("payment_intent.succeeded", *i, r)
+		a.disputedAtOnce(i, c)
 		return
 	}
 	c.Details.Card.CaptureBefore = a.clock().Add(AuthorizationLasts).Unix()

@@ -67,15 +67,58 @@ func (a *Account) Intent(id string) (*Intent, *Error) {
 	return copyOf(i), nil
 }
 
+// ExpandedIntent retrieves one with its latest charge.
+func (a *Account) ExpandedIntent(id string) (*ExpandedIntent, *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i, ok := a.intents[id]
+	if !ok {
+		return nil, noSuch("payment_intent", id, "intent")
+	}
+	return a.expanded(i), nil
+}
+
+func (a *Account) expanded(i *Intent) *ExpandedIntent {
+	e := &ExpandedIntent{Intent: copyOf(i)}
+	if i.LatestCharge != nil {
+		c := *a.charges[*i.LatestCharge]
+		e.LatestCharge = &c
+	}
+	return e
+}
+
 // Intents lists them, the newest first.
 func (a *Account) Intents(page Page) (List[*Intent], *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var all []*Intent
-	for _, id := range a.order {
-		all = append(all, copyOf(a.intents[id]))
+	return a.intentsOf(page)
+}
+
+// ExpandedIntents lists them with their latest charges.
+func (a *Account) ExpandedIntents(page Page) (List[*ExpandedIntent], *Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	plain, problem := a.intentsOf(page)
+	if problem != nil {
+		return List[*ExpandedIntent]{}, problem
 	}
-	return paged(all, page, "/v1/payment_intents", func(i *Intent) (string, int64) { return i.ID, i.Created })
+	l := List[*ExpandedIntent]{Object: plain.Object, URL: plain.URL, HasMore: plain.HasMore, Data: []*ExpandedIntent{}}
+	for _, i := range plain.Data {
+		l.Data = append(l.Data, a.expanded(i))
+	}
+	return l, nil
+}
+
+func (a *Account) intentsOf(page Page) (List[*Intent], *Error) {
+	all := make([]*Intent, len(a.order))
+	for n, id := range a.order {
+		all[n] = a.intents[id]
+	}
+	l, problem := paged(all, page, "/v1/payment_intents", func(i *Intent) (string, int64) { return i.ID, i.Created })
+	for n, i := range l.Data {
+		l.Data[n] = copyOf(i)
+	}
+	return l, problem
 }
 
 // Update changes metadata and description, in any status.
@@ -129,6 +172,7 @@ func (a *Account) Capture(id string, p CaptureParams, r Request) (*Intent, *Erro
 	a.note("captured", i, amount, r)
 	a.emit("charge.captured", *c, r)
 	a.emit("payment_intent.succeeded", *i, r)
+	a.disputedAtOnce(i, c)
 	return copyOf(i), nil
 }
 

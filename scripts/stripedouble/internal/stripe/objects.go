@@ -44,6 +44,12 @@ type Intent struct {
 	Status             string            `json:"status"`
 }
 
+// ExpandedIntent is a PaymentIntent that shows its latest charge in place of the charge's id.
+type ExpandedIntent struct {
+	*Intent
+	LatestCharge *Charge `json:"latest_charge"`
+}
+
 // NextAction is what the buyer has to do: go to his bank's page.
 type NextAction struct {
 	Type          string `json:"type"`
@@ -63,6 +69,7 @@ type Charge struct {
 	Captured       bool              `json:"captured"`
 	Created        int64             `json:"created"`
 	Currency       string            `json:"currency"`
+	Disputed       bool              `json:"disputed"`
 	FailureCode    *string           `json:"failure_code"`
 	FailureMessage *string           `json:"failure_message"`
 	Livemode       bool              `json:"livemode"`
@@ -93,6 +100,21 @@ type Refund struct {
 	Metadata      map[string]string `json:"metadata"`
 	PaymentIntent string            `json:"payment_intent"`
 	Reason        *string           `json:"reason"`
+	Status        string            `json:"status"`
+}
+
+// Dispute of a charge: its cardholder wants the money back from his bank.
+type Dispute struct {
+	ID            string            `json:"id"`
+	Object        string            `json:"object"`
+	Amount        int64             `json:"amount"`
+	Charge        string            `json:"charge"`
+	Created       int64             `json:"created"`
+	Currency      string            `json:"currency"`
+	Livemode      bool              `json:"livemode"`
+	Metadata      map[string]string `json:"metadata"`
+	PaymentIntent string            `json:"payment_intent"`
+	Reason        string            `json:"reason"`
 	Status        string            `json:"status"`
 }
 

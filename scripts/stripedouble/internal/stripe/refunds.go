@@ -33,6 +33,8 @@ func (a *Account) Refund(p RefundParams, r Request) (*Refund, *Error) {
 		amount = left
 	}
 	switch {
+	case c.Disputed:
+		return nil, InvalidParam("charge_disputed", "", "Charge %s has been charged back; cannot issue a refund.", c.ID)
 	case left == 0:
 		return nil, InvalidParam("charge_already_refunded", "", "Charge %s has already been refunded.", c.ID)
 	case amount < 0 || amount > left:
