@@ -41,7 +41,7 @@ const emptyAnswers = 3
 
 var errUnprocessed = errors.New("DynamoDB leaves the keys unprocessed")
 
-// ReadMany is a consistent read of rows, in no order; ids without a row are left out.
+// ReadMany is a consistent read of rows, in no order; ids without a row are left out. No id may be there twice.
 func (s *Store) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error) {
 	rows := make([]order.Order, 0, len(ids))
 	for chunk := range slices.Chunk(ids, batchLimit) {
@@ -51,7 +51,7 @@ func (s *Store) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.
 		}
 		empty := 0
 		for len(keys) > 0 {
-			items, rest, err := s.batchGet(ctx, keys)
+			items, rest, err := s.batchGet(ctx, s.tables.Orders, keys)
 			if err != nil {
 				return nil, err
 			}
@@ -73,16 +73,16 @@ func (s *Store) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.
 	return rows, nil
 }
 
-func (s *Store) batchGet(ctx context.Context, keys []map[string]types.AttributeValue) (items, rest []map[string]types.AttributeValue, err error) {
+func (s *Store) batchGet(ctx context.Context, table string, keys []map[string]types.AttributeValue) (items, rest []map[string]types.AttributeValue, err error) {
 	var out *dynamodb.BatchGetItemOutput
 	err = s.call(ctx, func(ctx context.Context) (err error) {
 		out, err = s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
-			s.tables.Orders: {Keys: keys, ConsistentRead: aws.Bool(true)},
+			table: {Keys: keys, ConsistentRead: aws.Bool(true)},
 		}})
 		return err
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("read %d orders: %w", len(keys), err)
+		return nil, nil, fmt.Errorf("read %d items of %s: %w", len(keys), table, err)
 	}
-	return out.Responses[s.tables.Orders], out.UnprocessedKeys[s.tables.Orders].Keys, nil
+	return out.Responses[table], out.UnprocessedKeys[table].Keys, nil
 }

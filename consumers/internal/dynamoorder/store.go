@@ -1,5 +1,5 @@
 // Package dynamoorder keeps orders in DynamoDB: it fills the ports of reserve, expire and rebuild. One file an
-// operation: put, update, read, open, tickets, tokens.
+// operation: put, update, read, open, tickets, ticketcounts, tokens.
 //
 // Every read that decides something is consistent. Every write is conditional, and a refused condition is an answer,
 // never an error and never a failure for the breaker.
@@ -76,7 +76,7 @@ func encode(o order.Order) (map[string]types.AttributeValue, error) {
 func decode(item map[string]types.AttributeValue) (order.Order, error) {
 	var o order.Order
 	if err := attributevalue.UnmarshalMap(item, &o.Order); err != nil {
-		return order.Order{}, fmt.Errorf("decode order: %w", err)
+		return order.Order{}, fmt.Errorf("%w: decode: %w", order.ErrUnreadable, err)
 	}
 	return o, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoorder"
@@ -128,6 +129,10 @@ func TestReadsThatFail(t *testing.T) {
 			_, err := s.ReadMany(t.Context(), []contracts.OrderID{"id"})
 			return err
 		}},
+		{"counted tickets", "BatchGetItem", func(s *dynamoorder.Store) error {
+			_, err := s.CountTickets(t.Context(), []order.Order{ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1"))})
+			return err
+		}},
 		{"open orders", "Query", func(s *dynamoorder.Store) error { _, err := s.OpenIDs(t.Context(), seatGroup); return err }},
 		{"tickets", "Query", func(s *dynamoorder.Store) error { _, err := s.Tickets(t.Context(), seatGroup); return err }},
 		{"allowance", "GetItem", func(s *dynamoorder.Store) error { _, err := s.Allowance(t.Context(), "c", "u"); return err }},
@@ -149,7 +154,8 @@ func TestReadsThatFail(t *testing.T) {
 
 // DynamoDB may answer a part of a batch. The rest is read in further calls, and given up when nothing comes any more.
 func TestUnprocessedKeysAreReadAgain(t *testing.T) {
-	store, faults := broken(newConfig(t), retry.NoBreaker{})
+	config := newConfig(t)
+	store, faults := broken(config, retry.NoBreaker{})
 	var ids []contracts.OrderID
 	for range 7 {
 		row := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1"))
@@ -177,6 +183,43 @@ func TestUnprocessedKeysAreReadAgain(t *testing.T) {
 	faults.Next("BatchGetItem", awsfaults.Unprocessed(7), awsfaults.Unprocessed(7), awsfaults.Unprocessed(7))
 	if rows, err := store.ReadMany(t.Context(), ids); err == nil || retry.Classify(err).Class != retry.ClassRetryable || faults.Left() > 0 {
 		t.Errorf("nothing is done: %d rows, %v", len(rows), err)
+	}
+
+	// The same of tickets: one that is left for later is no ticket that is missing.
+	row := ordertest.HeldOrder(ordertest.Placed(contracts.SeatGroup{ConcertID: "nocturne", Group: "unprocessed"}, "A-1", "A-2", "A-3"))
+	for _, seat := range row.Seats {
+		putTicket(t, dynamodb.NewFromConfig(config), readmodel.Ticket{SeatGroup: row.SeatGroup().Key(), Seat: seat, OrderID: row.OrderID})
+	}
+	faults.Next("BatchGetItem", awsfaults.Unprocessed(2), awsfaults.Unprocessed(2), awsfaults.Unprocessed(1))
+	if n, err := store.CountTickets(t.Context(), []order.Order{row}); n[row.OrderID] != 3 || err != nil || faults.Left() > 0 {
+		t.Errorf("%d tickets, %v", n[row.OrderID], err)
+	}
+	faults.Next("BatchGetItem", awsfaults.Unprocessed(3), awsfaults.Unprocessed(3), awsfaults.Unprocessed(3))
+	if n, err := store.CountTickets(t.Context(), []order.Order{row}); err == nil || faults.Left() > 0 {
+		t.Errorf("nothing is done: %v, %v", n, err)
+	}
+}
+
+// A row that is there and is no order is told apart from a store that fails: whoever reads many passes over it.
+func TestARowThatCannotBeRead(t *testing.T) {
+	config := newConfig(t)
+	store, _ := broken(config, retry.NoBreaker{})
+	good, bad := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1")), ordertest.NewID()
+	ordertest.Put(t, store, good)
+	_, err := dynamodb.NewFromConfig(config).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(tables.Orders), Item: map[string]types.AttributeValue{
+		"orderId": &types.AttributeValueMemberS{Value: string(bad)}, "version": &types.AttributeValueMemberS{Value: "seven"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Read(t.Context(), bad); !errors.Is(err, order.ErrUnreadable) {
+		t.Errorf("alone: %v", err)
+	}
+	if _, err := store.ReadMany(t.Context(), []contracts.OrderID{good.OrderID, bad}); !errors.Is(err, order.ErrUnreadable) {
+		t.Errorf("among others: %v", err)
+	}
+	if _, found, err := store.Read(t.Context(), good.OrderID); !found || err != nil {
+		t.Errorf("the other: %v, %v", found, err)
 	}
 }
 

@@ -161,6 +161,21 @@ func (s *Store) Tickets(_ context.Context, g contracts.SeatGroup) (map[string]co
 	return owners, nil
 }
 
+// CountTickets answers how many seats of each order have a ticket that is the order's.
+func (s *Store) CountTickets(_ context.Context, rows []order.Order) (map[contracts.OrderID]int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts := map[contracts.OrderID]int{}
+	for _, row := range rows {
+		for _, seat := range row.Seats {
+			if s.tickets[row.SeatGroup().Key()][seat] == row.OrderID {
+				counts[row.OrderID]++
+			}
+		}
+	}
+	return counts, nil
+}
+
 // NextToken answers a number higher than every one before for the group.
 func (s *Store) NextToken(_ context.Context, g contracts.SeatGroup) (int64, error) {
 	s.mu.Lock()

@@ -37,6 +37,10 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("order %s is %s and cannot become %s", e.OrderID, e.From, e.To)
 }
 
+// ErrUnreadable is what a store returns for a row that is there and that it cannot make an Order of. Another attempt would meet
+// the same row: whoever reads many rows may pass over it.
+var ErrUnreadable = errors.New("the row cannot be read")
+
 // ErrHoldNotOver refuses to expire an order before its hold has ended.
 var ErrHoldNotOver = errors.New("hold is not over")
 

@@ -30,6 +30,7 @@ type Store interface {
 	DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error)
 	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
 	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
+	CountTickets(ctx context.Context, rows []order.Order) (map[contracts.OrderID]int, error)
 	NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error)
 }
 
@@ -210,6 +211,37 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			got, err := b.Store.Tickets(t.Context(), g)
 			if err != nil || len(got) != 1 || got["A-1-1"] != "order-1" {
 				t.Errorf("got %v, %v", got, err)
+			}
+		},
+		"tickets are counted order by order, over every page": func(t *testing.T, b Backend) {
+			g, other := group(), group()
+			var rows []order.Order
+			want := map[contracts.OrderID]int{}
+			for n := range 30 {
+				row := HeldOrder(Placed(g, fmt.Sprint("A-", n), fmt.Sprint("B-", n), fmt.Sprint("C-", n), fmt.Sprint("D-", n)))
+				rows = append(rows, row)
+				for _, seat := range row.Seats[:n%5] {
+					b.PutTicket(g, seat, row.OrderID)
+					want[row.OrderID]++
+				}
+			}
+			// Of two orders that name the same seats one owns one of them, a stranger another.
+			first, second := HeldOrder(Placed(g, "E-1", "E-2", "E-3")), HeldOrder(Placed(g, "E-1", "E-2", "E-3"))
+			b.PutTicket(g, "E-1", second.OrderID)
+			b.PutTicket(g, "E-2", "order-2")
+			b.PutTicket(other, "E-3", first.OrderID)
+			rows, want[second.OrderID] = append(rows, first, second), 1
+			got, err := b.Store.CountTickets(t.Context(), rows)
+			for _, row := range rows {
+				if got[row.OrderID] != want[row.OrderID] {
+					t.Errorf("%s with %v has %d tickets, want %d", row.OrderID, row.Seats, got[row.OrderID], want[row.OrderID])
+				}
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			if none, err := b.Store.CountTickets(t.Context(), nil); len(none) != 0 || err != nil {
+				t.Errorf("of no orders: %v, %v", none, err)
 			}
 		},
 		"tokens rise and none is given twice": func(t *testing.T, b Backend) {
