@@ -19,7 +19,7 @@ func AllowanceKey(concertID, userID string) string { return concertID + "#" + us
 
 // DeadLetter is a row of what handlers could not do. It has two kinds, told apart by the key: the note of an attempt
 // that has not come back yet ("attempts#MESSAGE_ID"), and a message that was drained from a dead-letter queue
-// ("message#MESSAGE_ID").
+// ("message#MESSAGE_ID"). Rows of other kinds in the same table are in ledger.go.
 type DeadLetter struct {
 	MessageKey string `dynamodbav:"messageKey"`
 

@@ -131,7 +131,7 @@ var rules = []rule{
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/dynamoletters"},
+		from: []string{"consumers/internal/dynamoletters", "consumers/internal/dynamoledger"},
 		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
@@ -191,6 +191,11 @@ var rules = []rule{
 		why:  "an adapter has one SDK and fills the port of sqsbatch; never another adapter",
 	},
 	{
+		from: []string{"consumers/internal/memledger"},
+		may:  []string{"contracts/..."},
+		why:  "what is kept in memory stands beside the real store under the same suite, and needs nothing else",
+	},
+	{
 		from: []string{"consumers/internal/memattempts"},
 		why:  "notes in memory stand beside the real ones under the same suite, and need nothing else",
 	},
@@ -210,7 +215,7 @@ var rules = []rule{
 		why:  "a queue in memory stands beside SQS under the same suite, and hands out batches as Lambda does",
 	},
 	{
-		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest", "consumers/internal/awsfaults", "consumers/internal/paymenttest", "consumers/internal/childtest"},
+		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest", "consumers/internal/awsfaults", "consumers/internal/paymenttest", "consumers/internal/ledgertest", "consumers/internal/childtest"},
 		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs, "github.com/aws/aws-lambda-go/events"},
 		why:  "test support stays on its own side",
 	},
@@ -234,6 +239,7 @@ var pure = []string{
 	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memhold", "consumers/internal/memorder",
 	"consumers/internal/memattempts", "consumers/internal/memqueue", "consumers/internal/mempay", "consumers/internal/memrate",
+	"consumers/internal/memledger",
 }
 
 // impureImports make a package impure; impureCalls do, by package and name.
