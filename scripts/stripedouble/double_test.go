@@ -161,6 +161,39 @@ func TestDeliveriesGoWrongAsTheyAreTold(t *testing.T) {
 	}
 }
 
+// A list of events that were not delivered goes on behind one that was delivered since.
+func TestAListGoesOnBehindAnEventThatIsNoneOfItAnyMore(t *testing.T) {
+	a := doubled(t)
+	a.receiver(t, 0)
+	a.post(t, "/double/deliveries", `{"hold":true,"types":["payment_intent.amount_capturable_updated"]}`)
+	older := a.authorized(t)
+	a.authorized(t)
+	page := func(after *string) (ids []string) {
+		t.Helper()
+		p := &stripe.EventListParams{DeliverySuccess: stripe.Bool(false), Types: stripe.StringSlice([]string{"payment_intent.amount_capturable_updated"})}
+		p.Limit, p.Single, p.StartingAfter = stripe.Int64(1), true, after
+		list := a.Events.List(p)
+		for list.Next() {
+			ids = append(ids, list.Event().ID)
+			if after != nil && list.Event().GetObjectValue("id") != older.ID {
+				t.Errorf("behind it comes %s", list.Event().GetObjectValue("id"))
+			}
+		}
+		if list.Err() != nil {
+			t.Fatal(list.Err())
+		}
+		return ids
+	}
+	first := page(nil)
+	if len(first) != 1 || len(page(&first[0])) != 1 {
+		t.Fatalf("pages begin with %v", first)
+	}
+	a.post(t, "/double/deliveries/release", `{}`)
+	if rest := page(&first[0]); len(rest) != 0 {
+		t.Errorf("behind a delivered event are %v", rest)
+	}
+}
+
 func (r *receiver) rejected() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -50,18 +50,14 @@ type EventFilter struct {
 func (a *Account) Events(f EventFilter, page Page) (List[*Event], *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var all []*Event
-	for _, e := range a.events {
-		if len(f.Types) > 0 && !slices.Contains(f.Types, e.Type) {
-			continue
-		}
-		if f.DeliverySuccess != nil && *f.DeliverySuccess != (e.PendingWebhooks == 0) {
-			continue
-		}
+	l, problem := paged(a.events, page, "/v1/events", func(e *Event) (string, int64) { return e.ID, e.Created }, func(e *Event) bool {
+		return (len(f.Types) == 0 || slices.Contains(f.Types, e.Type)) && (f.DeliverySuccess == nil || *f.DeliverySuccess == (e.PendingWebhooks == 0))
+	})
+	for n, e := range l.Data {
 		shown := *e
-		all = append(all, &shown)
+		l.Data[n] = &shown
 	}
-	return paged(all, page, "/v1/events", func(e *Event) (string, int64) { return e.ID, e.Created })
+	return l, problem
 }
 
 // EventByID retrieves one.
@@ -90,8 +86,9 @@ const (
 	limitMost    = 100
 )
 
-// paged cuts a page of a list that is given oldest first.
-func paged[T any](all []T, p Page, url string, of func(T) (id string, created int64)) (List[T], *Error) {
+// paged cuts a page of a list that is given oldest first. An object is a place in the list also if it is not one of those that
+// are kept (nil keeps all): an event may be delivered between two pages.
+func paged[T any](all []T, p Page, url string, of func(T) (id string, created int64), keep func(T) bool) (List[T], *Error) {
 	l := List[T]{Object: "list", URL: url, Data: []T{}}
 	if p.Limit == 0 {
 		p.Limit = limitDefault
@@ -101,10 +98,6 @@ func paged[T any](all []T, p Page, url string, of func(T) (id string, created in
 	}
 	newest := slices.Clone(all)
 	slices.Reverse(newest)
-	newest = slices.DeleteFunc(newest, func(o T) bool {
-		_, created := of(o)
-		return p.CreatedFrom != nil && created < *p.CreatedFrom || p.CreatedTo != nil && created > *p.CreatedTo
-	})
 	at := func(id string) int { return slices.IndexFunc(newest, func(o T) bool { i, _ := of(o); return i == id }) }
 	switch {
 	case p.StartingAfter != "":
@@ -119,11 +112,15 @@ func paged[T any](all []T, p Page, url string, of func(T) (id string, created in
 			return l, noSuch("object", p.EndingBefore, "ending_before")
 		}
 		newest = newest[:i]
-		l.HasMore = len(newest) > p.Limit
-		l.Data = append(l.Data, newest[max(0, len(newest)-p.Limit):]...)
-		return l, nil
 	}
+	newest = slices.DeleteFunc(newest, func(o T) bool {
+		_, created := of(o)
+		return p.CreatedFrom != nil && created < *p.CreatedFrom || p.CreatedTo != nil && created > *p.CreatedTo || keep != nil && !keep(o)
+	})
 	l.HasMore = len(newest) > p.Limit
+	if p.StartingAfter == "" && p.EndingBefore != "" {
+		newest = newest[max(0, len(newest)-p.Limit):]
+	}
 	l.Data = append(l.Data, newest[:min(len(newest), p.Limit)]...)
 	return l, nil
 }

@@ -114,7 +114,7 @@ func (a *Account) intentsOf(page Page) (List[*Intent], *Error) {
 	for n, id := range a.order {
 		all[n] = a.intents[id]
 	}
-	l, problem := paged(all, page, "/v1/payment_intents", func(i *Intent) (string, int64) { return i.ID, i.Created })
+	l, problem := paged(all, page, "/v1/payment_intents", func(i *Intent) (string, int64) { return i.ID, i.Created }, nil)
 	for n, i := range l.Data {
 		l.Data[n] = copyOf(i)
 	}

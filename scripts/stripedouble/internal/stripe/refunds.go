@@ -115,5 +115,5 @@ func (a *Account) Refunds(intent string, page Page) (List[*Refund], *Error) {
 			all = append(all, &f)
 		}
 	}
-	return paged(all, page, "/v1/refunds", func(f *Refund) (string, int64) { return f.ID, f.Created })
+	return paged(all, page, "/v1/refunds", func(f *Refund) (string, int64) { return f.ID, f.Created }, nil)
 }
