@@ -33,12 +33,18 @@ var (
 	// WebhooksReceived are split by what became of them: enqueued, none of ours, or the code of the refusal.
 	WebhooksReceived = Metric{"WebhooksReceived", "Count"}
 
-	EventsPublished    = Metric{"EventsPublished", "Count"}
-	RecordsPassedOver  = Metric{"RecordsPassedOver", "Count"}
-	MirrorLag          = Metric{"MirrorLag", "Milliseconds"}
-	StepsRepeated      = Metric{"StepsRepeated", "Count"}
-	EventsFetched      = Metric{"EventsFetched", "Count"}
-	LedgerDifferences  = Metric{"LedgerDifferences", "Count"}
+	EventsPublished   = Metric{"EventsPublished", "Count"}
+	RecordsPassedOver = Metric{"RecordsPassedOver", "Count"}
+	MirrorLag         = Metric{"MirrorLag", "Milliseconds"}
+	StepsRepeated     = Metric{"StepsRepeated", "Count"}
+	EventsFetched     = Metric{"EventsFetched", "Count"}
+	// LedgerDifferences are those found for the first time, LedgerDifferencesKnown those that a later look found again.
+	LedgerDifferences      = Metric{"LedgerDifferences", "Count"}
+	LedgerDifferencesKnown = Metric{"LedgerDifferencesKnown", "Count"}
+	// ListsCutShort are lists at Stripe that were not read to their end.
+	ListsCutShort = Metric{"ListsCutShort", "Count"}
+	// PaymentsRefused are orders that ended because Stripe refuses for good to open their payment.
+	PaymentsRefused    = Metric{"PaymentsRefused", "Count"}
 	DeadLettersDrained = Metric{"DeadLettersDrained", "Count"}
 	// OrdersRepaired are orders whose places in Redis were not what rows and tickets said, and now are.
 	OrdersRepaired = Metric{"OrdersRepaired", "Count"}

@@ -40,6 +40,7 @@ const (
 	KeyEvent          = "eventId"
 	KeyPaymentIntent  = "paymentIntentId"
 	KeyCount          = "count"
+	KeyAmount         = "amount"
 	KeyDifferences    = "differences"
 	KeyLibraryMessage = "libraryMessage"
 )

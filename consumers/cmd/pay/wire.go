@@ -8,6 +8,7 @@ import (
 
 	"boxoffice/consumers/internal/boot"
 	"boxoffice/consumers/internal/dynamoattempts"
+	"boxoffice/consumers/internal/dynamoledger"
 	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/memrate"
 	"boxoffice/consumers/internal/pay"
@@ -46,14 +47,15 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	cache, cacheBreaker := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil)
 	sender := sqssend.NewShared(sqssend.New(queues, map[message.Queue]string{
 		message.QueueAuthorizations: c.AuthorizationsQueueURL,
-		message.QueuePayments:       c.QueueURL, // a fetched event may ask for a look
+		message.QueuePayments:       c.QueueURL, // a fetched event may ask for a look, an audit for a void
 	}, p.Breaker("sqs", sqssend.Healthy)), sqssend.SharedOptions{})
 	source := sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy))
 	rates := pay.Rates{Writes: c.StripeRequestsPerSecond, Reads: c.StripeRequestsPerSecond}
+	orders := dynamoorder.New(dynamo, dynamoorder.Tables{
+		Orders: c.OrdersTable, Tickets: c.TicketsTable, Allowances: c.AllowancesTable,
+	}, dynamoBreaker)
 	handler := pay.Pay{
-		Orders: dynamoorder.New(dynamo, dynamoorder.Tables{
-			Orders: c.OrdersTable, Tickets: c.TicketsTable, Allowances: c.AllowancesTable,
-		}, dynamoBreaker),
+		Orders: orders, Books: orders, Notes: dynamoledger.New(dynamo, c.DeadLettersTable, dynamoBreaker),
 		Provider: pay.Limited{
 			Provider: stripepay.New(stripepay.Options{Key: c.StripeSecretKey, Base: c.StripeAPIBase}, p.Breaker("stripe", stripepay.Healthy), p.Log),
 			Bucket:   redisrate.New(cache, cacheBreaker, redisrate.Options{Rates: rates}),

@@ -70,6 +70,39 @@ func (p *Provider) Lose(id string) error {
 	return nil
 }
 
+// Refund gives back some of what was captured, as the account's owner does at the dashboard.
+func (p *Provider) Refund(id string, amount int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, missing := p.find(id)
+	switch {
+	case missing != nil:
+		return missing
+	case i.Status != pay.StatusSucceeded || i.disputed || amount < 1 || amount > i.AmountReceived-i.refunded:
+		return problem(pay.FailureBug, "invalid_request_error", "there is not that much to give back")
+	}
+	i.refunded += amount
+	p.happened("refunded", i)
+	return nil
+}
+
+// Dispute is a cardholder who asks his bank for what was captured.
+func (p *Provider) Dispute(id string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, missing := p.find(id)
+	switch {
+	case missing != nil:
+		return missing
+	case i.Status != pay.StatusSucceeded:
+		return unexpected(i, "disputed")
+	case !i.disputed:
+		i.disputed = true
+		p.happened("disputed", i)
+	}
+	return nil
+}
+
 // Effects is a copy of all that happened, oldest first.
 func (p *Provider) Effects() []Effect {
 	p.mu.Lock()

@@ -31,6 +31,8 @@ const (
 	// Broken answers a 5xx in place of the call, BrokenAfter after it. The key repeats it for ever.
 	Broken      Fault = "broken"
 	BrokenAfter Fault = "broken after"
+	// Garbled is Broken, and what is answered cannot be read: the page of a proxy in place of Stripe's words.
+	Garbled Fault = "garbled"
 )
 
 type fault struct {

@@ -1,5 +1,6 @@
 // Package mempay is Stripe in memory, for tests and simulations: as much of it as pay asks for, held to the same suite as
-// the adapter of the real one. What a buyer, a bank and a bad day do is in buyer.go and fault.go.
+// the adapter of the real one. lists.go has what is read page by page; what a buyer, a bank, the account's owner and a bad day
+// do is in buyer.go and fault.go.
 package mempay
 
 import (
@@ -42,6 +43,9 @@ type intent struct {
 	stripeevent.Intent
 	secret  string
 	created contracts.Instant
+	// refunded and disputed are what became of what was captured.
+	refunded int64
+	disputed bool
 }
 
 type event struct {
@@ -51,7 +55,7 @@ type event struct {
 
 // Effect is something that happened to money or to a promise of it.
 type Effect struct {
-	// Kind is created, declined, authorized, expired, captured or canceled.
+	// Kind is created, declined, authorized, expired, captured, canceled, refunded or disputed.
 	Kind     string
 	IntentID string
 	Order    contracts.OrderID
@@ -86,8 +90,8 @@ func (p *Provider) keyed(call Call, key, request string, order contracts.OrderID
 		}
 		return first.given()
 	}
-	s := saved{request: request, broken: kind == Broken || kind == BrokenAfter}
-	if kind != Broken {
+	s := saved{request: request, broken: kind == Broken || kind == BrokenAfter || kind == Garbled}
+	if kind != Broken && kind != Garbled {
 		s.answer, s.problem = do()
 	}
 	p.keys[key] = s
@@ -193,41 +197,4 @@ func (p *Provider) move(call Call, key, id string, do func(*intent) *pay.Provide
 		return *i, nil
 	})
 	return moved.Intent, err
-}
-
-// Undelivered implements pay.Provider.
-func (p *Provider) Undelivered(_ context.Context, since contracts.Instant, take func(stripeevent.Event) error) error {
-	p.mu.Lock()
-	var left []stripeevent.Event
-	for _, e := range p.events {
-		if !e.delivered && e.Created >= second(since) {
-			left = append(left, e.Event)
-		}
-	}
-	p.mu.Unlock()
-	for _, e := range left[max(0, len(left)-pay.MaxUndelivered):] {
-		if err := take(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Intents implements pay.Provider.
-func (p *Provider) Intents(_ context.Context, from, to contracts.Instant, take func(stripeevent.Intent) error) error {
-	p.mu.Lock()
-	var within []stripeevent.Intent
-	for _, id := range p.order {
-		i := p.intents[id]
-		if at := contracts.Instant(second(i.created) * 1000); at >= from && at < to {
-			within = append(within, i.Intent)
-		}
-	}
-	p.mu.Unlock()
-	for _, i := range within {
-		if err := take(i); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -23,10 +23,13 @@ const (
 	Settling Class = "settling"
 	// Reading looks. It has a bucket of its own.
 	Reading Class = "reading"
+	// Auditing pages through the ledger. It takes from the bucket of Reading and leaves the last of it to looks at orders,
+	// whose buyers wait.
+	Auditing Class = "auditing"
 )
 
 // Classes lists them.
-func Classes() []Class { return []Class{Opening, Settling, Reading} }
+func Classes() []Class { return []Class{Opening, Settling, Reading, Auditing} }
 
 // Bucket has the tokens for calls to the provider. It refills by itself, at the pace that the account allows, and holds
 // what comes in a tenth of a second, so that in no second more than that is made beyond the pace.
@@ -69,7 +72,8 @@ type Rate struct {
 // Token is one token in millionths.
 const Token = 1_000_000
 
-// burst is the part of a second that a bucket holds, as a divisor; kept is the part of the bucket that Opening leaves.
+// burst is the part of a second that a bucket holds, as a divisor; kept is the part of the bucket that Opening and Auditing
+// leave.
 const (
 	burst = 10
 	kept  = 0.4
@@ -78,20 +82,18 @@ const (
 // Of is the bucket that a class takes from.
 func (r Rates) Of(c Class) Rate {
 	perSecond, name := r.Writes, "writes"
-	if c == Reading {
+	if c == Reading || c == Auditing {
 		perSecond, name = r.Reads, "reads"
 	}
 	rate := Rate{Bucket: name, PerSecond: int64(perSecond), Capacity: max(int64(perSecond)*Token/burst, 2*Token)}
-	if c == Opening {
+	if c == Opening || c == Auditing {
 		rate.Left = int64(float64(rate.Capacity) * kept)
 	}
 	return rate
 }
 
 // Limited is a Provider that makes no call without a token. A call that has none ends with FailureUnknown, and its message
-// comes back when it is its turn.
-//
-// A list counts as one call however many pages it has: it reads them one after the other, a few in a second.
+// comes back when it is its turn. A page of a list is a call.
 type Limited struct {
 	Provider Provider
 	// Bucket is shared by all instances. Where it cannot be reached, Own says what this one may do alone.
@@ -152,17 +154,25 @@ func (l Limited) Cancel(ctx context.Context, key, id string) (stripeevent.Intent
 }
 
 // Undelivered implements Provider.
-func (l Limited) Undelivered(ctx context.Context, since contracts.Instant, take func(stripeevent.Event) error) error {
+func (l Limited) Undelivered(ctx context.Context, since contracts.Instant, after string) (EventPage, error) {
 	if err := l.token(ctx, Reading); err != nil {
-		return err
+		return EventPage{}, err
 	}
-	return l.Provider.Undelivered(ctx, since, take)
+	return l.Provider.Undelivered(ctx, since, after)
 }
 
-// Intents implements Provider.
-func (l Limited) Intents(ctx context.Context, from, to contracts.Instant, take func(stripeevent.Intent) error) error {
-	if err := l.token(ctx, Reading); err != nil {
-		return err
+// Entries implements Provider.
+func (l Limited) Entries(ctx context.Context, from, to contracts.Instant, after string) (EntryPage, error) {
+	if err := l.token(ctx, Auditing); err != nil {
+		return EntryPage{}, err
 	}
-	return l.Provider.Intents(ctx, from, to, take)
+	return l.Provider.Entries(ctx, from, to, after)
+}
+
+// Entry implements Provider.
+func (l Limited) Entry(ctx context.Context, id string) (Entry, error) {
+	if err := l.token(ctx, Auditing); err != nil {
+		return Entry{}, err
+	}
+	return l.Provider.Entry(ctx, id)
 }

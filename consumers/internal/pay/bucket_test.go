@@ -13,7 +13,6 @@ import (
 	"boxoffice/consumers/internal/paymenttest"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
-	"boxoffice/contracts/stripeevent"
 )
 
 // watched notes what is taken from a bucket, which may be away.
@@ -45,13 +44,15 @@ func calls(ctx context.Context, p pay.Provider) map[string]func() error {
 		"retrieve": func() error { _, err := p.Retrieve(ctx, "pi_1"); return err },
 		"capture":  func() error { _, err := p.Capture(ctx, "cap:1:0", "pi_1"); return err },
 		"cancel":   func() error { _, err := p.Cancel(ctx, "void:pi_1:0", "pi_1"); return err },
-		"events":   func() error { return p.Undelivered(ctx, 1, func(stripeevent.Event) error { return nil }) },
-		"intents":  func() error { return p.Intents(ctx, 1, 2, func(stripeevent.Intent) error { return nil }) },
+		"events":   func() error { _, err := p.Undelivered(ctx, 1, ""); return err },
+		"entries":  func() error { _, err := p.Entries(ctx, 1, 2, ""); return err },
+		"entry":    func() error { _, err := p.Entry(ctx, "pi_1"); return err },
 	}
 }
 
 var classes = map[string]pay.Class{
-	"create": pay.Opening, "retrieve": pay.Reading, "capture": pay.Settling, "cancel": pay.Settling, "events": pay.Reading, "intents": pay.Reading,
+	"create": pay.Opening, "retrieve": pay.Reading, "capture": pay.Settling, "cancel": pay.Settling, "events": pay.Reading,
+	"entries": pay.Auditing, "entry": pay.Auditing,
 }
 
 func TestEveryCallTakesATokenOfItsClass(t *testing.T) {

@@ -18,7 +18,7 @@ func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) (outco
 		return retry.Done(), false
 	}
 	id := row.Payment.IntentID
-	taken, err := h.Provider.Capture(ctx, key("cap", string(row.OrderID), row.Attempt(order.StepCapture)), id)
+	taken, err := h.Provider.Capture(ctx, h.key("cap", row.OrderID, row.Attempt(order.StepCapture)), id)
 	if err == nil {
 		return h.confirm(ctx, row, taken, c)
 	}

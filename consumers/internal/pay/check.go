@@ -13,7 +13,7 @@ import (
 )
 
 // check looks how the payment of an order stands: the second net beside the webhook. An authorisation that is there is sent
-// on as if it had been delivered; a committed order goes on with its capture.
+// on as if it had been delivered; a committed order goes on with its capture; an order whose PaymentIntent was cancelled ends.
 func (h Pay) check(ctx context.Context, row order.Order, m message.CheckPayment, c order.Cause) (outcome retry.Outcome, again bool) {
 	if row.Status == contracts.Committed {
 		return h.capture(ctx, row, c)
@@ -31,6 +31,11 @@ func (h Pay) check(ctx context.Context, row order.Order, m message.CheckPayment,
 		// Nobody here takes money of an order that is not committed.
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
 		return retry.Poison("captured_before_commit", fmt.Errorf("%s of an order that is %s was captured", seen.ID, row.Status)), false
+	case StatusCanceled:
+		// This is the row's own, so whoever cancelled it, its buyer has a form that cannot succeed, and there is no next
+		// PaymentIntent. Here none is cancelled before its row has ended.
+		h.Log.WarnContext(ctx, "PaymentIntent of an open order is canceled", telemetry.KeyOrder, row.OrderID, telemetry.KeyPaymentIntent, seen.ID)
+		return h.refuse(ctx, row, c)
 	default:
 		return retry.Done(), false
 	}

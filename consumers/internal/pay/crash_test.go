@@ -98,18 +98,18 @@ func TestAFailureThatIsRepeated(t *testing.T) {
 		want  string
 	}{
 		// What a create may have left behind nobody was shown, so that there is nothing to look for.
-		{"opened", mempay.CallCreate, mempay.Broken, "create pi:order:0, create pi:order:0, create pi:order:1"},
-		{"opened", mempay.CallCreate, mempay.BrokenAfter, "create pi:order:0, create pi:order:0, create pi:order:1"},
-		{"paid", mempay.CallCapture, mempay.Broken, "capture cap:order:0, capture cap:order:0, retrieve, capture cap:order:1"},
-		{"paid", mempay.CallCapture, mempay.BrokenAfter, "capture cap:order:0, capture cap:order:0, retrieve"},
+		{"opened", mempay.CallCreate, mempay.Broken, "create pi:ENV:order:0, create pi:ENV:order:0, create pi:ENV:order:1"},
+		{"opened", mempay.CallCreate, mempay.BrokenAfter, "create pi:ENV:order:0, create pi:ENV:order:0, create pi:ENV:order:1"},
+		{"paid", mempay.CallCapture, mempay.Broken, "capture cap:ENV:order:0, capture cap:ENV:order:0, retrieve, capture cap:ENV:order:1"},
+		{"paid", mempay.CallCapture, mempay.BrokenAfter, "capture cap:ENV:order:0, capture cap:ENV:order:0, retrieve"},
 		{"voided", mempay.CallCancel, mempay.Broken, "cancel void:pi_1:0, cancel void:pi_1:0, retrieve, cancel void:pi_1:1"},
 		{"voided", mempay.CallCancel, mempay.BrokenAfter, "cancel void:pi_1:0, cancel void:pi_1:0, retrieve"},
-		{"lost", mempay.CallCancel, mempay.Broken, "capture cap:order:0, retrieve, cancel void:pi_1:0, capture cap:order:0, retrieve, cancel void:pi_1:0, retrieve, capture cap:order:0, retrieve, cancel void:pi_1:1"},
-		{"lost", mempay.CallCancel, mempay.BrokenAfter, "capture cap:order:0, retrieve, cancel void:pi_1:0, capture cap:order:0, retrieve"},
+		{"lost", mempay.CallCancel, mempay.Broken, "capture cap:ENV:order:0, retrieve, cancel void:pi_1:0, capture cap:ENV:order:0, retrieve, cancel void:pi_1:0, retrieve, capture cap:ENV:order:0, retrieve, cancel void:pi_1:1"},
+		{"lost", mempay.CallCancel, mempay.BrokenAfter, "capture cap:ENV:order:0, retrieve, cancel void:pi_1:0, capture cap:ENV:order:0, retrieve"},
 		// Others are not begun, or lose their answer: the key stays.
-		{"paid", mempay.CallCapture, mempay.Limited, "capture cap:order:0, capture cap:order:0"},
-		{"paid", mempay.CallCapture, mempay.Lost, "capture cap:order:0, capture cap:order:0"},
-		{"opened", mempay.CallCreate, mempay.Lost, "create pi:order:0, create pi:order:0"},
+		{"paid", mempay.CallCapture, mempay.Limited, "capture cap:ENV:order:0, capture cap:ENV:order:0"},
+		{"paid", mempay.CallCapture, mempay.Lost, "capture cap:ENV:order:0, capture cap:ENV:order:0"},
+		{"opened", mempay.CallCreate, mempay.Lost, "create pi:ENV:order:0, create pi:ENV:order:0"},
 	} {
 		t.Run(fmt.Sprintf("%s %s", c.story, c.kind), func(t *testing.T) {
 			w := newWorld(t)

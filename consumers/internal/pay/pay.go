@@ -2,7 +2,8 @@
 // nothing that is ordered by seat waits for it.
 //
 // open.go makes the PaymentIntent of a held order, capture.go takes the money of a committed one, void.go gives an
-// authorisation back, check.go looks how a payment stands, events.go fetches what was not delivered, ledger.go compares.
+// authorisation back, check.go looks how a payment stands, events.go fetches what was not delivered, ledger.go compares what Stripe has with rows and
+// tickets by the rules of difference.go, both page by page as pages.go says.
 // Each acts by the row and not by the message: money is taken only for a row that is COMMITTED, and given back only for one
 // that has ended.
 package pay
@@ -45,6 +46,8 @@ type Pace interface {
 // Pay is safe for concurrent use.
 type Pay struct {
 	Orders   Orders
+	Books    Books
+	Notes    Notes
 	Provider Provider
 	Sender   Sender
 	Pace     Pace

@@ -20,7 +20,7 @@ import (
 func (w *world) pay() pay.Pay {
 	now := func() time.Time { return w.now.Time() }
 	return pay.Pay{
-		Orders: w, Provider: w, Sender: w, Pace: w, Environment: environment, Now: now,
+		Orders: w, Books: w, Notes: w, Provider: w, Sender: w, Pace: w, Environment: environment, Now: now,
 		Log: slog.New(slog.NewJSONHandler(&w.log, nil)), Meter: telemetry.NewMeter(&w.metrics, "pay", now),
 	}
 }
@@ -173,11 +173,11 @@ func (w *world) metric(m telemetry.Metric) bool {
 
 // asked are the calls to the provider, in short.
 func (w *world) asked() string {
-	short := strings.NewReplacer(string(w.id), "order")
+	short := strings.NewReplacer(environment+":"+string(w.id), "ENV:order")
 	var asked []string
 	for _, call := range w.calls {
 		switch call {
-		case "read", "update", "withdraw", "send":
+		case "read", "update", "withdraw", "send", "rows", "tickets", "known", "note":
 		default:
 			asked = append(asked, short.Replace(call))
 		}

@@ -21,17 +21,37 @@ type Provider interface {
 	Capture(ctx context.Context, key, id string) (stripeevent.Intent, error)
 	// Cancel gives an authorisation back and ends the PaymentIntent.
 	Cancel(ctx context.Context, key, id string) (stripeevent.Intent, error)
-	// Undelivered gives each event of stripeevent.Types made since then that an endpoint did not take, oldest first; of
-	// more than MaxUndelivered the newest. An error of take ends it, and is then answered as it is.
-	Undelivered(ctx context.Context, since contracts.Instant, take func(stripeevent.Event) error) error
-	// Intents gives each PaymentIntent made in [from, to), by the second of its making. An error of take ends it, and is then
-	// answered as it is.
-	Intents(ctx context.Context, from, to contracts.Instant, take func(stripeevent.Intent) error) error
+	// Undelivered returns a page of the events of stripeevent.Types made since then that an endpoint did not take, the newest
+	// first. They are those behind the event named after, or the first ones if it is "".
+	Undelivered(ctx context.Context, since contracts.Instant, after string) (EventPage, error)
+	// Entries returns a page of the PaymentIntents made in [from, to), by the second of its making, the newest first. They are
+	// those behind the PaymentIntent named after, or the first ones if it is "".
+	Entries(ctx context.Context, from, to contracts.Instant, after string) (EntryPage, error)
+	// Entry retrieves one PaymentIntent as Entries lists it.
+	Entry(ctx context.Context, id string) (Entry, error)
 }
 
-// MaxUndelivered bounds the events that are fetched at once. What is older than so many has lost its use: an order that is
-// near its end is looked at by CheckPayment, and one that has ended was voided then.
-const MaxUndelivered = 1000
+// EventPage is a page of events. Those that cannot be read are left out and reported in the log: they must not keep back
+// the others. Next is what the next page is behind, "" at the end of the list.
+type EventPage struct {
+	Events []stripeevent.Event
+	Next   string
+}
+
+// EntryPage is a page of the ledger, with the same rules as an EventPage.
+type EntryPage struct {
+	Entries []Entry
+	Next    string
+}
+
+// Entry is a PaymentIntent with what became of its money after it was captured.
+type Entry struct {
+	stripeevent.Intent
+	// Refunded is what was given back of what was received, by whomever.
+	Refunded int64
+	// Disputed says that the cardholder has asked his bank for the money.
+	Disputed bool
+}
 
 // CreateParams are a pure function of the row, so that a repeat under the same key has the same parameters.
 type CreateParams struct {
@@ -94,6 +114,14 @@ func failureOf(err error) Failure {
 	return FailureUnknown
 }
 
-// key names a step's effect at Stripe: one key, one effect, whoever makes it and however often. attempt rises only as
+// key names a step's effect at Stripe: one key, one effect, whoever makes it and however often. The environment is a part
+// of it, because environments may share an account, and the same order id in both is two orders. attempt rises only as
 // order.NextAttempt says.
-func key(step, of string, attempt int) string { return fmt.Sprintf("%s:%s:%d", step, of, attempt) }
+func (h Pay) key(step string, id contracts.OrderID, attempt int) string {
+	return fmt.Sprintf("%s:%s:%s:%d", step, h.Environment, id, attempt)
+}
+
+// voidKey is that of a cancel. A PaymentIntent's id is of one environment alone.
+func voidKey(intentID string, attempt int) string {
+	return fmt.Sprintf("void:%s:%d", intentID, attempt)
+}

@@ -74,7 +74,8 @@ func TestEveryMessageInEveryStatus(t *testing.T) {
 }
 
 // Each kind of no, at each call with a key: what is neither yes nor no comes back under the same key; of what the key would
-// repeat for ever the next attempt has another, after a look; a bug of ours is poison. In the end all is as it should be.
+// repeat for ever the next attempt has another, after a look; a bug of ours is poison, or of a create the order's end. In the
+// end all is as it should be.
 func TestEveryFailureAtEveryCall(t *testing.T) {
 	type step struct {
 		call    string
@@ -87,9 +88,9 @@ func TestEveryFailureAtEveryCall(t *testing.T) {
 	}
 	steps := []step{
 		{"create", func(*world) {}, func(w *world) message.Message { return w.open() }, order.StepOpen, contracts.AwaitingPayment,
-			"create pi:order:0, create pi:order:0", "create pi:order:0, create pi:order:1"},
+			"create pi:ENV:order:0, create pi:ENV:order:0", "create pi:ENV:order:0, create pi:ENV:order:1"},
 		{"capture", func(w *world) { w.committed() }, func(w *world) message.Message { return w.capture() }, order.StepCapture, contracts.Confirmed,
-			"capture cap:order:0, capture cap:order:0", "capture cap:order:0, retrieve, capture cap:order:1"},
+			"capture cap:ENV:order:0, capture cap:ENV:order:0", "capture cap:ENV:order:0, retrieve, capture cap:ENV:order:1"},
 		{"cancel", func(w *world) { w.authorized(); w.cancelOrder(); w.calls = nil }, func(w *world) message.Message { return w.void() }, order.StepVoid, contracts.Cancelled,
 			"cancel void:pi_1:0, cancel void:pi_1:0", "cancel void:pi_1:0, retrieve, cancel void:pi_1:1"},
 	}
@@ -102,6 +103,10 @@ func TestEveryFailureAtEveryCall(t *testing.T) {
 				before, attempt := w.row(), 0
 				w.fail[s.call] = failure
 				o := w.handle(s.of(w))
+				if s.call == "create" && failure != pay.FailureUnknown && failure != pay.FailureReplayed {
+					w.refused(o)
+					return
+				}
 				if failure == pay.FailureBug {
 					poison(t, o, "provider_refuses")
 					if after := w.row(); after.Version != before.Version {
@@ -113,8 +118,7 @@ func TestEveryFailureAtEveryCall(t *testing.T) {
 					t.Fatalf("got %+v", o)
 				}
 				want := s.same
-				// A create is refused for no status: only the failure that its key repeats needs another.
-				if failure == pay.FailureReplayed || s.call != "create" && failure != pay.FailureUnknown {
+				if failure != pay.FailureUnknown {
 					want, attempt = s.another, 1
 				}
 				if after := w.row(); after.Status != before.Status || after.Attempt(s.attempt) != attempt {
@@ -128,6 +132,27 @@ func TestEveryFailureAtEveryCall(t *testing.T) {
 			})
 		}
 	}
+}
+
+// refused wants the order to have ended because its payment cannot be opened, with an alarm and without a letter.
+func (w *world) refused(o retry.Outcome) {
+	w.t.Helper()
+	if o.Class != retry.ClassDone {
+		w.t.Errorf("got %+v", o)
+	}
+	row := w.is(contracts.Rejected)
+	if row.Reason == nil || row.Reason.Code != contracts.ReasonPaymentRefused || len(w.sent) != 0 {
+		w.t.Errorf("reason %+v, sent %v", row.Reason, w.sent)
+	}
+	if !w.metric(telemetry.PaymentsRefused) || !strings.Contains(w.log.String(), `"level":"ERROR"`) {
+		w.t.Errorf("no alarm: %s%s", w.metrics.String(), w.log.String())
+	}
+	calls := len(w.calls)
+	w.done(w.open())
+	if w.asked() != "create pi:ENV:order:0" || len(w.calls) != calls+1 {
+		w.t.Errorf("again: calls %q", w.calls)
+	}
+	w.happened("")
 }
 
 // A look that fails decides nothing.

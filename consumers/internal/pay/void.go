@@ -12,37 +12,62 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// void gives back what was authorised for an order that has ended: the row's PaymentIntent, and the one that the message
-// names if that is another. Nothing is given back before the row has ended.
+// void gives back what was authorised and pays no order: the PaymentIntents that voidable names. Nothing is given back before
+// the row has ended, or is paid by another PaymentIntent. Trouble with one of them does not keep the other authorised.
 func (h Pay) void(ctx context.Context, row order.Order, named string) (outcome retry.Outcome, again bool) {
-	if !row.Status.EndedUnpaid() && row.Status != contracts.Revoked {
-		return retry.Done(), false
-	}
-	var ids []string
-	if row.Payment != nil && row.Payment.IntentID != "" {
-		ids = append(ids, row.Payment.IntentID)
-	}
-	if named != "" && !slices.Contains(ids, named) {
-		ids = append(ids, named)
-	}
-	for _, id := range ids {
-		seen, over, outcome, again := h.endIntent(ctx, row, id)
+	outcome = retry.Done()
+	for _, id := range voidable(row, named) {
+		one, again := h.voidOne(ctx, row, id)
 		switch {
-		case !over:
-			return outcome, again
-		case seen.Status == StatusSucceeded:
-			// Money of an order without tickets: never acknowledged in silence.
-			h.Meter.Put(telemetry.InvariantsBroken, 1)
-			return retry.Poison("void_of_captured", fmt.Errorf("%s of an order that is %s was captured", id, row.Status)), false
+		case again:
+			return one, true
+		case one.Class == retry.ClassRetryable, outcome.Class == retry.ClassDone:
+			outcome = one
 		}
 	}
-	return retry.Done(), false
+	return outcome, false
+}
+
+func (h Pay) voidOne(ctx context.Context, row order.Order, id string) (outcome retry.Outcome, again bool) {
+	seen, over, outcome, again := h.endIntent(ctx, row, id)
+	switch {
+	case !over:
+		return outcome, again
+	case seen.Status == StatusSucceeded:
+		// Money of an order without tickets, or a second time for the same tickets: never acknowledged in silence.
+		h.Meter.Put(telemetry.InvariantsBroken, 1)
+		return retry.Poison("void_of_captured", fmt.Errorf("%s of an order that is %s was captured", id, row.Status)), false
+	default:
+		return retry.Done(), false
+	}
+}
+
+// voidable are the PaymentIntents that pay nothing, of the row's and of one that is known to be of the same order. An order
+// that has ended unpaid, or was revoked, is paid by neither. One that owns its seats, or gave them back for their money, is
+// paid by the row's, and by no other. One that is open may still be paid by any.
+func voidable(row order.Order, other string) (ids []string) {
+	own := ""
+	if row.Payment != nil {
+		own = row.Payment.IntentID
+	}
+	switch s := row.Status; {
+	case s.EndedUnpaid(), s == contracts.Revoked:
+		ids = []string{own}
+		if other != own {
+			ids = append(ids, other)
+		}
+	case s.Paid() && own != "", s == contracts.Refunded && own != "":
+		if other != own {
+			ids = []string{other}
+		}
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
 // endIntent cancels a PaymentIntent, and answers it as it is when it is over: canceled, whoever did that, or succeeded. Where
 // it is not over, outcome and again are the step's.
 func (h Pay) endIntent(ctx context.Context, row order.Order, id string) (seen stripeevent.Intent, over bool, outcome retry.Outcome, again bool) {
-	seen, err := h.Provider.Cancel(ctx, key("void", id, row.Attempt(order.StepVoid)), id)
+	seen, err := h.Provider.Cancel(ctx, voidKey(id, row.Attempt(order.StepVoid)), id)
 	if err == nil {
 		return seen, true, outcome, false
 	}

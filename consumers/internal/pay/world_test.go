@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"boxoffice/consumers/internal/memledger"
 	"boxoffice/consumers/internal/memorder"
 	"boxoffice/consumers/internal/mempay"
 	"boxoffice/consumers/internal/order"
@@ -14,6 +17,7 @@ import (
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/stripeevent"
 )
 
@@ -26,6 +30,7 @@ type world struct {
 	t        testing.TB
 	now      contracts.Instant
 	rows     *memorder.Store
+	notes    *memledger.Store
 	provider *mempay.Provider
 	id       contracts.OrderID
 	sent     []message.Encoded
@@ -33,19 +38,22 @@ type world struct {
 	metrics  bytes.Buffer
 	log      bytes.Buffer
 
-	// calls are those that were made, with their keys.
+	// calls are those that were made, with their keys; keys are those that had one, from the begin.
 	calls []string
+	keys  []string
 	// failAt is the number of the call that fails, from 1: before its effect, or after it.
 	failAt int
 	after  bool
 	// fail gives the next call of that name this failure, without an effect.
 	fail map[string]pay.Failure
+	// unreadable are the orders whose rows are there and cannot be read.
+	unreadable map[contracts.OrderID]bool
 	// before is called before each call, as another's doing would be in between.
 	before func(call string)
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, now: 1_000_700, rows: memorder.New(), fail: map[string]pay.Failure{}}
+	w := &world{t: t, now: 1_000_700, rows: memorder.New(), notes: memledger.New(), unreadable: map[contracts.OrderID]bool{}, fail: map[string]pay.Failure{}}
 	w.provider = mempay.New(mempay.Options{Now: func() contracts.Instant { return w.now }, Deliver: func(stripeevent.Event) bool { return false }})
 	w.id = w.held()
 	return w
@@ -83,6 +91,9 @@ func (w *world) step(call string, do func() error) error {
 
 // ask is step for a call to the provider.
 func (w *world) ask(name, key string, do func() error) error {
+	if strings.Contains(key, ":") {
+		w.keys = append(w.keys, name+" "+key)
+	}
 	if f, told := w.fail[name]; told {
 		delete(w.fail, name)
 		w.calls = append(w.calls, strings.TrimSpace(name+" "+key))
@@ -118,9 +129,12 @@ func (w *world) Capture(ctx context.Context, key, id string) (i stripeevent.Inte
 	return answered(i, err)
 }
 
-// Cancel holds every test to it that nothing is given back of an order that may still pay or has paid.
+// Cancel holds every test to it that nothing is given back of an order that may still pay, and nothing that has paid it. A
+// capture may find that the authorisation of a committed order is gone, and then ends its own.
 func (w *world) Cancel(ctx context.Context, key, id string) (i stripeevent.Intent, err error) {
-	if row := w.row(); row.Status.Open() || row.Status == contracts.Confirmed {
+	row := w.row()
+	paid := row.Status == contracts.Confirmed || row.Status == contracts.Refunded
+	if row.Status.Open() || paid && row.Payment.IntentID == id {
 		w.t.Errorf("cancelled %s of an order that is %s", id, row.Status)
 	}
 	err = w.ask("cancel", key, func() (err error) { i, err = w.provider.Cancel(ctx, key, id); return err })
@@ -135,12 +149,59 @@ func answered(i stripeevent.Intent, err error) (stripeevent.Intent, error) {
 	return i, nil
 }
 
-func (w *world) Undelivered(ctx context.Context, since contracts.Instant, take func(stripeevent.Event) error) error {
-	return w.ask("events", "", func() error { return w.provider.Undelivered(ctx, since, take) })
+func (w *world) Undelivered(ctx context.Context, since contracts.Instant, after string) (page pay.EventPage, err error) {
+	err = w.ask("events", after, func() (err error) { page, err = w.provider.Undelivered(ctx, since, after); return err })
+	if err != nil {
+		return pay.EventPage{}, err
+	}
+	return page, nil
 }
 
-func (w *world) Intents(ctx context.Context, from, to contracts.Instant, take func(stripeevent.Intent) error) error {
-	return w.ask("intents", "", func() error { return w.provider.Intents(ctx, from, to, take) })
+func (w *world) Entries(ctx context.Context, from, to contracts.Instant, after string) (page pay.EntryPage, err error) {
+	err = w.ask("entries", after, func() (err error) { page, err = w.provider.Entries(ctx, from, to, after); return err })
+	if err != nil {
+		return pay.EntryPage{}, err
+	}
+	return page, nil
+}
+
+func (w *world) Entry(ctx context.Context, id string) (e pay.Entry, err error) {
+	err = w.ask("entry", id, func() (err error) { e, err = w.provider.Entry(ctx, id); return err })
+	if err != nil {
+		return pay.Entry{}, err
+	}
+	return e, nil
+}
+
+// ReadMany refuses what DynamoDB refuses.
+func (w *world) ReadMany(ctx context.Context, ids []contracts.OrderID) (rows []order.Order, err error) {
+	err = w.step("rows", func() (err error) {
+		if sorted := slices.Sorted(slices.Values(ids)); len(slices.Compact(sorted)) != len(ids) || slices.Contains(ids, "") {
+			return fmt.Errorf("keys may not be empty or there twice: %q", ids)
+		}
+		for _, id := range ids {
+			if w.unreadable[id] {
+				return fmt.Errorf("%w: told", order.ErrUnreadable)
+			}
+		}
+		rows, err = w.rows.ReadMany(ctx, ids)
+		return err
+	})
+	return rows, err
+}
+
+func (w *world) CountTickets(ctx context.Context, rows []order.Order) (counts map[contracts.OrderID]int, err error) {
+	err = w.step("tickets", func() (err error) { counts, err = w.rows.CountTickets(ctx, rows); return err })
+	return counts, err
+}
+
+func (w *world) Known(ctx context.Context, key string) (known bool, err error) {
+	err = w.step("known", func() (err error) { known, err = w.notes.Known(ctx, key); return err })
+	return known && err == nil, err
+}
+
+func (w *world) Note(ctx context.Context, n readmodel.LedgerNote) error {
+	return w.step("note", func() error { return w.notes.Note(ctx, n) })
 }
 
 func (w *world) Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error) {
@@ -148,6 +209,9 @@ func (w *world) Read(ctx context.Context, id contracts.OrderID) (o order.Order, 
 		if id == "" {
 			// As DynamoDB refuses it.
 			return errors.New("a key may not be empty")
+		}
+		if w.unreadable[id] {
+			return fmt.Errorf("%w: told", order.ErrUnreadable)
 		}
 		o, found, err = w.rows.Read(ctx, id)
 		return err

@@ -87,6 +87,17 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("reading took %d", n)
 			}
 		},
+		"an audit leaves four tenths to looks at orders": func(f *bucketFixture) {
+			if n := f.takes(pay.Auditing, 20); n != 6 {
+				f.Errorf("auditing took %d of 10", n)
+			}
+			if n := f.takes(pay.Reading, 20); n != 4 {
+				f.Errorf("reading took %d of what was left", n)
+			}
+			if n := f.takes(pay.Settling, 20); n != 10 {
+				f.Errorf("settling took %d", n)
+			}
+		},
 		"whoever waits as told gets a token, if nobody else asks": func(f *bucketFixture) {
 			for _, c := range pay.Classes() {
 				f.Advance(time.Minute)

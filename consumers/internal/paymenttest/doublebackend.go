@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,19 @@ func (b backend) Lose(t testing.TB, id string) {
 	b.must(t, http.MethodPost, "/double/payment_intents/"+id+"/lose", nil)
 }
 
+func (b backend) Refund(t testing.TB, id string, amount int64) {
+	t.Helper()
+	err := b.send(t.Context(), http.MethodPost, "/v1/refunds", url.Values{"payment_intent": {id}, "amount": {strconv.FormatInt(amount, 10)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b backend) Dispute(t testing.TB, id string) {
+	t.Helper()
+	b.must(t, http.MethodPost, "/double/payment_intents/"+id+"/dispute", nil)
+}
+
 // paths are the requests of a call.
 var paths = map[mempay.Call][2]string{
 	mempay.CallCreate:   {http.MethodPost, "^/v1/payment_intents$"},
@@ -58,7 +72,7 @@ func (b backend) Fail(t testing.TB, order contracts.OrderID, call mempay.Call, k
 	case mempay.Limited:
 		fault["status"] = http.StatusTooManyRequests
 	default:
-		fault["status"], fault["effect"] = http.StatusInternalServerError, kind == mempay.BrokenAfter
+		fault["status"], fault["effect"], fault["page"] = http.StatusInternalServerError, kind == mempay.BrokenAfter, kind == mempay.Garbled
 	}
 	b.must(t, http.MethodPost, "/double/faults", fault)
 }

@@ -182,19 +182,21 @@ var faultPromises = []promise{
 			}
 		})
 	}},
-	{"a failure is repeated by its key, and another key makes the call", func(f *fixture) {
-		f.eachStep(mempay.Broken, func(ask func(string) error, happened func() int) {
-			f.refused("the first", ask("first"), pay.FailureUnknown)
-			for range 2 {
-				f.refused("again", ask("first"), pay.FailureReplayed)
-			}
-			if n := happened(); n != 0 {
-				f.Errorf("%d effects of a failure", n)
-			}
-			if err := ask("second"); err != nil || happened() != 1 {
-				f.Errorf("another key: %v, %d effects", err, happened())
-			}
-		})
+	{"a failure is repeated by its key, readable or not, and another key makes the call", func(f *fixture) {
+		for _, kind := range []mempay.Fault{mempay.Broken, mempay.Garbled} {
+			f.eachStep(kind, func(ask func(string) error, happened func() int) {
+				f.refused("the first", ask("first"), pay.FailureUnknown)
+				for range 2 {
+					f.refused("again", ask("first"), pay.FailureReplayed)
+				}
+				if n := happened(); n != 0 {
+					f.Errorf("%d effects of a failure", n)
+				}
+				if err := ask("second"); err != nil || happened() != 1 {
+					f.Errorf("another key: %v, %d effects", err, happened())
+				}
+			})
+		}
 	}},
 	{"a failure may hide an effect", func(f *fixture) {
 		f.eachStep(mempay.BrokenAfter, func(ask func(string) error, happened func() int) {
@@ -218,7 +220,7 @@ var faultPromises = []promise{
 	}},
 	{"a look may fail as well", func(f *fixture) {
 		c := f.authorized()
-		for _, kind := range []mempay.Fault{mempay.Lost, mempay.Broken, mempay.Limited} {
+		for _, kind := range []mempay.Fault{mempay.Lost, mempay.Broken, mempay.Garbled, mempay.Limited} {
 			f.b.Fail(f, f.order, mempay.CallRetrieve, kind)
 			_, err := f.b.Retrieve(f.Context(), c.ID)
 			f.refused(string(kind), err, pay.FailureUnknown)

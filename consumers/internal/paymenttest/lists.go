@@ -1,13 +1,13 @@
 package paymenttest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"boxoffice/consumers/internal/mempay"
+	"boxoffice/consumers/internal/pay"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/stripeevent"
@@ -17,7 +17,7 @@ import (
 const morePages = 130
 
 var listPromises = []promise{
-	{"events that were not delivered are fetched, oldest first, and mean the same", func(f *fixture) {
+	{"events that were not delivered are fetched, newest first, and mean the same", func(f *fixture) {
 		f.b.Miss(f.order)
 		c := f.created()
 		f.confirm(c, mempay.CardDeclined, false)
@@ -36,7 +36,7 @@ var listPromises = []promise{
 				f.Errorf("authorised as %+v", a)
 			}
 		}
-		if got := strings.Join(kinds, " "); got != "PaymentDeclined PaymentAuthorized CheckPayment" {
+		if got := strings.Join(kinds, " "); got != "CheckPayment PaymentAuthorized PaymentDeclined" {
 			f.Errorf("events became %q", got)
 		}
 		if later := f.undelivered(f.b.Now().Add(time.Minute)); len(later) != 0 {
@@ -59,7 +59,7 @@ var listPromises = []promise{
 		ids := map[string]bool{}
 		for n, e := range events {
 			ids[e.ID] = true
-			if (e.Type == stripeevent.TypeAuthorized) != (n == morePages) {
+			if (e.Type == stripeevent.TypeAuthorized) != (n == 0) {
 				f.Errorf("event %d is %s", n, e.Type)
 			}
 		}
@@ -90,50 +90,141 @@ var listPromises = []promise{
 			}
 		}
 	}},
-	{"whoever takes may end a list", func(f *fixture) {
+	{"a list goes on behind any of its objects", func(f *fixture) {
 		f.b.Miss(f.order)
-		f.authorized()
-		enough := errors.New("enough")
-		taken := 0
-		if err := f.b.Undelivered(f.Context(), f.begin(), func(stripeevent.Event) error { taken++; return enough }); !errors.Is(err, enough) || taken != 1 {
-			f.Errorf("events: %v after %d", err, taken)
+		c := f.created()
+		for range 5 {
+			f.confirm(c, mempay.CardDeclined, false)
 		}
-		taken = 0
-		if err := f.b.Intents(f.Context(), f.begin(), f.b.Now().Add(time.Minute), func(stripeevent.Intent) error { taken++; return enough }); !errors.Is(err, enough) || taken != 1 {
-			f.Errorf("PaymentIntents: %v after %d", err, taken)
+		begin := f.begin()
+		events := f.undelivered(begin)
+		for n, e := range events {
+			rest, err := f.b.Undelivered(f.Context(), begin, e.ID)
+			if err != nil {
+				f.Fatal(err)
+			}
+			if got := f.ours(rest.Events); len(got) != len(events)-1-n || len(got) > 0 && got[0].ID != events[n+1].ID {
+				f.Errorf("behind event %d come %d", n, len(got))
+			}
 		}
+		_, err := f.b.Undelivered(f.Context(), begin, "evt_none")
+		f.refused("events behind none", err, pay.FailureBug)
+		_, err = f.b.Entries(f.Context(), begin, f.b.Now().Add(time.Minute), "pi_none")
+		f.refused("PaymentIntents behind none", err, pay.FailureBug)
+		all := f.entries(begin, f.b.Now().Add(time.Minute))
+		rest, err := f.b.Entries(f.Context(), begin, f.b.Now().Add(time.Minute), all[len(all)-1].ID)
+		if err != nil || slices.ContainsFunc(rest.Entries, func(e pay.Entry) bool { return e.ID == c.ID }) {
+			f.Errorf("behind the last: %d, %v", len(rest.Entries), err)
+		}
+	}},
+	{"the ledger shows what became of the money, whoever moved it", func(f *fixture) {
+		shows := func(c pay.Created, status string, received, refunded int64, disputed bool) {
+			f.Helper()
+			one, err := f.b.Entry(f.Context(), c.ID)
+			if err != nil {
+				f.Fatal(err)
+			}
+			listed := f.entries(f.begin(), f.b.Now().Add(time.Minute))
+			for _, e := range append(listed, one) {
+				if e.ID == c.ID && (e.Status != status || e.AmountReceived != received || e.Refunded != refunded || e.Disputed != disputed || e.Metadata[stripeevent.MetadataOrder] != string(f.order)) {
+					f.Errorf("%+v, want %s, received %d, refunded %d, disputed %v", e, status, received, refunded, disputed)
+				}
+			}
+			if len(listed) != 1 {
+				f.Errorf("listed %d", len(listed))
+			}
+		}
+		c := f.created()
+		shows(c, pay.StatusRequiresMethod, 0, 0, false)
+		f.confirm(c, mempay.CardGood, true)
+		shows(c, pay.StatusRequiresCapture, 0, 0, false)
+		if _, err := f.b.Capture(f.Context(), f.key("cap"), c.ID); err != nil {
+			f.Fatal(err)
+		}
+		shows(c, pay.StatusSucceeded, 12000, 0, false)
+		f.b.Refund(f, c.ID, 2000)
+		shows(c, pay.StatusSucceeded, 12000, 2000, false)
+		f.b.Refund(f, c.ID, 1)
+		shows(c, pay.StatusSucceeded, 12000, 2001, false)
+		f.b.Dispute(f, c.ID)
+		shows(c, pay.StatusSucceeded, 12000, 2001, true)
+		f.effects("created", "authorized", "captured", "refunded", "refunded", "disputed")
+
+		f.order = newOrder()
+		given := f.authorized()
+		if _, err := f.b.Cancel(f.Context(), f.key("void"), given.ID); err != nil {
+			f.Fatal(err)
+		}
+		shows(given, pay.StatusCanceled, 0, 0, false)
+		_, err := f.b.Entry(f.Context(), "pi_none")
+		f.refused("none", err, pay.FailureBug)
 	}},
 }
 
 // begin is an instant before the test: the last whole second, since lists count in those.
 func (f *fixture) begin() contracts.Instant { return (f.b.Now() - 2000) / 1000 * 1000 }
 
-// undelivered are the events of the fixture's order.
+// undelivered are the events of the fixture's order, the newest first.
 func (f *fixture) undelivered(since contracts.Instant) (events []stripeevent.Event) {
 	f.Helper()
-	err := f.b.Undelivered(f.Context(), since, func(e stripeevent.Event) error {
+	f.pages(func(after string) (int, string, error) {
+		page, err := f.b.Undelivered(f.Context(), since, after)
+		events = append(events, f.ours(page.Events)...)
+		return len(page.Events), page.Next, err
+	})
+	return events
+}
+
+// ours are those of the fixture's order.
+func (f *fixture) ours(all []stripeevent.Event) (events []stripeevent.Event) {
+	for _, e := range all {
 		if e.Data.Object.Metadata[stripeevent.MetadataOrder] == string(f.order) {
 			events = append(events, e)
 		}
-		return nil
-	})
-	if err != nil {
-		f.Fatal(err)
 	}
 	return events
+}
+
+// entries are those of the fixture's order.
+func (f *fixture) entries(from, to contracts.Instant) (entries []pay.Entry) {
+	f.Helper()
+	f.pages(func(after string) (int, string, error) {
+		page, err := f.b.Entries(f.Context(), from, to, after)
+		for _, e := range page.Entries {
+			if e.Metadata[stripeevent.MetadataOrder] == string(f.order) {
+				entries = append(entries, e)
+			}
+		}
+		return len(page.Entries), page.Next, err
+	})
+	return entries
 }
 
 // intents are the ids of those of the fixture's order.
 func (f *fixture) intents(from, to contracts.Instant) (ids []string) {
 	f.Helper()
-	err := f.b.Intents(f.Context(), from, to, func(i stripeevent.Intent) error {
-		if i.Metadata[stripeevent.MetadataOrder] == string(f.order) {
-			ids = append(ids, i.ID)
-		}
-		return nil
-	})
-	if err != nil {
-		f.Fatal(err)
+	for _, e := range f.entries(from, to) {
+		ids = append(ids, e.ID)
 	}
 	return ids
+}
+
+// pages reads a list to its end.
+func (f *fixture) pages(read func(after string) (n int, next string, err error)) {
+	f.Helper()
+	seen := map[string]bool{}
+	for after := ""; ; {
+		n, next, err := read(after)
+		switch {
+		case err != nil:
+			f.Fatal(err)
+		case n > 100:
+			f.Fatalf("a page of %d", n)
+		case next == "":
+			return
+		case seen[next]:
+			f.Fatalf("the list goes on behind %s again", next)
+		}
+		seen[next], after = true, next
+	}
 }

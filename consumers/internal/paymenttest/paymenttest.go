@@ -29,6 +29,9 @@ type Backend interface {
 	Confirm(t testing.TB, c pay.Created, card mempay.Card) (taken bool)
 	// Lose takes an authorisation away.
 	Lose(t testing.TB, id string)
+	// Refund gives back some of what was captured, and Dispute asks for it, both past pay.
+	Refund(t testing.TB, id string, amount int64)
+	Dispute(t testing.TB, id string)
 	// Fail makes the next call of that name about an order fail.
 	Fail(t testing.TB, order contracts.OrderID, call mempay.Call, kind mempay.Fault)
 	// Miss makes the endpoint refuse the events of an order from now on.
@@ -193,6 +196,20 @@ func (m *memory) Confirm(t testing.TB, c pay.Created, card mempay.Card) bool {
 func (m *memory) Lose(t testing.TB, id string) {
 	t.Helper()
 	if err := m.Provider.Lose(id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *memory) Refund(t testing.TB, id string, amount int64) {
+	t.Helper()
+	if err := m.Provider.Refund(id, amount); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *memory) Dispute(t testing.TB, id string) {
+	t.Helper()
+	if err := m.Provider.Dispute(id); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -29,9 +29,8 @@ var refusals = []stripe.ErrorCode{
 
 // failureOf is the one table of what an answer of Stripe's means. The first row that fits counts.
 func failureOf(e *stripe.Error) pay.Failure {
-	replayed := e.LastResponse != nil && e.LastResponse.Header.Get("Idempotent-Replayed") == "true"
 	switch status := e.HTTPStatusCode; {
-	case status >= http.StatusInternalServerError && replayed:
+	case status >= http.StatusInternalServerError && e.LastResponse != nil && replayed(e.LastResponse.Header):
 		return pay.FailureReplayed
 	case slices.Contains(refusals, e.Code):
 		return pay.FailureState
@@ -57,8 +56,8 @@ func (a *answer) Error() string {
 	return fmt.Sprintf("%d %s, parameter %q, request %s", a.status, a.kind, a.param, a.request)
 }
 
-// problemOf makes a *pay.ProviderError of what a call ended with; nil stays nil.
-func problemOf(err error) error {
+// problemOf makes a *pay.ProviderError of what a call ended with and what the head of its answer said; nil stays nil.
+func problemOf(err error, head heading) error {
 	var e *stripe.Error
 	var broken *url.Error
 	switch {
@@ -68,6 +67,10 @@ func problemOf(err error) error {
 		failure := failureOf(e)
 		return &pay.ProviderError{Failure: failure, Code: codeOf(e), Err: &answer{
 			status: e.HTTPStatusCode, kind: string(e.Type), param: e.Param, request: e.RequestID, replayed: failure == pay.FailureReplayed,
+		}}
+	case head.status >= http.StatusInternalServerError && head.replayed:
+		return &pay.ProviderError{Failure: pay.FailureReplayed, Code: codeUnreadable, Err: &answer{
+			status: head.status, kind: codeUnreadable, request: head.request, replayed: true,
 		}}
 	case errors.As(err, &broken), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		// A url.Error has method, address and cause. No address of ours has a secret in it.

@@ -18,7 +18,6 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/stripepay"
 	"boxoffice/contracts"
-	"boxoffice/contracts/stripeevent"
 )
 
 const (
@@ -137,9 +136,10 @@ func TestNoErrorTellsASecret(t *testing.T) {
 			_, created := p.Create(t.Context(), "pi:1:0", pay.CreateParams{Amount: contracts.Money{Minor: 100, Currency: "EUR"}})
 			_, retrieved := p.Retrieve(t.Context(), "pi_1")
 			_, cancelled := p.Cancel(t.Context(), "void:pi_1:0", "pi_1")
-			events := p.Undelivered(t.Context(), 1, func(stripeevent.Event) error { return nil })
-			intents := p.Intents(t.Context(), 1, 2, func(stripeevent.Intent) error { return nil })
-			told := fmt.Sprintf("%v %+v %v %v %v %v %s%s", created, created, retrieved, cancelled, events, intents, log.String(), out())
+			_, events := p.Undelivered(t.Context(), 1, "")
+			_, entries := p.Entries(t.Context(), 1, 2, "")
+			_, entry := p.Entry(t.Context(), "pi_1")
+			told := fmt.Sprintf("%v %+v %v %v %v %v %v %s%s", created, created, retrieved, cancelled, events, entries, entry, log.String(), out())
 			if strings.Contains(told, "canary") {
 				t.Errorf("told: %s", told)
 			}
@@ -222,32 +222,5 @@ func TestACallEndsInTime(t *testing.T) {
 	go func() { <-asked; cancel() }()
 	if _, err := patient.Retrieve(ctx, "pi_1"); !errors.Is(err, context.Canceled) || stripepay.Healthy(err) {
 		t.Errorf("given up: %v", err)
-	}
-}
-
-// A list that never ends is read as far as its bound.
-func TestUndeliveredEventsAreBounded(t *testing.T) {
-	var log bytes.Buffer
-	pages := 0
-	p := answering(t, retry.NoBreaker{}, slog.New(slog.NewJSONHandler(&log, nil)), func(w http.ResponseWriter, r *http.Request) {
-		pages++
-		if after := r.URL.Query().Get("starting_after"); pages > 1 && after != fmt.Sprintf("evt_%d", (pages-1)*100-1) {
-			t.Errorf("page %d begins after %q", pages, after)
-		}
-		var events []string
-		for n := range 100 {
-			events = append(events, fmt.Sprintf(`{"id":"evt_%d","object":"event","type":"payment_intent.canceled","data":{"object":{"id":"pi_1","object":"payment_intent"}}}`, (pages-1)*100+n))
-		}
-		_, _ = fmt.Fprintf(w, `{"object":"list","has_more":true,"data":[%s]}`, strings.Join(events, ","))
-	})
-	var ids []string
-	if err := p.Undelivered(t.Context(), 1, func(e stripeevent.Event) error { ids = append(ids, e.ID); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if len(ids) != pay.MaxUndelivered || ids[0] != fmt.Sprintf("evt_%d", pay.MaxUndelivered-1) || ids[len(ids)-1] != "evt_0" {
-		t.Errorf("%d events from %s to %s", len(ids), ids[0], ids[len(ids)-1])
-	}
-	if pages != pay.MaxUndelivered/100+1 || !strings.Contains(log.String(), `"level":"WARN"`) {
-		t.Errorf("%d pages, log %q", pages, log.String())
 	}
 }

@@ -3,10 +3,7 @@ package stripepay
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-go/v76/form"
@@ -20,94 +17,131 @@ import (
 // perPage is the most that Stripe gives.
 const perPage = 100
 
-// Undelivered implements pay.Provider. Stripe lists the newest first, so that the list is read to its end, or to its bound,
-// before the oldest is given.
-func (p *Provider) Undelivered(ctx context.Context, since contracts.Instant, take func(stripeevent.Event) error) error {
+// Undelivered implements pay.Provider.
+func (p *Provider) Undelivered(ctx context.Context, since contracts.Instant, after string) (page pay.EventPage, err error) {
 	params := &stripe.EventListParams{
 		DeliverySuccess: stripe.Bool(false), Types: stripe.StringSlice(stripeevent.Types()),
 		CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: seconds(since)},
 	}
 	params.Limit = stripe.Int64(perPage)
-	var events []stripeevent.Event
-	err := p.each(ctx, "events", "/v1/events", params, func(raw json.RawMessage) error {
+	page.Next, err = p.page(ctx, "events", "/v1/events", params, after, func(raw json.RawMessage) error {
 		e, err := stripeevent.Parse(raw)
-		switch {
-		case err != nil:
-			// One event that cannot be read must not keep back all others.
-			p.log.ErrorContext(ctx, "event passed over", telemetry.KeyEvent, e.ID, telemetry.KeyError, err.Error())
-		case len(events) == pay.MaxUndelivered:
-			p.log.WarnContext(ctx, "more events are not delivered than are fetched at once", telemetry.KeyCount, pay.MaxUndelivered)
-			return errEnough
-		default:
-			events = append(events, e)
+		if err == nil {
+			page.Events = append(page.Events, e)
 		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errEnough) {
 		return err
-	}
-	for _, e := range slices.Backward(events) {
-		if err := take(e); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
+	return page, err
 }
 
-var errEnough = errors.New("enough")
-
-// Intents implements pay.Provider. Stripe counts whole seconds: a PaymentIntent counts as made at the begin of its own.
-func (p *Provider) Intents(ctx context.Context, from, to contracts.Instant, take func(stripeevent.Intent) error) error {
+// Entries implements pay.Provider. Stripe counts whole seconds: a PaymentIntent counts as made at the begin of its own.
+func (p *Provider) Entries(ctx context.Context, from, to contracts.Instant, after string) (page pay.EntryPage, err error) {
 	params := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{
 		GreaterThanOrEqual: seconds(from + 999), LesserThanOrEqual: seconds(to - 1),
 	}}
 	params.Limit = stripe.Int64(perPage)
-	return p.each(ctx, "intents", "/v1/payment_intents", params, func(raw json.RawMessage) error {
-		i, err := intentOf(raw)
-		if err != nil {
-			return &pay.ProviderError{Code: codeUnreadable, Err: err}
+	params.AddExpand("data." + latestCharge)
+	page.Next, err = p.page(ctx, "entries", "/v1/payment_intents", params, after, func(raw json.RawMessage) error {
+		e, err := entryOf(raw)
+		if err == nil {
+			page.Entries = append(page.Entries, e)
 		}
-		return take(i)
+		return err
 	})
+	return page, err
+}
+
+// Entry implements pay.Provider.
+func (p *Provider) Entry(ctx context.Context, id string) (e pay.Entry, err error) {
+	params := &stripe.PaymentIntentParams{}
+	params.AddExpand(latestCharge)
+	err = p.call(ctx, "entry", func(ctx context.Context) error {
+		params.Context = ctx
+		answered, err := p.intents.Get(id, params)
+		if err != nil {
+			return err
+		}
+		e, err = entryOf(answered.LastResponse.RawJSON)
+		return err
+	})
+	return e, err
+}
+
+// latestCharge is the member of a PaymentIntent that has what became of its money, where it is asked for.
+const latestCharge = "latest_charge"
+
+// entryOf reads a PaymentIntent that shows its latest charge.
+func entryOf(raw []byte) (e pay.Entry, err error) {
+	if e.Intent, err = intentOf(raw); err != nil {
+		return pay.Entry{}, err
+	}
+	var shown struct {
+		Charge *struct {
+			Amount   int64 `json:"amount"`
+			Captured int64 `json:"amount_captured"`
+			Refunded int64 `json:"amount_refunded"`
+			Disputed bool  `json:"disputed"`
+		} `json:"latest_charge"`
+	}
+	if err := json.Unmarshal(raw, &shown); err != nil {
+		return pay.Entry{}, errNotAnIntent
+	}
+	// A charge that was never captured counts as refunded when its authorisation ends, and so does what a capture left over.
+	if c := shown.Charge; c != nil && e.Status == pay.StatusSucceeded {
+		e.Refunded, e.Disputed = max(0, c.Refunded-(c.Amount-c.Captured)), c.Disputed
+	}
+	return e, nil
 }
 
 // seconds are the whole seconds of an instant.
 func seconds(i contracts.Instant) int64 { return int64(i) / 1000 }
 
-// page of a list, with its objects as they came.
-type page struct {
+// list is a page with its objects as they came.
+type list struct {
 	stripe.APIResource
 	stripe.ListMeta
 	Data []json.RawMessage `json:"data"`
 }
 
-// each gives every object of a list, to its end. An error of take ends it.
-func (p *Provider) each(ctx context.Context, name, path string, params stripe.ListParamsContainer, take func(json.RawMessage) error) error {
+// page reads one page and gives each object to read. next is what the next page is behind, "" at the end of the list.
+func (p *Provider) page(ctx context.Context, name, path string, params stripe.ListParamsContainer, after string, read func(json.RawMessage) error) (next string, err error) {
 	values := &form.Values{}
 	form.AppendTo(values, params)
-	for {
-		var got page
-		err := p.call(ctx, name, func(ctx context.Context) error {
-			got = page{}
-			return p.backend.CallRaw(http.MethodGet, path, p.key, values, &stripe.Params{Context: ctx}, &got)
-		})
-		if err != nil {
-			return err
-		}
-		for _, raw := range got.Data {
-			if err := take(raw); err != nil {
-				return err
-			}
-		}
-		if !got.HasMore || len(got.Data) == 0 {
-			return nil
-		}
-		var last struct {
-			ID string `json:"id"`
-		}
-		if err := json.Unmarshal(got.Data[len(got.Data)-1], &last); err != nil || last.ID == "" {
-			return &pay.ProviderError{Code: codeUnreadable, Err: fmt.Errorf("%s: the last object of a page has no id", name)}
-		}
-		values.Set(stripe.StartingAfter, last.ID)
+	if after != "" {
+		values.Set(stripe.StartingAfter, after)
 	}
+	var got list
+	err = p.call(ctx, name, func(ctx context.Context) error {
+		return p.backend.CallRaw(http.MethodGet, path, p.key, values, &stripe.Params{Context: ctx}, &got)
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, raw := range got.Data {
+		id := idOf(raw)
+		if err := read(raw); err != nil {
+			p.log.ErrorContext(ctx, "object of a list passed over", telemetry.KeyKind, name, telemetry.KeyEvent, id, telemetry.KeyError, err.Error())
+		}
+		if id != "" {
+			next = id
+		}
+	}
+	if !got.HasMore {
+		return "", nil
+	}
+	if next == "" {
+		// There is no way to ask for what is behind such a page.
+		p.log.ErrorContext(ctx, "list ends early: no object of a page has an id", telemetry.KeyKind, name)
+	}
+	return next, nil
+}
+
+func idOf(raw json.RawMessage) string {
+	var object struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(raw, &object) != nil {
+		return ""
+	}
+	return object.ID
 }

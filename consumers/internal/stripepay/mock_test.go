@@ -43,14 +43,17 @@ func TestStripesOwnMockTakesEachRequest(t *testing.T) {
 			}})
 			return err
 		},
+		"GET /v1/payment_intents/pi_2":          func(ctx context.Context) error { _, err := provider.Entry(ctx, "pi_2"); return err },
 		"GET /v1/payment_intents/pi_1":          func(ctx context.Context) error { _, err := provider.Retrieve(ctx, "pi_1"); return err },
 		"POST /v1/payment_intents/pi_1/capture": func(ctx context.Context) error { _, err := provider.Capture(ctx, "cap:o:0", "pi_1"); return err },
 		"POST /v1/payment_intents/pi_1/cancel":  func(ctx context.Context) error { _, err := provider.Cancel(ctx, "void:pi_1:0", "pi_1"); return err },
 		"GET /v1/events": func(ctx context.Context) error {
-			return provider.Undelivered(ctx, now.Add(-time.Hour), func(stripeevent.Event) error { return nil })
+			_, err := provider.Undelivered(ctx, now.Add(-time.Hour), "evt_1")
+			return err
 		},
 		"GET /v1/payment_intents": func(ctx context.Context) error {
-			return provider.Intents(ctx, now.Add(-time.Hour), now, func(stripeevent.Intent) error { return nil })
+			_, err := provider.Entries(ctx, now.Add(-time.Hour), now, "pi_1")
+			return err
 		},
 	} {
 		seen.reset()

@@ -1,5 +1,5 @@
 // Package stripepay is Stripe as pay asks for it. stripepay.go has the calls, list.go what is read page by page,
-// classify.go the one table of what an error of Stripe's means.
+// classify.go the one table of what an error of Stripe's means, heading.go what is known of an answer that cannot be read.
 //
 // Neither the secret key nor a client secret is in any error or log line of it: an error names a status, a code and the
 // request's id, by which Stripe's own log shows the rest.
@@ -61,7 +61,7 @@ func New(o Options, breaker retry.Breaker, log *slog.Logger) *Provider {
 	}
 	config := &stripe.BackendConfig{
 		// The calls end by their context.
-		HTTPClient: &http.Client{Transport: o.Transport},
+		HTTPClient: &http.Client{Transport: headings{o.Transport}},
 		// One layer retries, and it is the queue.
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
@@ -163,11 +163,12 @@ func (p *Provider) call(ctx context.Context, name string, op func(ctx context.Co
 	err := p.breaker.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, errNoAnswer)
 		defer cancel()
-		err := op(ctx)
+		var head heading
+		err := op(withHeading(ctx, &head))
 		if err != nil && ctx.Err() != nil {
-			return problemOf(fmt.Errorf("%w: %w", context.Cause(ctx), ctx.Err()))
+			return problemOf(fmt.Errorf("%w: %w", context.Cause(ctx), ctx.Err()), head)
 		}
-		return problemOf(err)
+		return problemOf(err, head)
 	})
 	var problem *pay.ProviderError
 	switch {

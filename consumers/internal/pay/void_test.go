@@ -1,0 +1,182 @@
+package pay_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"boxoffice/consumers/internal/mempay"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/pay"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/stripeevent"
+	"boxoffice/contracts/telemetry"
+)
+
+// another is a second PaymentIntent of the order, authorised.
+func (w *world) another(key string) pay.Created {
+	w.t.Helper()
+	return w.made(key, w.with(stripeevent.MetadataOrder, string(w.id)))
+}
+
+func (w *world) statusOf(id string) string {
+	w.t.Helper()
+	e, err := w.provider.Entry(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e.Status
+}
+
+// Whatever a VoidPayment names, in each status of the row: of an order that has ended unpaid both are given back, of one that
+// is paid the other one alone, and of one that may still be paid none.
+func TestWhatAVoidGivesBack(t *testing.T) {
+	const own, other = "own", "other"
+	want := map[contracts.Status]map[string][]string{}
+	for _, s := range []contracts.Status{contracts.Rejected, contracts.Expired, contracts.Cancelled, contracts.Revoked} {
+		want[s] = map[string][]string{"": {own}, own: {own}, other: {other, own}}
+	}
+	for _, s := range []contracts.Status{contracts.Committed, contracts.Confirmed, contracts.Refunded} {
+		want[s] = map[string][]string{other: {other}}
+	}
+	for _, status := range contracts.Statuses()[1:] {
+		for _, named := range []string{"", own, other} {
+			w := newWorld(t)
+			ids := map[string]string{own: w.authorized().ID, other: w.another("second").ID}
+			w.forced(status)
+			m := w.void()
+			m.PaymentIntentID = ids[named]
+			for range 2 {
+				w.done(m)
+			}
+			var given []string
+			for name, id := range ids {
+				if w.statusOf(id) == pay.StatusCanceled {
+					given = append(given, name)
+				}
+			}
+			slices.Sort(given)
+			if !slices.Equal(given, want[status][named]) {
+				t.Errorf("%s, %q named: given back are %v, want %v", status, named, given, want[status][named])
+			}
+			if row := w.row(); row.Status != status || row.Payment.IntentID != ids[own] {
+				t.Errorf("%s, %q named: the row is %s with %+v", status, named, row.Status, row.Payment)
+			}
+		}
+	}
+}
+
+// A row that names no PaymentIntent says of none that it does not pay, unless it has ended.
+func TestAVoidOfARowWithoutAPaymentIntent(t *testing.T) {
+	for status, given := range map[contracts.Status]bool{contracts.Held: false, contracts.Committed: false, contracts.Confirmed: false, contracts.Refunded: false, contracts.Expired: true} {
+		w := newWorld(t)
+		other := w.another("second")
+		w.forced(status)
+		m := w.void()
+		m.PaymentIntentID = other.ID
+		w.done(m)
+		if got := w.statusOf(other.ID) == pay.StatusCanceled; got != given {
+			t.Errorf("%s: given back %v", status, got)
+		}
+	}
+}
+
+// The second payment of a paid order was captured, by whomever: that is an alarm, and the first one stays as it is.
+func TestASecondChargeIsNeverAcknowledgedInSilence(t *testing.T) {
+	w := newWorld(t)
+	w.confirmed()
+	other := w.another("second")
+	if _, err := w.provider.Capture(t.Context(), "elsewhere", other.ID); err != nil {
+		t.Fatal(err)
+	}
+	m := w.void()
+	m.PaymentIntentID = other.ID
+	poison(t, w.settle(m), "void_of_captured")
+	if !w.metric(telemetry.InvariantsBroken) {
+		t.Error("no alarm")
+	}
+	w.is(contracts.Confirmed)
+}
+
+// Trouble with one of two PaymentIntents, of whatever kind, does not keep the other one authorised.
+func TestTroubleWithOneDoesNotKeepTheOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		trouble func(w *world, own string)
+		class   retry.Class
+	}{
+		"captured":  {func(w *world, own string) { w.captured(own) }, retry.ClassPoison},
+		"refused":   {func(w *world, _ string) { w.fail["cancel"] = pay.FailureBug }, retry.ClassPoison},
+		"no answer": {func(w *world, _ string) { w.fail["cancel"] = pay.FailureUnknown }, retry.ClassRetryable},
+		"replayed":  {func(w *world, _ string) { w.fail["cancel"] = pay.FailureReplayed }, retry.ClassRetryable},
+	} {
+		w := newWorld(t)
+		own, other := w.authorized(), w.another("second")
+		w.cancelOrder()
+		c.trouble(w, own.ID)
+		m := w.void()
+		m.PaymentIntentID = other.ID
+		if o := w.handle(m); o.Class != c.class {
+			t.Errorf("%s: %+v", name, o)
+		}
+		if got := w.statusOf(other.ID); got != pay.StatusCanceled {
+			t.Errorf("%s: the other one is %s", name, got)
+		}
+	}
+}
+
+func (w *world) captured(id string) {
+	w.t.Helper()
+	if _, err := w.provider.Capture(w.t.Context(), "elsewhere "+id, id); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Of a paid order the cancel of the other one may fail as any other, and its next attempt has another key; the row that pays
+// meanwhile is confirmed.
+func TestAVoidOfAPaidOrderThatFails(t *testing.T) {
+	for _, kind := range []mempay.Fault{mempay.Broken, mempay.BrokenAfter, mempay.Garbled, mempay.Lost, mempay.Limited} {
+		w := newWorld(t)
+		w.committed()
+		other := w.another("second")
+		w.provider.Fail(w.id, mempay.CallCancel, kind)
+		m := w.void()
+		m.PaymentIntentID = other.ID
+		w.before = func(call string) {
+			if call == "update" {
+				w.before = nil
+				w.become(order.Order.Confirm)
+			}
+		}
+		w.done(m)
+		w.before = nil
+		w.done(w.capture())
+		if got := w.statusOf(other.ID); got != pay.StatusCanceled {
+			t.Errorf("%s: the other one is %s, asked %s", kind, got, w.asked())
+		}
+		if row := w.row(); row.Status != contracts.Confirmed && row.Status != contracts.Committed {
+			t.Errorf("%s: the row is %s", kind, row.Status)
+		}
+	}
+}
+
+// The keys at Stripe tell environments that share an account apart, and are the same at every attempt.
+func TestKeysAtStripe(t *testing.T) {
+	w := newWorld(t)
+	w.committed()
+	w.done(w.capture())
+	other := w.another("second")
+	m := message.VoidPayment{OrderID: w.id, ConcertID: group.ConcertID, Group: group.Group, PaymentIntentID: other.ID, CauseID: "dlq_1"}
+	w.calls = nil
+	w.done(m)
+	want := []string{"create pi:test:" + string(w.id) + ":0", "capture cap:test:" + string(w.id) + ":0", "cancel void:" + other.ID + ":0"}
+	if got := w.keys; !slices.Equal(got, want) {
+		t.Errorf("keys %q, want %q", got, want)
+	}
+	for _, key := range want {
+		if len(strings.Fields(key)[1]) > 255 {
+			t.Errorf("%s is too long for Stripe", key)
+		}
+	}
+}
