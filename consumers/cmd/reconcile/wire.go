@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"boxoffice/consumers/internal/boot"
+	"boxoffice/consumers/internal/dynamoledger"
 	"boxoffice/consumers/internal/dynamoletters"
 	"boxoffice/consumers/internal/reconcile"
 	"boxoffice/consumers/internal/sqsletters"
@@ -37,6 +38,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			sqsletters.New(queues, "authorizations-dead", c.AuthorizationsDeadQueueURL, letters),
 		},
 		Letters: dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
+		Ledger:  dynamoledger.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
 		Log:     p.Log, Meter: p.Meter, Now: p.Now,
 	}
 	return r.Run, nil

@@ -66,6 +66,7 @@ type Reconciler struct {
 	Sender      Sender
 	DeadLetters []DeadLetterQueue
 	Letters     Letters
+	Ledger      LedgerCursor
 	Log         *slog.Logger
 	Meter       *telemetry.Meter
 	Now         func() time.Time

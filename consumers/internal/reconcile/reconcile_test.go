@@ -13,6 +13,7 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/memhold"
+	"boxoffice/consumers/internal/memledger"
 	"boxoffice/consumers/internal/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/ordertest"
@@ -30,6 +31,7 @@ type world struct {
 	now   contracts.Instant
 	rows  *memorder.Store
 	store *memhold.Store
+	notes *memledger.Store
 	// reconciler is the process: it remembers what it compared.
 	reconciler *reconcile.Reconciler
 	// looks counts the readings of whole groups; onTickets, if set, is what happens while a comparison goes on.
@@ -45,7 +47,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{now: 150 * minute, rows: memorder.New(), fail: map[string]bool{}}
+	w := &world{now: 150 * minute, rows: memorder.New(), notes: memledger.New(), fail: map[string]bool{}}
 	w.store = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: 5 * time.Minute})
 	for i, name := range []string{"A", "B"} {
 		w.load(t, name, int64(i+1))
@@ -57,7 +59,7 @@ func newWorld(t *testing.T) *world {
 // restart is a new process.
 func (w *world) restart() {
 	w.reconciler = &reconcile.Reconciler{
-		Catalogue: w, Rows: rows{w.rows, w}, Groups: w, Sender: w, DeadLetters: []reconcile.DeadLetterQueue{w}, Letters: w,
+		Catalogue: w, Rows: rows{w.rows, w}, Groups: w, Sender: w, DeadLetters: []reconcile.DeadLetterQueue{w}, Letters: w, Ledger: ledger{w},
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now.Time() },
 	}
 }
@@ -259,40 +261,6 @@ func TestGroupsThatAreNotLoadedAreAskedFor(t *testing.T) {
 	report, err := w.run(t)
 	if err != nil || report.Rebuilt != 1 || w.sent[0].Attributes.Kind != message.KindRebuildGroup || w.sent[0].Group != "nocturne#B" {
 		t.Errorf("report %+v, %v, sent %+v", report, err, w.sent)
-	}
-}
-
-// Each run asks for lost events; once an hour the ledger of the hour before is compared, each instant in one of them.
-func TestStripeIsAskedForWhatWasLost(t *testing.T) {
-	w := newWorld(t)
-	var covered contracts.Instant
-	for range 121 {
-		w.sent = nil
-		if _, err := w.run(t); err != nil {
-			t.Fatal(err)
-		}
-		var fetches int
-		for _, sent := range w.sent {
-			switch m, err := message.Decode(sent.Body); m := m.(type) {
-			case message.FetchEvents:
-				fetches++
-				if m.Since != w.now-15*minute || err != nil {
-					t.Errorf("since %d", w.now-m.Since)
-				}
-			case message.AuditLedger:
-				if covered != 0 && m.From != covered || m.To > w.now-30*minute {
-					t.Errorf("audit from %d to %d after %d", m.From, m.To, covered)
-				}
-				covered = m.To
-			}
-		}
-		if fetches != 1 {
-			t.Errorf("%d fetches in a run", fetches)
-		}
-		w.now += minute
-	}
-	if covered != 210*minute {
-		t.Errorf("audited until minute %d", covered/minute)
 	}
 }
 
