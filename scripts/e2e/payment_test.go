@@ -190,3 +190,41 @@ func TestAnOrderThatEndsWhileItIsPaidIsNotCharged(t *testing.T) {
 	s.agrees(t, ids...)
 	t.Logf("cancelled while paying: %v", outcomes)
 }
+
+// The PaymentIntent of an order is cancelled at Stripe's dashboard, before a card or after one: the order ends at once, for
+// that reason, shows no form that could not succeed, and its seats are another's to have.
+func TestACancelledPaymentEndsItsOrder(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	anna := s.as(t, testbed.Named("anna"))
+	var ids []string
+	for i, card := range []string{"", "pm_card_visa_chargeDeclined", "pm_card_threeDSecure2Required"} {
+		seats := s.seats(t, 2)
+		order := s.awaiting(t, anna, fmt.Sprint("key-", i), seats...)
+		ids = append(ids, order.OrderID)
+		if card != "" {
+			s.pay(t, order, card)
+		}
+		row, _ := s.row(t, order.OrderID)
+		if _, err := s.Merchant().PaymentIntents.Cancel(row.Payment.IntentID, nil); err != nil {
+			t.Fatal(err)
+		}
+		ended := s.settled(t, anna, order.OrderID)
+		wantStatus(t, ended, contracts.Rejected)
+		if ended.Reason == nil || ended.Reason.Code != contracts.ReasonPaymentRefused || ended.Reason.Detail == "" || ended.Payment != nil {
+			t.Errorf("reason %+v, payment %+v", ended.Reason, ended.Payment)
+		}
+		if c := s.pay(t, order, "pm_card_visa"); c.Code != "payment_intent_unexpected_state" {
+			t.Errorf("the form that is left was answered %+v", c)
+		}
+		eventually(t, decideWithin, func() (bool, string) {
+			return s.stateOf(t, seats[0]) == seatstate.Free && s.stateOf(t, seats[1]) == seatstate.Free, "the seats are still shown as taken"
+		})
+		ben := s.as(t, testbed.Named("ben"))
+		next := s.awaiting(t, ben, "key-1", seats...)
+		s.pay(t, next, "pm_card_visa")
+		wantStatus(t, s.settled(t, ben, next.OrderID), contracts.Confirmed)
+		s.agrees(t, next.OrderID)
+	}
+	s.agrees(t, ids...)
+}

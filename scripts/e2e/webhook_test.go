@@ -314,6 +314,25 @@ func TestLostEventsAreFetched(t *testing.T) {
 	s.agrees(t, order.OrderID)
 }
 
+// Nobody is told that a payment was cancelled, and the order ends all the same, once Stripe is asked.
+func TestACancelledPaymentNobodyToldOfIsFetched(t *testing.T) {
+	s := theStack(t)
+	anna := s.as(t, testbed.Named("anna"))
+	s.delivers(t, `{"drop":true}`)
+	order := s.awaiting(t, anna, "key-1", s.seats(t, 1)...)
+	row, _ := s.row(t, order.OrderID)
+	if _, err := s.Merchant().PaymentIntents.Cancel(row.Payment.IntentID, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.fetch(t)
+	ended := s.settled(t, anna, order.OrderID)
+	wantStatus(t, ended, contracts.Rejected)
+	if ended.Reason == nil || ended.Reason.Code != contracts.ReasonPaymentRefused {
+		t.Errorf("reason %+v", ended.Reason)
+	}
+	s.agrees(t, order.OrderID)
+}
+
 // fetch asks for what a run of reconcile asks for, without waiting for the next minute's.
 func (s *stack) fetch(t *testing.T) {
 	t.Helper()
