@@ -101,6 +101,12 @@ func (m Money) StripeAmount() (amount int64, currency string, err error) {
 	return m.Minor * c.StripeFactor, strings.ToLower(c.Code), nil
 }
 
+// IsStripeAmount says whether Stripe means just m by an amount and a currency.
+func (m Money) IsStripeAmount(amount int64, currency string) bool {
+	wanted, code, err := m.StripeAmount()
+	return err == nil && amount == wanted && strings.EqualFold(currency, code)
+}
+
 // MoneyFromStripe is the inverse of StripeAmount for what Stripe says of a payment: also of amounts that it would not charge, as
 // 0. An error says that the amount cannot be counted here: the currency is unknown, or there are parts of a minor unit.
 func MoneyFromStripe(amount int64, currency string) (Money, error) {

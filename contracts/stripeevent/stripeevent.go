@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,16 +147,30 @@ func Authorized(i Intent, order contracts.OrderID, g contracts.SeatGroup, cause 
 	if i.Livemode {
 		mode = message.ModeLive
 	}
+	// What can be captured is what counts; a part of the amount is a mismatch with the row. So is an amount that cannot be
+	// counted here: no order costs nothing.
+	amount, err := contracts.MoneyFromStripe(i.AmountCapturable, i.Currency)
+	if err != nil {
+		amount = contracts.Money{Currency: strings.ToUpper(i.Currency)}
+	}
 	return message.PaymentAuthorized{
-		OrderID: order, ConcertID: g.ConcertID, Group: g.Group, EventID: cause, PaymentIntentID: i.ID,
-		// What can be captured is what counts; a part of the amount is a mismatch with the row.
-		Amount: contracts.Money{Minor: i.AmountCapturable, Currency: strings.ToUpper(i.Currency)}, Mode: mode,
+		OrderID: order, ConcertID: g.ConcertID, Group: g.Group, EventID: cause, PaymentIntentID: i.ID, Amount: amount, Mode: mode,
 	}
 }
 
+// notForCardholders are the decline codes that Stripe asks to be shown as any other decline (docs.stripe.com/declines/codes): who
+// pays with a stolen card must not learn that it is known to be stolen, and whose card is watched must not learn that.
+var notForCardholders = []string{"fraudulent", "lost_card", "stolen_card", "pickup_card", "restricted_card", "merchant_blacklist", "security_violation"}
+
+// genericDecline stands for them, with the words of any decline.
+const (
+	genericDecline = "generic_decline"
+	declinedText   = "Your card was declined."
+)
+
 // decline is why the last card was refused: the decline's own code says more than "card_declined".
 func (i Intent) decline() (code, text string) {
-	code, text = "card_declined", "Your card was declined."
+	code, text = "card_declined", declinedText
 	if e := i.LastPaymentError; e != nil {
 		for _, c := range []string{e.DeclineCode, e.Code} {
 			if c != "" {
@@ -165,6 +180,9 @@ func (i Intent) decline() (code, text string) {
 		}
 		if e.Message != "" {
 			text = e.Message
+		}
+		if slices.Contains(notForCardholders, e.DeclineCode) || slices.Contains(notForCardholders, e.Code) {
+			code, text = genericDecline, declinedText
 		}
 	}
 	// No message can carry these two, and Stripe would send the event in vain.

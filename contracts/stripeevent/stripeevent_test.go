@@ -103,3 +103,45 @@ func TestWhatNobodyCanActOnIsInvalid(t *testing.T) {
 		}
 	}
 }
+
+// A cardholder must not learn that his card is known to be stolen, or watched: neither by the code nor by the words.
+func TestDeclinesThatCardholdersMustNotBeTold(t *testing.T) {
+	for _, code := range []string{"fraudulent", "lost_card", "stolen_card", "pickup_card", "restricted_card", "merchant_blacklist", "security_violation"} {
+		for name, e := range map[string]*stripeevent.CardError{
+			"decline code": {Code: "card_declined", DeclineCode: code, Message: "This card is reported as " + code + "."},
+			"code":         {Code: code, Message: "This card is reported as " + code + "."},
+			"both":         {Code: code, DeclineCode: "do_not_honor", Message: code},
+		} {
+			event := stripeevent.Event{ID: "evt_1", Type: stripeevent.TypeDeclined, Created: 1_790_000_000}
+			event.Data.Object = stripeevent.Intent{ID: "pi_1", Object: "payment_intent", Currency: "eur", LastPaymentError: e, Metadata: map[string]string{
+				stripeevent.MetadataEnvironment: "here", stripeevent.MetadataOrder: "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4", stripeevent.MetadataConcert: "c", stripeevent.MetadataGroup: "g",
+			}}
+			m, ours, err := event.Message("here")
+			declined, ok := m.(message.PaymentDeclined)
+			if err != nil || !ours || !ok || declined.Code != "generic_decline" || declined.Text != "Your card was declined." {
+				t.Errorf("%s, %s: %+v, %t, %v", code, name, m, ours, err)
+			}
+		}
+	}
+}
+
+// What Stripe counts otherwise than a buyer reads it comes back as it was asked for; what cannot be counted matches no order.
+func TestAuthorizedAmounts(t *testing.T) {
+	g := contracts.SeatGroup{ConcertID: "c", Group: "g"}
+	for _, test := range []struct {
+		amount   int64
+		currency string
+		want     contracts.Money
+	}{
+		{4500, "eur", contracts.Money{Minor: 4500, Currency: "EUR"}},
+		{500_000, "isk", contracts.Money{Minor: 5000, Currency: "ISK"}},
+		{500_050, "isk", contracts.Money{Minor: 0, Currency: "ISK"}},
+		{5000, "jpy", contracts.Money{Minor: 5000, Currency: "JPY"}},
+		{5000, "xyz", contracts.Money{Minor: 0, Currency: "XYZ"}},
+	} {
+		m := stripeevent.Authorized(stripeevent.Intent{ID: "pi_1", AmountCapturable: test.amount, Currency: test.currency}, "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4", g, "evt_1")
+		if m.Amount != test.want || m.Validate() != nil {
+			t.Errorf("%d %s: %v, %v", test.amount, test.currency, m.Amount, m.Validate())
+		}
+	}
+}

@@ -119,13 +119,14 @@ func (p *Provider) Create(_ context.Context, key string, c pay.CreateParams) (pa
 	defer p.mu.Unlock()
 	order := contracts.OrderID(c.Metadata[stripeevent.MetadataOrder])
 	made, err := p.keyed(CallCreate, key, fmt.Sprintf("create %v", c), order, func() (intent, *pay.ProviderError) {
-		if c.Amount.Minor < 1 || c.Amount.Currency == "" {
-			return intent{}, problem(pay.FailureBug, "invalid_request_error", "no amount")
+		amount, currency, err := c.Amount.StripeAmount()
+		if err != nil {
+			return intent{}, problem(pay.FailureBug, "invalid_request_error", err.Error())
 		}
 		p.made++
 		id := fmt.Sprintf("pi_%d", p.made)
 		i := &intent{secret: id + "_secret_" + key, created: p.o.Now(), Intent: stripeevent.Intent{
-			ID: id, Object: "payment_intent", Amount: c.Amount.Minor, Currency: lower(c.Amount.Currency), Status: pay.StatusRequiresMethod, Metadata: c.Metadata,
+			ID: id, Object: "payment_intent", Amount: amount, Currency: currency, Status: pay.StatusRequiresMethod, Metadata: c.Metadata,
 		}}
 		p.intents[id] = i
 		p.order = append(p.order, id)

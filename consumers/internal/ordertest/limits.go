@@ -14,7 +14,7 @@ func Counted(g contracts.SeatGroup, user string, seats ...string) order.Order {
 	m := Placed(g, seats...)
 	m.UserID = user
 	return order.NewHeld(m, "1", order.Hold{
-		Seats: seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 1, Currency: "EUR"}, Limited: true,
+		Seats: seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, Limited: true,
 	}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600})
 }
 

@@ -60,9 +60,9 @@ func (h Pay) giveUp(ctx context.Context, row order.Order, c order.Cause) (outcom
 
 // confirm ends a committed order whose money was taken.
 func (h Pay) confirm(ctx context.Context, row order.Order, taken stripeevent.Intent, c order.Cause) (outcome retry.Outcome, again bool) {
-	if taken.Status != StatusSucceeded || taken.AmountReceived != row.Amount.Minor {
+	if taken.Status != StatusSucceeded || row.Amount == nil || !row.Amount.IsStripeAmount(taken.AmountReceived, taken.Currency) {
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
-		return retry.Poison("captured_otherwise", fmt.Errorf("the PaymentIntent is %s, received %d of %d", taken.Status, taken.AmountReceived, row.Amount.Minor)), false
+		return retry.Poison("captured_otherwise", fmt.Errorf("the PaymentIntent is %s, received %d %s of %v", taken.Status, taken.AmountReceived, taken.Currency, row.Amount)), false
 	}
 	confirmed, err := row.Confirm(c)
 	if err != nil {

@@ -2,7 +2,6 @@ package pay
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"boxoffice/consumers/internal/order"
@@ -78,7 +77,7 @@ func differences(e Entry, a account, now contracts.Instant) (all []difference) {
 // order still has. All seats of an order cost the same.
 func settled(e Entry, a account) (all []difference) {
 	row := a.row
-	if row.Amount == nil || e.AmountReceived != row.Amount.Minor || !strings.EqualFold(e.Currency, row.Amount.Currency) {
+	if row.Amount == nil || !row.Amount.IsStripeAmount(e.AmountReceived, e.Currency) {
 		all = append(all, difference{differsAmount, e.AmountReceived})
 	}
 	seats := int64(len(row.Seats))

@@ -7,6 +7,7 @@ import (
 
 	"boxoffice/consumers/internal/mempay"
 	"boxoffice/consumers/internal/pay"
+	"boxoffice/contracts"
 	"boxoffice/contracts/stripeevent"
 )
 
@@ -36,6 +37,32 @@ var intentPromises = []promise{
 		_, err := f.b.Create(f.Context(), f.key("pi"), other)
 		f.refused("another amount", err, pay.FailureBug)
 		f.effects("created")
+	}},
+	{"an amount is charged as a buyer reads it, in whichever currency", func(f *fixture) {
+		for money, want := range map[contracts.Money]int64{
+			{Minor: 5000, Currency: "JPY"}: 5000, {Minor: 5000, Currency: "ISK"}: 500_000, {Minor: 5120, Currency: "KWD"}: 5120, {Minor: 30, Currency: "GBP"}: 30,
+		} {
+			params := f.params()
+			params.Amount = money
+			c, err := f.b.Create(f.Context(), f.key(money.Currency), params)
+			if err != nil {
+				f.Fatalf("%v: %v", money, err)
+			}
+			if i := f.is(c.ID, pay.StatusRequiresMethod); i.Amount != want || !money.IsStripeAmount(i.Amount, i.Currency) {
+				f.Errorf("%v is charged as %d %s", money, i.Amount, i.Currency)
+			}
+		}
+	}},
+	{"an amount that cannot be charged is a bug, and makes nothing", func(f *fixture) {
+		for _, money := range []contracts.Money{
+			{Minor: 49, Currency: "EUR"}, {Minor: 0, Currency: "EUR"}, {Minor: 100_000_000, Currency: "EUR"}, {Minor: 5124, Currency: "KWD"}, {Minor: 5000, Currency: "XXX"}, {},
+		} {
+			params := f.params()
+			params.Amount = money
+			_, err := f.b.Create(f.Context(), f.key("pi"), params)
+			f.refused(money.Currency, err, pay.FailureBug)
+		}
+		f.effects()
 	}},
 	{"what is authorised is captured, once", func(f *fixture) {
 		c := f.authorized()

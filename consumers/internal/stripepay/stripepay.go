@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
@@ -81,8 +80,12 @@ func New(o Options, breaker retry.Breaker, log *slog.Logger) *Provider {
 
 // Create implements pay.Provider.
 func (p *Provider) Create(ctx context.Context, key string, c pay.CreateParams) (made pay.Created, err error) {
+	amount, currency, err := c.Amount.StripeAmount()
+	if err != nil {
+		return pay.Created{}, &pay.ProviderError{Failure: pay.FailureBug, Code: "amount", Err: err}
+	}
 	params := &stripe.PaymentIntentParams{
-		Amount: stripe.Int64(c.Amount.Minor), Currency: stripe.String(strings.ToLower(c.Amount.Currency)),
+		Amount: stripe.Int64(amount), Currency: stripe.String(currency),
 		CaptureMethod:      stripe.String(string(stripe.PaymentIntentCaptureMethodManual)),
 		PaymentMethodTypes: stripe.StringSlice([]string{"card"}), Metadata: c.Metadata,
 	}

@@ -52,8 +52,8 @@ func charges(s Snapshot) []Violation {
 		switch {
 		case ticketed && tickets[o.OrderID] != len(o.Seats):
 			l.addf("order %s is CONFIRMED with %d tickets for %d seats", o.OrderID, tickets[o.OrderID], len(o.Seats))
-		case ticketed && (times[o.OrderID] != 1 || charged[o.OrderID] != o.Amount.Minor):
-			l.addf("order %s costs %d and was charged %d in %d captures", o.OrderID, o.Amount.Minor, charged[o.OrderID], times[o.OrderID])
+		case ticketed && (times[o.OrderID] != 1 || !o.Amount.IsStripeAmount(charged[o.OrderID], o.Amount.Currency)):
+			l.addf("order %s costs %v and was charged %d in %d captures", o.OrderID, *o.Amount, charged[o.OrderID], times[o.OrderID])
 		case !ticketed && times[o.OrderID] > 0:
 			l.addf("order %s is %s and was charged %d", o.OrderID, o.Status, charged[o.OrderID])
 		case o.Status == contracts.Committed:

@@ -20,19 +20,13 @@ type CreateParams struct {
 	Confirm            bool
 }
 
-// minimum is the least amount of a card payment, in minor units. Stripe's differ by currency around this.
-const minimum = 50
-
 // Create makes a PaymentIntent, and confirms it if asked to. A declined card still leaves the PaymentIntent behind, in
 // the error.
 func (a *Account) Create(p CreateParams, r Request) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch {
-	case p.Amount < minimum:
-		return nil, InvalidParam("amount_too_small", "amount", "Amount must be at least €0.50 eur")
-	case len(p.Currency) != 3 || strings.ToLower(p.Currency) != p.Currency:
-		return nil, InvalidParam("", "currency", "Invalid currency: %s.", p.Currency)
+	if problem := chargeable(p.Amount, p.Currency); problem != nil {
+		return nil, problem
 	}
 	id := a.newID("pi_")
 	i := &Intent{
