@@ -93,6 +93,12 @@ var goldens = []golden{
 		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
 	},
 	{
+		file:       "MirrorOrder.v1.json",
+		message:    MirrorOrder{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 3},
+		route:      Route{Queue: "orders", Group: goldenSource, DeduplicationID: goldenOrder + ":MirrorOrder:v3"},
+		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
 		file:       "RebuildGroup.v1.json",
 		message:    RebuildGroup{ConcertID: "vienna-2027-03-14", Group: "parkett-left", CommandID: "5a2d7e0c-1f43-4a9b-8e6d-c07b91f2a3d5"},
 		route:      Route{Queue: "orders", Group: goldenSource, DeduplicationID: "RebuildGroup:5a2d7e0c-1f43-4a9b-8e6d-c07b91f2a3d5"},

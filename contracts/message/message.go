@@ -158,6 +158,7 @@ var decoders = map[envelope]func([]byte) (Message, error){
 	{KindRebuildGroup, 1}:      decoderOf[RebuildGroup](),
 	{KindCancelOrder, 1}:       decoderOf[CancelOrder](),
 	{KindSettleOrder, 1}:       decoderOf[SettleOrder](),
+	{KindMirrorOrder, 1}:       decoderOf[MirrorOrder](),
 	{KindOpenPayment, 1}:       decoderOf[OpenPayment](),
 	{KindCapturePayment, 1}:    decoderOf[CapturePayment](),
 	{KindVoidPayment, 1}:       decoderOf[VoidPayment](),

@@ -35,6 +35,7 @@ func TestLongestFieldsFitSQS(t *testing.T) {
 		ExpireHold{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: 1, Run: math.MaxInt64},
 		CancelOrder{OrderID: goldenOrder, ConcertID: concert, Group: group, CommandID: strings.Repeat("c", 36)},
 		SettleOrder{OrderID: goldenOrder, ConcertID: concert, Group: group, Reason: contracts.ReasonSeatLost, CommandID: strings.Repeat("c", 36)},
+		MirrorOrder{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: math.MaxInt},
 		RebuildGroup{ConcertID: concert, Group: group, CommandID: strings.Repeat("c", 36)},
 		OpenPayment{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: math.MaxInt},
 		CapturePayment{OrderID: goldenOrder, ConcertID: concert, Group: group, RowVersion: 1, Run: math.MaxInt64},
@@ -164,6 +165,12 @@ func TestDeduplicationFollowsTheCause(t *testing.T) {
 	}
 	if (FetchEvents{Since: 1, Run: 1}).Route() == (FetchEvents{Since: 1, Run: 1, After: "evt_1"}).Route() {
 		t.Error("a list of events that goes on would be dropped")
+	}
+	mirror := MirrorOrder{OrderID: goldenOrder, ConcertID: "c", Group: "g", RowVersion: 1}
+	next := mirror
+	next.RowVersion = 2
+	if mirror.Route() == next.Route() {
+		t.Error("a MirrorOrder of a later row would be dropped")
 	}
 }
 
