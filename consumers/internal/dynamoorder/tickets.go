@@ -13,6 +13,33 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
+// Ticket is a consistent read of one ticket; found is false when the seat has none. A GetItem sees a transaction whole or
+// not at all, where the Query of Tickets may see one of its writes and not another.
+func (s *Store) Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error) {
+	var out *dynamodb.GetItemOutput
+	err = s.call(ctx, func(ctx context.Context) (err error) {
+		out, err = s.client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: aws.String(s.tables.Tickets), ConsistentRead: aws.Bool(true),
+			Key: map[string]types.AttributeValue{
+				"seatGroup": &types.AttributeValueMemberS{Value: g.Key()},
+				"seat":      &types.AttributeValueMemberS{Value: seat},
+			},
+		})
+		return err
+	})
+	if err != nil {
+		return "", false, fmt.Errorf("ticket of seat %s in %s: %w", seat, g.Key(), err)
+	}
+	if out.Item == nil {
+		return "", false, nil
+	}
+	var t readmodel.Ticket
+	if err := attributevalue.UnmarshalMap(out.Item, &t); err != nil {
+		return "", false, fmt.Errorf("decode ticket of seat %s in %s: %w", seat, g.Key(), err)
+	}
+	return t.OrderID, true, nil
+}
+
 // Tickets is a consistent read of all tickets of a group: seat name to owner.
 func (s *Store) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
 	owners := map[string]contracts.OrderID{}

@@ -150,6 +150,14 @@ func (s *Store) RemoveTicket(g contracts.SeatGroup, seat string) {
 	delete(s.tickets[g.Key()], seat)
 }
 
+// Ticket answers the owner of one ticket; found is false when the seat has none.
+func (s *Store) Ticket(_ context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner, found = s.tickets[g.Key()][seat]
+	return owner, found, nil
+}
+
 // Tickets answers a copy of the group's tickets: seat name to owner.
 func (s *Store) Tickets(_ context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
 	s.mu.Lock()

@@ -23,9 +23,14 @@ func committed(t *testing.T, o order.Order) order.Order {
 	return next
 }
 
-// owners wants the tickets of a group.
+// owners wants the tickets of a group, read together and one by one.
 func owners(t *testing.T, b Backend, g contracts.SeatGroup, want map[string]contracts.OrderID) {
 	t.Helper()
+	for _, seat := range []string{"A-1-1", "A-1-2", "A-1-3"} {
+		if owner, found, err := b.Store.Ticket(t.Context(), g, seat); owner != want[seat] || found != (want[seat] != "") || err != nil {
+			t.Errorf("the ticket of %s is %q, found %v, %v; want %q", seat, owner, found, err, want[seat])
+		}
+	}
 	got, err := b.Store.Tickets(t.Context(), g)
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("tickets are %v, %v; want %v", got, err, want)

@@ -29,6 +29,7 @@ type Store interface {
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
 	DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error)
 	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
+	Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error)
 	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
 	CountTickets(ctx context.Context, rows []order.Order) (map[contracts.OrderID]int, error)
 	NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error)
@@ -242,6 +243,18 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			}
 			if none, err := b.Store.CountTickets(t.Context(), nil); len(none) != 0 || err != nil {
 				t.Errorf("of no orders: %v, %v", none, err)
+			}
+		},
+		"one ticket, by its group and its seat": func(t *testing.T, b Backend) {
+			g, other := group(), group()
+			b.PutTicket(g, "A-1-1", "order-1")
+			b.PutTicket(g, "A-1-2", "order-2")
+			b.PutTicket(other, "A-1-3", "order-3")
+			for seat, want := range map[string]contracts.OrderID{"A-1-1": "order-1", "A-1-2": "order-2", "A-1-3": "", "A-1": ""} {
+				owner, found, err := b.Store.Ticket(t.Context(), g, seat)
+				if owner != want || found != (want != "") || err != nil {
+					t.Errorf("the ticket of %s is %q, found %v, %v; want %q", seat, owner, found, err, want)
+				}
 			}
 		},
 		"tokens rise and none is given twice": func(t *testing.T, b Backend) {
