@@ -35,9 +35,13 @@ var (
 
 	EventsPublished   = Metric{"EventsPublished", "Count"}
 	RecordsPassedOver = Metric{"RecordsPassedOver", "Count"}
-	MirrorLag         = Metric{"MirrorLag", "Milliseconds"}
-	StepsRepeated     = Metric{"StepsRepeated", "Count"}
-	EventsFetched     = Metric{"EventsFetched", "Count"}
+	// MirrorLag is the time from a version of a row that has an entry in its history until Redis shows it. Its alarm is a p99
+	// over MirrorLagLimit, or a stream that mirror reads later than MirrorStreamAgeLimit.
+	MirrorLag = Metric{"MirrorLag", "Milliseconds"}
+	// OrdersLeftToQueues are orders whose group mirror could not reach: they wait as MirrorOrder in their groups' queue.
+	OrdersLeftToQueues = Metric{"OrdersLeftToQueues", "Count"}
+	StepsRepeated      = Metric{"StepsRepeated", "Count"}
+	EventsFetched      = Metric{"EventsFetched", "Count"}
 	// LedgerDifferences are those found for the first time, LedgerDifferencesKnown those that a later look found again.
 	LedgerDifferences      = Metric{"LedgerDifferences", "Count"}
 	LedgerDifferencesKnown = Metric{"LedgerDifferencesKnown", "Count"}
@@ -53,6 +57,16 @@ var (
 	CallsPaced       = Metric{"CallsPaced", "Count"}
 	BucketsMissed    = Metric{"BucketsMissed", "Count"}
 	InvariantsBroken = Metric{"InvariantsBroken", "Count"}
+)
+
+// Limits of alarms on mirror, which is the only road from a row to Redis for what was sold. An order may commit until 45 s
+// after the end of its hold, and its hold lapses in Redis at 60 s: a sale that is mirrored later than that finds its seat
+// offered again, to a buyer who will lose it for certain.
+const (
+	// MirrorLagLimit is for the p99 of MirrorLag.
+	MirrorLagLimit = 2 * time.Second
+	// MirrorStreamAgeLimit is for the age of the last record that mirror read: a stream that stands still has no lag to show.
+	MirrorStreamAgeLimit = 10 * time.Second
 )
 
 // Dimension splits a metric by a low-cardinality value (a code, a status, a kind), never by an id.

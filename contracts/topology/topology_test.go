@@ -349,3 +349,19 @@ func TestProducersOnlyRead(t *testing.T) {
 		}
 	}
 }
+
+// Who paid in time must not lose his seats because Redis is down: commit has no address of it, so it needs no VPC, and no name
+// of what only a seat group in Redis needs.
+func TestCommitDoesNotKnowRedis(t *testing.T) {
+	commit, found := load(t).FunctionNamed("commit")
+	if !found {
+		t.Fatal("there is no commit")
+	}
+	for variable, reference := range commit.Environment {
+		if strings.HasPrefix(reference, "redis") || slices.Contains([]string{
+			"tableName:concerts", "tableName:layouts", "tableName:groups", "queueUrl:orders", "holdSeconds",
+		}, reference) {
+			t.Errorf("commit has %s = %s", variable, reference)
+		}
+	}
+}

@@ -117,13 +117,18 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/mirror"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/sale", "consumers/internal/streambatch"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/displaced", "consumers/internal/streambatch"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
 		from: []string{"consumers/internal/reconcile"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/sale"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/displaced"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
+	},
+	{
+		from: []string{"consumers/internal/commit"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry"},
+		why:  "who paid in time must not lose his seats because Redis is down: commit knows rows and messages, and no seats in Redis",
 	},
 	{
 		from: []string{"consumers/internal/sqsletters"},
@@ -146,8 +151,8 @@ var rules = []rule{
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild", "consumers/internal/commit", "consumers/internal/sale", "consumers/internal/ended"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/expire", "consumers/internal/sale", "consumers/internal/ended"},
+		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild", "consumers/internal/displaced", "consumers/internal/ended"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/expire", "consumers/internal/mirror", "consumers/internal/ended"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{

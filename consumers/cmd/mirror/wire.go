@@ -3,22 +3,38 @@ package main
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"boxoffice/consumers/internal/boot"
+	"boxoffice/consumers/internal/dynamocatalogue"
+	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/mirror"
+	"boxoffice/consumers/internal/redisclient"
+	"boxoffice/consumers/internal/redishold"
+	"boxoffice/consumers/internal/sqssend"
 	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts/message"
 )
 
+// config has what mirror needs and no more: it writes no row, loads no group and makes no hold of its own.
 type config struct {
-	boot.Stores
+	boot.Redis
+	OrdersTable    string `env:"ORDERS_TABLE,notEmpty"`
+	TicketsTable   string `env:"TICKETS_TABLE,notEmpty"`
+	LayoutsTable   string `env:"LAYOUTS_TABLE,notEmpty"`
 	OrdersQueueURL string `env:"ORDERS_QUEUE_URL,notEmpty"`
 }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
-	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL})
+	redisclient.LogLibrary(p.Log)
+	dynamo, breaker := dynamodb.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
 	m := mirror.Mirror{
-		Rows: g.Orders, Holds: g.Holds, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender,
-		Log: p.Log, Meter: p.Meter, Now: p.Now,
+		Rows:      dynamoorder.New(dynamo, dynamoorder.Tables{Orders: c.OrdersTable, Tickets: c.TicketsTable}, breaker),
+		Holds:     redishold.New(redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil), redishold.Options{}),
+		Catalogue: dynamocatalogue.New(dynamo, dynamocatalogue.Tables{Layouts: c.LayoutsTable}, breaker, p.Now),
+		Sender:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL}, p.Breaker("sqs", sqssend.Healthy)),
+		Meter:     p.Meter, Now: p.Now,
 	}
-	return streambatch.New(m.Handle, streambatch.Options{Logger: p.Log, Meter: p.Meter}).Handle, nil
+	return streambatch.NewHints(mirror.NewStream(m, p.Log).Handle, streambatch.Options{Logger: p.Log, Meter: p.Meter}).Handle, nil
 }

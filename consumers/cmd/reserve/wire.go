@@ -5,6 +5,7 @@ import (
 
 	"boxoffice/consumers/internal/boot"
 	"boxoffice/consumers/internal/expire"
+	"boxoffice/consumers/internal/mirror"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/sqsbatch"
@@ -22,18 +23,21 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{
 		message.QueueExpiries: c.ExpiriesQueueURL,
 		message.QueuePayments: c.PaymentsQueueURL,
-		message.QueueOrders:   c.Source.QueueURL, // a best-available order is sent on to another group
+		message.QueueOrders:   c.Source.QueueURL, // a best-available order is sent on; a sale tells whom it displaced
 	})
 	dispatcher := reserve.Dispatcher{
 		Place: reserve.Place{
 			Holds: g.Holds, Best: g.Holds, Orders: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Pace: g.Pace,
 			Meter: p.Meter, Now: p.Now,
 		},
-		Cancel: reserve.Cancel{Orders: g.Orders, Ending: g.Ending(), Now: p.Now},
+		Cancel: reserve.Cancel{Orders: g.Orders, Ending: g.Ending(p), Now: p.Now},
 		Settle: reserve.Settle{
-			Holds: g.Holds, Orders: g.Orders, Tickets: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Ending: g.Ending(), Now: p.Now,
+			Holds: g.Holds, Orders: g.Orders, Tickets: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Ending: g.Ending(p), Now: p.Now,
 		},
-		Expire:  expire.Expire{Orders: g.Orders, Ending: g.Ending(), Meter: p.Meter, Now: p.Now},
+		Expire: expire.Expire{Orders: g.Orders, Ending: g.Ending(p), Meter: p.Meter, Now: p.Now},
+		Mirror: mirror.Mirror{
+			Rows: g.Orders, Holds: g.Holds, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Meter: p.Meter, Now: p.Now,
+		},
 		Rebuild: rebuild.Handler{Presence: g.Holds, Loader: g.Loader},
 	}
 	runs := &sqsbatch.Runs{Joins: dispatcher.Joins, Handle: dispatcher.HandleRun}

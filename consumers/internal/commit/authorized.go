@@ -4,29 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/sale"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
-// Authorized handles PaymentAuthorized: the order's seats become its own, then they are sold in Redis, then the money is
-// asked for. An order that cannot have them any more is ended, and its authorisation voided.
+// Authorized handles PaymentAuthorized: the order's seats become its own, and then the money is asked for. An order that
+// cannot have them any more is ended, and its authorisation voided. What this means for Redis is mirror's work: who paid in
+// time must not lose his seats because Redis is down.
 type Authorized struct {
-	Orders    Orders
-	Seller    sale.Seller
-	Ending    ended.Ending
-	Catalogue rebuild.Layouts
-	Sender    Sender
+	Orders Orders
+	Sender Sender
 	// Mode is the one that this environment's keys are of: another's authorisation pays for nothing here.
 	Mode  message.PaymentMode
+	Log   *slog.Logger
 	Meter *telemetry.Meter
 	Now   func() time.Time
 }
@@ -45,17 +42,18 @@ func (h Authorized) once(ctx context.Context, d message.Delivery, m message.Paym
 		return retry.Poison("no_row", errNotOurs), false
 	}
 	cause := order.Cause{Kind: message.KindPaymentAuthorized, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())}
-	if row.Status.Paid() && row.Payment.IntentID != m.PaymentIntentID {
-		// The client secret of one PaymentIntent is shown, so a second one that is authorised is nobody's who plays fair.
-		return retry.Poison("second_authorization", fmt.Errorf("the order is paid by %s", row.Payment.IntentID)), false
-	}
 	switch {
 	case row.Status.Open():
 		return h.decide(ctx, row, m, cause)
-	case row.Status == contracts.Committed:
-		return h.sell(ctx, row)
 	case row.Status.Dead():
-		return h.giveBack(ctx, row, m), false
+		return h.void(ctx, row, m, "order_over"), false
+	case row.Payment == nil || row.Payment.IntentID == "":
+		// What pays it is not known, so this authorisation may be what does: it is not given back.
+		return retry.Poison("paid_by_nothing", fmt.Errorf("order %s is %s without a PaymentIntent", row.OrderID, row.Status)), false
+	case row.Payment.IntentID != m.PaymentIntentID:
+		return h.second(ctx, row, m), false
+	case row.Status == contracts.Committed:
+		return h.capture(ctx, row), false
 	default:
 		return retry.Done(), false
 	}
@@ -87,7 +85,7 @@ func (h Authorized) decide(ctx context.Context, row order.Order, m message.Payme
 		return h.end(ctx, row, rejected, err, m)
 	}
 	h.Meter.Put(telemetry.OrdersCommitted, 1)
-	return h.sell(ctx, committed)
+	return h.capture(ctx, committed), false
 }
 
 // errMismatch is an authorisation that is not what the order costs.
@@ -101,7 +99,7 @@ func (h Authorized) mismatch(row order.Order, m message.PaymentAuthorized) error
 	return nil
 }
 
-// end writes the ended version of an open row, and gives back what the order had.
+// end writes the ended version of an open row, and has the authorisation voided.
 func (h Authorized) end(ctx context.Context, row, over order.Order, transition error, m message.PaymentAuthorized) (outcome retry.Outcome, again bool) {
 	if transition != nil {
 		return retry.Poison("transition", transition), false
@@ -113,36 +111,41 @@ func (h Authorized) end(ctx context.Context, row, over order.Order, transition e
 	case !done:
 		return retry.Outcome{}, true
 	default:
-		return h.giveBack(ctx, over, m), false
+		return h.void(ctx, over, m, "order_over"), false
 	}
 }
 
-// giveBack is for an order that has ended: its seats, and the authorisation that came all the same.
-func (h Authorized) giveBack(ctx context.Context, row order.Order, m message.PaymentAuthorized) retry.Outcome {
-	if err := h.Ending.Finish(ctx, row, m.PaymentIntentID); err != nil {
-		return retry.Classify(err)
-	}
-	return retry.Refused("order_over")
+// second is for an authorisation of an order that another PaymentIntent pays. The client secret of one PaymentIntent is shown,
+// so that this is nobody's who plays fair, or a fault of ours: it is an alarm. The money that is put aside for nothing goes
+// back; pay voids a PaymentIntent that is not the row's own, also where the row is paid.
+func (h Authorized) second(ctx context.Context, row order.Order, m message.PaymentAuthorized) retry.Outcome {
+	h.Log.ErrorContext(ctx, "second authorization of a paid order", telemetry.KeyOrder, row.OrderID, telemetry.KeyPaymentIntent, m.PaymentIntentID, telemetry.KeyStatus, row.Status)
+	h.Meter.Put(telemetry.InvariantsBroken, 1)
+	return h.void(ctx, row, m, "second_authorization")
 }
 
-// sell shows the seats of a committed order as sold, tells whom that displaced, and asks for the money.
-func (h Authorized) sell(ctx context.Context, row order.Order) (outcome retry.Outcome, again bool) {
-	places, err := rebuild.Places(ctx, h.Catalogue, row, row.Seats)
+// void has the authorisation of the message given back.
+func (h Authorized) void(ctx context.Context, row order.Order, m message.PaymentAuthorized, reason string) retry.Outcome {
+	return h.send(ctx, message.VoidPayment{
+		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version, PaymentIntentID: m.PaymentIntentID,
+	}, retry.Refused(reason))
+}
+
+// capture asks for the money of a committed order.
+func (h Authorized) capture(ctx context.Context, row order.Order) retry.Outcome {
+	return h.send(ctx, message.CapturePayment{
+		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version,
+	}, retry.Done())
+}
+
+// send sends the order's next step.
+func (h Authorized) send(ctx context.Context, next message.Message, then retry.Outcome) retry.Outcome {
+	encoded, err := message.Encode(next, "")
 	if err != nil {
-		return retry.Classify(err), false
+		return retry.Poison("encode", err)
 	}
-	switch err := h.Seller.Sell(ctx, row, row.Seats, places); {
-	case errors.Is(err, sale.ErrAgain), errors.Is(err, sale.ErrStale):
-		return retry.Outcome{}, true
-	case err != nil:
-		return retry.Classify(err), false
+	if err := h.Sender.Send(ctx, encoded); err != nil {
+		return retry.Classify(fmt.Errorf("send %s: %w", next.Kind(), err))
 	}
-	capture, err := message.Encode(message.CapturePayment{OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version}, "")
-	if err != nil {
-		return retry.Poison("encode", err), false
-	}
-	if err := h.Sender.Send(ctx, capture); err != nil {
-		return retry.Classify(fmt.Errorf("send CapturePayment: %w", err)), false
-	}
-	return retry.Done(), false
+	return then
 }

@@ -3,6 +3,7 @@ package commit_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,8 +26,8 @@ func TestSeatsBecomeTheOrdersOwnAndThenTheMoneyIsAskedFor(t *testing.T) {
 	if got := w.tickets(t); len(got) != 2 || got["A-1-1"] != row.OrderID || got["A-1-2"] != row.OrderID {
 		t.Errorf("tickets %v", got)
 	}
-	if !slices.Equal(w.places(seatstate.Sold), []int{0, 1}) || w.kinds() != "CapturePayment" {
-		t.Errorf("sold %v, sent %s", w.places(seatstate.Sold), w.kinds())
+	if w.kinds() != "CapturePayment" {
+		t.Errorf("sent %s", w.kinds())
 	}
 	if m, err := message.Decode(w.sent[0].Body); err != nil || m.(message.CapturePayment).RowVersion != 3 {
 		t.Errorf("sent %+v, %v", m, err)
@@ -62,14 +63,16 @@ func TestAuthorizedInEveryStatus(t *testing.T) {
 			if row.Status != wantStatus || w.kinds() != sent || outcome.Class != class {
 				t.Errorf("row %s, sent %q, outcome %+v; want %s, %q, %s", row.Status, w.kinds(), outcome, wantStatus, sent, class)
 			}
-			if status.Dead() && len(w.places(seatstate.Held)) > 0 {
-				t.Errorf("places %v are still held", w.places(seatstate.Held))
+			if status.Dead() {
+				if v, err := message.Decode(w.sent[0].Body); err != nil || v.(message.VoidPayment).PaymentIntentID != "pi_1" || v.(message.VoidPayment).RowVersion != 4 {
+					t.Errorf("void %+v, %v", v, err)
+				}
 			}
 		})
 	}
 }
 
-// Whatever does not fit the row pays for nothing: the order ends, its seats go back, and so does the money put aside.
+// Whatever does not fit the row pays for nothing: the order ends, which mirror shows, and the money put aside goes back.
 func TestWhatDoesNotFitIsGivenBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*world, *message.PaymentAuthorized)
@@ -97,8 +100,8 @@ func TestWhatDoesNotFitIsGivenBack(t *testing.T) {
 		if c.reason == contracts.ReasonSeatLost && !slices.Equal(row.Reason.Seats, []string{"A-1-2"}) {
 			t.Errorf("%s: lost %v", name, row.Reason.Seats)
 		}
-		if len(w.places(seatstate.Held)) > 0 || w.kinds() != "VoidPayment" {
-			t.Errorf("%s: held %v, sent %s", name, w.places(seatstate.Held), w.kinds())
+		if w.kinds() != "VoidPayment" {
+			t.Errorf("%s: sent %s", name, w.kinds())
 		}
 		if v, err := message.Decode(w.sent[0].Body); err != nil || v.(message.VoidPayment).PaymentIntentID != "pi_1" {
 			t.Errorf("%s: void %+v, %v", name, v, err)
@@ -120,7 +123,7 @@ func TestTheLastMomentCounts(t *testing.T) {
 
 // A crash after any call ends the same: the message comes again, and each step finds what is done.
 func TestACrashAfterAnyCallEndsTheSame(t *testing.T) {
-	for _, crash := range []string{"read", "commit", "commit reply", "layout", "sell", "sell reply", "send", "send reply"} {
+	for _, crash := range []string{"read", "commit", "commit reply", "send", "send reply"} {
 		w := newWorld(t)
 		w.fail = crash
 		if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassRetryable || !errors.Is(o.Err, errDown) {
@@ -131,11 +134,11 @@ func TestACrashAfterAnyCallEndsTheSame(t *testing.T) {
 			t.Errorf("after %s: outcome %+v", crash, o)
 		}
 		row := w.stored(t, w.row.OrderID)
-		if row.Status != contracts.Committed || row.Version != 3 || len(w.tickets(t)) != 2 || !slices.Equal(w.places(seatstate.Sold), []int{0, 1}) || w.kinds() != "CapturePayment" {
-			t.Errorf("after %s: row %s at %d, sold %v, sent %s", crash, row.Status, row.Version, w.places(seatstate.Sold), w.kinds())
+		if row.Status != contracts.Committed || row.Version != 3 || len(w.tickets(t)) != 2 || w.kinds() != "CapturePayment" {
+			t.Errorf("after %s: row %s at %d, sent %s", crash, row.Status, row.Version, w.kinds())
 		}
 	}
-	for _, crash := range []string{"read", "update", "update reply", "release", "release reply", "send", "send reply"} {
+	for _, crash := range []string{"read", "update", "update reply", "send", "send reply"} {
 		w := newWorld(t)
 		m := authorized(w.row)
 		m.Amount.Minor--
@@ -146,8 +149,8 @@ func TestACrashAfterAnyCallEndsTheSame(t *testing.T) {
 		if o := w.handle(t, m); o.Class != retry.ClassRefused {
 			t.Errorf("after %s: outcome %+v", crash, o)
 		}
-		if row := w.stored(t, w.row.OrderID); row.Status != contracts.Rejected || row.Version != 3 || len(w.places(seatstate.Held)) > 0 || w.kinds() != "VoidPayment" {
-			t.Errorf("after %s: row %s at %d, held %v, sent %s", crash, row.Status, row.Version, w.places(seatstate.Held), w.kinds())
+		if row := w.stored(t, w.row.OrderID); row.Status != contracts.Rejected || row.Version != 3 || w.kinds() != "VoidPayment" {
+			t.Errorf("after %s: row %s at %d, sent %s", crash, row.Status, row.Version, w.kinds())
 		}
 	}
 }
@@ -170,59 +173,6 @@ func TestAnOrderThatEndsMeanwhileIsNotCommitted(t *testing.T) {
 	}
 }
 
-// A sale wins over another order's hold, and that order is told at once.
-func TestWhomTheSaleDisplacesIsTold(t *testing.T) {
-	w := newWorld(t)
-	// Redis has lost the first order's hold, and offered a seat of it to another.
-	w.holds.Wipe(group)
-	if _, err := w.holds.Lock(t.Context(), group, 2, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	w.load(t, 2)
-	displaced := w.awaiting(t, "A-1-2", "A-1-3")
-	if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassDone {
-		t.Fatalf("outcome %+v", o)
-	}
-	if w.kinds() != "SettleOrder CapturePayment" {
-		t.Fatalf("sent %s", w.kinds())
-	}
-	m, err := message.Decode(w.sent[0].Body)
-	if settle := m.(message.SettleOrder); err != nil || settle.OrderID != displaced.OrderID || settle.Reason != contracts.ReasonSeatLost {
-		t.Errorf("told %+v, %v", m, err)
-	}
-	if !slices.Equal(w.places(seatstate.Sold), []int{0, 1}) {
-		t.Errorf("sold %v", w.places(seatstate.Sold))
-	}
-	// The other one pays as well: its seat has a ticket, so it is not charged.
-	late := authorized(displaced)
-	if o := w.handle(t, late); o.Class != retry.ClassRefused || w.stored(t, displaced.OrderID).Reason.Code != contracts.ReasonSeatLost {
-		t.Errorf("outcome %+v, row %s", o, w.stored(t, displaced.OrderID).Status)
-	}
-}
-
-// Redis shows a seat as sold to an order that was revoked meanwhile: its sale is taken back first. A sale whose ticket is
-// there is never overwritten.
-func TestAnothersSaleInTheWay(t *testing.T) {
-	w := newWorld(t)
-	w.holds.Wipe(group)
-	if _, err := w.holds.Lock(t.Context(), group, 2, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	revoked := w.awaitingUnheld(t, "A-1-2")
-	revoked.Status = contracts.Revoked
-	revoked.Version++
-	if done, err := w.rows.Update(t.Context(), w.stored(t, revoked.OrderID), revoked); !done || err != nil {
-		t.Fatal(done, err)
-	}
-	w.loadSold(t, 2, map[int]contracts.OrderID{1: revoked.OrderID})
-	if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassDone || !slices.Equal(w.places(seatstate.Sold), []int{0, 1}) {
-		t.Errorf("outcome %+v, sold %v", o, w.places(seatstate.Sold))
-	}
-	if entry := w.holds.Inspect(group).Entries[1]; entry.Order != w.row.OrderID {
-		t.Errorf("the seat is of %s", entry.Order)
-	}
-}
-
 func TestAPaymentOfNoOrderStopsNobody(t *testing.T) {
 	w := newWorld(t)
 	m := authorized(w.row)
@@ -235,14 +185,53 @@ func TestAPaymentOfNoOrderStopsNobody(t *testing.T) {
 	}
 }
 
-// A second PaymentIntent of a paid order pays for nothing, and somebody has to look.
-func TestASecondAuthorizationIsNotCaptured(t *testing.T) {
+// A second PaymentIntent of a paid order pays for nothing: its money goes back, the order's own is left alone, and somebody is
+// told. It is no dead letter, which would keep the money for days.
+func TestASecondAuthorizationIsGivenBack(t *testing.T) {
+	for _, status := range []contracts.Status{contracts.Committed, contracts.Confirmed} {
+		w := newWorld(t)
+		w.handle(t, authorized(w.row))
+		if status == contracts.Confirmed {
+			row := w.stored(t, w.row.OrderID)
+			confirmed, err := row.Confirm(order.Cause{Kind: message.KindCapturePayment, At: w.now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done, err := w.rows.Update(t.Context(), row, confirmed); !done || err != nil {
+				t.Fatal(done, err)
+			}
+		}
+		before := w.stored(t, w.row.OrderID)
+		m := authorized(w.row)
+		m.PaymentIntentID, m.EventID = "pi_2", "evt_2"
+		for _, lost := range []string{"send", "send reply", ""} {
+			w.sent, w.fail = nil, lost
+			o := w.handle(t, m)
+			if want := map[bool]retry.Class{true: retry.ClassRefused, false: retry.ClassRetryable}[lost == ""]; o.Class != want {
+				t.Errorf("%s, losing %q: outcome %+v", status, lost, o)
+			}
+		}
+		if v, err := message.Decode(w.sent[0].Body); len(w.sent) != 1 || err != nil || v.(message.VoidPayment).PaymentIntentID != "pi_2" {
+			t.Errorf("%s: sent %+v, %v", status, w.sent, err)
+		}
+		if row := w.stored(t, w.row.OrderID); row.Version != before.Version || len(w.tickets(t)) != 2 {
+			t.Errorf("%s: row at version %d, tickets %v", status, row.Version, w.tickets(t))
+		}
+		if !w.alarmed() || !strings.Contains(w.log.String(), `"level":"ERROR"`) || !strings.Contains(w.log.String(), "pi_2") {
+			t.Errorf("%s: metrics %s, log %s", status, w.metrics.String(), w.log.String())
+		}
+	}
+}
+
+// Where it is not known what pays an order, no authorisation is given back: this one may be it.
+func TestAPaidOrderWithoutAPaymentIntentIsNotVoided(t *testing.T) {
 	w := newWorld(t)
-	w.handle(t, authorized(w.row))
-	w.sent = nil
-	m := authorized(w.row)
-	m.PaymentIntentID, m.EventID = "pi_2", "evt_2"
-	if o := w.handle(t, m); o.Class != retry.ClassPoison || len(w.sent) > 0 {
+	broken := w.row
+	broken.Status, broken.Version, broken.Payment = contracts.Committed, 3, nil
+	if done, err := w.rows.Update(t.Context(), w.row, broken); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassPoison || len(w.sent) > 0 {
 		t.Errorf("outcome %+v, sent %s", o, w.kinds())
 	}
 }

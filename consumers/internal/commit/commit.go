@@ -1,8 +1,8 @@
 // Package commit handles authorizations.fifo: what a buyer's bank has said, in the order of each seat group.
 //
 // authorized.go makes the seats the order's own and has the money taken, or gives both up; declined.go notes a card that
-// was refused. Neither asks Stripe, and neither reads Redis before it decides: that no ticket may exist yet is what decides
-// who owns a seat.
+// was refused. Neither asks Stripe, and neither speaks to Redis: that no ticket may exist yet is what decides who owns a
+// seat, and mirror shows it.
 package commit
 
 import (

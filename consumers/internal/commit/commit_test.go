@@ -1,78 +1,58 @@
 package commit_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"boxoffice/consumers/internal/commit"
-	"boxoffice/consumers/internal/ended"
-	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
-	"boxoffice/consumers/internal/memhold"
 	"boxoffice/consumers/internal/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/sale"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/readmodel"
-	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/telemetry"
 )
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 
-// world has one order that awaits the payment of two seats, and holds them.
+// world has one order that awaits the payment of two seats.
 type world struct {
-	now   contracts.Instant
-	rows  *memorder.Store
-	holds *memhold.Store
-	row   order.Order
-	sent  []message.Encoded
+	now  contracts.Instant
+	rows *memorder.Store
+	row  order.Order
+	sent []message.Encoded
 	// fail names a call that fails once: before its effect, or with " reply" after it.
 	fail string
 	// before is called before the commit's transaction, as another handler would be.
 	before func()
+	// metrics and log are what the handler tells.
+	metrics, log bytes.Buffer
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{now: 1_000_500, rows: memorder.New()}
-	w.holds = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: 5 * time.Minute})
-	if _, err := w.holds.Lock(t.Context(), group, 1, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.holds.Load(t.Context(), group, holds.Load{Token: 1, Places: 6}); err != nil {
-		t.Fatal(err)
-	}
 	w.row = w.awaiting(t, "A-1-1", "A-1-2")
 	return w
 }
 
-// awaiting is an order that holds these seats, named by place from 1, and awaits their payment.
+// awaiting is an order that awaits the payment of these seats.
 func (w *world) awaiting(t *testing.T, seats ...string) order.Order {
 	t.Helper()
-	m := ordertest.Placed(group, seats...)
-	var places []int
-	for _, seat := range seats {
-		places = append(places, slices.Index(layout.Seats, seat))
-	}
-	if _, err := holdtest.Hold(t.Context(), w.holds, group, holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: places}); err != nil {
-		t.Fatal(err)
-	}
-	o, err := ordertest.HeldOrder(m).AwaitPayment("pi_1", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.now})
+	o, err := ordertest.HeldOrder(ordertest.Placed(group, seats...)).AwaitPayment("pi_1", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ordertest.Put(t, w.rows, o)
 	return o
 }
-
-var layout = readmodel.LayoutGroup{Group: "A", Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4", "A-1-5", "A-1-6"}}
 
 var errDown = errors.New("broken connection")
 
@@ -85,17 +65,9 @@ func (w *world) failing(call string) error {
 	return errDown
 }
 
-func (w *world) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {
-	return layout, w.failing("layout")
-}
-
 func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
 	o, found, err := w.rows.Read(ctx, id)
 	return o, found, errors.Join(err, w.failing("read"))
-}
-
-func (w *world) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
-	return w.rows.Tickets(ctx, g)
 }
 
 func (w *world) Update(ctx context.Context, before, after order.Order) (bool, error) {
@@ -118,26 +90,6 @@ func (w *world) Commit(ctx context.Context, before, after order.Order) (order.Co
 	return r, errors.Join(err, w.failing("commit reply"))
 }
 
-func (w *world) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
-	if err := w.failing("sell"); err != nil {
-		return holds.Sale{}, err
-	}
-	s, err := w.holds.Sell(ctx, g, id, places, version)
-	return s, errors.Join(err, w.failing("sell reply"))
-}
-
-func (w *world) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
-	return w.holds.Restore(ctx, g, id, places, version)
-}
-
-func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
-	if err := w.failing("release"); err != nil {
-		return holds.Release{}, err
-	}
-	r, err := w.holds.Release(ctx, g, id, version)
-	return r, errors.Join(err, w.failing("release reply"))
-}
-
 func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
 	if err := w.failing("send"); err != nil {
 		return err
@@ -146,15 +98,13 @@ func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
 	return w.failing("send reply")
 }
 
-type noLoader struct{}
-
-func (noLoader) Ensure(context.Context, contracts.SeatGroup) error { return errors.New("not loaded") }
-
+// dispatcher has no part that speaks to Redis: whatever is written here is written while Redis is down.
 func (w *world) dispatcher() commit.Dispatcher {
+	now := func() time.Time { return w.now.Time() }
 	return commit.Dispatcher{
 		Authorized: commit.Authorized{
-			Orders: w, Seller: sale.Seller{Rows: w, Holds: w, Loader: noLoader{}, Sender: w}, Ending: ended.Ending{Holds: w, Loader: noLoader{}, Sender: w},
-			Catalogue: w, Sender: w, Mode: message.ModeTest, Now: func() time.Time { return w.now.Time() },
+			Orders: w, Sender: w, Mode: message.ModeTest, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
+			Meter: telemetry.NewMeter(&w.metrics, "commit", now), Now: now,
 		},
 		Declined: commit.Declined{Orders: w},
 	}
@@ -196,17 +146,6 @@ func (w *world) kinds() string {
 	return strings.Join(kinds, " ")
 }
 
-// places are the places in a state.
-func (w *world) places(s seatstate.State) (places []int) {
-	state := w.holds.Inspect(group)
-	for p := range layout.Seats {
-		if state.Entries[p].State == s {
-			places = append(places, p)
-		}
-	}
-	return places
-}
-
 func (w *world) tickets(t *testing.T) map[string]contracts.OrderID {
 	t.Helper()
 	tickets, err := w.rows.Tickets(t.Context(), group)
@@ -216,25 +155,7 @@ func (w *world) tickets(t *testing.T) map[string]contracts.OrderID {
 	return tickets
 }
 
-func (w *world) load(t *testing.T, token int64) {
-	t.Helper()
-	w.loadSold(t, token, nil)
-}
-
-func (w *world) loadSold(t *testing.T, token int64, sold map[int]contracts.OrderID) {
-	t.Helper()
-	if err := w.holds.Load(t.Context(), group, holds.Load{Token: token, Places: 6, Sold: sold}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// awaitingUnheld is an order whose hold Redis does not have.
-func (w *world) awaitingUnheld(t *testing.T, seats ...string) order.Order {
-	t.Helper()
-	o, err := ordertest.HeldOrder(ordertest.Placed(group, seats...)).AwaitPayment("pi_9", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ordertest.Put(t, w.rows, o)
-	return o
+// alarmed says whether an invariant is told to be broken.
+func (w *world) alarmed() bool {
+	return strings.Contains(w.metrics.String(), telemetry.InvariantsBroken.Name)
 }

@@ -5,10 +5,13 @@ package ended
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/telemetry"
 )
 
 // Sender sends messages; a nil error means that the queue has all of them.
@@ -21,22 +24,38 @@ type Ending struct {
 	Holds  rebuild.Releaser
 	Loader rebuild.Loader
 	Sender Sender
+	// Log gets a line for each release that is left to mirror. nil: no log.
+	Log *slog.Logger
 }
 
-// Finish gives the seats of an ended row back under its version, and has its PaymentIntent voided. intentID is one that the
-// caller knows of and the row may not name, else "".
+// Finish gives the seats of an ended row back under its version, and has its PaymentIntent voided.
+//
+// The buyer's money does not wait for Redis. Where `release` has no answer, the breaker is open, or the group is not loaded
+// and could not be loaded, the void is sent all the same and the caller is done: the row's end is a version, which mirror
+// applies to Redis as soon as the group can be reached. What no attempt can cure stays poison, after the void.
 //
 // A row without a PaymentIntent needs no void: its buyer was never shown a client secret, and an OpenPayment that is under
 // way finds the row ended and cancels what it made.
-func (e Ending) Finish(ctx context.Context, row order.Order, intentID string) error {
-	if err := rebuild.Release(ctx, e.Holds, e.Loader, row.SeatGroup(), row.OrderID, row.Version); err != nil {
+func (e Ending) Finish(ctx context.Context, row order.Order) error {
+	released := rebuild.Release(ctx, e.Holds, e.Loader, row.SeatGroup(), row.OrderID, row.Version)
+	if err := e.void(ctx, row); err != nil {
 		return err
 	}
-	if intentID == "" && (row.Payment == nil || row.Payment.IntentID == "") {
+	if released == nil || retry.Classify(released).Class == retry.ClassPoison {
+		return released
+	}
+	if e.Log != nil {
+		e.Log.WarnContext(ctx, "release is left to mirror", telemetry.KeyOrder, row.OrderID, telemetry.KeySeatGroup, row.SeatGroup().Key(), telemetry.KeyError, released.Error())
+	}
+	return nil
+}
+
+func (e Ending) void(ctx context.Context, row order.Order) error {
+	if row.Payment == nil || row.Payment.IntentID == "" {
 		return nil
 	}
 	void, err := message.Encode(message.VoidPayment{
-		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version, PaymentIntentID: intentID,
+		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version,
 	}, "")
 	if err != nil {
 		return fmt.Errorf("encode VoidPayment: %w", err)

@@ -91,5 +91,5 @@ func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHo
 }
 
 func (h Expire) finish(ctx context.Context, row order.Order) retry.Outcome {
-	return retry.Classify(h.Ending.Finish(ctx, row, ""))
+	return retry.Classify(h.Ending.Finish(ctx, row))
 }

@@ -147,9 +147,10 @@ func TestTooEarlyComesBackWhenItIsDue(t *testing.T) {
 }
 
 func TestRepeatsEndTheSame(t *testing.T) {
-	for _, crash := range []string{"read", "update", "update reply", "release"} {
+	for _, crash := range []string{"read", "update", "update reply", "send"} {
 		t.Run("after "+crash, func(t *testing.T) {
 			w := newWorld(t)
+			w.pays(t)
 			w.fail[crash] = errors.New("broken connection")
 			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassRetryable {
 				t.Fatalf("outcome %+v", o)
@@ -159,8 +160,51 @@ func TestRepeatsEndTheSame(t *testing.T) {
 					t.Fatalf("outcome %+v", o)
 				}
 			}
-			w.check(t, contracts.Expired, 2, 0)
+			w.check(t, contracts.Expired, 3, 0)
+			if len(w.sent) == 0 {
+				t.Error("nothing was voided")
+			}
 		})
+	}
+}
+
+// pays has the order await its payment.
+func (w *world) pays(t *testing.T) {
+	t.Helper()
+	awaiting, err := w.held.AwaitPayment("pi_1", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.held.HeldAt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := w.rows.Update(t.Context(), w.held, awaiting); !done || err != nil {
+		t.Fatal(done, err)
+	}
+}
+
+// The buyer's money does not wait for Redis: while the seats cannot be given back, the order ends and its authorisation is
+// voided all the same. Mirror gives the seats back.
+func TestRedisHoldsUpNoVoid(t *testing.T) {
+	for name, down := range map[string]error{
+		"no answer": errors.New("broken connection"), "the breaker is open": &retry.BreakerOpenError{Name: "redis", After: time.Second},
+		"not loaded, and cannot be": holds.ErrNotLoaded,
+	} {
+		w := newWorld(t)
+		w.pays(t)
+		w.fail["release"] = down
+		for _, taken := range []int{1, 0} { // the message may come twice, the second time after the outage
+			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
+				t.Errorf("%s: outcome %+v", name, o)
+			}
+			w.check(t, contracts.Expired, 3, taken)
+		}
+		if len(w.sent) != 2 || w.sent[0].Attributes.Kind != message.KindVoidPayment {
+			t.Errorf("%s: sent %+v", name, w.sent)
+		}
+	}
+	w := newWorld(t)
+	w.pays(t)
+	w.fail["release"] = &retry.PoisonError{Reason: "invalid_hold"}
+	if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassPoison || o.Reason != "invalid_hold" || len(w.sent) != 1 {
+		t.Errorf("what nothing cures: %+v, sent %+v", o, w.sent)
 	}
 }
 

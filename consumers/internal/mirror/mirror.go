@@ -1,34 +1,33 @@
-// Package mirror brings Redis to what the rows say, from the stream of orders. A record is only a hint that a row has
-// changed: its image may be old, so the row is read and the image forgotten. What is written to Redis carries the row's
-// version, and whatever is older is refused there.
+// Package mirror brings Redis to what the rows say. It goes by the row alone: the row says which seats of a paid order were
+// withdrawn, and tickets are read only where two orders meet at one seat (help.go). What is written to Redis carries the
+// row's version, and whatever is older is refused there.
+//
+// There are two roads to it. stream.go takes the records of the stream of orders; a record is a hint that a row has changed,
+// so the row is read and the record forgotten. A row whose group cannot be reached does not hold up the stream: it is sent
+// to its own group as MirrorOrder, which reserve handles with the same code (message.go).
 package mirror
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/sale"
-	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/telemetry"
 )
 
-// Rows are the orders and tickets.
+// Rows are the orders, and the tickets that decide between two of them.
 type Rows interface {
 	// Read is a consistent read; found is false when there is no such row.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Tickets is a consistent read of all tickets of a group: seat name to owner.
-	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
+	// Ticket is a consistent read of one ticket, which sees a transaction whole; found is false when the seat has none.
+	Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error)
 }
 
 // Holds is the group in Redis. Each call is atomic, may be repeated, and answers holds.ErrNotLoaded when the group is
@@ -45,112 +44,72 @@ type Sender interface {
 	Send(ctx context.Context, messages ...message.Encoded) error
 }
 
-// Mirror is safe for concurrent use.
+// Mirror applies rows. It is safe for concurrent use.
 type Mirror struct {
 	Rows      Rows
 	Holds     Holds
 	Catalogue rebuild.Layouts
-	Loader    rebuild.Loader
-	Sender    Sender
-	Log       *slog.Logger
-	Meter     *telemetry.Meter
-	Now       func() time.Time
+	// Loader loads a group that is not in Redis. A Stream has none: see there.
+	Loader rebuild.Loader
+	Sender Sender
+	Meter  *telemetry.Meter
+	Now    func() time.Time
 }
 
-// side is how many orders are mirrored at once. Different orders do not depend on each other: Redis holds each to its
-// own row's version.
-const side = 16
-
-// Handle implements streambatch.Handler. An order that is named more than once is mirrored once: the row is read in any
-// case. The first that fails comes again with all later ones.
-func (m Mirror) Handle(ctx context.Context, records []streambatch.Record) (done int, err error) {
-	first := map[contracts.OrderID]int{}
-	var ids []contracts.OrderID
-	for i, r := range records {
-		if _, seen := first[r.Row.OrderID]; !seen {
-			first[r.Row.OrderID] = i
-			ids = append(ids, r.Row.OrderID)
-		}
-	}
-	failures := make([]error, len(ids))
-	slots := make(chan struct{}, side)
-	var wg sync.WaitGroup
-	for i, id := range ids {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			failures[i] = m.passOver(ctx, id, m.safely(ctx, id))
-		})
-	}
-	wg.Wait()
-	done = len(records)
-	for i, failure := range failures {
-		if failure != nil && first[ids[i]] < done {
-			done, err = first[ids[i]], fmt.Errorf("order %s: %w", ids[i], failure)
-		}
-	}
-	return done, err
-}
-
-// passOver keeps what no attempt can cure from stopping the shard for good. The row stays the truth, and a repair of the
-// group finds what is left undone here.
-func (m Mirror) passOver(ctx context.Context, id contracts.OrderID, err error) error {
-	outcome := retry.Classify(err)
-	if outcome.Class != retry.ClassPoison {
-		return err
-	}
-	m.Log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyReason, outcome.Reason, telemetry.KeyError, err.Error())
-	m.Meter.Put(telemetry.RecordsPassedOver, 1)
-	m.Meter.Put(telemetry.InvariantsBroken, 1)
-	return nil
-}
-
-// safely recovers a panic, which in a goroutine would end the process and with it the work on the other orders. It is
-// passed over like a broken invariant: the next attempt would most likely end the same, and stop the shard.
-func (m Mirror) safely(ctx context.Context, id contracts.OrderID) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			m.Log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			err = &retry.PoisonError{Reason: "panic", Err: fmt.Errorf("%v", p)}
-		}
-	}()
-	return m.apply(ctx, id)
-}
-
-// attempts bounds how often a row may change while it is mirrored.
+// attempts bounds how often a row may change while it is applied.
 const attempts = 4
 
-var errRowKeepsChanging = errors.New("the row kept changing")
+// Errors that lead to another read of the row, and the one of a row that is not known then.
+var (
+	// errAgain: another order's sale was met and is out of the way.
+	errAgain = errors.New("read the row again")
+	// errStale: Redis knows a later version.
+	errStale = errors.New("redis knows a later version")
 
-// apply brings one order's places to what its row says now.
-func (m Mirror) apply(ctx context.Context, id contracts.OrderID) error {
+	errRowKeepsChanging = errors.New("the row kept changing")
+)
+
+// read is the read that everything here goes by.
+func (m Mirror) read(ctx context.Context, id contracts.OrderID) (row order.Order, found bool, err error) {
+	if row, found, err = m.Rows.Read(ctx, id); err != nil {
+		return row, false, fmt.Errorf("read row: %w", err)
+	}
+	return row, found, nil
+}
+
+// apply brings an order's places to what its row says. The row was just read; it is read again where Redis turns out to know
+// a later version, or where another order's sale had to be taken back first.
+func (m Mirror) apply(ctx context.Context, row order.Order) error {
 	refused := 0 // the version that Redis refused as old
 	for range attempts {
-		row, found, err := m.Rows.Read(ctx, id)
-		if err != nil {
-			return fmt.Errorf("read row: %w", err)
-		}
-		if !found {
-			return nil // a row that is gone is nobody's here
-		}
-		err = m.applyRow(ctx, row)
+		err := m.applyRow(ctx, row)
 		switch {
-		case errors.Is(err, sale.ErrStale) && row.Version == refused:
+		case errors.Is(err, errStale) && row.Version == refused:
 			// A version is in the row before it is in Redis, so that reading again found what Redis knows.
 			return &retry.PoisonError{Reason: "redis_ahead", Err: fmt.Errorf("version %d: %w", row.Version, err)}
-		case errors.Is(err, sale.ErrStale):
+		case errors.Is(err, errStale):
 			refused = row.Version
-		case errors.Is(err, sale.ErrAgain):
+		case errors.Is(err, errAgain):
 		case err != nil:
 			return err
 		default:
-			if n := len(row.History); n > 0 {
-				m.Meter.Put(telemetry.MirrorLag, telemetry.Milliseconds(contracts.InstantOf(m.Now()).Sub(row.History[n-1].At)))
-			}
+			m.measureLag(row)
 			return nil
+		}
+		found := false
+		if row, found, err = m.read(ctx, row.OrderID); err != nil || !found {
+			return err // a row that is gone is nobody's here
 		}
 	}
 	return errRowKeepsChanging
+}
+
+// measureLag measures how long a version took until it was applied. A version without an entry in the history, as a noted
+// decline, has no instant to measure from.
+func (m Mirror) measureLag(row order.Order) {
+	if n := len(row.History); n > 0 && row.History[n-1].Version == row.Version {
+		m.Meter.Put(telemetry.MirrorLag, telemetry.Milliseconds(contracts.InstantOf(m.Now()).Sub(row.History[n-1].At)))
+	}
 }
 
 func (m Mirror) applyRow(ctx context.Context, row order.Order) error {
@@ -160,43 +119,57 @@ func (m Mirror) applyRow(ctx context.Context, row order.Order) error {
 	case row.Status.Paid():
 		return m.sell(ctx, row)
 	case row.Status == contracts.Revoked, row.Status == contracts.Refunded:
-		places, err := rebuild.Places(ctx, m.Catalogue, row, row.Seats)
-		if err != nil {
-			return err
-		}
-		return m.seller().Restore(ctx, row.SeatGroup(), row.OrderID, places, row.Version)
+		return m.restore(ctx, row, row.Seats)
 	default:
 		return m.release(ctx, row)
 	}
 }
 
-// keep makes the hold of an open order again. A place that is another's is left: the tickets decide between them.
+// keep makes the hold of an open order again. A place that is another order's is left: the tickets decide between them.
 func (m Mirror) keep(ctx context.Context, row order.Order) error {
 	applied, err := rebuild.Keep(ctx, m.Holds, m.Loader, m.Catalogue, row)
 	if err == nil && applied == holds.Stale && contracts.InstantOf(m.Now()) < row.ExpiresFrom() {
-		return sale.ErrStale
+		return errStale
 	}
 	// Stale after its end: the hold has lapsed here or the order's end was applied. The row follows soon.
 	return err
 }
 
-// release gives back what is held for an ended order; a stale call means that the row has moved on.
+// release gives back what is held for an ended order.
 func (m Mirror) release(ctx context.Context, row order.Order) error {
+	return m.free(ctx, row.SeatGroup(), "release", func() (holds.Release, error) {
+		return m.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
+	})
+}
+
+// restore frees seats that a row had and does not own any more.
+func (m Mirror) restore(ctx context.Context, row order.Order, seats []string) error {
+	places, err := rebuild.Places(ctx, m.Catalogue, row, seats)
+	if err != nil {
+		return err
+	}
+	return m.restorePlaces(ctx, row, places)
+}
+
+func (m Mirror) restorePlaces(ctx context.Context, row order.Order, places []int) error {
+	return m.free(ctx, row.SeatGroup(), "restore", func() (holds.Release, error) {
+		return m.Holds.Restore(ctx, row.SeatGroup(), row.OrderID, places, row.Version)
+	})
+}
+
+// free makes a call that frees places. Stale means that the row has moved on.
+func (m Mirror) free(ctx context.Context, g contracts.SeatGroup, name string, call func() (holds.Release, error)) error {
 	var r holds.Release
-	err := m.loaded(ctx, row.SeatGroup(), func() (err error) {
-		r, err = m.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
+	err := rebuild.Loaded(ctx, m.Loader, g, func() (err error) {
+		r, err = call()
 		return err
 	})
-	if err == nil && r.Stale {
-		return sale.ErrStale
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case r.Stale:
+		return errStale
+	default:
+		return nil
 	}
-	return err
-}
-
-func (m Mirror) seller() sale.Seller {
-	return sale.Seller{Rows: m.Rows, Holds: m.Holds, Loader: m.Loader, Sender: m.Sender}
-}
-
-func (m Mirror) loaded(ctx context.Context, g contracts.SeatGroup, call func() error) error {
-	return rebuild.Loaded(ctx, m.Loader, g, call)
 }

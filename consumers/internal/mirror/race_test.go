@@ -9,7 +9,9 @@ import (
 	"pgregory.net/rapid"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
@@ -75,7 +77,7 @@ func TestTwoOwnersAreAnAlarm(t *testing.T) {
 	first := w.row(t, contracts.Confirmed, "A-1")
 	w.mirror(t, first.OrderID)
 	second, next := w.row(t, contracts.Confirmed, "A-1"), w.row(t, contracts.Held, "A-2")
-	w.once("sell", func() { w.rows.PutTicket(group, "A-1", first.OrderID) })
+	w.rows.PutTicket(group, "A-1", first.OrderID)
 	w.mirror(t, second.OrderID)
 	w.mirror(t, next.OrderID)
 	if got := w.shown(first.OrderID, next.OrderID); got != "s0 h1 . . . . " || !w.broken() {
@@ -150,8 +152,19 @@ func TestAPanicStopsNeitherTheOthersNorTheShard(t *testing.T) {
 	}
 }
 
-// A crash before or after each single call, and the record given out again, ends as without one.
-func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
+// waiting are the MirrorOrders among what was sent.
+func (w *world) waiting() (all []message.Encoded) {
+	for _, m := range w.sent {
+		if m.Attributes.Kind == message.KindMirrorOrder {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// A failure before or after each single call ends as without one: the record is given out again, or its order waits in its
+// group's queue.
+func TestAFailureOfAnyCallEndsTheSame(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		for _, wiped := range []bool{false, true} {
 			end := func(failAt int) (shown string, calls int) {
@@ -161,22 +174,23 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.mirror(t, loser.OrderID)
-				if status.Paid() { // a ticket that was withdrawn from a sale
-					if _, err := w.store.Sell(t.Context(), group, o.OrderID, []int{0, 2}, 1); err != nil {
-						t.Fatal(err)
-					}
-					w.rows.RemoveTicket(group, "A-3")
-				}
 				if wiped {
 					w.store.Wipe(group)
 				}
 				w.calls, w.failAt = nil, failAt
-				if _, err := w.handle(t, o.OrderID); (err == nil) != (failAt == 0 || failAt > 2*len(w.calls)) {
-					t.Fatalf("%s, failing at %d of %v: %v", status, failAt, w.calls, err)
+				_, err := w.handle(t, o.OrderID)
+				failed := failAt > 0 && failAt <= 2*len(w.calls)
+				if waits := w.waiting(); (err != nil || len(waits) > 0) != (failed || wiped) {
+					t.Fatalf("%s, wiped %v, failing at %d of %v: %v, waiting %v", status, wiped, failAt, w.calls, err, waits)
 				}
 				calls, w.failAt = len(w.calls), 0
-				if failAt > 0 {
+				if err != nil {
 					w.mirror(t, o.OrderID)
+				}
+				for _, m := range w.waiting() {
+					if o := w.handleMessage(t, m); o.Class != retry.ClassDone {
+						t.Fatalf("%s, wiped %v, failing at %d: MirrorOrder: %+v", status, wiped, failAt, o)
+					}
 				}
 				return w.shown(o.OrderID, loser.OrderID, revoked.OrderID), calls
 			}
@@ -191,11 +205,12 @@ func TestACrashAtAnyCallEndsTheSame(t *testing.T) {
 }
 
 // Orders that want the same seats move on, at any moment of the mirroring of others, with calls that fail. Each version
-// is hinted at once, and again only after a failure. In the end Redis shows what the rows and tickets say.
+// is hinted at once, and again only after a failure; what was left to the queue of the group is handled in its order, and a
+// repeated send of one version is swallowed. In the end Redis shows what the rows and tickets say.
 func TestHintsOfAnyAgeEndTheSame(t *testing.T) {
 	wants := [][]string{{"A-1"}, {"A-1", "A-2"}, {"A-2", "A-3"}, {"A-3"}, {"A-3", "A-1"}}
 	rapid.Check(t, func(rt *rapid.T) {
-		p := &play{world: newWorld(t), rt: rt, script: rapid.SliceOfN(rapid.IntRange(0, 1<<16), 20, 200).Draw(rt, "script")}
+		p := &play{world: newWorld(t), rt: rt, known: map[string]bool{}, script: rapid.SliceOfN(rapid.IntRange(0, 1<<16), 20, 200).Draw(rt, "script")}
 		for _, seats := range wants {
 			p.ids = append(p.ids, p.row(t, contracts.Held, seats...).OrderID)
 			p.hints = append(p.hints, p.ids[len(p.ids)-1])
@@ -205,12 +220,16 @@ func TestHintsOfAnyAgeEndTheSame(t *testing.T) {
 				p.move(t)
 			}
 			p.take(t, true)
+			if p.next(2) == 0 {
+				p.head(t, true)
+			}
 		}
-		for tries := 0; len(p.hints) > 0; tries++ {
-			if tries > 100 {
-				rt.Fatal("the hints never end")
+		for tries := 0; len(p.hints)+len(p.queue) > 0; tries++ {
+			if tries > 200 {
+				rt.Fatal("hints and messages never end")
 			}
 			p.take(t, false)
+			p.head(t, false)
 		}
 		p.check(t)
 	})
@@ -224,6 +243,9 @@ type play struct {
 	ids    []contracts.OrderID
 	// hints are records that were not mirrored yet.
 	hints []contracts.OrderID
+	// queue are the MirrorOrders of the group that were not handled yet; known are those that were ever sent.
+	queue []message.Encoded
+	known map[string]bool
 }
 
 // next takes a number below n from the script, 0 at its end.
@@ -261,18 +283,56 @@ func (p *play) take(t testing.TB, faults bool) {
 	i := p.next(len(p.hints))
 	id := p.hints[i]
 	p.hints = slices.Delete(p.hints, i, i+1)
+	p.underFaults(t, id, faults, func() {
+		if _, err := p.handle(t, id); err != nil {
+			p.hints = append(p.hints, id)
+		}
+	})
+}
+
+// head handles the first MirrorOrder of the group, which stays the first until it is handled.
+func (p *play) head(t testing.TB, faults bool) {
+	if len(p.queue) == 0 {
+		return
+	}
+	m := p.queue[0]
+	p.underFaults(t, m.Attributes.OrderID, faults, func() {
+		switch o := p.handleMessage(t, m); o.Class {
+		case retry.ClassDone, retry.ClassRefused:
+			p.queue = p.queue[1:]
+		case retry.ClassRetryable:
+		default:
+			p.rt.Fatalf("MirrorOrder: %+v", o)
+		}
+	})
+}
+
+// underFaults does the work of one order. Meanwhile others move, and a call may fail.
+func (p *play) underFaults(t testing.TB, id contracts.OrderID, faults bool, work func()) {
 	clear(p.fail)
 	if faults {
-		if names := []string{"read", "tickets", "layout", "keep", "sell", "restore", "release", "send"}; p.next(3) == 0 {
+		if names := []string{"read", "ticket", "layout", "keep", "sell", "restore", "release", "send"}; p.next(3) == 0 {
 			p.fail[names[p.next(len(names))]+[]string{"", " reply"}[p.next(2)]] = true
+		}
+		if p.next(8) == 0 {
+			p.store.Wipe(group)
 		}
 		p.late = func(string) { p.meanwhile(t, id) }
 	}
-	_, err := p.handle(t, id)
+	work()
 	p.late = nil
-	if err != nil {
-		p.hints = append(p.hints, id)
+	p.collect()
+}
+
+// collect puts what was sent into the queue of the group, each message once.
+func (p *play) collect() {
+	for _, m := range p.waiting() {
+		if !p.known[m.DeduplicationID] {
+			p.known[m.DeduplicationID] = true
+			p.queue = append(p.queue, m)
+		}
 	}
+	p.sent = nil
 }
 
 // meanwhile moves orders, and mirrors one that is not the one being mirrored: an order is in one shard.
@@ -294,6 +354,7 @@ func (p *play) meanwhile(t testing.TB, but contracts.OrderID) {
 		p.hints = append(p.hints, id)
 	}
 	p.late, p.fail = late, fail
+	p.collect()
 }
 
 // check holds Redis to the rows and the tickets.

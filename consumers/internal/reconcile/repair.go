@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"boxoffice/consumers/internal/displaced"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/sale"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
@@ -68,7 +68,7 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 	slices.Sort(lost)
 	lost = slices.Compact(lost)
 	// The number of the run makes it a new send: who was told of the sale itself, and did not hear it, hears this.
-	if err := sale.Tell(ctx, r.Sender, g.SeatGroup, lost, commandOf(run)); err != nil {
+	if err := displaced.Tell(ctx, r.Sender, g.SeatGroup, lost, commandOf(run)); err != nil {
 		return done, err
 	}
 	done.lost = len(lost)

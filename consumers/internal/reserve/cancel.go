@@ -46,5 +46,5 @@ func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOr
 		// Paid: giving the money back is another road. Revoked or refunded: mirror gives the seats back.
 		return retry.Refused("not_open"), false
 	}
-	return retry.Classify(h.Ending.Finish(ctx, row, "")), false
+	return retry.Classify(h.Ending.Finish(ctx, row)), false
 }

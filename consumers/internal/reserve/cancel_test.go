@@ -57,7 +57,7 @@ func TestCancelInEveryStatus(t *testing.T) {
 }
 
 func TestCancelEndsTheSameAfterACrash(t *testing.T) {
-	for _, crash := range []string{"read", "update", "update reply", "release"} {
+	for _, crash := range []string{"read", "update", "update reply"} {
 		w := newWorld(t)
 		w.limit = 2
 		m := w.placed("A-1-1", "A-1-2")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"boxoffice/consumers/internal/expire"
+	"boxoffice/consumers/internal/mirror"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
@@ -16,6 +17,7 @@ type Dispatcher struct {
 	Cancel  Cancel
 	Settle  Settle
 	Expire  expire.Expire
+	Mirror  mirror.Mirror
 	Rebuild rebuild.Handler
 }
 
@@ -35,6 +37,8 @@ func (r Dispatcher) Handle(ctx context.Context, d message.Delivery) retry.Outcom
 		return r.Settle.Handle(ctx, d, m)
 	case message.ExpireHold:
 		return r.Expire.HandleMessage(ctx, d, m)
+	case message.MirrorOrder:
+		return r.Mirror.HandleMessage(ctx, m)
 	case message.RebuildGroup:
 		return r.Rebuild.Handle(ctx, m)
 	default:

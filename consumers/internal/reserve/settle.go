@@ -125,5 +125,5 @@ func (h Settle) keep(ctx context.Context, row order.Order, stale *int) (outcome 
 }
 
 func (h Settle) finish(ctx context.Context, row order.Order) retry.Outcome {
-	return retry.Classify(h.Ending.Finish(ctx, row, ""))
+	return retry.Classify(h.Ending.Finish(ctx, row))
 }

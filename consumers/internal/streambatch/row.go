@@ -10,12 +10,12 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// rowOf decodes the new image of a record. A removed row has none.
-func rowOf(r events.DynamoDBEventRecord) (row readmodel.Order, there bool, err error) {
-	if len(r.Change.NewImage) == 0 {
+// rowOf decodes a new image. A removed row has none.
+func rowOf(newImage map[string]events.DynamoDBAttributeValue) (row readmodel.Order, there bool, err error) {
+	if len(newImage) == 0 {
 		return readmodel.Order{}, false, nil
 	}
-	image, err := mapOf(r.Change.NewImage)
+	image, err := mapOf(newImage)
 	if err != nil {
 		return readmodel.Order{}, false, err
 	}

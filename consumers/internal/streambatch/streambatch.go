@@ -1,5 +1,9 @@
-// Package streambatch is the only code that sees a batch of a DynamoDB stream. It decodes the rows, hands them to a
-// handler in their order, and answers from which record on the stream must give them out again.
+// Package streambatch is the only code that sees a batch of a DynamoDB stream. It decodes what its handler needs of each
+// record, hands the records over in their order, and says in its response from which record on the stream must give them
+// out again.
+//
+// A handler of versions gets the new image of each record (New); a handler of hints gets the key alone (NewHints). What
+// nobody reads is not decoded: the old image never, and for hints no image at all.
 //
 // A shard goes on only when a batch is done, so one record must never stop it for good: a record that cannot be decoded
 // is logged, counted and passed over. What a reader of the stream missed by that is made good from the rows.
@@ -14,21 +18,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts"
 	"boxoffice/contracts/telemetry"
 )
 
-// Record is one version of an order's row as the stream has it.
-type Record struct {
-	SequenceNumber string
-	Row            readmodel.Order
-}
-
-// Handler handles records in their order and answers how many from the first on are done. The rest comes again, with
-// what comes after it; so does all of it after a panic. The context ends at the end of the budget.
-type Handler func(ctx context.Context, records []Record) (done int, err error)
-
-// Options of New. A zero field has the default named beside it.
+// Options of New and NewHints. A zero field has the default named beside it.
 type Options struct {
 	// Margin is kept of the invocation's time for answering. Default 500 ms.
 	Margin time.Duration
@@ -38,56 +32,52 @@ type Options struct {
 	Meter *telemetry.Meter
 }
 
-// Batches handles batches. Safe for concurrent use.
-type Batches struct {
-	handler Handler
-	o       Options
-}
-
-// New makes a Batches.
-func New(handler Handler, o Options) *Batches {
+func (o Options) withDefaults() Options {
 	if o.Margin <= 0 {
 		o.Margin = 500 * time.Millisecond
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Batches{handler: handler, o: o}
+	return o
 }
 
-// Handle answers one batch: no failure, or the first record that must come again; the stream gives out that one and all
+// passOver logs and counts a record that nobody can read.
+func (o Options) passOver(ctx context.Context, sequence string, err error) {
+	o.Logger.ErrorContext(ctx, "record passed over", telemetry.KeySequence, sequence, telemetry.KeyError, err.Error())
+	o.Meter.Put(telemetry.RecordsPassedOver, 1)
+}
+
+// batch is the records of one invocation, decoded.
+type batch[R any] struct {
+	records []R
+	// name is what the log says of a record, and the number by which the stream gives it out again.
+	name func(R) (sequence string, id contracts.OrderID)
+	o    Options
+}
+
+// handle answers one batch: no failure, or the first record that must come again; the stream gives out that one and all
 // later ones. It never answers an error: that would give out the whole batch, also what is done.
-func (b *Batches) Handle(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
-	records := make([]Record, 0, len(batch.Records))
-	for _, r := range batch.Records {
-		row, there, err := rowOf(r)
-		if err != nil {
-			b.o.Logger.ErrorContext(ctx, "record passed over", telemetry.KeySequence, r.Change.SequenceNumber, telemetry.KeyError, err.Error())
-			b.o.Meter.Put(telemetry.RecordsPassedOver, 1)
-			continue
-		}
-		if there {
-			records = append(records, Record{SequenceNumber: r.Change.SequenceNumber, Row: row})
-		}
-	}
+func (b batch[R]) handle(ctx context.Context, handler func(context.Context, []R) (int, error)) events.DynamoDBEventResponse {
 	none := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
-	if len(records) == 0 {
-		return none, nil
+	if len(b.records) == 0 {
+		return none
 	}
-	done, err := b.handle(ctx, records)
-	if done >= len(records) && err == nil {
-		return none, nil
+	done, err := b.guarded(ctx, handler)
+	if done >= len(b.records) && err == nil {
+		return none
 	}
-	first := records[min(max(done, 0), len(records)-1)]
-	attributes := []any{telemetry.KeySequence, first.SequenceNumber, telemetry.KeyOrder, first.Row.OrderID}
+	sequence, id := b.name(b.records[min(max(done, 0), len(b.records)-1)])
+	attributes := []any{telemetry.KeySequence, sequence, telemetry.KeyOrder, id}
 	if err != nil {
 		attributes = append(attributes, telemetry.KeyError, err.Error())
 	}
 	b.o.Logger.WarnContext(ctx, "records come again", attributes...)
-	return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{{ItemIdentifier: first.SequenceNumber}}}, nil
+	return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{{ItemIdentifier: sequence}}}
 }
 
-func (b *Batches) handle(ctx context.Context, records []Record) (done int, err error) {
+// guarded gives the handler the invocation's time without the margin, and brings the whole batch again after a panic.
+func (b batch[R]) guarded(ctx context.Context, handler func(context.Context, []R) (int, error)) (done int, err error) {
 	if end, limited := ctx.Deadline(); limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-b.o.Margin))
@@ -99,5 +89,5 @@ func (b *Batches) handle(ctx context.Context, records []Record) (done int, err e
 			done, err = 0, fmt.Errorf("handler panicked: %v", p)
 		}
 	}()
-	return b.handler(ctx, records)
+	return handler(ctx, b.records)
 }

@@ -1,0 +1,171 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/streambatch"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/telemetry"
+)
+
+// Stream mirrors what the stream of orders hints at. It is safe for concurrent use.
+//
+// It loads no group: a load takes over a second, or waits for another loader of the same group, and the orders of all other
+// groups would wait with it. A group that is not loaded is left to its own queue, as one whose shard is down.
+type Stream struct {
+	mirror Mirror
+	log    *slog.Logger
+}
+
+// NewStream makes a Stream of a Mirror, whose Loader it does not use.
+func NewStream(m Mirror, log *slog.Logger) Stream {
+	m.Loader = noLoader{}
+	return Stream{mirror: m, log: log}
+}
+
+// noLoader is the Loader of a stream.
+type noLoader struct{}
+
+// Ensure implements rebuild.Loader.
+func (noLoader) Ensure(_ context.Context, g contracts.SeatGroup) error {
+	return fmt.Errorf("%s is left to its queue: %w", g.Key(), holds.ErrNotLoaded)
+}
+
+const (
+	// maxParallel is how many orders are mirrored at once. Different orders do not depend on each other: Redis holds each to
+	// its own row's version.
+	maxParallel = 16
+	// timeToSend is kept of the invocation's time for sending what was deferred.
+	timeToSend = time.Second
+)
+
+// result is what became of one order.
+type result struct {
+	// waits is the row that is left to its group's queue, because of err; nil if none is.
+	waits *order.Order
+	// err brings the record again with all later ones, unless the row waits in its queue.
+	err error
+}
+
+// Handle implements streambatch.HintHandler. An order that is named more than once is mirrored once: the row is read in any
+// case. The first that fails comes again with all later ones.
+func (s Stream) Handle(ctx context.Context, hints []streambatch.Hint) (done int, err error) {
+	first := map[contracts.OrderID]int{}
+	var ids []contracts.OrderID
+	for i, h := range hints {
+		if _, seen := first[h.OrderID]; !seen {
+			first[h.OrderID] = i
+			ids = append(ids, h.OrderID)
+		}
+	}
+	results := s.mirrorAll(ctx, ids)
+	s.leaveToQueues(ctx, results)
+	done = len(hints)
+	for i, r := range results {
+		if r.waits == nil && r.err != nil && first[ids[i]] < done {
+			done, err = first[ids[i]], fmt.Errorf("order %s: %w", ids[i], r.err)
+		}
+	}
+	return done, err
+}
+
+// mirrorAll mirrors orders concurrently, and stops in time to send what is left to queues.
+func (s Stream) mirrorAll(ctx context.Context, ids []contracts.OrderID) []result {
+	if end, limited := ctx.Deadline(); limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-min(timeToSend, end.Sub(s.mirror.Now())/2)))
+		defer cancel()
+	}
+	results := make([]result, len(ids))
+	slots := make(chan struct{}, maxParallel)
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			results[i] = s.one(ctx, id)
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// one mirrors one order. Once the row is known, so is its group: whatever then fails for now waits there, and the stream goes
+// on. What fails before, and messages that cannot be sent, bring the record again.
+func (s Stream) one(ctx context.Context, id contracts.OrderID) (r result) {
+	defer func() {
+		// In a goroutine a panic would end the process, and with it the work on the other orders.
+		if p := recover(); p != nil {
+			s.log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
+			s.passOver(ctx, id, &retry.PoisonError{Reason: "panic", Err: fmt.Errorf("%v", p)})
+			r = result{}
+		}
+	}()
+	row, found, err := s.mirror.read(ctx, id)
+	if err != nil {
+		return result{err: err}
+	}
+	if !found {
+		return result{} // a row that is gone is nobody's here
+	}
+	err = s.mirror.apply(ctx, row)
+	switch {
+	case err == nil, errors.Is(err, errNotTold):
+		return result{err: err}
+	case retry.Classify(err).Class == retry.ClassPoison:
+		s.passOver(ctx, id, err)
+		return result{}
+	default:
+		return result{waits: &row, err: err}
+	}
+}
+
+// passOver keeps what no attempt can cure, a broken invariant or a panic, from stopping the shard for good. The row stays the
+// truth, and a repair of the group finds what is left undone here.
+func (s Stream) passOver(ctx context.Context, id contracts.OrderID, err error) {
+	s.log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyReason, retry.Classify(err).Reason, telemetry.KeyError, err.Error())
+	s.mirror.Meter.Put(telemetry.RecordsPassedOver, 1)
+	s.mirror.Meter.Put(telemetry.InvariantsBroken, 1)
+}
+
+// leaveToQueues sends MirrorOrder for each row that waits. Where that fails, their records come again.
+func (s Stream) leaveToQueues(ctx context.Context, results []result) {
+	var messages []message.Encoded
+	var sent []int
+	var why error
+	for i, r := range results {
+		if r.waits == nil {
+			continue
+		}
+		encoded, err := message.Encode(message.MirrorOrder{
+			OrderID: r.waits.OrderID, ConcertID: r.waits.ConcertID, Group: r.waits.Group, RowVersion: r.waits.Version,
+		}, "")
+		if err != nil {
+			s.passOver(ctx, r.waits.OrderID, &retry.PoisonError{Reason: "encode", Err: err})
+			results[i] = result{}
+			continue
+		}
+		messages, sent, why = append(messages, encoded), append(sent, i), r.err
+	}
+	if len(messages) == 0 {
+		return
+	}
+	s.log.WarnContext(ctx, "orders left to their queues", telemetry.KeyCount, len(messages), telemetry.KeyError, why.Error())
+	if err := s.mirror.Sender.Send(ctx, messages...); err != nil {
+		for _, i := range sent {
+			results[i] = result{err: fmt.Errorf("send MirrorOrder: %w", err)}
+		}
+		return
+	}
+	s.mirror.Meter.Put(telemetry.OrdersLeftToQueues, float64(len(messages)))
+}
