@@ -132,9 +132,11 @@ type QueueSource struct {
 
 // StreamSource is an event source mapping of a table's stream.
 type StreamSource struct {
-	Table         string `json:"table"`
-	BatchSize     int    `json:"batchSize"`
-	BisectOnError bool   `json:"bisectOnError,omitempty"`
+	Table     string `json:"table"`
+	BatchSize int    `json:"batchSize"`
+	// BatchingWindowSeconds is how long records are gathered for a batch that is not full, in whole seconds as AWS takes it.
+	BatchingWindowSeconds int  `json:"batchingWindowSeconds,omitempty"`
+	BisectOnError         bool `json:"bisectOnError,omitempty"`
 }
 
 // Schedule invokes a function at a fixed rate.

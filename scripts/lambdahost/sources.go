@@ -58,7 +58,8 @@ func newSources(ctx context.Context, c config, cfg aws.Config, account string, r
 		}
 		if f.Stream != nil {
 			s, err := streamsource.New(ctx, tables, streams, to, streamsource.Options{
-				Table: c.values["tableName:"+f.Stream.Table], Function: f.Name, BatchSize: f.Stream.BatchSize, BisectOnError: f.Stream.BisectOnError, Logger: log,
+				Table: c.values["tableName:"+f.Stream.Table], Function: f.Name, BatchSize: f.Stream.BatchSize, BisectOnError: f.Stream.BisectOnError,
+				Window: time.Duration(f.Stream.BatchingWindowSeconds) * time.Second, Logger: log,
 			})
 			if err != nil {
 				return nil, err

@@ -184,3 +184,53 @@ func TestPauseBetweenTriesGrows(t *testing.T) {
 		}
 	})
 }
+
+// A batch is handed on when it is full, when the window is over since its first record, or when its shard ends; an empty stream
+// opens no window, and what was gathered before a read failed is not lost.
+func TestRecordsAreGatheredForAWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stream := &sharded{shards: []*shard{{id: "one"}}}
+		var batches []string
+		start := time.Now()
+		source, err := New(t.Context(), stream, stream, handlerFunc(func(e events.DynamoDBEvent) (any, error) {
+			batch := time.Since(start).String() + ":"
+			for _, r := range e.Records {
+				batch += " " + r.Change.SequenceNumber
+			}
+			batches = append(batches, batch)
+			return nil, nil
+		}), Options{Table: "orders", BatchSize: 4, Window: time.Second, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); source.Run(ctx) }()
+		at := func(ms int, do func()) {
+			time.Sleep(time.Duration(ms)*time.Millisecond - time.Since(start))
+			stream.change(do)
+		}
+		add := func(records ...string) func() {
+			return func() { stream.shards[0].records = append(stream.shards[0].records, records...) }
+		}
+		at(10_100, add("1")) // seen by the read at 10.25 s
+		at(10_600, add("2"))
+		at(11_300, add("3")) // the window was over at 11.25 s; this is seen at 11.5 s
+		at(20_100, add("4"))
+		at(20_400, add("5", "6", "7", "8"))
+		at(30_100, add("9"))
+		at(30_400, func() { add("10")(); stream.expire = 1 })
+		at(40_100, add("11"))
+		at(40_400, func() { stream.shards[0].closed = true })
+		time.Sleep(5 * time.Second)
+		cancel()
+		<-done
+		want := []string{
+			"11.25s: 1 2", "12.5s: 3",
+			"20.5s: 4 5 6 7", "21.5s: 8", "30.5s: 9", "31.5s: 10", "40.5s: 11",
+		}
+		if !reflect.DeepEqual(batches, want) {
+			t.Errorf("batches %q, want %q", batches, want)
+		}
+	})
+}

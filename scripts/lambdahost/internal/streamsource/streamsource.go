@@ -46,6 +46,8 @@ type Options struct {
 	Table, Function string
 	// BatchSize is 1–1000.
 	BatchSize int
+	// Window is how long records are gathered for a batch that is not full, from its first on; 0 hands on what one read brought.
+	Window time.Duration
 	// BisectOnError halves a batch that failed as a whole.
 	BisectOnError bool
 	// Pause follows a read that brought nothing; default 250 ms, as AWS reads four times a second.
@@ -256,20 +258,24 @@ func (s *Source) readFrom(ctx context.Context, p *position) (ended bool, err err
 		if iterator == nil {
 			return true, nil
 		}
-		s.counts.polls.Add(1)
-		out, err := s.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: iterator, Limit: aws.Int32(int32(s.options.BatchSize))}) //nolint:gosec // at most 1000
+		records, next, err := s.get(ctx, iterator, s.options.BatchSize)
 		if err != nil {
-			return false, fmt.Errorf("read records: %w", err)
+			return false, err
 		}
-		if len(out.Records) > 0 {
-			if !s.deliver(ctx, out.Records) {
-				return false, nil
-			}
-			p.last = aws.ToString(out.Records[len(out.Records)-1].Dynamodb.SequenceNumber)
-		} else if out.NextShardIterator != nil && !sleep(ctx, s.options.Pause) {
+		if len(records) == 0 && next != nil && !sleep(ctx, s.options.Pause) {
 			return false, nil
 		}
-		iterator = out.NextShardIterator
+		if len(records) > 0 {
+			records, next, err = s.gather(ctx, records, next)
+			if !s.deliver(ctx, records) {
+				return false, nil
+			}
+			p.last = aws.ToString(records[len(records)-1].Dynamodb.SequenceNumber)
+			if err != nil {
+				return false, err
+			}
+		}
+		iterator = next
 	}
 }
 
