@@ -12,6 +12,7 @@ import (
 
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/topology"
 )
 
@@ -363,5 +364,27 @@ func TestCommitDoesNotKnowRedis(t *testing.T) {
 		}, reference) {
 			t.Errorf("commit has %s = %s", variable, reference)
 		}
+	}
+}
+
+// What mirror gathers shows later by the window: within the limit of its lag there must be time to read the stream, which AWS
+// does four times a second, and to apply a batch. Events are not held up for it.
+func TestTheStreamIsGatheredWithinTheLimitOfTheLag(t *testing.T) {
+	for _, f := range load(t).Functions {
+		if f.Stream == nil {
+			continue
+		}
+		window := time.Duration(f.Stream.BatchingWindowSeconds) * time.Second
+		if limit := telemetry.MirrorLagLimit - time.Second; f.Name == "mirror" && (window > limit || limit <= 0) {
+			t.Errorf("mirror gathers records for %s, want at most %s", window, limit)
+		}
+		if f.Name == "publish" && window > 0 {
+			t.Errorf("publish gathers records for %s", window)
+		}
+	}
+	// A sale is mirrored long before the hold of its seats lapses, also of an order that commits in the last moment and of a
+	// stream that mirror reads as late as the alarm bears.
+	if last := seatstate.CommitUntil + telemetry.MirrorStreamAgeLimit + telemetry.MirrorLagLimit; last >= seatstate.LapseAfter {
+		t.Errorf("a sale of the last moment shows %s after the end of its hold, which lapses after %s", last, seatstate.LapseAfter)
 	}
 }
