@@ -29,9 +29,10 @@ type config struct {
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	redisclient.LogLibrary(p.Log)
 	dynamo, breaker := dynamodb.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
+	cache := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)
 	m := mirror.Mirror{
 		Rows:      dynamoorder.New(dynamo, dynamoorder.Tables{Orders: c.OrdersTable, Tickets: c.TicketsTable}, breaker),
-		Holds:     redishold.New(redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil), redishold.Options{}),
+		Holds:     redishold.New(cache, p.RedisBreaker(), redishold.Options{Shards: redisclient.NewShards(cache, p.RedisBreaker)}),
 		Catalogue: dynamocatalogue.New(dynamo, dynamocatalogue.Tables{Layouts: c.LayoutsTable}, breaker, p.Now),
 		Sender:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL}, p.Breaker("sqs", sqssend.Healthy)),
 		Meter:     p.Meter, Now: p.Now,

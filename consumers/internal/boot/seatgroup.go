@@ -24,14 +24,14 @@ type SeatGroup struct {
 func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup {
 	redisclient.LogLibrary(p.Log)
 	rows := newRows(p, s.RowTables, s.GroupsTable, urls)
-	cache, cacheBreaker := redisclient.NewClient(s.RedisAddress, s.RedisUser, s.RedisPassword), p.Breaker("redis", nil)
+	cache := redisclient.NewClient(s.RedisAddress, s.RedisUser, s.RedisPassword)
 	g := SeatGroup{
 		Rows:  rows,
-		Holds: redishold.New(cache, cacheBreaker, redishold.Options{HoldFor: s.HoldFor()}),
+		Holds: redishold.New(cache, p.RedisBreaker(), redishold.Options{HoldFor: s.HoldFor(), Shards: redisclient.NewShards(cache, p.RedisBreaker)}),
 		Catalogue: dynamocatalogue.New(rows.dynamo, dynamocatalogue.Tables{
 			Concerts: s.ConcertsTable, Layouts: s.LayoutsTable,
 		}, rows.dynamoBreaker, p.Now),
-		Pace: redisclient.NewPace(cache, cacheBreaker, redisclient.Decisions, p.Now),
+		Pace: redisclient.NewPace(cache, p.RedisBreaker(), redisclient.Decisions, p.Now),
 	}
 	g.Loader = rebuild.New(g.Orders, g.Orders, g.Catalogue, g.Holds, p.Meter, rebuild.Options{})
 	return g
@@ -41,6 +41,9 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 func (g SeatGroup) Ending(p Process) ended.Ending {
 	return ended.Ending{Holds: g.Holds, Loader: g.Loader, Sender: g.Sender, Log: p.Log}
 }
+
+// RedisBreaker makes a breaker of a shard of Redis, or of calls to several.
+func (p Process) RedisBreaker() retry.Breaker { return p.Breaker("redis", nil) }
 
 // Breaker makes a breaker that reports when it opens and closes.
 func (p Process) Breaker(dependency string, isSuccessful func(error) bool) retry.Breaker {

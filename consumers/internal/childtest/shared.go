@@ -52,13 +52,19 @@ func (s *Shared[Server]) Get(t testing.TB) Server {
 		s.server, s.err = s.Start(t.Context())
 		s.started = true
 	}
-	switch {
-	case errors.Is(s.err, ErrNotInstalled) && os.Getenv("CI") != "true":
-		t.Skip(s.err)
-	case s.err != nil:
-		t.Fatal(s.err)
-	}
+	Want(t, s.err)
 	return s.server
+}
+
+// Want ends a test whose server did not start: skipped with the reason where the program is not installed, unless CI is true.
+func Want(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, ErrNotInstalled) && os.Getenv("CI") != "true":
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
 }
 
 // Try starts a server three times at most, each with other ports, since a free port may be taken before the server binds it.

@@ -46,7 +46,7 @@ func (s *Store) Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) e
 // Loaded answers nil, or holds.ErrNotLoaded.
 func (s *Store) Loaded(ctx context.Context, g contracts.SeatGroup) error {
 	var found int64
-	err := s.call(ctx, func(ctx context.Context) (err error) {
+	err := s.callGroup(ctx, g, func(ctx context.Context) (err error) {
 		found, err = s.client.Exists(ctx, seatstate.KeysOf(g).Rev).Result()
 		return err
 	})

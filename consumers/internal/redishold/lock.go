@@ -27,7 +27,7 @@ func (s *Store) Lock(ctx context.Context, g contracts.SeatGroup, token int64, tt
 	}
 	mine := strconv.FormatInt(token, 10)
 	var locked bool
-	err := s.call(ctx, func(ctx context.Context) error {
+	err := s.callGroup(ctx, g, func(ctx context.Context) error {
 		before, err := s.client.SetArgs(ctx, seatstate.KeysOf(g).Lock, mine, redis.SetArgs{Mode: "NX", Get: true, TTL: ttl}).Result()
 		if errors.Is(err, redis.Nil) {
 			locked = true

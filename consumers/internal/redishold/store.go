@@ -27,6 +27,9 @@ type Options struct {
 	LapseAfter time.Duration
 	// TimeoutPerCall ends one call. After it the result is unknown, neither yes nor no. Default 500 ms.
 	TimeoutPerCall time.Duration
+	// Shards has a breaker of its own for each shard, so that one that is down holds up only its own groups. Without it the
+	// Store's breaker stands before all of them.
+	Shards *redisclient.Shards
 }
 
 // Store of holds. It is safe for concurrent use and holds no state of its own.
@@ -97,7 +100,7 @@ func (s *Store) read(ctx context.Context, name string, script *redis.Script, g c
 
 func (s *Store) answer(ctx context.Context, name string, g contracts.SeatGroup, call func(ctx context.Context) *redis.Cmd) (reply, error) {
 	var raw []any
-	err := s.call(ctx, func(ctx context.Context) (err error) {
+	err := s.callGroup(ctx, g, func(ctx context.Context) (err error) {
 		raw, err = call(ctx).Slice()
 		return err
 	})
@@ -114,6 +117,14 @@ func (s *Store) answer(ctx context.Context, name string, g contracts.SeatGroup, 
 		return reply{}, invalid(fmt.Errorf("redis %s %s: %w: %v", name, g.Key(), holds.ErrInvalid, r.rest))
 	}
 	return r, nil
+}
+
+// callGroup runs op, which is about one group, through the breaker of its shard, under the timeout per call.
+func (s *Store) callGroup(ctx context.Context, g contracts.SeatGroup, op func(ctx context.Context) error) error {
+	if s.o.Shards == nil {
+		return s.call(ctx, op)
+	}
+	return s.o.Shards.Call(ctx, seatstate.KeysOf(g).Rev, s.o.TimeoutPerCall, op)
 }
 
 // call runs op through the breaker, under the timeout per call.

@@ -59,31 +59,46 @@ func Client(t testing.TB) *redis.ClusterClient {
 }
 
 type server struct {
-	addr string
-	dir  string
-	kill func()
-	done <-chan struct{}
+	addr, bus string
+	dir       string
+	process   *os.Process
+	done      <-chan struct{}
 }
 
 func (s *server) stop() {
-	s.kill()
+	_ = s.process.Kill()
 	<-s.done
 	_ = os.RemoveAll(s.dir)
 }
 
 func start() (*server, error) {
-	binary, err := exec.LookPath("redis-server")
+	s, err := launch()
 	if err != nil {
-		return nil, fmt.Errorf("redis-server is %w: apt-get install redis-server", childtest.ErrNotInstalled)
+		return nil, err
 	}
-	s, err := childtest.Try(func() (*server, error) { return startOnce(binary) })
-	if err != nil {
-		return nil, fmt.Errorf("start redis-server: %w", err)
+	if err := s.ready(); err != nil {
+		return nil, s.failed(err)
 	}
 	return s, nil
 }
 
-func startOnce(binary string) (*server, error) {
+// failed stops a server that did not come up, and shows its log.
+func (s *server) failed(err error) error {
+	written, _ := os.ReadFile(filepath.Join(s.dir, "log")) //nolint:gosec // a file of the server's own folder
+	s.stop()
+	return fmt.Errorf("start redis-server: %w; its log:\n%s", err, written)
+}
+
+// launch starts a server that has no slots yet.
+func launch() (*server, error) {
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, fmt.Errorf("redis-server is %w: apt-get install redis-server", childtest.ErrNotInstalled)
+	}
+	return childtest.Try(func() (*server, error) { return launchOnce(binary) })
+}
+
+func launchOnce(binary string) (*server, error) {
 	ports, err := childtest.FreePorts(context.Background(), 2)
 	if err != nil {
 		return nil, err
@@ -93,56 +108,81 @@ func startOnce(binary string) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder of the server: %w", err)
 	}
-	logFile := filepath.Join(dir, "log")
-	command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--logfile", logFile, //nolint:gosec // the binary that LookPath found, on free ports
+	command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--logfile", filepath.Join(dir, "log"), //nolint:gosec // the binary that LookPath found, on free ports
 		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+		// A node that is down takes its own slots along and no others, as on ElastiCache.
+		"--cluster-require-full-coverage", "no",
 		"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-announce-ip", "127.0.0.1")
-	s := &server{addr: net.JoinHostPort("127.0.0.1", port), dir: dir}
+	s := &server{addr: net.JoinHostPort("127.0.0.1", port), bus: bus, dir: dir}
 	if s.done, err = childtest.Start(command); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
-	s.kill = func() { _ = command.Process.Kill() }
-	if err := s.ready(); err != nil {
-		written, _ := os.ReadFile(logFile) //nolint:gosec // a file of the folder made above
-		s.stop()
-		return nil, fmt.Errorf("%w; its log:\n%s", err, written)
+	s.process = command.Process
+	if err := s.listening(); err != nil {
+		return nil, s.failed(err)
 	}
 	return s, nil
 }
 
+// listening waits until the server takes connections. By hand, since a client of Redis logs every connection that is refused.
+func (s *server) listening() error {
+	return s.await(func(ctx context.Context) error {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.addr)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
 // ready gives the server all slots and waits until it takes writes.
 func (s *server) ready() error {
+	client := s.client()
+	defer func() { _ = client.Close() }()
+	if err := client.Do(context.Background(), "CLUSTER", "ADDSLOTSRANGE", 0, slots-1).Err(); err != nil {
+		return err
+	}
+	return s.await(func(ctx context.Context) error { return clusterIs(ctx, client, "cluster_state:ok") })
+}
+
+// slots is how many a cluster has.
+const slots = 16384
+
+func (s *server) client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1})
+}
+
+// clusterIs is an error unless a node sees its cluster so.
+func clusterIs(ctx context.Context, node *redis.Client, wants ...string) error {
+	info, err := node.ClusterInfo(ctx).Result()
+	if err != nil {
+		return err
+	}
+	for _, want := range wants {
+		if !strings.Contains(info, want) {
+			return errors.New(info)
+		}
+	}
+	return nil
+}
+
+// await waits until a condition of the running server holds.
+func (s *server) await(condition func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
 	defer cancel()
-	client := redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1})
-	defer func() { _ = client.Close() }()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	listening, assigned := false, false
 	for {
-		var state string
-		var err error
-		switch {
-		case !listening:
-			// By hand, since a client of Redis logs every connection that is refused.
-			var conn net.Conn
-			if conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", s.addr); err == nil {
-				listening, err = true, conn.Close()
-			}
-		case !assigned:
-			err = client.Do(ctx, "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err()
-			assigned = err == nil
-		default:
-			if state, err = client.ClusterInfo(ctx).Result(); err == nil && strings.Contains(state, "cluster_state:ok") {
-				return nil
-			}
+		err := condition(ctx)
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-s.done:
 			return errors.New("redis-server ended by itself")
 		case <-ctx.Done():
-			return fmt.Errorf("redis-server was not ready within %v: %w", readyWithin, errors.Join(err, errors.New(state)))
+			return fmt.Errorf("redis-server was not ready within %v: %w", readyWithin, err)
 		case <-tick.C:
 		}
 	}
