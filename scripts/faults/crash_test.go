@@ -52,8 +52,9 @@ var crashes = []struct {
 		expired: []kill{after("expire", "redis", "script")},
 		givenUp: []kill{after("reserve", "redis", "script"), after("publish", "events", "PutEvents")},
 	},
-	{counted: true, placed: []kill{before("reserve", "dynamodb", "TransactWriteItems")}},
-	{counted: true, placed: []kill{after("reserve", "dynamodb", "TransactWriteItems")}},
+	// What expire sends is the void.
+	{counted: true, placed: []kill{before("reserve", "dynamodb", "TransactWriteItems")}, expired: []kill{before("expire", "sqs", "SendMessageBatch")}},
+	{counted: true, placed: []kill{after("reserve", "dynamodb", "TransactWriteItems")}, expired: []kill{after("expire", "sqs", "SendMessageBatch")}},
 }
 
 // A function is killed between each two of its steps. Each order is decided all the same, then settles, its seats are

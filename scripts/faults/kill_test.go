@@ -36,6 +36,11 @@ func (k kill) String() string {
 	return fmt.Sprintf("kill of %s %s its %s (%s)", k.function, when, k.operation, k.service)
 }
 
+// at says whether the kill is aimed at such calls. Of Redis "script" is any script.
+func (k kill) at(service, operation string) bool {
+	return k.service == service && (k.operation == operation || service == "redis" && strings.HasPrefix(operation, k.operation+" "))
+}
+
 // killer kills where it is aimed. It stands before every service of the stack and is safe for concurrent use.
 type killer struct {
 	s *stack
@@ -61,9 +66,14 @@ func newKiller(s *stack) *killer {
 		})
 	}
 	if s.commands != nil {
+		var scripts scriptNames
 		s.commands.Hook(func(c faultproxy.Command, forward func()) bool {
-			return k.pass("redis", script(c.Sent), c.Mentions, c.From, c.To, forward)
+			return k.pass("redis", scripts.operation(c.Sent), c.Mentions, c.From, c.To, forward)
 		})
+		// Functions send the texts again, by which scripts are known.
+		if err := s.Redis.ScriptFlush(s.t.Context()).Err(); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	return k
 }
@@ -162,7 +172,7 @@ func (k *killer) due(service, operation string, mentions func(string) bool, from
 			continue
 		}
 		for i, one := range kills {
-			if one.service != service || one.operation != operation {
+			if !one.at(service, operation) {
 				continue
 			}
 			pid, err := k.s.caller(one.function, from, to)

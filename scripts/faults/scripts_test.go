@@ -1,0 +1,92 @@
+package faults
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha1" //nolint:gosec // by which Redis names scripts
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// scriptNames tells the operations that Redis is asked for: "script sell" for a script that has named itself, "script" for
+// another one, and else the command, "set". A function sends the hash of a script, and its text only where the server does not
+// know it. So the scripts are flushed before; a hash whose text has not been seen since is answered NOSCRIPT, without any effect,
+// and is no script. It is safe for concurrent use.
+type scriptNames struct {
+	mu sync.Mutex
+	// byHash are the operations of the texts that were seen.
+	byHash map[string]string
+}
+
+// named finds what a script of seat groups calls itself, in the comment before its own text.
+var named = regexp.MustCompile(`(?m)^-- (hold|forward|keep|sell|restore|release|repair|sweep|load|unlock|state): `)
+
+func (n *scriptNames) operation(sent []byte) string {
+	command, rest := bulk(sent)
+	command = strings.ToLower(command)
+	if !strings.HasPrefix(command, "eval") {
+		return command
+	}
+	argument, _ := bulk(rest)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if strings.HasPrefix(command, "evalsha") {
+		return cmp.Or(n.byHash[argument], command)
+	}
+	operation := "script"
+	if found := named.FindAllSubmatch(sent, -1); found != nil {
+		operation += " " + string(found[len(found)-1][1])
+	}
+	if n.byHash == nil {
+		n.byHash = map[string]string{}
+	}
+	hash := sha1.Sum([]byte(argument)) //nolint:gosec // by which Redis names scripts
+	n.byHash[hex.EncodeToString(hash[:])] = operation
+	return operation
+}
+
+// bulk is the first string of what was sent, and what is behind it.
+func bulk(sent []byte) (text string, rest []byte) {
+	_, sent, found := bytes.Cut(sent, []byte("$"))
+	length, sent, more := bytes.Cut(sent, []byte("\r\n"))
+	if !found || !more {
+		return "", nil
+	}
+	n := 0
+	for _, c := range length {
+		if c < '0' || c > '9' || n > len(sent) {
+			return "", nil
+		}
+		n = 10*n + int(c-'0')
+	}
+	if n > len(sent) {
+		return "", nil
+	}
+	return string(sent[:n]), sent[n:]
+}
+
+func TestScriptsAreKnownByTheirNames(t *testing.T) {
+	const text = "-- sweep: no, the last one counts\nlocal x = 1\n-- sell: the seats of an order\nreturn 1"
+	hash := sha1.Sum([]byte(text)) //nolint:gosec // by which Redis names scripts
+	bySHA := "*3\r\n$7\r\nevalsha\r\n$40\r\n" + hex.EncodeToString(hash[:]) + "\r\n$1\r\n8\r\n"
+	var n scriptNames
+	for i, c := range []struct{ sent, want string }{
+		{"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n", "set"}, {bySHA, "evalsha"},
+		{fmt.Sprint("*3\r\n$4\r\neval\r\n$", len(text), "\r\n") + text + "\r\n$1\r\n8\r\n", "script sell"}, {bySHA, "script sell"},
+		{"*2\r\n$4\r\neval\r\n$8\r\nreturn 1\r\n", "script"}, {"*2\r\n$4\r\neval\r\n$9999\r\nreturn 1\r\n", "script"},
+		{"", ""}, {"PING\r\n", ""}, {"*1\r\n$x\r\n", ""},
+	} {
+		if got := n.operation([]byte(c.sent)); got != c.want {
+			t.Errorf("%d: got %q, want %q", i, got, c.want)
+		}
+	}
+	sell := before("mirror", "redis", "script sell")
+	if !sell.at("redis", "script sell") || sell.at("redis", "script keep") || !before("mirror", "redis", "script").at("redis", "script sell") ||
+		before("pay", "stripe", "POST payment_intents").at("stripe", "POST payment_intents/capture") || sell.at("redis", "script") {
+		t.Error("kills are aimed at other calls than their own")
+	}
+}
