@@ -121,7 +121,10 @@ func TestSchemaRules(t *testing.T) {
 		"queue name with a suffix":          func(d map[string]any) { at(d, "queues", 0)["name"] = "orders.fifo" },
 		"two delays":                        func(d map[string]any) { at(d, "queues", 0)["delayAfterHoldSeconds"] = json.Number("1") },
 		"receive count that innocents reach": func(d map[string]any) {
-			at(d, "queues", 0)["maxReceiveCount"] = json.Number("5")
+			at(d, "queues", 0)["maxReceiveCount"] = json.Number("100")
+		},
+		"receive count that SQS does not take": func(d map[string]any) {
+			at(d, "queues", 0)["maxReceiveCount"] = json.Number("1001")
 		},
 		"receive count without dead letters": func(d map[string]any) { delete(at(d, "queues", 0), "deadLetterQueue") },
 		"dead letters without receive count": func(d map[string]any) { delete(at(d, "queues", 0), "maxReceiveCount") },

@@ -128,7 +128,7 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin("left-open", 0)
 }
 
-// A begin whose answer is lost has counted one and is an error, for the SDK would count it twice. The next one finds it,
+// A begin whose answer is lost has counted one and is an error, for a second attempt would count twice. The next one finds it,
 // as an attempt that never came back; so an end follows a begin that failed.
 func TestBeginIsNotRepeated(t *testing.T) {
 	config := newConfig(t)
@@ -143,7 +143,7 @@ func TestBeginIsNotRepeated(t *testing.T) {
 	}
 }
 
-// A throttled begin has noted nothing; a throttled end, or one whose answer is lost, is made again by the SDK.
+// A throttled begin has noted nothing; a throttled end, or one whose answer is lost, is made again.
 func TestThrottles(t *testing.T) {
 	config := newConfig(t)
 	faults := awsfaults.Into(&config)
@@ -197,8 +197,8 @@ func TestBreakerIsAsked(t *testing.T) {
 	if err := breaker.Do(t.Context(), func(context.Context) error { return awsfaults.ErrLost }); !errors.Is(err, awsfaults.ErrLost) {
 		t.Fatalf("error %v", err)
 	}
-	if _, err := notes.Begin(t.Context(), "b"); !errors.Is(err, retry.ErrBreakerOpen) || retry.Classify(err).After <= 0 {
-		t.Errorf("error %v, want an open breaker that asks for a delay", err)
+	if _, err := notes.Begin(t.Context(), "b"); !errors.Is(err, retry.ErrBreakerOpen) || retry.Classify(err).NotBefore <= 0 {
+		t.Errorf("error %v, want an open breaker that says for how long", err)
 	}
 	if err := notes.End(t.Context(), "a"); err != nil {
 		t.Error(err)

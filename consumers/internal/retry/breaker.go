@@ -17,7 +17,7 @@ type Breaker interface {
 	Do(ctx context.Context, op func(ctx context.Context) error) error
 }
 
-// ErrBreakerOpen says that the call was not made. Classify makes it Retryable, after the time until the next probe.
+// ErrBreakerOpen says that the call was not made. Classify makes it Retryable, not before the next probe may pass.
 var ErrBreakerOpen = errors.New("breaker is open")
 
 // BreakerOpenError is ErrBreakerOpen with the dependency's name.
@@ -33,8 +33,9 @@ func (e *BreakerOpenError) Error() string { return e.Name + ": " + ErrBreakerOpe
 // Is makes it an ErrBreakerOpen.
 func (e *BreakerOpenError) Is(target error) bool { return target == ErrBreakerOpen }
 
-// RetryAfter implements Delayer.
-func (e *BreakerOpenError) RetryAfter() time.Duration { return e.After }
+// FailingFor implements Failing. It is no Delayer: taken for the delay itself, the few seconds until the next probe would
+// bring every message of an outage back every few seconds, and within minutes healthy ones would be dead letters.
+func (e *BreakerOpenError) FailingFor() time.Duration { return e.After }
 
 // BreakerOptions of NewBreaker. A zero field has the default named beside it.
 type BreakerOptions struct {

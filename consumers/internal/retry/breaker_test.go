@@ -45,8 +45,8 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		open(t, b, 3)
 		time.Sleep(2 * time.Second)
 		_, err := tell(t.Context(), b, nil)
-		if out := retry.Classify(err); out.Class != retry.ClassRetryable || out.After != 3*time.Second {
-			t.Errorf("2 s after it opened for 5 s: %+v, want retryable after 3 s", out)
+		if out := retry.Classify(err); out.Class != retry.ClassRetryable || out.NotBefore != 3*time.Second || out.After != 0 {
+			t.Errorf("2 s after it opened for 5 s: %+v, want retryable, not before 3 s", out)
 		}
 		if since, isOpen := b.OpenSince(time.Now()); !isOpen || since != 2*time.Second {
 			t.Errorf("OpenSince = %s, %t", since, isOpen)
@@ -88,8 +88,8 @@ func TestBreakerOpenSinceSpansFailedProbes(t *testing.T) {
 				t.Fatalf("probe %d was not let through", i)
 			}
 			_, err := tell(t.Context(), b, nil)
-			if after := retry.Classify(err).After; after != 5*time.Second {
-				t.Errorf("after failed probe %d: after %s, want 5 s", i, after)
+			if failing := retry.Classify(err).NotBefore; failing != 5*time.Second {
+				t.Errorf("after failed probe %d: not before %s, want 5 s", i, failing)
 			}
 			if since, isOpen := b.OpenSince(time.Now()); !isOpen || since != time.Duration(i)*(5*time.Second+1) {
 				t.Errorf("after failed probe %d: open since %s, %t", i, since, isOpen)
@@ -117,7 +117,7 @@ func TestBreakerHalfOpenLetsOneThrough(t *testing.T) {
 				})
 				mu.Lock()
 				defer mu.Unlock()
-				if errors.Is(err, retry.ErrBreakerOpen) && retry.Classify(err).After == 0 {
+				if errors.Is(err, retry.ErrBreakerOpen) && retry.Classify(err).NotBefore == 0 {
 					refused++
 				}
 			}()

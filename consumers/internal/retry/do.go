@@ -13,9 +13,17 @@ import (
 type Policy struct {
 	// Attempts is the most calls of the operation, the first one included. Default 3.
 	Attempts int
+	// PerAttempt bounds each attempt but the last one that Attempts allows, so that one which hangs leaves time for another.
+	// Default no bound but the context's.
+	PerAttempt time.Duration
+	// Again says whether an error is worth another attempt. Default every one but a Permanent and a poisonous one, which
+	// never are.
+	Again func(error) bool
 	// Elapsed bounds the time from the first call to the start of the last one. Default 1 s. The library's own default
 	// of 15 minutes is three times a hold.
 	Elapsed time.Duration
+	// Least is the shortest wait between attempts, to which the jitter is added. Default 0.
+	Least time.Duration
 	// Base and Limit shape the full jitter between attempts. Defaults 50 ms and 500 ms.
 	Base, Limit time.Duration
 	// Source of the jitter. Default SystemSource.
@@ -29,6 +37,9 @@ type Policy struct {
 func (p Policy) withDefaults() Policy {
 	if p.Attempts < 1 {
 		p.Attempts = 3
+	}
+	if p.Again == nil {
+		p.Again = func(error) bool { return true }
 	}
 	if p.Elapsed <= 0 {
 		p.Elapsed = time.Second
@@ -55,20 +66,29 @@ func Permanent(err error) error { return backoff.Permanent(err) }
 // Do calls op until it succeeds, for short retries inside one invocation: a call whose connection broke, say. Waiting
 // longer than that is the queue's work. Only one layer retries: what op calls must not retry for itself.
 //
-// It gives up, with the last error of op, after Attempts or Elapsed; at once on a Permanent error and on one that
-// Classify calls Poison; and when the next wait would end after the context's deadline, so that the caller still has
-// that time to return its message. A delay that an error asks for replaces the backoff's. When the context ends during a
-// wait, the error is both its cause and the last error of op.
+// It gives up, with the last error of op, after Attempts or Elapsed; at once on an error that is not to be tried Again, on a
+// Permanent one and on one that Classify calls Poison; and when the next wait would end after the context's deadline, so that
+// the caller still has that time to return its message. A delay that an error chooses replaces the backoff's, and none is
+// shorter than the time for which an error says that it will last. When the context ends during a wait, the error is both
+// its cause and the last error of op.
 func Do(ctx context.Context, p Policy, op func(ctx context.Context) error) error {
 	p = p.withDefaults()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("not tried: %w", err)
 	}
-	var last error
-	attempts := 0
+	started := p.Now()
+	if first := p.attempt(ctx, 1, op); first != nil {
+		return p.goOn(ctx, started, first, op)
+	}
+	return nil
+}
+
+// goOn is Do after a first attempt that failed. Nearly all calls succeed at once, and need nothing of it.
+func (p Policy) goOn(ctx context.Context, started time.Time, first error, op func(ctx context.Context) error) error {
+	last, attempts := first, 0
 	pace := &pacing{
-		BackOff: NewFullJitter(p.Base, p.Limit, p.Source), policy: p, ctx: ctx, started: p.Now(),
-		asked: func() time.Duration { return askedDelay(last) },
+		BackOff: NewFullJitter(p.Base, p.Limit, p.Source), policy: p, ctx: ctx, started: started,
+		last: func() error { return last },
 	}
 	var timer backoff.Timer
 	if p.Timer != nil {
@@ -77,9 +97,10 @@ func Do(ctx context.Context, p Policy, op func(ctx context.Context) error) error
 	// p.Attempts is at least 1, so the conversion holds.
 	limits := backoff.WithContext(backoff.WithMaxRetries(pace, uint64(p.Attempts-1)), ctx) //nolint:gosec // G115: never negative
 	err := backoff.RetryNotifyWithTimer(func() error {
-		attempts++
-		last = op(ctx)
-		if last != nil && Classify(last).Class == ClassPoison {
+		if attempts++; attempts > 1 {
+			last = p.attempt(ctx, attempts, op)
+		}
+		if last != nil && (!p.Again(last) || Classify(last).Class == ClassPoison) {
 			return backoff.Permanent(last)
 		}
 		return last
@@ -97,6 +118,16 @@ func Do(ctx context.Context, p Policy, op func(ctx context.Context) error) error
 	}
 }
 
+// attempt makes the n-th attempt, within its time.
+func (p Policy) attempt(ctx context.Context, n int, op func(ctx context.Context) error) error {
+	if p.PerAttempt > 0 && n < p.Attempts {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.PerAttempt)
+		defer cancel()
+	}
+	return attempt(ctx, op)
+}
+
 // pacing adds to the jitter what the library does not know: the context's deadline, a bound on elapsed time that
 // counts the coming wait, and delays that errors ask for.
 type pacing struct {
@@ -104,15 +135,16 @@ type pacing struct {
 	policy  Policy
 	ctx     context.Context
 	started time.Time
-	asked   func() time.Duration
+	last    func() error
 }
 
 // NextBackOff implements backoff.BackOff.
 func (b *pacing) NextBackOff() time.Duration {
-	wait := b.BackOff.NextBackOff()
-	if asked := b.asked(); asked > 0 {
+	wait := b.policy.Least + b.BackOff.NextBackOff()
+	if asked := askedDelay(b.last()); asked > 0 {
 		wait = asked
 	}
+	wait = max(wait, failingFor(b.last()))
 	next := b.policy.Now().Add(wait)
 	if next.Sub(b.started) > b.policy.Elapsed {
 		return backoff.Stop

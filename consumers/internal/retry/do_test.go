@@ -128,6 +128,24 @@ func TestDoFollowsAskedDelay(t *testing.T) {
 	})
 }
 
+// What an error says of how long it will last never shortens a wait, and no wait ends before it.
+func TestDoWaitsOutWhatIsKnownToFail(t *testing.T) {
+	for failing, want := range map[time.Duration]time.Duration{time.Millisecond: time.Second, 7 * time.Second: 7 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			at, _, err := calls(t.Context(), t, slowest, func(n int) error {
+				if n == 1 {
+					return &retry.BreakerOpenError{After: failing}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantTimes(t, at, 0, want)
+		})
+	}
+}
+
 func TestDoGivesUpWhenTheAskedDelayDoesNotFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at, _, err := calls(t.Context(), t, slowest, always(retry.WithDelay(time.Hour, errBroken)))
@@ -166,6 +184,69 @@ func TestDoDefaultsAreShort(t *testing.T) {
 		if len(at) != 3 || !errors.Is(err, errBroken) || ended > time.Second {
 			t.Errorf("%d attempts in %s: %v", len(at), ended, err)
 		}
+	})
+}
+
+func TestDoTriesAgainOnlyWhatMayHelp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := slowest
+		errOther := errors.New("another")
+		p.Again = func(err error) bool { return errors.Is(err, errBroken) }
+		at, _, err := calls(t.Context(), t, p, func(n int) error {
+			if n == 1 {
+				return errBroken
+			}
+			return errOther
+		})
+		if !errors.Is(err, errOther) {
+			t.Errorf("error = %v", err)
+		}
+		wantTimes(t, at, 0, time.Second)
+		at, _, err = calls(t.Context(), t, p, always(errOther))
+		wantTimes(t, at, 0)
+		if err != errOther { //nolint:errorlint // as it was
+			t.Errorf("error = %v, want it as it was", err)
+		}
+	})
+}
+
+func TestDoAddsTheJitterToTheShortestWait(t *testing.T) {
+	for _, c := range []struct {
+		source edge
+		want   time.Duration
+	}{{edge{}, 5 * time.Second}, {edge{highest: true}, 6 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := slowest
+			p.Least, p.Source = 5*time.Second, c.source
+			at, _, _ := calls(t.Context(), t, p, func(n int) error {
+				if n == 1 {
+					return errBroken
+				}
+				return nil
+			})
+			wantTimes(t, at, 0, c.want)
+		})
+	}
+}
+
+// Each attempt but the last has its own time, so that one which hangs leaves time for another; the last has what is left.
+func TestDoBoundsAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := slowest
+		p.Attempts, p.PerAttempt = 2, 3*time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		var ended []time.Duration
+		err := retry.Do(ctx, p, func(ctx context.Context) error {
+			<-ctx.Done()
+			ended = append(ended, time.Since(began))
+			return ctx.Err()
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error = %v", err)
+		}
+		wantTimes(t, ended, 3*time.Second, time.Minute)
 	})
 }
 

@@ -25,7 +25,7 @@ func TestJitterCeilingDoublesUpToTheLimit(t *testing.T) {
 	highest := retry.NewFullJitter(time.Second, retry.MaxVisibility, edge{highest: true})
 	for attempt, want := range map[int]time.Duration{
 		-5: time.Second, 0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 4: 8 * time.Second, 5: 16 * time.Second,
-		6: 30 * time.Second, 7: 30 * time.Second, 64: 30 * time.Second, 1 << 40: 30 * time.Second,
+		6: 30 * time.Second, 7: 30 * time.Second, 100: 30 * time.Second, 900: 30 * time.Second, 1000: 30 * time.Second, 64: 30 * time.Second, 1 << 40: 30 * time.Second,
 	} {
 		if got := highest.Delay(attempt); got != want {
 			t.Errorf("most after attempt %d = %s, want %s", attempt, got, want)

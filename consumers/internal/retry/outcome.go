@@ -46,8 +46,11 @@ type Outcome struct {
 	Class Class
 	// Reason is a stable code, of a refusal or of a poison. "" otherwise.
 	Reason string
-	// After is the delay that a retryable outcome asks for; 0 leaves it to the backoff.
+	// After is a delay that was chosen: the message comes back when it is over, and not later. 0 leaves it to the backoff.
 	After time.Duration
+	// NotBefore is how long another attempt is known to fail, as while a breaker is open. It shortens nothing: the message
+	// stays away for the longest of it and of After or the backoff.
+	NotBefore time.Duration
 	// Err is the cause, for the log. nil when Done or Refused.
 	Err error
 }
@@ -58,10 +61,13 @@ func Done() Outcome { return Outcome{Class: ClassDone} }
 // Refused says that a rule said no, by its reason code, and that the row records it.
 func Refused(reason string) Outcome { return Outcome{Class: ClassRefused, Reason: reason} }
 
-// Retry asks for another attempt, when the backoff says so.
-func Retry(err error) Outcome { return Outcome{Class: ClassRetryable, Err: err} }
+// Retry asks for another attempt: after the delay that err asks for, or else when the backoff says so. It is retryable
+// whatever Classify would say of err.
+func Retry(err error) Outcome {
+	return Outcome{Class: ClassRetryable, After: askedDelay(err), NotBefore: failingFor(err), Err: err}
+}
 
-// RetryAfter asks for another attempt, not before d has passed. A negative d is 0.
+// RetryAfter asks for another attempt when d has passed, however often there was one before. A negative d is 0.
 func RetryAfter(d time.Duration, err error) Outcome {
 	return Outcome{Class: ClassRetryable, After: max(d, 0), Err: err}
 }
@@ -89,8 +95,13 @@ func (e *PoisonError) Error() string {
 // Unwrap gives the cause.
 func (e *PoisonError) Unwrap() error { return e.Err }
 
-// Delayer is what an error implements that knows when another attempt may succeed. 0 means that it does not know.
+// Delayer is what an error implements that chooses when another attempt is made, as at the caller's turn. 0 leaves it to
+// the backoff.
 type Delayer interface{ RetryAfter() time.Duration }
+
+// Failing is what an error implements that knows how long another attempt would fail, and not when one succeeds. It is no
+// Delayer: in a long outage a backoff must go on growing, since every attempt is a receive and receives are limited.
+type Failing interface{ FailingFor() time.Duration }
 
 // delayedError is an error with the delay it asks for.
 type delayedError struct {
@@ -121,8 +132,8 @@ const (
 const ReasonAttempts = "attempts"
 
 // Classify turns an error into its outcome. nil is Done. A PoisonError, and a message that does not decode, is Poison:
-// the next attempt would meet the same bytes. Everything else is Retryable, after the delay it asks for, since an
-// error that nobody knows is neither yes nor no.
+// the next attempt would meet the same bytes. Everything else is as Retry says, since an error that nobody knows is
+// neither yes nor no.
 func Classify(err error) Outcome {
 	if err == nil {
 		return Done()
@@ -138,7 +149,7 @@ func Classify(err error) Outcome {
 	case errors.Is(err, message.ErrUnknownVersion):
 		return Poison(ReasonUnknownVersion, err)
 	default:
-		return RetryAfter(askedDelay(err), err)
+		return Retry(err)
 	}
 }
 
@@ -147,6 +158,15 @@ func askedDelay(err error) time.Duration {
 	var delayer Delayer
 	if errors.As(err, &delayer) {
 		return max(delayer.RetryAfter(), 0)
+	}
+	return 0
+}
+
+// failingFor is how long err says that another attempt would fail, 0 if it does not say.
+func failingFor(err error) time.Duration {
+	var failing Failing
+	if errors.As(err, &failing) {
+		return max(failing.FailingFor(), 0)
 	}
 	return 0
 }

@@ -23,26 +23,32 @@ func TestClassify(t *testing.T) {
 		class  retry.Class
 		reason string
 		after  time.Duration
+		// failing is how long another attempt is known to fail.
+		failing time.Duration
 	}{
-		{"nil", nil, retry.ClassDone, "", 0},
-		{"unknown", cause, retry.ClassRetryable, "", 0},
-		{"timeout", context.DeadlineExceeded, retry.ClassRetryable, "", 0},
-		{"poison", &retry.PoisonError{Reason: "two_owners", Err: cause}, retry.ClassPoison, "two_owners", 0},
-		{"wrapped poison", fmt.Errorf("x: %w", &retry.PoisonError{Reason: "two_owners"}), retry.ClassPoison, "two_owners", 0},
-		{"delayed", retry.WithDelay(2*time.Second, cause), retry.ClassRetryable, "", 2 * time.Second},
-		{"negative delay", retry.WithDelay(-2*time.Second, cause), retry.ClassRetryable, "", 0},
-		{"wrapped delay", fmt.Errorf("x: %w", retry.WithDelay(time.Second, cause)), retry.ClassRetryable, "", time.Second},
-		{"open breaker", fmt.Errorf("put: %w", open), retry.ClassRetryable, "", 3 * time.Second},
-		{"poison that asks for a delay", retry.WithDelay(time.Second, &retry.PoisonError{Reason: "p"}), retry.ClassPoison, "p", 0},
-		{"malformed message", malformed, retry.ClassPoison, retry.ReasonMalformed, 0},
-		{"unknown kind", unknownKind, retry.ClassPoison, retry.ReasonUnknownKind, 0},
-		{"unknown version", unknownVersion, retry.ClassPoison, retry.ReasonUnknownVersion, 0},
-		{"joined", errors.Join(cause, retry.WithDelay(time.Second, cause)), retry.ClassRetryable, "", time.Second},
+		{"nil", nil, retry.ClassDone, "", 0, 0},
+		{"unknown", cause, retry.ClassRetryable, "", 0, 0},
+		{"timeout", context.DeadlineExceeded, retry.ClassRetryable, "", 0, 0},
+		{"poison", &retry.PoisonError{Reason: "two_owners", Err: cause}, retry.ClassPoison, "two_owners", 0, 0},
+		{"wrapped poison", fmt.Errorf("x: %w", &retry.PoisonError{Reason: "two_owners"}), retry.ClassPoison, "two_owners", 0, 0},
+		{"delayed", retry.WithDelay(2*time.Second, cause), retry.ClassRetryable, "", 2 * time.Second, 0},
+		{"negative delay", retry.WithDelay(-2*time.Second, cause), retry.ClassRetryable, "", 0, 0},
+		{"wrapped delay", fmt.Errorf("x: %w", retry.WithDelay(time.Second, cause)), retry.ClassRetryable, "", time.Second, 0},
+		{"open breaker", fmt.Errorf("put: %w", open), retry.ClassRetryable, "", 0, 3 * time.Second},
+		{"probe under way", &retry.BreakerOpenError{Name: "redis"}, retry.ClassRetryable, "", 0, 0},
+		{"clock that went back", &retry.BreakerOpenError{Name: "redis", After: -time.Second}, retry.ClassRetryable, "", 0, 0},
+		{"turn, and an open breaker", errors.Join(retry.WithDelay(time.Second, cause), open), retry.ClassRetryable, "", time.Second, 3 * time.Second},
+		{"poison of an open breaker", &retry.PoisonError{Reason: "p", Err: open}, retry.ClassPoison, "p", 0, 0},
+		{"poison that asks for a delay", retry.WithDelay(time.Second, &retry.PoisonError{Reason: "p"}), retry.ClassPoison, "p", 0, 0},
+		{"malformed message", malformed, retry.ClassPoison, retry.ReasonMalformed, 0, 0},
+		{"unknown kind", unknownKind, retry.ClassPoison, retry.ReasonUnknownKind, 0, 0},
+		{"unknown version", unknownVersion, retry.ClassPoison, retry.ReasonUnknownVersion, 0, 0},
+		{"joined", errors.Join(cause, retry.WithDelay(time.Second, cause)), retry.ClassRetryable, "", time.Second, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := retry.Classify(c.err)
-			if got.Class != c.class || got.Reason != c.reason || got.After != c.after || !errors.Is(got.Err, c.err) {
-				t.Errorf("Classify = %+v, want %s %q after %s with the error", got, c.class, c.reason, c.after)
+			if got.Class != c.class || got.Reason != c.reason || got.After != c.after || got.NotBefore != c.failing || !errors.Is(got.Err, c.err) {
+				t.Errorf("Classify = %+v, want %s %q after %s, not before %s, with the error", got, c.class, c.reason, c.after, c.failing)
 			}
 		})
 	}
@@ -50,6 +56,7 @@ func TestClassify(t *testing.T) {
 
 func TestConstructors(t *testing.T) {
 	cause := errors.New("cause")
+	chosen, open := retry.WithDelay(time.Minute, cause), error(&retry.BreakerOpenError{Name: "redis", After: time.Second})
 	for _, c := range []struct {
 		got, want retry.Outcome
 		word      string
@@ -59,6 +66,8 @@ func TestConstructors(t *testing.T) {
 		{retry.Retry(cause), retry.Outcome{Class: retry.ClassRetryable, Err: cause}, "retryable"},
 		{retry.RetryAfter(time.Minute, cause), retry.Outcome{Class: retry.ClassRetryable, After: time.Minute, Err: cause}, "retryable"},
 		{retry.RetryAfter(-time.Minute, cause), retry.Outcome{Class: retry.ClassRetryable, Err: cause}, "retryable"},
+		{retry.Retry(chosen), retry.Outcome{Class: retry.ClassRetryable, After: time.Minute, Err: chosen}, "retryable"},
+		{retry.Retry(open), retry.Outcome{Class: retry.ClassRetryable, NotBefore: time.Second, Err: open}, "retryable"},
 		{retry.Poison("p", cause), retry.Outcome{Class: retry.ClassPoison, Reason: "p", Err: cause}, "poison"},
 		// An outcome that nobody filled in must lose nothing.
 		{retry.Outcome{}, retry.Outcome{Class: retry.ClassRetryable}, "retryable"},

@@ -250,8 +250,8 @@ func TestAttemptsInTheLog(t *testing.T) {
 	if lines := w.lines(t, "b1"); len(lines) != 1 || lines[0][telemetry.KeyOutcome] != "retryable" || lines[0][telemetry.KeyReason] != "attempt_not_noted" {
 		t.Errorf("log of b1: %v", lines)
 	}
-	// The delay that the breaker asks for.
-	if want := []returned{{"b1", 3 * time.Second}}; !slices.Equal(w.returns, want) {
+	// The backoff, which is longer than what the breaker says.
+	if want := []returned{{"b1", 8 * time.Second}}; !slices.Equal(w.returns, want) {
 		t.Errorf("visibility %v, want %v", w.returns, want)
 	}
 }

@@ -41,7 +41,7 @@ func (b *Batches) advance(ctx context.Context, g *group) bool {
 	noted, earlier, err := b.note(ctx, g)
 	if err != nil {
 		// Handled without a note it could kill its function for ever. What cannot write a note could write no row either.
-		outcome := retry.RetryAfter(retry.Classify(err).After, fmt.Errorf("note the attempt: %w", err))
+		outcome := retry.Retry(fmt.Errorf("note the attempt: %w", err))
 		outcome.Reason = reasonNotNoted
 		return b.settle(ctx, g, g.items[g.next:g.next+1], []retry.Outcome{outcome}, b.options.Now().Sub(started))
 	}
@@ -112,7 +112,7 @@ func (b *Batches) apply(ctx context.Context, one item, outcome retry.Outcome) (a
 	case retry.ClassPoison:
 		// Left to maxReceiveCount it would hold up its group for hours. Its group goes on only once it is kept elsewhere.
 		if err := b.safeBury(ctx, one, outcome.Reason); err != nil {
-			failed := retry.RetryAfter(retry.Classify(err).After, fmt.Errorf("%s: %w", outcome.Reason, err))
+			failed := retry.Retry(fmt.Errorf("%s: %w", outcome.Reason, err))
 			failed.Reason = reasonBuryFailed
 			return false, failed
 		}
@@ -179,13 +179,15 @@ func (b *Batches) safeBury(ctx context.Context, one item, reason string) (err er
 	return nil
 }
 
-// delayOf is how long the rest of a group waits: what its head asked for, or a backoff that grows with the head's
-// receives, in whole seconds as SQS counts them. The receives decide nothing but this pace.
+// delayOf is how long the rest of a group waits: what was chosen for its head, or a backoff that grows with the head's
+// receives, in whole seconds as SQS counts them; and in any case as long as another attempt is known to fail. The receives
+// decide nothing but this pace.
 func (b *Batches) delayOf(head item, outcome retry.Outcome) time.Duration {
-	if outcome.After > 0 {
-		return outcome.After
+	after := outcome.After
+	if after <= 0 {
+		after = b.options.Backoff.Delay(head.ReceiveCount).Round(time.Second)
 	}
-	return b.options.Backoff.Delay(head.ReceiveCount).Round(time.Second)
+	return max(after, outcome.NotBefore)
 }
 
 // returnRest gives back a group's head and every later message of it with one visibility timeout. With different ones

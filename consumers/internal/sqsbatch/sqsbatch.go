@@ -60,7 +60,7 @@ type Options struct {
 	// calls join as it starts, for the context of its work, and left, once or more, when that work needs no more of it.
 	// A group that is never started does neither. Default nothing.
 	Share func(ctx context.Context, groups int) (join func(context.Context) (joined context.Context, left func()))
-	// Backoff is drawn from when a retryable outcome asks for no delay. Default full jitter of base 1 s up to
+	// Backoff is drawn from where no delay was chosen for a retryable outcome. Default full jitter of base 1 s up to
 	// retry.MaxVisibility, from retry.SystemSource.
 	Backoff *retry.FullJitter
 	// Go runs each function once, concurrently or not. Default the go statement.

@@ -33,7 +33,10 @@ type fakeSQS struct {
 	mu    sync.Mutex
 	calls [][]string // the bodies of each
 	at    []time.Time
+	// sent counts the messages that the queue took: one of a deduplication id. order has them in their order.
 	sent  map[string]int
+	taken map[string]bool
+	order []string
 }
 
 func (f *fakeSQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
@@ -49,9 +52,10 @@ func (f *fakeSQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatch
 		bodies = append(bodies, aws.ToString(e.MessageBody))
 	}
 	f.calls, f.at = append(f.calls, bodies), append(f.at, time.Now())
+	var lost error
 	if f.fail != nil {
-		if err := f.fail(); err != nil {
-			return nil, err
+		if lost = f.fail(); lost != nil && !errors.Is(lost, errLost) {
+			return nil, lost
 		}
 	}
 	out := &sqs.SendMessageBatchOutput{}
@@ -63,14 +67,24 @@ func (f *fakeSQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatch
 		case strings.Contains(body, "lost"): // in neither list
 		default:
 			if f.sent == nil {
-				f.sent = map[string]int{}
+				f.sent, f.taken = map[string]int{}, map[string]bool{}
 			}
-			f.sent[body]++
+			if id := aws.ToString(e.MessageGroupId) + " " + aws.ToString(e.MessageDeduplicationId); !f.taken[id] {
+				f.taken[id] = true
+				f.sent[body]++
+				f.order = append(f.order, body)
+			}
 			out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{Id: e.Id})
 		}
 	}
+	if lost != nil {
+		return nil, lost
+	}
 	return out, nil
 }
+
+// errLost is what a call fails with that had its effect.
+var errLost = errors.New("connection reset")
 
 var bothURLs = map[message.Queue]string{message.QueueOrders: "orders", message.QueueExpiries: "expiries"}
 
@@ -271,7 +285,7 @@ func TestSharedFailureHitsItsOwner(t *testing.T) {
 	})
 }
 
-// When the whole call fails each group has its error, once, with the delay that it asks for; a panic of the client
+// When the whole call fails each group has its error, once, with the time that it lasts; a panic of the client
 // leaves nobody waiting.
 func TestSharedCallThatFails(t *testing.T) {
 	for name, fail := range map[string]func() error{
@@ -293,8 +307,8 @@ func TestSharedCallThatFails(t *testing.T) {
 					if err == nil || strings.Count(err.Error(), "breaker is open") > 1 {
 						t.Errorf("error %v", err)
 					}
-					if name == "error" && retry.Classify(err).After != 3*time.Second {
-						t.Errorf("%v asks for no delay", err)
+					if name == "error" && retry.Classify(err).NotBefore != 3*time.Second {
+						t.Errorf("%v does not say how long it lasts", err)
 					}
 				}
 			})
@@ -314,7 +328,7 @@ func TestSharedSendEndsWithItsContext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client := &fakeSQS{takes: time.Second}
+				client := &fakeSQS{takes: 600 * time.Millisecond}
 				shared := newShared(client)
 				began := time.Now()
 				var own, other error

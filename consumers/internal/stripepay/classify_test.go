@@ -191,7 +191,7 @@ func TestTheBreakerOpensForNoAnswers(t *testing.T) {
 	if asked != 3 || !errors.Is(err, retry.ErrBreakerOpen) || !errors.As(err, &problem) || problem.Failure != pay.FailureUnknown {
 		t.Errorf("after %d failures: %v", asked, err)
 	}
-	if retry.Classify(err).After <= 0 {
+	if retry.Classify(err).NotBefore <= 0 {
 		t.Error("the error does not say when the breaker lets a call pass")
 	}
 }

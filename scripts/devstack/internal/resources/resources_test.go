@@ -70,7 +70,7 @@ func TestDriftIsAnErrorThatNamesIt(t *testing.T) {
 	changed := specification(t)
 	changed.HoldSeconds++
 	changed.Queues[0].RetentionSeconds += 60
-	changed.Queues[0].MaxReceiveCount++
+	changed.Queues[0].MaxReceiveCount--
 	changed.Tables[0].Indexes[0].Projection = "ALL"
 	changed.Tables[0].Stream = ""
 	changed.Tables[1].SortKey = nil

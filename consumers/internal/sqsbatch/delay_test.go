@@ -1,0 +1,50 @@
+package sqsbatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"boxoffice/consumers/internal/retry"
+)
+
+// How long the head of a group stays away, at the longest that its jitter can draw, by its receives. A delay that was chosen
+// stands as it is. What a breaker says only makes a backoff longer: an open one that says "in 5 s" for an hour would
+// otherwise use up the receives of every message that waits.
+func TestDelays(t *testing.T) {
+	open := func(after time.Duration) error {
+		return fmt.Errorf("hold: %w", &retry.BreakerOpenError{Name: "redis", After: after})
+	}
+	busy := retry.WithDelay(time.Second, errDown)
+	s := time.Second
+	for _, c := range []struct {
+		name    string
+		outcome retry.Outcome
+		// want is by receives 1, 5, 100 and 900.
+		want [4]time.Duration
+	}{
+		{"a failed call", retry.Classify(errDown), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
+		{"an open breaker", retry.Classify(open(5 * s)), [4]time.Duration{5 * s, 16 * s, 30 * s, 30 * s}},
+		{"a breaker that is about to probe", retry.Classify(open(s / 10)), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
+		{"a breaker whose probe is under way", retry.Classify(open(0)), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
+		{"a breaker that is open for long", retry.Classify(open(time.Minute)), [4]time.Duration{60 * s, 60 * s, 60 * s, 60 * s}},
+		{"a group that is being loaded", retry.Classify(busy), [4]time.Duration{1 * s, 1 * s, 1 * s, 1 * s}},
+		{"a hold that is not over", retry.RetryAfter(200*s, errDown), [4]time.Duration{200 * s, 200 * s, 200 * s, 200 * s}},
+		{"a chosen delay and an open breaker", retry.Classify(errors.Join(busy, open(5*s))), [4]time.Duration{5 * s, 5 * s, 5 * s, 5 * s}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for i, receives := range []int{1, 5, 100, 900} {
+				w := &world{outcome: func(context.Context, string) retry.Outcome { return c.outcome }}
+				if _, err := w.batches().Handle(t.Context(), withReceives(batch("a1"), receives)); err != nil {
+					t.Fatal(err)
+				}
+				if want := []returned{{"a1", c.want[i]}}; !slices.Equal(w.returns, want) {
+					t.Errorf("after %d receives visibility %v, want %v", receives, w.returns, want)
+				}
+			}
+		})
+	}
+}
