@@ -18,6 +18,7 @@ const (
 	redis   = "github.com/redis/go-redis/v9/..."
 	breaker = "github.com/sony/gobreaker"
 	stripe  = "github.com/stripe/stripe-go/v76/..."
+	smithy  = "github.com/aws/smithy-go/..."
 )
 
 var rules = []rule{
@@ -131,13 +132,18 @@ var rules = []rule{
 		why:  "who paid in time must not lose his seats because Redis is down: commit knows rows and messages, and no seats in Redis",
 	},
 	{
+		from: []string{"consumers/internal/awsclient"},
+		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/dynamodb/types", smithy},
+		why:  "how a process speaks to AWS is the same for every adapter that does, and knows none of them; what an error means is in one table",
+	},
+	{
 		from: []string{"consumers/internal/sqsletters"},
-		may:  []string{"contracts/...", "consumers/internal/reconcile", "consumers/internal/retry", awsCore, sqs},
+		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/reconcile", "consumers/internal/retry", awsCore, sqs},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
 		from: []string{"consumers/internal/dynamoletters", "consumers/internal/dynamoledger"},
-		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, dynamo, values},
+		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
@@ -147,7 +153,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/eventbus"},
-		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/service/eventbridge/..."},
+		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/service/eventbridge/..."},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
@@ -187,12 +193,12 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/dynamoorder", "consumers/internal/dynamocatalogue"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry", awsCore, dynamo, values},
+		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/order", "consumers/internal/retry", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
 		from: []string{"consumers/internal/dynamoattempts"},
-		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, dynamo, values},
+		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of sqsbatch; never another adapter",
 	},
 	{
@@ -206,7 +212,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/sqssend"},
-		may:  []string{"contracts/...", "consumers/internal/retry", "consumers/internal/sqsbatch", awsCore, sqs},
+		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", "consumers/internal/sqsbatch", awsCore, sqs},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{

@@ -1,5 +1,6 @@
-// Package awsclient loads the configuration that every AWS client of the consumers is made from: the SDK's own, with
-// one layer of retries and an HTTP client whose calls do not fail after their effect.
+// Package awsclient is how a process speaks to AWS, for every adapter that does. awsclient.go loads the configuration that
+// every client is made from, with an HTTP client whose calls do not fail after their effect; call.go makes a call and, where
+// that is worth it, makes it again; result.go is the one table of what an error of AWS means.
 package awsclient
 
 import (
@@ -14,19 +15,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
-// sdkAttempts is how often the SDK itself makes a call: once more after a throttle, a 5xx or a broken connection. One
-// layer retries, and within an invocation this is it; longer waits are the queue's, by the visibility of a returned
-// message. The SDK's default of 3 with waits of up to 20 s would outlive a handler of 5 s.
-const sdkAttempts = 2
-
 // maxIdleConnections keeps as many connections as one process has calls at a time, 10 groups with some calls each; the
 // SDK's 10 a host would close and dial again all the time.
 const maxIdleConnections = 128
 
-// Load reads the SDK's configuration from its usual places (environment, role) and gives it a client of ours.
-// Per-call timeouts are the adapters'.
+// Load reads the SDK's configuration from its usual places (environment, role) and gives it a client of ours. Clients of it
+// make a call once: one layer retries, and that is Try, which knows how much time is left. The SDK's own waits of up to 20 s
+// would outlive a handler of 5 s.
 func Load(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(sdkAttempts))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
 	}

@@ -13,8 +13,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"boxoffice/consumers/internal/retry"
 )
 
 // roundTrip is a RoundTripper of one function.
@@ -102,8 +105,8 @@ func setenv(t *testing.T, endpoint string) {
 	}
 }
 
-// One call of the SDK is two attempts, no more: the queue retries, not the SDK.
-func TestSDKMakesTwoAttempts(t *testing.T) {
+// A client makes a call once, whatever the environment says: one layer retries, and that is Try.
+func TestSDKMakesOneAttempt(t *testing.T) {
 	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
@@ -111,11 +114,17 @@ func TestSDKMakesTwoAttempts(t *testing.T) {
 	}))
 	defer server.Close()
 	setenv(t, server.URL)
-	if err := listQueues(t.Context()); err == nil {
-		t.Error("no error from a server that fails")
+	t.Setenv("AWS_MAX_ATTEMPTS", "4")
+	t.Setenv("AWS_RETRY_MODE", "adaptive")
+	err := listQueues(t.Context())
+	if err == nil || ResultOf(err) != retry.ResultUnknown {
+		t.Errorf("error %v of a server that fails", err)
 	}
-	if calls.Load() != 2 {
-		t.Errorf("%d attempts, want 2", calls.Load())
+	if calls.Load() != 1 {
+		t.Errorf("%d attempts, want 1", calls.Load())
+	}
+	if err := Try(t.Context(), 2*time.Second, listQueues); err == nil || calls.Load() != 3 {
+		t.Errorf("%d attempts after a Try, want 2 more; error %v", calls.Load(), err)
 	}
 }
 

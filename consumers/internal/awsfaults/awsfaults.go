@@ -1,6 +1,6 @@
 // Package awsfaults makes single attempts of an AWS client fail in ways that no emulator shows on demand: conflicts and
 // throttles, batches of which a part is left undone, answers that are lost after their effect. It stands where the HTTP
-// client is, so that the SDK's reading of an answer and its own second attempt are tested as well; what is not broken is
+// client is, so that the SDK's reading of an answer and the adapter's second attempt are tested as well; what is not broken is
 // answered by the real server. It is for tests only.
 //
 //	cfg, err := awsclient.Load(t.Context())
@@ -35,8 +35,8 @@ func Into(cfg *aws.Config) *Faults {
 	return f
 }
 
-// Next plans what becomes of the next attempts at an operation, one fault each; the SDK's second attempt at a call is
-// an attempt of its own. After them all is well.
+// Next plans what becomes of the next attempts at an operation, one fault each; a second attempt at a call is an attempt of its
+// own. After them all is well.
 func (f *Faults) Next(operation string, faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

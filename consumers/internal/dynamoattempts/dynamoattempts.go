@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/readmodel"
 )
@@ -40,33 +41,39 @@ func New(client Client, table string, breaker retry.Breaker, now func() time.Tim
 	return &Notes{client: client, table: table, breaker: breaker, now: now}
 }
 
-// Begin adds one to the attempts of a message and answers how many there were. It is never repeated in here, nor by the
-// SDK: a first try whose answer was lost would stand as an attempt that never came back.
+// Begin adds one to the attempts of a message and answers how many there were. Neither of its calls has a second attempt, as
+// those of other adapters have: a first try whose answer was lost would stand as an attempt that never came back, and a table
+// that has to be asked twice is no place to leave a note. Its message comes back instead.
 //
 // A read comes first, and what it says does not matter: only a table that has just answered is written to. When requests
 // still have their effect and every answer is lost, each try of the queue would otherwise leave a note, with the breaker open
 // before it can be deleted, and an outage of seconds would make healthy messages poison.
 func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err error) {
 	var out *dynamodb.UpdateItemOutput
-	err = n.breaker.Do(ctx, func(ctx context.Context) (err error) {
+	err = n.breaker.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
 		defer cancel()
-		if _, err := n.client.GetItem(ctx, &dynamodb.GetItemInput{
-			TableName: aws.String(n.table), Key: key(messageID), ProjectionExpression: aws.String("attempts"),
-		}, once); err != nil {
+		if err := awsclient.Once(ctx, timeoutPerCall, func(ctx context.Context) error {
+			_, err := n.client.GetItem(ctx, &dynamodb.GetItemInput{
+				TableName: aws.String(n.table), Key: key(messageID), ProjectionExpression: aws.String("attempts"),
+			}, once)
+			return err
+		}); err != nil {
 			return err
 		}
-		out, err = n.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName:        aws.String(n.table),
-			Key:              key(messageID),
-			UpdateExpression: aws.String("ADD attempts :one SET expiresAt = :then"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":one":  &types.AttributeValueMemberN{Value: "1"},
-				":then": &types.AttributeValueMemberN{Value: strconv.FormatInt(n.now().Add(readmodel.AttemptsKept).Unix(), 10)},
-			},
-			ReturnValues: types.ReturnValueUpdatedNew,
-		}, once)
-		return err
+		return awsclient.Once(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+			out, err = n.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+				TableName:        aws.String(n.table),
+				Key:              key(messageID),
+				UpdateExpression: aws.String("ADD attempts :one SET expiresAt = :then"),
+				ExpressionAttributeValues: map[string]types.AttributeValue{
+					":one":  &types.AttributeValueMemberN{Value: "1"},
+					":then": &types.AttributeValueMemberN{Value: strconv.FormatInt(n.now().Add(readmodel.AttemptsKept).Unix(), 10)},
+				},
+				ReturnValues: types.ReturnValueUpdatedNew,
+			}, once)
+			return err
+		})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("begin attempt at %s: %w", messageID, err)
@@ -78,15 +85,19 @@ func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err er
 	return row.Attempts - 1, nil
 }
 
-// once keeps the SDK from repeating a call.
+// once keeps the SDK from repeating a call, whatever configuration the client was made from.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 // End deletes the note of a message, if there is one. It goes past the breaker: what opened it may be the very attempt that
 // came back, and a note that stays looks like a crash. There is one End at most to a Begin that the breaker let through.
 func (n *Notes) End(ctx context.Context, messageID string) error {
-	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-	defer cancel()
-	if _, err := n.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(n.table), Key: key(messageID)}); err != nil {
+	err := retry.Past(ctx, n.breaker, func(ctx context.Context) error {
+		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) error {
+			_, err := n.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(n.table), Key: key(messageID)})
+			return err
+		})
+	})
+	if err != nil {
 		return fmt.Errorf("end attempt at %s: %w", messageID, err)
 	}
 	return nil

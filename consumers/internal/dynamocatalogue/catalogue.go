@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/readmodel"
 )
@@ -28,7 +29,7 @@ type Tables struct {
 // concertKept is how long a concert is answered from memory. It bounds how late a change of the sale is noticed.
 const concertKept = 10 * time.Second
 
-// timeoutPerCall bounds one read with the SDK's own retries.
+// timeoutPerCall bounds one read with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
 // Catalogue is safe for concurrent use. Two callers may read the same row at once; both answers are right.
@@ -170,13 +171,9 @@ func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	}
 }
 
-// call makes one call within its timeout and the breaker.
+// call makes one read within its timeout and the breaker.
 func (c *Catalogue) call(ctx context.Context, op func(context.Context) error) error {
-	return c.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		return op(ctx)
-	})
+	return c.breaker.Do(ctx, func(ctx context.Context) error { return awsclient.Try(ctx, timeoutPerCall, op) })
 }
 
 func (c *Catalogue) get(ctx context.Context, table string, key map[string]types.AttributeValue, into any) error {

@@ -10,11 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/readmodel"
 )
 
-// timeoutPerCall bounds one call with the SDK's own retries.
+// timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
 // Store is safe for concurrent use.
@@ -36,9 +37,9 @@ func (s *Store) Keep(ctx context.Context, letter readmodel.DeadLetter) error {
 		return fmt.Errorf("encode dead letter: %w", err)
 	}
 	return s.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: item})
-		return err
+		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) error {
+			_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: item})
+			return err
+		})
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/order"
@@ -32,28 +31,20 @@ func (s *Store) Commit(ctx context.Context, before, after order.Order) (order.Co
 			ConditionExpression: aws.String("attribute_not_exists(seat)"),
 		}})
 	}
-	var r order.CommitResult
-	err = s.call(ctx, func(ctx context.Context) error {
-		r = order.CommitResult{}
-		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
-		var cancelled *types.TransactionCanceledException
-		if !errors.As(err, &cancelled) {
-			r.Done = err == nil
-			return err
-		}
-		if otherReason(cancelled) {
-			return err
-		}
-		r.Moved = refusedAt(cancelled, 0)
-		for i, seat := range after.Seats {
-			if refusedAt(cancelled, i+1) {
-				r.Taken = append(r.Taken, seat)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	err = s.call(ctx, s.transaction(items))
+	var cancelled *types.TransactionCanceledException
+	switch {
+	case err == nil:
+		return order.CommitResult{Done: true}, nil
+	case !errors.As(err, &cancelled), otherReason(cancelled):
 		return order.CommitResult{}, fmt.Errorf("commit order %s: %w", after.OrderID, err)
+	}
+	// The row's reason comes first: where it has moved, a ticket that is in the way may be the order's own.
+	r := order.CommitResult{Moved: refusedAt(cancelled, 0)}
+	for i, seat := range after.Seats {
+		if refusedAt(cancelled, i+1) {
+			r.Taken = append(r.Taken, seat)
+		}
 	}
 	return r, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/contracts/readmodel"
 )
@@ -21,8 +22,8 @@ import (
 //
 // Where one of a buyer's is not known, his later ones are not tried.
 //
-// A refused row is answered in the same call. It may be the SDK's own repeat of a put that succeeded, so the caller
-// compares the stored row with what it wanted.
+// A refused row is answered in the same call. It may be this call's own: the first attempt succeeded, its answer was lost, and
+// the second was refused by it. So the caller compares the stored row with what it wanted.
 func (s *Store) PutAll(ctx context.Context, puts []order.Put) []order.PutResult {
 	results := make([]order.PutResult, len(puts))
 	err := s.breaker.Do(ctx, func(ctx context.Context) error {
@@ -82,8 +83,6 @@ func lanes(puts []order.Put) [][]int {
 }
 
 func (s *Store) putOne(ctx context.Context, p order.Put) order.PutResult {
-	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-	defer cancel()
 	item, err := encode(p.Order)
 	if err != nil {
 		return order.PutResult{Err: err}
@@ -103,9 +102,12 @@ func (s *Store) putOne(ctx context.Context, p order.Put) order.PutResult {
 const absent = "attribute_not_exists(orderId)"
 
 func (s *Store) putPlain(ctx context.Context, p order.Put, item map[string]types.AttributeValue) (order.PutResult, error) {
-	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: aws.String(s.tables.Orders), Item: item, ConditionExpression: aws.String(absent),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	err := awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) error {
+		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: aws.String(s.tables.Orders), Item: item, ConditionExpression: aws.String(absent),
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		})
+		return err
 	})
 	var refused *types.ConditionalCheckFailedException
 	if errors.As(err, &refused) {
@@ -132,13 +134,13 @@ func storedRow(item map[string]types.AttributeValue) (order.PutResult, error) {
 // putCounted is one transaction: the row if there is none, and the allowance if it stays within the limit. Reasons are
 // read by position, the row's first: a refused row outranks a refused allowance.
 func (s *Store) putCounted(ctx context.Context, p order.Put, item map[string]types.AttributeValue) (order.PutResult, error) {
-	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+	err := awsclient.Try(ctx, timeoutPerCall, s.transaction([]types.TransactWriteItem{
 		{Put: &types.Put{
 			TableName: aws.String(s.tables.Orders), Item: item, ConditionExpression: aws.String(absent),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}},
 		{Update: s.count(p.Order, p.Order.Counted, &p.Limit)},
-	}})
+	}))
 	var cancelled *types.TransactionCanceledException
 	if !errors.As(err, &cancelled) {
 		return order.PutResult{Outcome: order.PutDone, Stored: p.Order}, err

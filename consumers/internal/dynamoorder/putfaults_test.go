@@ -67,7 +67,7 @@ func TestPutsThatFail(t *testing.T) {
 		{name: "throttled once", operation: "PutItem", faults: throttled[:1], want: order.PutDone, stored: true},
 		{name: "throttled", operation: "PutItem", faults: throttled},
 		{name: "throttled by its account", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Throttled("RequestLimitExceeded"), awsfaults.Throttled("ThrottlingException")}},
-		// The SDK's second attempt is refused by what the first one wrote.
+		// The second attempt is refused by what the first one wrote.
 		{name: "answer lost", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Lost}, want: order.PutRefused, stored: true},
 		{name: "both answers lost", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Lost, awsfaults.Lost}, stored: true},
 		{name: "conflict with a transaction", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Throttled("TransactionConflictException")}},
@@ -78,8 +78,9 @@ func TestPutsThatFail(t *testing.T) {
 		{name: "in progress", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Throttled("TransactionInProgressException")}, want: order.PutDone, stored: true},
 		{name: "conflict on the row", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, none)}},
 		{name: "conflict on the allowance", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}},
-		{name: "allowance throttled", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}},
-		{name: "row over its throughput", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled("ProvisionedThroughputExceeded", none)}},
+		{name: "allowance throttled once", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}, want: order.PutDone, stored: true},
+		{name: "allowance throttled", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError"), awsfaults.Cancelled(none, "ThrottlingError")}},
+		{name: "row over its throughput", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled("ProvisionedThroughputExceeded", none), throttle}},
 		// What is refused beside a conflict may be allowed a moment later.
 		{name: "over the limit beside a conflict", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, condition)}},
 		{name: "over the limit beside a throttle", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled("ThrottlingError", condition)}},

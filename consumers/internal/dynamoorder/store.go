@@ -7,6 +7,8 @@ package dynamoorder
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
@@ -27,7 +30,7 @@ type Tables struct {
 	Allowances string
 }
 
-// timeoutPerCall bounds one call with the SDK's own retries. It leaves room for a second look within a handler's 5 s.
+// timeoutPerCall bounds one call with its second attempt. It leaves room for a second look within a handler's 5 s.
 const timeoutPerCall = 2 * time.Second
 
 // Store is safe for concurrent use.
@@ -35,22 +38,23 @@ type Store struct {
 	client  *dynamodb.Client
 	tables  Tables
 	breaker retry.Breaker
+	// newToken makes the ClientRequestToken of a transaction.
+	newToken func() string
 }
 
 // New makes a Store. All calls go through the breaker.
 func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker) *Store {
-	return &Store{client: client, tables: tables, breaker: breaker}
+	return &Store{client: client, tables: tables, breaker: breaker, newToken: rand.Text}
 }
 
-// call makes one call within its timeout and the breaker, which hears nothing of a conflict.
+// call makes one call within its timeout and the breaker, which hears nothing of a refused condition and of a conflict: the
+// tables are well. op must bear a second attempt, as awsclient.Try says.
 func (s *Store) call(ctx context.Context, op func(context.Context) error) error {
-	var conflict error
+	var answer error
 	err := s.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		err := op(ctx)
-		if conflicted(err) {
-			conflict = err
+		err := awsclient.Try(ctx, timeoutPerCall, op)
+		if answered(err) {
+			answer = err
 			return nil
 		}
 		return err
@@ -58,7 +62,23 @@ func (s *Store) call(ctx context.Context, op func(context.Context) error) error 
 	if err != nil {
 		return err
 	}
-	return conflict
+	return answer
+}
+
+// answered says whether an error is an answer of tables in good health.
+func answered(err error) bool {
+	var refused *types.ConditionalCheckFailedException
+	return errors.As(err, &refused) || conflicted(err)
+}
+
+// transaction writes all items or none. Both attempts have one token, so that the second is the first one again where that had
+// its effect and its answer was lost: the answer is then exact, and nothing is counted twice.
+func (s *Store) transaction(items []types.TransactWriteItem) func(ctx context.Context) error {
+	token := s.newToken()
+	return func(ctx context.Context) error {
+		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: &token})
+		return err
+	}
 }
 
 func orderKey(id contracts.OrderID) map[string]types.AttributeValue {

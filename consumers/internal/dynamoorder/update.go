@@ -71,40 +71,38 @@ func (s *Store) versioned(before, after order.Order) (*types.Put, error) {
 }
 
 func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) (done bool, err error) {
-	var refused *types.ConditionalCheckFailedException
 	err = s.call(ctx, func(ctx context.Context) error {
 		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression,
 			ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues,
 		})
-		if errors.As(err, &refused) {
-			return nil
-		}
 		return err
 	})
-	if err != nil {
+	var refused *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &refused):
+		// By another's write, or by the effect of the first attempt. Either way the row is read again, and shows which.
+		return false, nil
+	case err != nil:
 		return false, fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
+	default:
+		return true, nil
 	}
-	return refused == nil, nil
 }
 
 // transact writes all items or none. A refused condition is an answer; a conflict or a throttle is an error, and the
 // message comes again.
 func (s *Store) transact(ctx context.Context, after order.Order, items ...types.TransactWriteItem) (done bool, err error) {
-	refused := false
-	err = s.call(ctx, func(ctx context.Context) error {
-		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
-		var cancelled *types.TransactionCanceledException
-		if errors.As(err, &cancelled) && !otherReason(cancelled) {
-			refused = true
-			return nil
-		}
-		return err
-	})
-	if err != nil {
+	err = s.call(ctx, s.transaction(items))
+	var cancelled *types.TransactionCanceledException
+	switch {
+	case errors.As(err, &cancelled) && !otherReason(cancelled):
+		return false, nil
+	case err != nil:
 		return false, fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
+	default:
+		return true, nil
 	}
-	return !refused, nil
 }
 
 // Allowance is a consistent read of how many seats are counted for a buyer.

@@ -47,7 +47,8 @@ func TestUpdatesThatFail(t *testing.T) {
 
 		{name: "transaction throttled", counted: true, operation: transact, faults: throttled},
 		{name: "conflict", counted: true, operation: transact, faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, none)}},
-		{name: "allowance throttled", counted: true, operation: transact, faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}},
+		{name: "allowance throttled once", counted: true, operation: transact, faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}, want: done, stored: true},
+		{name: "allowance throttled", counted: true, operation: transact, faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError"), awsfaults.Cancelled(none, "ThrottlingError")}},
 		{name: "refused beside a conflict", counted: true, operation: transact, faults: []awsfaults.Fault{awsfaults.Cancelled(condition, conflict)}},
 		{name: "transaction's answer lost", counted: true, operation: transact, faults: []awsfaults.Fault{lost}, want: done, stored: true},
 		{name: "both of its answers lost", counted: true, operation: transact, faults: []awsfaults.Fault{lost, lost}, stored: true},
@@ -227,11 +228,17 @@ func TestARowThatCannotBeRead(t *testing.T) {
 func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
 	config := newConfig(t)
 	for name, opens := range map[string]bool{conflict: false, "ThrottlingError": true} {
+		// A conflict ends its call; a throttle gets another attempt.
+		fail := func(f *awsfaults.Faults) {
+			for range map[bool]int{false: 1, true: 2}[opens] {
+				f.Next("TransactWriteItems", awsfaults.Cancelled(none, name))
+			}
+		}
 		t.Run(name, func(t *testing.T) {
 			store, faults := broken(config, retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 2}))
 			for i := range 2 {
 				row := ordertest.Counted(seatGroup, fmt.Sprint(name, i), "A-1")
-				faults.Next("TransactWriteItems", awsfaults.Cancelled(none, name))
+				fail(faults)
 				if r := store.PutAll(t.Context(), []order.Put{{Order: row, Limit: limitOfBuyer}})[0]; r.Outcome != order.PutUnknown || r.Err == nil {
 					t.Fatalf("got %+v", r)
 				}
@@ -249,7 +256,7 @@ func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 {
-				faults.Next("TransactWriteItems", awsfaults.Cancelled(none, name))
+				fail(faults)
 				if done, err := store.Update(t.Context(), row, after); done || err == nil {
 					t.Fatalf("done %v, %v", done, err)
 				}

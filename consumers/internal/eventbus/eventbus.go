@@ -11,11 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/event"
 )
 
-// timeoutPerCall bounds one call with the SDK's own retries.
+// timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
 // Client is the part of *eventbridge.Client that is used.
@@ -53,11 +54,12 @@ func (b *Bus) Put(ctx context.Context, events []event.Event) (failed []error, er
 		}
 	}
 	var out *eventbridge.PutEventsOutput
-	err = b.breaker.Do(ctx, func(ctx context.Context) (err error) {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		out, err = b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
-		return err
+	err = b.breaker.Do(ctx, func(ctx context.Context) error {
+		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+			// A second attempt may put events twice, as publish may: every version is told at least once.
+			out, err = b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+			return err
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("put events on %s: %w", b.name, err)

@@ -235,7 +235,8 @@ func (h *hanging) PutEvents(ctx context.Context, _ *eventbridge.PutEventsInput, 
 	return nil, ctx.Err()
 }
 
-// A bus that hangs costs a call's own time and not the invocation's, and one that keeps hanging is not called for a while.
+// A bus that hangs costs a call's own time and not the invocation's, and one that keeps hanging is not called for a
+// while: two calls of two attempts each.
 func TestABusThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, start := &hanging{}, time.Now()
@@ -248,7 +249,7 @@ func TestABusThatHangsIsGivenUp(t *testing.T) {
 		if took := time.Since(start); took != 4*time.Second {
 			t.Errorf("two calls took %s", took)
 		}
-		if _, err := bus.Put(t.Context(), make([]event.Event, 1)); !errors.Is(err, retry.ErrBreakerOpen) || client.calls != 2 {
+		if _, err := bus.Put(t.Context(), make([]event.Event, 1)); !errors.Is(err, retry.ErrBreakerOpen) || client.calls != 4 {
 			t.Errorf("got %v after %d calls", err, client.calls)
 		}
 	})

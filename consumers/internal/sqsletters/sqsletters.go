@@ -11,13 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/reconcile"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
-// timeoutPerCall bounds one call with the SDK's own retries.
+// timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 3 * time.Second
 
 // maxMessages is what SQS hands out in one call.
@@ -42,11 +43,7 @@ func New(client *sqs.Client, name, url string, breaker retry.Breaker) *Queue {
 func (q *Queue) Name() string { return q.name }
 
 func (q *Queue) call(ctx context.Context, op func(context.Context) error) error {
-	return q.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		return op(ctx)
-	})
+	return q.breaker.Do(ctx, func(ctx context.Context) error { return awsclient.Try(ctx, timeoutPerCall, op) })
 }
 
 // Receive answers up to ten letters, without waiting for any.

@@ -58,11 +58,14 @@ func (q *Queue) changeVisibility(ctx context.Context, receipts []sqsbatch.Receip
 			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(r.Handle), VisibilityTimeout: seconds,
 		}
 	}
-	return q.sender.call(ctx, func(ctx context.Context) error {
-		out, err := q.sender.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{
-			QueueUrl: aws.String(q.url), Entries: entries,
-		})
-		if err != nil {
+	return q.sender.breaker.Do(ctx, func(ctx context.Context) error {
+		var out *sqs.ChangeMessageVisibilityBatchOutput
+		if err := q.sender.try(ctx, func(ctx context.Context) (err error) {
+			out, err = q.sender.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{
+				QueueUrl: aws.String(q.url), Entries: entries,
+			})
+			return err
+		}); err != nil {
 			return fmt.Errorf("ChangeMessageVisibilityBatch: %w", err)
 		}
 		return failedEntries("ChangeMessageVisibilityBatch", out.Failed, len(out.Successful), len(entries))

@@ -13,11 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
 )
 
-// timeoutPerCall bounds one SQS call, the SDK's own second attempt included. SQS answers in tens of milliseconds; a
+// timeoutPerCall bounds one SQS call, its second attempt included. SQS answers in tens of milliseconds; a
 // handler has 5 s, and what it does not spend on a hanging call it needs to return its messages.
 const timeoutPerCall = 1500 * time.Millisecond
 
@@ -131,11 +132,15 @@ func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []ent
 		}
 	}
 	var answers []error
-	err := s.call(ctx, func(ctx context.Context) error {
-		out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.urls[queue]), Entries: entries})
-		if err != nil {
+	err := s.breaker.Do(ctx, func(ctx context.Context) error {
+		var out *sqs.SendMessageBatchOutput
+		if err := s.try(ctx, func(ctx context.Context) (err error) {
+			out, err = s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.urls[queue]), Entries: entries})
+			return err
+		}); err != nil {
 			return fmt.Errorf("SendMessageBatch: %w", err)
 		}
+		// What failed of an answered call is its caller's to send again: his later messages must not overtake it here.
 		answers = entryErrors("SendMessageBatch", out, len(entries))
 		return errors.Join(answers...)
 	})
@@ -160,28 +165,27 @@ func (s *Sender) Copy(ctx context.Context, url string, d message.Delivery, reaso
 		// A FIFO queue takes no message without a group. Alone it orders nothing.
 		group = d.MessageID
 	}
-	return s.call(ctx, func(ctx context.Context) error {
-		_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl:               aws.String(url),
-			MessageBody:            aws.String(d.Body),
-			MessageGroupId:         aws.String(group),
-			MessageDeduplicationId: aws.String(d.MessageID),
-			MessageAttributes:      attributesOf(attributes),
+	err := s.breaker.Do(ctx, func(ctx context.Context) error {
+		return s.try(ctx, func(ctx context.Context) error {
+			_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
+				QueueUrl:               aws.String(url),
+				MessageBody:            aws.String(d.Body),
+				MessageGroupId:         aws.String(group),
+				MessageDeduplicationId: aws.String(d.MessageID),
+				MessageAttributes:      attributesOf(attributes),
+			})
+			return err
 		})
-		if err != nil {
-			return fmt.Errorf("copy %s to dead letters: SendMessage: %w", d.MessageID, err)
-		}
-		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("copy %s to dead letters: SendMessage: %w", d.MessageID, err)
+	}
+	return nil
 }
 
-// call puts the timeout and the breaker around one SQS call.
-func (s *Sender) call(ctx context.Context, op func(context.Context) error) error {
-	return s.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, s.timeout)
-		defer cancel()
-		return op(ctx)
-	})
+// try makes one call of SQS within the timeout. A second attempt is the same send: its messages have deduplication ids.
+func (s *Sender) try(ctx context.Context, op func(context.Context) error) error {
+	return awsclient.Try(ctx, s.timeout, op)
 }
 
 func attributesOf(values map[string]string) map[string]types.MessageAttributeValue {
