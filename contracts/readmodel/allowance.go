@@ -25,6 +25,8 @@ type DeadLetter struct {
 
 	// Attempts that were begun and never came back in good order. Only of an attempts row.
 	Attempts int `dynamodbav:"attempts,omitempty"`
+	// BegunAt is when they began, the oldest first. Those of an older program are not in it.
+	BegunAt []contracts.Instant `dynamodbav:"begunAt,omitempty"`
 	// ExpiresAt, in seconds since 1970, is when DynamoDB may drop an attempts row whose message is long gone: AttemptsKept
 	// after the last attempt. A message that was drained is kept.
 	ExpiresAt int64 `dynamodbav:"expiresAt,omitempty"`

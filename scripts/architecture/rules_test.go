@@ -198,7 +198,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/dynamoattempts"},
-		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", awsCore, dynamo, values},
+		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", "consumers/internal/sqsbatch", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of sqsbatch; never another adapter",
 	},
 	{

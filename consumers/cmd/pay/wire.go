@@ -66,7 +66,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	}
 	// What is poison here is kept; the order is found again by its row.
 	return sqsbatch.New(handler.Handle, source.At(c.QueueURL), source.At(c.DeadLetterURL).Copy, sqsbatch.Options{
-		Attempts: dynamoattempts.New(dynamo, c.DeadLettersTable, dynamoBreaker, p.Now), Share: sender.Batch,
+		Attempts: dynamoattempts.New(dynamo, c.DeadLettersTable, dynamoBreaker), Share: sender.Batch,
 		Logger: p.Log, Meter: p.Meter, Now: p.Now,
 	}).Handle, nil
 }

@@ -41,7 +41,7 @@ func newRows(p Process, t RowTables, groupsTable string, urls map[message.Queue]
 			Orders: t.OrdersTable, Tickets: t.TicketsTable, Groups: groupsTable, Allowances: t.AllowancesTable,
 		}, breaker),
 		Sender:   sqssend.NewShared(sqssend.New(queues, urls, p.Breaker("sqs", sqssend.Healthy)), sqssend.SharedOptions{}),
-		Attempts: dynamoattempts.New(dynamo, t.DeadLettersTable, breaker, p.Now),
+		Attempts: dynamoattempts.New(dynamo, t.DeadLettersTable, breaker),
 		Source:   sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy)),
 		dynamo:   dynamo, dynamoBreaker: breaker,
 	}

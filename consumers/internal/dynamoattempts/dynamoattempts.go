@@ -15,6 +15,8 @@ import (
 
 	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/sqsbatch"
+	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 )
 
@@ -33,22 +35,21 @@ type Notes struct {
 	client  Client
 	table   string
 	breaker retry.Breaker
-	now     func() time.Time
 }
 
 // New makes Notes in the table of dead letters. Begin goes through the breaker, End past it.
-func New(client Client, table string, breaker retry.Breaker, now func() time.Time) *Notes {
-	return &Notes{client: client, table: table, breaker: breaker, now: now}
+func New(client Client, table string, breaker retry.Breaker) *Notes {
+	return &Notes{client: client, table: table, breaker: breaker}
 }
 
-// Begin adds one to the attempts of a message and answers how many there were. Neither of its calls has a second attempt, as
+// Begin adds one to the attempts of a message and answers when the earlier ones began. Neither of its calls has a second attempt, as
 // those of other adapters have: a first try whose answer was lost would stand as an attempt that never came back, and a table
 // that has to be asked twice is no place to leave a note. Its message comes back instead.
 //
 // A read comes first, and what it says does not matter: only a table that has just answered is written to. When requests
 // still have their effect and every answer is lost, each try of the queue would otherwise leave a note, with the breaker open
 // before it can be deleted, and an outage of seconds would make healthy messages poison.
-func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err error) {
+func (n *Notes) Begin(ctx context.Context, messageID string, at time.Time) (before []time.Time, err error) {
 	var out *dynamodb.UpdateItemOutput
 	err = n.breaker.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
@@ -59,16 +60,18 @@ func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err er
 			}, once)
 			return err
 		}); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", sqsbatch.ErrNotNoted, err)
 		}
 		return awsclient.Once(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
 			out, err = n.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 				TableName:        aws.String(n.table),
 				Key:              key(messageID),
-				UpdateExpression: aws.String("ADD attempts :one SET expiresAt = :then"),
+				UpdateExpression: aws.String("ADD attempts :one SET expiresAt = :then, begunAt = list_append(if_not_exists(begunAt, :none), :at)"),
 				ExpressionAttributeValues: map[string]types.AttributeValue{
-					":one":  &types.AttributeValueMemberN{Value: "1"},
-					":then": &types.AttributeValueMemberN{Value: strconv.FormatInt(n.now().Add(readmodel.AttemptsKept).Unix(), 10)},
+					":one":  number(1),
+					":then": number(at.Add(readmodel.AttemptsKept).Unix()),
+					":none": &types.AttributeValueMemberL{},
+					":at":   &types.AttributeValueMemberL{Value: []types.AttributeValue{number(int64(contracts.InstantOf(at)))}},
 				},
 				ReturnValues: types.ReturnValueUpdatedNew,
 			}, once)
@@ -76,13 +79,22 @@ func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err er
 		})
 	})
 	if err != nil {
-		return 0, fmt.Errorf("begin attempt at %s: %w", messageID, err)
+		return nil, fmt.Errorf("begin attempt at %s: %w", messageID, err)
 	}
 	var row readmodel.DeadLetter
 	if err := attributevalue.UnmarshalMap(out.Attributes, &row); err != nil {
-		return 0, fmt.Errorf("begin attempt at %s: %w", messageID, err)
+		return nil, fmt.Errorf("begin attempt at %s: %w", messageID, err)
 	}
-	return row.Attempts - 1, nil
+	// The last instant is this attempt's. A program that knows no instants counts alone: of its attempts none is known.
+	before = make([]time.Time, max(row.Attempts-1, 0))
+	for i := 1; i < len(row.BegunAt) && i <= len(before); i++ {
+		before[len(before)-i] = row.BegunAt[len(row.BegunAt)-1-i].Time()
+	}
+	return before, nil
+}
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
 // once keeps the SDK from repeating a call, whatever configuration the client was made from.

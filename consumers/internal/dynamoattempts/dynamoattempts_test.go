@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
@@ -43,7 +44,7 @@ func TestConformance(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { exercise(t, &memattempts.Notes{}) })
 	t.Run("DynamoDB", func(t *testing.T) {
 		client := dynamodb.NewFromConfig(newConfig(t))
-		exercise(t, dynamoattempts.New(client, table, retry.NoBreaker{}, time.Now))
+		exercise(t, dynamoattempts.New(client, table, retry.NoBreaker{}))
 		out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(table)})
 		if err != nil {
 			t.Fatal(err)
@@ -71,8 +72,8 @@ func TestConformance(t *testing.T) {
 func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin := func(id string, want int) {
 		t.Helper()
-		if before, err := notes.Begin(t.Context(), id); err != nil || before != want {
-			t.Fatalf("begin of %s answers %d, %v, want %d", id, before, err, want)
+		if before, err := notes.Begin(t.Context(), id, time.Now()); err != nil || len(before) != want {
+			t.Fatalf("begin of %s answers %v, %v, want %d", id, before, err, want)
 		}
 	}
 	end := func(id string) {
@@ -99,13 +100,13 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			before, err := notes.Begin(t.Context(), "c")
+			before, err := notes.Begin(t.Context(), "c", time.Now())
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			counts = append(counts, before)
+			counts = append(counts, len(before))
 		})
 	}
 	all.Wait()
@@ -115,9 +116,22 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	}
 	end("c")
 
+	// When the earlier ones began, in their order.
+	at := time.UnixMilli(1_790_000_000_123).UTC()
+	for i := range 3 {
+		before, err := notes.Begin(t.Context(), "e", at.Add(time.Duration(i)*time.Minute))
+		want := []time.Time{at, at.Add(time.Minute), at.Add(2 * time.Minute)}[:i]
+		if err != nil || !slices.EqualFunc(before, want, time.Time.Equal) {
+			t.Errorf("attempt %d is answered %v, %v, want %v", i, before, err, want)
+		}
+	}
+	end("e")
+	begin("e", 0)
+	end("e")
+
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := notes.Begin(ended, "d"); !errors.Is(err, context.Canceled) {
+	if _, err := notes.Begin(ended, "d", time.Now()); !errors.Is(err, context.Canceled) {
 		t.Errorf("begin under an ended context: %v", err)
 	}
 	if err := notes.End(ended, "d"); !errors.Is(err, context.Canceled) {
@@ -128,18 +142,36 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin("left-open", 0)
 }
 
+// While two versions of the program are at work, attempts of the older one are counted without an instant.
+func TestAttemptsOfAnOlderProgram(t *testing.T) {
+	client := dynamodb.NewFromConfig(newConfig(t))
+	if _, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String(table), UpdateExpression: aws.String("ADD attempts :two"),
+		Key:                       map[string]types.AttributeValue{"messageKey": &types.AttributeValueMemberS{Value: readmodel.AttemptsKey("a")}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":two": &types.AttributeValueMemberN{Value: "2"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	notes, at := dynamoattempts.New(client, table, retry.NoBreaker{}), time.UnixMilli(1_790_000_000_123).UTC()
+	for _, want := range [][]time.Time{{{}, {}}, {{}, {}, at}} {
+		if before, err := notes.Begin(t.Context(), "a", at); err != nil || !slices.EqualFunc(before, want, time.Time.Equal) {
+			t.Errorf("answered %v, %v, want %v", before, err, want)
+		}
+	}
+}
+
 // A begin whose answer is lost has counted one and is an error, for a second attempt would count twice. The next one finds it,
 // as an attempt that never came back; so an end follows a begin that failed.
 func TestBeginIsNotRepeated(t *testing.T) {
 	config := newConfig(t)
 	faults := awsfaults.Into(&config)
-	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{}, time.Now)
+	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	faults.Next("UpdateItem", awsfaults.Lost)
-	if _, err := notes.Begin(t.Context(), "a"); !errors.Is(err, awsfaults.ErrLost) {
+	if _, err := notes.Begin(t.Context(), "a", time.Now()); !errors.Is(err, awsfaults.ErrLost) || errors.Is(err, sqsbatch.ErrNotNoted) {
 		t.Fatalf("error %v", err)
 	}
-	if before, err := notes.Begin(t.Context(), "a"); err != nil || before != 1 || faults.Attempts("UpdateItem") != 2 {
-		t.Errorf("%d attempts, %d noted before, error %v, want two and one", faults.Attempts("UpdateItem"), before, err)
+	if before, err := notes.Begin(t.Context(), "a", time.Now()); err != nil || len(before) != 1 || faults.Attempts("UpdateItem") != 2 {
+		t.Errorf("%d attempts, %v noted before, error %v, want two and one", faults.Attempts("UpdateItem"), before, err)
 	}
 }
 
@@ -147,22 +179,22 @@ func TestBeginIsNotRepeated(t *testing.T) {
 func TestThrottles(t *testing.T) {
 	config := newConfig(t)
 	faults := awsfaults.Into(&config)
-	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{}, time.Now)
+	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	for _, code := range []string{"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"} {
 		faults.Next("UpdateItem", awsfaults.Throttled(code))
-		if _, err := notes.Begin(t.Context(), code); retry.Classify(err).Class != retry.ClassRetryable {
+		if _, err := notes.Begin(t.Context(), code, time.Now()); retry.Classify(err).Class != retry.ClassRetryable {
 			t.Errorf("%s: error %v", code, err)
 		}
-		if before, err := notes.Begin(t.Context(), code); err != nil || before != 0 {
-			t.Errorf("%s: %d noted before, error %v", code, before, err)
+		if before, err := notes.Begin(t.Context(), code, time.Now()); err != nil || len(before) != 0 {
+			t.Errorf("%s: %v noted before, error %v", code, before, err)
 		}
 	}
 	faults.Next("DeleteItem", awsfaults.Lost)
 	if err := notes.End(t.Context(), "ThrottlingException"); err != nil || faults.Attempts("DeleteItem") != 2 {
 		t.Errorf("end: %v after %d attempts", err, faults.Attempts("DeleteItem"))
 	}
-	if before, err := notes.Begin(t.Context(), "ThrottlingException"); err != nil || before != 0 {
-		t.Errorf("%d noted before, error %v", before, err)
+	if before, err := notes.Begin(t.Context(), "ThrottlingException", time.Now()); err != nil || len(before) != 0 {
+		t.Errorf("%v noted before, error %v", before, err)
 	}
 	faults.Next("DeleteItem", awsfaults.Throttled("ThrottlingException"), awsfaults.Throttled("ThrottlingException"))
 	if err := notes.End(t.Context(), "RequestLimitExceeded"); err == nil {
@@ -174,15 +206,15 @@ func TestThrottles(t *testing.T) {
 func TestNoNoteWithoutAnswer(t *testing.T) {
 	config := newConfig(t)
 	faults := awsfaults.Into(&config)
-	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{}, time.Now)
+	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	for range 3 {
 		faults.Next("GetItem", awsfaults.Lost)
-		if _, err := notes.Begin(t.Context(), "a"); !errors.Is(err, awsfaults.ErrLost) {
+		if _, err := notes.Begin(t.Context(), "a", time.Now()); !errors.Is(err, awsfaults.ErrLost) || !errors.Is(err, sqsbatch.ErrNotNoted) {
 			t.Fatalf("error %v", err)
 		}
 	}
-	if before, err := notes.Begin(t.Context(), "a"); err != nil || before != 0 || faults.Attempts("UpdateItem") != 1 {
-		t.Errorf("%d notes after %d writes, error %v, want none after 1", before, faults.Attempts("UpdateItem"), err)
+	if before, err := notes.Begin(t.Context(), "a", time.Now()); err != nil || len(before) != 0 || faults.Attempts("UpdateItem") != 1 {
+		t.Errorf("notes %v after %d writes, error %v, want none after 1", before, faults.Attempts("UpdateItem"), err)
 	}
 }
 
@@ -190,20 +222,20 @@ func TestNoNoteWithoutAnswer(t *testing.T) {
 func TestBreakerIsAsked(t *testing.T) {
 	client := dynamodb.NewFromConfig(newConfig(t))
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
-	notes := dynamoattempts.New(client, table, breaker, time.Now)
-	if _, err := notes.Begin(t.Context(), "a"); err != nil {
+	notes := dynamoattempts.New(client, table, breaker)
+	if _, err := notes.Begin(t.Context(), "a", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := breaker.Do(t.Context(), func(context.Context) error { return awsfaults.ErrLost }); !errors.Is(err, awsfaults.ErrLost) {
 		t.Fatalf("error %v", err)
 	}
-	if _, err := notes.Begin(t.Context(), "b"); !errors.Is(err, retry.ErrBreakerOpen) || retry.Classify(err).NotBefore <= 0 {
+	if _, err := notes.Begin(t.Context(), "b", time.Now()); !errors.Is(err, retry.ErrBreakerOpen) || retry.Classify(err).NotBefore <= 0 {
 		t.Errorf("error %v, want an open breaker that says for how long", err)
 	}
 	if err := notes.End(t.Context(), "a"); err != nil {
 		t.Error(err)
 	}
-	if before, err := dynamoattempts.New(client, table, retry.NoBreaker{}, time.Now).Begin(t.Context(), "a"); err != nil || before != 0 {
-		t.Errorf("%d notes, error %v, want none", before, err)
+	if before, err := dynamoattempts.New(client, table, retry.NoBreaker{}).Begin(t.Context(), "a", time.Now()); err != nil || len(before) != 0 {
+		t.Errorf("notes %v, error %v, want none", before, err)
 	}
 }

@@ -5,27 +5,30 @@ package memattempts
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 )
 
 // Notes is safe for concurrent use. The zero Notes is ready.
 type Notes struct {
 	mu    sync.Mutex
-	begun map[string]int
+	begun map[string][]time.Time
 }
 
 // Begin adds one to the attempts of a message and answers how many there were.
-func (n *Notes) Begin(ctx context.Context, messageID string) (before int, err error) {
+func (n *Notes) Begin(ctx context.Context, messageID string, at time.Time) (before []time.Time, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("begin attempt at %s: %w", messageID, err)
+		return nil, fmt.Errorf("begin attempt at %s: %w", messageID, err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.begun == nil {
-		n.begun = map[string]int{}
+		n.begun = map[string][]time.Time{}
 	}
-	n.begun[messageID]++
-	return n.begun[messageID] - 1, nil
+	before = n.begun[messageID]
+	n.begun[messageID] = append(slices.Clip(before), at)
+	return before, nil
 }
 
 // End deletes the note of a message, if there is one.
@@ -45,7 +48,7 @@ func (n *Notes) Open() map[string]int {
 	defer n.mu.Unlock()
 	open := make(map[string]int, len(n.begun))
 	for id, attempts := range n.begun {
-		open[id] = attempts
+		open[id] = len(attempts)
 	}
 	return open
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/telemetry"
@@ -11,14 +12,17 @@ import (
 
 // Attempts keeps notes of attempts that were begun and have not come back, outside the process that may die of them.
 type Attempts interface {
-	// Begin notes an attempt at a message and answers how many were noted before and never ended. An error leaves open
-	// whether it is noted, but for retry.ErrBreakerOpen, with which it is not. It must add exactly one: a note too many
-	// counts as a crash.
-	Begin(ctx context.Context, messageID string) (before int, err error)
+	// Begin notes an attempt at a message that begins at that instant, and answers when those began that were noted before and
+	// never ended, in their order; the zero time where that is not known. An error leaves open whether it is noted, but for
+	// ErrNotNoted and retry.ErrBreakerOpen, with which it is not. It must add exactly one: a note too many may count as a crash.
+	Begin(ctx context.Context, messageID string, at time.Time) (before []time.Time, err error)
 	// End deletes the notes of a message, if there are any. It is tried also while the store fails: an attempt that came back
 	// must not look like one that did not.
 	End(ctx context.Context, messageID string) error
 }
+
+// ErrNotNoted says that Begin has written nothing.
+var ErrNotNoted = errors.New("the attempt is not noted")
 
 const (
 	// notedFrom is the receive from which on a head is noted. The first leaves no note: nearly all messages have only
@@ -28,8 +32,18 @@ const (
 	maxLost = 2
 )
 
+// visibilityFactor is the topology's: a message that is neither returned nor deleted stays out of sight for six times as long
+// as its function may take.
+const visibilityFactor = 6
+
 // notes are those of one group's part of a batch.
 type notes struct {
+	// crashed is the least time after which a message comes again whose attempt killed its function: it stays out of sight for
+	// the whole visibility timeout, which began up to an invocation before the attempt. What came again sooner had been
+	// returned, so that attempt came back and only its note could not be deleted. 0 if that is not known.
+	crashed time.Duration
+	// kept is set once a note could not be deleted.
+	kept bool
 	// open are the messages whose notes end with the part: the one that is being handled, or the head.
 	open []string
 	// late are acknowledged messages whose notes end with the batch: if another group kills the function before that,
@@ -52,9 +66,9 @@ func (b *Batches) note(ctx context.Context, g *group) (noted bool, earlier int, 
 		return false, 0, nil
 	}
 	g.notes.open = append(g.notes.open, one.MessageID)
-	earlier, err = b.begin(ctx, one.MessageID)
+	earlier, err = b.begin(ctx, g, one.MessageID)
 	if err != nil {
-		if errors.Is(err, retry.ErrBreakerOpen) {
+		if errors.Is(err, retry.ErrBreakerOpen) || errors.Is(err, ErrNotNoted) {
 			// Nothing to end, and an outage is no time to try.
 			g.notes.open = g.notes.open[:len(g.notes.open)-1]
 		}
@@ -78,7 +92,7 @@ func (b *Batches) cleared(ctx context.Context, g *group, one item) {
 	// The head is cleared, but a crash of its followers must still show, or the next receive would take them together
 	// again. So its note starts anew. If that fails, it only takes more crashes to find the one that does it.
 	g.notes.late = append(g.notes.late, one.MessageID)
-	if _, err := b.begin(ctx, one.MessageID); err != nil {
+	if _, err := b.begin(ctx, g, one.MessageID); err != nil {
 		b.options.Logger.WarnContext(ctx, "attempt not noted", telemetry.KeyMessage, one.MessageID, telemetry.KeyError, err.Error())
 	}
 }
@@ -96,7 +110,7 @@ func (g *group) keepLost(buried bool) {
 func (b *Batches) endLate(ctx context.Context, groups []*group) {
 	for _, g := range groups {
 		for _, id := range g.notes.late {
-			b.endOne(ctx, id)
+			b.endOne(ctx, g, id)
 		}
 	}
 }
@@ -104,19 +118,21 @@ func (b *Batches) endLate(ctx context.Context, groups []*group) {
 // endOpen ends the notes of a part whose messages all came back in good order, whatever their outcomes.
 func (b *Batches) endOpen(ctx context.Context, g *group) {
 	for _, id := range g.notes.open {
-		b.endOne(ctx, id)
+		b.endOne(ctx, g, id)
 	}
 	g.notes.open = nil
 }
 
-func (b *Batches) endOne(ctx context.Context, id string) {
+func (b *Batches) endOne(ctx context.Context, g *group, id string) {
 	if err := b.end(ctx, id); err != nil {
 		// A note too many, which a later attempt that comes back deletes.
+		g.notes.kept = true
 		b.options.Logger.WarnContext(ctx, "note of an attempt not deleted", telemetry.KeyMessage, id, telemetry.KeyError, err.Error())
 	}
 }
 
-func (b *Batches) begin(ctx context.Context, id string) (before int, err error) {
+// begin notes an attempt and answers how many earlier ones never came back.
+func (b *Batches) begin(ctx context.Context, g *group, id string) (lost int, err error) {
 	ctx, cancel := b.withinBudget(ctx)
 	defer cancel()
 	defer func() {
@@ -124,7 +140,35 @@ func (b *Batches) begin(ctx context.Context, id string) (before int, err error) 
 			err = fmt.Errorf("begin of an attempt panicked: %v", p)
 		}
 	}()
-	return b.options.Attempts.Begin(ctx, id)
+	at := b.options.Now()
+	before, err := b.options.Attempts.Begin(ctx, id, at)
+	if err != nil {
+		return 0, err
+	}
+	return g.notes.neverBack(before, at), nil
+}
+
+// neverBack counts those of the earlier attempts that are not known to have come back.
+func (n *notes) neverBack(before []time.Time, at time.Time) (lost int) {
+	for i, begun := range before {
+		next := at
+		if i+1 < len(before) {
+			next = before[i+1]
+		}
+		if begun.IsZero() || next.Sub(begun) >= n.crashed {
+			lost++
+		}
+	}
+	return lost
+}
+
+// soon is when a message comes back at the latest whose note could not be deleted: soon enough to show that its attempt came
+// back. As long as the store of notes fails in part, healthy messages would be poison otherwise.
+func (n *notes) soon(after time.Duration) time.Duration {
+	if !n.kept || n.crashed == 0 {
+		return after
+	}
+	return min(after, (n.crashed / 2).Truncate(time.Second))
 }
 
 // end also runs when the invocation's time is over: a handler that overran it came back all the same.

@@ -2,6 +2,7 @@ package sqsbatch_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"boxoffice/consumers/internal/memattempts"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/sqsbatch"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -30,14 +32,14 @@ func (n *notebook) write(line string) {
 	n.diary = append(n.diary, line)
 }
 
-func (n *notebook) Begin(ctx context.Context, id string) (int, error) {
+func (n *notebook) Begin(ctx context.Context, id string, at time.Time) ([]time.Time, error) {
 	n.write("begin " + id)
 	if n.beginErr != nil {
 		if err := n.beginErr(id); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	return n.Notes.Begin(ctx, id)
+	return n.Notes.Begin(ctx, id, at)
 }
 
 func (n *notebook) End(ctx context.Context, id string) error {
@@ -56,7 +58,7 @@ func noting(t *testing.T, outcome func(id string) retry.Outcome, earlier map[str
 	n, w := &notebook{}, &world{}
 	for id, count := range earlier {
 		for range count {
-			if _, err := n.Notes.Begin(t.Context(), id); err != nil {
+			if _, err := n.Notes.Begin(t.Context(), id, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -128,6 +130,8 @@ func TestAttempts(t *testing.T) {
 		{name: "a follower's notes are not asked for", receives: 5, earlier: map[string]int{"a2": 9}, outcome: done,
 			diary: "begin a1, a1, a2+a3, end a1", left: map[string]int{"a2": 9}},
 		{name: "begin fails", receives: 2, outcome: done, beginErr: down, diary: "begin a1, end a1", failures: "a1 a2 a3"},
+		{name: "begin writes nothing", receives: 3, earlier: map[string]int{"a1": 1}, outcome: done, beginErr: fmt.Errorf("%w: %w", sqsbatch.ErrNotNoted, down), diary: "begin a1",
+			failures: "a1 a2 a3", left: map[string]int{"a1": 1}},
 		{name: "begin kept away by a breaker", receives: 3, earlier: map[string]int{"a1": 1}, outcome: done, beginErr: &retry.BreakerOpenError{}, diary: "begin a1",
 			failures: "a1 a2 a3", left: map[string]int{"a1": 1}},
 		{name: "end fails", receives: 2, outcome: done, endErr: down, diary: "begin a1, a1, a2+a3, end a1", left: map[string]int{"a1": 1}},

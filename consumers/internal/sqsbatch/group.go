@@ -35,7 +35,7 @@ func (b *Batches) runGroup(ctx context.Context, g *group, join joinFunc) {
 func (b *Batches) advance(ctx context.Context, g *group) bool {
 	head := g.items[g.next]
 	if !b.canStart(ctx) {
-		return b.unstarted(ctx, g, reasonNoTime, 0)
+		return b.unstarted(ctx, g, reasonNoTime, atOnce)
 	}
 	started := b.options.Now()
 	noted, earlier, err := b.note(ctx, g)
@@ -46,7 +46,7 @@ func (b *Batches) advance(ctx context.Context, g *group) bool {
 		return b.settle(ctx, g, g.items[g.next:g.next+1], []retry.Outcome{outcome}, b.options.Now().Sub(started))
 	}
 	if noted && !b.canStart(ctx) {
-		return b.unstarted(ctx, g, reasonNoTime, 0)
+		return b.unstarted(ctx, g, reasonNoTime, atOnce)
 	}
 	stretch, run := b.stretchOf(g, noted)
 	var outcomes []retry.Outcome
@@ -73,9 +73,9 @@ func (b *Batches) settle(ctx context.Context, g *group, stretch []item, outcomes
 	for i, one := range stretch {
 		if len(rest) == 0 {
 			// A run that ends early has run out of time. One that did nothing at all must not come back at once for ever.
-			var after time.Duration
+			after := atOnce
 			if i == 0 {
-				after = b.delayOf(one, retry.Outcome{})
+				after = func() time.Duration { return b.delayOf(g, one, retry.Outcome{}) }
 			}
 			return b.unstarted(ctx, g, reasonNotInRun, after)
 		}
@@ -86,7 +86,7 @@ func (b *Batches) settle(ctx context.Context, g *group, stretch []item, outcomes
 			g.keepLost(acknowledged)
 		}
 		if !acknowledged {
-			b.returnRest(ctx, g, b.delayOf(one, outcome), rest)
+			b.returnRest(ctx, g, func() time.Duration { return b.delayOf(g, one, outcome) }, rest)
 			return false
 		}
 		g.next++
@@ -94,8 +94,10 @@ func (b *Batches) settle(ctx context.Context, g *group, stretch []item, outcomes
 	return true
 }
 
+func atOnce() time.Duration { return 0 }
+
 // unstarted returns the rest of a group, whose head was not started. Nothing is wrong with it.
-func (b *Batches) unstarted(ctx context.Context, g *group, reason string, after time.Duration) bool {
+func (b *Batches) unstarted(ctx context.Context, g *group, reason string, after func() time.Duration) bool {
 	b.logUnstarted(ctx, g.items[g.next], reason)
 	b.returnRest(ctx, g, after, nil)
 	return false
@@ -182,22 +184,23 @@ func (b *Batches) safeBury(ctx context.Context, one item, reason string) (err er
 // delayOf is how long the rest of a group waits: what was chosen for its head, or a backoff that grows with the head's
 // receives, in whole seconds as SQS counts them; and in any case as long as another attempt is known to fail. The receives
 // decide nothing but this pace.
-func (b *Batches) delayOf(head item, outcome retry.Outcome) time.Duration {
+func (b *Batches) delayOf(g *group, head item, outcome retry.Outcome) time.Duration {
 	after := outcome.After
 	if after <= 0 {
-		after = b.options.Backoff.Delay(head.ReceiveCount).Round(time.Second)
+		after = g.notes.soon(b.options.Backoff.Delay(head.ReceiveCount).Round(time.Second))
 	}
 	return max(after, outcome.NotBefore)
 }
 
-// returnRest gives back a group's head and every later message of it with one visibility timeout. With different ones
-// the group would stay locked until the last of them, or another reader would get a later message first. handled are
-// the outcomes of the messages right behind the head that were handled in its run.
-func (b *Batches) returnRest(ctx context.Context, g *group, after time.Duration, handled []retry.Outcome) {
+// returnRest gives back a group's head and every later message of it with one visibility timeout, which is asked for once the
+// group's notes have ended. With different ones the group would stay locked until the last of them, or another reader would
+// get a later message first. handled are the outcomes of the messages right behind the head that were handled in its run.
+func (b *Batches) returnRest(ctx context.Context, g *group, delay func() time.Duration, handled []retry.Outcome) {
 	g.leave()
 	// Before the messages can be seen: whoever takes them next must not find notes of an attempt that came back, nor
 	// have its own deleted.
 	b.endOpen(ctx, g)
+	after := delay()
 	rest := g.items[g.next:]
 	receipts := make([]Receipt, len(rest))
 	for i, one := range rest {

@@ -241,14 +241,14 @@ func (p *play) bury(_ context.Context, d message.Delivery, reason string) error 
 }
 
 // Begin implements sqsbatch.Attempts. One that fails has noted the attempt, which is the worse of the two.
-func (p *play) Begin(_ context.Context, id string) (int, error) {
+func (p *play) Begin(_ context.Context, id string, _ time.Time) ([]time.Time, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.lives[id] == nil {
 		p.asked[id] = true
 	}
 	p.begun[id]++
-	return p.begun[id] - 1, fail(p.plans[id].beginFail)
+	return make([]time.Time, p.begun[id]-1), fail(p.plans[id].beginFail)
 }
 
 // End implements sqsbatch.Attempts.

@@ -141,6 +141,12 @@ func (b *Batches) Handle(ctx context.Context, event events.SQSEvent) (response e
 	if err != nil {
 		return events.SQSEventResponse{}, err
 	}
+	if end, limited := ctx.Deadline(); limited {
+		for _, g := range groups {
+			// The invocation begins now, with all of its function's time.
+			g.notes.crashed = end.Sub(b.options.Now()) * (visibilityFactor - 1)
+		}
+	}
 	join := b.options.Share(ctx, len(groups))
 	var running sync.WaitGroup
 	running.Add(len(groups))

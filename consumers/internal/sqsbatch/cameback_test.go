@@ -1,0 +1,101 @@
+package sqsbatch_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/topology"
+)
+
+// A note whose attempt came back, and which could not be deleted, does not count as a crash: its message came again sooner than
+// it would have after one. The function has 5 s here, so a crash keeps a message away for 25 s at least.
+func TestAttemptsThatCameBackAreNoCrashes(t *testing.T) {
+	const s = time.Second
+	plain, careful := "begin a1, a1, a2, end a1", "begin a1, a1, end a1, begin a1, begin a2, a2, end a2, end a1"
+	for _, c := range []struct {
+		name string
+		// ago is when the earlier attempts began.
+		ago     []time.Duration
+		forever bool
+		diary   string
+		buried  string
+	}{
+		{name: "none", diary: plain},
+		{name: "one that came back", ago: []time.Duration{24 * s}, diary: plain},
+		{name: "many that came back", ago: []time.Duration{90 * s, 70 * s, 50 * s, 30 * s, 10 * s}, diary: plain},
+		{name: "a crash", ago: []time.Duration{25 * s}, diary: careful},
+		{name: "a crash among them", ago: []time.Duration{90 * s, 50 * s, 30 * s, 10 * s}, diary: careful},
+		{name: "two crashes", ago: []time.Duration{60 * s, 30 * s}, diary: "begin a1, begin a2, a2, end a2, end a1", buried: "a1: attempts"},
+		{name: "two crashes among them", ago: []time.Duration{100 * s, 70 * s, 60 * s, 30 * s, 5 * s}, diary: "begin a1, begin a2, a2, end a2, end a1", buried: "a1: attempts"},
+		{name: "a clock that is behind", ago: []time.Duration{-2 * s}, diary: plain},
+		{name: "nobody knows when the function ends", forever: true, ago: []time.Duration{s}, diary: careful},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, n := noting(t, always(retry.Done()), nil)
+				for _, ago := range c.ago {
+					if _, err := n.Notes.Begin(t.Context(), "a1", time.Now().Add(-ago)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				ctx := t.Context()
+				if !c.forever {
+					ctx = invocation(t, 5*s)
+				}
+				response, err := w.batches().Handle(ctx, withReceives(batch("a1", "a2"), 9))
+				if err != nil || failures(response) != "" {
+					t.Errorf("returned %q, error %v", failures(response), err)
+				}
+				if got := strings.Join(n.diary, ", "); got != c.diary || strings.Join(w.buried, " ") != c.buried {
+					t.Errorf("did   %s\nwant  %s\nburied %v", got, c.diary, w.buried)
+				}
+				if open := n.Open(); len(open) > 0 {
+					t.Errorf("notes left: %v", open)
+				}
+			})
+		})
+	}
+}
+
+// A message whose note stays comes back in time to show that its attempt came back, unless a delay was chosen for it, or
+// another attempt is known to fail for longer.
+func TestWhatKeepsItsNoteComesBackSoon(t *testing.T) {
+	for name, c := range map[string]struct {
+		outcome retry.Outcome
+		endErr  error
+		want    time.Duration
+	}{
+		"its note ended":     {retry.Retry(errDown), nil, 30 * time.Second},
+		"its note stays":     {retry.Retry(errDown), errDown, 12 * time.Second},
+		"chosen":             {retry.RetryAfter(40*time.Second, errDown), errDown, 40 * time.Second},
+		"in vain until then": {retry.Outcome{NotBefore: 20 * time.Second}, errDown, 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, n := noting(t, always(c.outcome), nil)
+				n.endErr = func(string) error { return c.endErr }
+				if _, err := w.batches().Handle(invocation(t, 5*time.Second), withReceives(batch("a1", "a2"), 90)); err != nil {
+					t.Fatal(err)
+				}
+				if want := []returned{{"a1 a2", c.want}}; !slices.Equal(w.returns, want) {
+					t.Errorf("visibility %v, want %v", w.returns, want)
+				}
+			})
+		})
+	}
+}
+
+// What is taken for a crash goes by how long a queue keeps a message out of sight.
+func TestVisibilityIsTheTopologys(t *testing.T) {
+	spec, err := topology.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec.VisibilityTimeoutFactor != visibilityFactor {
+		t.Errorf("messages stay out of sight for %d times the function's time, want %d", spec.VisibilityTimeoutFactor, visibilityFactor)
+	}
+}
