@@ -1,0 +1,118 @@
+package outage_test
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"boxoffice/consumers/internal/commit"
+	"boxoffice/consumers/internal/dynamoattempts"
+	"boxoffice/consumers/internal/ended"
+	"boxoffice/consumers/internal/expire"
+	"boxoffice/consumers/internal/memqueue"
+	"boxoffice/consumers/internal/memrate"
+	"boxoffice/consumers/internal/pay"
+	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/reserve"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/sale"
+	"boxoffice/consumers/internal/sqsbatch"
+	"boxoffice/consumers/internal/sqssend"
+	"boxoffice/contracts/message"
+)
+
+// process is one environment of a function: breakers of its own, as boot gives them, and the deployed handler over the
+// world's stores.
+type process struct {
+	world                *world
+	redis, dynamo, sends retry.Breaker
+	source, stripe       retry.Breaker
+	sender               *sqssend.Shared
+	handle               memqueue.Function
+	random               *rand.Rand
+}
+
+// functions are those with a queue, by its name.
+var functions = map[string]func(*process) (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury){
+	"orders": (*process).reserve, "expiries": (*process).expire, "payments": (*process).pay, "authorizations": (*process).commit,
+}
+
+func newProcess(w *world, queue string) *process {
+	p := &process{
+		world: w, random: w.random(), redis: retry.NewBreaker("redis", retry.BreakerOptions{}), dynamo: retry.NewBreaker("dynamodb", retry.BreakerOptions{}),
+		sends:  retry.NewBreaker("sqs", retry.BreakerOptions{IsSuccessful: sqssend.Healthy}),
+		source: retry.NewBreaker("sqs-source", retry.BreakerOptions{IsSuccessful: sqssend.Healthy}), stripe: retry.NewBreaker("stripe", retry.BreakerOptions{}),
+	}
+	sqs := client{queues: w.queues, sends: w.sends}
+	p.sender = sqssend.NewShared(sqssend.New(sqs, urls(), p.sends), sqssend.SharedOptions{})
+	handler, runs, bury := functions[queue](p)
+	p.handle = sqsbatch.New(handler, p.at(queue), bury, sqsbatch.Options{
+		Runs: runs, Share: p.sender.Batch, Attempts: dynamoattempts.New(notes{w}, "deadletters", p.dynamo),
+		Backoff: retry.NewFullJitter(time.Second, retry.MaxVisibility, w.random()), Logger: w.log,
+	}).Handle
+	return p
+}
+
+// at is a queue for messages that are given back, or for letters, past the breaker of what is sent.
+func (p *process) at(queue string) *sqssend.Queue {
+	return sqssend.New(client{queues: p.world.queues, sends: p.world.sends}, nil, p.source).At(queue)
+}
+
+func (p *process) loader() *rebuild.Rebuilder {
+	return rebuild.New(rows{p}, rows{p}, &catalogue{process: p}, seats{p}, nil, rebuild.Options{})
+}
+
+func (p *process) ending() ended.Ending {
+	return ended.Ending{Holds: seats{p}, Loader: p.loader(), Sender: p.sender}
+}
+
+func (p *process) reserve() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
+	c := &catalogue{process: p}
+	d := reserve.Dispatcher{
+		Place:   reserve.Place{Holds: seats{p}, Best: seats{p}, Orders: rows{p}, Catalogue: c, Loader: p.loader(), Sender: p.sender, Pace: pace{p}, Now: time.Now},
+		Cancel:  reserve.Cancel{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
+		Settle:  reserve.Settle{Holds: seats{p}, Orders: rows{p}, Tickets: rows{p}, Catalogue: c, Loader: p.loader(), Ending: p.ending(), Now: time.Now},
+		Expire:  expire.Expire{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
+		Rebuild: rebuild.Handler{Presence: seats{p}, Loader: p.loader()},
+	}
+	burial := reserve.Burial{Orders: rows{p}, DeadLetters: p.at("orders-dead"), Now: time.Now}
+	return d.Handle, &sqsbatch.Runs{Joins: d.Joins, Handle: d.HandleRun}, burial.Bury
+}
+
+func (p *process) expire() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
+	return expire.Expire{Orders: rows{p}, Ending: p.ending(), Now: time.Now}.Handle, nil, p.at("expiries-dead").Copy
+}
+
+func (p *process) commit() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
+	c := &catalogue{process: p}
+	d := commit.Dispatcher{
+		Authorized: commit.Authorized{
+			Orders: rows{p}, Seller: sale.Seller{Rows: rows{p}, Holds: seats{p}, Loader: p.loader(), Sender: p.sender}, Ending: p.ending(),
+			Catalogue: c, Sender: p.sender, Mode: message.ModeTest, Now: time.Now,
+		},
+		Declined: commit.Declined{Orders: rows{p}},
+	}
+	return d.Handle, nil, p.at("authorizations-dead").Copy
+}
+
+func (p *process) pay() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
+	h := pay.Pay{
+		Orders:   rows{p},
+		Provider: pay.Limited{Provider: provider{p}, Bucket: bucket{p}, Own: memrate.New(pay.LiveRates.Share(0.1), time.Now)},
+		Sender:   p.sender, Pace: pace{p}, Environment: environment, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	}
+	return h.Handle, nil, p.at("payments-dead").Copy
+}
+
+// run makes the processes of every function and has their queues polled until the context ends.
+func (w *world) run(ctx context.Context, processes int) {
+	for queue := range functions {
+		idle := make(chan *process, processes)
+		for range processes {
+			idle <- newProcess(w, queue)
+		}
+		timeout := w.topology.VisibilityTimeout(queue) / time.Duration(w.topology.VisibilityTimeoutFactor)
+		w.running.Go(func() { w.poll(ctx, queue, timeout, idle) })
+	}
+}
