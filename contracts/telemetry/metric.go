@@ -30,6 +30,9 @@ var (
 	MessagesReturned = Metric{"MessagesReturned", "Count"}
 	MessagesPoisoned = Metric{"MessagesPoisoned", "Count"}
 	BreakerOpened    = Metric{"BreakerOpened", "Count"}
+	// DependencyCall is each call of a consumer to a dependency, split by the dependency and by what the call came to: ok,
+	// refused, conflict, throttled, invalid, unknown, or open where a breaker kept it from being made. Calls writes it.
+	DependencyCall = Metric{"DependencyCall", "Milliseconds"}
 	// WebhooksReceived are split by what became of them: enqueued, none of ours, or the code of the refusal.
 	WebhooksReceived = Metric{"WebhooksReceived", "Count"}
 
@@ -109,9 +112,14 @@ func (m *Meter) Put(metric Metric, value float64, dimensions ...Dimension) {
 	for _, d := range dimensions {
 		line = appendMember(line, d.Name, d.Value)
 	}
+	m.write(append(line, '\n'))
+}
+
+// write writes a line with its end.
+func (m *Meter) write(line []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, _ = m.w.Write(append(line, '\n'))
+	_, _ = m.w.Write(line)
 }
 
 // head is the part of a line that says what its members are. It is no map, since each order writes two lines.

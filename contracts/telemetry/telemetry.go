@@ -34,6 +34,7 @@ const (
 	KeyDuration       = "durationMs"
 	KeyLag            = "lagMs"
 	KeyDependency     = "dependency"
+	KeyResult         = "result"
 	KeyBreakerFrom    = "breakerFrom"
 	KeyBreakerTo      = "breakerTo"
 	KeyRetryIn        = "retryInMs"

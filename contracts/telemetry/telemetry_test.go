@@ -108,7 +108,7 @@ func TestMetricsHaveAUnitOfCloudWatch(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range []telemetry.Metric{
 		telemetry.OrdersAccepted, telemetry.OrdersRefused, telemetry.OrdersDecided, telemetry.DecisionLag, telemetry.HoldsExpired,
-		telemetry.GroupsLoaded, telemetry.MessagesReturned, telemetry.MessagesPoisoned, telemetry.BreakerOpened,
+		telemetry.GroupsLoaded, telemetry.MessagesReturned, telemetry.MessagesPoisoned, telemetry.BreakerOpened, telemetry.DependencyCall,
 	} {
 		if m.Unit != "Count" && m.Unit != "Milliseconds" {
 			t.Errorf("%s has unit %s", m.Name, m.Unit)

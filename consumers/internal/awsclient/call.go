@@ -31,25 +31,20 @@ func Try(ctx context.Context, timeout time.Duration, op func(ctx context.Context
 
 // Once is Try without a second attempt, for a call that does not bear one.
 func Once(ctx context.Context, timeout time.Duration, op func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return retry.Do(ctx, retry.Policy{Attempts: 1}, op)
+	return retry.Do(ctx, retry.Policy{Attempts: 1, Timeout: timeout}, op)
 }
 
 // try is Try with the source of the jitter and the clock that the policy has.
 func try(ctx context.Context, timeout time.Duration, p retry.Policy, op func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	if p.Now == nil {
+		p.Now = time.Now
+	}
 	// The time that the invocation has left may be shorter.
 	if end, ok := ctx.Deadline(); ok {
-		now := time.Now
-		if p.Now != nil {
-			now = p.Now
-		}
-		timeout = min(timeout, end.Sub(now()))
+		timeout = min(timeout, end.Sub(p.Now()))
 	}
 	most := min(longestWait, timeout/4)
-	p.Attempts, p.PerAttempt, p.Again = attempts, timeout/2, again
+	p.Attempts, p.Timeout, p.PerAttempt, p.Again = attempts, timeout, timeout/2, again
 	p.Least = min(shortestWait, most)
 	p.Base = max(most-p.Least, 1)
 	p.Limit, p.Elapsed = p.Base, timeout

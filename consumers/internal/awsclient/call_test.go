@@ -143,3 +143,25 @@ func TestOnceIsOneAttempt(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkTry is what a call that succeeds at once costs beside the call itself, with its breaker, and heard of as in a deployed
+// function.
+func BenchmarkTry(b *testing.B) {
+	plain := retry.NewBreaker("dynamodb", retry.BreakerOptions{})
+	for name, breaker := range map[string]retry.Breaker{
+		"plain": plain, "observed": retry.Observed(plain, ResultOf, func(retry.Result, time.Duration) {}, time.Now),
+	} {
+		b.Run(name, func(b *testing.B) {
+			ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+			defer cancel()
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := breaker.Do(ctx, func(ctx context.Context) error {
+					return Try(ctx, 2*time.Second, func(context.Context) error { return nil })
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -24,8 +24,10 @@ type Process struct {
 	Function string
 	Log      *slog.Logger
 	Meter    *telemetry.Meter
-	Now      func() time.Time
-	AWS      aws.Config
+	// Calls has the calls to dependencies of an invocation, and is written at its end.
+	Calls *telemetry.Calls
+	Now   func() time.Time
+	AWS   aws.Config
 }
 
 // Main runs a function's binary: wire builds its handler from the config. It does not return. A config or client that
@@ -40,8 +42,8 @@ func Main[C any](function string, wire func(context.Context, Process, C) (any, e
 	lambda.Start(handler)
 }
 
-// start is Main without the process around it.
-func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(context.Context, Process, C) (any, error)) (any, error) {
+// start is Main without the process around it: the handler as the runtime invokes it.
+func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(context.Context, Process, C) (any, error)) (lambda.Handler, error) {
 	config, err := env.ParseAsWithOptions[C](env.Options{Environment: vars})
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
@@ -50,13 +52,32 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	if err != nil {
 		return nil, fmt.Errorf("AWS config: %w", err)
 	}
-	return wire(ctx, Process{
+	meter := telemetry.NewMeter(out, function, time.Now)
+	calls := telemetry.NewCalls(meter)
+	handler, err := wire(ctx, Process{
 		Function: function,
 		Log:      telemetry.NewLogger(out, function),
-		Meter:    telemetry.NewMeter(out, function, time.Now),
+		Meter:    meter,
+		Calls:    calls,
 		Now:      time.Now,
 		AWS:      awsConfig,
 	}, config)
+	if err != nil {
+		return nil, err
+	}
+	return flushing{next: lambda.NewHandler(handler), calls: calls}, nil
+}
+
+// flushing writes what an invocation has gathered, however it ends.
+type flushing struct {
+	next  lambda.Handler
+	calls *telemetry.Calls
+}
+
+// Invoke implements lambda.Handler.
+func (f flushing) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	defer f.calls.Flush()
+	return f.next.Invoke(ctx, payload)
 }
 
 func environment() map[string]string { return env.ToMap(os.Environ()) }

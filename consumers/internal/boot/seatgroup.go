@@ -8,7 +8,6 @@ import (
 	"boxoffice/consumers/internal/redishold"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/telemetry"
 )
 
 // SeatGroup is what a consumer is wired from that works on seat groups in Redis: the stores, and the loader between them.
@@ -44,17 +43,3 @@ func (g SeatGroup) Ending(p Process) ended.Ending {
 
 // RedisBreaker makes a breaker of a shard of Redis, or of calls to several.
 func (p Process) RedisBreaker() retry.Breaker { return p.Breaker("redis", nil) }
-
-// Breaker makes a breaker that reports when it opens and closes.
-func (p Process) Breaker(dependency string, isSuccessful func(error) bool) retry.Breaker {
-	return retry.NewBreaker(dependency, retry.BreakerOptions{
-		IsSuccessful: isSuccessful,
-		Now:          p.Now,
-		OnStateChange: func(name, from, to string) {
-			p.Log.Warn("breaker changed", telemetry.KeyDependency, name, telemetry.KeyBreakerFrom, from, telemetry.KeyBreakerTo, to)
-			if to == "open" {
-				p.Meter.Put(telemetry.BreakerOpened, 1, telemetry.Dimension{Name: telemetry.KeyDependency, Value: name})
-			}
-		},
-	})
-}

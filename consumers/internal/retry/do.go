@@ -13,8 +13,10 @@ import (
 type Policy struct {
 	// Attempts is the most calls of the operation, the first one included. Default 3.
 	Attempts int
+	// Timeout bounds all of it, as the context's deadline does. Default no bound but that.
+	Timeout time.Duration
 	// PerAttempt bounds each attempt but the last one that Attempts allows, so that one which hangs leaves time for another.
-	// Default no bound but the context's.
+	// Default what is left.
 	PerAttempt time.Duration
 	// Again says whether an error is worth another attempt. Default every one but a Permanent and a poisonous one, which
 	// never are.
@@ -85,6 +87,11 @@ func Do(ctx context.Context, p Policy, op func(ctx context.Context) error) error
 
 // goOn is Do after a first attempt that failed. Nearly all calls succeed at once, and need nothing of it.
 func (p Policy) goOn(ctx context.Context, started time.Time, first error, op func(ctx context.Context) error) error {
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Timeout-p.Now().Sub(started))
+		defer cancel()
+	}
 	last, attempts := first, 0
 	pace := &pacing{
 		BackOff: NewFullJitter(p.Base, p.Limit, p.Source), policy: p, ctx: ctx, started: started,
@@ -120,9 +127,15 @@ func (p Policy) goOn(ctx context.Context, started time.Time, first error, op fun
 
 // attempt makes the n-th attempt, within its time.
 func (p Policy) attempt(ctx context.Context, n int, op func(ctx context.Context) error) error {
-	if p.PerAttempt > 0 && n < p.Attempts {
+	bound := p.PerAttempt
+	if n == 1 && (bound == 0 || n == p.Attempts) {
+		bound = p.Timeout // for later ones the context has it
+	} else if n == p.Attempts {
+		bound = 0
+	}
+	if bound > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.PerAttempt)
+		ctx, cancel = context.WithTimeout(ctx, bound)
 		defer cancel()
 	}
 	return attempt(ctx, op)

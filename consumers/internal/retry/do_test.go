@@ -250,6 +250,44 @@ func TestDoBoundsAttempts(t *testing.T) {
 	})
 }
 
+// One bound of all, for the first attempt as for later ones, and no wait goes past it.
+func TestDoBoundsAllOfIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy retry.Policy
+		hangs  int
+		at     []time.Duration
+		ended  time.Duration
+	}{
+		"one attempt that hangs":       {retry.Policy{Attempts: 1}, 1, []time.Duration{0}, 5 * time.Second},
+		"the first of several hangs":   {retry.Policy{Attempts: 3}, 1, []time.Duration{0}, 5 * time.Second},
+		"the second hangs":             {retry.Policy{Attempts: 2}, 2, []time.Duration{0, time.Second}, 5 * time.Second},
+		"the first hangs for its time": {retry.Policy{Attempts: 2, PerAttempt: 2 * time.Second}, 1, []time.Duration{0, 3 * time.Second}, 3 * time.Second},
+		"both hang":                    {retry.Policy{Attempts: 2, PerAttempt: 2 * time.Second}, 3, []time.Duration{0, 3 * time.Second}, 5 * time.Second},
+		"a wait would go past it":      {retry.Policy{Attempts: 9}, 0, []time.Duration{0, time.Second, 3 * time.Second}, 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := c.policy
+				p.Timeout, p.Elapsed, p.Base, p.Limit, p.Source = 5*time.Second, time.Minute, time.Second, 3*time.Second, edge{highest: true}
+				began, attempts := time.Now(), 0
+				var at []time.Duration
+				err := retry.Do(t.Context(), p, func(ctx context.Context) error {
+					at, attempts = append(at, time.Since(began)), attempts+1
+					if attempts == c.hangs || c.hangs == 3 {
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					return errBroken
+				})
+				if took := time.Since(began); err == nil || took != c.ended {
+					t.Errorf("took %s, want %s; error %v", took, c.ended, err)
+				}
+				wantTimes(t, at, c.at...)
+			})
+		})
+	}
+}
+
 // instant is a timer that fires at once and notes what it was asked for.
 type instant struct {
 	asked *[]time.Duration

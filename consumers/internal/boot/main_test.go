@@ -1,0 +1,133 @@
+package boot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/consumers/internal/pay"
+	"boxoffice/consumers/internal/retry"
+)
+
+type config struct {
+	Table string `env:"TABLE,notEmpty"`
+}
+
+func started(t *testing.T, handler func(p Process) any) (invoke func() (string, error), out *bytes.Buffer) {
+	t.Helper()
+	for name, value := range map[string]string{"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": ""} {
+		t.Setenv(name, value)
+	}
+	out = &bytes.Buffer{}
+	h, err := start(t.Context(), "reserve", map[string]string{"TABLE": "orders"}, out, func(_ context.Context, p Process, c config) (any, error) {
+		if c.Table != "orders" {
+			t.Errorf("config %+v", c)
+		}
+		return handler(p), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() (string, error) {
+		answer, err := h.Invoke(t.Context(), []byte(`{"Records":[]}`))
+		return string(answer), err
+	}, out
+}
+
+// calls are the metric's lines that were written since the last time, as DEPENDENCY RESULT NUMBER.
+func calls(t *testing.T, out *bytes.Buffer) (all []string) {
+	t.Helper()
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var fields struct {
+			Function, Dependency, Result string
+			DependencyCall               []float64
+		}
+		if line == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if fields.DependencyCall != nil && fields.Function == "reserve" {
+			all = append(all, fmt.Sprint(fields.Dependency, " ", fields.Result, " ", len(fields.DependencyCall)))
+		}
+	}
+	out.Reset()
+	slices.Sort(all)
+	return all
+}
+
+func failing(err error) func(context.Context) error {
+	return func(context.Context) error { return err }
+}
+
+// Each call is told at the end of its invocation, by its dependency and what it came to, also where the handler panics.
+func TestEachCallIsTold(t *testing.T) {
+	var breakers map[string]retry.Breaker
+	panics := false
+	invoke, out := started(t, func(p Process) any {
+		breakers = map[string]retry.Breaker{
+			"redis": p.Breaker("redis", nil), "dynamodb": p.Breaker("dynamodb", func(error) bool { return true }), "stripe": p.Breaker("stripe", func(error) bool { return true }),
+		}
+		return func(ctx context.Context, _ events.SQSEvent) (events.SQSEventResponse, error) {
+			for _, err := range []error{nil, nil, &types.ProvisionedThroughputExceededException{}, &types.ConditionalCheckFailedException{}, &types.TransactionConflictException{}} {
+				_ = breakers["dynamodb"].Do(ctx, failing(err))
+			}
+			for range 6 {
+				_ = breakers["redis"].Do(ctx, failing(errors.New("connection refused")))
+			}
+			for _, f := range []pay.Failure{pay.FailureDeclined, pay.FailureState, pay.FailureBug, pay.FailureUnknown, pay.FailureReplayed} {
+				_ = breakers["stripe"].Do(ctx, failing(fmt.Errorf("x: %w", &pay.ProviderError{Failure: f, Code: "c", Err: errors.New("x")})))
+			}
+			_ = breakers["stripe"].Do(ctx, failing(&pay.ProviderError{Code: "rate_limit", Err: errors.New("x")}))
+			if panics {
+				panic("boom")
+			}
+			return events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}, nil
+		}
+	})
+	if answer, err := invoke(); err != nil || answer != `{"batchItemFailures":[]}` {
+		t.Errorf("answered %s, %v", answer, err)
+	}
+	of := []string{"dynamodb conflict 1", "dynamodb ok 2", "dynamodb refused 1", "dynamodb throttled 1"}
+	stripe := []string{"stripe invalid 1", "stripe refused 2", "stripe throttled 1", "stripe unknown 2"}
+	if got, want := calls(t, out), slices.Concat(of, []string{"redis open 1", "redis unknown 5"}, stripe); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	panics = true
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = invoke()
+	}()
+	if got, want := calls(t, out), slices.Concat(of, []string{"redis open 6"}, stripe); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+func TestAnErrorOfTheHandlerStaysIt(t *testing.T) {
+	wrong := errors.New("whole batch")
+	invoke, _ := started(t, func(Process) any {
+		return func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+			return events.SQSEventResponse{}, wrong
+		}
+	})
+	if _, err := invoke(); !errors.Is(err, wrong) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestStartReportsWhatIsMissing(t *testing.T) {
+	_, err := start(t.Context(), "reserve", nil, &bytes.Buffer{}, func(context.Context, Process, config) (any, error) { return nil, nil })
+	if err == nil || !strings.Contains(err.Error(), "TABLE") {
+		t.Errorf("error %v", err)
+	}
+}
