@@ -65,8 +65,9 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 		Sender: sender, Pace: redisclient.NewPace(cache, cacheBreaker, redisclient.Payments, p.Now), Environment: c.Environment, Log: p.Log, Meter: p.Meter, Now: p.Now,
 	}
 	// What is poison here is kept; the order is found again by its row.
-	return sqsbatch.New(handler.Handle, source.At(c.QueueURL), source.At(c.DeadLetterURL).Copy, sqsbatch.Options{
-		Attempts: dynamoattempts.New(dynamo, c.DeadLettersTable, dynamoBreaker), Share: sender.Batch,
+	queue := source.At(c.QueueURL)
+	return sqsbatch.New(handler.Handle, queue, source.At(c.DeadLetterURL).Copy, sqsbatch.Options{
+		Attempts: dynamoattempts.New(dynamo, c.DeadLettersTable, dynamoBreaker), Visibility: queue.Visibility, Share: sender.Batch,
 		Logger: p.Log, Meter: p.Meter, Now: p.Now,
 	}).Handle, nil
 }

@@ -8,11 +8,14 @@ import (
 )
 
 // attempts of one call: a second one cures nearly all that a moment cures. More would hold up a seat group for the few that
-// are left; those the queue brings back.
-const attempts = 2
+// are left; those the queue brings back. insisting are those of a call that nothing brings back.
+const (
+	attempts  = 2
+	insisting = 4
+)
 
-// The wait between the two is drawn from shortestWait to longestWait: long enough for a throttle to pass, short enough for a
-// handler of 5 s. Of a call that has less time it is at most a quarter of that.
+// The wait between two is drawn from shortestWait to longestWait: long enough for a throttle to pass, short enough for a
+// handler of 5 s. Of a call that has less time it is at most half of an attempt's share.
 const (
 	shortestWait = 50 * time.Millisecond
 	longestWait  = 500 * time.Millisecond
@@ -26,7 +29,12 @@ const (
 // effect refuses, where the caller compares or reads again; a transaction under one ClientRequestToken; a send with a
 // deduplication id. What is not so, as a count, has no Try.
 func Try(ctx context.Context, timeout time.Duration, op func(ctx context.Context) error) error {
-	return try(ctx, timeout, retry.Policy{}, op)
+	return try(ctx, timeout, retry.Policy{Attempts: attempts}, op)
+}
+
+// Insist is Try with up to four attempts in the same time, for a call that nobody makes again when it has failed.
+func Insist(ctx context.Context, timeout time.Duration, op func(ctx context.Context) error) error {
+	return try(ctx, timeout, retry.Policy{Attempts: insisting}, op)
 }
 
 // Once is Try without a second attempt, for a call that does not bear one.
@@ -34,7 +42,7 @@ func Once(ctx context.Context, timeout time.Duration, op func(ctx context.Contex
 	return retry.Do(ctx, retry.Policy{Attempts: 1, Timeout: timeout}, op)
 }
 
-// try is Try with the source of the jitter and the clock that the policy has.
+// try is Try with the attempts, the source of the jitter and the clock that the policy has.
 func try(ctx context.Context, timeout time.Duration, p retry.Policy, op func(ctx context.Context) error) error {
 	if p.Now == nil {
 		p.Now = time.Now
@@ -43,8 +51,9 @@ func try(ctx context.Context, timeout time.Duration, p retry.Policy, op func(ctx
 	if end, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, end.Sub(p.Now()))
 	}
-	most := min(longestWait, timeout/4)
-	p.Attempts, p.Timeout, p.PerAttempt, p.Again = attempts, timeout, timeout/2, again
+	share := timeout / time.Duration(p.Attempts)
+	most := min(longestWait, share/2)
+	p.Timeout, p.PerAttempt, p.Again = timeout, share, again
 	p.Least = min(shortestWait, most)
 	p.Base = max(most-p.Least, 1)
 	p.Limit, p.Elapsed = p.Base, timeout

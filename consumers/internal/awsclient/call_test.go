@@ -70,9 +70,9 @@ func TestTryWaits(t *testing.T) {
 		for _, source := range []edge{{false}, {true}} {
 			t.Run(fmt.Sprint(c.timeout, source.longest), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					began, attempts := time.Now(), 0
-					err := try(t.Context(), c.timeout, retry.Policy{Source: source}, func(context.Context) error {
-						if attempts++; attempts == 1 {
+					began, made := time.Now(), 0
+					err := try(t.Context(), c.timeout, retry.Policy{Attempts: attempts, Source: source}, func(context.Context) error {
+						if made++; made == 1 {
 							return throttled
 						}
 						return nil
@@ -104,7 +104,7 @@ func TestTryLeavesTimeForASecondAttempt(t *testing.T) {
 				defer cancel()
 				began := time.Now()
 				var ends, begins []time.Duration
-				err := try(ctx, c.timeout, retry.Policy{Source: edge{longest: true}}, func(ctx context.Context) error {
+				err := try(ctx, c.timeout, retry.Policy{Attempts: attempts, Source: edge{longest: true}}, func(ctx context.Context) error {
 					begins = append(begins, time.Since(began))
 					<-ctx.Done()
 					ends = append(ends, time.Since(began))
@@ -130,6 +130,22 @@ func TestTryEndsWithItsCaller(t *testing.T) {
 		}
 		if err := Try(ctx, 2*time.Second, func(context.Context) error { attempts++; return nil }); !errors.Is(err, context.Canceled) || attempts != 1 {
 			t.Errorf("%d attempts, error %v", attempts, err)
+		}
+	})
+}
+
+// Four attempts fit into the time of two, also where each hangs for its share.
+func TestInsistMakesFourAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, made := time.Now(), 0
+		err := Insist(t.Context(), 240*time.Millisecond, func(context.Context) error { made++; return throttled })
+		if took := time.Since(began); made != 4 || !errors.Is(err, throttled) || took > 91*time.Millisecond {
+			t.Errorf("%d attempts in %s, error %v", made, took, err)
+		}
+		began, made = time.Now(), 0
+		err = Insist(t.Context(), 240*time.Millisecond, func(ctx context.Context) error { made++; <-ctx.Done(); return ctx.Err() })
+		if took := time.Since(began); made < 3 || !errors.Is(err, context.DeadlineExceeded) || took > 240*time.Millisecond {
+			t.Errorf("%d attempts in %s, error %v", made, took, err)
 		}
 	})
 }

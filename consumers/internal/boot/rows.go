@@ -49,7 +49,8 @@ func newRows(p Process, t RowTables, groupsTable string, urls map[message.Queue]
 
 // Batches is the Lambda handler of a queue. runs may be nil.
 func (r Rows) Batches(p Process, handler sqsbatch.Handler, runs *sqsbatch.Runs, source Source, bury sqsbatch.Bury) *sqsbatch.Batches {
-	return sqsbatch.New(handler, r.Source.At(source.QueueURL), bury, sqsbatch.Options{
-		Runs: runs, Attempts: r.Attempts, Share: r.Sender.Batch, Logger: p.Log, Meter: p.Meter, Now: p.Now,
+	queue := r.Source.At(source.QueueURL)
+	return sqsbatch.New(handler, queue, bury, sqsbatch.Options{
+		Runs: runs, Attempts: r.Attempts, Visibility: queue.Visibility, Share: r.Sender.Batch, Logger: p.Log, Meter: p.Meter, Now: p.Now,
 	})
 }

@@ -101,10 +101,11 @@ func number(n int64) types.AttributeValue {
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 // End deletes the note of a message, if there is one. It goes past the breaker: what opened it may be the very attempt that
-// came back, and a note that stays looks like a crash. There is one End at most to a Begin that the breaker let through.
+// came back. A note that stays may look like a crash, so it insists. There is one End at most to a Begin that the breaker let
+// through.
 func (n *Notes) End(ctx context.Context, messageID string) error {
 	err := retry.Past(ctx, n.breaker, func(ctx context.Context) error {
-		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) error {
+		return awsclient.Insist(ctx, timeoutPerCall, func(ctx context.Context) error {
 			_, err := n.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(n.table), Key: key(messageID)})
 			return err
 		})

@@ -19,8 +19,9 @@ const (
 	swallows manner = "swallows"
 	// throttles: each call is refused as one too many.
 	throttles manner = "throttles"
-	// flaps: of two calls one is refused, by chance.
-	flaps manner = "flaps"
+	// flaps and stalls: of two calls one is refused, or has no answer and no effect, by chance.
+	flaps  manner = "flaps"
+	stalls manner = "stalls"
 )
 
 // dependency is what handlers call, and may be away for a time.
@@ -47,8 +48,11 @@ func (d *dependency) call(ctx context.Context, effect func() error) error {
 	if !d.away() {
 		return effect()
 	}
+	if (d.how == flaps || d.how == stalls) && d.random().IntN(2) == 0 {
+		return effect()
+	}
 	switch d.how {
-	case silent:
+	case silent, stalls:
 		<-ctx.Done()
 		return ctx.Err()
 	case swallows:
@@ -59,10 +63,6 @@ func (d *dependency) call(ctx context.Context, effect func() error) error {
 		return ctx.Err()
 	case throttles:
 		return d.throttled
-	case flaps:
-		if d.random().IntN(2) == 0 {
-			return effect()
-		}
 	}
 	time.Sleep(time.Millisecond)
 	return errRefused

@@ -44,19 +44,20 @@ func newProcess(w *world, queue string) *process {
 		sends:  retry.NewBreaker("sqs", retry.BreakerOptions{IsSuccessful: sqssend.Healthy}),
 		source: retry.NewBreaker("sqs-source", retry.BreakerOptions{IsSuccessful: sqssend.Healthy}), stripe: retry.NewBreaker("stripe", retry.BreakerOptions{}),
 	}
-	sqs := client{queues: w.queues, sends: w.sends}
+	sqs := client{queues: w.queues, sends: w.sends, visibility: w.topology.VisibilityTimeout}
 	p.sender = sqssend.NewShared(sqssend.New(sqs, urls(), p.sends), sqssend.SharedOptions{})
 	handler, runs, bury := functions[queue](p)
 	p.handle = sqsbatch.New(handler, p.at(queue), bury, sqsbatch.Options{
 		Runs: runs, Share: p.sender.Batch, Attempts: dynamoattempts.New(notes{w}, "deadletters", p.dynamo),
-		Backoff: retry.NewFullJitter(time.Second, retry.MaxVisibility, w.random()), Logger: w.log,
+		Visibility: p.at(queue).Visibility,
+		Backoff:    retry.NewFullJitter(time.Second, retry.MaxVisibility, w.random()), Logger: w.log,
 	}).Handle
 	return p
 }
 
 // at is a queue for messages that are given back, or for letters, past the breaker of what is sent.
 func (p *process) at(queue string) *sqssend.Queue {
-	return sqssend.New(client{queues: p.world.queues, sends: p.world.sends}, nil, p.source).At(queue)
+	return sqssend.New(client{queues: p.world.queues, sends: p.world.sends, visibility: p.world.topology.VisibilityTimeout}, nil, p.source).At(queue)
 }
 
 func (p *process) loader() *rebuild.Rebuilder {

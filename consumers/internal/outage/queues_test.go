@@ -3,6 +3,7 @@ package outage_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -49,8 +50,9 @@ func urls() map[message.Queue]string {
 // client is SQS's, of which sends may be away. What gives messages back stays: a queue that cannot even do that hands out
 // nothing either.
 type client struct {
-	queues queues
-	sends  *dependency
+	queues     queues
+	sends      *dependency
+	visibility func(queue string) time.Duration
 }
 
 var _ sqssend.Client = client{}
@@ -96,6 +98,11 @@ func (c client) ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.Change
 		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: e.Id})
 	}
 	return out, nil
+}
+
+func (c client) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	seconds := strconv.Itoa(int(c.visibility(*in.QueueUrl).Seconds()))
+	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{string(types.QueueAttributeNameVisibilityTimeout): seconds}}, nil
 }
 
 // handover is the least, and half of the most, that a batch takes to its process. Without it messages could go round in no

@@ -30,18 +30,14 @@ const (
 	notedFrom = 2
 	// maxLost noted attempts that never came back make a message poison; with the first receive that is three.
 	maxLost = 2
+	// visibilityKept is how long the queue's answer is taken for true.
+	visibilityKept = time.Minute
 )
-
-// visibilityFactor is the topology's: a message that is neither returned nor deleted stays out of sight for six times as long
-// as its function may take.
-const visibilityFactor = 6
 
 // notes are those of one group's part of a batch.
 type notes struct {
-	// crashed is the least time after which a message comes again whose attempt killed its function: it stays out of sight for
-	// the whole visibility timeout, which began up to an invocation before the attempt. What came again sooner had been
-	// returned, so that attempt came back and only its note could not be deleted. 0 if that is not known.
-	crashed time.Duration
+	// function is the time that the invocation had at its beginning, 0 if it has no end.
+	function time.Duration
 	// kept is set once a note could not be deleted.
 	kept bool
 	// open are the messages whose notes end with the part: the one that is being handled, or the head.
@@ -145,30 +141,54 @@ func (b *Batches) begin(ctx context.Context, g *group, id string) (lost int, err
 	if err != nil {
 		return 0, err
 	}
-	return g.notes.neverBack(before, at), nil
+	if len(before) == 0 {
+		return 0, nil
+	}
+	return neverBack(before, at, b.crashed(ctx, g)), nil
 }
 
-// neverBack counts those of the earlier attempts that are not known to have come back.
-func (n *notes) neverBack(before []time.Time, at time.Time) (lost int) {
+// neverBack counts those of the earlier attempts that are not known to have come back. After a crash no message comes again
+// sooner than that time; one that did had been returned, so its attempt came back, and only its note could not be deleted.
+func neverBack(before []time.Time, at time.Time, crashed time.Duration) (lost int) {
 	for i, begun := range before {
 		next := at
 		if i+1 < len(before) {
 			next = before[i+1]
 		}
-		if begun.IsZero() || next.Sub(begun) >= n.crashed {
+		if begun.IsZero() || next.Sub(begun) >= crashed {
 			lost++
 		}
 	}
 	return lost
 }
 
+// crashed is the least time from the note of an attempt that kills its function to the next receive of its message: what is
+// neither returned nor deleted stays out of sight for the visibility timeout, of which at most an invocation had passed at the
+// note. 0 where that is not known. The queue is asked, since it alone decides; notes of earlier attempts are rare.
+func (b *Batches) crashed(ctx context.Context, g *group) time.Duration {
+	if b.options.Visibility == nil || g.notes.function == 0 {
+		return 0
+	}
+	b.visibility.Lock()
+	defer b.visibility.Unlock()
+	if now := b.options.Now(); b.visibility.at.IsZero() || now.Sub(b.visibility.at) >= visibilityKept {
+		timeout, err := b.options.Visibility(ctx)
+		if err != nil {
+			b.options.Logger.WarnContext(ctx, "visibility not known", telemetry.KeyError, err.Error())
+			return 0
+		}
+		b.visibility.timeout, b.visibility.at = timeout, now
+	}
+	return max(b.visibility.timeout-g.notes.function, 0)
+}
+
 // soon is when a message comes back at the latest whose note could not be deleted: soon enough to show that its attempt came
 // back. As long as the store of notes fails in part, healthy messages would be poison otherwise.
 func (n *notes) soon(after time.Duration) time.Duration {
-	if !n.kept || n.crashed == 0 {
+	if !n.kept || n.function == 0 {
 		return after
 	}
-	return min(after, (n.crashed / 2).Truncate(time.Second))
+	return min(after, (n.function / 2).Truncate(time.Second))
 }
 
 // end also runs when the invocation's time is over: a handler that overran it came back all the same.

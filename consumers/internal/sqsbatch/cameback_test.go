@@ -1,6 +1,8 @@
 package sqsbatch_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,35 +10,41 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/contracts/topology"
 )
 
 // A note whose attempt came back, and which could not be deleted, does not count as a crash: its message came again sooner than
-// it would have after one. The function has 5 s here, so a crash keeps a message away for 25 s at least.
+// it would have after one. The function has 5 s here and the queue keeps messages out of sight for 30 s, so that is 25 s.
 func TestAttemptsThatCameBackAreNoCrashes(t *testing.T) {
 	const s = time.Second
 	plain, careful := "begin a1, a1, a2, end a1", "begin a1, a1, end a1, begin a1, begin a2, a2, end a2, end a1"
+	poison := "begin a1, begin a2, a2, end a2, end a1"
+	known := func(context.Context) (time.Duration, error) { return 30 * s, nil }
 	for _, c := range []struct {
 		name string
 		// ago is when the earlier attempts began.
-		ago     []time.Duration
-		forever bool
-		diary   string
-		buried  string
+		ago        []time.Duration
+		visibility func(context.Context) (time.Duration, error)
+		forever    bool
+		diary      string
+		buried     string
 	}{
-		{name: "none", diary: plain},
-		{name: "one that came back", ago: []time.Duration{24 * s}, diary: plain},
-		{name: "many that came back", ago: []time.Duration{90 * s, 70 * s, 50 * s, 30 * s, 10 * s}, diary: plain},
-		{name: "a crash", ago: []time.Duration{25 * s}, diary: careful},
-		{name: "a crash among them", ago: []time.Duration{90 * s, 50 * s, 30 * s, 10 * s}, diary: careful},
-		{name: "two crashes", ago: []time.Duration{60 * s, 30 * s}, diary: "begin a1, begin a2, a2, end a2, end a1", buried: "a1: attempts"},
-		{name: "two crashes among them", ago: []time.Duration{100 * s, 70 * s, 60 * s, 30 * s, 5 * s}, diary: "begin a1, begin a2, a2, end a2, end a1", buried: "a1: attempts"},
-		{name: "a clock that is behind", ago: []time.Duration{-2 * s}, diary: plain},
-		{name: "nobody knows when the function ends", forever: true, ago: []time.Duration{s}, diary: careful},
+		{name: "none", visibility: known, diary: plain},
+		{name: "one that came back", visibility: known, ago: []time.Duration{24 * s}, diary: plain},
+		{name: "many that came back", visibility: known, ago: []time.Duration{90 * s, 70 * s, 50 * s, 30 * s, 10 * s}, diary: plain},
+		{name: "a crash", visibility: known, ago: []time.Duration{25 * s}, diary: careful},
+		{name: "a crash among them", visibility: known, ago: []time.Duration{90 * s, 50 * s, 30 * s, 10 * s}, diary: careful},
+		{name: "two crashes", visibility: known, ago: []time.Duration{60 * s, 30 * s}, diary: poison, buried: "a1: attempts"},
+		{name: "two crashes among them", visibility: known, ago: []time.Duration{100 * s, 70 * s, 60 * s, 30 * s, 5 * s}, diary: poison, buried: "a1: attempts"},
+		{name: "a clock that is behind", visibility: known, ago: []time.Duration{-2 * s}, diary: plain},
+		{name: "nobody knows when the function ends", visibility: known, forever: true, ago: []time.Duration{s}, diary: careful},
+		{name: "nobody asks the queue", ago: []time.Duration{s}, diary: careful},
+		{name: "the queue does not answer", visibility: func(context.Context) (time.Duration, error) { return 0, errDown }, ago: []time.Duration{2 * s, s}, diary: poison, buried: "a1: attempts"},
+		{name: "messages come again while they are handled", visibility: func(context.Context) (time.Duration, error) { return s, nil }, ago: []time.Duration{s}, diary: careful},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, n := noting(t, always(retry.Done()), nil)
+				w.options.Visibility = c.visibility
 				for _, ago := range c.ago {
 					if _, err := n.Notes.Begin(t.Context(), "a1", time.Now().Add(-ago)); err != nil {
 						t.Fatal(err)
@@ -61,6 +69,43 @@ func TestAttemptsThatCameBackAreNoCrashes(t *testing.T) {
 	}
 }
 
+// The queue is asked where there is a note of an earlier attempt, and once a minute; an answer that failed is none.
+func TestTheQueueIsAskedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n := noting(t, always(retry.Done()), nil)
+		asked, fails := 0, true
+		w.options.Visibility = func(context.Context) (time.Duration, error) {
+			asked++
+			if fails {
+				return 0, errors.New("no answer")
+			}
+			return 30 * time.Second, nil
+		}
+		b := w.batches()
+		handle := func(noted bool, want int) {
+			t.Helper()
+			if noted {
+				if _, err := n.Notes.Begin(t.Context(), "a1", time.Now().Add(-time.Second)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := b.Handle(invocation(t, 5*time.Second), withReceives(batch("a1"), 2)); err != nil || asked != want {
+				t.Errorf("asked %d times, want %d; error %v", asked, want, err)
+			}
+		}
+		handle(false, 0)
+		handle(true, 1)
+		handle(true, 2)
+		fails = false
+		handle(true, 3)
+		handle(true, 3)
+		time.Sleep(59 * time.Second)
+		handle(true, 3)
+		time.Sleep(time.Second)
+		handle(true, 4)
+	})
+}
+
 // A message whose note stays comes back in time to show that its attempt came back, unless a delay was chosen for it, or
 // another attempt is known to fail for longer.
 func TestWhatKeepsItsNoteComesBackSoon(t *testing.T) {
@@ -70,7 +115,7 @@ func TestWhatKeepsItsNoteComesBackSoon(t *testing.T) {
 		want    time.Duration
 	}{
 		"its note ended":     {retry.Retry(errDown), nil, 30 * time.Second},
-		"its note stays":     {retry.Retry(errDown), errDown, 12 * time.Second},
+		"its note stays":     {retry.Retry(errDown), errDown, 2 * time.Second},
 		"chosen":             {retry.RetryAfter(40*time.Second, errDown), errDown, 40 * time.Second},
 		"in vain until then": {retry.Outcome{NotBefore: 20 * time.Second}, errDown, 20 * time.Second},
 	} {
@@ -86,16 +131,5 @@ func TestWhatKeepsItsNoteComesBackSoon(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// What is taken for a crash goes by how long a queue keeps a message out of sight.
-func TestVisibilityIsTheTopologys(t *testing.T) {
-	spec, err := topology.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if spec.VisibilityTimeoutFactor != visibilityFactor {
-		t.Errorf("messages stay out of sight for %d times the function's time, want %d", spec.VisibilityTimeoutFactor, visibilityFactor)
 	}
 }

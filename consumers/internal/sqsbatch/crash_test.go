@@ -133,8 +133,9 @@ func (c *crashing) receive(n int) error {
 	}
 	defer cancel()
 	response, err := sqsbatch.New(c.handle, c, c.bury, sqsbatch.Options{
-		Runs:     &sqsbatch.Runs{Joins: func(d message.Delivery) bool { return c.joins[d.MessageID] }, Handle: c.handleRun},
-		Attempts: c,
+		Runs:       &sqsbatch.Runs{Joins: func(d message.Delivery) bool { return c.joins[d.MessageID] }, Handle: c.handleRun},
+		Attempts:   c,
+		Visibility: func(context.Context) (time.Duration, error) { return visibilityFactor * function, nil },
 		// One group after another, each to its end, so that a crash meets no other group half way.
 		Go: func(f func()) {
 			ended := make(chan struct{})

@@ -56,6 +56,9 @@ type Options struct {
 	// Attempts keeps notes of attempts that never came back. Default none: a message that kills its function comes back
 	// until the queue's last resort.
 	Attempts Attempts
+	// Visibility answers how long the queue keeps a received message out of sight. It is asked where notes of earlier attempts
+	// are met. Default not known: each of those never came back then.
+	Visibility func(ctx context.Context) (time.Duration, error)
 	// Share gives the groups of one batch something in common, as calls to a queue. It is told how many there are. Each
 	// calls join as it starts, for the context of its work, and left, once or more, when that work needs no more of it.
 	// A group that is never started does neither. Default nothing.
@@ -79,6 +82,13 @@ type Batches struct {
 	queue   Queue
 	bury    Bury
 	options Options
+
+	// visibility is what the queue answered last.
+	visibility struct {
+		sync.Mutex
+		timeout time.Duration
+		at      time.Time
+	}
 }
 
 type joinFunc = func(context.Context) (joined context.Context, left func())
@@ -144,7 +154,7 @@ func (b *Batches) Handle(ctx context.Context, event events.SQSEvent) (response e
 	if end, limited := ctx.Deadline(); limited {
 		for _, g := range groups {
 			// The invocation begins now, with all of its function's time.
-			g.notes.crashed = end.Sub(b.options.Now()) * (visibilityFactor - 1)
+			g.notes.function = end.Sub(b.options.Now())
 		}
 	}
 	join := b.options.Share(ctx, len(groups))

@@ -3,6 +3,7 @@ package sqssend_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -84,6 +85,23 @@ func TestAReturnWithAFailedEntry(t *testing.T) {
 	}
 	if err := r.sender.At(r.urls[message.QueueExpiries]).ReturnAfter(t.Context(), receipts, 0); err != nil {
 		t.Errorf("the queue is not called any more: %v", err)
+	}
+}
+
+// The queue is asked for its visibility timeout, and what it does not say is an error and not 0.
+func TestVisibilityOfAQueue(t *testing.T) {
+	r, faults := newBrokenFixture(t)
+	url := r.urls[message.QueueExpiries]
+	if _, err := r.client.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{"VisibilityTimeout": "77"}}); err != nil {
+		t.Fatal(err)
+	}
+	faults.Next("GetQueueAttributes", awsfaults.Throttled("RequestThrottled"))
+	if got, err := r.sender.At(url).Visibility(t.Context()); err != nil || got != 77*time.Second {
+		t.Errorf("got %s, %v", got, err)
+	}
+	faults.Next("GetQueueAttributes", awsfaults.Lost, awsfaults.Lost)
+	if got, err := r.sender.At(url).Visibility(t.Context()); !errors.Is(err, awsfaults.ErrLost) || got != 0 {
+		t.Errorf("without an answer: %s, %v", got, err)
 	}
 }
 

@@ -72,6 +72,27 @@ func (q *Queue) changeVisibility(ctx context.Context, receipts []sqsbatch.Receip
 	})
 }
 
+// Visibility asks how long the queue keeps a received message out of sight, unless it is returned or deleted.
+func (q *Queue) Visibility(ctx context.Context) (timeout time.Duration, err error) {
+	var out *sqs.GetQueueAttributesOutput
+	err = q.sender.breaker.Do(ctx, func(ctx context.Context) error {
+		return q.sender.try(ctx, func(ctx context.Context) (err error) {
+			out, err = q.sender.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+				QueueUrl: aws.String(q.url), AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameVisibilityTimeout},
+			})
+			return err
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("GetQueueAttributes: %w", err)
+	}
+	seconds, err := strconv.Atoi(out.Attributes[string(types.QueueAttributeNameVisibilityTimeout)])
+	if err != nil {
+		return 0, fmt.Errorf("visibility timeout of %s: %w", q.url, err)
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
 // wholeSeconds rounds up: what asked for a delay must not come back before it is over.
 func wholeSeconds(d time.Duration) int32 {
 	d = min(max(d, 0), maxVisibility)
