@@ -44,8 +44,9 @@ type outage struct {
 }
 
 const (
-	// triesPerSecond is what each process may try at a service that is away.
+	// triesPerSecond is what each process may try at a service that is away; a try at a service of AWS is two attempts.
 	triesPerSecond = 2
+	attemptsPerTry = 2
 	// dialsPerTry: at a Redis that is away a try cannot be seen, only connections. One call makes one, one more for its
 	// redirect, and for each the client of a cluster asks its nodes who has which slot.
 	dialsPerTry = 5
@@ -112,8 +113,11 @@ func (o *outage) last(broken, mend func() error) {
 	}
 	o.mended = time.Now()
 	limit := float64(triesPerSecond)
-	if o.service == "redis" {
+	switch o.service {
+	case "redis":
 		limit *= dialsPerTry
+	case "dynamodb", "sqs":
+		limit *= attemptsPerTry
 	}
 	most := 0.0
 	for function, perSecond := range busiest {
