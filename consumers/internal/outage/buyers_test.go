@@ -144,12 +144,20 @@ func (w *world) owed(buyers []*buyer) (problems []string) {
 			rows[b.message.OrderID] = b.row.Status
 		}
 	}
-	_ = w.provider.Intents(context.Background(), 0, now().Add(time.Hour), func(i stripeevent.Intent) error {
-		id := contracts.OrderID(i.Metadata[stripeevent.MetadataOrder])
-		if i.Status == pay.StatusRequiresCapture || (i.Status == pay.StatusSucceeded) != (rows[id] == contracts.Confirmed) {
-			problems = append(problems, string(id)+" is "+string(rows[id])+", its PaymentIntent "+i.Status)
+	for after := ""; ; {
+		page, err := w.provider.Entries(context.Background(), 0, now().Add(time.Hour), after)
+		if err != nil {
+			return append(problems, err.Error())
 		}
-		return nil
-	})
+		for _, e := range page.Entries {
+			id := contracts.OrderID(e.Metadata[stripeevent.MetadataOrder])
+			if e.Status == pay.StatusRequiresCapture || (e.Status == pay.StatusSucceeded) != (rows[id] == contracts.Confirmed) {
+				problems = append(problems, string(id)+" is "+string(rows[id])+", its PaymentIntent "+e.Status)
+			}
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+	}
 	return problems
 }

@@ -155,6 +155,11 @@ func (r rows) OpenIDs(ctx context.Context, g contracts.SeatGroup) (ids []contrac
 	return ids, err
 }
 
+func (r rows) Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error) {
+	err = r.table(ctx, func() (err error) { owner, found, err = r.world.rows.Ticket(ctx, g, seat); return err })
+	return owner, found, err
+}
+
 func (r rows) Tickets(ctx context.Context, g contracts.SeatGroup) (owners map[string]contracts.OrderID, err error) {
 	err = r.table(ctx, func() (err error) { owners, err = r.world.rows.Tickets(ctx, g); return err })
 	return owners, err
@@ -305,10 +310,17 @@ func (p provider) Cancel(ctx context.Context, key, id string) (i stripeevent.Int
 	return i, err
 }
 
-func (p provider) Undelivered(ctx context.Context, since contracts.Instant, take func(stripeevent.Event) error) error {
-	return p.ask(ctx, func() error { return p.world.provider.Undelivered(ctx, since, take) })
+func (p provider) Undelivered(ctx context.Context, since contracts.Instant, after string) (page pay.EventPage, err error) {
+	err = p.ask(ctx, func() (err error) { page, err = p.world.provider.Undelivered(ctx, since, after); return err })
+	return page, err
 }
 
-func (p provider) Intents(ctx context.Context, from, to contracts.Instant, take func(stripeevent.Intent) error) error {
-	return p.ask(ctx, func() error { return p.world.provider.Intents(ctx, from, to, take) })
+func (p provider) Entries(ctx context.Context, from, to contracts.Instant, after string) (page pay.EntryPage, err error) {
+	err = p.ask(ctx, func() (err error) { page, err = p.world.provider.Entries(ctx, from, to, after); return err })
+	return page, err
+}
+
+func (p provider) Entry(ctx context.Context, id string) (e pay.Entry, err error) {
+	err = p.ask(ctx, func() (err error) { e, err = p.world.provider.Entry(ctx, id); return err })
+	return e, err
 }

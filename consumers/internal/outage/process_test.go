@@ -12,11 +12,11 @@ import (
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/memqueue"
 	"boxoffice/consumers/internal/memrate"
+	"boxoffice/consumers/internal/mirror"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/sale"
 	"boxoffice/consumers/internal/sqsbatch"
 	"boxoffice/consumers/internal/sqssend"
 	"boxoffice/contracts/message"
@@ -65,16 +65,19 @@ func (p *process) loader() *rebuild.Rebuilder {
 }
 
 func (p *process) ending() ended.Ending {
-	return ended.Ending{Holds: seats{p}, Loader: p.loader(), Sender: p.sender}
+	return ended.Ending{Holds: seats{p}, Loader: p.loader(), Sender: p.sender, Log: p.world.log}
 }
 
 func (p *process) reserve() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
 	c := &catalogue{process: p}
 	d := reserve.Dispatcher{
-		Place:   reserve.Place{Holds: seats{p}, Best: seats{p}, Orders: rows{p}, Catalogue: c, Loader: p.loader(), Sender: p.sender, Pace: pace{p}, Now: time.Now},
-		Cancel:  reserve.Cancel{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
-		Settle:  reserve.Settle{Holds: seats{p}, Orders: rows{p}, Tickets: rows{p}, Catalogue: c, Loader: p.loader(), Ending: p.ending(), Now: time.Now},
-		Expire:  expire.Expire{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
+		Place:  reserve.Place{Holds: seats{p}, Best: seats{p}, Orders: rows{p}, Catalogue: c, Loader: p.loader(), Sender: p.sender, Pace: pace{p}, Now: time.Now},
+		Cancel: reserve.Cancel{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
+		Settle: reserve.Settle{Holds: seats{p}, Orders: rows{p}, Tickets: rows{p}, Catalogue: c, Loader: p.loader(), Ending: p.ending(), Now: time.Now},
+		Expire: expire.Expire{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
+		Mirror: mirror.Mirror{
+			Rows: rows{p}, Holds: seats{p}, Catalogue: c, Loader: p.loader(), Sender: p.sender, Now: time.Now,
+		},
 		Rebuild: rebuild.Handler{Presence: seats{p}, Loader: p.loader()},
 	}
 	burial := reserve.Burial{Orders: rows{p}, DeadLetters: p.at("orders-dead"), Now: time.Now}
@@ -86,13 +89,9 @@ func (p *process) expire() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
 }
 
 func (p *process) commit() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
-	c := &catalogue{process: p}
 	d := commit.Dispatcher{
-		Authorized: commit.Authorized{
-			Orders: rows{p}, Seller: sale.Seller{Rows: rows{p}, Holds: seats{p}, Loader: p.loader(), Sender: p.sender}, Ending: p.ending(),
-			Catalogue: c, Sender: p.sender, Mode: message.ModeTest, Now: time.Now,
-		},
-		Declined: commit.Declined{Orders: rows{p}},
+		Authorized: commit.Authorized{Orders: rows{p}, Sender: p.sender, Mode: message.ModeTest, Log: p.world.log, Now: time.Now},
+		Declined:   commit.Declined{Orders: rows{p}},
 	}
 	return d.Handle, nil, p.at("authorizations-dead").Copy
 }
