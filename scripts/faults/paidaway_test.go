@@ -1,0 +1,70 @@
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// Redis is cut while buyers pay, cancel, and let their holds end. Nobody's tickets and nobody's money wait for it: each card that
+// was good in time has its tickets while Redis is still away, and what was put aside for the others is given back. Once Redis is
+// there again, the map of seats is what the rows say.
+func TestPaidWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, settings{hold: 25, links: []string{"redis"}})
+	events := s.SubscribeFor(t)
+	l, hall := &ledger{}, s.groupsOf(s.Concert)
+	var buyers []*wanting
+	var rows []readmodel.Order
+	for i := range 8 {
+		buyer := s.wanting(s.Concert, hall[i%6].Seats[2*(i/6):2*(i/6)+2]...)
+		if i >= 6 { // in groups of their own: in the others the sales wait for Redis
+			buyer = s.wanting(s.Arena, s.groupsOf(s.Arena)[i].Seats[:2]...)
+		}
+		buyer.place(l)
+		buyers = append(buyers, buyer)
+	}
+	for _, buyer := range buyers {
+		rows = append(rows, s.awaiting(buyer.id))
+		s.handled(events, decideWithin, buyer.id)
+	}
+	paying, cancels, expires := buyers[:6], buyers[6], buyers[7]
+
+	s.links["redis"].Cut()
+	cut := time.Now()
+	for _, row := range rows[:len(paying)] {
+		if card, err := s.Confirm(t.Context(), row.Payment.ClientSecret, "pm_card_visa"); err != nil || card.Status != "requires_capture" {
+			t.Fatalf("the card was answered %+v, %v", card, err)
+		}
+	}
+	cancels.cancel()
+	for _, buyer := range paying {
+		s.row(buyer.id, decideWithin, func(o readmodel.Order) bool { return o.Status == contracts.Confirmed })
+	}
+	confirmed := time.Since(cut)
+	cancels.is(contracts.Cancelled)
+	expires.is(contracts.Expired)
+	for i, row := range rows[len(paying):] {
+		eventually(t, decideWithin, func() error {
+			intent, err := s.Merchant().PaymentIntents.Get(row.Payment.IntentID, nil)
+			if err == nil && intent.Status != stripe.PaymentIntentStatusCanceled {
+				err = fmt.Errorf("the PaymentIntent of order %d is %s", i, intent.Status)
+			}
+			return err
+		})
+	}
+	away := time.Since(cut)
+
+	s.links["redis"].Mend()
+	mended := time.Now()
+	eventually(t, decideWithin, func() error { return s.against("places") })
+	shown := time.Since(mended)
+	s.atRest(l, events, s.HoldFor+decideWithin)
+	report(t, "redis cut for %s while %d buyers paid, one cancelled and one let his hold end: all paid orders CONFIRMED %s after the cut, the other two ended and voided, all of it while redis was away; seats as rows %s after the mend",
+		away.Round(time.Second), len(paying), confirmed.Round(time.Second), shown.Round(time.Second))
+}
