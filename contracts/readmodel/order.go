@@ -10,10 +10,11 @@ import (
 
 // Order is the row of an order, its only truth. Every change is conditional on Version and raises it by one.
 type Order struct {
-	OrderID   contracts.OrderID `dynamodbav:"orderId"`
-	UserID    string            `dynamodbav:"userId"`
-	ConcertID string            `dynamodbav:"concertId"`
-	Group     string            `dynamodbav:"group"`
+	OrderID contracts.OrderID `dynamodbav:"orderId"`
+	// UserID is left out where the order's user is not known: it is to be the key of an index, which refuses an empty one.
+	UserID    string `dynamodbav:"userId,omitempty"`
+	ConcertID string `dynamodbav:"concertId"`
+	Group     string `dynamodbav:"group"`
 	// LayoutVersion is the one that the buyer saw and that Seats belong to.
 	LayoutVersion int      `dynamodbav:"layoutVersion"`
 	Seats         []string `dynamodbav:"seats"`

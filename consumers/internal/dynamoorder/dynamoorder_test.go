@@ -29,7 +29,8 @@ func TestConformance(t *testing.T) {
 	ministacktest.CreateTables(t, client)
 	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}, retry.NoBreaker{})
 	ordertest.Exercise(t, func(t *testing.T) ordertest.Backend {
-		return ordertest.Backend{Store: store, PutTicket: func(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
+		stored := raw{t, client}
+		return ordertest.Backend{Store: store, SetUnknown: stored.set, Unknown: stored.get, PutTicket: func(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
 			item, err := attributevalue.MarshalMap(readmodel.Ticket{SeatGroup: g.Key(), Seat: seat, OrderID: owner})
 			if err != nil {
 				t.Fatal(err)

@@ -98,5 +98,6 @@ func decode(item map[string]types.AttributeValue) (order.Order, error) {
 	if err := attributevalue.UnmarshalMap(item, &o.Order); err != nil {
 		return order.Order{}, fmt.Errorf("%w: decode: %w", order.ErrUnreadable, err)
 	}
+	o.Rest = restOf(item)
 	return o, nil
 }

@@ -16,7 +16,7 @@ import (
 
 // Update writes the next version of a row, if the stored one still has the status and version that after was made
 // from. Where Counted changes, the buyer's allowance moves in the same transaction. The whole row is written: a row is
-// at most some 2 KB, and what was read is what was decided on.
+// at most some 2 KB, and what was read is what was decided on. Attributes that this program does not know stay (rest.go).
 func (s *Store) Update(ctx context.Context, before, after order.Order) (done bool, err error) {
 	put, err := s.versioned(before, after)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat 
 }
 
 func (s *Store) versioned(before, after order.Order) (*types.Put, error) {
-	item, err := encode(after)
+	item, err := next(before, after)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +68,20 @@ func (s *Store) versioned(before, after order.Order) (*types.Put, error) {
 			":status":  &types.AttributeValueMemberS{Value: string(before.Status)},
 		},
 	}, nil
+}
+
+// next is the item of a row's next version.
+func next(before, after order.Order) (map[string]types.AttributeValue, error) {
+	item, err := encode(after)
+	read, some := before.Rest.(map[string]types.AttributeValue)
+	if err != nil || !some {
+		return item, err
+	}
+	was, err := encode(before)
+	if err != nil {
+		return nil, err
+	}
+	return known.changed(read, was, item), nil
 }
 
 func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) (done bool, err error) {

@@ -28,7 +28,7 @@ func (s *Store) Commit(_ context.Context, before, after order.Order) (r order.Co
 	for _, seat := range after.Seats {
 		s.tickets[g][seat] = after.OrderID
 	}
-	s.rows[after.OrderID] = after
+	s.write(before, after)
 	r.Done = true
 	return r, nil
 }
@@ -51,7 +51,7 @@ func (s *Store) Withdraw(_ context.Context, before, after order.Order) (bool, er
 		delete(s.tickets[g], seat)
 	}
 	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted
-	s.rows[after.OrderID] = after
+	s.write(before, after)
 	return true, nil
 }
 

@@ -3,6 +3,7 @@ package memorder
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"boxoffice/consumers/internal/order"
@@ -63,8 +64,14 @@ func (s *Store) Update(_ context.Context, before, after order.Order) (bool, erro
 		return false, nil
 	}
 	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted
-	s.rows[after.OrderID] = after
+	s.write(before, after)
 	return true, nil
+}
+
+// write stores the next version of a row with the attributes of before that no program knows. The lock is held.
+func (s *Store) write(before, after order.Order) {
+	after.Rest = before.Rest
+	s.rows[after.OrderID] = after
 }
 
 // RejectLost writes the REJECTED version of an open row if the stored one is still before, and a ticket of that seat
@@ -77,6 +84,28 @@ func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat 
 		return false, nil
 	}
 	return s.Update(ctx, before, after)
+}
+
+// SetUnknown gives a row an attribute that no program knows, for tests; Unknown is what the row has of it.
+func (s *Store) SetUnknown(id contracts.OrderID, path, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.rows[id]
+	rest, _ := o.Rest.(map[string]string)
+	if rest = maps.Clone(rest); rest == nil {
+		rest = map[string]string{}
+	}
+	rest[path] = value
+	o.Rest = rest
+	s.rows[id] = o
+}
+
+// Unknown is the value of an attribute that was given by SetUnknown, "" if the row does not have it any more.
+func (s *Store) Unknown(id contracts.OrderID, path string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rest, _ := s.rows[id].Rest.(map[string]string)
+	return rest[path]
 }
 
 // Allowance answers how many seats are counted for a buyer.

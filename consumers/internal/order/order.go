@@ -18,6 +18,11 @@ import (
 // Order is a row with its transitions. It is a value: a transition returns a new one and leaves the old as it was.
 type Order struct {
 	readmodel.Order
+
+	// Rest is what the store read of the row and this program has no name for: attributes that another version of the
+	// program wrote, during a deployment. Only the store that read it looks into it. A transition carries it on, so that
+	// the store can write it back. nil if this program knows all of the row.
+	Rest any
 }
 
 // Cause is what made a transition: the message, and when it was handled.
@@ -78,7 +83,7 @@ func NewRejected(m message.PlaceOrder, fence string, reason contracts.Reason, se
 // NewRejectedUnread is the row of an order whose PlaceOrder could not be handled: all that is known of it are the
 // message's attributes. sentAt stands in for the instant of its acceptance.
 func NewRejectedUnread(a message.Attributes, fence string, sentAt contracts.Instant, c Cause) Order {
-	o := Order{readmodel.Order{
+	o := Order{Order: readmodel.Order{
 		OrderID: a.OrderID, UserID: a.UserID, ConcertID: a.ConcertID, Group: a.Group,
 		Seats: []string{}, Status: contracts.Queued, Fence: fence, AcceptedAt: sentAt,
 		Reason: &readmodel.Reason{Code: contracts.ReasonInternal},
@@ -87,7 +92,7 @@ func NewRejectedUnread(a message.Attributes, fence string, sentAt contracts.Inst
 }
 
 func placed(m message.PlaceOrder, fence string) Order {
-	return Order{readmodel.Order{
+	return Order{Order: readmodel.Order{
 		OrderID: m.OrderID, UserID: m.UserID, ConcertID: m.ConcertID, Group: m.Group,
 		LayoutVersion: m.LayoutVersion, Seats: slices.Clone(m.Seats), RequestHash: m.RequestHash,
 		Status: contracts.Queued, Fence: fence, AcceptedAt: m.AcceptedAt,

@@ -35,10 +35,14 @@ type Store interface {
 	NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error)
 }
 
-// Backend is a store with the one thing that no port can do yet: giving a seat to an order.
+// Backend is a store with what no port can do: giving a seat to an order, and writing as a newer version of the program.
 type Backend struct {
 	Store     Store
 	PutTicket func(g contracts.SeatGroup, seat string, owner contracts.OrderID)
+	// SetUnknown gives a stored row an attribute that readmodel does not have, and Unknown is what is stored of it, ""
+	// for none. A path is a name, "payment.NAME" or "history[0].NAME".
+	SetUnknown func(id contracts.OrderID, path, value string)
+	Unknown    func(id contracts.OrderID, path string) string
 }
 
 // ids makes order ids that no other test of the process uses.
@@ -280,6 +284,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	}
 	maps.Copy(tests, limitTests(group))
 	maps.Copy(tests, commitTests(group))
+	maps.Copy(tests, unknownTests(group))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -77,6 +77,17 @@ func TestOrdersThatAreNotTheBuyers(t *testing.T) {
 	}
 }
 
+// Of an order whose message could not be read the row may have no user. The tag of its id says whose it is.
+func TestARowWithoutAUserIsShownToWhoHasTheTag(t *testing.T) {
+	row := readmodel.Order{OrderID: id, Status: contracts.Rejected, Version: 1, Reason: &readmodel.Reason{Code: contracts.ReasonInternal}}
+	if got := get(t, rows{row: &row}, "anna", string(id)); got.StatusCode != 200 || !strings.Contains(got.Body, `"status":"REJECTED"`) {
+		t.Errorf("the buyer gets %d %s", got.StatusCode, got.Body)
+	}
+	if got := get(t, rows{row: &row}, "ben", string(id)); got.StatusCode != 404 {
+		t.Errorf("another one gets %d %s", got.StatusCode, got.Body)
+	}
+}
+
 func TestARowThatCannotBeReadIsUnavailable(t *testing.T) {
 	got := get(t, rows{err: errors.New("dial tcp 10.0.0.1: refused")}, "anna", string(id))
 	if got.StatusCode != 503 || strings.Contains(got.Body, "10.0.0.1") || got.Headers["Retry-After"] == "" {
