@@ -26,16 +26,22 @@ import (
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 func TestConformance(t *testing.T) {
-	t.Run("memory", func(t *testing.T) { queuetest.Exercise(t, memory()) })
+	t.Run("memory", func(t *testing.T) { queuetest.Exercise(t, memory(0)) })
+	// On a busy machine time passes between any two steps, and the suite must not mistake that for a broken promise.
+	for _, step := range []time.Duration{7 * time.Millisecond, 60 * time.Millisecond, 250 * time.Millisecond} {
+		t.Run("memory, each look at the clock takes "+step.String(), func(t *testing.T) { queuetest.Exercise(t, memory(step)) })
+	}
 	t.Run("SQS", func(t *testing.T) { queuetest.Exercise(t, server(t)) })
 }
 
-func memory() queuetest.Backend {
+// memory has a clock that goes on by step whenever it is looked at.
+func memory(step time.Duration) queuetest.Backend {
 	var mu sync.Mutex
 	at := time.UnixMilli(1_790_000_000_000)
 	now := func() time.Time {
 		mu.Lock()
 		defer mu.Unlock()
+		at = at.Add(step)
 		return at
 	}
 	return queuetest.Backend{
