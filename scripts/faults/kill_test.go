@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -198,7 +199,8 @@ func (s *stack) caller(function, from, to string) (pid int, err error) {
 	if err != nil || socket == "" {
 		return 0, err
 	}
-	f, err := s.Function(s.t.Context(), function)
+	// Also while the stack is held to its end, when the test's own context has ended.
+	f, err := s.Function(context.WithoutCancel(s.t.Context()), function)
 	if err != nil {
 		return 0, err
 	}

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -219,16 +218,7 @@ func (s *stack) atRest(l *ledger, events *testbed.Subscription, within time.Dura
 		if events != nil {
 			snapshot.Published, _ = events.Published()
 		}
-		var problems []error
-		for _, v := range invariants.AtRest(snapshot) {
-			if !slices.Contains(allowed, v.Rule) {
-				problems = append(problems, errors.New(v.String()))
-			}
-		}
-		if len(problems) > 10 {
-			problems = append(problems[:10], fmt.Errorf("and %d more", len(problems)-10))
-		}
-		return errors.Join(problems...)
+		return joined(slices.DeleteFunc(invariants.AtRest(snapshot), func(v invariants.Violation) bool { return slices.Contains(allowed, v.Rule) }))
 	})
 }
 
@@ -244,11 +234,5 @@ func (s *stack) against(rule string) error {
 	if err != nil {
 		return err
 	}
-	var problems []error
-	for _, v := range invariants.AtRest(snapshot) {
-		if v.Rule == rule {
-			problems = append(problems, errors.New(v.String()))
-		}
-	}
-	return errors.Join(problems[:min(len(problems), 10)]...)
+	return joined(slices.DeleteFunc(invariants.AtRest(snapshot), func(v invariants.Violation) bool { return v.Rule != rule }))
 }

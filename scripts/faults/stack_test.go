@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 
 	"boxoffice/scripts/internal/faultproxy"
 	"boxoffice/scripts/internal/freeport"
+	"boxoffice/scripts/internal/invariants"
 	"boxoffice/scripts/internal/testbed"
 )
 
@@ -43,8 +46,8 @@ type settings struct {
 // of half a second need. The tests mostly wait, so more of them than cores run at once.
 var machine = semaphore.NewWeighted(5)
 
-// share waits for what a stack takes of the machine, until the test ends.
-func share(t *testing.T, busy bool) {
+// share waits for what a stack takes of the machine, until it is given back, at the latest when the test ends.
+func share(t *testing.T, busy bool) (giveBack func()) {
 	t.Helper()
 	n := int64(1)
 	if busy {
@@ -53,7 +56,9 @@ func share(t *testing.T, busy bool) {
 	if err := machine.Acquire(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { machine.Release(n) })
+	giveBack = sync.OnceFunc(func() { machine.Release(n) })
+	t.Cleanup(giveBack)
+	return giveBack
 }
 
 // stack is a running stack of the test's own.
@@ -70,14 +75,15 @@ type stack struct {
 // come back after the visibility timeout, and one that fails often waits up to 30 s between tries.
 const decideWithin = 60 * time.Second
 
-// newStack brings a stack up, with what stands before its services, and takes it down at the end.
+// newStack brings a stack up, with what stands before its services. After a test that has passed, and has mended what it
+// broke, the stack is held to its end (ended) and then taken down.
 func newStack(t *testing.T, want settings) *stack {
 	t.Helper()
 	devstack := os.Getenv("DEVSTACK")
 	if devstack == "" {
 		t.Skip("no devstack in the environment (DEVSTACK is not set): run make faults")
 	}
-	share(t, want.busy)
+	giveBack := share(t, want.busy)
 	if want.hold == 0 {
 		want.hold = 5
 	}
@@ -117,7 +123,48 @@ func newStack(t *testing.T, want settings) *stack {
 	s.Bed = bed
 	s.comesBackAfter(want.comesBack, handled...)
 	s.loaded()
+	t.Cleanup(func() {
+		// It only waits from here on.
+		giveBack()
+		if !t.Failed() {
+			s.ended()
+		}
+	})
 	return s
+}
+
+// endsAfterHold is how long after the end of the last hold an order may still be open: expire is due after 10 s, reconcile
+// looks after those of which expire has not heard once they are 15 s late, each minute, and its message is handled then.
+const endsAfterHold = 15*time.Second + time.Minute + decideWithin
+
+// ended waits, at the end of every test, until nothing is left to do: no order is open, no PaymentIntent of an order that ended
+// can be paid, and no letter is kept of an order that needs it. An order that the test's fault has left open for good would
+// otherwise pass: between the end of its hold and the bound of the promise nothing looks at it.
+func (s *stack) ended() {
+	// The test's own context has ended.
+	ctx := context.WithoutCancel(s.t.Context())
+	if _, err := wait(ctx, s.HoldFor+endsAfterHold, func() error {
+		snapshot, err := s.Snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		return joined(invariants.Ended(snapshot))
+	}); err != nil {
+		s.t.Errorf("at the end of the test: %v", err)
+	}
+}
+
+// joined are violations as one error, the first ten of them.
+func joined(violations []invariants.Violation) error {
+	var problems []error
+	for _, v := range violations {
+		if len(problems) == 10 {
+			problems = append(problems, fmt.Errorf("and %d more", len(violations)-10))
+			break
+		}
+		problems = append(problems, errors.New(v.String()))
+	}
+	return errors.Join(problems...)
 }
 
 // handled are the queues that functions read.
@@ -236,20 +283,29 @@ func stackName(test string) string {
 // eventually waits until a condition holds, and answers how long it took. An error is the reason why it does not yet.
 func eventually(t *testing.T, within time.Duration, condition func() error) time.Duration {
 	t.Helper()
+	took, err := wait(t.Context(), within, condition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return took
+}
+
+// wait is eventually for a caller whose test may have ended.
+func wait(ctx context.Context, within time.Duration, condition func() error) (time.Duration, error) {
 	begun := time.Now()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		err := condition()
 		if err == nil {
-			return time.Since(begun)
+			return time.Since(begun), nil
 		}
 		if time.Since(begun) > within {
-			t.Fatalf("not within %s: %v", within, err)
+			return 0, fmt.Errorf("not within %s: %w", within, err)
 		}
 		select {
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
+		case <-ctx.Done():
+			return 0, ctx.Err()
 		case <-tick.C:
 		}
 	}

@@ -28,8 +28,18 @@ func patient(lag redisclient.Lag) redisclient.Lag {
 	return lag
 }
 
-func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
+// without is a client of a server that does not have a key, whatever tests have left there before.
+func without(t *testing.T, key string) redis.UniversalClient {
+	t.Helper()
 	client := redistest.Client(t)
+	if err := client.Del(t.Context(), key).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
+	client := without(t, seatstate.PaceKey)
 	now := time.UnixMilli(1_790_000_000_000)
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Decisions), func() time.Time { return now })
 	left := func(want string) {
@@ -54,7 +64,7 @@ func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
 }
 
 func TestTheLagOfPaymentsIsLeftOnceASecond(t *testing.T) {
-	client := redistest.Client(t)
+	client := without(t, seatstate.PaymentLagKey)
 	clock := paymenttest.NewClock()
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Payments), clock.Now)
 	left := func() string {

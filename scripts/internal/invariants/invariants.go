@@ -3,7 +3,7 @@
 // need the pipeline to have come to rest are AtRest.
 //
 // The rules are the promises of the README: one owner a seat, counted allowances, every version published, every order
-// that was accepted has an end.
+// that was accepted has an end. This folder's README has which promise is held here and which elsewhere.
 package invariants
 
 import (
@@ -33,10 +33,19 @@ type Snapshot struct {
 	Accepted []contracts.OrderID
 	// Limits are the seats that a buyer may have of a concert; a concert without a limit is not in it.
 	Limits map[string]int
+	// Layouts are the groups of the layout versions that held orders have or that are sold, by readmodel.LayoutKey; nil if
+	// nobody gathered them.
+	Layouts map[string][]readmodel.LayoutGroup
 	// Published are the versions that came out of the bus, as "ORDER.VERSION"; nil if nobody listened.
-	Published map[string]bool
+	Published map[string]Published
 	// Effects are everything that happened to money at Stripe, oldest first; nil if nobody asked.
 	Effects []Effect
+}
+
+// Published is what an event said of a version.
+type Published struct {
+	Seats  []string
+	Amount *contracts.Money
 }
 
 // Group is a seat group as Redis shows it.
@@ -44,7 +53,20 @@ type Group struct {
 	contracts.SeatGroup
 	Seats []string
 	Map   seatstate.SeatMap
+	// Entries are who has which place, and Records what Redis remembers of orders; nil if nobody gathered them.
+	Entries map[int]seatstate.Entry
+	Records map[contracts.OrderID]seatstate.Record
 }
+
+// Names of the rules that README.md explains.
+const (
+	RuleAsked    = "I31 seats and price as asked"
+	RuleRefused  = "I32 never refused for its own hold"
+	RuleEnded    = "I33 nothing is left to do"
+	RulePhysical = "I34 one place a seat"
+	RuleCounted  = "I35 seats are counted"
+	RuleInTime   = "I37 paid in time, seats kept"
+)
 
 // Violation is a rule that does not hold, and what breaks it.
 type Violation struct{ Rule, What string }
@@ -54,13 +76,13 @@ func (v Violation) String() string { return v.Rule + ": " + v.What }
 // Always are the violations of the rules that hold at any instant, however the snapshot was cut: each compares what one
 // transaction or one row wrote.
 func Always(s Snapshot) []Violation {
-	return sorted(histories(s), tickets(s), seatsOnce(s), identities(s))
+	return sorted(histories(s), tickets(s), seatsOnce(s), identities(s), asked(s), physical(s))
 }
 
 // AtRest are the violations of all rules. The pipeline has come to rest when no message is under way and each hold that
 // was going to end has ended.
 func AtRest(s Snapshot) []Violation {
-	return sorted(Always(s), allowances(s), answered(s), places(s), published(s), dead(s), Money(s))
+	return sorted(Always(s), counted(s), withinLimit(s), answered(s), places(s), records(s), refused(s), published(s), dead(s), Money(s))
 }
 
 func sorted(lists ...[]Violation) []Violation {

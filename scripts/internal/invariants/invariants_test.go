@@ -20,8 +20,11 @@ func id(c string) contracts.OrderID {
 
 func row(c, fence string, seats []string, statuses ...contracts.Status) readmodel.Order {
 	o := readmodel.Order{
-		OrderID: id(c), UserID: "anna", ConcertID: "nocturne", Group: "A", Seats: seats, Fence: fence,
-		HeldAt: at, HoldExpiresAt: at + 300_000,
+		OrderID: id(c), UserID: "anna", ConcertID: "nocturne", Group: "A", LayoutVersion: 1, Seats: seats, Fence: fence,
+		RequestHash: contracts.RequestHash("nocturne", seats), AcceptedAt: at,
+	}
+	if statuses[0] == contracts.Held {
+		o.HeldAt, o.HoldExpiresAt, o.Amount = at, at+300_000, &contracts.Money{Minor: 4500 * int64(len(seats)), Currency: "EUR"}
 	}
 	for i, s := range statuses {
 		o.Status, o.Version = s, i+1
@@ -30,10 +33,26 @@ func row(c, fence string, seats []string, statuses ...contracts.Status) readmode
 	if o.Status.Open() || o.Status == contracts.Committed {
 		o.OpenGroup = "nocturne#A"
 	}
+	if o.Status.Open() || o.Status.Paid() {
+		o.Counted = len(seats)
+	}
 	if o.Status == contracts.Rejected {
 		o.Reason = &readmodel.Reason{Code: contracts.ReasonSeatTaken}
 	}
 	return o
+}
+
+// hall is the layout of the concert: a row of four seats.
+func hall() readmodel.LayoutGroup {
+	seats := []string{"s1", "s2", "s3", "s4"}
+	return readmodel.LayoutGroup{
+		Group: "A", Section: "Stalls", Kind: readmodel.KindSeats, Price: contracts.Money{Minor: 4500, Currency: "EUR"},
+		Seats: seats, Rows: []readmodel.LayoutRow{{Name: "1", Seats: seats}},
+	}
+}
+
+func publishedOf(o readmodel.Order) invariants.Published {
+	return invariants.Published{Seats: slices.Clone(o.Seats), Amount: o.Amount}
 }
 
 // good has one order of each kind, and everything as it should be.
@@ -51,16 +70,28 @@ func good() invariants.Snapshot {
 		Groups:     []invariants.Group{{SeatGroup: contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}, Seats: []string{"s1", "s2", "s3", "s4"}, Map: seatstate.NewSeatMap(4)}},
 		Accepted:   []contracts.OrderID{id("a"), id("c")},
 		Limits:     map[string]int{"nocturne": 4},
-		Published:  map[string]bool{},
+		Layouts:    map[string][]readmodel.LayoutGroup{readmodel.LayoutKey("nocturne", 1): {hall()}},
+		Published:  map[string]invariants.Published{},
 	}
 	for _, o := range s.Orders {
 		for v := 1; v <= o.Version; v++ {
-			s.Published[invariants.Version(o.OrderID, v)] = true
+			s.Published[invariants.Version(o.OrderID, v)] = publishedOf(o)
 		}
 	}
 	s.Groups[0].Map.Set(0, seatstate.Held)
 	s.Groups[0].Map.Set(1, seatstate.Sold)
 	s.Groups[0].Map.Set(2, seatstate.Sold)
+	s.Groups[0].Entries = map[int]seatstate.Entry{
+		0: {State: seatstate.Held, Order: id("a"), Lapses: at + 360_000},
+		1: {State: seatstate.Sold, Order: id("b")}, 2: {State: seatstate.Sold, Order: id("b")},
+		// Lapsed, so it counts as free, whosever it was.
+		3: {State: seatstate.Held, Order: id("y"), Lapses: at},
+	}
+	s.Groups[0].Records = map[contracts.OrderID]seatstate.Record{
+		id("a"): {State: seatstate.RecordHeld, Version: 1, Lapses: at + 360_000, Places: []int{0}},
+		id("b"): {State: seatstate.RecordSold, Version: 2, Places: []int{2, 1}},
+		id("d"): {State: seatstate.RecordEnded, Version: 2, Places: []int{3}},
+	}
 	return s
 }
 
@@ -108,12 +139,12 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 		"a version left out":                  {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 3 }, []string{"history"}},
 		"the first version left out": {func(s *invariants.Snapshot) {
 			d := &s.Orders[3]
-			d.History[0].Version, d.History[1].Version, d.Version, d.Payment, s.Published[id4v3()] = 2, 3, 3, &readmodel.Payment{VoidAttempt: 1}, true
+			d.History[0].Version, d.History[1].Version, d.Version, d.Payment, s.Published[id4v3()] = 2, 3, 3, &readmodel.Payment{VoidAttempt: 1}, publishedOf(*d)
 		}, []string{"history"}},
 		"a version twice":    {func(s *invariants.Snapshot) { s.Orders[3].History[1].Version = 1 }, []string{"history"}},
-		"a version too many": {func(s *invariants.Snapshot) { s.Orders[3].Version++; s.Published[id4v3()] = true }, []string{"history"}},
+		"a version too many": {func(s *invariants.Snapshot) { s.Orders[3].Version++; s.Published[id4v3()] = publishedOf(s.Orders[3]) }, []string{"history"}},
 		"a note of a key that there was not": {func(s *invariants.Snapshot) {
-			s.Orders[3].Version, s.Orders[3].Payment, s.Published[id4v3()] = 3, &readmodel.Payment{CaptureAttempt: 1}, true
+			s.Orders[3].Version, s.Orders[3].Payment, s.Published[id4v3()] = 3, &readmodel.Payment{CaptureAttempt: 1}, publishedOf(s.Orders[3])
 		}, []string{"history"}},
 		"a status without its entry":         {func(s *invariants.Snapshot) { s.Orders[2].Status = contracts.Cancelled }, []string{"history"}},
 		"time that runs backwards":           {func(s *invariants.Snapshot) { s.Orders[3].History[0].At = at + 20_000 }, []string{"history"}},
@@ -126,17 +157,17 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 		"two tickets of a seat": {func(s *invariants.Snapshot) { s.Tickets = append(s.Tickets, s.Tickets[0]) }, []string{"ticket"}},
 		"a seat of two orders": {func(s *invariants.Snapshot) {
 			s.Orders = append(s.Orders, row("f", "5", []string{"s1"}, contracts.Held))
-			s.Published[invariants.Version(id("f"), 1)], s.Allowances[0].Seats = true, 4
+			s.Published[invariants.Version(id("f"), 1)], s.Allowances[0].Seats = publishedOf(s.Orders[4]), 4
 		}, []string{"one order a seat"}},
 		"two rows of an order": {func(s *invariants.Snapshot) { s.Orders = append(s.Orders, s.Orders[3]) }, []string{"identity"}},
 		"an id that nobody gave out": {func(s *invariants.Snapshot) {
 			s.Orders[3].OrderID = "x"
 			delete(s.Published, id4())
 			delete(s.Published, id4v2())
-			s.Published["x.1"], s.Published["x.2"] = true, true
+			s.Published["x.1"], s.Published["x.2"] = publishedOf(s.Orders[3]), publishedOf(s.Orders[3])
 		}, []string{"identity"}},
-		"an allowance too high":               {func(s *invariants.Snapshot) { s.Allowances[0].Seats = 4 }, []string{"allowance"}},
-		"no allowance":                        {func(s *invariants.Snapshot) { s.Allowances = nil }, []string{"allowance"}},
+		"an allowance too high":               {func(s *invariants.Snapshot) { s.Allowances[0].Seats = 4 }, []string{invariants.RuleCounted}},
+		"no allowance":                        {func(s *invariants.Snapshot) { s.Allowances = nil }, []string{invariants.RuleCounted}},
 		"over the limit":                      {func(s *invariants.Snapshot) { s.Limits["nocturne"] = 2 }, []string{"allowance"}},
 		"an accepted order without a row":     {func(s *invariants.Snapshot) { s.Accepted = append(s.Accepted, id("z")) }, []string{"answer"}},
 		"an order that never ends":            {func(s *invariants.Snapshot) { s.At = at + 300_000 + 180_000 }, []string{"answer"}},
@@ -147,7 +178,9 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 			s.NotLoaded = []contracts.SeatGroup{{ConcertID: "nocturne", Group: "B"}}
 		}, []string{"places"}},
 		"a version that nobody heard of": {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
-		"an event of nothing":            {func(s *invariants.Snapshot) { s.Published[invariants.Version(id("a"), 2)] = true }, []string{"event"}},
+		"an event of nothing": {func(s *invariants.Snapshot) {
+			s.Published[invariants.Version(id("a"), 2)] = invariants.Published{Seats: []string{"s1"}, Amount: s.Orders[0].Amount}
+		}, []string{"event"}},
 		"money for nothing": {func(s *invariants.Snapshot) {
 			s.Effects = []invariants.Effect{{Kind: "captured", At: at, PaymentIntent: "pi_d", Order: id("d"), Amount: 4500}}
 		}, []string{"captured after committed", "charged if and only if ticketed"}},

@@ -7,7 +7,7 @@ import (
 
 // Effect is something that happened to money at Stripe, in the order in which it happened.
 type Effect struct {
-	// Kind is authorized, captured, canceled, expired or refunded; others say nothing here.
+	// Kind is created, authorized, captured, canceled, expired or refunded; others say nothing here.
 	Kind          string
 	At            contracts.Instant
 	PaymentIntent string
@@ -17,6 +17,7 @@ type Effect struct {
 
 // Kinds of effects.
 const (
+	effectCreated    = "created"
 	effectAuthorized = "authorized"
 	effectCaptured   = "captured"
 	effectCanceled   = "canceled"
@@ -29,7 +30,7 @@ func Money(s Snapshot) []Violation {
 	if s.Effects == nil {
 		return nil
 	}
-	return sorted(charges(s), afterCommit(s), leftOpen(s))
+	return sorted(charges(s), afterCommit(s), leftOpen(s), inTime(s))
 }
 
 func charges(s Snapshot) []Violation {
@@ -82,31 +83,6 @@ func afterCommit(s Snapshot) []Violation {
 		}
 		if at, ok := committed[e.Order]; !ok || e.At < at {
 			l.addf("order %s was charged at %s, committed at %s (%v)", e.Order, e.At, at, ok)
-		}
-	}
-	return l.all
-}
-
-func leftOpen(s Snapshot) []Violation {
-	l := list{rule: "no authorization of an ended order"}
-	open := map[string]Effect{}
-	for _, e := range s.Effects {
-		switch e.Kind {
-		case effectAuthorized:
-			open[e.PaymentIntent] = e
-		case effectCaptured, effectCanceled, effectExpired:
-			delete(open, e.PaymentIntent)
-		}
-	}
-	settled := map[contracts.OrderID]contracts.Status{}
-	for _, o := range s.Orders {
-		if o.Status.Settled() {
-			settled[o.OrderID] = o.Status
-		}
-	}
-	for id, e := range open {
-		if status, over := settled[e.Order]; over {
-			l.addf("%s of order %s, which is %s, is still authorised", id, e.Order, status)
 		}
 	}
 	return l.all

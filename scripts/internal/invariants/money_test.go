@@ -19,9 +19,9 @@ func sold() invariants.Snapshot {
 		Tickets: []readmodel.Ticket{{SeatGroup: "nocturne#A", Seat: "s1", OrderID: id("a")}, {SeatGroup: "nocturne#A", Seat: "s2", OrderID: id("a")}},
 		Effects: []invariants.Effect{
 			{Kind: "authorized", At: at, PaymentIntent: "pi_a", Order: id("a"), Amount: 9000},
-			{Kind: "authorized", At: at, PaymentIntent: "pi_b", Order: id("b"), Amount: 4500},
+			{Kind: "authorized", At: at + 299_000, PaymentIntent: "pi_b", Order: id("b"), Amount: 4500},
 			{Kind: "captured", At: at, PaymentIntent: "pi_a", Order: id("a"), Amount: 9000},
-			{Kind: "canceled", At: at, PaymentIntent: "pi_b", Order: id("b"), Amount: 4500},
+			{Kind: "canceled", At: at + 312_000, PaymentIntent: "pi_b", Order: id("b"), Amount: 4500},
 		},
 	}
 }

@@ -96,7 +96,7 @@ func seatsOnce(s Snapshot) []Violation {
 			continue
 		}
 		for _, seat := range o.Seats {
-			key := o.SeatGroup().Key() + "/" + seat
+			key := o.ConcertID + "/" + seat
 			if other, taken := by[key]; taken {
 				l.addf("seat %s is of %s (%s) and of %s (%s)", key, other.OrderID, other.Status, o.OrderID, o.Status)
 			}
@@ -122,29 +122,47 @@ func identities(s Snapshot) []Violation {
 	return l.all
 }
 
-// allowances: a buyer's count is the seats of his open and paid orders, and within the limit. It moves in the
-// transaction of the row, but the two tables are read one after the other.
-func allowances(s Snapshot) []Violation {
+// counted is I35: a buyer's allowance is the sum of what his rows count, each of them all its seats or, once it has ended
+// without a ticket, none. Where the concert has a limit every row with seats counts. It moves in the transaction of the row,
+// but the two tables are read one after the other.
+func counted(s Snapshot) []Violation {
+	l := list{rule: RuleCounted}
+	sum := map[string]int{}
+	for _, o := range s.Orders {
+		_, limited := s.Limits[o.ConcertID]
+		has := 0
+		if o.Status.Open() || o.Status.Paid() {
+			has = len(o.Seats)
+		}
+		if o.Counted != has && (limited || o.Counted != 0) {
+			l.addf("order %s is %s with %d seats and counts %d", o.OrderID, o.Status, len(o.Seats), o.Counted)
+		}
+		sum[readmodel.AllowanceKey(o.ConcertID, o.UserID)] += o.Counted
+	}
+	for _, a := range s.Allowances {
+		if a.Seats != sum[a.BuyerConcert] {
+			l.addf("%s is counted %d, the rows count %d", a.BuyerConcert, a.Seats, sum[a.BuyerConcert])
+		}
+		delete(sum, a.BuyerConcert)
+	}
+	for key, n := range sum {
+		if n > 0 {
+			l.addf("the rows of %s count %d, and there is no allowance", key, n)
+		}
+	}
+	return l.all
+}
+
+// withinLimit: no buyer has more seats in open orders and tickets than the concert allows.
+func withinLimit(s Snapshot) []Violation {
 	l := list{rule: "allowance"}
-	counted := map[string]int{}
+	has := map[string]int{}
 	for _, o := range s.Orders {
 		if limit, limited := s.Limits[o.ConcertID]; limited && (o.Status.Open() || o.Status.Paid()) {
 			key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
-			counted[key] += len(o.Seats)
-			if counted[key] > limit {
-				l.addf("%s has %d seats, over the limit of %d", key, counted[key], limit)
+			if has[key] += len(o.Seats); has[key] > limit {
+				l.addf("%s has %d seats, over the limit of %d", key, has[key], limit)
 			}
-		}
-	}
-	for _, a := range s.Allowances {
-		if a.Seats != counted[a.BuyerConcert] {
-			l.addf("%s is counted %d, has %d", a.BuyerConcert, a.Seats, counted[a.BuyerConcert])
-		}
-		delete(counted, a.BuyerConcert)
-	}
-	for key, n := range counted {
-		if n > 0 {
-			l.addf("%s has %d seats and no allowance", key, n)
 		}
 	}
 	return l.all

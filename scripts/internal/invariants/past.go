@@ -37,7 +37,7 @@ func NeverShared(orders []readmodel.Order, limits map[string]int) []Violation {
 			}
 		}
 		for _, seat := range o.Seats {
-			key := o.SeatGroup().Key() + "/" + seat
+			key := o.ConcertID + "/" + seat
 			bySeat[key] = append(bySeat[key], of)
 		}
 		if _, limited := limits[o.ConcertID]; limited {

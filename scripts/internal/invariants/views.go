@@ -1,7 +1,10 @@
 package invariants
 
 import (
+	"slices"
+
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 )
 
@@ -40,6 +43,44 @@ func places(s Snapshot) []Violation {
 	return l.all
 }
 
+// records: who has a place in Redis is who should, and what Redis remembers of an order are just the places that it has. Where
+// they differ a repeated message would be answered with a part of the order.
+func records(s Snapshot) []Violation {
+	l := list{rule: "places"}
+	of := map[contracts.OrderID]readmodel.Order{}
+	for _, o := range s.Orders {
+		of[o.OrderID] = o
+	}
+	for _, g := range s.Groups {
+		if g.Entries == nil {
+			continue
+		}
+		has := map[contracts.OrderID][]int{}
+		for place, e := range g.Entries {
+			if e.State == seatstate.Held && e.Lapses <= s.At {
+				continue
+			}
+			has[e.Order] = append(has[e.Order], place)
+			o := of[e.Order]
+			if place >= len(g.Seats) || o.SeatGroup() != g.SeatGroup || !slices.Contains(o.Seats, g.Seats[place]) {
+				l.addf("place %d of %s is %s's, whose row has %v of %s", place, g.Key(), e.Order, o.Seats, o.SeatGroup().Key())
+			}
+			if r, kept := g.Records[e.Order]; e.State == seatstate.Held && (!kept || r.State != seatstate.RecordHeld) {
+				l.addf("place %d of %s is held by %s, whose record is %q", place, g.Key(), e.Order, r)
+			}
+		}
+		for id, r := range g.Records {
+			if r.State != seatstate.RecordHeld && r.State != seatstate.RecordSold || r.State == seatstate.RecordHeld && r.Lapses <= s.At {
+				continue
+			}
+			if want := slices.Sorted(slices.Values(has[id])); !slices.Equal(slices.Sorted(slices.Values(r.Places)), want) {
+				l.addf("order %s has places %v of %s, its record says %v", id, want, g.Key(), r.Places)
+			}
+		}
+	}
+	return l.all
+}
+
 // published: each version of each row came out of the bus, and nothing else.
 func published(s Snapshot) []Violation {
 	if s.Published == nil {
@@ -51,7 +92,7 @@ func published(s Snapshot) []Violation {
 		for version := 1; version <= o.Version; version++ {
 			name := Version(o.OrderID, version)
 			stored[name] = true
-			if !s.Published[name] {
+			if _, out := s.Published[name]; !out {
 				l.addf("version %s was not published", name)
 			}
 		}

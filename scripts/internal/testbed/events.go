@@ -24,13 +24,19 @@ type Subscription struct {
 	bed             *Bed
 	bus, name, url  string
 	mu              sync.Mutex
-	seen            map[string]string
+	seen            map[string]seen
 	seenMoreThanOne int
+}
+
+// seen is an event that came.
+type seen struct {
+	detailType string
+	invariants.Published
 }
 
 // Subscribe makes the rule and the queue; Close takes them away.
 func (b *Bed) Subscribe(ctx context.Context) (*Subscription, error) {
-	s := &Subscription{bed: b, bus: b.Bus("boxoffice"), name: strings.ToLower(Named("events")), seen: map[string]string{}}
+	s := &Subscription{bed: b, bus: b.Bus("boxoffice"), name: strings.ToLower(Named("events")), seen: map[string]seen{}}
 	queue, err := b.Queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &s.name})
 	if err != nil {
 		return nil, err
@@ -122,10 +128,10 @@ func (s *Subscription) take(body string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	version := invariants.Version(o.OrderID, o.Version)
-	if s.seen[version] != "" {
+	if _, again := s.seen[version]; again {
 		s.seenMoreThanOne++
 	}
-	s.seen[version] = e.DetailType
+	s.seen[version] = seen{e.DetailType, invariants.Published{Seats: o.Seats, Amount: o.Amount}}
 	return nil
 }
 
@@ -133,16 +139,16 @@ func (s *Subscription) take(body string) error {
 func (s *Subscription) Seen(version string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.seen[version]
+	return s.seen[version].detailType
 }
 
 // Published are the versions that came, as invariants want them, and how many came again.
-func (s *Subscription) Published() (versions map[string]bool, again int) {
+func (s *Subscription) Published() (versions map[string]invariants.Published, again int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	versions = make(map[string]bool, len(s.seen))
-	for version := range s.seen {
-		versions[version] = true
+	versions = make(map[string]invariants.Published, len(s.seen))
+	for version, e := range s.seen {
+		versions[version] = e.Published
 	}
 	return versions, s.seenMoreThanOne
 }

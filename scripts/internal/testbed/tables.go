@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -16,9 +15,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
-	"boxoffice/contracts/topology"
 	"boxoffice/scripts/internal/apiclient"
-	"boxoffice/scripts/internal/invariants"
 )
 
 // Order reads the stored row of an order.
@@ -84,53 +81,6 @@ func (b *Bed) Waiting(ctx context.Context, queue string) (int, error) {
 	return total, nil
 }
 
-// Snapshot gathers what invariants are asked of: all but Accepted and Published, which only the caller knows.
-func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
-	if s.Groups, s.NotLoaded, err = b.groups(ctx); err != nil {
-		return s, err
-	}
-	if s.Orders, err = b.Orders(ctx); err != nil {
-		return s, err
-	}
-	if s.Tickets, err = scan[readmodel.Ticket](ctx, b, "tickets"); err != nil {
-		return s, err
-	}
-	if s.Allowances, err = scan[readmodel.Allowance](ctx, b, "allowances"); err != nil {
-		return s, err
-	}
-	if s.DeadLetters, err = b.DeadLetters(ctx); err != nil {
-		return s, err
-	}
-	concerts, err := scan[readmodel.Concert](ctx, b, "concerts")
-	if err != nil {
-		return s, err
-	}
-	s.Limits = map[string]int{}
-	for _, c := range concerts {
-		if c.LimitPerBuyer > 0 {
-			s.Limits[c.ConcertID] = c.LimitPerBuyer
-		}
-	}
-	specification, err := topology.Load()
-	if err != nil {
-		return s, err
-	}
-	for _, q := range specification.Queues {
-		if q.DeadLetterQueue != "" {
-			n, err := b.Waiting(ctx, q.DeadLetterQueue)
-			if err != nil {
-				return s, err
-			}
-			s.Dead += n
-		}
-	}
-	if s.Effects, err = b.Effects(ctx); err != nil {
-		return s, err
-	}
-	s.At = contracts.InstantOf(time.Now())
-	return s, nil
-}
-
 // Layout is the seating plan of a concert, as the API shows it.
 func (b *Bed) Layout(ctx context.Context, concert string) (l apiclient.Layout, err error) {
 	anyone, err := b.Buyer("")
@@ -138,31 +88,4 @@ func (b *Bed) Layout(ctx context.Context, concert string) (l apiclient.Layout, e
 		return l, err
 	}
 	return l, anyone.Get(ctx, "/concerts/"+concert+"/layout", &l)
-}
-
-// groups are the groups of both sample concerts, as the API shows them.
-func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded []contracts.SeatGroup, err error) {
-	anyone, err := b.Buyer("")
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, concert := range []string{b.Concert, b.Arena} {
-		layout, err := b.Layout(ctx, concert)
-		if err != nil {
-			return nil, nil, err
-		}
-		var now apiclient.Availability
-		if err := anyone.Get(ctx, "/concerts/"+concert+"/availability", &now); err != nil {
-			return nil, nil, err
-		}
-		for i, g := range layout.Groups {
-			key := contracts.SeatGroup{ConcertID: concert, Group: g.Group}
-			if now.Groups[i].State != "ready" {
-				notLoaded = append(notLoaded, key)
-				continue
-			}
-			groups = append(groups, invariants.Group{SeatGroup: key, Seats: g.Seats, Map: now.Groups[i].Seats})
-		}
-	}
-	return groups, notLoaded, nil
 }

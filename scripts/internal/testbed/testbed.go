@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -46,6 +47,8 @@ type Bed struct {
 	Key localtokens.Key
 
 	environment map[string]string
+	// frozen has the layout versions that were read, by readmodel.LayoutKey.
+	frozen sync.Map
 }
 
 // OpenHere connects to the stack that the program's own environment describes.

@@ -1,0 +1,159 @@
+package invariants
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+)
+
+// asked is I31: a row's seats are exactly those that were asked for, or as many adjacent ones as were asked for, at the price of
+// all of them, in every version of the row. What was asked for is known from the hash of the request, what is adjacent and what
+// a seat costs from the layout, and the versions from their events.
+func asked(s Snapshot) []Violation {
+	l := list{rule: RuleAsked}
+	for _, o := range s.Orders {
+		named, best := asksFor(s, o)
+		switch {
+		case o.RequestHash == "":
+			// A row of which only the message's attributes were known. It never held anything.
+			if len(o.Seats) > 0 || o.HeldAt != 0 {
+				l.addf("order %s has %v and no request", o.OrderID, o.Seats)
+			}
+		case o.HeldAt == 0 && len(o.Seats) == 0:
+			if named {
+				l.addf("order %s asked for seats by their names and its row names none", o.OrderID)
+			}
+		case len(o.Seats) == 0 || len(slices.Compact(slices.Sorted(slices.Values(o.Seats)))) < len(o.Seats):
+			l.addf("order %s has the seats %v", o.OrderID, o.Seats)
+		case !named && !best:
+			l.addf("order %s has %v, which is not what was asked for", o.OrderID, o.Seats)
+		}
+		if o.HeldAt != 0 && s.Layouts != nil {
+			priced(&l, s, o, best)
+		}
+		for version := 1; version <= o.Version; version++ {
+			p, out := s.Published[Version(o.OrderID, version)]
+			if out && (!slices.Equal(p.Seats, o.Seats) || !sameMoney(p.Amount, o.Amount)) {
+				l.addf("version %d of order %s was published with %v for %v, its row has %v for %v", version, o.OrderID, p.Seats, p.Amount, o.Seats, o.Amount)
+			}
+		}
+	}
+	return l.all
+}
+
+// asksFor says whether the request of a row was for just its seats, and whether it was for so many adjacent ones, of the
+// concert or of the section of its group.
+func asksFor(s Snapshot, o readmodel.Order) (named, best bool) {
+	if o.RequestHash == contracts.RequestHash(o.ConcertID, o.Seats) {
+		return true, false
+	}
+	sections := []string{""}
+	if g, found := layoutOf(s, o); found {
+		sections = append(sections, g.Section)
+	}
+	return false, isBest(o, sections, len(o.Seats))
+}
+
+// isBest says whether a row's request was for n adjacent seats, of the concert ("") or of one of the sections.
+func isBest(o readmodel.Order, sections []string, n int) bool {
+	return slices.ContainsFunc(sections, func(section string) bool {
+		return o.RequestHash == contracts.RequestHashBest(o.ConcertID, section, n)
+	})
+}
+
+// priced compares a held order with its group's layout.
+func priced(l *list, s Snapshot, o readmodel.Order, best bool) {
+	g, found := layoutOf(s, o)
+	if !found {
+		l.addf("order %s: there is no group %s in layout %d", o.OrderID, o.Group, o.LayoutVersion)
+		return
+	}
+	if _, unknown, ok := g.Places(o.Seats); !ok {
+		l.addf("order %s: seat %s is not in group %s of layout %d", o.OrderID, unknown, o.Group, o.LayoutVersion)
+		return
+	}
+	price := contracts.Money{Minor: g.Price.Minor * int64(len(o.Seats)), Currency: g.Price.Currency}
+	if o.Amount == nil || *o.Amount != price {
+		l.addf("order %s costs %v, its %d seats %v", o.OrderID, o.Amount, len(o.Seats), price)
+	}
+	if best && !adjacent(g, o.Seats) {
+		l.addf("order %s asked for adjacent seats and has %v", o.OrderID, o.Seats)
+	}
+}
+
+func layoutOf(s Snapshot, o readmodel.Order) (readmodel.LayoutGroup, bool) {
+	groups := s.Layouts[readmodel.LayoutKey(o.ConcertID, o.LayoutVersion)]
+	i := slices.IndexFunc(groups, func(g readmodel.LayoutGroup) bool { return g.Group == o.Group })
+	if i < 0 {
+		return readmodel.LayoutGroup{}, false
+	}
+	return groups[i], true
+}
+
+// adjacent says whether seats lie one beside the other in a row. In an area any places will do.
+func adjacent(g readmodel.LayoutGroup, seats []string) bool {
+	if g.Kind == readmodel.KindArea {
+		return true
+	}
+	for _, row := range g.Rows {
+		var at []int
+		for i, seat := range row.Seats {
+			if slices.Contains(seats, seat) {
+				at = append(at, i)
+			}
+		}
+		if len(at) == len(seats) {
+			return at[len(at)-1]-at[0] == len(at)-1
+		}
+	}
+	return false
+}
+
+func sameMoney(a, b *contracts.Money) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// physical is I34: for one concert a seat has one group, one place and one price, in every layout version that orders have or
+// that is sold, and whatever group it is in, one owner.
+func physical(s Snapshot) []Violation {
+	l := list{rule: RulePhysical}
+	type where struct {
+		version string
+		group   string
+		place   int
+		price   contracts.Money
+	}
+	seen := map[string]where{}
+	for _, version := range slices.Sorted(maps.Keys(s.Layouts)) {
+		for _, g := range s.Layouts[version] {
+			concert, _, _ := strings.Cut(version, "#")
+			for place, seat := range g.Seats {
+				key, at := concert+"/"+seat, where{version, g.Group, place, g.Price}
+				before, known := seen[key]
+				if seen[key] = at; !known {
+					continue
+				}
+				if before.version == version || before.group != at.group || before.place != at.place || before.price != at.price {
+					l.addf("seat %s is at %d of %s for %v in %s and at %d of %s for %v in %s", key,
+						before.place, before.group, before.price, before.version, at.place, at.group, at.price, at.version)
+				}
+			}
+		}
+	}
+	owners := map[string]readmodel.Ticket{}
+	for _, t := range s.Tickets {
+		g, err := contracts.ParseSeatGroup(t.SeatGroup)
+		if err != nil {
+			l.addf("ticket of %s for %s: %v", t.OrderID, t.Seat, err)
+		}
+		key := g.ConcertID + "/" + t.Seat
+		if other, sold := owners[key]; sold && other.SeatGroup != t.SeatGroup {
+			l.addf("seat %s has a ticket of %s in %s and of %s in %s", key, other.OrderID, other.SeatGroup, t.OrderID, t.SeatGroup)
+		}
+		owners[key] = t
+	}
+	return l.all
+}

@@ -1,0 +1,125 @@
+package invariants
+
+import (
+	"slices"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+)
+
+// refused is I32, as far as rows tell: an order that was refused for seats that somebody has was refused for somebody else. So
+// another order has asked for one of the seats of the reason, and an order for adjacent seats was not refused while every
+// group had them; and nothing that was refused holds anything in Redis.
+func refused(s Snapshot) []Violation {
+	l := list{rule: RuleRefused}
+	wanted := map[string][]contracts.OrderID{}
+	for _, o := range s.Orders {
+		for _, seat := range o.Seats {
+			wanted[o.ConcertID+"/"+seat] = append(wanted[o.ConcertID+"/"+seat], o.OrderID)
+		}
+	}
+	for _, o := range s.Orders {
+		if o.Status != contracts.Rejected || o.HeldAt != 0 || o.Reason == nil {
+			continue
+		}
+		switch o.Reason.Code {
+		case contracts.ReasonSeatTaken:
+			by := slices.ContainsFunc(o.Seats, func(seat string) bool {
+				return slices.ContainsFunc(wanted[o.ConcertID+"/"+seat], func(other contracts.OrderID) bool { return other != o.OrderID })
+			})
+			if !by {
+				l.addf("order %s was refused because one of %v is taken, which no other order has asked for", o.OrderID, o.Seats)
+			}
+		case contracts.ReasonNoAdjacent:
+			if n := roomForAll(s, o); n > 0 {
+				l.addf("order %s was refused because no %d seats lie side by side, and every group had them", o.OrderID, n)
+			}
+		}
+	}
+	for _, g := range s.Groups {
+		for place, e := range g.Entries {
+			i := slices.IndexFunc(s.Orders, func(o readmodel.Order) bool { return o.OrderID == e.Order })
+			if e.State == seatstate.Held && e.Lapses > s.At && i >= 0 && s.Orders[i].Status == contracts.Rejected && s.Orders[i].HeldAt == 0 {
+				l.addf("order %s was refused and holds place %d of %s", e.Order, place, g.Key())
+			}
+		}
+	}
+	return l.all
+}
+
+// roomForAll is how many adjacent seats an order asked for, if each group that it may have had as many free ones all the time
+// from its acceptance to its decision; else 0. Accessible places do not count as free. Where an order whose seats nobody knows
+// was refused at that time, nothing is said: it may have held some for a moment.
+func roomForAll(s Snapshot, o readmodel.Order) int {
+	groups := s.Layouts[readmodel.LayoutKey(o.ConcertID, o.LayoutVersion)]
+	n := 0
+	var section string
+	for _, g := range groups {
+		for _, of := range []string{"", g.Section} {
+			for quantity := 1; quantity <= mostAdjacent && n == 0; quantity++ {
+				if isBest(o, []string{of}, quantity) {
+					n, section = quantity, of
+				}
+			}
+		}
+	}
+	if n == 0 || len(o.History) == 0 {
+		return 0
+	}
+	from, to := o.AcceptedAt.Add(-clocksDiffer), o.History[0].At.Add(clocksDiffer)
+	taken := map[string]bool{}
+	for _, other := range s.Orders {
+		if other.ConcertID != o.ConcertID || other.OrderID == o.OrderID || len(other.History) == 0 {
+			continue
+		}
+		begun, ended := other.AcceptedAt, other.History[len(other.History)-1].At.Add(writtenWithin+freeWithin)
+		if !other.Status.Settled() || other.Status.Paid() {
+			ended = to
+		}
+		if begun > to || ended < from {
+			continue
+		}
+		if len(other.Seats) == 0 && (other.Reason == nil || other.Reason.Code != contracts.ReasonNoAdjacent) {
+			return 0
+		}
+		for _, seat := range other.Seats {
+			taken[seat] = true
+		}
+	}
+	for _, g := range groups {
+		if (section == "" || g.Section == section) && !room(g, taken, n) {
+			return 0
+		}
+	}
+	return n
+}
+
+// room says whether a group has n seats side by side of which none is taken.
+func room(g readmodel.LayoutGroup, taken map[string]bool, n int) bool {
+	free := 0
+	for _, row := range g.Rows {
+		if g.Kind != readmodel.KindArea {
+			free = 0
+		}
+		for _, seat := range row.Seats {
+			switch {
+			case !taken[seat] && !slices.Contains(g.Accessible, seat):
+				if free++; free >= n {
+					return true
+				}
+			case g.Kind != readmodel.KindArea:
+				free = 0
+			}
+		}
+	}
+	return false
+}
+
+const (
+	// mostAdjacent is more than any order may ask for.
+	mostAdjacent = 20
+	// freeWithin is longer than an ended order's seats take to be free in Redis when nothing is broken.
+	freeWithin = 2 * time.Minute
+)

@@ -1,0 +1,184 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/redis/go-redis/v9"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/topology"
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/invariants"
+)
+
+// Snapshot gathers what invariants are asked of: all but Accepted and Published, which only the caller knows.
+func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
+	if s.Groups, s.NotLoaded, err = b.groups(ctx); err != nil {
+		return s, err
+	}
+	if s.Orders, err = b.Orders(ctx); err != nil {
+		return s, err
+	}
+	if s.Tickets, err = scan[readmodel.Ticket](ctx, b, "tickets"); err != nil {
+		return s, err
+	}
+	if s.Allowances, err = scan[readmodel.Allowance](ctx, b, "allowances"); err != nil {
+		return s, err
+	}
+	if s.DeadLetters, err = b.DeadLetters(ctx); err != nil {
+		return s, err
+	}
+	concerts, err := scan[readmodel.Concert](ctx, b, "concerts")
+	if err != nil {
+		return s, err
+	}
+	s.Limits = map[string]int{}
+	for _, c := range concerts {
+		if c.LimitPerBuyer > 0 {
+			s.Limits[c.ConcertID] = c.LimitPerBuyer
+		}
+	}
+	if s.Layouts, err = b.layouts(ctx, concerts, s.Orders); err != nil {
+		return s, err
+	}
+	specification, err := topology.Load()
+	if err != nil {
+		return s, err
+	}
+	for _, q := range specification.Queues {
+		if q.DeadLetterQueue != "" {
+			n, err := b.Waiting(ctx, q.DeadLetterQueue)
+			if err != nil {
+				return s, err
+			}
+			s.Dead += n
+		}
+	}
+	if s.Effects, err = b.Effects(ctx); err != nil {
+		return s, err
+	}
+	s.At = contracts.InstantOf(time.Now())
+	return s, nil
+}
+
+// groups are the groups of both sample concerts, as the API shows them.
+func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded []contracts.SeatGroup, err error) {
+	anyone, err := b.Buyer("")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, concert := range []string{b.Concert, b.Arena} {
+		layout, err := b.Layout(ctx, concert)
+		if err != nil {
+			return nil, nil, err
+		}
+		var now apiclient.Availability
+		if err := anyone.Get(ctx, "/concerts/"+concert+"/availability", &now); err != nil {
+			return nil, nil, err
+		}
+		for i, g := range layout.Groups {
+			key := contracts.SeatGroup{ConcertID: concert, Group: g.Group}
+			if now.Groups[i].State != "ready" {
+				notLoaded = append(notLoaded, key)
+				continue
+			}
+			groups = append(groups, invariants.Group{SeatGroup: key, Seats: g.Seats, Map: now.Groups[i].Seats})
+		}
+	}
+	return groups, notLoaded, b.remembered(ctx, groups)
+}
+
+// remembered adds what Redis remembers of each group: who has which place, and the orders' records. It is read from Redis
+// itself, in one round trip.
+func (b *Bed) remembered(ctx context.Context, groups []invariants.Group) error {
+	seats, orders := make([]*redis.MapStringStringCmd, len(groups)), make([]*redis.MapStringStringCmd, len(groups))
+	if _, err := b.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, g := range groups {
+			keys := seatstate.KeysOf(g.SeatGroup)
+			seats[i], orders[i] = p.HGetAll(ctx, keys.Seats), p.HGetAll(ctx, keys.Orders)
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("read the groups in Redis: %w", err)
+	}
+	for i := range groups {
+		g := &groups[i]
+		g.Entries, g.Records = map[int]seatstate.Entry{}, map[contracts.OrderID]seatstate.Record{}
+		for field, text := range seats[i].Val() {
+			place, err := strconv.Atoi(field)
+			if err != nil {
+				return fmt.Errorf("group %s: place %q: %w", g.Key(), field, err)
+			}
+			if g.Entries[place], err = seatstate.ParseEntry(text); err != nil {
+				return fmt.Errorf("group %s: %w", g.Key(), err)
+			}
+		}
+		for id, text := range orders[i].Val() {
+			record, err := seatstate.ParseRecord(text)
+			if err != nil {
+				return fmt.Errorf("group %s: %w", g.Key(), err)
+			}
+			g.Records[contracts.OrderID(id)] = record
+		}
+	}
+	return nil
+}
+
+// layouts are the groups of the layout versions that are sold or that orders hold seats of. A frozen version never changes,
+// so it is read once.
+func (b *Bed) layouts(ctx context.Context, concerts []readmodel.Concert, orders []readmodel.Order) (map[string][]readmodel.LayoutGroup, error) {
+	frozen := map[string]bool{}
+	for _, c := range concerts {
+		if c.LayoutFrozen > 0 {
+			frozen[readmodel.LayoutKey(c.ConcertID, c.LayoutFrozen)] = true
+		}
+	}
+	for _, o := range orders {
+		if o.HeldAt != 0 {
+			frozen[readmodel.LayoutKey(o.ConcertID, o.LayoutVersion)] = true
+		}
+	}
+	all := map[string][]readmodel.LayoutGroup{}
+	for key := range frozen {
+		if kept, ok := b.frozen.Load(key); ok {
+			all[key] = kept.([]readmodel.LayoutGroup)
+			continue
+		}
+		groups, err := b.layoutItems(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		b.frozen.Store(key, groups)
+		all[key] = groups
+	}
+	return all, nil
+}
+
+func (b *Bed) layoutItems(ctx context.Context, key string) ([]readmodel.LayoutGroup, error) {
+	var groups []readmodel.LayoutGroup
+	pages := dynamodb.NewQueryPaginator(b.Dynamo, &dynamodb.QueryInput{
+		TableName: aws.String(b.Table("layouts")), ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("concertLayout = :layout"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":layout": &types.AttributeValueMemberS{Value: key}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read layout %s: %w", key, err)
+		}
+		var some []readmodel.LayoutGroup
+		if err := attributevalue.UnmarshalListOfMaps(page.Items, &some); err != nil {
+			return nil, fmt.Errorf("read layout %s: %w", key, err)
+		}
+		groups = append(groups, some...)
+	}
+	return groups, nil
+}
