@@ -27,6 +27,23 @@ func Lost(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 	return nil, ErrLost
 }
 
+// Seen carries the attempt out and shows what it asks for.
+func Seen(look func(body map[string]any)) Fault {
+	return func(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
+		body, err := bodyOf(r)
+		if err != nil {
+			return nil, err
+		}
+		look(body)
+		return next.Do(with(r, body))
+	}
+}
+
+// Paged makes a page of a Query or a Scan end after n items, as DynamoDB ends one after 1 MB.
+func Paged(n int) Fault {
+	return Seen(func(body map[string]any) { body["Limit"] = n })
+}
+
 // Throttled refuses an attempt by the code of a throttle, as ThrottlingException, without any effect.
 func Throttled(code string) Fault {
 	return refused(map[string]any{"__type": code, "message": "slow down"})

@@ -43,16 +43,36 @@ func TestExpireNeedsTheHoldToBeOver(t *testing.T) {
 
 func TestTransitionsLeaveTheOldOrderAlone(t *testing.T) {
 	o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1"))
-	a, err := o.Expire(order.Cause{Kind: "a", At: o.ExpiresFrom()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := o.Expire(order.Cause{Kind: "b", At: o.ExpiresFrom()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(o.History) != 1 || a.History[1].Cause != "a" || b.History[1].Cause != "b" {
-		t.Errorf("histories share memory: %+v %+v %+v", o.History, a.History, b.History)
+	// A list that has grown to three has room for a fourth, which two transitions from one row must not share.
+	for _, grow := range []func(order.Order) (order.Order, error){
+		func(o order.Order) (order.Order, error) { return o.AwaitPayment("pi_1", "secret", order.Cause{}) },
+		func(o order.Order) (order.Order, error) { return o.Commit("pi_1", order.Cause{}) },
+		nil,
+	} {
+		before := len(o.History)
+		end := func(kind message.Kind) order.Order {
+			t.Helper()
+			next, err := o.Cancel(order.Cause{Kind: kind})
+			if o.Status == contracts.Committed {
+				next, err = o.Revoke(order.Cause{Kind: kind})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return next
+		}
+		a, b := end("a"), end("b")
+		if len(o.History) != before || a.History[before].Cause != "a" || b.History[before].Cause != "b" {
+			t.Errorf("histories share memory: %+v %+v %+v", o.History, a.History, b.History)
+		}
+		if grow == nil {
+			break
+		}
+		next, err := grow(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o = next
 	}
 }
 
@@ -104,5 +124,31 @@ func TestARowOfAnUnreadMessage(t *testing.T) {
 	o := order.NewRejectedUnread(message.Attributes{OrderID: "o", UserID: "u", ConcertID: "c", Group: "A"}, "3", 77, order.Cause{Kind: "PlaceOrder", MessageID: "m", At: 99})
 	if o.Status != contracts.Rejected || o.Version != 1 || o.Reason.Code != contracts.ReasonInternal || o.AcceptedAt != 77 || o.History[0].At != 99 {
 		t.Errorf("got %+v", o)
+	}
+}
+
+// Every status that ends an order without a ticket gives the allowance back, and no other does.
+func TestAnOrderThatEndsCountsNothing(t *testing.T) {
+	counted := ordertest.Counted(group, "ann", "A-1-1", "A-1-2")
+	cause := order.Cause{At: counted.ExpiresFrom()}
+	sold, err := counted.Commit("pi_1", cause)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, step := range map[string]struct {
+		do   func() (order.Order, error)
+		want int
+	}{
+		"expire":  {func() (order.Order, error) { return counted.Expire(cause) }, 0},
+		"cancel":  {func() (order.Order, error) { return counted.Cancel(cause) }, 0},
+		"reject":  {func() (order.Order, error) { return counted.Reject(contracts.ReasonSeatLost, nil, cause) }, 0},
+		"revoke":  {func() (order.Order, error) { return sold.Revoke(cause) }, 0},
+		"await":   {func() (order.Order, error) { return counted.AwaitPayment("pi_1", "secret", cause) }, 2},
+		"commit":  {func() (order.Order, error) { return counted.Commit("pi_1", cause) }, 2},
+		"confirm": {func() (order.Order, error) { return sold.Confirm(cause) }, 2},
+	} {
+		if next, err := step.do(); err != nil || next.Counted != step.want {
+			t.Errorf("%s: %d seats are counted, want %d (%v)", name, next.Counted, step.want, err)
+		}
 	}
 }

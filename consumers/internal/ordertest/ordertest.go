@@ -285,6 +285,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	maps.Copy(tests, limitTests(group))
 	maps.Copy(tests, commitTests(group))
 	maps.Copy(tests, unknownTests(group))
+	maps.Copy(tests, conditionTests(group))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

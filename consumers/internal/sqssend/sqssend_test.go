@@ -280,3 +280,21 @@ func TestErrorsDoNotHoldTheBody(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Only an answer of SQS's shows a queue in good health: a call that was cancelled or ran out of time does not, and as the
+// probe of an open breaker it must not close it.
+func TestHealthy(t *testing.T) {
+	rejected, failed := &sqssend.RejectedError{Code: "InvalidParameterValue"}, &sqssend.FailedError{Code: "InternalError"}
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, true}, {rejected, true}, {fmt.Errorf("send: %w", rejected), true},
+		{failed, false}, {errors.Join(rejected, failed), false}, {errors.New("connection reset"), false},
+		{context.Canceled, false}, {context.DeadlineExceeded, false}, {fmt.Errorf("send: %w", context.Canceled), false},
+	} {
+		if got := sqssend.Healthy(c.err); got != c.want {
+			t.Errorf("%v: healthy %v", c.err, got)
+		}
+	}
+}

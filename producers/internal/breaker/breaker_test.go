@@ -65,3 +65,23 @@ func TestBreaker(t *testing.T) {
 		}
 	})
 }
+
+// The buyer whose order is the probe may go away. That says nothing of the service, which may be down still.
+func TestACancelledProbeKeepsItOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New("sqs")
+		do := func(answer error) error {
+			return b.Do(t.Context(), time.Second, func(context.Context) error { return answer })
+		}
+		for range 3 {
+			_ = do(errBroken)
+		}
+		time.Sleep(5*time.Second + 1)
+		if err := do(context.Canceled); !errors.Is(err, context.Canceled) {
+			t.Fatalf("no probe: %v", err)
+		}
+		if err := do(nil); !errors.Is(err, gobreaker.ErrOpenState) {
+			t.Errorf("after a cancelled probe: %v", err)
+		}
+	})
+}

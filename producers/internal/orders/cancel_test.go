@@ -68,6 +68,17 @@ func TestCancelSendsToTheGroupOfTheRow(t *testing.T) {
 	}
 }
 
+// Of an order whose message could not be read the row may have no user: it has ended, and who has the tag is told so.
+func TestCancelOfARowWithoutAUser(t *testing.T) {
+	w := &world{row: &readmodel.Order{OrderID: id, Status: contracts.Rejected, Version: 1}}
+	if response := w.delete(t, "anna", string(id)); response.StatusCode != 200 || len(w.sent) > 0 {
+		t.Errorf("the buyer gets %d %s", response.StatusCode, response.Body)
+	}
+	if response := w.delete(t, "ben", string(id)); response.StatusCode != 404 {
+		t.Errorf("another one gets %d %s", response.StatusCode, response.Body)
+	}
+}
+
 func TestCancelOfWhatCannotBeCancelled(t *testing.T) {
 	held := readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: contracts.Held, Version: 1}
 	others := held

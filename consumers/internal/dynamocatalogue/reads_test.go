@@ -1,0 +1,141 @@
+package dynamocatalogue_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/awsfaults"
+	"boxoffice/consumers/internal/dynamocatalogue"
+	"boxoffice/consumers/internal/ministacktest"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/readmodel"
+)
+
+// world is a catalogue over the emulator, with a clock of its own.
+type world struct {
+	t      *testing.T
+	client *dynamodb.Client
+	faults *awsfaults.Faults
+	*dynamocatalogue.Catalogue
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	ministacktest.Setenv(t)
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, now: time.UnixMilli(1_790_000_000_000), faults: awsfaults.Into(&config)}
+	w.client = dynamodb.NewFromConfig(config)
+	ministacktest.CreateTables(t, w.client)
+	w.Catalogue = dynamocatalogue.New(w.client, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, func() time.Time {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.now
+	})
+	return w
+}
+
+func (w *world) put(table string, row any) {
+	w.t.Helper()
+	item, err := attributevalue.MarshalMap(row)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.client.PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: item}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// A concert is answered from memory for ten seconds and no longer: a new limit, a frozen layout and the end of a sale are
+// heard of by every process.
+func TestAConcertIsReadAgain(t *testing.T) {
+	w := newWorld(t)
+	limitIs := func(want int) {
+		t.Helper()
+		if c, err := w.Concert(t.Context(), "nocturne"); c.LimitPerBuyer != want || err != nil {
+			t.Errorf("the limit is %d, want %d (%v)", c.LimitPerBuyer, want, err)
+		}
+	}
+	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LimitPerBuyer: 4})
+	limitIs(4)
+	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LimitPerBuyer: 6})
+	w.pass(10*time.Second - 1)
+	limitIs(4)
+	w.pass(1)
+	limitIs(6)
+	// The second memory ends as the first did.
+	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LimitPerBuyer: 8})
+	w.pass(10 * time.Second)
+	limitIs(8)
+}
+
+// Pages that end after two items, where DynamoDB's end after 1 MB.
+func TestEveryPageIsRead(t *testing.T) {
+	w := newWorld(t)
+	const n = 5
+	for i := range n {
+		w.put("concerts", readmodel.Concert{ConcertID: fmt.Sprintf("concert-%d", i)})
+		w.put("layouts", readmodel.LayoutGroup{ConcertLayout: readmodel.LayoutKey("nocturne", 1), Group: fmt.Sprintf("A-%d", i), Order: n - i})
+	}
+	paged := func(operation string) {
+		w.faults.Next(operation, awsfaults.Paged(2), awsfaults.Paged(2), awsfaults.Paged(2))
+	}
+	t.Run("layout", func(t *testing.T) {
+		paged("Query")
+		groups, err := w.Layout(t.Context(), "nocturne", 1)
+		if len(groups) != n || err != nil || w.faults.Left() > 0 {
+			t.Fatalf("%d of %d groups, %v, with %d pages left", len(groups), n, err, w.faults.Left())
+		}
+		for i, g := range groups {
+			if g.Order != i+1 {
+				t.Errorf("group %d is the %d. of the layout", i, g.Order)
+			}
+		}
+	})
+	t.Run("concerts", func(t *testing.T) {
+		paged("Scan")
+		if concerts, err := w.Concerts(t.Context()); len(concerts) != n || err != nil || w.faults.Left() > 0 {
+			t.Errorf("%d of %d concerts, %v, with %d pages left", len(concerts), n, err, w.faults.Left())
+		}
+	})
+}
+
+// The emulator answers every read consistently, so that only the request shows whether DynamoDB would.
+func TestReadsAreConsistent(t *testing.T) {
+	w := newWorld(t)
+	w.put("concerts", readmodel.Concert{ConcertID: "nocturne"})
+	w.put("layouts", readmodel.LayoutGroup{ConcertLayout: readmodel.LayoutKey("nocturne", 1), Group: "A"})
+	for _, test := range []struct {
+		name, operation string
+		read            func() error
+	}{
+		{"concert", "GetItem", func() error { _, err := w.Concert(t.Context(), "nocturne"); return err }},
+		{"concerts", "Scan", func() error { _, err := w.Concerts(t.Context()); return err }},
+		{"group", "GetItem", func() error { _, err := w.LayoutGroup(t.Context(), "nocturne", 1, "A"); return err }},
+		{"layout", "Query", func() error { _, err := w.Layout(t.Context(), "nocturne", 1); return err }},
+	} {
+		consistent := false
+		w.faults.Next(test.operation, awsfaults.Seen(func(body map[string]any) { consistent, _ = body["ConsistentRead"].(bool) }))
+		if err := test.read(); err != nil || !consistent || w.faults.Left() > 0 {
+			t.Errorf("%s: consistent %v, %v", test.name, consistent, err)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// mutant is one bug: where it is planted, and who has to find it.
+type mutant struct {
+	// Name says what is wrong, in a few words.
+	Name string `json:"name"`
+	// Package is the folder whose tests run, and File what is changed; both from the module's root.
+	Package string `json:"package"`
+	File    string `json:"file"`
+	// Text is in the file exactly once, and Replacement comes in its place.
+	Text        string `json:"text"`
+	Replacement string `json:"replacement"`
+	// Test has to fail: "TestName" or "TestName/the subtest's name".
+	Test string `json:"test"`
+	// Why is what the bug does to a buyer, an order or the money.
+	Why string `json:"why"`
+}
+
+// load reads the list and refuses an entry that says too little, or the same as another.
+func load(root, file string) ([]mutant, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // the list of the caller
+	if err != nil {
+		return nil, err
+	}
+	var all []mutant
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&all); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: more than one JSON value", file)
+	}
+	var problems []error
+	seen := map[string]bool{}
+	for i, m := range all {
+		key := m.Package + ": " + m.Name
+		switch {
+		case m.Name == "" || m.Package == "" || m.File == "" || m.Text == "" || m.Test == "" || m.Why == "":
+			problems = append(problems, fmt.Errorf("mutant %d (%s) lacks its name, package, file, text, test or why", i+1, key))
+		case m.Text == m.Replacement:
+			problems = append(problems, fmt.Errorf("%s: text and replacement are the same", key))
+		case seen[key]:
+			problems = append(problems, fmt.Errorf("%s: it is there twice", key))
+		case !strings.HasPrefix(m.Test, "Test"):
+			problems = append(problems, fmt.Errorf("%s: %q is no test", key, m.Test))
+		}
+		seen[key] = true
+		if _, err := os.Stat(filepath.Join(root, m.Package)); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	return all, errors.Join(problems...)
+}
+
+// errNotOnce says that the text of a mutant is not in its file, or more than once: then nobody knows any more what was meant.
+var errNotOnce = errors.New("its text is not in the file exactly once")
+
+// planted is the file with the bug.
+func (m mutant) planted(root string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(root, m.File))
+	if err != nil {
+		return nil, err
+	}
+	if n := bytes.Count(text, []byte(m.Text)); n != 1 {
+		return nil, fmt.Errorf("%w but %d times: %s", errNotOnce, n, m.File)
+	}
+	return bytes.Replace(text, []byte(m.Text), []byte(m.Replacement), 1), nil
+}

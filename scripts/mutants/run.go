@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// options are the command line.
+type options struct {
+	Only    []string      `arg:"" optional:"" help:"Only the mutants whose name or package contains one of these."`
+	List    bool          `help:"Print the names of the mutants and run nothing."`
+	File    string        `default:"scripts/mutants/mutants.json" help:"The list of mutants, from the module's root."`
+	Jobs    int           `default:"${jobs}" help:"Mutants that are tried at once."`
+	JSON    bool          `name:"json" help:"Print JSON."`
+	Timeout time.Duration `default:"20m" help:"How long all of it may take."`
+}
+
+// Exit codes.
+const (
+	exitFound  = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// earlyExit is how kong's --help ends parsing.
+type earlyExit int
+
+// run is the program. It returns the exit code: 0 every mutant is found by a test, 1 one is not or could not be tried, 2 used
+// wrongly.
+func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			exit, ok := r.(earlyExit)
+			if !ok {
+				panic(r)
+			}
+			code = int(exit)
+		}
+	}()
+	fail := func(code int, err error) int {
+		// Printing is the last thing that can be done about it.
+		_, _ = fmt.Fprintln(errOut, "mutants:", err)
+		return code
+	}
+	var o options
+	parser, err := kong.New(&o, kong.Name("mutants"), kong.Writers(out, errOut), kong.Exit(func(code int) { panic(earlyExit(code)) }),
+		kong.Vars{"jobs": fmt.Sprint(runtime.NumCPU())},
+		kong.Description("Plants known bugs one at a time and says which of them no test finds."))
+	if err != nil {
+		return fail(exitFailed, err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return fail(exitUsage, fmt.Errorf("%w (see mutants --help)", err))
+	}
+	if o.Jobs < 1 {
+		return fail(exitUsage, fmt.Errorf("--jobs is %d, want at least 1", o.Jobs))
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	mutants, err := load(root, filepath.Join(root, o.File))
+	if err != nil {
+		return fail(exitFailed, err)
+	}
+	if mutants = only(mutants, o.Only); len(mutants) == 0 {
+		return fail(exitUsage, fmt.Errorf("no mutant is named like %s", strings.Join(o.Only, " or ")))
+	}
+	if o.List {
+		for _, m := range mutants {
+			_, _ = fmt.Fprintf(out, "%s: %s\n", m.Package, m.Name)
+		}
+		return exitFound
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
+	defer cancel()
+	r, err := tryAll(ctx, root, mutants, o.Jobs, progressTo(errOut, time.Now))
+	// What was tried before a failure is worth its minutes.
+	print := r.print
+	if o.JSON {
+		print = r.printJSON
+	}
+	if err := errors.Join(err, print(out)); err != nil {
+		return fail(exitFailed, err)
+	}
+	if !r.good() {
+		return exitFailed
+	}
+	return exitFound
+}
+
+// moduleRoot is the nearest folder upwards with a go.mod.
+func moduleRoot() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", errors.New("no go.mod here or above")
+		}
+		folder = parent
+	}
+}
+
+// only are the mutants whose name or package contains one of the texts; all if there is none.
+func only(mutants []mutant, texts []string) []mutant {
+	if len(texts) == 0 {
+		return mutants
+	}
+	var some []mutant
+	for _, m := range mutants {
+		for _, text := range texts {
+			if strings.Contains(m.Name, text) || strings.Contains(m.Package, text) {
+				some = append(some, m)
+				break
+			}
+		}
+	}
+	return some
+}
+
+// progressTo prints a line with the seconds since now. It is safe for concurrent use.
+func progressTo(w io.Writer, now func() time.Time) func(string, ...any) {
+	begun := now()
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		// Progress that cannot be written is no reason to stop.
+		_, _ = fmt.Fprintf(w, "%6.1f s  %s\n", now().Sub(begun).Seconds(), fmt.Sprintf(format, args...))
+	}
+}
