@@ -20,7 +20,8 @@ STRIPE_MOCK := $(TOOLS)/stripe-mock-$(STRIPE_MOCK_VERSION)
 SOURCES := $(wildcard consumers contracts producers scripts)
 
 # What runs code of many goroutines. The race detector is another set of flags, so it is kept to these.
-RACE := ./consumers/internal/sqsbatch/... ./consumers/internal/retry/... ./consumers/internal/memhold/... ./consumers/internal/memqueue/... ./scripts/lambdahost/...
+RACE := $(addprefix ./consumers/internal/,sqsbatch/... retry/... memhold/... memqueue/... sqssend/... mirror/... rebuild/... expire/... \
+  publish/... streambatch/... redisclient/...) ./scripts/lambdahost/...
 # A number of runs, not a time: at the end of a time the fuzzer now and then reports its own deadline as a failure.
 FUZZ_TIME ?= 60000x
 RAPID_CHECKS ?= 10000

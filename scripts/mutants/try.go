@@ -178,15 +178,31 @@ func (t try) build(ctx context.Context) (binary string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, tail(out))
 	}
+	if _, err := os.Stat(binary); err != nil {
+		// The compiler makes none.
+		return "", errNoTests
+	}
 	return binary, nil
 }
+
+// errNoTests says that there is no test to find anything.
+var errNoTests = errors.New("its package has no test")
 
 // test runs the tests of that pattern as go test would: in their package's folder.
 func (t try) test(ctx context.Context, binary, pattern string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeoutOfTests+killedAfter)
 	defer cancel()
-	return command(ctx, filepath.Join(t.root, t.Package), binary, "-test.run", pattern, "-test.count=1", "-test.failfast", "-test.v", "-test.timeout", timeoutOfTests.String())
+	flags := []string{"-test.run", pattern, "-test.count=1", "-test.failfast", "-test.v", "-test.timeout", timeoutOfTests.String()}
+	folder := filepath.Join(t.root, t.Package)
+	if _, err := command(ctx, folder, binary, "-test.run", "^$", noFailureFiles); err == nil {
+		flags = append(flags, noFailureFiles)
+	}
+	return command(ctx, folder, binary, flags...)
 }
+
+// noFailureFiles keeps property tests from writing the inputs that they failed with beside their package. Binaries without
+// such tests do not know the flag.
+const noFailureFiles = "-rapid.nofailfile"
 
 // patternOf is the pattern that a test's name alone matches.
 func patternOf(test string) string {
