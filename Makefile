@@ -71,10 +71,10 @@ lint: $(GOLANGCI) ## golangci-lint; installing it takes minutes, once
 
 test: tools vet unit e2e faults ## what has to pass before a commit: formatting, vet, all tests, end to end, and broken on purpose
 
-check: test lint race fuzz property stripe-mock faults-long ## test and every slower lane
+check: test lint race fuzz property stripe-mock mutants faults-long ## test and every slower lane
 
 ##@ Single lanes
-.PHONY: unit e2e faults faults-long race fuzz property stripe-mock bench measure
+.PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock bench measure
 unit: ## all tests that need no stack
 	@go test ./...
 
@@ -102,6 +102,10 @@ fuzz: ## every fuzz target for FUZZ_TIME
 
 property: ## the property tests with RAPID_CHECKS rounds
 	@go test $$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | grep -F pgregory.net/rapid | cut -d' ' -f1) -count=1 -rapid.checks='$(RAPID_CHECKS)'
+
+mutants: tools ## known bugs, planted one at a time: says which no test finds (ONLY='dynamoorder "page of"', MUTANTS_FLAGS=--json)
+	@go build -o $(TOOLS)/mutants ./scripts/mutants
+	@$(TOOLS)/mutants $(MUTANTS_FLAGS) $(ONLY)
 
 stripe-mock: $(STRIPE_MOCK) ## each request that is made to Stripe, before Stripe's own validator of requests
 	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/stripepay

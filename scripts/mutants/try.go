@@ -228,7 +228,7 @@ func failedIn(out []byte) []string {
 
 // command runs a program in a folder and answers what it printed.
 func command(ctx context.Context, folder, program string, args ...string) ([]byte, error) {
-	c := exec.CommandContext(ctx, program, args...)
+	c := exec.CommandContext(ctx, program, args...) //nolint:gosec // go, and the binaries that it builds
 	c.Dir = folder
 	// What a killed program's children still hold open is not waited for.
 	c.WaitDelay = time.Second

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A change of the code takes the text of a mutant away without anybody meaning it. That is said here, at once, and not by the
+// lane alone, which takes minutes.
+func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutants, err := load(root, filepath.Join(root, "scripts/mutants/mutants.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutants {
+		if _, err := m.planted(root); err != nil {
+			t.Errorf("%s: %s: %v", m.Package, m.Name, err)
+		}
+	}
+	if len(mutants) < 200 {
+		t.Errorf("only %d mutants", len(mutants))
+	}
+}
+
+// A test that the list names is in its package: a name that no test has would leave the mutant to chance.
+func TestEveryTestOfTheListIsInItsPackage(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutants, err := load(root, filepath.Join(root, "scripts/mutants/mutants.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := map[string]string{}
+	for _, m := range mutants {
+		if _, read := sources[m.Package]; read {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(root, m.Package, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources[m.Package] += string(text)
+		}
+	}
+	for _, m := range mutants {
+		name, _, _ := strings.Cut(m.Test, "/")
+		if !strings.Contains(sources[m.Package], "\nfunc "+name+"(t *testing.T)") {
+			t.Errorf("%s: %s: there is no %s", m.Package, m.Name, name)
+		}
+	}
+}
+
+func TestAListThatSaysTooLittle(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "p"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const whole = `{"name":"n","package":"p","file":"p/f.go","text":"a","replacement":"b","test":"TestA","why":"w"}`
+	for name, c := range map[string]struct{ list, problem string }{
+		"whole":                 {"[" + whole + "]", ""},
+		"no list":               {"{}", "cannot unmarshal"},
+		"two lists":             {"[][]", "more than one"},
+		"an unknown member":     {`[{"package":"p","tests":"x"}]`, "unknown field"},
+		"without a reason":      {"[" + strings.Replace(whole, `"w"`, `""`, 1) + "]", "lacks"},
+		"no change":             {"[" + strings.Replace(whole, `"b"`, `"a"`, 1) + "]", "the same"},
+		"no test":               {"[" + strings.Replace(whole, `"TestA"`, `"a"`, 1) + "]", "is no test"},
+		"a package that is not": {"[" + strings.Replace(whole, `"p"`, `"q"`, 1) + "]", "no such file"},
+		"one twice":             {"[" + whole + "," + whole + "]", "there twice"},
+	} {
+		file := filepath.Join(root, "list.json")
+		if err := os.WriteFile(file, []byte(c.list), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := load(root, file)
+		if (err == nil) != (c.problem == "") || err != nil && !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: %v, want %q", name, err, c.problem)
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A module with a package that embeds a file, and what may become of a bug in it.
+var files = map[string]string{
+	"go.mod": "module tiny\n\ngo 1.24\n",
+	"p/p.go": `package p
+
+import _ "embed"
+
+//go:embed greeting.txt
+var Greeting string
+
+func Add(a, b int) int { return a + b }
+
+func Sub(a, b int) int { return a - b }
+
+func Unused() int { return 1 }
+`,
+	"p/greeting.txt": "hello\n",
+	"p/p_test.go": `package p
+
+import "testing"
+
+func TestAdd(t *testing.T) {
+	t.Run("two and two", func(t *testing.T) {
+		if Add(2, 2) != 4 {
+			t.Fail()
+		}
+	})
+	t.Run("one and zero", func(t *testing.T) {
+		if Add(1, 0) != 1 {
+			t.Fail()
+		}
+	})
+}
+
+func TestSub(t *testing.T) {
+	if Sub(2, 1) != 1 {
+		t.Fail()
+	}
+}
+
+func TestGreeting(t *testing.T) {
+	if Greeting != "hello\n" {
+		t.Fail()
+	}
+}
+`,
+}
+
+const tinyList = `[
+{"name":"found","package":"p","file":"p/p.go","text":"a + b","replacement":"a * b","test":"TestAdd/one and zero","why":"w"},
+{"name":"found in a file that is embedded","package":"p","file":"p/greeting.txt","text":"hello","replacement":"good bye","test":"TestGreeting","why":"w"},
+{"name":"found by another","package":"p","file":"p/p.go","text":"a - b","replacement":"b - a","test":"TestAdd","why":"w"},
+{"name":"passes for two and two","package":"p","file":"p/p.go","text":"a + b","replacement":"a * b + 0","test":"TestAdd/two and two","why":"w"},
+{"name":"survives","package":"p","file":"p/p.go","text":"return 1","replacement":"return 2","test":"TestAdd","why":"nobody asks"},
+{"name":"is not there","package":"p","file":"p/p.go","text":"a / b","replacement":"b / a","test":"TestAdd","why":"w"},
+{"name":"is there twice","package":"p","file":"p/p.go","text":"(a, b int)","replacement":"(b, a int)","test":"TestAdd","why":"w"},
+{"name":"does not compile","package":"p","file":"p/p.go","text":"a + b","replacement":"a + c","test":"TestAdd","why":"w"},
+{"name":"does not end","package":"p","file":"p/p.go","text":"return a - b","replacement":"panic(a)","test":"TestSub","why":"w"}
+]`
+
+// tiny writes the module and goes there.
+func tiny(t *testing.T, list string, change map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		if changed, ok := change[name]; ok {
+			text = changed
+		}
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "list.json"), []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(root)
+	t.Setenv("GOFLAGS", "")
+	return root
+}
+
+func TestEveryOutcome(t *testing.T) {
+	root := tiny(t, tinyList, nil)
+	before := tree(t, root)
+	var out, progress bytes.Buffer
+	if code := run(t.Context(), []string{"--file", "list.json", "--json", "--jobs", "2"}, &out, &progress); code != exitFailed {
+		t.Fatalf("exit code %d: %s", code, progress.String())
+	}
+	var got struct {
+		Mutants                   []result
+		Found, Survived, NotTried int
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		outcome outcome
+		by      []string
+	}{
+		{found, []string{"TestAdd/one_and_zero"}}, {found, []string{"TestGreeting"}}, {foundElsewhere, []string{"TestSub"}},
+		{foundElsewhere, []string{"TestAdd/one_and_zero"}}, {survived, nil}, {notOnce, nil}, {notOnce, nil}, {notCompiled, nil}, {found, []string{"TestSub"}},
+	}
+	for i, m := range got.Mutants {
+		if m.Outcome != want[i].outcome || !slices.Equal(m.By, want[i].by) {
+			t.Errorf("%s: %s by %v, want %s by %v: %s", m.Name, m.Outcome, m.By, want[i].outcome, want[i].by, m.Detail)
+		}
+	}
+	if got.Found != 5 || got.Survived != 1 || got.NotTried != 3 {
+		t.Errorf("%d found, %d survived, %d not tried", got.Found, got.Survived, got.NotTried)
+	}
+	if !slices.Equal(tree(t, root), before) {
+		t.Error("the tree has changed")
+	}
+	for _, name := range []string{"found", "survives", "does not compile"} {
+		if !strings.Contains(progress.String(), "p: "+name+"\n") {
+			t.Errorf("no progress tells of %q:\n%s", name, progress.String())
+		}
+	}
+}
+
+// tree is every file with its text.
+func tree(t *testing.T, root string) []string {
+	t.Helper()
+	var all []string
+	if err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all = append(all, path+"\n"+string(text))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestExitCodesAndText(t *testing.T) {
+	tiny(t, tinyList, nil)
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		out  string
+	}{
+		"all found":       {[]string{"--file", "list.json", "found in"}, exitFound, "1 mutants"},
+		"one survives":    {[]string{"--file", "list.json", "survives"}, exitFailed, "nobody asks"},
+		"of no such name": {[]string{"--file", "list.json", "nothing"}, exitUsage, ""},
+		"the list":        {[]string{"--file", "list.json", "--list", "found"}, exitFound, "p: found by another\n"},
+		"no such list":    {[]string{"--file", "other.json"}, exitFailed, ""},
+		"no jobs":         {[]string{"--file", "list.json", "--jobs", "0"}, exitUsage, ""},
+		"no such flag":    {[]string{"--nothing"}, exitUsage, ""},
+		"help":            {[]string{"--help"}, exitFound, "Usage: mutants"},
+		"out of time":     {[]string{"--file", "list.json", "--timeout", "1ns", "survives"}, exitFailed, ""},
+	} {
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), c.args, &out, &errOut); code != c.code || !strings.Contains(out.String(), c.out) {
+			t.Errorf("%s: exit code %d, want %d: %s%s", name, code, c.code, out.String(), errOut.String())
+		}
+	}
+}
+
+// A test that fails anyway finds nothing, so nothing is tried.
+func TestATestThatFailsWithoutAMutant(t *testing.T) {
+	tiny(t, tinyList, map[string]string{"p/greeting.txt": "good bye\n"})
+	var out, errOut bytes.Buffer
+	if code := run(t.Context(), []string{"--file", "list.json"}, &out, &errOut); code != exitFailed || !strings.Contains(errOut.String(), "p fails without a mutant") {
+		t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
+	}
+}
+
+func TestProgress(t *testing.T) {
+	now := time.UnixMilli(0)
+	var out bytes.Buffer
+	say := progressTo(&out, func() time.Time { defer func() { now = now.Add(1500 * time.Millisecond) }(); return now })
+	say("%d of %d", 1, 2)
+	if out.String() != "   1.5 s  1 of 2\n" {
+		t.Errorf("printed %q", out.String())
+	}
+}
