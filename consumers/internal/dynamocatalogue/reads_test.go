@@ -88,7 +88,7 @@ func TestAConcertIsReadAgain(t *testing.T) {
 }
 
 // Pages that end after two items, where DynamoDB's end after 1 MB.
-func TestEveryPageIsRead(t *testing.T) {
+func TestPagesAreReadToTheLast(t *testing.T) {
 	w := newWorld(t)
 	const n = 5
 	for i := range n {
