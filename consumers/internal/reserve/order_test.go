@@ -20,7 +20,7 @@ func TestNothingIsDecidedBehindAnOrderThatComesAgain(t *testing.T) {
 	w := newWorld(t)
 	// The best pair of the group is what the first order asks for.
 	first, best := w.placed("A-1-3", "A-1-4"), w.placed()
-	best.BestAvailable, best.RequestHash = &message.BestAvailable{Quantity: 2}, contracts.RequestHashBest(group.ConcertID, "", 2)
+	best.BestAvailable, best.RequestHash = &message.BestAvailable{Quantity: 2}, contracts.RequestHashBest(group.ConcertID, "", 2, 0)
 	run := []reserve.Placing{
 		{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "1", SentAt: w.now}, Message: first},
 		{Delivery: message.Delivery{MessageID: "m-2", SequenceNumber: "2", SentAt: w.now}, Message: best},

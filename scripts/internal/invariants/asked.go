@@ -15,7 +15,7 @@ import (
 func asked(s Snapshot) []Violation {
 	l := list{rule: RuleAsked}
 	for _, o := range s.Orders {
-		named, best := asksFor(s, o)
+		named, best, accessible := asksFor(s, o)
 		switch {
 		case o.RequestHash == "":
 			// A row of which only the message's attributes were known. It never held anything.
@@ -32,7 +32,7 @@ func asked(s Snapshot) []Violation {
 			l.addf("order %s has %v, which is not what was asked for", o.OrderID, o.Seats)
 		}
 		if o.HeldAt != 0 && s.Layouts != nil {
-			priced(&l, s, o, best)
+			priced(&l, s, o, best, accessible)
 		}
 		for version := 1; version <= o.Version; version++ {
 			p, out := s.Published[Version(o.OrderID, version)]
@@ -45,27 +45,34 @@ func asked(s Snapshot) []Violation {
 }
 
 // asksFor says whether the request of a row was for just its seats, and whether it was for so many adjacent ones, of the
-// concert or of the section of its group.
-func asksFor(s Snapshot, o readmodel.Order) (named, best bool) {
+// concert or of the section of its group, and with how many accessible places among them.
+func asksFor(s Snapshot, o readmodel.Order) (named, best bool, accessible int) {
 	if o.RequestHash == contracts.RequestHash(o.ConcertID, o.Seats) {
-		return true, false
+		return true, false, 0
 	}
 	sections := []string{""}
 	if g, found := layoutOf(s, o); found {
 		sections = append(sections, g.Section)
 	}
-	return false, isBest(o, sections, len(o.Seats))
+	accessible, best = isBest(o, sections, len(o.Seats))
+	return false, best, accessible
 }
 
-// isBest says whether a row's request was for n adjacent seats, of the concert ("") or of one of the sections.
-func isBest(o readmodel.Order, sections []string, n int) bool {
-	return slices.ContainsFunc(sections, func(section string) bool {
-		return o.RequestHash == contracts.RequestHashBest(o.ConcertID, section, n)
-	})
+// isBest says whether a row's request was for n adjacent seats, of the concert ("") or of one of the sections, and how many of
+// them were to be accessible places.
+func isBest(o readmodel.Order, sections []string, n int) (accessible int, best bool) {
+	for accessible := range n + 1 {
+		for _, section := range sections {
+			if o.RequestHash == contracts.RequestHashBest(o.ConcertID, section, n, accessible) {
+				return accessible, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // priced compares a held order with its group's layout.
-func priced(l *list, s Snapshot, o readmodel.Order, best bool) {
+func priced(l *list, s Snapshot, o readmodel.Order, best bool, accessible int) {
 	g, found := layoutOf(s, o)
 	if !found {
 		l.addf("order %s: there is no group %s in layout %d", o.OrderID, o.Group, o.LayoutVersion)
@@ -78,6 +85,10 @@ func priced(l *list, s Snapshot, o readmodel.Order, best bool) {
 	price := contracts.Money{Minor: g.Price.Minor * int64(len(o.Seats)), Currency: g.Price.Currency}
 	if o.Amount == nil || *o.Amount != price {
 		l.addf("order %s costs %v, its %d seats %v", o.OrderID, o.Amount, len(o.Seats), price)
+	}
+	isAccessible := func(seat string) bool { return slices.Contains(g.Accessible, seat) }
+	if got := len(slices.DeleteFunc(slices.Clone(o.Seats), func(seat string) bool { return !isAccessible(seat) })); best && got != accessible {
+		l.addf("order %s asked for %d accessible places and has %d: %v", o.OrderID, accessible, got, o.Seats)
 	}
 	if best && !adjacent(g, o.Seats) {
 		l.addf("order %s asked for adjacent seats and has %v", o.OrderID, o.Seats)

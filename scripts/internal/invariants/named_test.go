@@ -22,9 +22,9 @@ func bigger() invariants.Snapshot {
 
 	pair := row("g", "6", []string{"t3", "t4"}, contracts.Held)
 	pair.Group, pair.OpenGroup, pair.UserID = "B", "nocturne#B", "ben"
-	pair.RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 2)
+	pair.RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 2, 0)
 	refused := row("h", "7", nil, contracts.Rejected)
-	refused.UserID, refused.RequestHash = "cleo", contracts.RequestHashBest("nocturne", "", 2)
+	refused.UserID, refused.RequestHash = "cleo", contracts.RequestHashBest("nocturne", "", 2, 0)
 	refused.Reason.Code, refused.History[0].At = contracts.ReasonNoAdjacent, at+1000
 	s.Orders = append(s.Orders, pair, refused)
 	s.Allowances = append(s.Allowances, readmodel.Allowance{BuyerConcert: "nocturne#ben", Seats: 2})
@@ -78,10 +78,10 @@ func TestNamedRules(t *testing.T) {
 		"a refused row without its seats": {func(s *invariants.Snapshot) { order(s, "d").RequestHash = contracts.RequestHash("nocturne", nil) }, invariants.RuleAsked},
 		"seats that nobody asked for":     {func(s *invariants.Snapshot) { order(s, "d").RequestHash = "" }, invariants.RuleAsked},
 		"more seats than were asked for": {func(s *invariants.Snapshot) {
-			order(s, "g").RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 1)
+			order(s, "g").RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 1, 0)
 		}, invariants.RuleAsked},
 		"seats of another section": {func(s *invariants.Snapshot) {
-			order(s, "g").RequestHash = contracts.RequestHashBest("nocturne", "Stalls", 2)
+			order(s, "g").RequestHash = contracts.RequestHashBest("nocturne", "Stalls", 2, 0)
 		}, invariants.RuleAsked},
 		"any seats that are not adjacent":   {func(s *invariants.Snapshot) { order(s, "g").Seats = []string{"t2", "t3"}; republish(s, "g") }, invariants.RuleAsked},
 		"a seat that the layout has not":    {func(s *invariants.Snapshot) { s.Layouts[layout][1].Seats[2] = "t9" }, invariants.RuleAsked},
@@ -94,7 +94,7 @@ func TestNamedRules(t *testing.T) {
 			republish(s, "d")
 		}, invariants.RuleRefused},
 		"no adjacent seats, where there were some": {func(s *invariants.Snapshot) {
-			order(s, "h").RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 1)
+			order(s, "h").RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 1, 0)
 		}, invariants.RuleRefused},
 		"refused, and what it holds is still there": {func(s *invariants.Snapshot) {
 			s.Groups[0].Entries[0] = seatstate.Entry{State: seatstate.Held, Order: id("c"), Lapses: at + 1}

@@ -50,7 +50,7 @@ func refused(s Snapshot) []Violation {
 }
 
 // roomForAll is how many adjacent seats an order asked for, if each group that it may have had as many free ones all the time
-// from its acceptance to its decision; else 0. Accessible places do not count as free. Where an order whose seats nobody knows
+// from its acceptance to its decision; else 0. Accessible places do not count as free, and nothing is said of orders for them. Where an order whose seats nobody knows
 // was refused at that time, nothing is said: it may have held some for a moment.
 func roomForAll(s Snapshot, o readmodel.Order) int {
 	groups := s.Layouts[readmodel.LayoutKey(o.ConcertID, o.LayoutVersion)]
@@ -59,7 +59,7 @@ func roomForAll(s Snapshot, o readmodel.Order) int {
 	for _, g := range groups {
 		for _, of := range []string{"", g.Section} {
 			for quantity := 1; quantity <= mostAdjacent && n == 0; quantity++ {
-				if isBest(o, []string{of}, quantity) {
+				if accessible, best := isBest(o, []string{of}, quantity); best && accessible == 0 {
 					n, section = quantity, of
 				}
 			}
