@@ -2,8 +2,8 @@ package message
 
 import "boxoffice/contracts"
 
-// KindSettleOrder ends an open order as REJECTED. Cause: its seat was sold to another order (mirror and commit displaced
-// its hold, reconcile found it), or an operator. Handler: consumers/internal/reserve/settle.go.
+// KindSettleOrder ends an open order as REJECTED. Cause: its seat was sold to another order (mirror displaced its hold,
+// reconcile found it), or an operator. Handler: consumers/internal/reserve/settle.go.
 const KindSettleOrder Kind = "SettleOrder"
 
 // SettleOrder is version 1.

@@ -35,7 +35,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 		Holds:     redishold.New(cache, p.RedisBreaker(), redishold.Options{Shards: redisclient.NewShards(cache, p.RedisBreaker)}),
 		Catalogue: dynamocatalogue.New(dynamo, dynamocatalogue.Tables{Layouts: c.LayoutsTable}, breaker, p.Now),
 		Sender:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL}, p.Breaker("sqs", sqssend.Healthy)),
-		Meter:     p.Meter, Now: p.Now,
+		Log:       p.Log, Meter: p.Meter, Now: p.Now,
 	}
-	return streambatch.NewHints(mirror.NewStream(m, p.Log).Handle, streambatch.Options{Logger: p.Log, Meter: p.Meter}).Handle, nil
+	return streambatch.NewHints(mirror.NewStream(m).Handle, streambatch.Options{Logger: p.Log, Meter: p.Meter}).Handle, nil
 }

@@ -36,7 +36,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 		},
 		Expire: expire.Expire{Orders: g.Orders, Ending: g.Ending(p), Meter: p.Meter, Now: p.Now},
 		Mirror: mirror.Mirror{
-			Rows: g.Orders, Holds: g.Holds, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Meter: p.Meter, Now: p.Now,
+			Rows: g.Orders, Holds: g.Holds, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Log: p.Log, Meter: p.Meter, Now: p.Now,
 		},
 		Rebuild: rebuild.Handler{Presence: g.Holds, Loader: g.Loader},
 	}

@@ -35,6 +35,8 @@ func (m Mirror) help(ctx context.Context, row order.Order, seat string, c holds.
 	case other.Status.Paid() && slices.Contains(other.Owned(), seat):
 		// A ticket leaves an order only with a version of its row that says so. The ticket decides who owns the seat, so
 		// the sale is taken back all the same, and not in silence.
+		m.Log.ErrorContext(ctx, "a paid order has lost a ticket", telemetry.KeyOrder, other.OrderID, telemetry.KeyVersion, other.Version,
+			telemetry.KeySeatGroup, row.SeatGroup().Key(), telemetry.KeyError, fmt.Sprintf("seat %s is sold to %s", seat, row.OrderID))
 		m.Meter.Put(telemetry.InvariantsBroken, 1)
 	}
 	// Refused as old or done: either way the other order's sale is not what it was.

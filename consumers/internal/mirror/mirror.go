@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"boxoffice/consumers/internal/holds"
@@ -52,6 +53,7 @@ type Mirror struct {
 	// Loader loads a group that is not in Redis. A Stream has none: see there.
 	Loader rebuild.Loader
 	Sender Sender
+	Log    *slog.Logger
 	Meter  *telemetry.Meter
 	Now    func() time.Time
 }

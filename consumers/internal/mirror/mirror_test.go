@@ -164,14 +164,15 @@ func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
 func (w *world) handler() mirror.Mirror {
 	now := func() time.Time { return w.now.Time() }
 	return mirror.Mirror{
-		Rows: w, Holds: w, Catalogue: w, Loader: w.loader(), Sender: w, Meter: telemetry.NewMeter(&w.metrics, "mirror", now), Now: now,
+		Rows: w, Holds: w, Catalogue: w, Loader: w.loader(), Sender: w, Log: slog.New(slog.DiscardHandler),
+		Meter: telemetry.NewMeter(&w.metrics, "mirror", now), Now: now,
 	}
 }
 
 // handle hands the stream a batch of hints.
 func (w *world) handle(t testing.TB, ids ...contracts.OrderID) (done int, err error) {
 	t.Helper()
-	return mirror.NewStream(w.handler(), slog.New(slog.DiscardHandler)).Handle(t.Context(), hintsOf(ids))
+	return mirror.NewStream(w.handler()).Handle(t.Context(), hintsOf(ids))
 }
 
 func hintsOf(ids []contracts.OrderID) (hints []streambatch.Hint) {

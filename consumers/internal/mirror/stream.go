@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -24,13 +23,12 @@ import (
 // groups would wait with it. A group that is not loaded is left to its own queue, as one whose shard is down.
 type Stream struct {
 	mirror Mirror
-	log    *slog.Logger
 }
 
 // NewStream makes a Stream of a Mirror, whose Loader it does not use.
-func NewStream(m Mirror, log *slog.Logger) Stream {
+func NewStream(m Mirror) Stream {
 	m.Loader = noLoader{}
-	return Stream{mirror: m, log: log}
+	return Stream{mirror: m}
 }
 
 // noLoader is the Loader of a stream.
@@ -106,7 +104,7 @@ func (s Stream) one(ctx context.Context, id contracts.OrderID) (r result) {
 	defer func() {
 		// In a goroutine a panic would end the process, and with it the work on the other orders.
 		if p := recover(); p != nil {
-			s.log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
+			s.mirror.Log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
 			s.passOver(ctx, id, &retry.PoisonError{Reason: "panic", Err: fmt.Errorf("%v", p)})
 			r = result{}
 		}
@@ -133,7 +131,7 @@ func (s Stream) one(ctx context.Context, id contracts.OrderID) (r result) {
 // passOver keeps what no attempt can cure, a broken invariant or a panic, from stopping the shard for good. The row stays the
 // truth, and a repair of the group finds what is left undone here.
 func (s Stream) passOver(ctx context.Context, id contracts.OrderID, err error) {
-	s.log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyReason, retry.Classify(err).Reason, telemetry.KeyError, err.Error())
+	s.mirror.Log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyReason, retry.Classify(err).Reason, telemetry.KeyError, err.Error())
 	s.mirror.Meter.Put(telemetry.RecordsPassedOver, 1)
 	s.mirror.Meter.Put(telemetry.InvariantsBroken, 1)
 }
@@ -160,7 +158,7 @@ func (s Stream) leaveToQueues(ctx context.Context, results []result) {
 	if len(messages) == 0 {
 		return
 	}
-	s.log.WarnContext(ctx, "orders left to their queues", telemetry.KeyCount, len(messages), telemetry.KeyError, why.Error())
+	s.mirror.Log.WarnContext(ctx, "orders left to their queues", telemetry.KeyCount, len(messages), telemetry.KeyError, why.Error())
 	if err := s.mirror.Sender.Send(ctx, messages...); err != nil {
 		for _, i := range sent {
 			results[i] = result{err: fmt.Errorf("send MirrorOrder: %w", err)}

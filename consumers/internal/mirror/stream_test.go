@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,7 +228,7 @@ func TestAShardThatIsDownTakesNoTimeOfTheOthers(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), budget)
 				defer cancel()
 				begun := time.Now()
-				done, err := mirror.NewStream(m, slog.New(slog.DiscardHandler)).Handle(ctx, hintsOf(ids))
+				done, err := mirror.NewStream(m).Handle(ctx, hintsOf(ids))
 				if took := time.Since(begun); done != len(ids) || err != nil || took > budget-900*time.Millisecond {
 					t.Errorf("%d of %d done, %v, in %s of %s", done, len(ids), err, took, budget)
 				}
