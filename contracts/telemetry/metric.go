@@ -43,8 +43,10 @@ var (
 	MirrorLag = Metric{"MirrorLag", "Milliseconds"}
 	// OrdersLeftToQueues are orders whose group mirror could not reach: they wait as MirrorOrder in their groups' queue.
 	OrdersLeftToQueues = Metric{"OrdersLeftToQueues", "Count"}
-	StepsRepeated      = Metric{"StepsRepeated", "Count"}
-	EventsFetched      = Metric{"EventsFetched", "Count"}
+	// StepsLeftBehind are steps that could not be sent for a while after their decision: reconcile sends them.
+	StepsLeftBehind = Metric{"StepsLeftBehind", "Count"}
+	StepsRepeated   = Metric{"StepsRepeated", "Count"}
+	EventsFetched   = Metric{"EventsFetched", "Count"}
 	// LedgerDifferences are those found for the first time, LedgerDifferencesKnown those that a later look found again.
 	LedgerDifferences      = Metric{"LedgerDifferences", "Count"}
 	LedgerDifferencesKnown = Metric{"LedgerDifferencesKnown", "Count"}

@@ -121,6 +121,34 @@ func TestTheLastMomentCounts(t *testing.T) {
 	}
 }
 
+// A queue that takes nothing does not hold up the buyers behind an order that is decided: its next step is left to reconcile, and
+// to the ledger check.
+func TestAStepThatCannotBeSentIsLeftBehind(t *testing.T) {
+	for name, spoil := range map[string]func(m *message.PaymentAuthorized){
+		"captured later": func(*message.PaymentAuthorized) {},
+		"voided later":   func(m *message.PaymentAuthorized) { m.Amount.Minor-- },
+	} {
+		w := newWorld(t)
+		m := authorized(w.row)
+		spoil(&m)
+		e, err := message.Encode(m, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := w.now
+		for _, late := range []time.Duration{0, 9999 * time.Millisecond, 10 * time.Second, time.Hour} {
+			w.now, w.fail = sent.Add(late), "send"
+			o := w.dispatcher().Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body, SentAt: sent})
+			if returned := o.Class == retry.ClassRetryable; returned != (late < 10*time.Second) {
+				t.Errorf("%s, %s after it was sent: %+v", name, late, o)
+			}
+		}
+		if row := w.stored(t, w.row.OrderID); row.Status.Open() || row.Version != 3 || len(w.sent) != 0 {
+			t.Errorf("%s: row %s at %d, sent %s", name, row.Status, row.Version, w.kinds())
+		}
+	}
+}
+
 // A crash after any call ends the same: the message comes again, and each step finds what is done.
 func TestACrashAfterAnyCallEndsTheSame(t *testing.T) {
 	for _, crash := range []string{"read", "commit", "commit reply", "send", "send reply"} {

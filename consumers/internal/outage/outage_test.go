@@ -48,9 +48,9 @@ func (s scenario) String() string {
 }
 
 // keepsPaid are the dependencies whose absence costs nobody his seats who paid a minute before his hold's end. DynamoDB is none:
-// it decides who owns a seat. Redis is one as soon as commit does not ask it. SQS is none while a commit whose CapturePayment
-// cannot be sent comes again, and with it those behind it in its group.
-var keepsPaid = map[string]bool{"Stripe": true}
+// it decides who owns a seat. SQS is none: what a bank has said reaches commit by a queue, and the end of a hold waits in
+// another one already.
+var keepsPaid = map[string]bool{"Redis": true, "Stripe": true}
 
 // A dependency is away for ten minutes and for an hour, and each process of each function has breakers of its own, which open,
 // probe and close by themselves.
