@@ -1,5 +1,6 @@
 // Package dynamocatalogue reads concerts and layouts from DynamoDB for handlers, through a memory that lives as long
-// as the process: a layout version never changes, and a concert is read again after some seconds.
+// as the process: a layout version never changes, and a concert is read again after some seconds. Layouts that were read
+// as a whole are forgotten when there are more of them than a small function has room for.
 package dynamocatalogue
 
 import (
@@ -29,6 +30,10 @@ type Tables struct {
 // concertKept is how long a concert is answered from memory. It bounds how late a change of the sale is noticed.
 const concertKept = 10 * time.Second
 
+// groupsKept bounds the groups of layouts that were read as a whole: some kilobytes each. Reconcile comes past every concert
+// on sale, so that without a bound its process would hold the layouts of all of them. It is more than a run looks at.
+const groupsKept = 4096
+
 // timeoutPerCall bounds one read with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
@@ -42,8 +47,9 @@ type Catalogue struct {
 	mu       sync.Mutex
 	concerts map[string]concertRead
 	layouts  map[layoutID]readmodel.LayoutGroup
-	// whole has the versions that were read as a whole, in the layout's order.
+	// whole has the versions that were read as a whole, in the layout's order; kept are their groups.
 	whole map[string][]readmodel.LayoutGroup
+	kept  int
 }
 
 type concertRead struct {
@@ -107,8 +113,8 @@ func (c *Catalogue) LayoutGroup(ctx context.Context, concertID string, version i
 	return layout, nil
 }
 
-// Layout answers all groups of a layout version, in the layout's order. The caller must not change the slice. An arena
-// takes several pages of 1 MB, once in the life of the process.
+// Layout answers all groups of a layout version, in the layout's order. The caller must not change the slice. A large arena
+// takes several pages of 1 MB.
 func (c *Catalogue) Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
 	key := readmodel.LayoutKey(concertID, version)
 	c.mu.Lock()
@@ -141,10 +147,23 @@ func (c *Catalogue) Layout(ctx context.Context, concertID string, version int) (
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
 	slices.SortFunc(groups, func(a, b readmodel.LayoutGroup) int { return cmp.Compare(a.Order, b.Order) })
-	c.mu.Lock()
-	c.whole[key] = groups
-	c.mu.Unlock()
+	c.keepWhole(key, groups)
 	return groups, nil
+}
+
+// keepWhole remembers a layout, and forgets all others when there is no room for it: which of them is asked for next is not
+// known, and reading them again costs a call each.
+func (c *Catalogue) keepWhole(key string, groups []readmodel.LayoutGroup) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept+len(groups) > groupsKept {
+		clear(c.whole)
+		c.kept = 0
+	}
+	if _, twice := c.whole[key]; !twice {
+		c.kept += len(groups)
+	}
+	c.whole[key] = groups
 }
 
 // Concerts reads all concerts, in no order and past the memory. There are some hundreds at most.

@@ -13,27 +13,15 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// OpenIDs reads the index of orders with a due step, to its last page. The index is eventually consistent and has
+// OpenIDs reads the index of orders with a due step in a group, to its last page. The index is eventually consistent and has
 // keys alone, so it only says whom to look at.
 func (s *Store) OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error) {
-	return s.open(ctx, g, "openGroup = :group", map[string]types.AttributeValue{":group": &types.AttributeValueMemberS{Value: g.Key()}})
-}
-
-// DueIDs reads the same index up to an instant: the orders whose step was due by then.
-func (s *Store) DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error) {
-	return s.open(ctx, g, "openGroup = :group AND dueAt <= :by", map[string]types.AttributeValue{
-		":group": &types.AttributeValueMemberS{Value: g.Key()},
-		":by":    &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(by), 10)},
-	})
-}
-
-func (s *Store) open(ctx context.Context, g contracts.SeatGroup, condition string, values map[string]types.AttributeValue) ([]contracts.OrderID, error) {
 	var ids []contracts.OrderID
 	err := s.queryAll(ctx, &dynamodb.QueryInput{
 		TableName:                 aws.String(s.tables.Orders),
 		IndexName:                 aws.String(readmodel.IndexOpen),
-		KeyConditionExpression:    aws.String(condition),
-		ExpressionAttributeValues: values,
+		KeyConditionExpression:    aws.String("openGroup = :group"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":group": &types.AttributeValueMemberS{Value: g.Key()}},
 		ProjectionExpression:      aws.String("orderId"),
 	}, func(item map[string]types.AttributeValue) {
 		if id, ok := item["orderId"].(*types.AttributeValueMemberS); ok {
@@ -42,6 +30,29 @@ func (s *Store) open(ctx context.Context, g contracts.SeatGroup, condition strin
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open orders of %s: %w", g.Key(), err)
+	}
+	return ids, nil
+}
+
+// DueIDs reads the same index up to an instant: the orders whose step was due by then.
+func (s *Store) DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error) {
+	var ids []contracts.OrderID
+	err := s.queryAll(ctx, &dynamodb.QueryInput{
+		TableName:              aws.String(s.tables.Orders),
+		IndexName:              aws.String(readmodel.IndexOpen),
+		KeyConditionExpression: aws.String("openGroup = :group AND dueAt <= :by"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":group": &types.AttributeValueMemberS{Value: g.Key()},
+			":by":    &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(by), 10)},
+		},
+		ProjectionExpression: aws.String("orderId"),
+	}, func(item map[string]types.AttributeValue) {
+		if id, ok := item["orderId"].(*types.AttributeValueMemberS); ok {
+			ids = append(ids, contracts.OrderID(id.Value))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("due orders of %s: %w", g.Key(), err)
 	}
 	return ids, nil
 }

@@ -1,5 +1,5 @@
-// Package dynamoorder keeps orders in DynamoDB: it fills the ports of reserve, expire and rebuild. One file an
-// operation: put, update, read, open, tickets, ticketcounts, tokens.
+// Package dynamoorder keeps orders in DynamoDB: it fills the ports of reserve, expire, rebuild and reconcile. One file an
+// operation: put, update, read, open, due, tickets, ticketcounts, tokens.
 //
 // Every read that decides something is consistent. Every write is conditional, and a refused condition is an answer,
 // never an error and never a failure for the breaker.

@@ -12,6 +12,7 @@ import (
 func (s *Store) Commit(_ context.Context, before, after order.Order) (r order.CommitResult, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.index = nil
 	g := after.SeatGroup().Key()
 	r.Moved = s.moved(before)
 	for _, seat := range after.Seats {
@@ -38,6 +39,7 @@ func (s *Store) Commit(_ context.Context, before, after order.Order) (r order.Co
 func (s *Store) Withdraw(_ context.Context, before, after order.Order) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.index = nil
 	g := after.SeatGroup().Key()
 	if s.moved(before) {
 		return false, nil

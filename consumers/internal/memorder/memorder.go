@@ -19,6 +19,8 @@ type Store struct {
 	tokens  map[string]int64
 	// counted is the allowance of a buyer for a concert, by readmodel.AllowanceKey.
 	counted map[string]int
+	// index is that of the open orders, nil when a row has been written since it was made.
+	index *Index
 }
 
 // New makes an empty Store.
@@ -43,6 +45,7 @@ func (s *Store) PutAll(_ context.Context, puts []order.Put) []order.PutResult {
 func (s *Store) put(p order.Put) order.PutResult {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.index = nil
 	if stored, found := s.rows[p.Order.OrderID]; found {
 		return order.PutResult{Outcome: order.PutRefused, Stored: stored}
 	}
@@ -60,6 +63,7 @@ func (s *Store) put(p order.Put) order.PutResult {
 func (s *Store) Update(_ context.Context, before, after order.Order) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.index = nil
 	if s.moved(before) {
 		return false, nil
 	}

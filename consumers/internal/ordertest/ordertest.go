@@ -27,7 +27,7 @@ type Store interface {
 	Update(ctx context.Context, before, after order.Order) (done bool, err error)
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
-	DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error)
+	DuePage(ctx context.Context, scan order.DueScan) (order.DuePage, error)
 	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
 	Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error)
 	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
@@ -169,16 +169,6 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 				t.Errorf("got %v, %v; want %v", got, err, open.OrderID)
 			}
 		},
-		"due are those whose step was due by then": func(t *testing.T, b Backend) {
-			g := group()
-			row := HeldOrder(Placed(g, "A-1-1"))
-			put(t, b, row)
-			for by, want := range map[contracts.Instant]int{row.DueAt - 1: 0, row.DueAt: 1, row.DueAt + 1: 1} {
-				if ids, err := b.Store.DueIDs(t.Context(), g, by); len(ids) != want || err != nil {
-					t.Errorf("by %d: %v, %v, want %d", by-row.DueAt, ids, err, want)
-				}
-			}
-		},
 		"many rows are read over every page": func(t *testing.T, b Backend) {
 			g := group()
 			var want []contracts.OrderID
@@ -286,6 +276,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	maps.Copy(tests, commitTests(group))
 	maps.Copy(tests, unknownTests(group))
 	maps.Copy(tests, conditionTests(group))
+	maps.Copy(tests, dueTests(group))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -1,0 +1,103 @@
+package memorder
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/contracts"
+)
+
+// pageKeys is about how many keys of the index a page of DynamoDB has: 1 MB of them.
+const pageKeys = 7500
+
+// Key is an order in the index of open orders.
+type Key struct {
+	Group   string
+	DueAt   contracts.Instant
+	OrderID contracts.OrderID
+}
+
+// Index is the index of open orders as it is at one instant, read in pages as DynamoDB gives them. It is immutable.
+type Index struct{ keys []hashed }
+
+// hashed is a key with the hash of its group, by which DynamoDB shares the index out among segments.
+type hashed struct {
+	Hash uint32
+	Key
+}
+
+func compare(a, b hashed) int {
+	return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Group, b.Group), cmp.Compare(a.DueAt, b.DueAt), cmp.Compare(a.OrderID, b.OrderID))
+}
+
+// NewIndex makes an Index of keys.
+func NewIndex(keys []Key) *Index {
+	x := &Index{keys: make([]hashed, len(keys))}
+	for i, k := range keys {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(k.Group)) // never fails
+		x.keys[i] = hashed{Hash: h.Sum32(), Key: k}
+	}
+	slices.SortFunc(x.keys, compare)
+	return x
+}
+
+// Page is the page that the scan asks for.
+func (x *Index) Page(scan order.DueScan) (page order.DuePage, err error) {
+	// first is the position of the first key of a segment.
+	first := func(segment int) int {
+		bound := uint64(segment) << 32 / uint64(scan.Segments) //nolint:gosec // G115: neither is negative
+		at, _ := slices.BinarySearchFunc(x.keys, bound, func(k hashed, bound uint64) int { return cmp.Compare(uint64(k.Hash), bound) })
+		return at
+	}
+	at, end := first(scan.Segment), first(scan.Segment+1)
+	if scan.From != "" {
+		var from hashed
+		if err := json.Unmarshal([]byte(scan.From), &from); err != nil {
+			return page, fmt.Errorf("cursor %q: %w", scan.From, err)
+		}
+		found, there := slices.BinarySearchFunc(x.keys, from, compare)
+		if there {
+			found++
+		}
+		at = max(at, found)
+	}
+	limit := scan.Limit
+	if limit <= 0 {
+		limit = pageKeys
+	}
+	for ; at < end; at++ {
+		if limit == 0 {
+			last, err := json.Marshal(x.keys[at-1])
+			page.Next = string(last)
+			return page, err
+		}
+		limit--
+		if k := x.keys[at]; k.DueAt <= scan.By {
+			page.Due = append(page.Due, order.Due{OrderID: k.OrderID, DueAt: k.DueAt})
+		}
+	}
+	return page, nil
+}
+
+// DuePage answers a page of the index of open orders.
+func (s *Store) DuePage(_ context.Context, scan order.DueScan) (order.DuePage, error) {
+	s.mu.Lock()
+	if s.index == nil {
+		var keys []Key
+		for id, o := range s.rows {
+			if o.OpenGroup != "" {
+				keys = append(keys, Key{Group: o.OpenGroup, DueAt: o.DueAt, OrderID: id})
+			}
+		}
+		s.index = NewIndex(keys)
+	}
+	index := s.index
+	s.mu.Unlock()
+	return index.Page(scan)
+}
