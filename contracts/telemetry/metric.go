@@ -55,6 +55,12 @@ var (
 	// PaymentsRefused are orders that ended because Stripe refuses for good to open their payment.
 	PaymentsRefused    = Metric{"PaymentsRefused", "Count"}
 	DeadLettersDrained = Metric{"DeadLettersDrained", "Count"}
+	// LettersNotKept are dead letters that stay in their queue because they cannot be kept; EventsRefused are row versions that
+	// the bus will not take, which are kept as letters. Any of either needs somebody to look.
+	LettersNotKept = Metric{"LettersNotKept", "Count"}
+	EventsRefused  = Metric{"EventsRefused", "Count"}
+	// ReconcileLeft is what a run of reconcile leaves to the next ones, by its part.
+	ReconcileLeft = Metric{"ReconcileLeft", "Count"}
 	// OrdersRepaired are orders whose places in Redis were not what rows and tickets said, and now are.
 	OrdersRepaired = Metric{"OrdersRepaired", "Count"}
 	// CallsPaced are calls to the payment provider that had no token, by class; BucketsMissed those for which the shared bucket

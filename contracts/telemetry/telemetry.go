@@ -43,6 +43,8 @@ const (
 	KeyCount          = "count"
 	KeyAmount         = "amount"
 	KeyDifferences    = "differences"
+	KeyPart           = "part"
+	KeyLeft           = "left"
 	KeyLibraryMessage = "libraryMessage"
 )
 

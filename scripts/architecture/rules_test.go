@@ -148,7 +148,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/internal/publish"},
-		may:  []string{"contracts/...", "consumers/internal/streambatch"},
+		may:  []string{"contracts/...", "consumers/internal/retry", "consumers/internal/streambatch"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{

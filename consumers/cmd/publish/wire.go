@@ -3,22 +3,26 @@ package main
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"boxoffice/consumers/internal/boot"
+	"boxoffice/consumers/internal/dynamoletters"
 	"boxoffice/consumers/internal/eventbus"
 	"boxoffice/consumers/internal/publish"
 	"boxoffice/consumers/internal/streambatch"
 )
 
 type config struct {
-	BusName string `env:"BUS_NAME,notEmpty"`
+	BusName          string `env:"BUS_NAME,notEmpty"`
+	DeadLettersTable string `env:"DEADLETTERS_TABLE,notEmpty"`
 }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	publisher := publish.Publisher{
-		Bus: eventbus.New(eventbridge.NewFromConfig(p.AWS), c.BusName, p.Breaker("eventbridge", nil)),
-		Log: p.Log, Meter: p.Meter,
+		Bus:     eventbus.New(eventbridge.NewFromConfig(p.AWS), c.BusName, p.Breaker("eventbridge", eventbus.Healthy)),
+		Letters: dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, p.Breaker("dead-letters-table", dynamoletters.Healthy)),
+		Log:     p.Log, Meter: p.Meter, Now: p.Now,
 	}
 	return streambatch.New(publisher.Handle, streambatch.Options{Logger: p.Log, Meter: p.Meter}).Handle, nil
 }

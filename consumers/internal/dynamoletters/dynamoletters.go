@@ -1,8 +1,9 @@
-// Package dynamoletters keeps drained dead letters in DynamoDB.
+// Package dynamoletters keeps dead letters in DynamoDB: drained messages, and events that the bus will not take.
 package dynamoletters
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,21 +26,39 @@ type Store struct {
 	breaker retry.Breaker
 }
 
-// New makes a Store.
+// New makes a Store. The breaker should count as Healthy says.
 func New(client *dynamodb.Client, table string, breaker retry.Breaker) *Store {
 	return &Store{client: client, table: table, breaker: breaker}
 }
 
-// Keep writes a letter under its message's id; the same again is the same letter.
+// reasonRefused is the reason of a letter that the table will not take.
+const reasonRefused = "letter_refused"
+
+// finalCodes are of items that are at fault themselves: the same item would be refused again.
+var finalCodes = map[string]bool{"ValidationException": true, "SerializationException": true, "ItemCollectionSizeLimitExceededException": true}
+
+// Healthy is the IsSuccessful of a breaker around the table: an item that is refused for what is in it shows a table in good
+// health.
+func Healthy(err error) bool { return err == nil || retry.Classify(err).Class == retry.ClassPoison }
+
+// Keep writes a letter under its key; the same again is the same letter. A letter that the table refuses for what is in it
+// is a *retry.PoisonError; any other error may pass later.
 func (s *Store) Keep(ctx context.Context, letter readmodel.DeadLetter) error {
 	item, err := attributevalue.MarshalMap(letter)
 	if err != nil {
-		return fmt.Errorf("encode dead letter: %w", err)
+		return &retry.PoisonError{Reason: reasonRefused, Err: fmt.Errorf("encode dead letter: %w", err)}
 	}
 	return s.breaker.Do(ctx, func(ctx context.Context) error {
 		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) error {
 			_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: item})
-			return err
+			var coded interface{ ErrorCode() string }
+			if errors.As(err, &coded) && finalCodes[coded.ErrorCode()] {
+				return &retry.PoisonError{Reason: reasonRefused, Err: fmt.Errorf("keep %s: %w", letter.MessageKey, err)}
+			}
+			if err != nil {
+				return fmt.Errorf("keep %s: %w", letter.MessageKey, err)
+			}
+			return nil
 		})
 	})
 }

@@ -31,7 +31,7 @@ type Bus struct {
 	breaker retry.Breaker
 }
 
-// New makes a Bus by its name.
+// New makes a Bus by its name. The breaker should count as Healthy says.
 func New(client Client, name string, breaker retry.Breaker) *Bus {
 	return &Bus{client: client, name: name, breaker: breaker}
 }
@@ -41,6 +41,23 @@ type EntryError struct{ Code, Message string }
 
 // Error implements error.
 func (e *EntryError) Error() string { return "bus refused the event: " + e.Code + ": " + e.Message }
+
+// finalCodes are of entries that are at fault themselves: the same entry would be refused again. Everything else may pass
+// later, also what the deployment is at fault for, as a right that is missing.
+var finalCodes = map[string]bool{"MalformedDetail": true, "InvalidArgument": true}
+
+// finalCalls are of calls that are refused for what is in them.
+var finalCalls = map[string]bool{"ValidationException": true, "RequestEntityTooLarge": true}
+
+// reasonRefused is the reason of what is refused for good.
+const reasonRefused = "event_refused"
+
+// final makes an error that no other attempt can cure a poison one.
+func final(err error) error { return &retry.PoisonError{Reason: reasonRefused, Err: err} }
+
+// Healthy is the IsSuccessful of a breaker around the bus: a call that is refused for what is in it shows a bus in good
+// health.
+func Healthy(err error) bool { return err == nil || retry.Classify(err).Class == retry.ClassPoison }
 
 var errCounts = errors.New("the bus counts failures that no entry names")
 
@@ -58,6 +75,10 @@ func (b *Bus) Put(ctx context.Context, events []event.Event) (failed []error, er
 		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
 			// A second attempt may put events twice, as publish may: every version is told at least once.
 			out, err = b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+			var coded interface{ ErrorCode() string }
+			if errors.As(err, &coded) && finalCalls[coded.ErrorCode()] {
+				return final(err)
+			}
 			return err
 		})
 	})
@@ -69,6 +90,9 @@ func (b *Bus) Put(ctx context.Context, events []event.Event) (failed []error, er
 		var refused error
 		if entry.ErrorCode != nil || entry.EventId == nil {
 			refused = &EntryError{Code: aws.ToString(entry.ErrorCode), Message: aws.ToString(entry.ErrorMessage)}
+			if finalCodes[aws.ToString(entry.ErrorCode)] {
+				refused = final(refused)
+			}
 			named++
 		}
 		failed = append(failed, refused)

@@ -226,6 +226,40 @@ func TestFailedEntriesAreNamed(t *testing.T) {
 	}
 }
 
+// An entry, or a call, that is at fault itself is told apart from what may pass later; only the latter is a failure of the
+// bus to a breaker.
+func TestWhatIsRefusedForGoodIsPoison(t *testing.T) {
+	for code, final := range map[string]bool{
+		"MalformedDetail": true, "InvalidArgument": true,
+		"ThrottlingException": false, "InternalFailure": false, "InternalException": false, "AccessDeniedException": false,
+		"NotAuthorizedForSourceException": false, "": false,
+	} {
+		client := scripted{out: &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []types.PutEventsResultEntry{{EventId: aws.String("id")}, {ErrorCode: aws.String(code)}}}}
+		failed, err := eventbus.New(client, "b", retry.NoBreaker{}).Put(t.Context(), make([]event.Event, 2))
+		var entry *eventbus.EntryError
+		if err != nil || len(failed) != 2 || failed[0] != nil || !errors.As(failed[1], &entry) || entry.Code != code {
+			t.Fatalf("%s: %v, %v", code, failed, err)
+		}
+		if got := retry.Classify(failed[1]).Class == retry.ClassPoison; got != final {
+			t.Errorf("entry %s: final %t, want %t", code, got, final)
+		}
+	}
+	for code, final := range map[string]bool{
+		"ValidationException": true, "RequestEntityTooLarge": true,
+		"ThrottlingException": false, "AccessDeniedException": false, "ResourceNotFoundException": false, "InternalException": false,
+	} {
+		config := newConfig(t)
+		awsfaults.Into(&config).Next("PutEvents", awsfaults.Throttled(code), awsfaults.Throttled(code), awsfaults.Throttled(code))
+		_, err := eventbus.New(eventbridge.NewFromConfig(config), "boxoffice", retry.NoBreaker{}).Put(t.Context(), []event.Event{{DetailType: "A", Detail: "{}"}})
+		if err == nil || (retry.Classify(err).Class == retry.ClassPoison) != final || eventbus.Healthy(err) != final {
+			t.Errorf("call refused with %s: %v, want it final: %t", code, err, final)
+		}
+	}
+	if !eventbus.Healthy(nil) || eventbus.Healthy(errors.New("broken connection")) {
+		t.Error("health is not told")
+	}
+}
+
 // hanging answers nothing until its caller gives up.
 type hanging struct{ calls int }
 
