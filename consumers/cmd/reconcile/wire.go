@@ -22,7 +22,12 @@ type config struct {
 	ExpiriesDeadQueueURL       string `env:"EXPIRIES_DEAD_QUEUE_URL,notEmpty"`
 	PaymentsDeadQueueURL       string `env:"PAYMENTS_DEAD_QUEUE_URL,notEmpty"`
 	AuthorizationsDeadQueueURL string `env:"AUTHORIZATIONS_DEAD_QUEUE_URL,notEmpty"`
+	// StripeRequestsPerSecond is what Stripe allows the account to read.
+	StripeRequestsPerSecond int `env:"STRIPE_REQUESTS_PER_SECOND,notEmpty"`
 }
+
+// checksPerRun is half of what the account may read in the minute between two runs. The other half is for all other looks.
+func (c config) checksPerRun() int { return max(1, c.StripeRequestsPerSecond*60/2) }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{
@@ -37,9 +42,10 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			sqsletters.New(queues, "payments-dead", c.PaymentsDeadQueueURL, letters),
 			sqsletters.New(queues, "authorizations-dead", c.AuthorizationsDeadQueueURL, letters),
 		},
-		Letters: dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
-		Ledger:  dynamoledger.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
-		Log:     p.Log, Meter: p.Meter, Now: p.Now,
+		Letters:      dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, p.Breaker("dead-letters-table", dynamoletters.Healthy)),
+		Ledger:       dynamoledger.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
+		ChecksPerRun: c.checksPerRun(),
+		Log:          p.Log, Meter: p.Meter, Now: p.Now,
 	}
 	return r.Run, nil
 }

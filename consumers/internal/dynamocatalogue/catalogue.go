@@ -6,6 +6,7 @@ package dynamocatalogue
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -166,9 +167,11 @@ func (c *Catalogue) keepWhole(key string, groups []readmodel.LayoutGroup) {
 	c.whole[key] = groups
 }
 
-// Concerts reads all concerts, in no order and past the memory. There are some hundreds at most.
+// Concerts reads all concerts, in no order and past the memory. There are some hundreds at most. One that does not decode is
+// named in the error, beside which all others are returned.
 func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	var concerts []readmodel.Concert
+	var bad []error
 	in := &dynamodb.ScanInput{TableName: aws.String(c.tables.Concerts), ConsistentRead: aws.Bool(true)}
 	for {
 		var out *dynamodb.ScanOutput
@@ -177,17 +180,29 @@ func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("concerts: %w", err)
+			return concerts, errors.Join(append(bad, fmt.Errorf("concerts: %w", err))...)
 		}
-		var page []readmodel.Concert
-		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
-			return nil, fmt.Errorf("concerts: %w", err)
+		for _, item := range out.Items {
+			var concert readmodel.Concert
+			if err := attributevalue.UnmarshalMap(item, &concert); err != nil {
+				bad = append(bad, fmt.Errorf("concert %s: %w", nameOf(item), err))
+				continue
+			}
+			concerts = append(concerts, concert)
 		}
-		if concerts = append(concerts, page...); out.LastEvaluatedKey == nil {
-			return concerts, nil
+		if out.LastEvaluatedKey == nil {
+			return concerts, errors.Join(bad...)
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
+}
+
+// nameOf names an item of the table of concerts, whatever else it has.
+func nameOf(item map[string]types.AttributeValue) string {
+	if id, ok := item["concertId"].(*types.AttributeValueMemberS); ok {
+		return id.Value
+	}
+	return "without an id"
 }
 
 // call makes one read within its timeout and the breaker.

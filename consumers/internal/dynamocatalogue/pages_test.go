@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -129,5 +130,20 @@ func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
 	}
 	if again == 0 {
 		t.Errorf("%d groups are kept", concerts*groups)
+	}
+}
+
+// A concert that this program cannot read does not hide the others: it is named, and they are returned.
+func TestAConcertThatDoesNotDecodeHidesNoOther(t *testing.T) {
+	catalogue, client, _ := open(t)
+	write(t, client, "concerts", []readmodel.Concert{{ConcertID: "a", LayoutVersion: 1}, {ConcertID: "b", LayoutVersion: 1}})
+	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("concerts"), Item: map[string]types.AttributeValue{
+		"concertId": &types.AttributeValueMemberS{Value: "odd"}, "onSaleAt": &types.AttributeValueMemberS{Value: "no number"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := catalogue.Concerts(t.Context()); len(all) != 2 || err == nil || !strings.Contains(err.Error(), "odd") {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

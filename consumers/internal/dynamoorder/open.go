@@ -3,7 +3,6 @@ package dynamoorder
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -30,29 +29,6 @@ func (s *Store) OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open orders of %s: %w", g.Key(), err)
-	}
-	return ids, nil
-}
-
-// DueIDs reads the same index up to an instant: the orders whose step was due by then.
-func (s *Store) DueIDs(ctx context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error) {
-	var ids []contracts.OrderID
-	err := s.queryAll(ctx, &dynamodb.QueryInput{
-		TableName:              aws.String(s.tables.Orders),
-		IndexName:              aws.String(readmodel.IndexOpen),
-		KeyConditionExpression: aws.String("openGroup = :group AND dueAt <= :by"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":group": &types.AttributeValueMemberS{Value: g.Key()},
-			":by":    &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(by), 10)},
-		},
-		ProjectionExpression: aws.String("orderId"),
-	}, func(item map[string]types.AttributeValue) {
-		if id, ok := item["orderId"].(*types.AttributeValueMemberS); ok {
-			ids = append(ids, contracts.OrderID(id.Value))
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("due orders of %s: %w", g.Key(), err)
 	}
 	return ids, nil
 }

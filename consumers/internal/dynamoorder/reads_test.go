@@ -54,16 +54,13 @@ func TestEveryPageIsRead(t *testing.T) {
 	const rows = 7
 	store, faults := broken(config, retry.NoBreaker{})
 	group := contracts.SeatGroup{ConcertID: "nocturne", Group: "pages"}
-	due := contracts.Instant(0)
 	for i := range rows {
 		row := ordertest.HeldOrder(ordertest.Placed(group, "A-1"))
 		ordertest.Put(t, store, row)
 		putTicket(t, dynamodb.NewFromConfig(config), readmodel.Ticket{SeatGroup: group.Key(), Seat: string(rune('a' + i)), OrderID: row.OrderID})
-		due = max(due, row.DueAt)
 	}
 	for name, read := range map[string]func() (int, error){
 		"open orders": func() (int, error) { ids, err := store.OpenIDs(t.Context(), group); return len(ids), err },
-		"due orders":  func() (int, error) { ids, err := store.DueIDs(t.Context(), group, due); return len(ids), err },
 		"tickets":     func() (int, error) { owners, err := store.Tickets(t.Context(), group); return len(owners), err },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,12 +39,19 @@ func compare(a, b hashed) int {
 func NewIndex(keys []Key) *Index {
 	x := &Index{keys: make([]hashed, len(keys))}
 	for i, k := range keys {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(k.Group)) // never fails
-		x.keys[i] = hashed{Hash: h.Sum32(), Key: k}
+		x.keys[i] = hashed{Hash: hash(k.Group), Key: k}
 	}
 	slices.SortFunc(x.keys, compare)
 	return x
+}
+
+// hash is even over all numbers, also of names that are nearly the same.
+func hash(group string) uint32 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(group)) // never fails
+	sum := h.Sum64()
+	sum ^= sum >> 32
+	return uint32(sum * 0x9e3779b97f4a7c15 >> 32) //nolint:gosec // G115: the bits that are left are meant
 }
 
 // Page is the page that the scan asks for.

@@ -153,19 +153,6 @@ func (s *Store) OpenIDs(_ context.Context, g contracts.SeatGroup) ([]contracts.O
 	return ids, nil
 }
 
-// DueIDs answers the orders of a group whose step was due by then, in no order.
-func (s *Store) DueIDs(_ context.Context, g contracts.SeatGroup, by contracts.Instant) ([]contracts.OrderID, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var ids []contracts.OrderID
-	for id, o := range s.rows {
-		if o.OpenGroup == g.Key() && o.DueAt <= by {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
-}
-
 // PutTicket gives a seat to an order, for tests: no handler writes tickets yet.
 func (s *Store) PutTicket(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
 	s.mu.Lock()

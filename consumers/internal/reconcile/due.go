@@ -1,11 +1,16 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
@@ -17,38 +22,13 @@ const (
 	expireAfter = 15 * time.Second
 )
 
-// due sends the next step of each order of a group whose step is late: its own message was lost, or is a dead letter. The
-// index only says whom to look at.
-func (r *Reconciler) due(ctx context.Context, g contracts.SeatGroup, now contracts.Instant, run int64) (sent steps, err error) {
-	ids, err := r.Rows.DueIDs(ctx, g, now)
-	if err != nil || len(ids) == 0 {
-		return sent, err
-	}
-	rows, err := r.Rows.ReadMany(ctx, ids)
-	if err != nil {
-		return sent, err
-	}
-	var messages []message.Encoded
-	for _, row := range rows {
-		step := next(row, now, run)
-		if step == nil {
-			continue
-		}
-		encoded, err := message.Encode(step, "")
-		if err != nil {
-			return steps{}, err
-		}
-		sent.count(step)
-		messages = append(messages, encoded)
-	}
-	if len(messages) == 0 {
-		return sent, nil
-	}
-	if err := r.Sender.Send(ctx, messages...); err != nil {
-		return steps{}, fmt.Errorf("send late steps of %s: %w", g.Key(), err)
-	}
-	return sent, nil
-}
+// Orders are handled in waves: the rows of a wave are read, and its messages sent, before the next wave is read.
+const (
+	wave    = 1000
+	readOf  = 100 // rows in one read
+	sendOf  = 10  // messages in one send, all of one queue
+	sendAll = 8   // sends at the same time
+)
 
 // steps counts what was sent again.
 type steps struct{ opened, checked, expired, captured int }
@@ -66,11 +46,169 @@ func (s *steps) count(m message.Message) {
 	}
 }
 
-func (s *steps) add(o steps) {
-	s.opened += o.opened
-	s.checked += o.checked
-	s.expired += o.expired
-	s.captured += o.captured
+// dueReport counts what became of the orders whose step was due.
+type dueReport struct {
+	steps
+	// seen are the orders that the index named. left are those of them that were not read, or whose message was not sent;
+	// checksLeft are looks at Stripe beyond what Stripe allows. segments of the index were not read to their end.
+	seen, left, checksLeft, segments int
+}
+
+// due sends the next step of each order whose step is late: its own message was lost, or is a dead letter. The orders are
+// those of the index, whatever the concert: one that is over, was closed early or postponed, or has no frozen layout, may have
+// open orders too.
+func (r *Reconciler) due(ctx context.Context, t runTime, now contracts.Instant, run int64) (report dueReport, err error) {
+	var p problems
+	found := newPicker(now, run)
+	report.segments, err = r.scan(ctx, t.until(untilScan), now, run, found)
+	p.add(err)
+	fresh, old, left := found.picked()
+	report.seen, report.left = len(fresh)+len(old)+left, left
+
+	checks := r.checksPerRun()
+	s := t.until(untilDue)
+	// Alternately, so that neither kind waits for all of the other.
+	for i, ids := range interleaved(slices.Collect(slices.Chunk(fresh, wave)), slices.Collect(slices.Chunk(old, wave))) {
+		if i > 0 && s.over() {
+			report.left += len(ids)
+			continue
+		}
+		done, err := r.sendWave(ctx, s, ids, now, run, checks-report.checked)
+		p.add(err)
+		report.add(done)
+	}
+	return report, p.err()
+}
+
+func (r *dueReport) add(o dueReport) {
+	r.opened += o.opened
+	r.checked += o.checked
+	r.expired += o.expired
+	r.captured += o.captured
+	r.left += o.left
+	r.checksLeft += o.checksLeft
+}
+
+// defaultChecks is half of what Stripe allows an account to read in a minute; the other half is for all other looks.
+const defaultChecks = 3000
+
+func (r *Reconciler) checksPerRun() int { return cmp.Or(r.ChecksPerRun, defaultChecks) }
+
+// lateStep is a message for an order, with the end of the order's hold.
+type lateStep struct {
+	message.Message
+	encoded message.Encoded
+	end     contracts.Instant
+}
+
+// sendWave reads the rows of some orders and sends the steps that are late, with at most so many looks at Stripe.
+func (r *Reconciler) sendWave(ctx context.Context, s share, ids []order.Due, now contracts.Instant, run int64, checks int) (report dueReport, err error) {
+	var p problems
+	rows, unread, err := r.readWave(ctx, s, ids)
+	p.add(err)
+	report.left = unread
+
+	var late []lateStep
+	for _, row := range rows {
+		step := next(row, now, run)
+		if step == nil {
+			continue
+		}
+		encoded, err := message.Encode(step, "")
+		if err != nil {
+			// No handler writes such a row. The orders beside it get their steps.
+			p.add(fmt.Errorf("order %s: %w", row.OrderID, err))
+			report.left++
+			continue
+		}
+		late = append(late, lateStep{Message: step, encoded: encoded, end: row.HoldExpiresAt})
+	}
+	late, report.checksLeft = withinChecks(late, checks)
+
+	byQueue := map[message.Queue][]lateStep{}
+	for _, l := range late {
+		byQueue[l.encoded.Queue] = append(byQueue[l.encoded.Queue], l)
+	}
+	var sends [][]lateStep
+	for _, queue := range []message.Queue{message.QueueOrders, message.QueuePayments} {
+		sends = append(sends, slices.Collect(slices.Chunk(byQueue[queue], sendOf))...)
+	}
+	var mu sync.Mutex
+	sent := 0
+	_, err = each(s, sendAll, sends, func(chunk []lateStep) error {
+		messages := make([]message.Encoded, len(chunk))
+		for i, l := range chunk {
+			messages[i] = l.encoded
+		}
+		if err := r.Sender.Send(ctx, messages...); err != nil {
+			return fmt.Errorf("send late steps: %w", err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, l := range chunk {
+			report.count(l.Message)
+		}
+		sent += len(chunk)
+		return nil
+	})
+	p.add(err)
+	report.left += len(late) - sent
+	return report, p.err()
+}
+
+// withinChecks returns the steps with at most so many looks at Stripe: of the orders whose holds end first. left is how many
+// looks are not among them.
+func withinChecks(late []lateStep, checks int) (within []lateStep, left int) {
+	slices.SortStableFunc(late, func(a, b lateStep) int { return cmp.Compare(a.end, b.end) })
+	within = slices.DeleteFunc(late, func(l lateStep) bool {
+		if l.Kind() != message.KindCheckPayment {
+			return false
+		}
+		if checks--; checks >= 0 {
+			return false
+		}
+		left++
+		return true
+	})
+	return within, left
+}
+
+// readWave reads rows, in no order. left is how many it could not read or did not come to.
+func (r *Reconciler) readWave(ctx context.Context, s share, ids []order.Due) (rows []order.Order, left int, err error) {
+	var mu sync.Mutex
+	var reads [][]contracts.OrderID
+	for chunk := range slices.Chunk(ids, readOf) {
+		read := make([]contracts.OrderID, len(chunk))
+		for i, d := range chunk {
+			read[i] = d.OrderID
+		}
+		reads = append(reads, read)
+	}
+	unread := len(ids)
+	_, err = each(s, parallelDue, reads, func(ids []contracts.OrderID) error {
+		read, failed, err := r.readApart(ctx, s, ids)
+		mu.Lock()
+		defer mu.Unlock()
+		rows = append(rows, read...)
+		unread -= len(ids) - failed
+		return err
+	})
+	return rows, unread, err
+}
+
+// readApart reads rows. If the read fails, it reads either half, and so on, so that a row that cannot be read does not keep the
+// others from being read. It does not do so when the store does not answer.
+func (r *Reconciler) readApart(ctx context.Context, s share, ids []contracts.OrderID) (rows []order.Order, failed int, err error) {
+	rows, err = r.Rows.ReadMany(ctx, ids)
+	switch {
+	case err == nil:
+		return rows, 0, nil
+	case len(ids) == 1, s.over(), errors.Is(err, retry.ErrBreakerOpen), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
+		return nil, len(ids), fmt.Errorf("read %d due orders from %s on: %w", len(ids), ids[0], err)
+	}
+	first, failed, err := r.readApart(ctx, s, ids[:len(ids)/2])
+	second, more, err2 := r.readApart(ctx, s, ids[len(ids)/2:])
+	return append(first, second...), failed + more, errors.Join(err, err2)
 }
 
 // next is the step of an order that is late, nil if none is. The number of the run makes each send a new one, which

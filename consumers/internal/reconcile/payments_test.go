@@ -15,14 +15,14 @@ import (
 type ledger struct{ w *world }
 
 func (l ledger) Cursor(ctx context.Context) (readmodel.LedgerCursor, error) {
-	if err := l.w.failing("cursor"); err != nil {
+	if err := l.w.call("cursor"); err != nil {
 		return readmodel.LedgerCursor{}, err
 	}
 	return l.w.notes.Cursor(ctx)
 }
 
 func (l ledger) MoveCursor(ctx context.Context, to readmodel.LedgerCursor) error {
-	if err := l.w.failing("move"); err != nil {
+	if err := l.w.call("move"); err != nil {
 		return err
 	}
 	return l.w.notes.MoveCursor(ctx, to)

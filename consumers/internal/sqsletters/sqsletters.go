@@ -21,8 +21,11 @@ import (
 // timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 3 * time.Second
 
-// maxMessages is what SQS hands out in one call.
-const maxMessages = 10
+// maxMessages is what SQS hands out in one call, maxVisibility what it takes as a visibility timeout.
+const (
+	maxMessages   = 10
+	maxVisibility = 12 * time.Hour
+)
 
 // Queue is one dead-letter queue.
 type Queue struct {
@@ -76,10 +79,14 @@ func letterOf(m types.Message) reconcile.Letter {
 	if err != nil {
 		sentAt = 0 // not known, as for a message whose server does not say
 	}
+	receives, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+	if err != nil {
+		receives = 0
+	}
 	return reconcile.Letter{
 		Delivery: message.Delivery{
 			MessageID: aws.ToString(m.MessageId), SequenceNumber: m.Attributes["SequenceNumber"], Group: m.Attributes["MessageGroupId"],
-			SentAt: contracts.Instant(sentAt), Attributes: message.AttributesOf(attributes), Body: aws.ToString(m.Body),
+			SentAt: contracts.Instant(sentAt), ReceiveCount: receives, Attributes: message.AttributesOf(attributes), Body: aws.ToString(m.Body),
 		},
 		Receipt: aws.ToString(m.ReceiptHandle),
 		Reason:  attributes[message.AttributeReason],
@@ -92,4 +99,18 @@ func (q *Queue) Delete(ctx context.Context, letter reconcile.Letter) error {
 		_, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.url), ReceiptHandle: aws.String(letter.Receipt)})
 		return err
 	})
+}
+
+// Postpone sets the visibility timeout of a received letter, in whole seconds. It is no part of what the breaker hears: a
+// letter that is not postponed comes into sight sooner, and nothing else follows.
+func (q *Queue) Postpone(ctx context.Context, letter reconcile.Letter, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+	defer cancel()
+	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: aws.String(q.url), ReceiptHandle: aws.String(letter.Receipt), VisibilityTimeout: int32(min(d, maxVisibility) / time.Second),
+	})
+	if err != nil {
+		return fmt.Errorf("change visibility: %w", err)
+	}
+	return nil
 }

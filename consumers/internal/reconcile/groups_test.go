@@ -1,0 +1,165 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/holds/holdtest"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
+)
+
+func TestGroupsThatAreNotLoadedAreAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.store.Wipe(group("B"))
+	report, err := w.run(t)
+	if err != nil || report.Rebuilt != 1 || w.kinds()[message.KindRebuildGroup] != 1 || w.sent[len(w.sent)-1].Group != "nocturne#B" {
+		t.Errorf("report %+v, %v, sent %+v", report, err, w.sent)
+	}
+}
+
+func TestConcertsAreLookedAfterAroundTheirSale(t *testing.T) {
+	for at, want := range map[contracts.Instant]int{
+		90*minute - 1: 0, 90 * minute: 2, 150 * minute: 2, 260*minute - 1: 2, 260 * minute: 0,
+	} {
+		w := newWorld(t)
+		w.now = at
+		if report, err := w.run(t); err != nil || report.Groups != want {
+			t.Errorf("at %d: %+v, %v, want %d groups", at, report, err, want)
+		}
+	}
+}
+
+func TestLapsedHoldsAreSwept(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		if _, err := holdtest.Hold(t.Context(), w.store, group("A"), holds.Ask{Order: contracts.OrderID(fmt.Sprint("o", i)), Hash: "h", Places: []int{i}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.now = w.now.Add(5*time.Minute + seatstate.LapseAfter)
+	if report, err := w.run(t); err != nil || report.Swept != 3 {
+		t.Errorf("report %+v, %v; want 3 calls for A and none for B, which has no hold", report, err)
+	}
+	if n := len(w.store.Inspect(group("A")).Entries); n != 0 {
+		t.Errorf("%d places are taken", n)
+	}
+}
+
+// A concert that cannot be read, or whose layout cannot, does not keep the others from being looked at.
+func TestALayoutThatCannotBeReadStopsNoOther(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		c := w.concerts[0]
+		c.ConcertID = fmt.Sprint("other-", i)
+		w.concerts = append(w.concerts, c)
+	}
+	w.fail["layout of other-3"], w.fail["layout of other-17"], w.fail["one concert"] = true, true, true
+	report, err := w.run(t)
+	if err == nil || report.Groups != 2*19 || report.Left.Concerts != 0 {
+		t.Errorf("%+v, %v; want the groups of 19 concerts", report, err)
+	}
+}
+
+// However much is on sale, a run looks at a bounded number of groups, asks Redis for a bounded number in a call, and has a
+// bounded number loaded; within a few runs it has looked at each of them, also if each run is a new process.
+func TestEachGroupHasItsTurn(t *testing.T) {
+	for _, c := range []struct{ concerts, groups, runs int }{
+		{1, 1500, 1}, {1, 2000, 1}, {1, 3000, 3}, {2, 1500, 3}, {9, 240, 4}, {40, 240, 16}, {8_000, 1, 12}, {3, 4100, 21},
+	} {
+		m := newMany(t, c.concerts, c.groups)
+		m.wiped = true
+		for range c.runs {
+			m.sent = nil
+			before := maps.Clone(m.looked)
+			report, err := m.run(t)
+			for g, looks := range m.looked {
+				if looks > before[g]+1 {
+					t.Errorf("%+v: %v is looked at twice in a run", c, g)
+				}
+			}
+			want := min(2000, c.concerts*c.groups)
+			if err != nil || report.Groups != want || report.Rebuilt > 200 || len(m.rebuilds()) != report.Rebuilt {
+				t.Fatalf("%+v: %+v, %v; want %d groups", c, report, err, want)
+			}
+			if got := report.Left.Concerts > 0; got != (c.concerts*c.groups > 2000) {
+				t.Errorf("%+v: %d concerts are reported as left", c, report.Left.Concerts)
+			}
+			m.restart()
+			m.now += minute
+		}
+		if len(m.looked) != c.concerts*c.groups || m.largest > 100 {
+			t.Errorf("%+v: in %d runs %d groups were looked at, %d in a call", c, c.runs, len(m.looked), m.largest)
+		}
+	}
+}
+
+// After a wipe of 30,000 groups a few runs do not do rebuilds alone: what is loaded is compared, what is due is sent, and in
+// time everything is there.
+func TestAWipeLeavesTheOtherPartsTheirShare(t *testing.T) {
+	m := newMany(t, 125, 240)
+	m.wiped = true
+	due := m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000003", Group: "G-7"}, contracts.Held, m.now-10*minute)
+	runs, compared := 0, 0
+	for ; len(m.loaded) < 125*240; runs++ {
+		if runs > 450 {
+			t.Fatalf("after %d runs %d of %d groups are there", runs, len(m.loaded), 125*240)
+		}
+		m.sent, m.calls = nil, map[string]int{}
+		m.restart()
+		report, err := m.run(t)
+		if err != nil || report.Rebuilt > 200 || len(m.steps(due.OrderID)) != 1 {
+			t.Fatalf("run %d: %+v, %v, sent to the order that is due %v", runs, report, err, m.steps(due.OrderID))
+		}
+		if runs > 100 && m.calls["state"] > 0 {
+			compared++
+		}
+		m.now += minute
+	}
+	if compared < runs-101 {
+		t.Errorf("of the last %d runs only %d compared groups", runs-101, compared)
+	}
+	t.Logf("30,000 groups were loaded in %d runs", runs)
+}
+
+// Those whose sale begins first are loaded first; groups that cannot be loaded do not stand before the others.
+func TestTheSoonestSaleIsLoadedFirst(t *testing.T) {
+	m := newMany(t, 20, 100)
+	m.wiped = true
+	m.concert("tomorrow", 50, m.now+24*60*minute)
+	m.concert("z-first", 15, m.now-9*minute)
+	m.concert("y-first", 15, m.now+minute)
+	m.concert("a-third", 300, m.now+9*minute)
+	m.concert("m-second", 30, m.now+5*minute)
+	if _, err := m.run(t); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, g := range m.rebuilds() {
+		count[g.ConcertID]++
+	}
+	// Half of the rebuilds are for those that are soon.
+	if count["z-first"] != 15 || count["y-first"] != 15 || count["m-second"] != 30 || count["a-third"] != 40 || count["tomorrow"] != 0 || len(m.rebuilds()) != 200 {
+		t.Errorf("loaded are %v", count)
+	}
+	for range 60 {
+		m.now += minute
+		m.broken["z-first"], m.broken["y-first"], m.broken["m-second"], m.broken["a-third"] = true, true, true, true
+		if _, err := m.run(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rest := 0
+	for g := range m.loaded {
+		if !m.broken[g.ConcertID] {
+			rest++
+		}
+	}
+	if rest != 2000 {
+		t.Errorf("%d of the 2,000 groups beside those that cannot be loaded are there", rest)
+	}
+}

@@ -1,0 +1,195 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/reconcile"
+	"boxoffice/contracts"
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+)
+
+// timeout is the function's, kept what must be left of it at the end of a run.
+const (
+	timeout = 60 * time.Second
+	kept    = 2 * time.Second
+)
+
+// busy is a live world with much more to do for each part than a run has time for when its calls are slow.
+func busy(t *testing.T) *many {
+	t.Helper()
+	m := newMany(t, 10, 240)
+	m.live, m.held = true, true
+	m.liven()
+	for i := range 150 {
+		for queue := range m.dead {
+			id := ordertestID(i*2 + queue)
+			m.letter(t, queue, fmt.Sprint("group ", i%50), message.Attributes{Kind: message.KindPlaceOrder, OrderID: id, ConcertID: "c-000001", Group: "G-1"}, "body", "")
+		}
+	}
+	for i := range 2500 {
+		m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000001", Group: fmt.Sprint("G-", i%200)}, contracts.Held, m.at()-10*minute)
+	}
+	return m
+}
+
+func ordertestID(n int) contracts.OrderID {
+	return contracts.OrderID(fmt.Sprintf("e1%030d", 1_000_000+n))
+}
+
+// liven has the concerts on sale by the bubble's clock.
+func (m *many) liven() {
+	for i := range m.concerts {
+		m.concerts[i].OnSaleAt, m.concerts[i].OffSaleAt = m.at()-60*minute, m.at()+60*24*60*minute
+	}
+}
+
+// within runs with the function's timeout and fails if the run is not over some time before it.
+func (m *many) within(t *testing.T) (reconcile.Report, error) {
+	t.Helper()
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	report, err := m.reconciler.Run(ctx)
+	if took := time.Since(begun); took > timeout-kept {
+		t.Errorf("the run took %s of %s", took, timeout)
+	}
+	return report, err
+}
+
+// Whichever dependency is slow, no part takes the time of another: each does a part of its work, the run ends in time and
+// without an error, and says what it left. Also where everything is slow.
+func TestNoPartTakesTheTimeOfAnother(t *testing.T) {
+	all := []string{"receive", "put", "keep", "delete", "due", "read", "send", "concerts", "layout", "maps", "sweep", "state", "tickets", "open", "repair"}
+	for _, slow := range append([]string{"", "everything"}, all...) {
+		t.Run(slow, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := busy(t)
+				for _, call := range all {
+					if call == slow || slow == "everything" {
+						m.takes[call] = 1500 * time.Millisecond
+					}
+				}
+				report, err := m.within(t)
+				if err != nil {
+					t.Errorf("run: %v", err)
+				}
+				if report.DeadLetters == 0 || report.Opened+report.Expired == 0 || report.Groups == 0 || report.Swept == 0 || m.calls["state"] == 0 {
+					t.Errorf("a part did nothing: %+v, %d groups compared", report, m.calls["state"])
+				}
+				left := map[string]int{
+					"receive": report.Left.Queues, "put": report.Left.Queues, "keep": report.Left.Queues, "delete": report.Left.Queues,
+					"sweep": report.Left.Sweeps, "state": report.Left.Repairs, "tickets": report.Left.Repairs, "open": report.Left.Repairs,
+					"everything": min(report.Left.Queues, report.Left.Due, report.Left.Sweeps, report.Left.Repairs),
+				}
+				if n, wanted := left[slow]; wanted && n == 0 {
+					t.Errorf("nothing is said of what was left: %+v", report.Left)
+				}
+				if slow == "" && (report.Left.Queues+report.Left.Due+report.Left.Sweeps+report.Left.Repairs > 0 || report.DeadLetters != 300 || report.Due != 2500) {
+					t.Errorf("there was time for all: %+v", report)
+				}
+			})
+		})
+	}
+}
+
+// What a call is given ends before the function does, so that its report and metrics are written.
+func TestARunKeepsAMargin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMany(t, 1, 1)
+		m.live = true
+		m.liven()
+		end := time.Now().Add(timeout)
+		hang := &hanging{until: end.Add(-kept)}
+		m.reconciler.Catalogue = hang
+		report, err := m.within(t)
+		if err == nil || !hang.ended || time.Now().After(end.Add(-kept)) {
+			t.Errorf("a call that hangs ended: %v, after %s: %+v, %v", hang.ended, time.Until(end), report, err)
+		}
+	})
+}
+
+// hanging does not answer before its caller gives up.
+type hanging struct {
+	reconcile.Catalogue
+	until time.Time
+	ended bool
+}
+
+func (h *hanging) Concerts(ctx context.Context) (concerts []readmodel.Concert, err error) {
+	deadline, bounded := ctx.Deadline()
+	<-ctx.Done()
+	h.ended = bounded && !deadline.After(h.until)
+	return nil, ctx.Err()
+}
+
+// slowIndex is an index of open orders whose pages are small and take their time.
+type slowIndex struct {
+	reconcile.Rows
+	takes time.Duration
+	limit int
+}
+
+func (x *slowIndex) DuePage(ctx context.Context, scan order.DueScan) (order.DuePage, error) {
+	time.Sleep(x.takes)
+	scan.Limit = x.limit
+	page, err := x.Rows.DuePage(ctx, scan)
+	return page, err
+}
+
+// An index that cannot be read in one run is read in a few: by segments, where each run is a new process, and where one
+// process goes on, also if there is no time for a single segment. Nothing is lost by it.
+func TestAnIndexIsReadInSeveralRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes      time.Duration
+		limit      int
+		newProcess bool
+		runs       int
+	}{
+		"a page is a segment, new processes": {takes: 20 * time.Second, limit: 1000, newProcess: true, runs: 5},
+		"many pages, one process":            {takes: 3 * time.Second, limit: 5, runs: 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMany(t, 0, 0)
+				m.live = true
+				waiting := map[contracts.OrderID]bool{}
+				for i := range 1600 {
+					waiting[m.heldIn(t, contracts.SeatGroup{ConcertID: "c", Group: fmt.Sprint("G-", i%160)}, contracts.Committed, m.at()-60*minute).OrderID] = true
+				}
+				left := false
+				for run := range c.runs + 1 {
+					if len(waiting) == 0 {
+						t.Logf("read in %d runs", run)
+						break
+					}
+					if run == c.runs {
+						t.Fatalf("after %d runs %d orders have not been seen", run, len(waiting))
+					}
+					if run == 0 || c.newProcess {
+						m.restart()
+						m.reconciler.Rows = &slowIndex{Rows: m.reconciler.Rows, takes: c.takes, limit: c.limit}
+					}
+					m.sent = nil
+					report, err := m.within(t)
+					if err != nil {
+						t.Fatal(err)
+					}
+					left = left || report.Left.Segments > 0
+					for _, sent := range m.sent {
+						delete(waiting, sent.Attributes.OrderID)
+					}
+					time.Sleep(time.Minute)
+				}
+				if !left {
+					t.Error("the index was read in one run, so that nothing was shown")
+				}
+			})
+		})
+	}
+}
