@@ -10,8 +10,12 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
+// reloaded bounds how long after a loss of Redis every group of the sample concerts is there again. Reconcile has 200 groups
+// loaded a minute, and there are 222, of which those that are asked for are loaded at once: two of its runs, and their work.
+const reloaded = 150 * time.Second
+
 // Redis is emptied under load while 20 orders hold seats. None of those seats is offered to another order afterwards,
-// nothing livelocks, and within 90 s what buyers see of both concerts is what the rows say.
+// nothing livelocks, and with the second run of reconcile what buyers see of both concerts is what the rows say.
 func TestRedisIsEmptied(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, settings{hold: 40})
@@ -72,7 +76,7 @@ func TestRedisIsEmptied(t *testing.T) {
 	if again == 0 {
 		t.Error("nobody could ask for the seats again")
 	}
-	eventually(t, 90*time.Second-time.Since(emptied), func() error { return s.against("places") })
+	eventually(t, reloaded-time.Since(emptied), func() error { return s.against("places") })
 	report(t, "redis emptied once under 20 orders/s with %d rows HELD, %d orders for their seats accepted meanwhile: all decided %s after the load ended, seats as rows %s after the loss",
 		len(rows), again, took.Round(time.Second), time.Since(emptied).Round(time.Second))
 	s.atRest(l, nil, s.HoldFor+decideWithin, "one order a seat")

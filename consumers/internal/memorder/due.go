@@ -51,7 +51,7 @@ func hash(group string) uint32 {
 	_, _ = h.Write([]byte(group)) // never fails
 	sum := h.Sum64()
 	sum ^= sum >> 32
-	return uint32(sum * 0x9e3779b97f4a7c15 >> 32) //nolint:gosec // G115: the bits that are left are meant
+	return uint32(sum * 0x9e3779b97f4a7c15 >> 32)
 }
 
 // Page is the page that the scan asks for.

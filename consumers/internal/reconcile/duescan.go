@@ -32,7 +32,7 @@ type scanned struct {
 func (s *scanned) order(run int64) []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := int(uint64(turnOf(run)) * dueSegments >> 32) //nolint:gosec // G115: below dueSegments
+	first := int(uint64(turnOf(run)) * dueSegments >> 32)
 	segments := make([]int, dueSegments)
 	for i := range segments {
 		segments[i] = (first + i) % dueSegments

@@ -181,4 +181,4 @@ func (r *Reconciler) layouts(ctx context.Context, spans []span) ([][]readmodel.L
 // swallow.
 func commandOf(run int64) string { return "r" + strconv.FormatInt(run, 10) }
 
-var errMaps = errors.New("Redis did not show each group that was asked for")
+var errMaps = errors.New("not every group that was asked for was shown")

@@ -64,7 +64,7 @@ func placeOf(id contracts.OrderID) uint32 {
 	sum := h.Sum64()
 	// The hash of ids that differ in their last letters alone differs in its lower half alone.
 	sum ^= sum >> 32
-	return uint32(sum * 0x9e3779b97f4a7c15 >> 32) //nolint:gosec // G115: the bits that are left are meant
+	return uint32(sum * 0x9e3779b97f4a7c15 >> 32)
 }
 
 // picked returns the orders that the run looks at: the fresh ones, the earliest due first, and the old ones, of which the
@@ -124,7 +124,7 @@ func (l *lowest) all() []order.Due {
 func (l *lowest) Len() int           { return len(l.items) }
 func (l *lowest) Less(i, j int) bool { return l.items[i].rank > l.items[j].rank }
 func (l *lowest) Swap(i, j int)      { l.items[i], l.items[j] = l.items[j], l.items[i] }
-func (l *lowest) Push(x any)         { l.items = append(l.items, x.(ranked)) } //nolint:errcheck // nothing else is pushed
+func (l *lowest) Push(x any)         { l.items = append(l.items, x.(ranked)) }
 func (l *lowest) Pop() any {
 	last := l.items[len(l.items)-1]
 	l.items = l.items[:len(l.items)-1]

@@ -101,13 +101,14 @@ func (q *Queue) Delete(ctx context.Context, letter reconcile.Letter) error {
 	})
 }
 
-// Postpone sets the visibility timeout of a received letter, in whole seconds. It is no part of what the breaker hears: a
-// letter that is not postponed comes into sight sooner, and nothing else follows.
+// Postpone sets the visibility timeout of a received letter, in whole seconds. The breaker does not count its failures: a
+// letter that is not postponed is visible sooner, and that is all.
 func (q *Queue) Postpone(ctx context.Context, letter reconcile.Letter, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
 	defer cancel()
+	seconds := int32(min(max(d, 0), maxVisibility) / time.Second) //nolint:gosec // G115: at most 12 hours
 	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-		QueueUrl: aws.String(q.url), ReceiptHandle: aws.String(letter.Receipt), VisibilityTimeout: int32(min(d, maxVisibility) / time.Second),
+		QueueUrl: aws.String(q.url), ReceiptHandle: aws.String(letter.Receipt), VisibilityTimeout: seconds,
 	})
 	if err != nil {
 		return fmt.Errorf("change visibility: %w", err)
