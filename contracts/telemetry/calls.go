@@ -68,11 +68,12 @@ func (c *Calls) of(dependency, result string) *series {
 		}
 	}
 	s := &series{dependency: dependency, result: result}
-	end := []byte{'{', '}'}
+	members := []byte{'{', '}'}
 	for _, d := range []Dimension{{KeyFunction, c.function()}, {KeyDependency, dependency}, {KeyResult, result}} {
-		end = appendMember(end, d.Name, d.Value)
+		members = appendMember(members, d.Name, d.Value)
 	}
-	s.end = append(end[1:], '\n')
+	members = append(members, '\n')
+	s.end = members[1:]
 	c.series = append(c.series, s)
 	return s
 }
@@ -87,7 +88,8 @@ func (c *Calls) function() string {
 // write puts a line together by hand: it is the one that every invocation writes.
 func (c *Calls) write(s *series) {
 	if c.meter != nil {
-		line := append(c.line[:0], `{"_aws":{"Timestamp":`...)
+		line := c.line[:0]
+		line = append(line, `{"_aws":{"Timestamp":`...)
 		line = strconv.AppendInt(line, c.meter.now().UnixMilli(), 10)
 		line = append(line, `,"CloudWatchMetrics":[{"Namespace":"`+Namespace+`","Dimensions":[["`+KeyFunction+`","`+KeyDependency+`","`+KeyResult+
 			`"]],"Metrics":[{"Name":"`...)

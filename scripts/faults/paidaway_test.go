@@ -60,7 +60,9 @@ func TestPaidWhileRedisIsAway(t *testing.T) {
 	}
 	away := time.Since(cut)
 
-	s.links["redis"].Mend()
+	if err := s.links["redis"].Mend(); err != nil {
+		t.Fatal(err)
+	}
 	mended := time.Now()
 	eventually(t, decideWithin, func() error { return s.against("places") })
 	shown := time.Since(mended)

@@ -98,12 +98,12 @@ func TestResults(t *testing.T) {
 		"cancelled for what nobody knows":   {cancelled("Whatever"), retry.ResultUnknown},
 		"cancelled without a reason":        {cancelled(), retry.ResultUnknown},
 	} {
-		for wrapped, err := range map[string]error{"": c.err, " wrapped": fmt.Errorf("put: %w", c.err)} {
-			if c.err == nil && wrapped != "" {
+		for wrapped, err := range map[string]error{"as it is": c.err, "wrapped": fmt.Errorf("put: %w", c.err)} {
+			if c.err == nil && wrapped == "wrapped" {
 				continue
 			}
 			if got := ResultOf(err); got != c.want {
-				t.Errorf("%s%s is %s, want %s", name, wrapped, got, c.want)
+				t.Errorf("%s, %s, is %s, want %s", name, wrapped, got, c.want)
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package mempay
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/contracts"
@@ -135,8 +134,6 @@ func (p *Provider) find(id string) (*intent, *pay.ProviderError) {
 func unexpected(i *intent, what string) *pay.ProviderError {
 	return problem(pay.FailureState, "payment_intent_unexpected_state", fmt.Sprintf("%s is %s and cannot be %s", i.ID, i.Status, what))
 }
-
-func lower(currency string) string { return strings.ToLower(currency) }
 
 // second is how Stripe dates.
 func second(i contracts.Instant) int64 { return int64(i) / 1000 }

@@ -62,7 +62,7 @@ func (p *pages) end(ctx context.Context, kind message.Kind, err error, on func(a
 	switch {
 	case err == nil && p.ended:
 		return retry.Done()
-	case err != nil && p.at == p.begun && !(late && p.begun != ""):
+	case err != nil && p.at == p.begun && (!late || p.begun == ""):
 		return failed(string(kind), err)
 	case err != nil:
 		p.Log.WarnContext(ctx, "a list goes on after a failure", telemetry.KeyKind, kind, telemetry.KeyError, err.Error())

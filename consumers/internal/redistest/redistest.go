@@ -84,7 +84,7 @@ func start() (*server, error) {
 
 // failed stops a server that did not come up, and shows its log.
 func (s *server) failed(err error) error {
-	written, _ := os.ReadFile(filepath.Join(s.dir, "log")) //nolint:gosec // a file of the server's own folder
+	written, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 	s.stop()
 	return fmt.Errorf("start redis-server: %w; its log:\n%s", err, written)
 }

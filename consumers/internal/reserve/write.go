@@ -90,7 +90,7 @@ func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
 // tickets, as everywhere.
 func (h Place) keepRow(ctx context.Context, e *entry, stored order.Order) {
 	own := stored.PlacedBy(e.Message)
-	if e.hold != nil && !(own && stored.HeldAs(*e.hold)) {
+	if e.hold != nil && (!own || !stored.HeldAs(*e.hold)) {
 		if _, err := rebuild.Keep(ctx, h.Holds, h.Loader, h.Catalogue, stored); err != nil {
 			e.end(retry.Classify(err))
 			return

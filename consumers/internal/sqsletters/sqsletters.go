@@ -106,7 +106,7 @@ func (q *Queue) Delete(ctx context.Context, letter reconcile.Letter) error {
 func (q *Queue) Postpone(ctx context.Context, letter reconcile.Letter, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
 	defer cancel()
-	seconds := int32(min(max(d, 0), maxVisibility) / time.Second) //nolint:gosec // G115: at most 12 hours
+	seconds := int32(min(max(d, 0), maxVisibility) / time.Second)
 	_, err := q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: aws.String(q.url), ReceiptHandle: aws.String(letter.Receipt), VisibilityTimeout: seconds,
 	})
