@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -193,6 +194,7 @@ func TestLettersLeadToVoids(t *testing.T) {
 		{dead: authorized, intent: "pi_late", void: true, check: true},
 		{dead: ordertest.Placed(group("A"), "A-1-1")},
 		{dead: message.RebuildGroup{ConcertID: "nocturne", Group: "A", CommandID: "c"}},
+		{dead: message.MirrorOrder{OrderID: o, ConcertID: "nocturne", Group: "A", RowVersion: 1}},
 		{dead: message.OpenPayment{OrderID: o, ConcertID: "nocturne", Group: "A", RowVersion: 1}},
 		{dead: message.CapturePayment{OrderID: o, ConcertID: "nocturne", Group: "A", RowVersion: 1}},
 		{dead: message.CheckPayment{OrderID: o, ConcertID: "nocturne", Group: "A", CauseID: "c"}},
@@ -444,4 +446,18 @@ func (b *breaker) Keep(context.Context, readmodel.DeadLetter) error {
 	defer b.w.mu.Unlock()
 	b.calls++
 	return &retry.BreakerOpenError{Name: "dead-letters"}
+}
+
+// README.md says of each kind of message what settles it once it is a letter, so that a new kind cannot be forgotten.
+func TestEveryKindOfLetterIsSettled(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "| Kind | A letter without a reason leads to |")
+	for _, kind := range message.Kinds() {
+		if !strings.Contains(table, fmt.Sprintf("\n| %s |", kind)) {
+			t.Errorf("README.md does not say what settles a %s", kind)
+		}
+	}
 }

@@ -65,7 +65,7 @@ func (m *many) within(t *testing.T) (reconcile.Report, error) {
 // Whichever dependency is slow, no part takes the time of another: each does a part of its work, the run ends in time and
 // without an error, and says what it left. Also where everything is slow.
 func TestNoPartTakesTheTimeOfAnother(t *testing.T) {
-	all := []string{"receive", "put", "keep", "delete", "due", "read", "send", "concerts", "layout", "maps", "sweep", "state", "tickets", "open", "repair"}
+	all := []string{"receive", "put", "keep", "delete", "due", "read", "send", "concerts", "layout", "maps", "sweep", "state", "tickets", "open", "repair", "cursor", "move"}
 	for _, slow := range append([]string{"", "everything"}, all...) {
 		t.Run(slow, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
