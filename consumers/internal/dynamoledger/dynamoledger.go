@@ -13,11 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/readmodel"
 )
 
-// timeoutPerCall bounds one call with the SDK's own retries.
+// timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
 // Store is safe for concurrent use.
@@ -106,10 +107,8 @@ func (s *Store) put(ctx context.Context, row any, condition string, values map[s
 	return nil
 }
 
+// call makes one call within its timeout and the breaker. Each bears a second attempt: a note is the same note again, and a
+// cursor that the first attempt has moved is where it is to be.
 func (s *Store) call(ctx context.Context, op func(context.Context) error) error {
-	return s.breaker.Do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		return op(ctx)
-	})
+	return s.breaker.Do(ctx, func(ctx context.Context) error { return awsclient.Try(ctx, timeoutPerCall, op) })
 }
