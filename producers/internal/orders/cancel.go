@@ -56,7 +56,11 @@ func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response
 	case !row.OwnedBy(user):
 		return httpapi.Response{}, notFound
 	case row.Status.Paid():
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeOrderPaid, "The order is paid. Ask for a refund instead.")
+		paid := httpapi.NewProblem(httpapi.CodeOrderPaid, "The order is paid. Ask for a refund instead.")
+		if !row.Status.Settled() {
+			paid = paid.After(pace.PollAfterMs(row.Status, 0)) // its money is being taken
+		}
+		return httpapi.Response{}, paid
 	case !row.Status.Open():
 		return httpapi.JSON(http.StatusOK, state{OrderID: id, Status: row.Status, Version: row.Version}, nil), nil
 	}
