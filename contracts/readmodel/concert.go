@@ -3,6 +3,7 @@ package readmodel
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"boxoffice/contracts"
 )
@@ -27,8 +28,9 @@ type Concert struct {
 	// LimitPerBuyer is the most seats one buyer may have in open orders and tickets together; 0 is no limit.
 	LimitPerBuyer int `dynamodbav:"limitPerBuyer,omitempty"`
 	LayoutVersion int `dynamodbav:"layoutVersion"`
-	// LayoutFrozen is the layout version that may be sold, set by the loader once all its items are there. Orders are
-	// refused while it is not LayoutVersion: regrouping seats under running orders would sell a seat twice.
+	// LayoutFrozen is the layout version that may be sold, once there is one for good: set by condition from FreezeBeforeSale on,
+	// by the loader or else by reconcile, when all its items are there. Orders are refused while it is not LayoutVersion:
+	// regrouping seats under running orders would sell a seat twice.
 	LayoutFrozen int    `dynamodbav:"layoutFrozen,omitempty"`
 	Tiers        []Tier `dynamodbav:"tiers"`
 	// AccessibleReleaseAt is from when on an order that asks for no accessible places may be given some, where nothing else
@@ -39,6 +41,16 @@ type Concert struct {
 // AccessibleReleased says whether accessible places are anybody's at an instant (inclusive).
 func (c Concert) AccessibleReleased(now contracts.Instant) bool {
 	return c.AccessibleReleaseAt > 0 && now >= c.AccessibleReleaseAt
+}
+
+// FreezeBeforeSale is how long before the on-sale a layout is frozen: soon enough for its groups to be loaded, and late enough
+// for a seating plan to be mended until shortly before.
+const FreezeBeforeSale = 10 * time.Minute
+
+// FreezeDue says whether the layout is to be marked as the one that is sold. Nothing lifts the mark, whatever the times say
+// later: regrouped seats would be sold twice.
+func (c Concert) FreezeDue(now contracts.Instant) bool {
+	return c.LayoutFrozen == 0 && now >= c.OnSaleAt.Add(-FreezeBeforeSale)
 }
 
 // SaleState is where a concert is in its sale.

@@ -56,9 +56,9 @@ var (
 	ErrOnSale = errors.New("the layout of a concert on sale cannot change")
 )
 
-// Load writes the entries, in their order: for each concert the layout items that are missing, the concert's row, then
-// the mark that its layout is complete and frozen, without which no order is taken. Last it sends RebuildGroup for
-// every group of each concert on sale.
+// Load writes the entries, in their order: for each concert the layout items that are missing, the concert's row, then, if its
+// sale is near or open, the mark that its layout is complete and frozen, without which no order is taken. Last it sends
+// RebuildGroup for every group of each concert on sale.
 //
 // It may be repeated, and stopped anywhere: what is there is compared and left, and the mark comes only after every
 // item. Two loads at once are safe, since each write is conditional; one of them may then report a conflict.
@@ -91,6 +91,8 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 		switch {
 		case e.Concert.LayoutVersion < stored.LayoutVersion:
 			return fmt.Errorf("%w: version %d is stored, a version never goes back to %d", ErrFrozen, stored.LayoutVersion, e.Concert.LayoutVersion)
+		case stored.LayoutFrozen != 0:
+			return fmt.Errorf("%w: version %d is frozen since shortly before its sale, the catalogue has %d; end the concert and sell it under a new id", ErrOnSale, stored.LayoutFrozen, e.Concert.LayoutVersion)
 		case stored.Sale(now) != readmodel.SaleScheduled:
 			return fmt.Errorf("%w: version %d is on sale, the catalogue has %d", ErrOnSale, stored.LayoutVersion, e.Concert.LayoutVersion)
 		}
@@ -103,8 +105,11 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 		if err := l.putConcert(ctx, e.Concert, stored, found); err != nil {
 			return err
 		}
-		if err := l.freeze(ctx, e.Concert); err != nil {
-			return err
+		// Earlier it is reconcile that sets the mark, when the sale is near: until then the seating plan may be mended.
+		if e.Concert.FreezeDue(now) {
+			if err := l.freeze(ctx, e.Concert); err != nil {
+				return err
+			}
 		}
 	}
 	onSale := e.Concert

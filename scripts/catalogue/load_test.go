@@ -114,7 +114,12 @@ func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
 	asked := rebuilds(t, x)
 	for _, e := range entries {
 		c := stored(t, x, e.Concert.ConcertID)
-		if c.LayoutFrozen != c.LayoutVersion || c.Title != e.Concert.Title || c.LimitPerBuyer != e.Concert.LimitPerBuyer || len(c.Tiers) != len(e.Concert.Tiers) {
+		// The mark comes with the sale, ten minutes before.
+		frozen := 0
+		if contracts.InstantOf(at(2026)()) >= c.OnSaleAt.Add(-readmodel.FreezeBeforeSale) {
+			frozen = c.LayoutVersion
+		}
+		if c.LayoutFrozen != frozen || c.Title != e.Concert.Title || c.LimitPerBuyer != e.Concert.LimitPerBuyer || len(c.Tiers) != len(e.Concert.Tiers) {
 			t.Errorf("%s is stored as %+v", c.ConcertID, c)
 		}
 		want := 0
@@ -229,9 +234,46 @@ func TestANewLayoutVersionIsTakenBeforeTheSaleAndRefusedAfterIt(t *testing.T) {
 		if wantErr != nil {
 			want = 1
 		}
-		if c := stored(t, x, id); c.LayoutVersion != want || c.LayoutFrozen != want {
-			t.Errorf("in %d: stored version %d, frozen %d, want %d", year, c.LayoutVersion, c.LayoutFrozen, want)
+		frozen := 0
+		if wantErr != nil {
+			frozen = 1
 		}
+		if c := stored(t, x, id); c.LayoutVersion != want || c.LayoutFrozen != frozen {
+			t.Errorf("in %d: stored version %d, frozen %d, want %d and %d", year, c.LayoutVersion, c.LayoutFrozen, want, frozen)
+		}
+	}
+}
+
+// Once a layout is frozen nothing lifts the mark, whatever the times say later: seats that were sold in one group would be sold
+// again in another.
+func TestAFrozenLayoutStaysWhateverTheTimesSay(t *testing.T) {
+	x := target(t)
+	id := sample(t)[0].Concert.ConcertID
+	if _, err := Load(t.Context(), x, sample(t)[:1], Options{Now: at(2026), CommandID: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	postponed := sample(t)[:1]
+	postponed[0].Concert.OnSaleAt = contracts.InstantOf(at(2029)())
+	if _, err := Load(t.Context(), x, postponed, Options{Now: at(2026), CommandID: "two"}); err != nil {
+		t.Fatal(err)
+	}
+	if c := stored(t, x, id); c.LayoutFrozen != 1 || c.Sale(contracts.InstantOf(at(2026)())) != readmodel.SaleScheduled {
+		t.Errorf("postponed it is %+v", c)
+	}
+	other := nextVersion(t)
+	other[0].Concert.OnSaleAt = postponed[0].Concert.OnSaleAt
+	if _, err := Load(t.Context(), x, other, Options{Now: at(2026), CommandID: "three"}); !errors.Is(err, ErrOnSale) {
+		t.Errorf("another layout: %v", err)
+	}
+	// A load that has read the row before the mark came is refused too.
+	l := loader{target: x}
+	before := stored(t, x, id)
+	before.LayoutFrozen = 0
+	if err := l.putConcert(t.Context(), other[0].Concert, before, true); err == nil {
+		t.Error("a load that raced with the mark put another layout")
+	}
+	if c := stored(t, x, id); c.LayoutVersion != 1 || c.LayoutFrozen != 1 {
+		t.Errorf("it is %+v", c)
 	}
 }
 

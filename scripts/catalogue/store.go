@@ -143,6 +143,10 @@ func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored rea
 	if found {
 		condition = "#version = :stored"
 		values[":stored"] = number(stored.LayoutVersion)
+		if stored.LayoutVersion != c.LayoutVersion {
+			// Reconcile may have set the mark since.
+			condition += " AND attribute_not_exists(layoutFrozen)"
+		}
 	}
 	expression := "SET " + strings.Join(sets, ", ")
 	if _, limited := item[limitAttribute]; !limited {
@@ -153,7 +157,7 @@ func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored rea
 	return l.update(ctx, key, expression, condition, names, values)
 }
 
-// freeze marks the layout version as complete, so that it may be sold.
+// freeze marks the layout version as complete, so that it may be sold. It is there already where the concert was loaded before.
 func (l *loader) freeze(ctx context.Context, c readmodel.Concert) error {
 	return l.update(ctx,
 		map[string]types.AttributeValue{"concertId": &types.AttributeValueMemberS{Value: c.ConcertID}},

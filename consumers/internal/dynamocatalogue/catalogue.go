@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -195,6 +196,29 @@ func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
+}
+
+// Freeze marks a layout as the one that is sold, if the concert has no mark and that version; it returns false if not. A second
+// attempt that meets the mark of the first is refused, and the next reading shows it.
+func (c *Catalogue) Freeze(ctx context.Context, concertID string, version int) (done bool, err error) {
+	var refused *types.ConditionalCheckFailedException
+	err = c.call(ctx, func(ctx context.Context) error {
+		_, err := c.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName:                 aws.String(c.tables.Concerts),
+			Key:                       map[string]types.AttributeValue{"concertId": &types.AttributeValueMemberS{Value: concertID}},
+			UpdateExpression:          aws.String("SET layoutFrozen = :v"),
+			ConditionExpression:       aws.String("layoutVersion = :v AND attribute_not_exists(layoutFrozen)"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: strconv.Itoa(version)}},
+		})
+		if errors.As(err, &refused) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("freeze layout %d of %s: %w", version, concertID, err)
+	}
+	return refused == nil, nil
 }
 
 // nameOf names an item of the table of concerts, whatever else it has.

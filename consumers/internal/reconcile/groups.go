@@ -51,8 +51,8 @@ const parallelLayouts = 8
 type chosen struct {
 	// soon are of sales that begin soon or have just begun, the soonest first; rest are of the others, in the order of rotation.
 	soon, rest []*group
-	// left are concerts of which not all groups are among them.
-	left int
+	// left are concerts of which not all groups are among them. frozen are layouts that were marked.
+	left, frozen int
 }
 
 // all are the groups, those of soon first.
@@ -64,6 +64,9 @@ func (c chosen) all() []*group { return slices.Concat(c.soon, c.rest) }
 func (r *Reconciler) choose(ctx context.Context, s share, now contracts.Instant, run int64) (c chosen, err error) {
 	var p problems
 	concerts, err := r.Catalogue.Concerts(ctx)
+	p.add(err)
+	concerts = slices.Clone(concerts)
+	c.frozen, err = r.freeze(ctx, s, concerts, now)
 	p.add(err)
 	var soon, rest []span
 	for _, concert := range concerts {

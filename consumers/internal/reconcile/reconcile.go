@@ -31,6 +31,8 @@ type Catalogue interface {
 	// Concerts reads all concerts, past any memory. Beside an error it returns those that it could read.
 	Concerts(ctx context.Context) ([]readmodel.Concert, error)
 	Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error)
+	// Freeze marks a layout as the one that is sold, if the concert has no mark and that version; it returns false if not.
+	Freeze(ctx context.Context, concertID string, version int) (done bool, err error)
 }
 
 // Rows are the orders.
@@ -90,6 +92,8 @@ type Report struct {
 	// Groups are those that the run looked at.
 	Groups  int `json:"groups"`
 	Rebuilt int `json:"rebuilt"`
+	// Frozen are layouts that were marked as the one that is sold.
+	Frozen int `json:"frozen"`
 	// Due are the orders that the index named. Opened, Checked, Expired and Captured are those whose step was late and was
 	// sent again.
 	Due      int `json:"due"`
@@ -177,7 +181,7 @@ func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Inst
 	var p problems
 	c, err := r.choose(ctx, t.until(untilGroups), now, run)
 	p.add(err)
-	report.Groups, report.Left.Concerts = len(c.all()), c.left
+	report.Groups, report.Left.Concerts, report.Frozen = len(c.all()), c.left, c.frozen
 
 	l, err := r.load(ctx, t.until(untilLoad), c, run)
 	p.add(err)

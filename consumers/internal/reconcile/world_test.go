@@ -68,9 +68,10 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{now: 150 * minute, rows: memorder.New(), notes: memledger.New(), kept: map[string]readmodel.DeadLetter{}, fail: map[string]bool{}, takes: map[string]time.Duration{}, calls: map[string]int{}}
 	c := readmodel.Concert{ConcertID: "nocturne", OnSaleAt: 100 * minute, OffSaleAt: 200 * minute, LayoutVersion: 1, LayoutFrozen: 1}
-	unfrozen := c
-	unfrozen.ConcertID, unfrozen.LayoutFrozen = "unfrozen", 0
-	w.concerts = []readmodel.Concert{c, unfrozen}
+	// Its row has another layout than the frozen one, which no load can bring about: nothing of it is touched.
+	other := c
+	other.ConcertID, other.LayoutVersion = "regrouped", 2
+	w.concerts = []readmodel.Concert{c, other}
 	w.dead = []*deadQueue{newDeadQueue("orders-dead", w), newDeadQueue("payments-dead", w)}
 	w.store = memhold.New(w.at, memhold.Options{HoldFor: 5 * time.Minute})
 	for i, name := range []string{"A", "B"} {
@@ -127,6 +128,20 @@ func (w *world) Concerts(context.Context) ([]readmodel.Concert, error) {
 		return w.concerts, errors.New("a concert that does not decode")
 	}
 	return w.concerts, nil
+}
+
+// Freeze marks what is in the list.
+func (w *world) Freeze(_ context.Context, concertID string, version int) (bool, error) {
+	if err := w.call("freeze"); err != nil {
+		return false, err
+	}
+	for i := range w.concerts {
+		if c := &w.concerts[i]; c.ConcertID == concertID && c.LayoutVersion == version && c.LayoutFrozen == 0 {
+			c.LayoutFrozen = version
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (w *world) Layout(_ context.Context, concertID string, _ int) ([]readmodel.LayoutGroup, error) {
