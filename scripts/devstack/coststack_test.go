@@ -184,7 +184,7 @@ func (s *meteredStack) interpose(t *testing.T) error {
 	s.values["stripeApiBase"] = "http://" + payments.Address()
 	for i, f := range s.topology.Functions {
 		if f.Routes == nil {
-			s.topology.Functions[i].Routes = []topology.Route{{Route: "GET /unused/" + f.Name, Auth: "none"}}
+			s.topology.Functions[i].Routes = []topology.Route{{Route: "POST /unused/" + f.Name, Auth: "none"}}
 		}
 		s.topology.Functions[i].Queue, s.topology.Functions[i].Stream, s.topology.Functions[i].Schedule = nil, nil, nil
 	}

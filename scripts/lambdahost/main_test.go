@@ -52,7 +52,7 @@ const topologyJSON = `{
   "buses": [], "rules": [], "secrets": [],
   "functions": [
     {"name": "web", "side": "producers", "timeoutSeconds": 5, "memoryMegabytes": 256, "environment": {"HOLD_SECONDS": "holdSeconds"},
-     "routes": [{"route": "POST /api/orders", "auth": "none"}, {"route": "GET /api/mine", "auth": "jwt"}, {"route": "$default", "auth": "none"}]},
+     "routes": [{"route": "POST /api/orders", "auth": "none"}, {"route": "GET /api/mine", "auth": "jwt"}, {"route": "HEAD /api/mine", "auth": "jwt"}, {"route": "$default", "auth": "none"}]},
     {"name": "reserve", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "queue": {"name": "orders", "batchSize": 10}, "environment": {"ECHOFN_JOURNAL": "reserveJournal"}},
     {"name": "mirror", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "stream": {"table": "orders", "batchSize": 10}, "environment": {"ECHOFN_JOURNAL": "mirrorJournal"}}
   ]
