@@ -90,3 +90,21 @@ func TestCallsThatFail(t *testing.T) {
 		t.Errorf("stored %+v", out.Item)
 	}
 }
+
+// The emulator makes every read consistent, so that only the request shows whether DynamoDB would. A run that reads the cursor
+// late asks for the same slices again, and a look that reads a note late reports its difference again.
+func TestReadsAreConsistent(t *testing.T) {
+	config := newConfig(t)
+	faults := awsfaults.Into(&config)
+	s := dynamoledger.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
+	for name, read := range map[string]func() error{
+		"a note":     func() error { _, err := s.Known(t.Context(), "key"); return err },
+		"the cursor": func() error { _, err := s.Cursor(t.Context()); return err },
+	} {
+		consistent := false
+		faults.Next("GetItem", awsfaults.Seen(func(body map[string]any) { consistent, _ = body["ConsistentRead"].(bool) }))
+		if err := read(); err != nil || !consistent || faults.Left() > 0 {
+			t.Errorf("%s: consistent %v, %v", name, consistent, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,5 +192,31 @@ func TestAnIndexIsReadInSeveralRuns(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// panicking is a catalogue with a layout that makes the program panic.
+type panicking struct {
+	reconcile.Catalogue
+	concertID string
+}
+
+func (p panicking) Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
+	if concertID == p.concertID {
+		panic("a layout that makes the program panic")
+	}
+	return p.Catalogue.Layout(ctx, concertID, version)
+}
+
+// A panic at one item is an error of that item: the groups of the other concert are looked at all the same.
+func TestAPanicStopsNoOtherItem(t *testing.T) {
+	w := newWorld(t)
+	other := w.concerts[0]
+	other.ConcertID = "other"
+	w.concerts = append(w.concerts, other)
+	w.reconciler.Catalogue = panicking{Catalogue: w.reconciler.Catalogue, concertID: other.ConcertID}
+	report, err := w.run(t)
+	if err == nil || !strings.Contains(err.Error(), "makes the program panic") || report.Groups != 2 {
+		t.Errorf("%+v, %v; want the two groups of the other concert", report, err)
 	}
 }
