@@ -160,10 +160,11 @@ func TestAttemptsOfAnOlderProgram(t *testing.T) {
 	}
 }
 
-// A begin whose answer is lost has counted one and is an error, for a second attempt would count twice. The next one finds it,
-// as an attempt that never came back; so an end follows a begin that failed.
+// A begin whose answer is lost has counted one and is an error, for a second attempt would count twice, also one that
+// the SDK makes. The next one finds it, as an attempt that never came back; so an end follows a begin that failed.
 func TestBeginIsNotRepeated(t *testing.T) {
 	config := newConfig(t)
+	config.Retryer = nil // that of the SDK, which makes up to three attempts
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	faults.Next("UpdateItem", awsfaults.Lost)
