@@ -22,7 +22,7 @@ type options struct {
 	File    string        `default:"scripts/mutants/mutants.json" help:"The list of mutants, from the module's root."`
 	Jobs    int           `default:"${jobs}" help:"Mutants that are tried at once."`
 	JSON    bool          `name:"json" help:"Print JSON."`
-	Timeout time.Duration `default:"20m" help:"How long all of it may take."`
+	Timeout time.Duration `default:"40m" help:"How long all of it may take."`
 }
 
 // Exit codes.
