@@ -175,12 +175,21 @@ func TestExitCodesAndText(t *testing.T) {
 	}
 }
 
-// A test that fails anyway finds nothing, so nothing is tried.
-func TestATestThatFailsWithoutAMutant(t *testing.T) {
-	tiny(t, tinyList, map[string]string{"p/greeting.txt": "good bye\n"})
-	var out, errOut bytes.Buffer
-	if code := run(t.Context(), []string{"--file", "list.json"}, &out, &errOut); code != exitFailed || !strings.Contains(errOut.String(), "p fails without a mutant") {
-		t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
+// A test that fails anyway, or is skipped, finds nothing, so nothing is tried.
+func TestATestThatFindsNothing(t *testing.T) {
+	for problem, change := range map[string]map[string]string{
+		"p fails without a mutant": {"p/greeting.txt": "good bye\n"},
+		"TestSub did not run": {"p/p_test.go": strings.Replace(files["p/p_test.go"], "func TestSub(t *testing.T) {", `func TestSub(t *testing.T) {
+	t.Skip("no tool")`, 1)},
+		"TestAdd did not run": {"p/p_test.go": strings.Replace(files["p/p_test.go"], "func TestAdd(", "func TestAddition(", 1)},
+	} {
+		t.Run(problem, func(t *testing.T) {
+			tiny(t, tinyList, change)
+			var out, errOut bytes.Buffer
+			if code := run(t.Context(), []string{"--file", "list.json"}, &out, &errOut); code != exitFailed || !strings.Contains(errOut.String(), problem) {
+				t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
+			}
+		})
 	}
 }
 

@@ -87,7 +87,8 @@ func tryAll(ctx context.Context, root string, mutants []mutant, jobs int, progre
 	return r, nil
 }
 
-// unharmed runs the tests that have to find the mutants, without them: one that fails anyway finds nothing.
+// unharmed runs the tests that have to find the mutants, without them: one that fails anyway finds nothing, nor does one that
+// is skipped.
 func unharmed(ctx context.Context, root string, mutants []mutant) error {
 	tests := map[string]map[string]bool{}
 	for _, m := range mutants {
@@ -100,9 +101,15 @@ func unharmed(ctx context.Context, root string, mutants []mutant) error {
 	var failed []error
 	for _, folder := range slices.Sorted(maps.Keys(tests)) {
 		names := slices.Sorted(maps.Keys(tests[folder]))
-		out, err := command(ctx, root, "go", "test", "-run", "^("+strings.Join(names, "|")+")$", "./"+folder)
+		out, err := command(ctx, root, "go", "test", "-v", "-run", "^("+strings.Join(names, "|")+")$", "./"+folder)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s fails without a mutant: %w\n%s", folder, err, tail(out)))
+			continue
+		}
+		for _, name := range names {
+			if !bytes.Contains(out, []byte("\n--- PASS: "+name+" (")) {
+				failed = append(failed, fmt.Errorf("%s: %s did not run: there is no such test, or it is skipped for want of a tool (make tools)", folder, name))
+			}
 		}
 	}
 	return errors.Join(failed...)
