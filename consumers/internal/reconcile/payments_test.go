@@ -127,7 +127,7 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 		// covered are the ends of what was asked for, one after the other.
 		var first, covered contracts.Instant
 		var lastDay, lastWeek contracts.Instant
-		for range rapid.IntRange(1, 60).Draw(r, "runs") {
+		for range rapid.IntRange(1, 25).Draw(r, "runs") {
 			w.now += rapid.SampledFrom([]contracts.Instant{0, minute, minute, minute, 7 * minute, 50 * minute, 3 * hour, 2 * day}).Draw(r, "later")
 			w.fail = map[string]bool{}
 			if call := rapid.SampledFrom([]string{"", "", "", "cursor", "move", "send"}).Draw(r, "fails"); call != "" {
