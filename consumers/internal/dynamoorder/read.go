@@ -43,34 +43,48 @@ var errUnprocessed = errors.New("DynamoDB leaves the keys unprocessed")
 
 // ReadMany is a consistent read of rows, in no order; ids without a row are left out. No id may be there twice.
 func (s *Store) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error) {
+	keys := make([]map[string]types.AttributeValue, len(ids))
+	for i, id := range ids {
+		keys[i] = orderKey(id)
+	}
 	rows := make([]order.Order, 0, len(ids))
-	for chunk := range slices.Chunk(ids, batchLimit) {
-		keys := make([]map[string]types.AttributeValue, len(chunk))
-		for i, id := range chunk {
-			keys[i] = orderKey(id)
+	err := s.readItems(ctx, s.tables.Orders, keys, func(item map[string]types.AttributeValue) error {
+		o, err := decode(item)
+		if err != nil {
+			return err
 		}
-		empty := 0
-		for len(keys) > 0 {
-			items, rest, err := s.batchGet(ctx, s.tables.Orders, keys)
+		rows = append(rows, o)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// readItems reads the items of keys consistently and gives each that is there to take, in no order; its first error ends the
+// read. No key may be there twice: DynamoDB refuses the batch.
+func (s *Store) readItems(ctx context.Context, table string, keys []map[string]types.AttributeValue, take func(item map[string]types.AttributeValue) error) error {
+	for chunk := range slices.Chunk(keys, batchLimit) {
+		for empty := 0; len(chunk) > 0; {
+			items, rest, err := s.batchGet(ctx, table, chunk)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			if len(rest) == len(keys) {
+			if len(rest) == len(chunk) {
 				if empty++; empty == emptyAnswers {
-					return nil, fmt.Errorf("read %d orders: %w", len(keys), errUnprocessed)
+					return fmt.Errorf("read %d items of %s: %w", len(chunk), table, errUnprocessed)
 				}
 			}
 			for _, item := range items {
-				o, err := decode(item)
-				if err != nil {
-					return nil, err
+				if err := take(item); err != nil {
+					return err
 				}
-				rows = append(rows, o)
 			}
-			keys = rest
+			chunk = rest
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 func (s *Store) batchGet(ctx context.Context, table string, keys []map[string]types.AttributeValue) (items, rest []map[string]types.AttributeValue, err error) {
