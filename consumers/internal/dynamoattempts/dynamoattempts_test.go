@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoattempts"
 	"boxoffice/consumers/internal/memattempts"
@@ -28,22 +27,10 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 const table = "deadletters"
 
-// newConfig gives the configuration of clients of a real DynamoDB server with the tables of the topology.
-func newConfig(t *testing.T) aws.Config {
-	t.Helper()
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
-	return config
-}
-
 func TestConformance(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { exercise(t, &memattempts.Notes{}) })
 	t.Run("DynamoDB", func(t *testing.T) {
-		client := dynamodb.NewFromConfig(newConfig(t))
+		client := dynamodb.NewFromConfig(ministacktest.Load(t))
 		exercise(t, dynamoattempts.New(client, table, retry.NoBreaker{}))
 		out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(table)})
 		if err != nil {
@@ -144,7 +131,7 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 
 // While two versions of the program are at work, attempts of the older one are counted without an instant.
 func TestAttemptsOfAnOlderProgram(t *testing.T) {
-	client := dynamodb.NewFromConfig(newConfig(t))
+	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	if _, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: aws.String(table), UpdateExpression: aws.String("ADD attempts :two"),
 		Key:                       map[string]types.AttributeValue{"messageKey": &types.AttributeValueMemberS{Value: readmodel.AttemptsKey("a")}},
@@ -163,7 +150,7 @@ func TestAttemptsOfAnOlderProgram(t *testing.T) {
 // A begin whose answer is lost has counted one and is an error, for a second attempt would count twice, also one that
 // the SDK makes. The next one finds it, as an attempt that never came back; so an end follows a begin that failed.
 func TestBeginIsNotRepeated(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	config.Retryer = nil // that of the SDK, which makes up to three attempts
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
@@ -178,7 +165,7 @@ func TestBeginIsNotRepeated(t *testing.T) {
 
 // A throttled begin has noted nothing; a throttled end, or one whose answer is lost, is made again.
 func TestThrottles(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	for _, code := range []string{"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"} {
@@ -207,7 +194,7 @@ func TestThrottles(t *testing.T) {
 
 // While no call is answered, though each has its effect, no begin leaves a note: nothing would come to delete it.
 func TestNoNoteWithoutAnswer(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	for range 3 {
@@ -223,7 +210,7 @@ func TestNoNoteWithoutAnswer(t *testing.T) {
 
 // A note is not begun while the breaker is open; one that was begun is ended all the same.
 func TestBreakerIsAsked(t *testing.T) {
-	client := dynamodb.NewFromConfig(newConfig(t))
+	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
 	notes := dynamoattempts.New(client, table, breaker)
 	if _, err := notes.Begin(t.Context(), "a", time.Now()); err != nil {

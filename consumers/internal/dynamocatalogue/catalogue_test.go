@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/ministacktest"
@@ -22,14 +21,9 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 // A read that is throttled returns the message, is not remembered, and is never taken for a row that is not there: that
 // one is poison, and its order would be refused.
 func TestThrottledIsNotMissing(t *testing.T) {
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	client := dynamodb.NewFromConfig(config)
-	ministacktest.CreateTables(t, client)
 	layout := readmodel.LayoutGroup{ConcertLayout: readmodel.LayoutKey("nocturne", 1), Group: "A", Seats: []string{"A-1"}}
 	for table, row := range map[string]any{"concerts": readmodel.Concert{ConcertID: "nocturne", LayoutVersion: 1}, "layouts": layout} {
 		item, err := attributevalue.MarshalMap(row)

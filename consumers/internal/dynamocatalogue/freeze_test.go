@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/retry"
@@ -17,13 +16,8 @@ import (
 
 // A mark is set once, for the version that the row has, and changes nothing else of it.
 func TestFreeze(t *testing.T) {
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := ministacktest.Load(t)
 	client := dynamodb.NewFromConfig(config)
-	ministacktest.CreateTables(t, client)
 	item, err := attributevalue.MarshalMap(readmodel.Concert{ConcertID: "nocturne", Title: "Nocturne", LayoutVersion: 2})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/ministacktest"
@@ -22,14 +21,9 @@ import (
 // open gives a catalogue over a server with empty tables.
 func open(t *testing.T) (*dynamocatalogue.Catalogue, *dynamodb.Client, *awsfaults.Faults) {
 	t.Helper()
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	client := dynamodb.NewFromConfig(config)
-	ministacktest.CreateTables(t, client)
 	return dynamocatalogue.New(client, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, time.Now), client, faults
 }
 

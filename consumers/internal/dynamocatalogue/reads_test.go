@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/ministacktest"
@@ -31,14 +30,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := ministacktest.Load(t)
 	w := &world{t: t, now: time.UnixMilli(1_790_000_000_000), faults: awsfaults.Into(&config)}
 	w.client = dynamodb.NewFromConfig(config)
-	ministacktest.CreateTables(t, w.client)
 	w.Catalogue = dynamocatalogue.New(w.client, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, func() time.Time {
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoledger"
 	"boxoffice/consumers/internal/ledgertest"
@@ -21,20 +20,8 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 const table = "deadletters"
 
-// newConfig gives the configuration of clients of a real DynamoDB server with the tables of the topology.
-func newConfig(t *testing.T) aws.Config {
-	t.Helper()
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
-	return config
-}
-
 func TestConformance(t *testing.T) {
-	client := dynamodb.NewFromConfig(newConfig(t))
+	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store {
 		out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(table)})
 		if err != nil {
@@ -52,7 +39,7 @@ func TestConformance(t *testing.T) {
 
 // A store that fails is never "not known" or "nowhere", and a note is one that DynamoDB may drop in time.
 func TestCallsThatFail(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	s := dynamoledger.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	throttle := awsfaults.Throttled("ProvisionedThroughputExceededException")
@@ -94,7 +81,7 @@ func TestCallsThatFail(t *testing.T) {
 // The emulator makes every read consistent, so that only the request shows whether DynamoDB would. A run that reads the cursor
 // late asks for the same slices again, and a look that reads a note late reports its difference again.
 func TestReadsAreConsistent(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	s := dynamoledger.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	for name, read := range map[string]func() error{

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoletters"
 	"boxoffice/consumers/internal/ministacktest"
@@ -23,14 +22,9 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 func open(t *testing.T) (*dynamoletters.Store, *dynamodb.Client, *awsfaults.Faults) {
 	t.Helper()
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	client := dynamodb.NewFromConfig(config)
-	ministacktest.CreateTables(t, client)
 	return dynamoletters.New(client, "deadletters", retry.NewBreaker("deadletters", retry.BreakerOptions{Failures: 2, IsSuccessful: dynamoletters.Healthy})), client, faults
 }
 

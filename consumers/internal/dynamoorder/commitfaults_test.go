@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"boxoffice/consumers/internal/awsfaults"
+	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
@@ -19,7 +20,7 @@ import (
 // What a commit answers to each way in which it can fail. An order whose own tickets are there must never be told that its
 // seats are another's: that would end it, with its buyer's money put aside.
 func TestCommitsThatFail(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
 	for _, test := range []struct {
 		name   string
@@ -90,7 +91,7 @@ func same(a, b order.CommitResult) bool {
 
 // A withdrawal whose answer is lost has taken the tickets and given the allowance back once.
 func TestWithdrawalsThatFail(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
 	for _, test := range []struct {
 		name        string

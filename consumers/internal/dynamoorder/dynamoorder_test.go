@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/ordertest"
@@ -20,13 +19,8 @@ import (
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 func TestConformance(t *testing.T) {
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := ministacktest.Load(t)
 	client := dynamodb.NewFromConfig(config)
-	ministacktest.CreateTables(t, client)
 	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}, retry.NoBreaker{})
 	ordertest.Exercise(t, func(t *testing.T) ordertest.Backend {
 		stored := raw{t, client}

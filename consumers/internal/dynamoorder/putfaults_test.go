@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/ministacktest"
@@ -18,18 +17,6 @@ import (
 )
 
 var tables = dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}
-
-// newConfig gives the configuration of clients of a real server with its tables.
-func newConfig(t *testing.T) aws.Config {
-	t.Helper()
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
-	return config
-}
 
 // broken is a store whose calls fail as planned.
 func broken(config aws.Config, breaker retry.Breaker) (*dynamoorder.Store, *awsfaults.Faults) {
@@ -53,7 +40,7 @@ var (
 // What a put answers to each way in which it can fail, and what is stored then. Whatever it was, the same put again is
 // answered with the row, and a buyer's seats are counted once.
 func TestPutsThatFail(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	for _, test := range []struct {
 		name    string
 		counted bool
@@ -133,7 +120,7 @@ func TestPutsThatFail(t *testing.T) {
 // Which of a buyer's orders is over the limit depends on the one that is not known, so none is decided before it; another
 // buyer's is.
 func TestAConflictStopsTheBuyersLaterOrders(t *testing.T) {
-	store, faults := broken(newConfig(t), retry.NoBreaker{})
+	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
 	first, later := ordertest.Counted(seatGroup, "ann", "A-1", "A-2"), ordertest.Counted(seatGroup, "ann", "A-3")
 	other := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-4"))
 	puts := []order.Put{{Order: first, Limit: limitOfBuyer}, {Order: later, Limit: limitOfBuyer}, {Order: other}}

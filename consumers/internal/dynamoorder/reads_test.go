@@ -7,6 +7,7 @@ import (
 
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
@@ -16,7 +17,7 @@ import (
 // The emulator answers every read consistently, so that only the request shows whether DynamoDB would. The index cannot be
 // read consistently, and says only whom to look at.
 func TestReadsThatDecideAreConsistent(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	for _, test := range []struct {
 		name, operation string
 		read            func(*dynamoorder.Store) error
@@ -50,7 +51,7 @@ func TestReadsThatDecideAreConsistent(t *testing.T) {
 
 // Pages that end after two items, where DynamoDB's end after 1 MB.
 func TestEveryPageIsRead(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	const rows = 7
 	store, faults := broken(config, retry.NoBreaker{})
 	group := contracts.SeatGroup{ConcertID: "nocturne", Group: "pages"}

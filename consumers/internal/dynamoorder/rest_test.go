@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
@@ -80,7 +81,7 @@ func (r raw) get(id contracts.OrderID, path string) string {
 // What a newer version noted beside the code of a refused card goes with that card, and what this version removes from a row
 // is removed although the rest is kept.
 func TestWhatIsReplacedOrRemovedTakesItsUnknownPartsAlong(t *testing.T) {
-	client := dynamodb.NewFromConfig(newConfig(t))
+	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
 	cause := order.Cause{Kind: message.KindPaymentDeclined, MessageID: "m-2", At: 1_001_000}
 	row := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1"))
@@ -131,7 +132,7 @@ func TestWhatIsReplacedOrRemovedTakesItsUnknownPartsAlong(t *testing.T) {
 
 // A row of which this program knows all carries nothing beside it: a group's rows are read by the hundred.
 func TestNothingIsKeptOfARowThatIsKnown(t *testing.T) {
-	client := dynamodb.NewFromConfig(newConfig(t))
+	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
 	row := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1", "A-2"))
 	next, err := row.AwaitPayment("pi_1", "pi_1_secret", order.Cause{At: 1})
@@ -156,7 +157,7 @@ func TestNothingIsKeptOfARowThatIsKnown(t *testing.T) {
 
 // An order of which only the id was known has no userId: an index that has it as a key refuses an empty one.
 func TestARowWithoutAUserHasNoSuchAttribute(t *testing.T) {
-	client := dynamodb.NewFromConfig(newConfig(t))
+	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
 	cause := order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 9}
 	for user, want := range map[string]bool{"": false, "anna": true} {

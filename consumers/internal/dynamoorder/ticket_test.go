@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
@@ -17,7 +18,7 @@ import (
 
 // No emulator has replicas that lag, so what shows that the read is consistent is what is asked for.
 func TestATicketIsReadConsistently(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	store, faults := broken(config, retry.NoBreaker{})
 	g := contracts.SeatGroup{ConcertID: "nocturne", Group: "consistent"}
 	putTicket(t, dynamodb.NewFromConfig(config), readmodel.Ticket{SeatGroup: g.Key(), Seat: "A-1", OrderID: "owner"})
@@ -41,7 +42,7 @@ func TestATicketIsReadConsistently(t *testing.T) {
 
 // A read that fails is not "no ticket": the seat would be taken for one that its owner does not own.
 func TestATicketThatCannotBeRead(t *testing.T) {
-	store, faults := broken(newConfig(t), retry.NoBreaker{})
+	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
 	faults.Next("GetItem", throttled...)
 	_, _, err := store.Ticket(t.Context(), contracts.SeatGroup{ConcertID: "nocturne", Group: "throttled"}, "A-1")
 	if err == nil || retry.Classify(err).Class != retry.ClassRetryable || faults.Left() > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/ministacktest"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
@@ -23,7 +24,7 @@ import (
 // What an update answers to each way in which it can fail. Refused means that the row is read again, so it must never be
 // answered for a conflict or a throttle, and it is the right answer where the first attempt's own effect refuses the second.
 func TestUpdatesThatFail(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	type answer int
 	const (
 		unknown answer = iota
@@ -120,7 +121,7 @@ func putTicket(t *testing.T, client *dynamodb.Client, ticket readmodel.Ticket) {
 
 // A read that is throttled, or a batch of which nothing is done again and again, is an error: nothing is never "no row".
 func TestReadsThatFail(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	for _, test := range []struct {
 		name, operation string
 		read            func(*dynamoorder.Store) error
@@ -155,7 +156,7 @@ func TestReadsThatFail(t *testing.T) {
 
 // DynamoDB may answer a part of a batch. The rest is read in further calls, and given up when nothing comes any more.
 func TestUnprocessedKeysAreReadAgain(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	store, faults := broken(config, retry.NoBreaker{})
 	var ids []contracts.OrderID
 	for range 7 {
@@ -203,7 +204,7 @@ func TestUnprocessedKeysAreReadAgain(t *testing.T) {
 
 // A row that is there and is no order is told apart from a store that fails: whoever reads many passes over it.
 func TestARowThatCannotBeRead(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	store, _ := broken(config, retry.NoBreaker{})
 	good, bad := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1")), ordertest.NewID()
 	ordertest.Put(t, store, good)
@@ -226,7 +227,7 @@ func TestARowThatCannotBeRead(t *testing.T) {
 
 // A conflict shows a table in good health: many buyers at one row must not stop everybody's calls. A throttle does not.
 func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
-	config := newConfig(t)
+	config := ministacktest.Load(t)
 	for name, opens := range map[string]bool{conflict: false, "ThrottlingError": true} {
 		// A conflict ends its call; a throttle gets another attempt.
 		fail := func(f *awsfaults.Faults) {

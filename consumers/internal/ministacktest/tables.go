@@ -7,11 +7,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/contracts/topology"
 )
 
-// CreateTables makes the tables of the topology, under its names, as far as reads and conditions depend on them.
-func CreateTables(t testing.TB, client *dynamodb.Client) {
+// Load gives the configuration of clients of a new tenant, as Setenv does, that has the tables of the topology. Faults go into
+// it before a client is made of it.
+func Load(t testing.TB) aws.Config {
+	t.Helper()
+	Setenv(t)
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	createTables(t, dynamodb.NewFromConfig(config))
+	return config
+}
+
+// createTables makes the tables of the topology, under its names, as far as reads and conditions depend on them.
+func createTables(t testing.TB, client *dynamodb.Client) {
 	t.Helper()
 	all, err := topology.Load()
 	if err != nil {

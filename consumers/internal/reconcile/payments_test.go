@@ -127,6 +127,15 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 		// covered are the ends of what was asked for, one after the other.
 		var first, covered contracts.Instant
 		var lastDay, lastWeek contracts.Instant
+		noteLooks := func(looks []message.AuditLedger) {
+			for _, l := range looks {
+				if l.To-l.From == day {
+					lastDay = w.now
+				} else {
+					lastWeek = w.now
+				}
+			}
+		}
 		for range rapid.IntRange(1, 25).Draw(r, "runs") {
 			w.now += rapid.SampledFrom([]contracts.Instant{0, minute, minute, minute, 7 * minute, 50 * minute, 3 * hour, 2 * day}).Draw(r, "later")
 			w.fail = map[string]bool{}
@@ -159,13 +168,7 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 				}
 				covered = max(covered, s.To)
 			}
-			for _, l := range looks {
-				if l.To-l.From == day {
-					lastDay = w.now
-				} else {
-					lastWeek = w.now
-				}
-			}
+			noteLooks(looks)
 		}
 		// Then all goes well, and what was missed is caught up with.
 		w.fail = map[string]bool{}
@@ -180,13 +183,7 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 				}
 				covered = max(covered, s.To)
 			}
-			for _, l := range looks {
-				if l.To-l.From == day {
-					lastDay = w.now
-				} else {
-					lastWeek = w.now
-				}
-			}
+			noteLooks(looks)
 			if covered > w.now-35*minute {
 				break
 			}

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/awsfaults"
 	"boxoffice/consumers/internal/dynamoorder"
 	"boxoffice/consumers/internal/ended"
@@ -42,13 +41,8 @@ type servers struct {
 
 func newServers(t *testing.T) *servers {
 	t.Helper()
-	ministacktest.Setenv(t)
-	config, err := awsclient.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := ministacktest.Load(t)
 	s := &servers{world: newWorld(t), queues: sqs.NewFromConfig(config)}
-	ministacktest.CreateTables(t, dynamodb.NewFromConfig(config))
 	urls := map[message.Queue]string{}
 	for _, name := range []message.Queue{message.QueueExpiries, message.QueuePayments} {
 		queue, err := s.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
