@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/commandline"
 )
 
 type cli struct {
@@ -77,30 +78,16 @@ type exitError struct {
 	code int
 }
 
-// earlyExit is how kong's --help ends parsing.
-type earlyExit int
-
 // run is the program. It returns the exit code: 0 done, 1 failed, 2 used wrongly.
-func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			exit, ok := r.(earlyExit)
-			if !ok {
-				panic(r)
-			}
-			code = int(exit)
-		}
-	}()
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("devstack"), kong.UsageOnError(), kong.Writers(out, errOut),
-		kong.Description("Runs a whole Boxoffice on this machine: AWS emulator, Redis and the functions that would be deployed."),
-		kong.Exit(func(code int) { panic(earlyExit(code)) }))
-	if err != nil {
-		return report(errOut, err)
-	}
-	parsed, err := parser.Parse(args)
-	if err != nil {
-		return report(errOut, usageError{fmt.Errorf("%w (see devstack --help)", err)})
+	parsed, err := commandline.Parse("devstack", &c, args, out, errOut, kong.UsageOnError(),
+		kong.Description("Runs a whole Boxoffice on this machine: AWS emulator, Redis and the functions that would be deployed."))
+	switch {
+	case err != nil:
+		return report(errOut, usageError{err})
+	case parsed == nil:
+		return 0
 	}
 	a, err := newApp(out, errOut)
 	if err != nil {

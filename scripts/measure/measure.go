@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"boxoffice/scripts/internal/commandline"
 	"boxoffice/scripts/internal/testbed"
 )
 
@@ -37,33 +38,21 @@ const groupsOfMany = 32
 // groupsOfRush is how many seat groups the seats of the stampede are in at most.
 const groupsOfRush = 12
 
-// earlyExit is how kong's --help ends parsing.
-type earlyExit int
-
 // run is the program. It returns the exit code: 0 measured, 1 failed, 2 used wrongly. No figure makes it fail.
-func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			exit, ok := r.(earlyExit)
-			if !ok {
-				panic(r)
-			}
-			code = int(exit)
-		}
-	}()
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	fail := func(code int, err error) int {
 		// Printing is the last thing that can be done about it.
 		_, _ = fmt.Fprintln(errOut, "measure:", err)
 		return code
 	}
 	var o options
-	parser, err := kong.New(&o, kong.Name("measure"), kong.Writers(out, errOut), kong.Exit(func(code int) { panic(earlyExit(code)) }),
+	parsed, err := commandline.Parse("measure", &o, args, out, errOut,
 		kong.Description("Measure a stack of its own (make measure): orders a second, CPU time an order, starts of functions. It stops the stack's Lambda host for moments and fills the concert, so it refuses the default stack."))
-	if err != nil {
-		return fail(1, err)
-	}
-	if _, err := parser.Parse(args); err != nil {
-		return fail(2, fmt.Errorf("%w (see measure --help)", err))
+	switch {
+	case err != nil:
+		return fail(2, err)
+	case parsed == nil:
+		return 0
 	}
 	if err := o.check(); err != nil {
 		return fail(2, err)
@@ -75,7 +64,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		return fail(2, err)
 	}
 	defer bed.Close() //nolint:errcheck // nothing is lost with it
-	m := &measures{options: o, progress: progressTo(errOut, time.Now)}
+	m := &measures{options: o, progress: commandline.Progress(errOut, time.Now)}
 	report, err := m.all(ctx, bed)
 	// What was measured before a failure is worth its minutes.
 	print := report.print
@@ -99,15 +88,6 @@ func (o options) check() error {
 		}
 	}
 	return errors.Join(problems...)
-}
-
-// progressTo prints a line with the seconds since now.
-func progressTo(w io.Writer, now func() time.Time) func(string, ...any) {
-	begun := now()
-	return func(format string, args ...any) {
-		// Progress that cannot be written is no reason to stop.
-		_, _ = fmt.Fprintf(w, "%6.1f s  %s\n", now().Sub(begun).Seconds(), fmt.Sprintf(format, args...))
-	}
 }
 
 // measures is one run.

@@ -9,10 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"boxoffice/scripts/internal/commandline"
 )
 
 // options are the command line.
@@ -32,35 +33,22 @@ const (
 	exitUsage  = 2
 )
 
-// earlyExit is how kong's --help ends parsing.
-type earlyExit int
-
 // run is the program. It returns the exit code: 0 every mutant is found by a test, 1 one is not or could not be tried, 2 used
 // wrongly.
-func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			exit, ok := r.(earlyExit)
-			if !ok {
-				panic(r)
-			}
-			code = int(exit)
-		}
-	}()
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	fail := func(code int, err error) int {
 		// Printing is the last thing that can be done about it.
 		_, _ = fmt.Fprintln(errOut, "mutants:", err)
 		return code
 	}
 	var o options
-	parser, err := kong.New(&o, kong.Name("mutants"), kong.Writers(out, errOut), kong.Exit(func(code int) { panic(earlyExit(code)) }),
-		kong.Vars{"jobs": fmt.Sprint(runtime.NumCPU())},
+	parsed, err := commandline.Parse("mutants", &o, args, out, errOut, kong.Vars{"jobs": fmt.Sprint(runtime.NumCPU())},
 		kong.Description("Plants known bugs one at a time and says which of them no test finds."))
-	if err != nil {
-		return fail(exitFailed, err)
-	}
-	if _, err := parser.Parse(args); err != nil {
-		return fail(exitUsage, fmt.Errorf("%w (see mutants --help)", err))
+	switch {
+	case err != nil:
+		return fail(exitUsage, err)
+	case parsed == nil:
+		return exitFound
 	}
 	if o.Jobs < 1 {
 		return fail(exitUsage, fmt.Errorf("--jobs is %d, want at least 1", o.Jobs))
@@ -84,7 +72,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
 	defer cancel()
-	r, err := tryAll(ctx, root, mutants, o.Jobs, progressTo(errOut, time.Now))
+	r, err := tryAll(ctx, root, mutants, o.Jobs, commandline.Progress(errOut, time.Now))
 	// What was tried before a failure is worth its minutes.
 	print := r.print
 	if o.JSON {
@@ -132,16 +120,4 @@ func only(mutants []mutant, texts []string) []mutant {
 		}
 	}
 	return some
-}
-
-// progressTo prints a line with the seconds since now. It is safe for concurrent use.
-func progressTo(w io.Writer, now func() time.Time) func(string, ...any) {
-	begun := now()
-	var mu sync.Mutex
-	return func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		// Progress that cannot be written is no reason to stop.
-		_, _ = fmt.Fprintf(w, "%6.1f s  %s\n", now().Sub(begun).Seconds(), fmt.Sprintf(format, args...))
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A module with a package that embeds a file, and what may become of a bug in it.
@@ -190,15 +189,5 @@ func TestATestThatFindsNothing(t *testing.T) {
 				t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
 			}
 		})
-	}
-}
-
-func TestProgress(t *testing.T) {
-	now := time.UnixMilli(0)
-	var out bytes.Buffer
-	say := progressTo(&out, func() time.Time { defer func() { now = now.Add(1500 * time.Millisecond) }(); return now })
-	say("%d of %d", 1, 2)
-	if out.String() != "   1.5 s  1 of 2\n" {
-		t.Errorf("printed %q", out.String())
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"boxoffice/scripts/internal/commandline"
 	"boxoffice/scripts/stripedouble/internal/server"
 )
 
@@ -25,28 +26,17 @@ type options struct {
 	EndpointSecret string   `help:"Secret that its events are signed with, whsec_…" env:"STRIPE_WEBHOOK_SECRET"`
 }
 
-type earlyExit int
-
 // run is the program. It ends when ctx does. Exit codes: 0 done, 1 failed, 2 used wrongly.
-func run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			exit, ok := r.(earlyExit)
-			if !ok {
-				panic(r)
-			}
-			code = int(exit)
-		}
-	}()
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var o options
-	parser, err := kong.New(&o, kong.Name("stripedouble"), kong.Writers(out, errOut), kong.Exit(func(code int) { panic(earlyExit(code)) }),
+	parsed, err := commandline.Parse("stripedouble", &o, args, out, errOut,
 		kong.Description("Stands in for Stripe: PaymentIntents, refunds, events and signed webhooks, stateful and strict."))
-	if err == nil {
-		_, err = parser.Parse(args)
-	}
-	if err != nil {
-		_, _ = fmt.Fprintf(errOut, "stripedouble: %v (see stripedouble --help)\n", err)
+	switch {
+	case err != nil:
+		_, _ = fmt.Fprintln(errOut, "stripedouble:", err)
 		return 2
+	case parsed == nil:
+		return 0
 	}
 	if err := serve(ctx, o, errOut); err != nil {
 		_, _ = fmt.Fprintln(errOut, "stripedouble:", err)
