@@ -59,6 +59,9 @@ var (
 	// the bus will not take, which are kept as letters. Any of either needs somebody to look.
 	LettersNotKept = Metric{"LettersNotKept", "Count"}
 	EventsRefused  = Metric{"EventsRefused", "Count"}
+	// StreamFailures are letters about records of a stream that a mapping gave up: reconcile keeps them. Any needs somebody to
+	// look.
+	StreamFailures = Metric{"StreamFailures", "Count"}
 	// ReconcileLeft is what a run of reconcile leaves to the next ones, by its part.
 	ReconcileLeft = Metric{"ReconcileLeft", "Count"}
 	// OrdersRepaired are orders whose places in Redis were not what rows and tickets said, and now are.

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -42,11 +41,14 @@ type Topology struct {
 	Rules                   []Rule     `json:"rules"`
 	Secrets                 []Secret   `json:"secrets"`
 	Functions               []Function `json:"functions"`
+	Alarms                  []Alarm    `json:"alarms"`
 }
 
-// Queue is a FIFO queue in high-throughput mode: deduplication and throughput per message group.
+// Queue is a FIFO queue in high-throughput mode (deduplication and throughput per message group), unless its Type is
+// TypeStandard.
 type Queue struct {
 	Name                  string `json:"name"`
+	Type                  string `json:"type,omitempty"`
 	Purpose               string `json:"purpose"`
 	DelaySeconds          int    `json:"delaySeconds,omitempty"`
 	DelayAfterHoldSeconds int    `json:"delayAfterHoldSeconds,omitempty"`
@@ -54,6 +56,13 @@ type Queue struct {
 	DeadLetterQueue       string `json:"deadLetterQueue,omitempty"`
 	RetentionSeconds      int    `json:"retentionSeconds"`
 }
+
+// TypeStandard is the type of a queue without order and deduplication. Lambda accepts no other queue as the destination of
+// failed stream records.
+const TypeStandard = "standard"
+
+// Standard tells whether the queue is a standard queue.
+func (q Queue) Standard() bool { return q.Type == TypeStandard }
 
 // Table is an on-demand DynamoDB table.
 type Table struct {
@@ -101,49 +110,6 @@ type Secret struct {
 	Purpose string `json:"purpose"`
 }
 
-// Function is one Lambda: its binary is {side}/cmd/{name}. Environment maps a variable to a reference (see Resolve).
-type Function struct {
-	Name            string            `json:"name"`
-	Side            string            `json:"side"`
-	TimeoutSeconds  int               `json:"timeoutSeconds"`
-	MemoryMegabytes int               `json:"memoryMegabytes"`
-	Routes          []Route           `json:"routes,omitempty"`
-	Queue           *QueueSource      `json:"queue,omitempty"`
-	Stream          *StreamSource     `json:"stream,omitempty"`
-	Schedule        *Schedule         `json:"schedule,omitempty"`
-	Environment     map[string]string `json:"environment"`
-}
-
-// Route is an HTTP API route: "METHOD /path/{parameter}" or "$default". Auth is jwt or none.
-type Route struct {
-	Route string `json:"route"`
-	Auth  string `json:"auth"`
-}
-
-// DefaultRoute takes every request that no other route matches.
-const DefaultRoute = "$default"
-
-// QueueSource is an event source mapping of a queue. MaximumConcurrency 0 means as many as there are groups.
-type QueueSource struct {
-	Name               string `json:"name"`
-	BatchSize          int    `json:"batchSize"`
-	MaximumConcurrency int    `json:"maximumConcurrency,omitempty"`
-}
-
-// StreamSource is an event source mapping of a table's stream.
-type StreamSource struct {
-	Table     string `json:"table"`
-	BatchSize int    `json:"batchSize"`
-	// BatchingWindowSeconds is how long records are gathered for a batch that is not full, in whole seconds as AWS takes it.
-	BatchingWindowSeconds int  `json:"batchingWindowSeconds,omitempty"`
-	BisectOnError         bool `json:"bisectOnError,omitempty"`
-}
-
-// Schedule invokes a function at a fixed rate.
-type Schedule struct {
-	EverySeconds int `json:"everySeconds"`
-}
-
 // Load parses the embedded specification.
 func Load() (Topology, error) { return Parse(JSON) }
 
@@ -186,6 +152,15 @@ func (t Topology) FunctionNamed(name string) (Function, bool) {
 	return t.Functions[i], true
 }
 
+// QueueNamed finds a queue.
+func (t Topology) QueueNamed(name string) (Queue, bool) {
+	i := slices.IndexFunc(t.Queues, func(q Queue) bool { return q.Name == name })
+	if i < 0 {
+		return Queue{}, false
+	}
+	return t.Queues[i], true
+}
+
 // Values maps each reference ("queueUrl:orders", "holdSeconds", …) to its value in one deployment.
 type Values map[string]string
 
@@ -199,25 +174,6 @@ func (t Topology) Numbers() Values {
 	}
 }
 
-// Resolve gives the function's environment in a deployment. All references without a value are reported together.
-func (f Function) Resolve(values Values) (map[string]string, error) {
-	env := make(map[string]string, len(f.Environment))
-	var missing []string
-	for variable, reference := range f.Environment {
-		value, ok := values[reference]
-		if !ok {
-			missing = append(missing, variable+" ("+reference+")")
-			continue
-		}
-		env[variable] = value
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		return nil, fmt.Errorf("function %s: no value for %s", f.Name, strings.Join(missing, ", "))
-	}
-	return env, nil
-}
-
 // Validate checks what a schema cannot: that names are unique, that each name used exists, and that the numbers fit
 // together. All problems are reported together.
 func (t Topology) Validate() error {
@@ -226,5 +182,6 @@ func (t Topology) Validate() error {
 	v.queues()
 	v.functions()
 	v.rules()
+	v.alarms()
 	return errors.Join(v.problems...)
 }

@@ -43,6 +43,9 @@ func (v *validator) queues() {
 		}
 		if q.DeadLetterQueue != "" {
 			v.queueExists("queue "+q.Name+": deadLetterQueue", q.DeadLetterQueue)
+			if other, found := v.t.QueueNamed(q.DeadLetterQueue); found && other.Standard() != q.Standard() {
+				v.addf("queue %s: its dead-letter queue %s has another type, which SQS refuses", q.Name, other.Name)
+			}
 		}
 	}
 }
@@ -60,12 +63,18 @@ func (v *validator) functions() {
 			routes[r.Route] = f.Name
 		}
 		v.headsOf(f)
+		for _, r := range f.Routes {
+			if len(r.Scopes) > 0 && r.Auth != "jwt" {
+				v.addf("function %s: route %q has scopes and no token", f.Name, r.Route)
+			}
+		}
 		if f.Queue != nil {
-			v.queueExists("function "+f.Name+": queue", f.Queue.Name)
+			v.queueSource(f)
 		}
 		if f.Stream != nil {
-			v.streamExists(f)
+			v.streamSource(f)
 		}
+		v.asynchronous(f)
 		for variable, reference := range f.Environment {
 			v.referenceExists(f.Name, variable, reference)
 		}
@@ -78,19 +87,73 @@ func (v *validator) headsOf(f Function) {
 	for _, r := range f.Routes {
 		for method, other := range map[string]string{"GET": "HEAD", "HEAD": "GET"} {
 			path, found := strings.CutPrefix(r.Route, method+" ")
-			if found && !slices.Contains(f.Routes, Route{Route: other + " " + path, Auth: r.Auth}) {
+			same := func(o Route) bool {
+				return o.Route == other+" "+path && o.Auth == r.Auth && slices.Equal(o.Scopes, r.Scopes)
+			}
+			if found && !slices.ContainsFunc(f.Routes, same) {
 				v.addf("function %s: route %q has no %s of its own with the same auth", f.Name, r.Route, other)
 			}
 		}
 	}
 }
 
-func (v *validator) streamExists(f Function) {
-	i := slices.IndexFunc(v.t.Tables, func(t Table) bool { return t.Name == f.Stream.Table })
+// queueSource: below 2 Lambda refuses maximumConcurrency, and above the reserved concurrency it only fetches messages that the
+// function then refuses.
+func (v *validator) queueSource(f Function) {
+	v.queueExists("function "+f.Name+": queue", f.Queue.Name)
+	if n := f.Queue.MaximumConcurrency; n != 0 && n < 2 {
+		v.addf("function %s: maximumConcurrency must be at least 2, is %d", f.Name, n)
+	} else if f.ReservedConcurrency > 0 && n > f.ReservedConcurrency {
+		v.addf("function %s: maximumConcurrency of %d is over the reserved concurrency of %d", f.Name, n, f.ReservedConcurrency)
+	}
+}
+
+func (v *validator) streamSource(f Function) {
+	s, where := f.Stream, "function "+f.Name+": stream"
+	i := slices.IndexFunc(v.t.Tables, func(t Table) bool { return t.Name == s.Table })
 	if i < 0 {
-		v.addf("function %s: stream of unknown table %q", f.Name, f.Stream.Table)
-	} else if v.t.Tables[i].Stream == "" {
-		v.addf("function %s: table %s has no stream", f.Name, f.Stream.Table)
+		v.addf("function %s: stream of unknown table %q", f.Name, s.Table)
+		return
+	}
+	if v.t.Tables[i].Stream == "" {
+		v.addf("function %s: table %s has no stream", f.Name, s.Table)
+		return
+	}
+	if s.ParallelizationFactor < 1 || s.ParallelizationFactor > 10 {
+		v.addf("%s: parallelizationFactor must be 1 to 10, is %d", where, s.ParallelizationFactor)
+	}
+	if s.MaximumRetryAttempts < Unlimited {
+		v.addf("%s: maximumRetryAttempts must be at least -1, is %d", where, s.MaximumRetryAttempts)
+	}
+	if age := s.MaximumRecordAgeSeconds; age != Unlimited && age < 60 {
+		v.addf("%s: maximumRecordAgeSeconds must be -1 or at least 60, is %d", where, age)
+	}
+	if s.OnFailure == "" {
+		// A record that is given up without a letter is lost in silence.
+		if s.Limited() {
+			v.addf("%s gives records up and has no onFailure", where)
+		}
+		return
+	}
+	v.queueExists(where+": onFailure", s.OnFailure)
+	if q, found := v.t.QueueNamed(s.OnFailure); found && !q.Standard() {
+		v.addf("%s: onFailure is the FIFO queue %s, which Lambda does not take", where, q.Name)
+	}
+}
+
+func (v *validator) asynchronous(f Function) {
+	a := f.Asynchronous
+	if a == nil {
+		if f.Schedule != nil {
+			v.addf("function %s has a schedule, which invokes asynchronously, and does not say what becomes of a failed run", f.Name)
+		}
+		return
+	}
+	if a.MaximumRetryAttempts < 0 || a.MaximumRetryAttempts > 2 {
+		v.addf("function %s: maximumRetryAttempts must be 0 to 2, is %d", f.Name, a.MaximumRetryAttempts)
+	}
+	if a.MaximumEventAgeSeconds < 60 || a.MaximumEventAgeSeconds > 21600 {
+		v.addf("function %s: maximumEventAgeSeconds must be 60 to 21600, is %d", f.Name, a.MaximumEventAgeSeconds)
 	}
 }
 

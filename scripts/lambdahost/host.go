@@ -103,7 +103,7 @@ func (h *host) newGateway(account string) error {
 	}
 	for _, f := range c.topology.Functions {
 		for _, r := range f.Routes {
-			options.Routes = append(options.Routes, gateway.Route{Key: r.Route, Function: f.Name, JWT: r.Auth == "jwt"})
+			options.Routes = append(options.Routes, gateway.Route{Key: r.Route, Function: f.Name, JWT: r.Auth == "jwt", Scopes: r.Scopes})
 		}
 	}
 	if c.ThrottleRate > 0 {

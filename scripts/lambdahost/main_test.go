@@ -47,15 +47,16 @@ func TestMain(m *testing.M) {
 
 const topologyJSON = `{
   "$schema": "./topology.schema.json", "version": 1, "homeRegionLetter": "e", "holdSeconds": 5, "orderDeadlineSeconds": 5, "visibilityTimeoutFactor": 2, "stripeRequestsPerSecond": 1,
-  "queues": [{"name": "orders", "purpose": "test", "retentionSeconds": 60}],
+  "queues": [{"name": "orders", "purpose": "test", "retentionSeconds": 60}, {"name": "letters", "type": "standard", "purpose": "test", "retentionSeconds": 60}],
   "tables": [{"name": "orders", "partitionKey": {"name": "orderId", "type": "S"}, "stream": "NEW_AND_OLD_IMAGES", "pointInTimeRecovery": false}],
   "buses": [], "rules": [], "secrets": [],
   "functions": [
-    {"name": "web", "side": "producers", "timeoutSeconds": 5, "memoryMegabytes": 256, "environment": {"HOLD_SECONDS": "holdSeconds"},
+    {"name": "web", "side": "producers", "timeoutSeconds": 5, "memoryMegabytes": 256, "reservedConcurrency": 2, "environment": {"HOLD_SECONDS": "holdSeconds"},
      "routes": [{"route": "POST /api/orders", "auth": "none"}, {"route": "GET /api/mine", "auth": "jwt"}, {"route": "HEAD /api/mine", "auth": "jwt"}, {"route": "$default", "auth": "none"}]},
     {"name": "reserve", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "queue": {"name": "orders", "batchSize": 10}, "environment": {"ECHOFN_JOURNAL": "reserveJournal"}},
-    {"name": "mirror", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "stream": {"table": "orders", "batchSize": 10}, "environment": {"ECHOFN_JOURNAL": "mirrorJournal"}}
-  ]
+    {"name": "mirror", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "stream": {"table": "orders", "batchSize": 10, "parallelizationFactor": 2, "maximumRetryAttempts": 1, "maximumRecordAgeSeconds": 3600, "bisectBatchOnFunctionError": true, "onFailure": "letters"}, "environment": {"ECHOFN_JOURNAL": "mirrorJournal"}}
+  ],
+  "alarms": []
 }`
 
 // stack is a running host with its queue and table.
@@ -66,6 +67,7 @@ type stack struct {
 	queues           *sqs.Client
 	tables           *dynamodb.Client
 	queueURL         string
+	lettersURL       string
 	directory        string
 }
 
@@ -82,7 +84,7 @@ func startStack(t *testing.T) *stack {
 		return path
 	}
 	values, err := json.Marshal(map[string]string{
-		"queueUrl:orders": s.queueURL, "tableName:orders": "orders",
+		"queueUrl:orders": s.queueURL, "queueUrl:letters": s.lettersURL, "tableName:orders": "orders",
 		"reserveJournal": filepath.Join(s.directory, "reserve.journal"), "mirrorJournal": filepath.Join(s.directory, "mirror.journal"),
 	})
 	if err != nil {
@@ -115,6 +117,11 @@ func (s *stack) create(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.queueURL = *queue.QueueUrl
+	letters, err := s.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("letters")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lettersURL = *letters.QueueUrl
 	if _, err := s.tables.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String("orders"), BillingMode: tabletypes.BillingModePayPerRequest,
 		AttributeDefinitions: []tabletypes.AttributeDefinition{{AttributeName: aws.String("orderId"), AttributeType: tabletypes.ScalarAttributeTypeS}},
@@ -316,9 +323,53 @@ func TestWholeHost(t *testing.T) {
 			t.Errorf("event %+v", e)
 		}
 	})
+	t.Run("records that are given up", func(t *testing.T) {
+		if _, err := s.tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("orders"), Item: map[string]tabletypes.AttributeValue{
+			"orderId": &tabletypes.AttributeValueMemberS{Value: "o2"}, "fails": &tabletypes.AttributeValueMemberBOOL{Value: true},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		var letter string
+		eventually(t, "the letter comes", func() bool {
+			out, err := s.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &s.lettersURL})
+			if err != nil || len(out.Messages) == 0 {
+				return false
+			}
+			letter = *out.Messages[0].Body
+			return true
+		})
+		for _, want := range []string{
+			`"condition":"RetryAttemptsExhausted"`, `"approximateInvokeCount":2`, `"functionArn":"arn:aws:lambda:`, `:function:mirror"`, `"batchSize":1`, `table/orders/stream/`,
+		} {
+			if !strings.Contains(letter, want) {
+				t.Errorf("no %s in %s", want, letter)
+			}
+		}
+	})
+	t.Run("reserved concurrency", func(t *testing.T) {
+		ended := make(chan int, 2)
+		for range 2 {
+			go func() {
+				code, _, _ := call(t, http.MethodPost, s.gateway+"/api/orders", `{"do":"sleep","for":"500ms"}`)
+				ended <- code
+			}()
+		}
+		eventually(t, "two requests are at work", func() bool { return s.status(t).Functions[0].InFlight == 2 })
+		if code, body, _ := call(t, http.MethodPost, s.control+"/invoke/web", `{}`); code != 429 || !strings.Contains(body, "ReservedFunctionConcurrentInvocationLimitExceeded") {
+			t.Errorf("a direct invocation: %d %s", code, body)
+		}
+		if code, body, _ := call(t, http.MethodPost, s.gateway+"/api/orders", `{}`); code != 503 || body != `{"message":"Service Unavailable"}` {
+			t.Errorf("a request: %d %s", code, body)
+		}
+		for range 2 {
+			if code := <-ended; code != 200 {
+				t.Errorf("a request within the concurrency: %d", code)
+			}
+		}
+	})
 	t.Run("status", func(t *testing.T) {
 		got := s.status(t)
-		if len(got.Functions) != 3 || len(got.Functions[0].Processes) != 3 || len(got.Functions[1].Processes) != 2 || len(got.Sources) != 2 {
+		if len(got.Functions) != 3 || len(got.Functions[0].Processes) != 2 || len(got.Functions[1].Processes) != 2 || len(got.Sources) != 2 {
 			t.Errorf("status %+v", got)
 		}
 	})
@@ -402,7 +453,7 @@ func TestExitCodes(t *testing.T) {
 		"help":             {[]string{"--help"}, 0, []string{"--functions"}},
 		"unknown flag":     {with("--nonsense"), 2, []string{"--nonsense"}},
 		"no functions":     {nil, 2, []string{"--functions"}},
-		"no bootstraps":    {[]string{"--functions", functions, "--topology", whole, "--listen", "127.0.0.1:0"}, 2, []string{"function reserve has no bootstrap", "function mirror has no bootstrap", "queueUrl:orders", "reserveJournal"}},
+		"no bootstraps":    {[]string{"--functions", functions, "--topology", whole, "--listen", "127.0.0.1:0"}, 2, []string{"function reserve has no bootstrap", "function mirror has no bootstrap", "queueUrl:orders", "queueUrl:letters", "reserveJournal"}},
 		"bad processes":    {with("--processes", "web=0,absent=1"), 2, []string{"web=0", "absent=1"}},
 		"bad values":       {with("--values", file("values.json", `{"a":1}`)), 2, []string{"values"}},
 		"bad topology":     {[]string{"--functions", functions, "--topology", file("bad.json", `{"version":1,"unknown":1}`)}, 2, []string{`unknown field "unknown"`}},

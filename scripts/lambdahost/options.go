@@ -153,13 +153,16 @@ func (c *config) addFunctions() error {
 		if !ok {
 			n = c.DefaultProcesses
 		}
+		if f.ReservedConcurrency > 0 {
+			n = min(n, f.ReservedConcurrency)
+		}
 		directory := filepath.Join(c.Functions, f.Name)
 		if _, err := os.Stat(filepath.Join(directory, "bootstrap")); err != nil {
 			problems = append(problems, fmt.Errorf("function %s has no bootstrap: %w", f.Name, err))
 		}
 		c.functions = append(c.functions, runtimeapi.Function{
-			Name: f.Name, Directory: directory, Processes: n, Timeout: time.Duration(f.TimeoutSeconds) * time.Second,
-			MemoryMegabytes: f.MemoryMegabytes, Environment: environment,
+			Name: f.Name, Directory: directory, Processes: n, ReservedConcurrency: f.ReservedConcurrency,
+			Timeout: time.Duration(f.TimeoutSeconds) * time.Second, MemoryMegabytes: f.MemoryMegabytes, Environment: environment,
 		})
 	}
 	return errors.Join(problems...)
@@ -200,6 +203,9 @@ func (c *config) checkSources() error {
 		}
 		if f.Stream != nil {
 			need(f.Name, "tableName:"+f.Stream.Table)
+			if f.Stream.OnFailure != "" {
+				need(f.Name, "queueUrl:"+f.Stream.OnFailure)
+			}
 		}
 	}
 	return errors.Join(problems...)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -35,8 +36,28 @@ func (t target) Invoke(ctx context.Context, payload []byte, wait time.Duration) 
 	return t.runtime.Invoke(ctx, t.function, runtimeapi.Invocation{Payload: payload, Wait: wait})
 }
 
-// AwaitIdle waits for a free process.
-func (t target) AwaitIdle(ctx context.Context) error { return t.runtime.AwaitIdle(ctx, t.function) }
+// Reserve implements queuesource.Target.
+func (t target) Reserve(ctx context.Context) (queuesource.Place, error) {
+	p, err := t.runtime.Reserve(ctx, t.function)
+	if err != nil {
+		return nil, err
+	}
+	return place{t, p}, nil
+}
+
+// place is a process that is kept free for a batch.
+type place struct {
+	target
+	kept *runtimeapi.Place
+}
+
+// Invoke implements queuesource.Place.
+func (p place) Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error) {
+	return p.runtime.Invoke(ctx, p.function, runtimeapi.Invocation{Payload: payload, Wait: wait, Place: p.kept})
+}
+
+// GiveBack implements queuesource.Place.
+func (p place) GiveBack() { p.kept.GiveBack() }
 
 // newSources connects every function that has a queue, a stream or a schedule. Queues and tables must exist.
 func newSources(ctx context.Context, c config, cfg aws.Config, account string, runtime *runtimeapi.Host, log *slog.Logger) ([]source, error) {
@@ -47,7 +68,7 @@ func newSources(ctx context.Context, c config, cfg aws.Config, account string, r
 		timeout := time.Duration(f.TimeoutSeconds) * time.Second
 		if f.Queue != nil {
 			s, err := queuesource.New(ctx, queues, to, queuesource.Options{
-				Queue: f.Queue.Name, Function: f.Name, QueueURL: c.values["queueUrl:"+f.Queue.Name], BatchSize: f.Queue.BatchSize,
+				Queue: f.Queue.Name, Function: f.Name, QueueURL: c.values["queueUrl:"+f.Queue.Name], BatchSize: f.Queue.BatchSize, Standard: c.standard(f.Queue.Name),
 				Concurrency: concurrency(*f.Queue, c.functions[i].Processes), FunctionTimeout: timeout, Wait: c.PollWait, Pause: c.PollEvery,
 				Random: rand.Reader, Logger: log, Now: time.Now,
 			})
@@ -58,8 +79,10 @@ func newSources(ctx context.Context, c config, cfg aws.Config, account string, r
 		}
 		if f.Stream != nil {
 			s, err := streamsource.New(ctx, tables, streams, to, streamsource.Options{
-				Table: c.values["tableName:"+f.Stream.Table], Function: f.Name, BatchSize: f.Stream.BatchSize, BisectOnError: f.Stream.BisectOnError,
-				Window: time.Duration(f.Stream.BatchingWindowSeconds) * time.Second, Logger: log,
+				Table: c.values["tableName:"+f.Stream.Table], Function: f.Name, FunctionARN: c.functions[i].ARN, BatchSize: f.Stream.BatchSize,
+				Window: time.Duration(f.Stream.BatchingWindowSeconds) * time.Second, ParallelizationFactor: f.Stream.ParallelizationFactor,
+				Attempts: f.Stream.MaximumRetryAttempts + 1, MaximumAge: f.Stream.MaximumRecordAge(), BisectOnError: f.Stream.BisectBatchOnFunctionError,
+				Destination: destinationOf(queues, c.values["queueUrl:"+f.Stream.OnFailure]), Logger: log,
 			})
 			if err != nil {
 				return nil, err
@@ -68,7 +91,8 @@ func newSources(ctx context.Context, c config, cfg aws.Config, account string, r
 		}
 		if f.Schedule != nil {
 			s, err := schedule.New(to, schedule.Options{
-				Function: f.Name, Every: time.Duration(f.Schedule.EverySeconds) * time.Second, Account: account, Region: cfg.Region,
+				Function: f.Name, Every: time.Duration(f.Schedule.EverySeconds) * time.Second,
+				Retries: f.Asynchronous.MaximumRetryAttempts, MaximumAge: time.Duration(f.Asynchronous.MaximumEventAgeSeconds) * time.Second, Account: account, Region: cfg.Region,
 				Now: time.Now, NewID: func() string { return runtimeapi.NewID(rand.Reader) }, Logger: log,
 			})
 			if err != nil {
@@ -80,7 +104,36 @@ func newSources(ctx context.Context, c config, cfg aws.Config, account string, r
 	return all, nil
 }
 
-// concurrency of a queue is bounded by the processes and, as on AWS, by the mapping's MaximumConcurrency.
+// standard tells whether a queue is no FIFO queue.
+func (c config) standard(queue string) bool {
+	q, _ := c.topology.QueueNamed(queue)
+	return q.Standard()
+}
+
+// destination is a standard queue that gets letters about records of a stream.
+type destination struct {
+	client *sqs.Client
+	url    string
+}
+
+// destinationOf is nil for a mapping that has none.
+func destinationOf(client *sqs.Client, url string) streamsource.Destination {
+	if url == "" {
+		return nil
+	}
+	return destination{client, url}
+}
+
+// Send implements streamsource.Destination.
+func (d destination) Send(ctx context.Context, letter []byte) error {
+	if _, err := d.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &d.url, MessageBody: aws.String(string(letter))}); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	return nil
+}
+
+// concurrency of a queue is bounded by the processes, of which there are no more than the reserved concurrency, and, as on AWS, by
+// the mapping's MaximumConcurrency.
 func concurrency(q topology.QueueSource, processes int) int {
 	if q.MaximumConcurrency > 0 {
 		return min(q.MaximumConcurrency, processes)

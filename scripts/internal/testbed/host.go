@@ -3,9 +3,11 @@ package testbed
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Function is one function as its host has it.
@@ -48,10 +50,29 @@ func (b *Bed) Function(ctx context.Context, name string) (Function, error) {
 	return Function{}, fmt.Errorf("the host has no function %s", name)
 }
 
-// Invoke runs a function now, as its schedule would, and reads its answer into report.
+// Invoke runs a function now, as its schedule would, and reads its answer into report. While another run uses up the function's
+// concurrency it waits, two minutes at most.
 func (b *Bed) Invoke(ctx context.Context, function string, report any) error {
-	return b.control(ctx, http.MethodPost, "/invoke/"+function, "{}", report)
+	ctx, cancel := context.WithTimeoutCause(ctx, throttledFor, fmt.Errorf("%s is at work for over %s", function, throttledFor))
+	defer cancel()
+	for {
+		err := b.control(ctx, http.MethodPost, "/invoke/"+function, "{}", report)
+		if !errors.Is(err, errThrottled) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
+
+// throttledFor is longer than any function runs.
+const throttledFor = 2 * time.Minute
+
+// errThrottled is the answer of a function whose concurrency is used up.
+var errThrottled = errors.New("throttled")
 
 func (b *Bed) control(ctx context.Context, method, path, body string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, b.Control+path, strings.NewReader(body))
@@ -63,6 +84,9 @@ func (b *Bed) control(ctx context.Context, method, path, body string, into any) 
 		return err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
+	if response.StatusCode == http.StatusTooManyRequests {
+		return fmt.Errorf("%s %s: %w", method, path, errThrottled)
+	}
 	if failed := response.Header.Get("X-Amz-Function-Error"); failed != "" || response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s %s: %d %s", method, path, response.StatusCode, failed)
 	}

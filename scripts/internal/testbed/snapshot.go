@@ -3,6 +3,8 @@ package testbed
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,20 +56,33 @@ func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
 	if err != nil {
 		return s, err
 	}
-	for _, q := range specification.Queues {
-		if q.DeadLetterQueue != "" {
-			n, err := b.Waiting(ctx, q.DeadLetterQueue)
-			if err != nil {
-				return s, err
-			}
-			s.Dead += n
+	for _, q := range lettersOf(specification) {
+		n, err := b.Waiting(ctx, q)
+		if err != nil {
+			return s, err
 		}
+		s.Dead += n
 	}
 	if s.Effects, err = b.Effects(ctx); err != nil {
 		return s, err
 	}
 	s.At = contracts.InstantOf(time.Now())
 	return s, nil
+}
+
+// lettersOf are the queues of what could not be handled: messages, and records of streams.
+func lettersOf(specification topology.Topology) []string {
+	all := map[string]bool{}
+	for _, q := range specification.Queues {
+		all[q.DeadLetterQueue] = true
+	}
+	for _, f := range specification.Functions {
+		if f.Stream != nil {
+			all[f.Stream.OnFailure] = true
+		}
+	}
+	delete(all, "")
+	return slices.Sorted(maps.Keys(all))
 }
 
 // groups are the groups of both sample concerts, as the API shows them.

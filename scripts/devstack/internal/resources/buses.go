@@ -87,10 +87,12 @@ func (e *ensurer) createRule(ctx context.Context, r topology.Rule, pattern strin
 	if _, err := e.events.PutRule(ctx, &eventbridge.PutRuleInput{Name: &r.Name, EventBusName: &r.Bus, EventPattern: &pattern}); err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	// EventBridge has one message group a target; the events carry a version, so their order does not matter.
-	out, err := e.events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &r.Name, EventBusName: &r.Bus, Targets: []types.Target{
-		{Id: aws.String(r.Queue), Arn: &arn, SqsParameters: &types.SqsParameters{MessageGroupId: &r.Name}},
-	}})
+	target := types.Target{Id: aws.String(r.Queue), Arn: &arn}
+	if q, _ := e.topology.QueueNamed(r.Queue); !q.Standard() {
+		// EventBridge has one message group a target; the events carry a version, so their order does not matter.
+		target.SqsParameters = &types.SqsParameters{MessageGroupId: &r.Name}
+	}
+	out, err := e.events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &r.Name, EventBusName: &r.Bus, Targets: []types.Target{target}})
 	if err != nil {
 		return fmt.Errorf("set its target: %w", err)
 	}
@@ -105,7 +107,7 @@ func (e *ensurer) queueARN(ctx context.Context, name string) (string, error) {
 	url := e.result.Values["queueUrl:"+name]
 	out, err := e.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn}})
 	if err != nil {
-		return "", fmt.Errorf("queue %s: %w", queueName(name), err)
+		return "", fmt.Errorf("queue %s: %w", name, err)
 	}
 	return out.Attributes["QueueArn"], nil
 }

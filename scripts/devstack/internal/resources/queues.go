@@ -17,8 +17,13 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// queueName is SQS's name: a FIFO queue must end so.
-func queueName(name string) string { return name + ".fifo" }
+// queueName is SQS's name of a queue: that of a FIFO queue must end so.
+func queueName(q topology.Queue) string {
+	if q.Standard() {
+		return q.Name
+	}
+	return q.Name + ".fifo"
+}
 
 // queues creates the dead-letter queues before those that name them.
 func (e *ensurer) queues(ctx context.Context) error {
@@ -32,30 +37,32 @@ func (e *ensurer) queues(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := e.queue(ctx, q.Name, want, arns); err != nil {
-			return fmt.Errorf("queue %s: %w", queueName(q.Name), err)
+		if err := e.queue(ctx, q, want, arns); err != nil {
+			return fmt.Errorf("queue %s: %w", queueName(q), err)
 		}
 	}
 	return nil
 }
 
-// queueAttributes are those of a FIFO queue in high-throughput mode: both settings per message group, or the old
-// limits stay.
+// queueAttributes of a FIFO queue are those of its high-throughput mode: both settings per message group, or the old limits
+// stay. A standard queue has none of them, not even as false, which SQS refuses.
 func (e *ensurer) queueAttributes(q topology.Queue, arns map[string]string) (map[string]string, error) {
 	attributes := map[string]string{
-		"FifoQueue":           "true",
-		"DeduplicationScope":  "messageGroup",
-		"FifoThroughputLimit": "perMessageGroupId",
-		"DelaySeconds":        seconds(e.topology.Delay(q).Seconds()),
-		"VisibilityTimeout":   seconds(e.topology.VisibilityTimeout(q.Name).Seconds()),
+		"DelaySeconds":           seconds(e.topology.Delay(q).Seconds()),
+		"VisibilityTimeout":      seconds(e.topology.VisibilityTimeout(q.Name).Seconds()),
+		"MessageRetentionPeriod": strconv.Itoa(q.RetentionSeconds),
+	}
+	if !q.Standard() {
+		attributes["FifoQueue"] = "true"
+		attributes["DeduplicationScope"] = "messageGroup"
+		attributes["FifoThroughputLimit"] = "perMessageGroupId"
 		// EventBridge gives no deduplication id, so a queue that a rule sends to makes its own.
-		"ContentBasedDeduplication": strconv.FormatBool(e.isRuleTarget(q.Name)),
-		"MessageRetentionPeriod":    strconv.Itoa(q.RetentionSeconds),
+		attributes["ContentBasedDeduplication"] = strconv.FormatBool(e.isRuleTarget(q.Name))
 	}
 	if q.DeadLetterQueue != "" {
 		policy, err := json.Marshal(map[string]any{"deadLetterTargetArn": arns[q.DeadLetterQueue], "maxReceiveCount": q.MaxReceiveCount})
 		if err != nil {
-			return nil, fmt.Errorf("queue %s: %w", queueName(q.Name), err)
+			return nil, fmt.Errorf("queue %s: %w", queueName(q), err)
 		}
 		attributes["RedrivePolicy"] = string(policy)
 	}
@@ -68,18 +75,19 @@ func (e *ensurer) isRuleTarget(queue string) bool {
 	return slices.ContainsFunc(e.topology.Rules, func(r topology.Rule) bool { return r.Queue == queue })
 }
 
-func (e *ensurer) queue(ctx context.Context, name string, want, arns map[string]string) error {
+func (e *ensurer) queue(ctx context.Context, q topology.Queue, want, arns map[string]string) error {
+	name := queueName(q)
 	url, err := e.queueURL(ctx, name)
 	if err != nil {
 		return err
 	}
 	if url == "" {
-		out, err := e.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName(name)), Attributes: want})
+		out, err := e.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: want})
 		if err != nil {
 			return fmt.Errorf("create: %w", err)
 		}
 		url = aws.ToString(out.QueueUrl)
-		e.created("queue %s", queueName(name))
+		e.created("queue %s", name)
 	}
 	out, err := e.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
 	if err != nil {
@@ -90,16 +98,16 @@ func (e *ensurer) queue(ctx context.Context, name string, want, arns map[string]
 		if attribute == "RedrivePolicy" {
 			is, wanted = canonicalPolicy(is), canonicalPolicy(wanted)
 		}
-		e.compare("queue "+queueName(name), attribute, is, wanted)
+		e.compare("queue "+name, attribute, is, wanted)
 	}
-	arns[name] = out.Attributes["QueueArn"]
-	e.result.Values["queueUrl:"+name] = url
+	arns[q.Name] = out.Attributes["QueueArn"]
+	e.result.Values["queueUrl:"+q.Name] = url
 	return nil
 }
 
 // queueURL is "" when there is no such queue.
 func (e *ensurer) queueURL(ctx context.Context, name string) (string, error) {
-	out, err := e.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(queueName(name))})
+	out, err := e.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	var absent *types.QueueDoesNotExist
 	switch {
 	case errors.As(err, &absent):

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/internal/ministacktest"
@@ -118,6 +119,32 @@ func TestQueuesAreFIFOByMessageGroup(t *testing.T) {
 	}
 	if len(out.Messages) != 2 {
 		t.Errorf("%d messages, want 2", len(out.Messages))
+	}
+}
+
+// Lambda sends letters about a stream to a standard queue alone, whose sender has neither group nor deduplication id.
+func TestAStandardQueueIsNoFIFOQueue(t *testing.T) {
+	cfg, spec := emulator.Tenant(t), specification(t)
+	result, err := Ensure(t.Context(), cfg, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := result.Values["queueUrl:stream-failures"]
+	if url == "" || strings.HasSuffix(url, ".fifo") {
+		t.Fatalf("the queue is at %q", url)
+	}
+	client := sqs.NewFromConfig(cfg)
+	for range 2 {
+		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := out.Attributes; got["FifoQueue"] == "true" || got["MessageRetentionPeriod"] != "1209600" || got["ApproximateNumberOfMessages"] != "2" {
+		t.Errorf("attributes %v", got)
 	}
 }
 

@@ -64,6 +64,9 @@ func invoke(w http.ResponseWriter, r *http.Request, host Host) {
 	case errors.Is(err, runtimeapi.ErrUnknownFunction):
 		write(w, http.StatusNotFound, map[string]string{"message": err.Error()})
 		return
+	case errors.Is(err, runtimeapi.ErrThrottled):
+		write(w, http.StatusTooManyRequests, map[string]string{"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "message": err.Error()})
+		return
 	case err != nil:
 		write(w, http.StatusServiceUnavailable, map[string]string{"message": err.Error()})
 		return

@@ -7,6 +7,7 @@
 package echofn
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -162,11 +163,15 @@ func handleHTTP(ctx context.Context, event []byte, body string) (any, error) {
 	}, nil
 }
 
-// handleBatch notes each record in the journal. A message body {"do":"exit"} ends the process.
+// handleBatch notes each record in the journal. A message body {"do":"exit"} ends the process, and a batch of a stream that has a
+// new image with the attribute "fails" fails.
 func handleBatch(event []byte) (any, error) {
 	var batch events.SQSEvent
 	if err := json.Unmarshal(event, &batch); err != nil {
 		return nil, err
+	}
+	if bytes.Contains(event, []byte(`"fails":{"BOOL":true}`)) {
+		return nil, errors.New("a record fails")
 	}
 	for _, record := range batch.Records {
 		var c Command

@@ -168,6 +168,20 @@ func (a *Authorizer) lazyVerifier(ctx context.Context) (*oidc.IDTokenVerifier, e
 	return a.verifier, nil
 }
 
+// hasScope tells whether a token has one of the scopes that a route asks for: in its claim scope, or scp where there is no scope,
+// as words with spaces between them. A list of words has become "[a b]".
+func hasScope(claims map[string]string, scopes []string) bool {
+	if len(scopes) == 0 {
+		return true
+	}
+	claim, found := claims["scope"]
+	if !found {
+		claim = claims["scp"]
+	}
+	given := strings.Fields(strings.TrimSuffix(strings.TrimPrefix(claim, "["), "]"))
+	return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(given, s) })
+}
+
 // claimStrings gives each claim as AWS does: numbers and booleans as written, a list as [a b].
 func claimStrings(all map[string]json.RawMessage) map[string]string {
 	out := make(map[string]string, len(all))

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -263,5 +264,54 @@ func TestIssuerServedByTheGatewayItself(t *testing.T) {
 	token := sign(t, jose.RS256, "k1", key, map[string]any{"iss": server.URL + "/api", "aud": "boxoffice", "exp": noon.Add(time.Minute).Unix()})
 	if r := getMine(t, g, "Bearer "+token); r.status != 200 {
 		t.Errorf("status %d", r.status)
+	}
+}
+
+// A route that asks for scopes takes a token that has one of them, in scope or, where there is no scope, in scp; any other token is
+// 403 and not 401. The function is told which scopes the route asks for.
+func TestScopesOfARoute(t *testing.T) {
+	i, key := newIssuer(t), newKey(t)
+	i.publish("k1", key)
+	g, calls := newGateway(t, Options{
+		Routes:     []Route{{Key: "GET /mine", Function: "mine", JWT: true, Scopes: []string{"operator", "auditor"}}},
+		Authorizer: NewAuthorizer(i.URL+"/api", "boxoffice", func() time.Time { return noon }),
+	}, `{"statusCode":200}`, nil)
+	for _, c := range []struct {
+		claims map[string]any
+		status int
+	}{
+		{map[string]any{"scope": "operator"}, 200},
+		{map[string]any{"scope": "buyer auditor"}, 200},
+		{map[string]any{"scope": []string{"buyer", "operator"}}, 200},
+		{map[string]any{"scp": "operator"}, 200},
+		{map[string]any{"scp": []string{"auditor"}}, 200},
+		{nil, 403},
+		{map[string]any{"scope": ""}, 403},
+		{map[string]any{"scope": "operators"}, 403},
+		{map[string]any{"scope": "Operator"}, 403},
+		{map[string]any{"scope": "buyer", "scp": "operator"}, 403},
+		{map[string]any{"scope": 7}, 403},
+		{map[string]any{"roles": "operator"}, 403},
+	} {
+		r := getMine(t, g, sign(t, jose.RS256, "k1", key, i.claims(c.claims)))
+		if r.status != c.status || c.status == 403 && r.body != `{"message":"Forbidden"}` {
+			t.Errorf("%v: %d %s, want %d", c.claims, r.status, r.body, c.status)
+		}
+	}
+	if r := getMine(t, g, "nonsense"); r.status != 401 {
+		t.Errorf("no token: %d", r.status)
+	}
+	if len(*calls) != 5 {
+		t.Errorf("%d requests reached the function, want 5", len(*calls))
+	}
+	var e events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal((*calls)[0].Payload, &e); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.RequestContext.Authorizer.JWT.Scopes; !slices.Equal(got, []string{"operator", "auditor"}) {
+		t.Errorf("scopes %v", got)
+	}
+	if _, err := New(Options{Routes: []Route{{Key: "GET /open", Scopes: []string{"operator"}}}}); err == nil {
+		t.Error("scopes without a token were taken")
 	}
 }

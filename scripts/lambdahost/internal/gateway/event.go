@@ -56,7 +56,7 @@ type authorizer struct {
 	JWT authorizedJWT `json:"jwt"`
 }
 
-// authorizedJWT has no scopes: no route asks for one, and AWS then says null.
+// authorizedJWT has the scopes that the route asks for; AWS says null if there are none.
 type authorizedJWT struct {
 	Claims map[string]string `json:"claims"`
 	Scopes []string          `json:"scopes"`
@@ -98,7 +98,7 @@ func (in incoming) event() ([]byte, error) {
 		},
 	}
 	if in.claims != nil {
-		e.RequestContext.Authorizer = &authorizer{authorizedJWT{Claims: in.claims}}
+		e.RequestContext.Authorizer = &authorizer{authorizedJWT{Claims: in.claims, Scopes: in.matched.route.Scopes}}
 	}
 	if len(in.body) > 0 {
 		body := string(in.body)

@@ -58,6 +58,9 @@ func New(options Options) (*Gateway, error) {
 		if r.JWT && options.Authorizer == nil {
 			return nil, fmt.Errorf("route %q needs an authorizer", r.Key)
 		}
+		if len(r.Scopes) > 0 && !r.JWT {
+			return nil, fmt.Errorf("route %q has scopes and no token", r.Key)
+		}
 	}
 	sortByPrefix(options.Files)
 	return &Gateway{options: options, table: routes}, nil
@@ -90,6 +93,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.options.Logger.Info("a token was refused", telemetry.KeyRoute, matched.route.Key, telemetry.KeyRequest, requestID, telemetry.KeyReason, err.Error())
 			w.Header().Set("Www-Authenticate", "Bearer")
 			writeMessage(w, http.StatusUnauthorized, "Unauthorized")
+			return
+		}
+		if !hasScope(verified, matched.route.Scopes) {
+			writeMessage(w, http.StatusForbidden, "Forbidden")
 			return
 		}
 		claims = verified
@@ -132,7 +139,7 @@ func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, in incoming) {
 	case errors.Is(err, runtimeapi.ErrPayloadTooLarge):
 		writeMessage(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
-	case runtimeapi.IsTimeout(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, runtimeapi.ErrStopping):
+	case runtimeapi.IsTimeout(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, runtimeapi.ErrStopping), errors.Is(err, runtimeapi.ErrThrottled):
 		g.failed(w, in, http.StatusServiceUnavailable, "Service Unavailable", err)
 		return
 	case err != nil:

@@ -15,8 +15,9 @@ type Route struct {
 	// Key is "METHOD /path/{parameter}", with ANY for every method, or topology.DefaultRoute.
 	Key      string
 	Function string
-	// JWT asks for a valid token.
-	JWT bool
+	// JWT asks for a valid token, which has at least one of Scopes if there are any.
+	JWT    bool
+	Scopes []string
 }
 
 // table finds the most specific route of a request.

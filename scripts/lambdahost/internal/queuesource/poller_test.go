@@ -187,7 +187,69 @@ func TestReceiveUnderWayAtTheStopIsNotCutOffAndItsMessagesAreHandled(t *testing.
 // busy is a Target without a free process.
 type busy struct{ handlerFunc }
 
-func (busy) AwaitIdle(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+func (busy) Reserve(ctx context.Context) (Place, error) { <-ctx.Done(); return nil, ctx.Err() }
+
+// rooms is a Target with some processes, which notes how many places were given out and not used or given back.
+type rooms struct {
+	handlerFunc
+	free chan struct{}
+}
+
+type room struct{ rooms }
+
+func (r rooms) Reserve(ctx context.Context) (Place, error) {
+	select {
+	case <-r.free:
+		return room{r}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (r room) GiveBack() { r.free <- struct{}{} }
+
+func (r room) Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error) {
+	defer r.GiveBack()
+	return r.handlerFunc.Invoke(ctx, payload, wait)
+}
+
+// The mapping may have ten batches at work, the function has one process. What is received before that one is free waits with its
+// visibility running out.
+func TestNoMoreIsReceivedThanTheFunctionCanTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &endless{}
+		target := rooms{handlerFunc(func(events.SQSEvent) (any, error) { time.Sleep(10 * time.Second); return nil, nil }), make(chan struct{}, 1)}
+		target.free <- struct{}{}
+		s, stop := run(t, client, target, 10)
+		for range 60 {
+			time.Sleep(time.Second)
+			receives, _, deleted := client.numbers()
+			if receives-deleted > 1 {
+				t.Fatalf("%d messages were received, %d were handled", receives, deleted)
+			}
+		}
+		stop()
+		if s.Status().Batches != 6 || len(target.free) != 1 {
+			t.Errorf("%d batches, %d places are free", s.Status().Batches, len(target.free))
+		}
+	})
+}
+
+// A receive that brings nothing gives its place back: another source of the function may use it during the pause.
+func TestAnEmptyReceiveGivesItsPlaceBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &endless{empty: true}
+		target := rooms{nil, make(chan struct{}, 1)}
+		target.free <- struct{}{}
+		_, stop := run(t, client, target, 1)
+		time.Sleep(1050 * time.Millisecond) // a receive takes a second, the pause 150 ms
+		synctest.Wait()
+		if len(target.free) != 1 {
+			t.Error("the place is kept during the pause")
+		}
+		stop()
+	})
+}
 
 func TestNothingIsFetchedWithoutAFreeProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -206,6 +268,8 @@ type slow struct {
 	handlerFunc
 	wait chan time.Duration
 }
+
+func (s slow) Reserve(context.Context) (Place, error) { return s, nil }
 
 func (s slow) Invoke(_ context.Context, _ []byte, wait time.Duration) ([]byte, error) {
 	s.wait <- wait

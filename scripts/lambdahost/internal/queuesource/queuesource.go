@@ -1,8 +1,9 @@
-// Package queuesource is the event source mapping of a FIFO queue: it fetches messages, invokes a function with them, and
-// deletes what the function has done (ReportBatchItemFailures).
+// Package queuesource is the event source mapping of a queue, FIFO or standard: it fetches messages, invokes a function with
+// them, and deletes what the function has done (ReportBatchItemFailures).
 //
 // One receive is one batch. It may hold several message groups, as on AWS. Further batches are fetched while earlier ones
-// are still at work, as long as there are processes; since SQS hands out no message of a group while another one of that
+// are still at work, up to the mapping's concurrency, and each only after a process was set aside for it: what is received is
+// handed to the function at once. Since SQS hands out no message of a group while another one of that
 // group is in flight, a group is never in two batches, and its order holds.
 //
 // Like AWS's poller it only receives and deletes. It never extends a visibility timeout and leaves that of failed
@@ -34,13 +35,19 @@ type Client interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// Target is the function. Both methods are safe for concurrent use.
+// Target is the function. It is safe for concurrent use.
 type Target interface {
-	// Invoke waits for a free process, at most for wait, and then for the answer. A call that found no process in time
-	// fails and has had no effect.
+	// Reserve returns when a process is free, and keeps it free for one call. It fails when ctx ends.
+	Reserve(ctx context.Context) (Place, error)
+}
+
+// Place is a process that is kept free. Exactly one of its methods is called, once.
+type Place interface {
+	// Invoke calls the function. If the process has ended meanwhile it waits for another one, at most for wait. A call that found
+	// no process in time fails and has had no effect.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
-	// AwaitIdle returns when a process is free, or when ctx ends.
-	AwaitIdle(ctx context.Context) error
+	// GiveBack lets another call have the process.
+	GiveBack()
 }
 
 // Options of a Source.
@@ -50,6 +57,8 @@ type Options struct {
 	QueueURL        string
 	// BatchSize is 1–10.
 	BatchSize int
+	// Standard says that the queue is no FIFO queue.
+	Standard bool
 	// Concurrency is how many batches are at work at once: the number of processes, or MaximumConcurrency if lower.
 	Concurrency int
 	// FunctionTimeout bounds an invocation. The queue's visibility timeout must not be shorter.
@@ -151,8 +160,9 @@ func (s *Source) Run(ctx context.Context) {
 			return
 		case slots <- struct{}{}:
 		}
-		// Messages fetched for a process that is being restarted would lose their visibility while they wait.
-		if err := s.target.AwaitIdle(ctx); err != nil {
+		// Messages that are fetched for a process which is busy or restarted would lose their visibility while they wait.
+		place, err := s.target.Reserve(ctx)
+		if err != nil {
 			return
 		}
 		select {
@@ -162,7 +172,7 @@ func (s *Source) Run(ctx context.Context) {
 		received, messages, err := s.receive(ctx)
 		if len(messages) > 0 {
 			batches.Go(func() {
-				s.handle(ctx, messages, received)
+				s.handle(ctx, place, messages, received)
 				<-slots
 				if len(messages) < s.options.BatchSize {
 					return
@@ -174,6 +184,7 @@ func (s *Source) Run(ctx context.Context) {
 			})
 			continue
 		}
+		place.GiveBack()
 		<-slots
 		pause, wake := s.options.Pause, freed
 		if err != nil {
@@ -206,13 +217,16 @@ func (s *Source) receive(ctx context.Context) (time.Time, []types.Message, error
 	defer cancel()
 	s.counts.polls.Add(1)
 	started := s.options.Now()
-	out, err := s.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+	input := &sqs.ReceiveMessageInput{
 		QueueUrl: &s.options.QueueURL, MaxNumberOfMessages: int32(s.options.BatchSize), WaitTimeSeconds: int32(s.options.Wait), //nolint:gosec // both are small
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 		MessageAttributeNames:       []string{"All"},
-		// With the same id, a retry by the SDK after a lost answer gets the same messages.
-		ReceiveRequestAttemptId: aws.String(attemptID(s.options.Random)),
-	})
+	}
+	if !s.options.Standard {
+		// With the same id, a retry by the SDK after a lost answer gets the same messages. A standard queue has none.
+		input.ReceiveRequestAttemptId = aws.String(attemptID(s.options.Random))
+	}
+	out, err := s.client.ReceiveMessage(ctx, input)
 	if err != nil {
 		return started, nil, fmt.Errorf("receive: %w", err)
 	}
@@ -220,13 +234,13 @@ func (s *Source) receive(ctx context.Context) (time.Time, []types.Message, error
 }
 
 // handle invokes the function with one batch and deletes what was done.
-func (s *Source) handle(ctx context.Context, messages []types.Message, received time.Time) {
+func (s *Source) handle(ctx context.Context, place Place, messages []types.Message, received time.Time) {
 	s.counts.batches.Add(1)
 	s.counts.messages.Add(int64(len(messages)))
 	s.counts.inFlight.Add(1)
 	defer s.counts.inFlight.Add(-1)
 	log := s.options.Logger.With(telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Queue)
-	failed, err := s.invoke(ctx, messages, received)
+	failed, err := s.invoke(ctx, place, messages, received)
 	if err != nil {
 		s.counts.batchFailures.Add(1)
 		s.counts.messageFailures.Add(int64(len(messages)))
@@ -246,15 +260,16 @@ func (s *Source) handle(ctx context.Context, messages []types.Message, received 
 }
 
 // invoke gives the ids of the messages that failed.
-func (s *Source) invoke(ctx context.Context, messages []types.Message, received time.Time) (map[string]bool, error) {
+func (s *Source) invoke(ctx context.Context, place Place, messages []types.Message, received time.Time) (map[string]bool, error) {
 	payload, err := encodeEvent(messages, s.arn)
 	if err != nil {
+		place.GiveBack()
 		return nil, err
 	}
 	// The function must have ended before the visibility timeout does. A batch that finds no process in time is dropped:
 	// handled late, it would be handled beside its own redelivery.
 	wait := s.visibility - s.options.FunctionTimeout - s.options.Now().Sub(received)
-	answer, err := s.target.Invoke(context.WithoutCancel(ctx), payload, max(wait, time.Millisecond))
+	answer, err := place.Invoke(context.WithoutCancel(ctx), payload, max(wait, time.Millisecond))
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,9 @@ func (f handlerFunc) Invoke(_ context.Context, payload []byte, _ time.Duration) 
 	return json.Marshal(answer)
 }
 
-func (f handlerFunc) AwaitIdle(context.Context) error { return nil }
+func (f handlerFunc) Reserve(context.Context) (Place, error) { return f, nil }
+
+func (f handlerFunc) GiveBack() {}
 
 // queue is a FIFO queue of a test with a mapping on it.
 type queue struct {
@@ -321,4 +323,61 @@ func TestShortVisibilityIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "visibility timeout") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// A standard queue takes no receive attempt id, and its messages have no group.
+func TestAStandardQueueIsHandled(t *testing.T) {
+	t.Parallel()
+	client := sqs.NewFromConfig(emulator.Tenant(t))
+	out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("letters"), Attributes: map[string]string{"VisibilityTimeout": "30"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const messages = 12
+	for i := range messages {
+		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: out.QueueUrl, MessageBody: aws.String(fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	s, err := New(t.Context(), watched{client, t}, handlerFunc(func(e events.SQSEvent) (any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range e.Records {
+			seen[r.Body] = true
+			if group, found := r.Attributes["MessageGroupId"]; found {
+				t.Errorf("a message of group %q", group)
+			}
+		}
+		return nil, nil
+	}), Options{
+		Queue: "letters", Function: "reader", QueueURL: *out.QueueUrl, BatchSize: 10, Standard: true, Concurrency: 1, FunctionTimeout: time.Second,
+		Pause: 20 * time.Millisecond, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Run(ctx) }()
+	eventually(t, "all messages", func() bool { mu.Lock(); defer mu.Unlock(); return len(seen) == messages })
+	cancel()
+	<-done
+	if status := s.Status(); status.PollFailures+status.MessageFailures+status.DeleteFailures != 0 {
+		t.Errorf("status %+v", status)
+	}
+}
+
+// watched is a client that refuses what a standard queue does: servers that stand in for SQS do not.
+type watched struct {
+	Client
+	t *testing.T
+}
+
+func (w watched) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	if in.ReceiveRequestAttemptId != nil {
+		w.t.Error("a receive of a standard queue has an attempt id")
+	}
+	return w.Client.ReceiveMessage(ctx, in, o...)
 }

@@ -16,6 +16,15 @@ type Invocation struct {
 	Trace string
 	// Wait bounds the wait for a free process; 0 leaves it to the context.
 	Wait time.Duration
+	// Place is where the call was announced; nil for a call that was not. It is used up by the call.
+	Place *Place
+}
+
+// Place is one process of a function that is kept free for a call which comes soon, so that a source fetches only work that
+// is handed to the function at once. Whoever has one invokes with it or gives it back. It is used by one goroutine at a time.
+type Place struct {
+	host     *Host
+	function *function // nil once it is used up
 }
 
 // call is an invocation on its way: waiting, then at one process, then done. Its fields but outcome are fixed.
@@ -23,6 +32,8 @@ type call struct {
 	id      string
 	payload []byte
 	trace   string
+	// announced calls have a process kept free for them.
+	announced bool
 
 	// outcome has room for one result, so that whoever settles a call never waits for its caller, who may be gone.
 	outcome chan outcome
@@ -55,12 +66,13 @@ type function struct {
 	mu      sync.Mutex
 	waiting *list.List // of *call, first come first served
 	idle    []*process // the one that was idle last is used first, as Lambda does
+	places  int        // how many of the idle ones are kept for announced calls
 	busy    int
 	changed chan struct{} // closed and replaced whenever idle or busy changes
 	counts  counts
 }
 
-type counts struct{ invocations, errors, timeouts, crashes int }
+type counts struct{ invocations, errors, timeouts, crashes, throttles int }
 
 func newFunction(f Function, output *sharedWriter) *function {
 	fn := &function{Function: f, output: output, waiting: list.New(), changed: make(chan struct{})}
@@ -78,13 +90,15 @@ func (f *function) signal() {
 
 // Invoke calls a function and waits for its answer. ctx bounds the wait: if it ends before a process was free the error
 // is ErrNoFreeProcess and nothing happened; if it ends later the function goes on, unobserved, until its own timeout, as
-// on Lambda. A failure of the function itself is a *FunctionError.
+// on Lambda. A failure of the function itself is a *FunctionError. If the function's reserved concurrency is used up the error is
+// ErrThrottled, at once.
 func (h *Host) Invoke(ctx context.Context, name string, invocation Invocation) ([]byte, error) {
 	f, err := h.function(name)
 	if err != nil {
 		return nil, err
 	}
 	if len(invocation.Payload) > MaxPayload {
+		invocation.Place.GiveBack()
 		return nil, fmt.Errorf("%w: %d bytes", ErrPayloadTooLarge, len(invocation.Payload))
 	}
 	trace := invocation.Trace
@@ -93,11 +107,23 @@ func (h *Host) Invoke(ctx context.Context, name string, invocation Invocation) (
 	}
 	c := &call{id: NewID(h.options.Random), payload: invocation.Payload, trace: trace, outcome: make(chan outcome, 1)}
 	f.mu.Lock()
-	if h.isStopping() {
+	c.announced = invocation.Place.use()
+	switch {
+	case h.isStopping():
 		f.mu.Unlock()
 		return nil, ErrStopping
+	case f.full():
+		f.counts.throttles++
+		f.mu.Unlock()
+		return nil, fmt.Errorf("%w: %s runs %d invocations at most", ErrThrottled, name, f.ReservedConcurrency)
 	}
-	element := f.waiting.PushBack(c)
+	var element *list.Element
+	if c.announced {
+		// The place was kept free for this call, and not for those that came after it was promised.
+		element = f.waiting.PushFront(c)
+	} else {
+		element = f.waiting.PushBack(c)
+	}
 	f.match(h.options.Now)
 	f.mu.Unlock()
 
@@ -141,10 +167,13 @@ func (f *function) await(ctx context.Context, c *call, element *list.Element, wa
 
 // match hands waiting calls to idle processes. The lock is held.
 func (f *function) match(now func() time.Time) {
-	for f.waiting.Len() > 0 && len(f.idle) > 0 {
+	for f.waiting.Len() > 0 {
 		front := f.waiting.Front()
-		f.waiting.Remove(front)
 		c, ok := front.Value.(*call)
+		if ok && (len(f.idle) == 0 || !c.announced && len(f.idle) <= f.places) {
+			break
+		}
+		f.waiting.Remove(front)
 		if !ok {
 			continue
 		}
@@ -159,26 +188,56 @@ func (f *function) match(now func() time.Time) {
 	f.signal()
 }
 
-// AwaitIdle waits until a process of the function is free, so that a source fetches no work that nobody could take. It
-// reserves nothing. It fails when ctx ends.
-func (h *Host) AwaitIdle(ctx context.Context, name string) error {
+// full tells whether the reserved concurrency is used up: by calls that are at work, wait for a process or are announced. The
+// lock is held.
+func (f *function) full() bool {
+	return f.ReservedConcurrency > 0 && f.busy+f.waiting.Len()+f.places >= f.ReservedConcurrency
+}
+
+// Reserve waits until a process of the function is free and keeps it free for one call, within the function's reserved
+// concurrency. It fails when ctx ends.
+func (h *Host) Reserve(ctx context.Context, name string) (*Place, error) {
 	f, err := h.function(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for {
 		f.mu.Lock()
-		free, changed := len(f.idle) > f.waiting.Len(), f.changed
-		f.mu.Unlock()
-		if free {
-			return nil
+		changed := f.changed
+		if len(f.idle) > f.places+f.waiting.Len() && !f.full() {
+			f.places++
+			f.mu.Unlock()
+			return &Place{h, f}, nil
 		}
+		f.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ErrNoFreeProcess, ctx.Err())
+			return nil, fmt.Errorf("%w: %w", ErrNoFreeProcess, ctx.Err())
 		}
 	}
+}
+
+// GiveBack ends a reservation without a call. It does nothing to one that is used or given back already.
+func (p *Place) GiveBack() {
+	if p == nil || p.function == nil {
+		return
+	}
+	f := p.function
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.use()
+	f.match(p.host.options.Now)
+}
+
+// use ends a reservation, and tells whether there was one. The function's lock is held.
+func (p *Place) use() bool {
+	if p == nil || p.function == nil {
+		return false
+	}
+	p.function.places--
+	p.function = nil
+	return true
 }
 
 // refuseWaiting fails every call that no process has taken.

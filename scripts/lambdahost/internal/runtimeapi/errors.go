@@ -12,6 +12,8 @@ var (
 	ErrStopping = errors.New("the host is stopping")
 	// ErrNoFreeProcess means that the caller's context ended before a process was free. The function was not invoked.
 	ErrNoFreeProcess = errors.New("no free process")
+	// ErrThrottled means that the function's reserved concurrency is used up. The function was not invoked.
+	ErrThrottled = errors.New("throttled")
 	// ErrPayloadTooLarge means that the request is over MaxPayload. The function was not invoked.
 	ErrPayloadTooLarge = errors.New("request payload over 6 MB")
 )
@@ -44,5 +46,11 @@ func IsTimeout(err error) bool {
 
 // NotInvoked tells whether the function certainly had no effect, since no process was given the invocation.
 func NotInvoked(err error) bool {
-	return errors.Is(err, ErrNoFreeProcess) || errors.Is(err, ErrStopping) || errors.Is(err, ErrUnknownFunction) || errors.Is(err, ErrPayloadTooLarge)
+	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrNoFreeProcess) || errors.Is(err, ErrStopping) || errors.Is(err, ErrUnknownFunction) || errors.Is(err, ErrPayloadTooLarge)
+}
+
+// MayBeInvokedLater tells whether the function was not invoked for a reason that passes. Lambda then tries again, and counts it as
+// no attempt.
+func MayBeInvokedLater(err error) bool {
+	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrNoFreeProcess) || errors.Is(err, ErrStopping)
 }

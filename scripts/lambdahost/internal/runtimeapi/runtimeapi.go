@@ -31,8 +31,10 @@ type Function struct {
 	Name string
 	// Directory holds the executable "bootstrap". It is the working directory of the processes.
 	Directory string
-	// Processes is how many run side by side, at least 1.
+	// Processes is how many run at once, at least 1.
 	Processes int
+	// ReservedConcurrency is how many invocations may be at work or wait for a process; the next one is throttled. 0 is no limit.
+	ReservedConcurrency int
 	// Timeout of one invocation, counted from when a process takes it. At its end the process is killed.
 	Timeout         time.Duration
 	MemoryMegabytes int

@@ -336,25 +336,6 @@ func TestStopIsBounded(t *testing.T) {
 	}
 }
 
-func TestAwaitIdle(t *testing.T) {
-	host := startEcho(t, func(f *Function, _ *Options) { f.Processes = 1 })
-	if err := host.AwaitIdle(t.Context(), "echo"); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_, _ = host.Invoke(context.Background(), "echo", Invocation{Payload: []byte(`{"do":"sleep","for":"150ms"}`)})
-	}()
-	eventually(t, "busy", func() bool { return host.Status()[0].InFlight == 1 })
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if err := host.AwaitIdle(ctx, "echo"); !errors.Is(err, ErrNoFreeProcess) {
-		t.Errorf("while busy: %v", err)
-	}
-	if err := host.AwaitIdle(t.Context(), "echo"); err != nil {
-		t.Errorf("after the work: %v", err)
-	}
-}
-
 func TestOutputOfAllProcessesGoesToOneLogInWholeLines(t *testing.T) {
 	directory := t.TempDir()
 	host := startEcho(t, func(_ *Function, o *Options) { o.LogDirectory = directory })

@@ -8,12 +8,13 @@ import (
 // FunctionStatus is a snapshot of one function.
 type FunctionStatus struct {
 	Name string `json:"name"`
-	// Invocations, Errors (of any kind, timeouts and crashes at work included), Timeouts and Crashes (processes that
-	// ended by themselves) count since the start of the host.
+	// Invocations, Errors (of any kind, timeouts and crashes at work included), Timeouts, Crashes (processes that ended by
+	// themselves) and Throttles (calls over the reserved concurrency, which are no invocations) count since the start of the host.
 	Invocations int             `json:"invocations"`
 	Errors      int             `json:"errors"`
 	Timeouts    int             `json:"timeouts"`
 	Crashes     int             `json:"crashes"`
+	Throttles   int             `json:"throttles"`
 	InFlight    int             `json:"inFlight"`
 	Waiting     int             `json:"waiting"`
 	Processes   []ProcessStatus `json:"processes"`
@@ -42,7 +43,7 @@ func (f *function) status() FunctionStatus {
 	defer f.mu.Unlock()
 	s := FunctionStatus{
 		Name: f.Name, Invocations: f.counts.invocations, Errors: f.counts.errors, Timeouts: f.counts.timeouts,
-		Crashes: f.counts.crashes, InFlight: f.busy, Waiting: f.waiting.Len(),
+		Crashes: f.counts.crashes, Throttles: f.counts.throttles, InFlight: f.busy, Waiting: f.waiting.Len(),
 	}
 	for _, slot := range f.slots {
 		one := ProcessStatus{State: "restarting", Restarts: slot.restarts, Invocations: slot.invocations, LastExit: slot.lastExit}

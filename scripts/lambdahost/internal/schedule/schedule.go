@@ -1,5 +1,5 @@
-// Package schedule invokes a function at a fixed rate, as an EventBridge rule with rate(…) does. A run that still goes
-// on lets the next one fall out, so a function never runs twice at once.
+// Package schedule invokes a function at a fixed rate, as an EventBridge rule with rate(…) does. Each tick is an asynchronous
+// invocation of its own: only the function's reserved concurrency keeps a run from beginning beside the one before it.
 package schedule
 
 import (
@@ -18,7 +18,8 @@ import (
 
 // Target is the function.
 type Target interface {
-	// Invoke waits for a free process, at most for wait if that is over 0, and then for the answer.
+	// Invoke waits for a free process, at most for wait if that is over 0, and then for the answer. An error of which
+	// runtimeapi.MayBeInvokedLater is true says that the function was not invoked.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
 }
 
@@ -26,6 +27,9 @@ type Target interface {
 type Options struct {
 	Function string
 	Every    time.Duration
+	// Retries is how often a run that failed is made again, 0 to 2. MaximumAge is how long after its tick a run may begin.
+	Retries    int
+	MaximumAge time.Duration
 	// Account and Region are told in the event.
 	Account, Region string
 	Now             func() time.Time
@@ -35,32 +39,37 @@ type Options struct {
 
 // Schedule is one rule. Run may be called once.
 type Schedule struct {
-	options                 Options
-	target                  Target
-	runs, failures, skipped atomic.Int64
+	options                            Options
+	target                             Target
+	runs, failures, throttles, dropped atomic.Int64
 }
 
-// Status counts since the start.
+// Status counts since the start. Runs are invocations that have ended, retries included, and Failures those of them that failed.
+// Throttles are tries that met a function at work; Dropped are ticks whose run became too old.
 type Status struct {
-	Kind     string `json:"kind"`
-	Name     string `json:"name"`
-	Function string `json:"function"`
-	Runs     int64  `json:"runs"`
-	Failures int64  `json:"failures"`
-	Skipped  int64  `json:"skipped"`
+	Kind      string `json:"kind"`
+	Name      string `json:"name"`
+	Function  string `json:"function"`
+	Runs      int64  `json:"runs"`
+	Failures  int64  `json:"failures"`
+	Throttles int64  `json:"throttles"`
+	Dropped   int64  `json:"dropped"`
 }
 
-// New gives a schedule; Every must be over 0.
+// New gives a schedule; Every and MaximumAge must be over 0.
 func New(target Target, options Options) (*Schedule, error) {
-	if options.Every <= 0 {
-		return nil, fmt.Errorf("schedule of function %s: every %s", options.Function, options.Every)
+	if options.Every <= 0 || options.MaximumAge <= 0 || options.Retries < 0 {
+		return nil, fmt.Errorf("schedule of function %s: every %s, at most %s old, %d retries", options.Function, options.Every, options.MaximumAge, options.Retries)
 	}
 	return &Schedule{options: options, target: target}, nil
 }
 
 // Status is safe to call at any time.
 func (s *Schedule) Status() Status {
-	return Status{Kind: "schedule", Name: "every " + s.options.Every.String(), Function: s.options.Function, Runs: s.runs.Load(), Failures: s.failures.Load(), Skipped: s.skipped.Load()}
+	return Status{
+		Kind: "schedule", Name: "every " + s.options.Every.String(), Function: s.options.Function, Runs: s.runs.Load(), Failures: s.failures.Load(),
+		Throttles: s.throttles.Load(), Dropped: s.dropped.Load(),
+	}
 }
 
 // Run invokes the function each Every, the first time one Every from now, until ctx ends. It returns when the last run
@@ -70,41 +79,27 @@ func (s *Schedule) Run(ctx context.Context) {
 	defer ticker.Stop()
 	var running sync.WaitGroup
 	defer running.Wait()
-	free := make(chan struct{}, 1)
-	free <- struct{}{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		select {
-		case <-free:
-			running.Go(func() {
-				defer func() { free <- struct{}{} }()
-				s.invoke(ctx)
-			})
-		default:
-			s.skipped.Add(1)
-			s.options.Logger.Warn("a scheduled run was skipped: the one before it still goes on", telemetry.KeyFunction, s.options.Function)
+		payload, err := s.event()
+		if err != nil {
+			s.options.Logger.Error("a scheduled event cannot be written", telemetry.KeyFunction, s.options.Function, telemetry.KeyError, err.Error())
+			continue
 		}
+		running.Go(func() { s.deliver(ctx, payload) })
 	}
 }
 
-func (s *Schedule) invoke(ctx context.Context) {
-	s.runs.Add(1)
-	payload, err := json.Marshal(events.EventBridgeEvent{
+// event is what EventBridge sends at a tick.
+func (s *Schedule) event() ([]byte, error) {
+	return json.Marshal(events.EventBridgeEvent{
 		Version: "0", ID: s.options.NewID(), DetailType: "Scheduled Event", Source: "aws.events", AccountID: s.options.Account,
 		Time: s.options.Now().UTC().Truncate(time.Second), Region: s.options.Region,
 		Resources: []string{fmt.Sprintf("arn:aws:events:%s:%s:rule/%s", s.options.Region, s.options.Account, s.options.Function)},
 		Detail:    json.RawMessage(`{}`),
 	})
-	if err == nil {
-		// A run that found no process by the next tick is over: that tick has its own.
-		_, err = s.target.Invoke(context.WithoutCancel(ctx), payload, s.options.Every)
-	}
-	if err != nil {
-		s.failures.Add(1)
-		s.options.Logger.Warn("a scheduled run failed", telemetry.KeyFunction, s.options.Function, telemetry.KeyError, err.Error())
-	}
 }

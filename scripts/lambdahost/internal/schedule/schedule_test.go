@@ -6,11 +6,14 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
 type targetFunc func([]byte) error
@@ -19,9 +22,36 @@ func (f targetFunc) Invoke(_ context.Context, payload []byte, _ time.Duration) (
 	return nil, f(payload)
 }
 
+// limited is a function with a reserved concurrency of one.
+type limited struct {
+	targetFunc
+	free chan struct{}
+}
+
+func newLimited(f targetFunc) limited {
+	l := limited{f, make(chan struct{}, 1)}
+	l.free <- struct{}{}
+	return l
+}
+
+func (l limited) Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error) {
+	select {
+	case <-l.free:
+	default:
+		return nil, runtimeapi.ErrThrottled
+	}
+	defer func() { l.free <- struct{}{} }()
+	return l.targetFunc.Invoke(ctx, payload, wait)
+}
+
 func run(t *testing.T, target Target) (*Schedule, func()) {
 	t.Helper()
-	s, err := New(target, Options{Function: "reconcile", Every: time.Minute, Account: "000000000001", Region: "us-east-1", Now: time.Now, NewID: func() string { return "id" }, Logger: slog.New(slog.DiscardHandler)})
+	return runWith(t, target, 0, time.Minute)
+}
+
+func runWith(t *testing.T, target Target, retries int, age time.Duration) (*Schedule, func()) {
+	t.Helper()
+	s, err := New(target, Options{Function: "reconcile", Every: time.Minute, Retries: retries, MaximumAge: age, Account: "000000000001", Region: "us-east-1", Now: time.Now, NewID: func() string { return "id" }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,29 +82,103 @@ func TestRunsAtAFixedRateFromTheFirstInterval(t *testing.T) {
 		if event.DetailType != "Scheduled Event" || event.Source != "aws.events" || event.ID != "id" || event.Region != "us-east-1" || !event.Time.Equal(start.Add(3*time.Minute)) {
 			t.Errorf("event %+v", event)
 		}
-		if status := s.Status(); status.Runs != 3 || status.Failures != 1 || status.Skipped != 0 {
+		if status := s.Status(); status.Runs != 3 || status.Failures != 1 || status.Throttles+status.Dropped != 0 {
 			t.Errorf("status %+v", status)
 		}
 	})
 }
 
-func TestRunThatGoesOnLetsTheNextFallOut(t *testing.T) {
+// A run that goes on is never joined by another one, and what it kept out for longer than its age is dropped.
+func TestNoRunBeginsBesideAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
 		atOnce, most := 0, 0
-		s, stop := run(t, targetFunc(func([]byte) error {
+		var at []time.Duration
+		s, stop := run(t, newLimited(func([]byte) error {
+			at = append(at, time.Since(start))
 			atOnce++
 			most = max(most, atOnce)
-			time.Sleep(150 * time.Second)
+			time.Sleep(145 * time.Second)
 			atOnce--
 			return nil
 		}))
-		// Runs begin at 1 and 4 min; the ticks at 2, 3, 5 and 6 min fall out.
-		time.Sleep(385 * time.Second)
+		// The run of 1 min ends at 3:25. The tick of 2 min tries until 2:31 and is dropped; that of 3 min tries at 3:31 and begins.
+		// It ends at 5:56, before the tick of 6 min.
+		time.Sleep(9 * time.Minute)
 		stop()
-		if status := s.Status(); most != 1 || status.Runs != 2 || status.Skipped != 4 {
-			t.Errorf("%d at once, status %+v", most, status)
+		want := []time.Duration{time.Minute, 3*time.Minute + 31*time.Second, 6 * time.Minute}
+		if most != 1 || !reflect.DeepEqual(at[:3], want) {
+			t.Errorf("%d at once, runs begin at %v, want %v", most, at, want)
+		}
+		if status := s.Status(); status.Runs != int64(len(at)) || status.Dropped < 3 || status.Failures != 0 || status.Throttles < 10 {
+			t.Errorf("status %+v", status)
 		}
 	})
+}
+
+// A function without a reserved concurrency runs beside itself, as on AWS.
+func TestOnlyConcurrencyKeepsRunsApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		atOnce, most := 0, 0
+		_, stop := run(t, targetFunc(func([]byte) error {
+			mu.Lock()
+			atOnce++
+			most = max(most, atOnce)
+			mu.Unlock()
+			time.Sleep(150 * time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			atOnce--
+			return nil
+		}))
+		time.Sleep(5 * time.Minute)
+		stop()
+		if most != 3 {
+			t.Errorf("%d at once, want 3", most)
+		}
+	})
+}
+
+// A run that failed is made again as often as it may be, after one minute and after two more, unless it is too old by then.
+func TestAFailedRunIsRepeated(t *testing.T) {
+	for _, c := range []struct {
+		retries int
+		age     time.Duration
+		want    []time.Duration
+	}{
+		{0, time.Hour, []time.Duration{0}},
+		{2, time.Hour, []time.Duration{0, time.Minute, 3 * time.Minute}},
+		{2, 2 * time.Minute, []time.Duration{0, time.Minute}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			tries := map[string][]time.Time{}
+			_, stop := runWith(t, targetFunc(func(payload []byte) error {
+				mu.Lock()
+				defer mu.Unlock()
+				tries[string(payload)] = append(tries[string(payload)], time.Now())
+				return errors.New("no")
+			}), c.retries, c.age)
+			time.Sleep(20*time.Minute + time.Second)
+			mu.Lock()
+			first := ""
+			for event := range tries {
+				if first == "" || tries[event][0].Before(tries[first][0]) {
+					first = event
+				}
+			}
+			var got []time.Duration
+			for _, at := range tries[first] {
+				got = append(got, at.Sub(tries[first][0]))
+			}
+			mu.Unlock()
+			stop()
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%d retries within %s: tries after %v, want %v", c.retries, c.age, got, c.want)
+			}
+		})
+	}
 }
 
 func TestStopWaitsForTheLastRun(t *testing.T) {

@@ -3,46 +3,129 @@ package streamsource
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 
 	"boxoffice/contracts/telemetry"
+	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// deliver invokes the function until it has done all records, in order. It is false when ctx ended before that.
-func (s *Source) deliver(ctx context.Context, records []types.Record) bool {
-	delay := s.options.RetryDelay
+// deliver invokes the function until it has done all records, in order, or they were given up. It is false when ctx ended before
+// that.
+func (s *Source) deliver(ctx context.Context, shard string, records []types.Record) bool {
+	return s.try(ctx, &batch{shard: shard, records: records, delay: s.options.RetryDelay})
+}
+
+// batch is what is tried, and how often it was.
+type batch struct {
+	shard   string
+	records []types.Record
+	// attempts are the invocations that count: halving a batch costs none. invoked are all of them.
+	attempts, invoked int
+	delay             time.Duration
+	// failure is what the last invocation came to.
+	failure error
+}
+
+func (s *Source) try(ctx context.Context, b *batch) bool {
 	for {
-		done, err := s.invoke(ctx, records)
-		switch {
-		case err == nil && done == len(records):
+		if !s.dropOld(ctx, b) {
+			return false
+		}
+		if len(b.records) == 0 {
 			return true
-		case err != nil && s.options.BisectOnError && len(records) > 1:
-			// The second half waits for the first, so that the order holds.
-			half := len(records) / 2
-			if !s.deliver(ctx, records[:half]) {
-				return false
+		}
+		done, err := s.invoke(ctx, b.records)
+		if err == nil && done == len(b.records) {
+			return true
+		}
+		if !runtimeapi.MayBeInvokedLater(err) {
+			b.failure = err
+			b.invoked++
+			if s.options.BisectOnError && err != nil && len(b.records) > 1 {
+				return s.bisect(ctx, b)
 			}
-			records, delay = records[half:], s.options.RetryDelay
-			continue
-		case done > 0:
-			records, delay = records[done:], s.options.RetryDelay
+			b.attempts++
+		}
+		if done > 0 {
+			b.records, b.delay = b.records[done:], s.options.RetryDelay
+		}
+		if s.options.Attempts > 0 && b.attempts >= s.options.Attempts {
+			return s.giveUp(ctx, *b, conditionAttempts)
 		}
 		reason := "partial failure"
 		if err != nil {
 			reason = err.Error()
 		}
 		s.options.Logger.Warn("a batch of a stream failed; it is tried again", telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Table,
-			telemetry.KeyError, reason, telemetry.KeyRetryIn, telemetry.Milliseconds(delay))
+			telemetry.KeyError, reason, telemetry.KeyRetryIn, telemetry.Milliseconds(b.delay))
+		if !sleep(ctx, b.delay) {
+			return false
+		}
+		b.delay = min(2*b.delay, s.options.MaxRetryDelay)
+	}
+}
+
+// bisect tries a batch by halves. The second half waits for the first, so that the order holds.
+func (s *Source) bisect(ctx context.Context, b *batch) bool {
+	half := len(b.records) / 2
+	for _, records := range [][]types.Record{b.records[:half], b.records[half:]} {
+		if !s.try(ctx, &batch{shard: b.shard, records: records, attempts: b.attempts, invoked: b.invoked, delay: s.options.RetryDelay, failure: b.failure}) {
+			return false
+		}
+	}
+	return true
+}
+
+// dropOld gives up the records at the head of a batch that are too old; they are in the order in which they were written.
+func (s *Source) dropOld(ctx context.Context, b *batch) bool {
+	if s.options.MaximumAge <= 0 {
+		return true
+	}
+	oldest := s.options.Now().Add(-s.options.MaximumAge)
+	n := 0
+	for n < len(b.records) && arrival(b.records[n]).Before(oldest) {
+		n++
+	}
+	if n == 0 {
+		return true
+	}
+	old := *b
+	old.records, b.records = b.records[:n], b.records[n:]
+	return s.giveUp(ctx, old, conditionAge)
+}
+
+func arrival(r types.Record) time.Time { return aws.ToTime(r.Dynamodb.ApproximateCreationDateTime) }
+
+// giveUp sends a letter about records and goes on without them. Lambda drops records whose letter the destination does not take;
+// here the letter is sent again until it does. It is false when ctx ended before that.
+func (s *Source) giveUp(ctx context.Context, b batch, condition string) bool {
+	s.counts.givenUp.Add(int64(len(b.records)))
+	log := s.options.Logger.With(telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Table, telemetry.KeyShard, b.shard)
+	log.Error("records of a stream are given up", telemetry.KeyReason, condition, telemetry.KeyCount, len(b.records),
+		telemetry.KeySequence, aws.ToString(b.records[0].Dynamodb.SequenceNumber))
+	if s.options.Destination == nil {
+		return true
+	}
+	letter, err := s.letter(b, condition)
+	if err != nil {
+		log.Error("a letter about records cannot be written", telemetry.KeyError, err.Error())
+		return true
+	}
+	for delay := s.options.RetryDelay; ; delay = min(2*delay, s.options.MaxRetryDelay) {
+		err := s.options.Destination.Send(ctx, letter)
+		if err == nil {
+			s.counts.letters.Add(1)
+			return true
+		}
+		log.Warn("a letter about records was not sent; it is tried again", telemetry.KeyError, err.Error(), telemetry.KeyRetryIn, telemetry.Milliseconds(delay))
 		if !sleep(ctx, delay) {
 			return false
 		}
-		delay = min(2*delay, s.options.MaxRetryDelay)
 	}
 }
 
@@ -52,10 +135,13 @@ func (s *Source) invoke(ctx context.Context, records []types.Record) (int, error
 	if err != nil {
 		return 0, err
 	}
-	s.counts.batches.Add(1)
-	s.counts.records.Add(int64(len(records)))
 	// An invocation under way at the end of ctx is waited for: the function has its own timeout.
 	answer, err := s.target.Invoke(context.WithoutCancel(ctx), payload, 0)
+	if runtimeapi.MayBeInvokedLater(err) {
+		return 0, err
+	}
+	s.counts.batches.Add(1)
+	s.counts.records.Add(int64(len(records)))
 	if err != nil {
 		s.counts.batchFailures.Add(1)
 		return 0, err
@@ -98,95 +184,4 @@ func firstFailure(answer []byte, records []types.Record) (int, error) {
 		first = min(first, i)
 	}
 	return first, nil
-}
-
-// encodeEvent gives the event that Lambda makes of stream records.
-func encodeEvent(records []types.Record, streamARN string) ([]byte, error) {
-	event := events.DynamoDBEvent{Records: make([]events.DynamoDBEventRecord, len(records))}
-	for i, r := range records {
-		record, err := convert(r)
-		if err != nil {
-			return nil, err
-		}
-		record.EventSourceArn = streamARN
-		event.Records[i] = record
-	}
-	encoded, err := json.Marshal(event)
-	if err != nil {
-		return nil, fmt.Errorf("encode event: %w", err)
-	}
-	return encoded, nil
-}
-
-func convert(r types.Record) (events.DynamoDBEventRecord, error) {
-	change := events.DynamoDBStreamRecord{
-		SequenceNumber: aws.ToString(r.Dynamodb.SequenceNumber), SizeBytes: aws.ToInt64(r.Dynamodb.SizeBytes), StreamViewType: string(r.Dynamodb.StreamViewType),
-		ApproximateCreationDateTime: events.SecondsEpochTime{Time: aws.ToTime(r.Dynamodb.ApproximateCreationDateTime)},
-	}
-	var keysErr, newErr, oldErr error
-	change.Keys, keysErr = image(r.Dynamodb.Keys)
-	change.NewImage, newErr = image(r.Dynamodb.NewImage)
-	change.OldImage, oldErr = image(r.Dynamodb.OldImage)
-	if err := errors.Join(keysErr, newErr, oldErr); err != nil {
-		return events.DynamoDBEventRecord{}, err
-	}
-	out := events.DynamoDBEventRecord{
-		AWSRegion: aws.ToString(r.AwsRegion), Change: change, EventID: aws.ToString(r.EventID), EventName: string(r.EventName),
-		EventSource: aws.ToString(r.EventSource), EventVersion: aws.ToString(r.EventVersion),
-	}
-	if r.UserIdentity != nil {
-		out.UserIdentity = &events.DynamoDBUserIdentity{Type: aws.ToString(r.UserIdentity.Type), PrincipalID: aws.ToString(r.UserIdentity.PrincipalId)}
-	}
-	return out, nil
-}
-
-func image(in map[string]types.AttributeValue) (map[string]events.DynamoDBAttributeValue, error) {
-	if in == nil {
-		return nil, nil
-	}
-	out := make(map[string]events.DynamoDBAttributeValue, len(in))
-	for name, value := range in {
-		converted, err := attribute(value)
-		if err != nil {
-			return nil, err
-		}
-		out[name] = converted
-	}
-	return out, nil
-}
-
-func attribute(in types.AttributeValue) (events.DynamoDBAttributeValue, error) {
-	switch v := in.(type) {
-	case *types.AttributeValueMemberS:
-		return events.NewStringAttribute(v.Value), nil
-	case *types.AttributeValueMemberN:
-		return events.NewNumberAttribute(v.Value), nil
-	case *types.AttributeValueMemberB:
-		return events.NewBinaryAttribute(v.Value), nil
-	case *types.AttributeValueMemberBOOL:
-		return events.NewBooleanAttribute(v.Value), nil
-	case *types.AttributeValueMemberNULL:
-		return events.NewNullAttribute(), nil
-	case *types.AttributeValueMemberSS:
-		return events.NewStringSetAttribute(v.Value), nil
-	case *types.AttributeValueMemberNS:
-		return events.NewNumberSetAttribute(v.Value), nil
-	case *types.AttributeValueMemberBS:
-		return events.NewBinarySetAttribute(v.Value), nil
-	case *types.AttributeValueMemberM:
-		m, err := image(v.Value)
-		return events.NewMapAttribute(m), err
-	case *types.AttributeValueMemberL:
-		list := make([]events.DynamoDBAttributeValue, len(v.Value))
-		for i, item := range v.Value {
-			converted, err := attribute(item)
-			if err != nil {
-				return events.DynamoDBAttributeValue{}, err
-			}
-			list[i] = converted
-		}
-		return events.NewListAttribute(list), nil
-	default:
-		return events.DynamoDBAttributeValue{}, fmt.Errorf("attribute of unknown type %T", in)
-	}
 }

@@ -1,12 +1,17 @@
 // Package streamsource is the event source mapping of a DynamoDB stream: it reads every shard in order, a shard's
 // children after it, and invokes a function with batches of records.
 //
-// A batch that fails is tried again until it succeeds; its shard waits meanwhile. The place in the stream is kept in
-// memory only: each run starts at the oldest record that the stream still has, so records come again after a restart.
+// A shard has as many lanes as the parallelization factor says, and each item's records are in one of them, by the hash of its
+// partition key: lanes go on independently of each other, and the records of an item stay in order.
+//
+// A batch that fails is tried again, and its lane waits, until it succeeds, its records are too old, or its attempts are used
+// up; then a letter about its records goes to the destination. The place in the stream is kept in memory only: each run starts
+// at the oldest record that the stream still has, so records come again after a restart.
 package streamsource
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,10 +21,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	tabletypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 
 	"boxoffice/contracts/telemetry"
+	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
 // Tables is what a mapping needs of DynamoDB.
@@ -36,8 +43,14 @@ type Streams interface {
 
 // Target is the function. It is safe for concurrent use.
 type Target interface {
-	// Invoke waits for a free process, at most for wait if that is over 0, and then for the answer.
+	// Invoke waits for a free process, at most for wait if that is over 0, and then for the answer. An error of which
+	// runtimeapi.MayBeInvokedLater is true is no attempt.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
+}
+
+// Destination gets letters about records that were given up. A nil error means that the letter is kept there.
+type Destination interface {
+	Send(ctx context.Context, letter []byte) error
 }
 
 // Options of a Source. The durations may be left out.
@@ -48,15 +61,28 @@ type Options struct {
 	BatchSize int
 	// Window is how long records are gathered for a batch that is not full, from its first on; 0 hands on what one read brought.
 	Window time.Duration
-	// BisectOnError halves a batch that failed as a whole.
+	// ParallelizationFactor is how many lanes a shard has, 1–10; 0 is 1.
+	ParallelizationFactor int
+	// Attempts is how often a batch is invoked at most, the first time included; 0 is no limit.
+	Attempts int
+	// MaximumAge is the age at which a record is given up, counted from when it was written; 0 is no limit.
+	MaximumAge time.Duration
+	// BisectOnError halves a batch that failed as a whole. The halves have the attempts that the batch had before it failed.
 	BisectOnError bool
+	// Destination gets a letter about records that were given up; with nil they are only logged.
+	Destination Destination
+	// FunctionARN is named in letters.
+	FunctionARN string
 	// Pause follows a read that brought nothing; default 250 ms, as AWS reads four times a second.
 	Pause time.Duration
 	// RetryDelay and MaxRetryDelay bound the growing pause before a failed batch is tried again; defaults 100 ms, 10 s.
 	RetryDelay, MaxRetryDelay time.Duration
 	// ListEvery is how often shards are listed; default 10 s. They are also listed when one ends.
 	ListEvery time.Duration
-	Logger    *slog.Logger
+	// Now is the clock of ages and letters; nil is time.Now. NewID makes the ids of letters; nil is a random one.
+	Now    func() time.Time
+	NewID  func() string
+	Logger *slog.Logger
 }
 
 // Source is a mapping. Run may be called once.
@@ -65,15 +91,17 @@ type Source struct {
 	streams Streams
 	target  Target
 	arn     string
-	counts  counts
+	// partitionKey is the name of the table's partition key.
+	partitionKey string
+	counts       counts
 }
 
 type counts struct {
-	polls, pollFailures, batches, batchFailures, records, shards atomic.Int64
+	polls, pollFailures, batches, batchFailures, records, givenUp, letters, shards atomic.Int64
 }
 
-// Status counts since the start. BatchFailures counts failed tries, partial failures included. Shards are those being
-// read now.
+// Status counts since the start. BatchFailures counts failed tries, partial failures included. GivenUp are records, Letters the
+// letters about them. Shards are those being read now.
 type Status struct {
 	Kind          string `json:"kind"`
 	Name          string `json:"name"`
@@ -83,6 +111,8 @@ type Status struct {
 	Batches       int64  `json:"batches"`
 	BatchFailures int64  `json:"batchFailures"`
 	Records       int64  `json:"records"`
+	GivenUp       int64  `json:"givenUp"`
+	Letters       int64  `json:"letters"`
 	Shards        int64  `json:"shards"`
 }
 
@@ -90,6 +120,18 @@ type Status struct {
 func New(ctx context.Context, tables Tables, streams Streams, target Target, options Options) (*Source, error) {
 	if options.BatchSize < 1 || options.BatchSize > 1000 {
 		return nil, fmt.Errorf("stream of table %s: batch size %d", options.Table, options.BatchSize)
+	}
+	if options.ParallelizationFactor == 0 {
+		options.ParallelizationFactor = 1
+	}
+	if n := options.ParallelizationFactor; n < 1 || n > 10 {
+		return nil, fmt.Errorf("stream of table %s: parallelization factor %d", options.Table, n)
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.NewID == nil {
+		options.NewID = func() string { return runtimeapi.NewID(rand.Reader) }
 	}
 	out, err := tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &options.Table})
 	if err != nil {
@@ -103,7 +145,13 @@ func New(ctx context.Context, tables Tables, streams Streams, target Target, opt
 	setDefault(&options.RetryDelay, 100*time.Millisecond)
 	setDefault(&options.MaxRetryDelay, 10*time.Second)
 	setDefault(&options.ListEvery, 10*time.Second)
-	return &Source{options: options, streams: streams, target: target, arn: arn}, nil
+	s := &Source{options: options, streams: streams, target: target, arn: arn}
+	for _, k := range out.Table.KeySchema {
+		if k.KeyType == tabletypes.KeyTypeHash {
+			s.partitionKey = aws.ToString(k.AttributeName)
+		}
+	}
+	return s, nil
 }
 
 func setDefault(d *time.Duration, value time.Duration) {
@@ -117,7 +165,7 @@ func (s *Source) Status() Status {
 	c := &s.counts
 	return Status{
 		Kind: "stream", Name: s.options.Table, Function: s.options.Function, Polls: c.polls.Load(), PollFailures: c.pollFailures.Load(),
-		Batches: c.batches.Load(), BatchFailures: c.batchFailures.Load(), Records: c.records.Load(), Shards: c.shards.Load(),
+		Batches: c.batches.Load(), BatchFailures: c.batchFailures.Load(), Records: c.records.Load(), GivenUp: c.givenUp.Load(), Letters: c.letters.Load(), Shards: c.shards.Load(),
 	}
 }
 
@@ -204,13 +252,15 @@ func (s *Source) pollFailed(ctx context.Context, err error) {
 // failurePause follows a read that failed.
 const failurePause = time.Second
 
-// readShard reads one shard to its end, or until ctx ends.
+// readShard reads one shard to its end, or until ctx ends, and returns when its lanes have done what was read.
 func (s *Source) readShard(ctx context.Context, id string) {
 	s.counts.shards.Add(1)
 	defer s.counts.shards.Add(-1)
+	lanes := s.newLanes(ctx, id)
+	defer lanes.finish()
 	p := position{shard: id}
 	for ctx.Err() == nil {
-		ended, err := s.readFrom(ctx, &p)
+		ended, err := s.readFrom(ctx, &p, lanes)
 		if ended {
 			return
 		}
@@ -239,13 +289,13 @@ func (s *Source) readShard(ctx context.Context, id string) {
 	}
 }
 
-// position is the last record of a shard that was handled; empty means none.
+// position is the last record of a shard that its lanes have; empty means none.
 type position struct {
 	shard, last string
 }
 
 // readFrom takes a new iterator and reads until the shard ends, a call fails, or ctx ends.
-func (s *Source) readFrom(ctx context.Context, p *position) (ended bool, err error) {
+func (s *Source) readFrom(ctx context.Context, p *position, to *lanes) (ended bool, err error) {
 	input := &dynamodbstreams.GetShardIteratorInput{StreamArn: &s.arn, ShardId: &p.shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
 	if p.last != "" {
 		input.ShardIteratorType, input.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &p.last
@@ -254,29 +304,38 @@ func (s *Source) readFrom(ctx context.Context, p *position) (ended bool, err err
 	if err != nil {
 		return false, fmt.Errorf("shard iterator: %w", err)
 	}
-	for iterator := start.ShardIterator; ; {
-		if iterator == nil {
-			return true, nil
-		}
-		records, next, err := s.get(ctx, iterator, s.options.BatchSize)
+	limit := min(maxRead, s.options.BatchSize*s.options.ParallelizationFactor)
+	for iterator := start.ShardIterator; iterator != nil; {
+		records, next, err := s.get(ctx, iterator, limit)
 		if err != nil {
 			return false, err
 		}
-		if len(records) == 0 && next != nil && !sleep(ctx, s.options.Pause) {
-			return false, nil
-		}
 		if len(records) > 0 {
-			records, next, err = s.gather(ctx, records, next)
-			if !s.deliver(ctx, records) {
+			if !to.put(ctx, records) {
 				return false, nil
 			}
 			p.last = aws.ToString(records[len(records)-1].Dynamodb.SequenceNumber)
-			if err != nil {
-				return false, err
-			}
+		}
+		// After a full read there is most likely more.
+		if len(records) < limit && next != nil && !sleep(ctx, s.options.Pause) {
+			return false, nil
 		}
 		iterator = next
 	}
+	return true, nil
+}
+
+// maxRead is how many records DynamoDB gives at once.
+const maxRead = 1000
+
+// get reads up to limit records.
+func (s *Source) get(ctx context.Context, iterator *string, limit int) (records []types.Record, next *string, err error) {
+	s.counts.polls.Add(1)
+	out, err := s.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: iterator, Limit: aws.Int32(int32(limit))}) //nolint:gosec // at most 1000
+	if err != nil {
+		return nil, nil, fmt.Errorf("read records: %w", err)
+	}
+	return out.Records, out.NextShardIterator, nil
 }
 
 func sleep(ctx context.Context, pause time.Duration) bool {

@@ -1,0 +1,94 @@
+package topology_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts/telemetry"
+	"boxoffice/contracts/topology"
+)
+
+func metricNames(all []telemetry.Metric) (names []string) {
+	for _, m := range all {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// An alarm of a metric that nobody writes is never raised.
+func TestAlarmsAreOfMetricsThatAreWritten(t *testing.T) {
+	ours := metricNames(slices.Concat(telemetry.BrokenPromises, telemetry.Figures))
+	for _, a := range load(t).Alarms {
+		if a.Namespace == "" && !slices.Contains(ours, a.Metric) {
+			t.Errorf("alarm %s: no metric of contracts/telemetry is called %q", a.Name, a.Metric)
+		}
+		if a.Namespace != "" && !strings.HasPrefix(a.Namespace, "AWS/") {
+			t.Errorf("alarm %s: %q is no namespace of AWS", a.Name, a.Namespace)
+		}
+	}
+}
+
+func TestEveryBrokenPromiseHasAnAlarm(t *testing.T) {
+	var alarmed []string
+	for _, a := range load(t).Alarms {
+		if a.Namespace == "" {
+			alarmed = append(alarmed, a.Metric)
+		}
+	}
+	for _, name := range metricNames(telemetry.BrokenPromises) {
+		if !slices.Contains(alarmed, name) {
+			t.Errorf("%s has no alarm", name)
+		}
+	}
+}
+
+// The numbers that promises have elsewhere, and what no metric of ours can show: silence.
+func TestAlarmsHaveTheLimitsOfThePromises(t *testing.T) {
+	alarms := map[string]topology.Alarm{}
+	s := load(t)
+	for _, a := range s.Alarms {
+		alarms[a.Name] = a
+	}
+	for name, want := range map[string]float64{
+		"authorizations-wait": 10, "mirror-late": float64(telemetry.MirrorLagLimit.Milliseconds()),
+		"mirror-stands-still": float64(telemetry.MirrorStreamAgeLimit.Milliseconds()), "dead-letters": 0, "breaker-open": 0,
+		"payments-refused": 0, "stream-failures": 0,
+	} {
+		if a, found := alarms[name]; !found || a.Threshold != want {
+			t.Errorf("alarm %s has threshold %v, want %v (found: %t)", name, a.Threshold, want, found)
+		}
+	}
+	if a := alarms["mirror-late"]; a.Statistic != "p99" || a.Function != "mirror" {
+		t.Errorf("the lag of mirror is promised for 99 of 100 versions: %+v", a)
+	}
+	reconcile, _ := s.FunctionNamed("reconcile")
+	if a := alarms["reconcile-absent"]; !a.Below || a.Function != "reconcile" || a.Metric != "Invocations" || a.Seconds < 2*reconcile.Schedule.EverySeconds {
+		t.Errorf("a reconcile that does not run is not noticed, or one run too late is: %+v", a)
+	}
+}
+
+// Each row breaks one rule of an alarm.
+func TestAlarmRules(t *testing.T) {
+	for want, change := range map[string]func(*topology.Alarm){
+		`alarm a: seconds must be a multiple of 60, is 90`: func(a *topology.Alarm) { a.Seconds = 90 },
+		`alarm a names unknown function "nobody"`:          func(a *topology.Alarm) { a.Function = "nobody" },
+		`alarm a names unknown queue "nowhere"`: func(a *topology.Alarm) {
+			a.Namespace, a.Metric, a.Queue = "AWS/SQS", "ApproximateAgeOfOldestMessage", "nowhere"
+		},
+		`alarm a: a metric of ours has no queue`:                            func(a *topology.Alarm) { a.Queue = "orders" },
+		`alarm a: a percentile needs a function or a queue`:                 func(a *topology.Alarm) { a.Statistic = "p99" },
+		`alarm a: AWS/SQS has no metric "Errors" that is known here`:        func(a *topology.Alarm) { a.Namespace, a.Metric, a.Queue = "AWS/SQS", "Errors", "orders" },
+		`alarm a: a metric of AWS/Lambda needs a function and nothing else`: func(a *topology.Alarm) { a.Namespace, a.Metric = "AWS/Lambda", "Errors" },
+		`alarm a: a metric of AWS/SQS needs a queue and nothing else`:       func(a *topology.Alarm) { a.Namespace, a.Metric = "AWS/SQS", "ApproximateAgeOfOldestMessage" },
+		`alarm "mirror-late" is there twice`:                                func(a *topology.Alarm) { a.Name = "mirror-late" },
+	} {
+		s := load(t)
+		a := topology.Alarm{Name: "a", Purpose: "test", Metric: "DecisionLag", Statistic: "Sum", Seconds: 60}
+		change(&a)
+		s.Alarms = append(s.Alarms, a)
+		if err := s.Validate(); err == nil || err.Error() != "topology: "+want {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+}
