@@ -10,10 +10,10 @@ import (
 	"boxoffice/contracts"
 )
 
-// DeadLetter is a row of what handlers could not do. It has three kinds, told apart by the key: the note of an attempt
+// DeadLetter is a row of what handlers could not do. It has four kinds, told apart by the key: the note of an attempt
 // that has not come back yet ("attempts#MESSAGE_ID"), a message that was drained from a dead-letter queue
-// ("message#MESSAGE_ID"), and an event that the bus will not take ("event#ORDER_ID#VERSION"). Rows of other kinds in the same
-// table are in ledger.go.
+// ("message#MESSAGE_ID"), an event that the bus will not take ("event#ORDER_ID#VERSION"), and records of a stream that a
+// mapping gave up ("stream#MESSAGE_ID", streamfailure.go). Rows of other kinds in the same table are in ledger.go.
 type DeadLetter struct {
 	MessageKey string `dynamodbav:"messageKey"`
 
@@ -25,7 +25,8 @@ type DeadLetter struct {
 	// after the last attempt. A message that was drained, and an event, is kept.
 	ExpiresAt int64 `dynamodbav:"expiresAt,omitempty"`
 
-	// The rest is of a message or an event. Kind is the event's detail type, Body its detail, Queue is empty.
+	// The rest is of a message, an event or records of a stream. Of an event Kind is the detail type, Body the detail, and Queue
+	// is empty. Of records of a stream Reason is why they were given up, and Body is the letter as Lambda wrote it.
 	Queue      string            `dynamodbav:"queue,omitempty"`
 	Kind       string            `dynamodbav:"kind,omitempty"`
 	OrderID    contracts.OrderID `dynamodbav:"orderId,omitempty"`
@@ -34,6 +35,9 @@ type DeadLetter struct {
 	Body       string            `dynamodbav:"body,omitempty"`
 	Attributes map[string]string `dynamodbav:"attributes,omitempty"`
 	At         contracts.Instant `dynamodbav:"at,omitempty"`
+
+	// Stream says which records were given up. Only of a stream row, and not there if the letter could not be read.
+	Stream *StreamFailure `dynamodbav:"stream,omitempty"`
 
 	// Cut names what Fitted cut, by attribute, or by the name of a message attribute behind "attributes.": how long it was
 	// and its SHA-256, so that the whole can be told where somebody else has it.
@@ -65,6 +69,15 @@ func (d DeadLetter) Fitted() DeadLetter {
 	d.OrderID = contracts.OrderID(fit("orderId", string(d.OrderID), maxAttribute))
 	d.SeatGroup = fit("seatGroup", d.SeatGroup, maxAttribute)
 	d.Reason = fit("reason", d.Reason, maxAttribute)
+	if d.Stream != nil {
+		stream := *d.Stream
+		stream.FunctionARN = fit("stream.functionArn", stream.FunctionARN, maxAttribute)
+		stream.StreamARN = fit("stream.streamArn", stream.StreamARN, maxAttribute)
+		stream.ShardID = fit("stream.shardId", stream.ShardID, maxAttribute)
+		stream.StartSequence = fit("stream.startSequence", stream.StartSequence, maxAttribute)
+		stream.EndSequence = fit("stream.endSequence", stream.EndSequence, maxAttribute)
+		d.Stream = &stream
+	}
 	if len(d.Attributes) > 0 {
 		attributes := make(map[string]string, len(d.Attributes))
 		for name, value := range d.Attributes {

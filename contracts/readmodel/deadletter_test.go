@@ -21,6 +21,10 @@ func size(d readmodel.DeadLetter) int {
 		switch value.Kind() {
 		case reflect.String:
 			n += value.Len()
+		case reflect.Pointer:
+			for _, text := range streamTexts(d.Stream) {
+				n += len(text) + 21
+			}
 		case reflect.Map:
 			for k, v := range value.Seq2() {
 				n += k.Len() + v.Len() + 2
@@ -30,6 +34,13 @@ func size(d readmodel.DeadLetter) int {
 		}
 	}
 	return n
+}
+
+func streamTexts(s *readmodel.StreamFailure) []string {
+	if s == nil {
+		return nil
+	}
+	return []string{s.FunctionARN, s.StreamARN, s.ShardID, s.StartSequence, s.EndSequence}
 }
 
 func TestALetterThatFitsIsLeftAsItIs(t *testing.T) {
@@ -52,7 +63,12 @@ func TestALetterThatIsTooLongIsCut(t *testing.T) {
 			MessageKey: readmodel.DrainedKey("m"), Queue: "orders-dead", Kind: long, OrderID: contracts.OrderID(long), SeatGroup: long, Reason: long, Body: long,
 			Attributes: map[string]string{"kind": long, "orderId": long, "userId": long, "concertId": long, "group": long, "trace": "t"},
 		}
+		stream := readmodel.StreamFailure{FunctionARN: long, StreamARN: long, ShardID: long, StartSequence: long, EndSequence: long, Records: 7}
+		d.Stream = &stream
 		got := d.Fitted()
+		if len(stream.ShardID) != len(long) || got.Stream.Records != 7 || got.Cut["stream.shardId"] == "" {
+			t.Errorf("%q: the letter itself was cut, or its copy does not say so: %v", unit, got.Cut)
+		}
 		if n := size(got); n > 400<<10 {
 			t.Errorf("%q: the item has %d bytes", unit, n)
 		}

@@ -22,6 +22,7 @@ type config struct {
 	ExpiriesDeadQueueURL       string `env:"EXPIRIES_DEAD_QUEUE_URL,notEmpty"`
 	PaymentsDeadQueueURL       string `env:"PAYMENTS_DEAD_QUEUE_URL,notEmpty"`
 	AuthorizationsDeadQueueURL string `env:"AUTHORIZATIONS_DEAD_QUEUE_URL,notEmpty"`
+	StreamFailuresQueueURL     string `env:"STREAM_FAILURES_QUEUE_URL,notEmpty"`
 	// StripeRequestsPerSecond is what Stripe allows the account to read.
 	StripeRequestsPerSecond int `env:"STRIPE_REQUESTS_PER_SECOND,notEmpty"`
 }
@@ -42,10 +43,11 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			sqsletters.New(queues, "payments-dead", c.PaymentsDeadQueueURL, letters),
 			sqsletters.New(queues, "authorizations-dead", c.AuthorizationsDeadQueueURL, letters),
 		},
-		Letters:      dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, p.Breaker("dead-letters-table", dynamoletters.Healthy)),
-		Ledger:       dynamoledger.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
-		ChecksPerRun: c.checksPerRun(),
-		Log:          p.Log, Meter: p.Meter, Now: p.Now,
+		StreamFailures: sqsletters.New(queues, "stream-failures", c.StreamFailuresQueueURL, letters),
+		Letters:        dynamoletters.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, p.Breaker("dead-letters-table", dynamoletters.Healthy)),
+		Ledger:         dynamoledger.New(dynamodb.NewFromConfig(p.AWS), c.DeadLettersTable, letters),
+		ChecksPerRun:   c.checksPerRun(),
+		Log:            p.Log, Meter: p.Meter, Now: p.Now,
 	}
 	return r.Run, nil
 }

@@ -48,22 +48,42 @@ const maxReceives = 1000
 // many such letters do not take up every run.
 const postponed = 15 * time.Minute
 
-// drained counts what became of letters. notKept are letters that stay in their queue; queues are queues that were not drained
-// to their end.
-type drained struct{ kept, notKept, voided, queues int }
+// drained counts what became of letters. kept are those of dead-letter queues, streams those about records of a stream. notKept
+// are letters that stay in their queue; queues are queues that were not drained to their end.
+type drained struct{ kept, streams, notKept, voided, queues int }
 
 func (d *drained) add(o drained) {
 	d.kept += o.kept
+	d.streams += o.streams
 	d.notKept += o.notKept
 	d.voided += o.voided
 	d.queues += o.queues
+}
+
+// drainable is a queue with what is done about each of its letters.
+type drainable struct {
+	DeadLetterQueue
+	bury func(ctx context.Context, q DeadLetterQueue, letter Letter) (drained, error)
+}
+
+// drainables are the dead-letter queues, and the queue of letters about records of streams.
+func (r *Reconciler) drainables() []drainable {
+	var all []drainable
+	for _, q := range r.DeadLetters {
+		all = append(all, drainable{q, r.bury})
+	}
+	if r.StreamFailures != nil {
+		all = append(all, drainable{r.StreamFailures, r.buryStreamFailure})
+	}
+	return all
 }
 
 // drain moves the letters of all queues into their table. Before that the order of a PlaceOrder gets a row, so that its buyer has
 // an answer, and a letter that was to end an order leads to a VoidPayment (letter.go).
 func (r *Reconciler) drain(ctx context.Context, s share) (all drained, err error) {
 	var mu sync.Mutex
-	left, err := each(s, max(len(r.DeadLetters), 1), r.DeadLetters, func(q DeadLetterQueue) error {
+	queues := r.drainables()
+	left, err := each(s, max(len(queues), 1), queues, func(q drainable) error {
 		d, err := r.drainOne(ctx, s, q)
 		mu.Lock()
 		defer mu.Unlock()
@@ -79,7 +99,7 @@ func (r *Reconciler) drain(ctx context.Context, s share) (all drained, err error
 
 // drainOne drains a queue. A letter that cannot be kept stays in the queue, since losing it would be worse; all other letters
 // are kept.
-func (r *Reconciler) drainOne(ctx context.Context, s share, q DeadLetterQueue) (d drained, err error) {
+func (r *Reconciler) drainOne(ctx context.Context, s share, q drainable) (d drained, err error) {
 	var p problems
 	tried := map[string]bool{}
 	for range maxReceives {
@@ -127,19 +147,18 @@ func notTried(letters []Letter, tried map[string]bool) []Letter {
 }
 
 // buryAll buries letters concurrently.
-func (r *Reconciler) buryAll(ctx context.Context, q DeadLetterQueue, letters []Letter) (d drained, err error) {
+func (r *Reconciler) buryAll(ctx context.Context, q drainable, letters []Letter) (d drained, err error) {
 	var mu sync.Mutex
 	_, err = each(share{}, len(letters), letters, func(letter Letter) error {
-		voided := 0
+		var did drained
 		err := safely(func() (err error) {
-			voided, err = r.bury(ctx, q, letter)
+			did, err = q.bury(ctx, q.DeadLetterQueue, letter)
 			return err
 		})
 		mu.Lock()
 		defer mu.Unlock()
-		d.voided += voided
+		d.add(did)
 		if err == nil {
-			d.kept++
 			return nil
 		}
 		d.notKept++
@@ -162,35 +181,36 @@ func (r *Reconciler) notKept(ctx context.Context, q DeadLetterQueue, letter Lett
 
 // bury does, in this order: the row where one is owed, the messages that the letter leads to, the letter's item, the delete.
 // After a crash between two of them all are done again, which each of them allows. voided is 1 if a VoidPayment was sent.
-func (r *Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter) (voided int, err error) {
+func (r *Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter) (did drained, err error) {
 	now := contracts.InstantOf(r.Now())
 	known := knownOf(letter)
 	if row, owed := known.row(letter, now); owed {
 		if put := r.Rows.PutAll(ctx, []order.Put{{Order: row}})[0]; put.Outcome == order.PutUnknown {
-			return 0, fmt.Errorf("put row REJECTED(internal): %w", put.Err)
+			return did, fmt.Errorf("put row REJECTED(internal): %w", put.Err)
 		}
 	}
 	steps, err := known.steps(letter)
 	if err != nil {
-		return 0, err
+		return did, err
 	}
 	if len(steps) > 0 {
 		if err := r.Sender.Send(ctx, steps...); err != nil {
-			return 0, fmt.Errorf("send what %s leads to: %w", letter.Attributes.Kind, err)
+			return did, fmt.Errorf("send what %s leads to: %w", letter.Attributes.Kind, err)
 		}
-		voided = 1
+		did.voided = 1
 	}
 	kept := readmodel.DeadLetter{
 		MessageKey: readmodel.DrainedKey(letter.MessageID), Queue: q.Name(), Kind: string(known.attributes.Kind), OrderID: known.attributes.OrderID,
 		SeatGroup: letter.Group, Reason: letter.Reason, Body: letter.Body, Attributes: letter.Attributes.Map(), At: now,
 	}.Fitted()
 	if err := r.Letters.Keep(ctx, kept); err != nil {
-		return voided, fmt.Errorf("keep: %w", err)
+		return did, fmt.Errorf("keep: %w", err)
 	}
 	r.Log.WarnContext(ctx, "dead letter", telemetry.KeyMessage, letter.MessageID, telemetry.KeyKind, kept.Kind, telemetry.KeyOrder, kept.OrderID,
 		telemetry.KeyReason, kept.Reason, telemetry.KeyCount, len(kept.Cut))
 	if err := q.Delete(ctx, letter); err != nil {
-		return voided, fmt.Errorf("delete: %w", err)
+		return did, fmt.Errorf("delete: %w", err)
 	}
-	return voided, nil
+	did.kept = 1
+	return did, nil
 }

@@ -1,7 +1,8 @@
 // Package reconcile looks, once a minute, for orders, letters and seat groups that no message will move on any more, and
 // sends the message that does. There is one run at a time. It writes no order that has a row; each part may be repeated.
 //
-// deadletters.go drains the dead-letter queues, letter.go has what a letter leads to. due.go sends the steps that are late,
+// deadletters.go drains the dead-letter queues, letter.go has what a letter leads to, streamfailure.go keeps letters about records
+// of a stream. due.go sends the steps that are late,
 // of the orders that duescan.go and picker.go find. payments.go asks for what Stripe could not deliver. groups.go chooses
 // the seat groups of concerts on sale that a run looks at, load.go has them loaded and swept, repair.go compares what Redis
 // has of them with rows and tickets. share.go divides the time of a run, turn.go says where a run begins with what does not
@@ -72,8 +73,10 @@ type Reconciler struct {
 	Groups      Groups
 	Sender      Sender
 	DeadLetters []DeadLetterQueue
-	Letters     Letters
-	Ledger      LedgerCursor
+	// StreamFailures has letters about records that the mappings of the streams gave up; nil if there is none.
+	StreamFailures DeadLetterQueue
+	Letters        Letters
+	Ledger         LedgerCursor
 	// ChecksPerRun is the most orders whose payment a run asks Stripe for. Default 3,000: half of what Stripe allows an account
 	// to read in a minute.
 	ChecksPerRun int
@@ -105,6 +108,8 @@ type Report struct {
 	// DeadLetters were kept, and Voided of them led to a VoidPayment.
 	DeadLetters int `json:"deadLetters"`
 	Voided      int `json:"voided"`
+	// StreamFailures are letters about records of a stream that were kept.
+	StreamFailures int `json:"streamFailures"`
 	// Repaired and Lost are orders: those whose places in Redis were brought to what rows and tickets say, and those that
 	// were told that their seat is another's.
 	Repaired int `json:"repaired"`
@@ -165,7 +170,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 
 func (r *Reconciler) doLetters(ctx context.Context, t runTime, report *Report) error {
 	d, err := r.drain(ctx, t.until(untilLetters))
-	report.DeadLetters, report.Voided, report.Left.Letters, report.Left.Queues = d.kept, d.voided, d.notKept, d.queues
+	report.DeadLetters, report.Voided, report.StreamFailures, report.Left.Letters, report.Left.Queues = d.kept, d.voided, d.streams, d.notKept, d.queues
 	return err
 }
 
@@ -229,6 +234,7 @@ func (r *Reconciler) measure(ctx context.Context, report Report) {
 	r.Meter.Put(telemetry.StepsRepeated, float64(report.Opened+report.Expired+report.Captured+report.Rebuilt+report.Lost))
 	r.Meter.Put(telemetry.DeadLettersDrained, float64(report.DeadLetters))
 	r.Meter.Put(telemetry.LettersNotKept, float64(report.Left.Letters))
+	r.Meter.Put(telemetry.StreamFailures, float64(report.StreamFailures))
 	r.Meter.Put(telemetry.OrdersRepaired, float64(report.Repaired))
 	l := report.Left
 	for _, part := range []struct {

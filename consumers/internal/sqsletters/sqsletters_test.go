@@ -167,3 +167,39 @@ func TestALetterIsPostponed(t *testing.T) {
 		t.Errorf("the letter came after %s", took)
 	}
 }
+
+// The destination of failed stream records is a standard queue: letters of it have no group, no number and no attributes.
+func TestAStandardQueueIsDrained(t *testing.T) {
+	ministacktest.Setenv(t)
+	config, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := sqs.NewFromConfig(config)
+	out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("stream-failures"), Attributes: map[string]string{"VisibilityTimeout": "30"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dead{Queue: sqsletters.New(client, "stream-failures", aws.ToString(out.QueueUrl), retry.NoBreaker{}), client: client}
+	const letters = 15
+	for i := range letters {
+		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: out.QueueUrl, MessageBody: aws.String(fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]bool{}
+	for len(seen) < letters {
+		for _, l := range d.receive(t, 1) {
+			if l.MessageID == "" || l.Group != "" || l.Reason != "" || l.Attributes != (message.Attributes{}) || seen[l.Body] {
+				t.Errorf("letter %+v", l)
+			}
+			seen[l.Body] = true
+			if err := d.Delete(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got, err := d.Receive(t.Context()); len(got) > 0 || err != nil {
+		t.Errorf("%d letters are left, %v", len(got), err)
+	}
+}
