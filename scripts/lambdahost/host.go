@@ -61,7 +61,7 @@ func start(ctx context.Context, c config, environ []string, log *slog.Logger, ou
 		c.functions[i].ARN = fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", cfg.Region, account, c.functions[i].Name)
 	}
 	h.runtime, err = runtimeapi.Start(c.functions, runtimeapi.Options{
-		Logger: log, Environment: childEnvironment(environ, cfg.Region), LogDirectory: c.LogDir, Output: output,
+		Logger: log, Environment: childEnvironment(environ, cfg.Region), LogDirectory: c.LogDir, Output: output, CPUShare: c.CPUShare,
 	})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"boxoffice/contracts/topology"
+	"boxoffice/scripts/internal/cpushare"
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
@@ -33,6 +34,7 @@ type options struct {
 	Audience         string        `help:"Audience that tokens must be made for (default ${default})." default:"boxoffice" placeholder:"NAME"`
 	ThrottleRate     float64       `help:"Requests a second over all routes, on average; 0 is no limit (default ${default})." default:"0" placeholder:"R"`
 	ThrottleBurst    float64       `help:"Requests at once; without it as many as the rate, at least 1." placeholder:"B"`
+	CPUShare         bool          `name:"cpu-share" help:"Hold each process to the share of one processor that Lambda gives its memory (256 MB: 0.145), by stopping and continuing it. Linux only."`
 	PollWait         int           `help:"Long poll of queues, in seconds, 0 to 20. Use 0 with emulators, which lose the messages of an abandoned poll for a while; 20 with AWS (default ${default})." default:"0" placeholder:"SECONDS"`
 	PollEvery        time.Duration `help:"Pause after a poll that brought nothing." default:"150ms"`
 	LogDir           string        `help:"Folder for NAME.log with what each function prints; without it standard error." placeholder:"DIR" type:"path"`
@@ -106,6 +108,9 @@ func (o options) check() (config, error) {
 		add(os.MkdirAll(o.LogDir, 0o750))
 	}
 	add(c.checkNumbers())
+	if o.CPUShare {
+		add(cpushare.Supported())
+	}
 	add(o.checkControl())
 	if len(problems) > 0 {
 		return c, configError{errors.Join(problems...)}

@@ -27,7 +27,7 @@ import (
 type Command struct {
 	// Do is one of the names in handle; empty echoes the event.
 	Do string `json:"do"`
-	// For is how long to sleep, as time.ParseDuration reads it.
+	// For is how long to sleep, or how much of a processor to use, as time.ParseDuration reads it.
 	For string `json:"for,omitempty"`
 	// Text is what to answer or print.
 	Text string `json:"text,omitempty"`
@@ -116,6 +116,12 @@ func run(ctx context.Context, command, whole []byte) (any, error) {
 		}
 		time.Sleep(pause)
 		return os.Getpid(), nil
+	case "burn":
+		work, err := time.ParseDuration(c.For)
+		if err != nil {
+			return nil, err
+		}
+		return os.Getpid(), burn(work)
 	case "large":
 		return strings.Repeat("x", c.Size), nil
 	case "print":

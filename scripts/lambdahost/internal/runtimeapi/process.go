@@ -1,6 +1,7 @@
 package runtimeapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"boxoffice/contracts/telemetry"
+	"boxoffice/scripts/internal/cpushare"
 )
 
 // slot is the place of one process. A process that ends is replaced in its slot.
@@ -152,11 +154,28 @@ func (h *Host) runOnce(f *function, s *slot) (gotWork bool) {
 			p.terminate(h.options.StopDelay, ended)
 		}
 	}()
+	unlimited := h.limit(f, p)
 	err := p.command.Wait()
+	unlimited()
 	close(ended)
 	<-watcher
 	lines.flush()
 	return h.processEnded(f, p, err)
+}
+
+// limit holds a process to its share of a processor, if asked to. The function that it returns ends that.
+func (h *Host) limit(f *function, p *process) (end func()) {
+	if !h.options.CPUShare {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var limiting sync.WaitGroup
+	limiting.Go(func() {
+		if err := cpushare.Limit(ctx, p.command.Process.Pid, cpushare.Of(f.MemoryMegabytes)); err != nil {
+			h.options.Logger.Error("a process has no limit of its processor", telemetry.KeyFunction, f.Name, telemetry.KeyError, err.Error())
+		}
+	})
+	return func() { cancel(); limiting.Wait() }
 }
 
 // processEnded settles what the process was at. Whatever ends a process outside a stop is reported.

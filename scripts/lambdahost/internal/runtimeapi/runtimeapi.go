@@ -60,6 +60,8 @@ type Options struct {
 	// RestartDelay and MaxRestartDelay bound the growing pause before a process that ended without having been given
 	// any work is started again. Defaults 100 ms and 5 s.
 	RestartDelay, MaxRestartDelay time.Duration
+	// CPUShare holds each process to the share of one processor that follows from its function's memory.
+	CPUShare bool
 	// StopDelay is how long processes have to end after SIGTERM before SIGKILL; default 1 s.
 	StopDelay time.Duration
 }
