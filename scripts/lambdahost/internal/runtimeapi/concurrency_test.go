@@ -147,3 +147,19 @@ func TestReservedConcurrencyIsNeverPassed(t *testing.T) {
 		t.Errorf("%d at once, %d done, %d throttled", most.Load(), done.Load(), throttled.Load())
 	}
 }
+
+// Who has his answer may call again at once, though the process has not asked for work yet.
+func TestACallAfterAnAnswerIsNotThrottled(t *testing.T) {
+	host := startEcho(t, func(f *Function, _ *Options) { f.Processes, f.ReservedConcurrency = 1, 1 })
+	for range 200 {
+		if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(echoPayload)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(`{"do":"exit"}`)}); err == nil {
+		t.Error("a process that ended gave an answer")
+	}
+	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(echoPayload)}); err != nil {
+		t.Errorf("after a process that ended: %v", err)
+	}
+}

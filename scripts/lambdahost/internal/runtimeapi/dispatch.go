@@ -188,10 +188,21 @@ func (f *function) match(now func() time.Time) {
 	f.signal()
 }
 
-// full tells whether the reserved concurrency is used up: by calls that are at work, wait for a process or are announced. The
+// full tells whether the reserved concurrency is used up: by calls that have no answer yet, wait for a process or are announced. The
 // lock is held.
 func (f *function) full() bool {
-	return f.ReservedConcurrency > 0 && f.busy+f.waiting.Len()+f.places >= f.ReservedConcurrency
+	return f.ReservedConcurrency > 0 && f.unanswered()+f.waiting.Len()+f.places >= f.ReservedConcurrency
+}
+
+// unanswered counts the calls at a process that have no answer. One that has was an invocation until then: a caller who has his
+// answer may call again at once, and waits for the process to ask for work. The lock is held.
+func (f *function) unanswered() (n int) {
+	for _, s := range f.slots {
+		if p := s.process; p != nil && p.call != nil && !p.call.settled {
+			n++
+		}
+	}
+	return n
 }
 
 // Reserve waits until a process of the function is free and keeps it free for one call, within the function's reserved
