@@ -408,3 +408,33 @@ func TestBuildFlagsAreThoseOfTheMakefile(t *testing.T) {
 		t.Errorf("the Makefile does not set GOFLAGS to %q", install.BuildFlags)
 	}
 }
+
+// Pay is bounded: by this machine, and by what its mapping allows.
+func TestProcessesOfFunctionsBehindAQueue(t *testing.T) {
+	for _, c := range []struct {
+		function string
+		most     int
+		want     int
+	}{
+		{"reserve", 0, 6}, {"reserve", 4, 4}, {"reserve", 100, 6}, {"pay", 0, 2}, {"pay", 10, 2},
+	} {
+		f := topology.Function{Name: c.function, Queue: &topology.QueueSource{MaximumConcurrency: c.most}}
+		if got := processesOf(f); got != c.want {
+			t.Errorf("%s with a maximum concurrency of %d has %d processes, want %d", c.function, c.most, got, c.want)
+		}
+	}
+	a, _ := testApp(t)
+	u := prepared(t, a, "pay", stackFlags{})
+	if err := stack.WriteJSON(u.folder.Values(), map[string]string{}); err != nil {
+		t.Fatal(err)
+	}
+	host, err := u.lambdahost(started{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"pay=2", "reserve=6"} {
+		if !slices.Contains(host.spec.Args, want) {
+			t.Errorf("lambdahost has no %s: %q", want, host.spec.Args)
+		}
+	}
+}

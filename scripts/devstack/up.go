@@ -282,6 +282,23 @@ func (u *ascent) ministack() server {
 // is being loaded keeps one for over a second, and orders of other groups must not wait for it.
 const queueProcesses = 6
 
+// payProcesses is how many processes pay has. Payments that are opened compete with the decisions of other orders for the
+// processors of this machine, so that six of them make a stampede's last seat go later. It is 2, the least that Lambda takes as a
+// mapping's maximum concurrency, so that what two processes of pay do to each other is seen here too.
+const payProcesses = 2
+
+// processesOf is how many processes the function behind a queue has, within what its mapping allows on AWS.
+func processesOf(f topology.Function) int {
+	n := queueProcesses
+	if f.Name == "pay" {
+		n = payProcesses
+	}
+	if most := f.Queue.MaximumConcurrency; most > 0 {
+		n = min(n, most)
+	}
+	return n
+}
+
 // redis is tied to the emulator: holds of orders whose rows are gone would be nonsense.
 func (u *ascent) redis(emulator started) (server, error) {
 	p := &u.settings.Ports
@@ -328,7 +345,7 @@ func (u *ascent) lambdahost(emulator started) (server, error) {
 	}
 	for _, f := range u.topology.Functions {
 		if f.Queue != nil {
-			args = append(args, "--processes", fmt.Sprintf("%s=%d", f.Name, queueProcesses))
+			args = append(args, "--processes", fmt.Sprintf("%s=%d", f.Name, processesOf(f)))
 		}
 	}
 	variables := awsEnvironment(u.settings)

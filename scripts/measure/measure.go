@@ -142,6 +142,9 @@ func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 			r.Phases = append(r.Phases, p)
 		}
 	}
+	if r.Memory, err = m.memory(ctx); err != nil {
+		return r, err
+	}
 	if slices.Contains(m.Only, "start") {
 		if r.Functions, err = m.starts(ctx); err != nil {
 			return r, fmt.Errorf("starts: %w", err)

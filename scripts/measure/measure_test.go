@@ -78,7 +78,9 @@ func sampleReport() report {
 			{Name: "draining", Groups: 32, Orders: 3000, Held: 2900, Rejected: 100, Batches: 400, Seconds: 10, OrdersPerSecond: 300, CPU: cost, OthersShare: 0.04, Floor: &floorResult{OrdersPerSecond: 400, Ratio: 0.75}},
 			{Name: "over HTTP", Groups: 32, Orders: 1000, Held: 1000, Seconds: 8, OrdersPerSecond: 125},
 		},
-		Functions: []functionCost{{Name: "reserve", Bytes: 14_200_000, Ready: spread{6, 7}, Answer: spread{9, 14}, Event: "RebuildGroup of a loaded group"}},
+		Functions: []functionCost{{Name: "reserve", Bytes: 14_200_000, Ready: spread{6, 7}, Answer: spread{9, 14}, Event: "RebuildGroup of a loaded group",
+			Megabytes: 256, Held: held{Ready: spread{41, 52}, Answer: spread{63, 95}}}},
+		Memory: []memoryUse{{Name: "reserve", Megabytes: 256, PeakMegabytes: 32.04}},
 	}
 }
 
@@ -97,7 +99,8 @@ func TestTheTable(t *testing.T) {
 		"over HTTP 32 1000 1000 0 0 1000.0 8.00 125 0 % - - -",
 		"reserve ours 1.25 25 %", "ministack stand-in 3.00 60 %", "measure load 0.50 -",
 		"all ours 2.00 40 %", "all stand-in 3.00 60 %",
-		"reserve 14.2 6 7 9 14 RebuildGroup of a loaded group",
+		"reserve 14.2 6 7 9 14 256 41 52 63 95 RebuildGroup of a loaded group",
+		"reserve 256 32.0 13 %",
 	} {
 		if !lines[want] {
 			t.Errorf("no line %q in\n%s", want, &out)
@@ -115,7 +118,7 @@ func TestJSONHasEveryFigure(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Phases[0].Floor.Ratio != 0.75 || got.Phases[0].CPU[1] != want.Phases[0].CPU[1] || got.Functions[0] != want.Functions[0] {
+	if got.Phases[0].Floor.Ratio != 0.75 || got.Phases[0].CPU[1] != want.Phases[0].CPU[1] || got.Functions[0] != want.Functions[0] || got.Memory[0] != want.Memory[0] {
 		t.Errorf("%s", &out)
 	}
 }

@@ -9,10 +9,12 @@ import (
 
 // report is all that was measured.
 type report struct {
-	Cores     int            `json:"cores"`
-	Go        string         `json:"go"`
-	Stampede  *stampede      `json:"stampede,omitempty"`
-	Phases    []phase        `json:"phases"`
+	Cores    int       `json:"cores"`
+	Go       string    `json:"go"`
+	Stampede *stampede `json:"stampede,omitempty"`
+	Phases   []phase   `json:"phases"`
+	// Memory is what the functions have used at most in all parts but the starts.
+	Memory    []memoryUse    `json:"memory"`
 	Functions []functionCost `json:"functions"`
 }
 
@@ -54,10 +56,17 @@ func (r report) print(w io.Writer) error {
 			printCosts(row, p.Floor.CPU)
 		}
 	}
+	if len(r.Memory) > 0 {
+		row("\nmemory of\tMB\tmost used MB\tshare")
+		for _, u := range r.Memory {
+			row("%s\t%d\t%.1f\t%.0f %%", u.Name, u.Megabytes, u.PeakMegabytes, 100*u.PeakMegabytes/float64(max(u.Megabytes, 1)))
+		}
+	}
 	if len(r.Functions) > 0 {
-		row("\nfunction\tMB\tready ms, median\tworst\tfirst answer ms, median\tworst\tto")
+		row("\nfunction\tMB\tready ms, median\tworst\tfirst answer ms, median\tworst\tmemory MB\tat its share: ready ms\tworst\tfirst answer ms\tworst\tto")
 		for _, f := range r.Functions {
-			row("%s\t%.1f\t%.0f\t%.0f\t%.0f\t%.0f\t%s", f.Name, float64(f.Bytes)/1e6, f.Ready.Median, f.Ready.Worst, f.Answer.Median, f.Answer.Worst, f.Event)
+			row("%s\t%.1f\t%.0f\t%.0f\t%.0f\t%.0f\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%s", f.Name, float64(f.Bytes)/1e6, f.Ready.Median, f.Ready.Worst,
+				f.Answer.Median, f.Answer.Worst, f.Megabytes, f.Held.Ready.Median, f.Held.Ready.Worst, f.Held.Answer.Median, f.Held.Answer.Worst, f.Event)
 		}
 	}
 	return t.Flush()

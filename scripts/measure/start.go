@@ -8,8 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"boxoffice/scripts/internal/cpushare"
 )
 
 // functionCost is what a function's binary costs.
@@ -23,6 +26,14 @@ type functionCost struct {
 	Answer spread `json:"answer"`
 	// Event is what it had to answer.
 	Event string `json:"event"`
+	// Megabytes is the function's memory, and Held the same times with the share of a processor that Lambda gives it.
+	Megabytes int  `json:"megabytes"`
+	Held      held `json:"held"`
+}
+
+type held struct {
+	Ready  spread `json:"ready"`
+	Answer spread `json:"answer"`
 }
 
 type spread struct {
@@ -81,27 +92,56 @@ func (m *measures) startsOf(ctx context.Context, name string, like int, event fi
 		return c, err
 	}
 	c.Bytes = info.Size()
-	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", like))
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", like))
 	if err != nil {
 		return c, err
 	}
+	environment := strings.Split(strings.TrimRight(string(content), "\x00"), "\x00")
+	if c.Megabytes, err = memoryOf(environment); err != nil {
+		return c, err
+	}
+	if c.Ready, c.Answer, err = m.startAll(ctx, binary, environment, event, 0); err != nil {
+		return c, err
+	}
+	c.Held.Ready, c.Held.Answer, err = m.startAll(ctx, binary, environment, event, cpushare.Of(c.Megabytes))
+	return c, err
+}
+
+// startAll starts a function so often. A share of 0 is the whole machine.
+func (m *measures) startAll(ctx context.Context, binary string, environment []string, event firstEvent, share float64) (toReady, toAnswer spread, err error) {
 	var ready, answered []time.Duration
 	for range m.Starts {
-		r, a, err := start(ctx, binary, strings.Split(strings.TrimRight(string(environment), "\x00"), "\x00"), event)
+		r, a, err := start(ctx, binary, environment, event, share)
 		if err != nil {
-			return c, err
+			return toReady, toAnswer, err
 		}
 		ready, answered = append(ready, r), append(answered, a)
 	}
-	c.Ready, c.Answer = spreadOf(ready), spreadOf(answered)
-	return c, nil
+	return spreadOf(ready), spreadOf(answered), nil
+}
+
+// memoryOf reads the memory that a function is told to have.
+func memoryOf(environment []string) (megabytes int, err error) {
+	const variable = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
+	for _, entry := range environment {
+		if value, found := strings.CutPrefix(entry, variable+"="); found {
+			megabytes, err = strconv.Atoi(value)
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", variable, err)
+	}
+	if megabytes <= 0 {
+		return 0, fmt.Errorf("%s is %d", variable, megabytes)
+	}
+	return megabytes, nil
 }
 
 // startWithin bounds one start; reconcile works for seconds.
 const startWithin = time.Minute
 
-// start starts a function, gives it an event, takes its answer and ends it.
-func start(ctx context.Context, binary string, environment []string, event firstEvent) (ready, answered time.Duration, err error) {
+// start starts a function with a share of a processor, gives it an event, takes its answer and ends it. A share of 0 is no limit.
+func start(ctx context.Context, binary string, environment []string, event firstEvent, share float64) (ready, answered time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	api, err := newRuntimeAPI(event.payload)
@@ -117,8 +157,15 @@ func start(ctx context.Context, binary string, environment []string, event first
 	if err := command.Start(); err != nil {
 		return 0, 0, err
 	}
+	limit := make(chan error, 1)
+	if share > 0 {
+		go func() { limit <- cpushare.Limit(ctx, command.Process.Pid, share) }()
+	} else {
+		limit <- nil
+	}
 	defer func() {
 		cancel()
+		err = errors.Join(err, <-limit)
 		_ = command.Wait() // it was killed
 	}()
 	var first answer
