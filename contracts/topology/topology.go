@@ -1,5 +1,5 @@
 // Package topology is the one specification of queues, dead-letter queues, tables, indexes, streams, buses, rules,
-// functions and timings. The local stack creates what it says, and so does Terraform, so that both have the same.
+// functions, alarms and timings. The local stack creates what it says, and so does Terraform, so that both have the same.
 //
 // topology.json is the data, topology.schema.json its strict schema; this package is the Go view of both. Derived
 // numbers (a queue's delay and visibility timeout) have one rule each, here.

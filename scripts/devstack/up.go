@@ -283,8 +283,8 @@ func (u *ascent) ministack() server {
 const queueProcesses = 6
 
 // payProcesses is how many processes pay has. Payments that are opened compete with the decisions of other orders for the
-// processors of this machine, so that six of them make a stampede's last seat go later. It is 2, the least that Lambda takes as a
-// mapping's maximum concurrency, so that what two processes of pay do to each other is seen here too.
+// processors of this machine: with six of them the last seat of a stampede goes later (README). Two is the least that Lambda takes
+// as a mapping's maximum concurrency, and shows what two of them do to each other.
 const payProcesses = 2
 
 // processesOf is how many processes the function behind a queue has, within what its mapping allows on AWS.

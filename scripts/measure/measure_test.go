@@ -80,6 +80,10 @@ func sampleReport() report {
 		},
 		Functions: []functionCost{{Name: "reserve", Bytes: 14_200_000, Ready: spread{6, 7}, Answer: spread{9, 14}, Event: "RebuildGroup of a loaded group",
 			Megabytes: 256, Held: held{Ready: spread{41, 52}, Answer: spread{63, 95}}}},
+		Stampede: &stampede{
+			Buyers: 5000, Seats: 1000, Held: 1000, Refused: 3968, Rejected: 32, TurnedAway: 3, AnsweredSeconds: 11.04, LastSeatSeconds: 10.96, DecidedSeconds: 12.5,
+			OthersShare: 0.01, CPU: []processCost{{"orders", ours, 2.97, 0.15}},
+		},
 		Memory: []memoryUse{{Name: "reserve", Megabytes: 256, PeakMegabytes: 32.04}},
 	}
 }
@@ -101,6 +105,7 @@ func TestTheTable(t *testing.T) {
 		"all ours 2.00 40 %", "all stand-in 3.00 60 %",
 		"reserve 14.2 6 7 9 14 256 41 52 63 95 RebuildGroup of a loaded group",
 		"reserve 256 32.0 13 %",
+		"5000 buyers 1000 1000 3968 32 3 11.0 11.0 12.5 1 %", "orders ours 2.97 15 %",
 	} {
 		if !lines[want] {
 			t.Errorf("no line %q in\n%s", want, &out)

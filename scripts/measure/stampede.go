@@ -17,10 +17,12 @@ import (
 type stampede struct {
 	Buyers int `json:"buyers"`
 	Seats  int `json:"seats"`
-	// Refused were refused by the API at once, Rejected by the queue. Held have a seat.
-	Refused  int `json:"refused"`
-	Rejected int `json:"rejected"`
-	Held     int `json:"held"`
+	// Refused were refused by the API at once, Rejected by the queue. Held have a seat. TurnedAway are requests that waited over 30 s
+	// for a process, which is all that a gateway waits: their buyers asked again.
+	Refused    int `json:"refused"`
+	Rejected   int `json:"rejected"`
+	Held       int `json:"held"`
+	TurnedAway int `json:"turnedAway"`
 	// Times from the first request: until the last answer of the API, until the last seat went, until the last order was
 	// decided.
 	AnsweredSeconds float64       `json:"answeredSeconds"`
@@ -30,8 +32,8 @@ type stampede struct {
 	OthersShare     float64       `json:"othersShare"`
 }
 
-// rush lets every buyer ask for one seat at once; each seat is wanted by as many. No buyer tries again: each gets one answer,
-// and those that are accepted follow their orders at the pace that the API tells.
+// rush lets every buyer ask for one seat at once; each seat is wanted by as many. Each gets one answer, and only who is turned away
+// for want of a process asks again. Those that are accepted follow their orders at the pace that the API tells.
 func (m *measures) rush(ctx context.Context, groups []group) (stampede, error) {
 	s := stampede{Buyers: m.RushBuyers, Seats: m.RushSeats}
 	run := newRun()
@@ -90,7 +92,14 @@ func (m *measures) askAll(ctx context.Context, s *stampede, list []wish, buyers 
 	all, ctx := errgroup.WithContext(ctx)
 	for i, w := range list {
 		all.Go(func() error {
-			answer, err := buyers[i].Place(ctx, "measure", apiclient.OrderRequest{ConcertID: m.Arena, Seats: w.seats})
+			request := apiclient.OrderRequest{ConcertID: m.Arena, Seats: w.seats}
+			answer, err := buyers[i].Place(ctx, "measure", request)
+			for err == nil && answer.Status == http.StatusServiceUnavailable && answer.Problem().Code == "" {
+				mu.Lock()
+				s.TurnedAway++
+				mu.Unlock()
+				answer, err = buyers[i].Place(ctx, "measure", request)
+			}
 			if err != nil {
 				return err
 			}
