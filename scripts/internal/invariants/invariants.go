@@ -23,7 +23,8 @@ type Snapshot struct {
 	Orders     []readmodel.Order
 	Tickets    []readmodel.Ticket
 	Allowances []readmodel.Allowance
-	// DeadLetters are the rows of attempts and of drained messages; Dead are the messages in dead-letter queues.
+	// DeadLetters are the rows of attempts, of drained messages and of given-up records of a stream; Dead are the messages in
+	// dead-letter queues and the letters about streams that nobody has drained.
 	DeadLetters []readmodel.DeadLetter
 	Dead        int
 	// Groups are the loaded seat groups as producers see them, NotLoaded those on sale that are not there.
