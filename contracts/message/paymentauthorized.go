@@ -1,6 +1,10 @@
 package message
 
-import "boxoffice/contracts"
+import (
+	"errors"
+
+	"boxoffice/contracts"
+)
 
 // KindPaymentAuthorized says that the amount of an order was put aside at the buyer's bank. Cause: Stripe's event
 // payment_intent.amount_capturable_updated, or a CheckPayment that found as much. Handler: consumers/internal/commit.
@@ -27,6 +31,22 @@ const (
 	ModeLive PaymentMode = "live"
 	ModeTest PaymentMode = "test"
 )
+
+// ParsePaymentMode reads a mode as it is in the environment: live or test, and nothing else. The text is not in the error.
+func ParsePaymentMode(text string) (PaymentMode, error) {
+	if m := PaymentMode(text); m == ModeLive || m == ModeTest {
+		return m, nil
+	}
+	return "", errors.New("PAYMENT_MODE is neither live nor test")
+}
+
+// ModeOf is the mode of an object of Stripe by its member livemode.
+func ModeOf(live bool) PaymentMode {
+	if live {
+		return ModeLive
+	}
+	return ModeTest
+}
 
 // Kind implements Message.
 func (PaymentAuthorized) Kind() Kind   { return KindPaymentAuthorized }

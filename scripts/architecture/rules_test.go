@@ -91,7 +91,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/..."},
-		may:  []string{"contracts/...", "producers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, "github.com/caarlos0/env/v11"},
+		may:  []string{"contracts/...", "producers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/smithy-go/logging", sqs, dynamo, "github.com/caarlos0/env/v11"},
 		why:  "boot and cmd wire their own side and nothing else",
 	},
 

@@ -1,5 +1,6 @@
 // Package awsclient is how a process speaks to AWS, for every adapter that does. awsclient.go loads the configuration that
-// every client is made from, with an HTTP client whose calls do not fail after their effect; call.go makes a call and, where
+// every client is made from, with an HTTP client whose calls do not fail after their effect; log.go turns what the SDK logs
+// into lines of the function's own log; call.go makes a call and, where
 // that is worth it, makes it again; result.go is the one table of what an error of AWS means.
 package awsclient
 
@@ -21,9 +22,10 @@ const maxIdleConnections = 128
 
 // Load reads the SDK's configuration from its usual places (environment, role) and gives it a client of ours. Clients of it
 // make a call once: one layer retries, and that is Try, which knows how much time is left. The SDK's own waits of up to 20 s
-// would outlive a handler of 5 s.
-func Load(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
+// would outlive a handler of 5 s. A process that serves adds LogTo.
+func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+	options = append([]func(*config.LoadOptions) error{config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} })}, options...)
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
 	}

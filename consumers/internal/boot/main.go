@@ -5,6 +5,7 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,7 @@ type Process struct {
 // is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
 // message.
 func Main[C any](function string, wire func(context.Context, Process, C) (any, error)) {
+	logLibraries(telemetry.NewLogger(os.Stdout, function))
 	handler, err := start(context.Background(), function, environment(), os.Stdout, wire)
 	if err != nil {
 		telemetry.NewLogger(os.Stderr, function).Error("start failed", telemetry.KeyError, err.Error())
@@ -44,11 +46,12 @@ func Main[C any](function string, wire func(context.Context, Process, C) (any, e
 
 // start is Main without the process around it: the handler as the runtime invokes it.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(context.Context, Process, C) (any, error)) (lambda.Handler, error) {
-	config, err := env.ParseAsWithOptions[C](env.Options{Environment: vars})
+	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, err
 	}
-	awsConfig, err := awsclient.Load(ctx)
+	log := telemetry.NewLogger(out, function)
+	awsConfig, err := awsclient.Load(ctx, awsclient.LogTo(log))
 	if err != nil {
 		return nil, fmt.Errorf("AWS config: %w", err)
 	}
@@ -56,17 +59,21 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	calls := telemetry.NewCalls(meter)
 	handler, err := wire(ctx, Process{
 		Function: function,
-		Log:      telemetry.NewLogger(out, function),
+		Log:      log,
 		Meter:    meter,
 		Calls:    calls,
 		Now:      time.Now,
 		AWS:      awsConfig,
 	}, config)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(environment.Hide(err.Error()))
 	}
-	return flushing{next: lambda.NewHandler(handler), calls: calls}, nil
+	return flushing{next: inTime{next: lambda.NewHandler(handler)}, calls: calls}, nil
 }
+
+// logLibraries sends what libraries print through package log to the function's own log, for the whole process: net/http and
+// aws-lambda-go would write plain text to standard error.
+func logLibraries(log *slog.Logger) { slog.SetDefault(log) }
 
 // flushing writes what an invocation has gathered, however it ends.
 type flushing struct {

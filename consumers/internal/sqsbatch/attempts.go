@@ -191,9 +191,12 @@ func (n *notes) soon(after time.Duration) time.Duration {
 	return min(after, (n.function / 2).Truncate(time.Second))
 }
 
-// end also runs when the invocation's time is over: a handler that overran it came back all the same.
+// endWithin bounds the delete of a note, past the end of the context.
+const endWithin = 250 * time.Millisecond
+
+// end also runs when the context's time is over: a handler that overran it came back all the same.
 func (b *Batches) end(ctx context.Context, id string) (err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.options.Margin/2)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

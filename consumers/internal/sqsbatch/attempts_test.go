@@ -229,7 +229,7 @@ func TestOverrunHandlerCameBack(t *testing.T) {
 func TestNoteThatTakesTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, n := noting(t, always(retry.Done()), nil)
-		n.beginErr = func(string) error { time.Sleep(1400 * time.Millisecond); return nil }
+		n.beginErr = func(string) error { time.Sleep(1700 * time.Millisecond); return nil }
 		response, err := w.batches().Handle(invocation(t, 2*time.Second), withReceives(batch("a1", "a2"), 2))
 		if open := n.Open(); err != nil || failures(response) != "a1 a2" || len(open) != 0 || len(w.handled) != 0 {
 			t.Errorf("returned %q, error %v, notes left %v, handled %v", failures(response), err, open, w.handled)

@@ -126,7 +126,7 @@ func (b *Batches) apply(ctx context.Context, one item, outcome retry.Outcome) (a
 	}
 }
 
-// deadline is the end of the budget: the invocation's time less the margin. Without a deadline in the context, as in
+// deadline is the end of the budget: the context's time less the margin. Without a deadline in the context, as in
 // a simulation, there is none.
 func (b *Batches) deadline(ctx context.Context) (time.Time, bool) {
 	end, ok := ctx.Deadline()

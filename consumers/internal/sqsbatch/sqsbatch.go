@@ -47,7 +47,8 @@ type Bury func(ctx context.Context, d message.Delivery, reason string) error
 
 // Options of New. A zero field has the default named beside it.
 type Options struct {
-	// Margin is kept of the invocation's time for burying, returning and answering. Default 500 ms.
+	// Margin is kept of the context's time for burying and returning. Default 200 ms. What the answer needs is not in it: boot
+	// ends the context of an invocation early enough for that.
 	Margin time.Duration
 	// MinPerMessage is the least time that a message is started with. Default 200 ms.
 	MinPerMessage time.Duration
@@ -98,7 +99,7 @@ func joinNothing(ctx context.Context) (context.Context, func()) { return ctx, fu
 // New makes a Batches. All three parts are required.
 func New(handler Handler, queue Queue, bury Bury, options Options) *Batches {
 	if options.Margin <= 0 {
-		options.Margin = 500 * time.Millisecond
+		options.Margin = 200 * time.Millisecond
 	}
 	if options.MinPerMessage <= 0 {
 		options.MinPerMessage = 200 * time.Millisecond
@@ -153,7 +154,7 @@ func (b *Batches) Handle(ctx context.Context, event events.SQSEvent) (response e
 	}
 	if end, limited := ctx.Deadline(); limited {
 		for _, g := range groups {
-			// The invocation begins now, with all of its function's time.
+			// The invocation begins now, with all of its function's time but for the answer.
 			g.notes.function = end.Sub(b.options.Now())
 		}
 	}

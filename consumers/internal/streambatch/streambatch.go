@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -24,8 +23,6 @@ import (
 
 // Options of New and NewHints. A zero field has the default named beside it.
 type Options struct {
-	// Margin is kept of the invocation's time for answering. Default 500 ms.
-	Margin time.Duration
 	// Logger gets a line for what failed or was passed over. Default none.
 	Logger *slog.Logger
 	// Meter counts what was passed over. Default none.
@@ -33,9 +30,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Margin <= 0 {
-		o.Margin = 500 * time.Millisecond
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -76,13 +70,9 @@ func (b batch[R]) handle(ctx context.Context, handler func(context.Context, []R)
 	return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{{ItemIdentifier: sequence}}}
 }
 
-// guarded gives the handler the invocation's time without the margin, and brings the whole batch again after a panic.
+// guarded brings the whole batch again after a panic. The handler has all of the context's time: boot ends the context of an
+// invocation early enough for the answer.
 func (b batch[R]) guarded(ctx context.Context, handler func(context.Context, []R) (int, error)) (done int, err error) {
-	if end, limited := ctx.Deadline(); limited {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-b.o.Margin))
-		defer cancel()
-	}
 	defer func() {
 		if p := recover(); p != nil {
 			b.o.Logger.ErrorContext(ctx, "handler panicked", telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,9 +21,11 @@ const sdkAttempts = 2
 const maxIdleConnections = 16
 
 // LoadAWS reads the SDK's configuration from its usual places (environment, role) and gives it a client of ours.
-// Per-call timeouts are the adapters'.
-func LoadAWS(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(sdkAttempts))
+// Per-call timeouts are the adapters'. What the SDK logs, its warnings and each repeated call, goes to log: by itself it writes
+// plain text to standard error.
+func LoadAWS(ctx context.Context, log *slog.Logger) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(sdkAttempts),
+		config.WithLogger(sdkLog{log: log}), config.WithClientLogMode(aws.LogRetries))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
 	}

@@ -5,6 +5,7 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -31,33 +32,39 @@ type Process struct {
 // is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
 // buyer's request.
 func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Handler, error)) {
-	router, err := start(context.Background(), function, env.ToMap(os.Environ()), os.Stdout, wire)
+	logLibraries(telemetry.NewLogger(os.Stdout, function))
+	handler, err := start(context.Background(), function, env.ToMap(os.Environ()), os.Stdout, wire)
 	if err != nil {
 		telemetry.NewLogger(os.Stderr, function).Error("start failed", telemetry.KeyError, err.Error())
 		os.Exit(1)
 	}
-	lambda.Start(router.Handle)
+	lambda.Start(handler)
 }
 
-// start is Main without the process around it.
-func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (*httpapi.Router, error) {
-	config, err := env.ParseAsWithOptions[C](env.Options{Environment: vars})
+// start is Main without the process around it: the handler as the runtime invokes it.
+func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
+	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, err
 	}
-	awsConfig, err := LoadAWS(ctx)
+	log := telemetry.NewLogger(out, function)
+	awsConfig, err := LoadAWS(ctx, log)
 	if err != nil {
 		return nil, fmt.Errorf("AWS config: %w", err)
 	}
 	p := Process{
-		Log:   telemetry.NewLogger(out, function),
+		Log:   log,
 		Meter: telemetry.NewMeter(out, function, time.Now),
 		Now:   time.Now,
 		AWS:   awsConfig,
 	}
 	routes, err := wire(p, config)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(environment.Hide(err.Error()))
 	}
-	return httpapi.NewRouter(routes, p.Log, p.Now), nil
+	return inTime{next: lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle)}, nil
 }
+
+// logLibraries sends what libraries print through package log to the function's own log, for the whole process: net/http and
+// aws-lambda-go would write plain text to standard error.
+func logLibraries(log *slog.Logger) { slog.SetDefault(log) }

@@ -1,0 +1,39 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/smithy-go/logging"
+
+	"boxoffice/contracts/telemetry"
+)
+
+// sdkLog writes what the SDK logs as lines of a function's log. What it logs besides warnings is chosen by the client log mode,
+// so nothing of it is dropped here.
+type sdkLog struct {
+	log *slog.Logger
+	ctx context.Context //nolint:containedctx // the SDK hands over a logger a call, which is this one
+}
+
+var _ logging.ContextLogger = sdkLog{}
+
+// WithContext implements logging.ContextLogger.
+func (l sdkLog) WithContext(ctx context.Context) logging.Logger { return sdkLog{l.log, ctx} }
+
+// Logf implements logging.Logger.
+func (l sdkLog) Logf(classification logging.Classification, format string, v ...any) {
+	level, ctx := slog.LevelInfo, l.ctx
+	if classification == logging.Warn {
+		level = slog.LevelWarn
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	attributes := []any{telemetry.KeyDependency, "aws", telemetry.KeyLibraryMessage, fmt.Sprintf(format, v...)}
+	if trace := telemetry.Trace(ctx); trace != "" {
+		attributes = append(attributes, telemetry.KeyTrace, trace)
+	}
+	l.log.Log(ctx, level, "AWS SDK", attributes...)
+}
