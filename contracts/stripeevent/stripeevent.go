@@ -70,9 +70,23 @@ type Event struct {
 	Created int64  `json:"created"`
 	// APIVersion is the one that the event was made in; "" if it does not say.
 	APIVersion string `json:"api_version"`
-	Data       struct {
+	// Livemode says whether the event is about real money. Anything but true is read as false.
+	Livemode isTrue `json:"livemode"`
+	Data     struct {
 		Object Intent `json:"object"`
 	} `json:"data"`
+}
+
+// Mode is that of the keys with which what the event is about was made.
+func (e Event) Mode() message.PaymentMode { return message.ModeOf(bool(e.Livemode)) }
+
+// isTrue takes any JSON, so that an event that is none of ours is read whatever its shape.
+type isTrue bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *isTrue) UnmarshalJSON(text []byte) error {
+	*t = string(text) == "true"
+	return nil
 }
 
 // ErrInvalid is an event that is not as Stripe makes them, or one of ours without what we put into it.
@@ -87,6 +101,7 @@ func Parse(body []byte) (Event, error) {
 		Type       string `json:"type"`
 		Created    int64  `json:"created"`
 		APIVersion string `json:"api_version"`
+		Livemode   isTrue `json:"livemode"`
 	}
 	if err := json.Unmarshal(body, &head); err != nil {
 		return Event{}, fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -94,7 +109,7 @@ func Parse(body []byte) (Event, error) {
 	if head.ID == "" || head.Object != "event" || head.Type == "" {
 		return Event{}, fmt.Errorf("%w: id %q, object %q, type %q", ErrInvalid, head.ID, head.Object, head.Type)
 	}
-	e := Event{ID: head.ID, Type: head.Type, Created: head.Created, APIVersion: head.APIVersion}
+	e := Event{ID: head.ID, Type: head.Type, Created: head.Created, APIVersion: head.APIVersion, Livemode: head.Livemode}
 	if !ours(e.Type) {
 		return e, nil
 	}
@@ -143,10 +158,6 @@ func (e Event) Message(environment string) (m message.Message, ok bool, err erro
 
 // Authorized is the message about a PaymentIntent whose amount is put aside. cause is the event's id, or what found it.
 func Authorized(i Intent, order contracts.OrderID, g contracts.SeatGroup, cause string) message.PaymentAuthorized {
-	mode := message.ModeTest
-	if i.Livemode {
-		mode = message.ModeLive
-	}
 	// What can be captured is what counts; a part of the amount is a mismatch with the row. So is an amount that cannot be
 	// counted here: no order costs nothing.
 	amount, err := contracts.MoneyFromStripe(i.AmountCapturable, i.Currency)
@@ -154,7 +165,7 @@ func Authorized(i Intent, order contracts.OrderID, g contracts.SeatGroup, cause 
 		amount = contracts.Money{Currency: strings.ToUpper(i.Currency)}
 	}
 	return message.PaymentAuthorized{
-		OrderID: order, ConcertID: g.ConcertID, Group: g.Group, EventID: cause, PaymentIntentID: i.ID, Amount: amount, Mode: mode,
+		OrderID: order, ConcertID: g.ConcertID, Group: g.Group, EventID: cause, PaymentIntentID: i.ID, Amount: amount, Mode: message.ModeOf(i.Livemode),
 	}
 }
 

@@ -33,8 +33,10 @@ var (
 	// DependencyCall is each call of a consumer to a dependency, split by the dependency and by what the call came to: ok,
 	// refused, conflict, throttled, invalid, unknown, or open where a breaker kept it from being made. Calls writes it.
 	DependencyCall = Metric{"DependencyCall", "Milliseconds"}
-	// WebhooksReceived are split by what became of them: enqueued, none of ours, or the code of the refusal.
+	// WebhooksReceived are split by what became of them: enqueued, none of ours, of the other mode, or the code of the refusal.
 	WebhooksReceived = Metric{"WebhooksReceived", "Count"}
+	// EventsOfOtherMode are Stripe's events of test mode at a live endpoint, or the other way round. Any needs somebody to look.
+	EventsOfOtherMode = Metric{"EventsOfOtherMode", "Count"}
 
 	EventsPublished   = Metric{"EventsPublished", "Count"}
 	RecordsPassedOver = Metric{"RecordsPassedOver", "Count"}

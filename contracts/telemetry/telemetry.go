@@ -42,6 +42,7 @@ const (
 	KeyBreakerTo      = "breakerTo"
 	KeyRetryIn        = "retryInMs"
 	KeyEvent          = "eventId"
+	KeyMode           = "mode"
 	KeyPaymentIntent  = "paymentIntentId"
 	KeyCount          = "count"
 	KeyAmount         = "amount"

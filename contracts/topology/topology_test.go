@@ -14,6 +14,7 @@ import (
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/topology"
+	"boxoffice/contracts/topology/topologytest"
 )
 
 func load(t testing.TB) topology.Topology {
@@ -293,36 +294,15 @@ func TestQueuesOfMessages(t *testing.T) {
 	}
 }
 
-// allValues answers every reference that a deployment may be asked for.
-func allValues(s topology.Topology) topology.Values {
-	values := s.Numbers()
-	for _, q := range s.Queues {
-		values["queueUrl:"+q.Name] = "url of " + q.Name
-	}
-	for _, table := range s.Tables {
-		values["tableName:"+table.Name] = "name of " + table.Name
-	}
-	for _, b := range s.Buses {
-		values["busName:"+b.Name] = "name of " + b.Name
-	}
-	for _, secret := range s.Secrets {
-		values["secret:"+secret.Name] = "secret " + secret.Name
-	}
-	for _, name := range []string{"redisAddress", "redisReaderUser", "redisReaderPassword", "redisWriterUser", "redisWriterPassword", "environment", "paymentMode", "stripePublishableKey", "stripeApiBase"} {
-		values[name] = name
-	}
-	return values
-}
-
 func TestEveryVariableResolves(t *testing.T) {
 	s := load(t)
 	for _, f := range s.Functions {
-		env, err := f.Resolve(allValues(s))
+		env, err := f.Resolve(topologytest.Values(s))
 		if err != nil || len(env) != len(f.Environment) {
 			t.Errorf("%s: %d of %d variables, %v", f.Name, len(env), len(f.Environment), err)
 		}
 		for variable, reference := range f.Environment {
-			if env[variable] != allValues(s)[reference] {
+			if env[variable] != topologytest.Values(s)[reference] {
 				t.Errorf("%s: %s is %q", f.Name, variable, env[variable])
 			}
 		}
@@ -350,6 +330,35 @@ func TestProducersOnlyRead(t *testing.T) {
 			if f.Side == "producers" && (strings.HasPrefix(reference, "redisWriter") || reference == "tableName:tickets") {
 				t.Errorf("%s has %s = %s", f.Name, variable, reference)
 			}
+		}
+	}
+}
+
+// A password of Redis and whatever a function has to keep to itself are secrets; names, addresses and what a browser is shown are not.
+func TestWhichReferencesAreSecret(t *testing.T) {
+	s := load(t)
+	for reference := range topologytest.Values(s) {
+		want := strings.HasPrefix(reference, "secret:") || reference == "redisReaderPassword" || reference == "redisWriterPassword" || reference == "redisPayPassword"
+		if topology.IsSecret(reference) != want {
+			t.Errorf("%s: secret %v, want %v", reference, !want, want)
+		}
+	}
+	// Each secret has one purpose, so it has one reader or the same one in each function.
+	for _, f := range s.Functions {
+		for variable, reference := range f.Environment {
+			if reference == "secret:stripe-api" && f.Name != "pay" || reference == "redisPayPassword" && f.Name != "pay" || reference == "redisWriterPassword" && f.Name == "pay" {
+				t.Errorf("%s has %s = %s", f.Name, variable, reference)
+			}
+		}
+	}
+}
+
+// Functions that compare keys or events with the mode are told it.
+func TestThePaymentModeIsToldToWhoComparesIt(t *testing.T) {
+	for _, f := range load(t).Functions {
+		compares := slices.Contains([]string{"pay", "commit", "queries", "stripe-webhook"}, f.Name)
+		if told := f.Environment["PAYMENT_MODE"] == "paymentMode"; told != compares {
+			t.Errorf("%s: told %v, compares %v", f.Name, told, compares)
 		}
 	}
 }

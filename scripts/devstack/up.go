@@ -208,19 +208,12 @@ func (u *ascent) resources(ctx context.Context) error {
 		u.values[reference] = value
 	}
 	u.values["redisAddress"] = u.settings.RedisAddress()
-	u.values["redisReaderUser"], u.values["redisReaderPassword"] = stack.RedisReader, u.secrets.Redis[stack.RedisReader]
-	u.values["redisWriterUser"], u.values["redisWriterPassword"] = stack.RedisWriter, u.secrets.Redis[stack.RedisWriter]
+	u.values["redisReaderUser"], u.values["redisWriterUser"], u.values["redisPayUser"] = stack.RedisReader, stack.RedisWriter, stack.RedisPay
 	u.values["environment"], u.values["paymentMode"] = u.folder.Name, "test"
 	u.values["stripePublishableKey"], u.values["stripeApiBase"] = u.secrets.Stripe.Publishable, u.settings.StripeBase()
-	secrets := map[string]string{
-		"order-ids": u.secrets.OrderIDs, "stripe-api": u.secrets.Stripe.Secret, "stripe-webhook": u.secrets.Stripe.Webhook,
-	}
-	for _, secret := range u.topology.Secrets {
-		value, ok := secrets[secret.Name]
-		if !ok {
-			return fmt.Errorf("a local stack has no value for the secret %s", secret.Name)
-		}
-		u.values["secret:"+secret.Name] = value
+	functionSecrets, err := u.nameSecrets()
+	if err != nil {
+		return err
 	}
 	var problems []error
 	for _, fn := range u.topology.Functions {
@@ -230,7 +223,7 @@ func (u *ascent) resources(ctx context.Context) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	return stack.WriteJSON(u.folder.Values(), u.values)
+	return errors.Join(stack.WriteJSON(u.folder.FunctionSecrets(), functionSecrets), stack.WriteJSON(u.folder.Values(), u.values))
 }
 
 const (
@@ -338,7 +331,7 @@ func (u *ascent) stripe(emulator started) server {
 func (u *ascent) lambdahost(emulator started) (server, error) {
 	p := &u.settings.Ports
 	args := []string{
-		"--topology", u.folder.Topology(), "--values", u.folder.Values(), "--functions", u.binaries.Functions,
+		"--topology", u.folder.Topology(), "--values", u.folder.Values(), "--secrets", u.folder.FunctionSecrets(), "--functions", u.binaries.Functions,
 		"--listen", stack.Address(p.Site), "--control", stack.Address(p.Control),
 		"--files", wellKnownPrefix + "=" + u.folder.WellKnown(), "--issuer", u.settings.Issuer(), "--audience", audience,
 		"--log-dir", u.folder.Logs(),
@@ -363,7 +356,11 @@ func (u *ascent) lambdahost(emulator started) (server, error) {
 	if err != nil {
 		return s, fmt.Errorf("topology: %w", err)
 	}
-	s.fingerprint = fingerprint(s.fingerprint, u.binaries.Fingerprint, string(values), string(specification), emulator.record.PID, emulator.record.Started)
+	functionSecrets, err := os.ReadFile(u.folder.FunctionSecrets())
+	if err != nil {
+		return s, fmt.Errorf("secrets: %w", err)
+	}
+	s.fingerprint = fingerprint(s.fingerprint, u.binaries.Fingerprint, string(values), string(functionSecrets), string(specification), emulator.record.PID, emulator.record.Started)
 	s.ports = u.portErrors(&p.Site, &p.Control)
 	s.ready = healthyAt(u.settings.ControlURL() + "/healthz")
 	s.grace = handlersGrace

@@ -35,6 +35,8 @@ type host struct {
 	control         *http.Server
 	files           []*gateway.Files
 	listening       atomic.Bool
+
+	extension *extension
 }
 
 // start opens the addresses, starts the processes and finds the sources, but takes no request and polls nothing yet.
@@ -60,8 +62,12 @@ func start(ctx context.Context, c config, environ []string, log *slog.Logger, ou
 	for i := range c.functions {
 		c.functions[i].ARN = fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", cfg.Region, account, c.functions[i].Name)
 	}
+	if h.extension, err = startExtension(c.secrets, environ, log); err != nil {
+		return nil, err
+	}
 	h.runtime, err = runtimeapi.Start(c.functions, runtimeapi.Options{
-		Logger: log, Environment: childEnvironment(environ, cfg.Region), LogDirectory: c.LogDir, Output: output, CPUShare: c.CPUShare,
+		Logger: log, Environment: childEnvironment(environ, cfg.Region), EnvironmentOf: h.extension.environmentOf, LogDirectory: c.LogDir, Output: output,
+		CPUShare: c.CPUShare,
 	})
 	if err != nil {
 		return nil, err
@@ -185,7 +191,7 @@ func (h *host) stop(servers, sources *sync.WaitGroup) error {
 	// This fails what is still at work, and so ends the sources and requests that wait for it.
 	err = errors.Join(err, h.runtime.Stop(drain))
 	<-sourcesDone
-	err = errors.Join(err, h.gateway.Close(), h.control.Close())
+	err = errors.Join(err, h.gateway.Close(), h.control.Close(), h.extension.close())
 	servers.Wait()
 	for _, f := range h.files {
 		err = errors.Join(err, f.Close())
@@ -209,7 +215,7 @@ func (h *host) abandon() error {
 		cancel()
 		err = errors.Join(err, h.runtime.Stop(now))
 	}
-	return err
+	return errors.Join(err, h.extension.close())
 }
 
 func (h *host) missing() []string {

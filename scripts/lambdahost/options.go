@@ -24,6 +24,7 @@ import (
 type options struct {
 	Topology         string        `help:"Topology file; without it the built-in one." placeholder:"FILE" type:"existingfile"`
 	Values           string        `help:"JSON object of reference to value (queueUrl:orders, holdSeconds, …). What the topology says itself need not be in it." placeholder:"FILE" type:"existingfile"`
+	Secrets          string        `help:"JSON object of ARN to value: the secrets that functions read through the imitated Parameters and Secrets extension; without it there is no extension." placeholder:"FILE" type:"existingfile"`
 	Functions        string        `help:"Folder with NAME/bootstrap for each function." required:"" placeholder:"DIR" type:"existingdir"`
 	Listen           string        `help:"Address of the gateway (default ${default})." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	Control          string        `help:"Loopback address for health, status and direct invocations; without it there is none." placeholder:"HOST:PORT"`
@@ -72,6 +73,7 @@ type config struct {
 	options
 	topology      topology.Topology
 	values        topology.Values
+	secrets       map[string]string
 	functions     []runtimeapi.Function
 	files         map[string]string
 	throttleBurst float64
@@ -93,6 +95,8 @@ func (o options) check() (config, error) {
 		return c, configError{err}
 	}
 	c.values, err = o.loadValues(c.topology)
+	add(err)
+	c.secrets, err = o.loadSecrets()
 	add(err)
 	add(c.addFunctions())
 	add(c.checkSources())
@@ -144,6 +148,22 @@ func (o options) loadValues(t topology.Topology) (topology.Values, error) {
 	}
 	maps.Copy(values, given)
 	return values, nil
+}
+
+// loadSecrets returns nil where there is no extension. Nothing of the file is in the error.
+func (o options) loadSecrets() (map[string]string, error) {
+	if o.Secrets == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(o.Secrets)
+	if err != nil {
+		return nil, fmt.Errorf("secrets: %w", err)
+	}
+	all := map[string]string{}
+	if json.Unmarshal(data, &all) != nil {
+		return nil, fmt.Errorf("secrets: %s is no JSON object of strings", o.Secrets)
+	}
+	return all, nil
 }
 
 func (c *config) addFunctions() error {

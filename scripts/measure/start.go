@@ -49,7 +49,7 @@ func spreadOf(times []time.Duration) spread {
 }
 
 // starts starts each function anew, alone on the machine but for the servers, with the environment that lambdahost gave
-// it but a Runtime API of this program's own, and one event to answer.
+// it but a Runtime API and a secrets extension of this program's own, and one event to answer.
 func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 	events, err := m.firstEvents(ctx)
 	if err != nil {
@@ -64,6 +64,11 @@ func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, goOn()) }()
+	variable, end, err := m.serveSecrets()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, end()) }()
 	var all []functionCost
 	for _, f := range status.Functions {
 		if len(events[f.Name]) == 0 {
@@ -71,7 +76,7 @@ func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 		}
 		for _, event := range events[f.Name] {
 			m.progress("%s: %d starts, %s", f.Name, m.Starts, event.what)
-			c, err := m.startsOf(ctx, f.Name, f.Processes[0].PID, event)
+			c, err := m.startsOf(ctx, f.Name, f.Processes[0].PID, variable, event)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", f.Name, err)
 			}
@@ -81,7 +86,8 @@ func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 	return all, nil
 }
 
-func (m *measures) startsOf(ctx context.Context, name string, like int, event firstEvent) (functionCost, error) {
+// startsOf starts a function with the environment of the process like, and one variable more.
+func (m *measures) startsOf(ctx context.Context, name string, like int, variable string, event firstEvent) (functionCost, error) {
 	c := functionCost{Name: name, Event: event.what}
 	binary, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", like))
 	if err != nil {
@@ -96,7 +102,7 @@ func (m *measures) startsOf(ctx context.Context, name string, like int, event fi
 	if err != nil {
 		return c, err
 	}
-	environment := strings.Split(strings.TrimRight(string(content), "\x00"), "\x00")
+	environment := append(strings.Split(strings.TrimRight(string(content), "\x00"), "\x00"), variable)
 	if c.Megabytes, err = memoryOf(environment); err != nil {
 		return c, err
 	}

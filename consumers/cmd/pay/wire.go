@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -18,6 +19,7 @@ import (
 	"boxoffice/consumers/internal/sqssend"
 	"boxoffice/consumers/internal/stripepay"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/stripeevent"
 )
 
 type config struct {
@@ -31,7 +33,9 @@ type config struct {
 	RedisUser              string `env:"REDIS_USER"`
 	RedisPassword          string `env:"REDIS_PASSWORD"`
 	Environment            string `env:"ENVIRONMENT,notEmpty"`
-	StripeSecretKey        string `env:"STRIPE_SECRET_KEY,notEmpty"`
+	// PaymentMode is the one that the secret key has to be of.
+	PaymentMode     message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
+	StripeSecretKey string              `env:"STRIPE_SECRET_KEY,notEmpty"`
 	// StripeAPIBase is another address than Stripe's own.
 	StripeAPIBase string `env:"STRIPE_API_BASE"`
 	// StripeRequestsPerSecond is what Stripe allows the account, of reads and of writes each.
@@ -42,6 +46,9 @@ type config struct {
 const ownShare = 0.1
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
+	if err := stripeevent.CheckKey(c.StripeSecretKey, c.PaymentMode, stripeevent.KeySecret, stripeevent.KeyRestricted); err != nil {
+		return nil, fmt.Errorf("STRIPE_SECRET_KEY: %w", err)
+	}
 	dynamo, queues, dynamoBreaker := dynamodb.NewFromConfig(p.AWS), sqs.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
 	redisclient.LogLibrary(p.Log)
 	cache, cacheBreaker := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil)

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"errors"
-	"strings"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/stripeevent"
 	"boxoffice/contracts/topology"
 	"boxoffice/producers/internal/boot"
 	"boxoffice/producers/internal/catalogue"
@@ -18,7 +19,9 @@ import (
 
 type config struct {
 	boot.Reads
-	PublishableKey string `env:"STRIPE_PUBLISHABLE_KEY,notEmpty"`
+	// PaymentMode is the one that the publishable key has to be of.
+	PaymentMode    message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
+	PublishableKey string              `env:"STRIPE_PUBLISHABLE_KEY,notEmpty"`
 }
 
 func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
@@ -26,8 +29,9 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(c.PublishableKey, "pk_") {
-		return nil, errors.New("STRIPE_PUBLISHABLE_KEY is none, and every buyer would be shown it: pk_… is wanted")
+	// Every buyer is shown it: a secret key in its place would be public.
+	if err := stripeevent.CheckKey(c.PublishableKey, c.PaymentMode, stripeevent.KeyPublishable); err != nil {
+		return nil, fmt.Errorf("STRIPE_PUBLISHABLE_KEY: %w", err)
 	}
 	all, err := topology.Load()
 	if err != nil {

@@ -15,9 +15,11 @@ type config struct {
 	// WebhookSecrets are "whsec_…,whsec_…": any of them may have signed.
 	WebhookSecrets string `env:"STRIPE_WEBHOOK_SECRETS,notEmpty"`
 	// Environment is the name in the metadata of our PaymentIntents, the one that consumers put there.
-	Environment            string `env:"ENVIRONMENT,notEmpty"`
-	AuthorizationsQueueURL string `env:"AUTHORIZATIONS_QUEUE_URL,notEmpty"`
-	PaymentsQueueURL       string `env:"PAYMENTS_QUEUE_URL,notEmpty"`
+	Environment string `env:"ENVIRONMENT,notEmpty"`
+	// PaymentMode is the one that events have to be of.
+	PaymentMode            message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
+	AuthorizationsQueueURL string              `env:"AUTHORIZATIONS_QUEUE_URL,notEmpty"`
+	PaymentsQueueURL       string              `env:"PAYMENTS_QUEUE_URL,notEmpty"`
 }
 
 func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
@@ -31,8 +33,8 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 			message.QueueAuthorizations: c.AuthorizationsQueueURL,
 			message.QueuePayments:       c.PaymentsQueueURL,
 		}),
-		Environment: c.Environment,
-		Log:         p.Log, Meter: p.Meter,
+		Environment: c.Environment, Mode: c.PaymentMode,
+		Log: p.Log, Meter: p.Meter,
 	}
 	return map[string]httpapi.Handler{"POST /api/webhooks/stripe": stripe.Handle}, nil
 }

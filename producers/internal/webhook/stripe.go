@@ -40,8 +40,10 @@ type Stripe struct {
 	Queue      Queue
 	// Environment is the name in the metadata of our PaymentIntents; events of another one are none of ours.
 	Environment string
-	Log         *slog.Logger
-	Meter       *telemetry.Meter
+	// Mode is that of our keys. An event of the other mode means that a wrong endpoint or a wrong signing secret is in use.
+	Mode  message.PaymentMode
+	Log   *slog.Logger
+	Meter *telemetry.Meter
 
 	// versionTold: that events are of another API version is said once in the life of a process.
 	versionTold sync.Once
@@ -60,54 +62,63 @@ type received struct {
 const (
 	outcomeEnqueued = "enqueued"
 	outcomeNotOurs  = "not_ours"
+	outcomeMode     = "other_mode"
 )
 
 // Handle implements httpapi.Handler.
 func (h *Stripe) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	enqueued, problem := h.receive(ctx, r)
-	outcome := outcomeNotOurs
-	switch {
-	case problem != nil:
+	outcome, problem := h.receive(ctx, r)
+	if problem != nil {
 		outcome = problem.Code
-	case enqueued:
-		outcome = outcomeEnqueued
 	}
 	h.Meter.Put(telemetry.WebhooksReceived, 1, telemetry.Dimension{Name: telemetry.KeyOutcome, Value: outcome})
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	return httpapi.JSON(http.StatusOK, received{Enqueued: enqueued}, nil), nil
+	return httpapi.JSON(http.StatusOK, received{Enqueued: outcome == outcomeEnqueued}, nil), nil
 }
 
-// receive takes one event. The signature is checked over the bytes as sent, before anything of them is read.
-func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (enqueued bool, _ *httpapi.Problem) {
+// receive takes one event and says what became of it. The signature is checked over the bytes as sent, before anything of them
+// is read.
+func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string, _ *httpapi.Problem) {
 	body, problem := r.Bytes(maxBodyBytes, httpapi.CodeInvalidPayload)
 	if problem != nil {
-		return false, problem
+		return "", problem
 	}
 	switch err := h.Signatures.Verify(body, r.Header("Stripe-Signature")); {
 	case errors.Is(err, ErrStale):
-		return false, httpapi.NewProblem(httpapi.CodeStaleSignature, "The signature is too old. Is the clock right?")
+		return "", httpapi.NewProblem(httpapi.CodeStaleSignature, "The signature is too old. Is the clock right?")
 	case err != nil:
-		return false, httpapi.NewProblem(httpapi.CodeInvalidSignature, "The signature is not one of Stripe's for this address.")
+		return "", httpapi.NewProblem(httpapi.CodeInvalidSignature, "The signature is not one of Stripe's for this address.")
 	}
 	event, err := stripeevent.Parse(body)
 	if err != nil {
-		return false, h.invalid(ctx, event, err)
+		return "", h.invalid(ctx, event, err)
 	}
 	if v := event.APIVersion; v != stripeevent.APIVersion {
 		h.versionTold.Do(func() {
 			h.Log.WarnContext(ctx, "events are of another API version than they are read in", telemetry.KeyEvent, event.ID, telemetry.KeyVersion, v)
 		})
 	}
+	if event.Mode() != h.Mode {
+		h.otherMode(ctx, event)
+		return outcomeMode, nil
+	}
 	m, ours, err := event.Message(h.Environment)
 	switch {
 	case err != nil:
-		return false, h.invalid(ctx, event, err)
+		return "", h.invalid(ctx, event, err)
 	case !ours:
-		return false, nil
+		return outcomeNotOurs, nil
 	}
-	return true, h.enqueue(ctx, event, m)
+	return outcomeEnqueued, h.enqueue(ctx, event, m)
+}
+
+// otherMode is the alarm for an event of the other mode. The answer is 200 all the same: Stripe would send the event again for days,
+// and it can never be acted on here. The signature is right, so an endpoint or a signing secret of the other mode is in use.
+func (h *Stripe) otherMode(ctx context.Context, event stripeevent.Event) {
+	h.Log.ErrorContext(ctx, "event of the other payment mode", telemetry.KeyEvent, event.ID, telemetry.KeyMode, event.Mode(), telemetry.KeyTrace, telemetry.Trace(ctx))
+	h.Meter.Put(telemetry.EventsOfOtherMode, 1)
 }
 
 // invalid is 400. Stripe sends the event again, which helps once the mistake, here or in what made the PaymentIntent, is

@@ -47,6 +47,11 @@ func event(kind, metadata string) string {
 		stripeevent.APIVersion, kind, metadata)
 }
 
+// live is the event as Stripe sends it of live mode. What it is about stays as it is: the event's own member counts.
+func live(event string) string {
+	return strings.Replace(event, `"livemode":false`, `"livemode":true`, 1)
+}
+
 func sign(payload string, age time.Duration) string {
 	return signing.GenerateTestSignedPayload(&signing.UnsignedPayload{Payload: []byte(payload), Secret: secret, Timestamp: time.Now().Add(-age)}).Header
 }
@@ -74,13 +79,18 @@ type hook struct {
 
 func newHook(t testing.TB) *hook {
 	t.Helper()
+	return newHookOf(t, message.ModeTest)
+}
+
+func newHookOf(t testing.TB, mode message.PaymentMode) *hook {
+	t.Helper()
 	signatures, err := stripesignature.New("whsec_of_tomorrow," + secret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &hook{}
 	log := telemetry.NewLogger(&h.out, "stripe-webhook")
-	handler := &webhook.Stripe{Signatures: signatures, Queue: &h.queue, Environment: "dev", Log: log, Meter: telemetry.NewMeter(&h.out, "stripe-webhook", time.Now)}
+	handler := &webhook.Stripe{Signatures: signatures, Queue: &h.queue, Environment: "dev", Mode: mode, Log: log, Meter: telemetry.NewMeter(&h.out, "stripe-webhook", time.Now)}
 	h.router = httpapi.NewRouter(map[string]httpapi.Handler{route: handler.Handle}, log, time.Now)
 	return h
 }
@@ -160,6 +170,11 @@ func TestAnswers(t *testing.T) {
 		"of another API version":         {body: strings.Replace(authorized, stripeevent.APIVersion, "2031-01-01", 1), want: 200, outcome: "enqueued", kind: message.KindPaymentAuthorized},
 		"of 256 KB":                      {body: padded(limit), want: 200, outcome: "enqueued", kind: message.KindPaymentAuthorized},
 		"of 256 KB in base64":            {body: padded(limit), change: inBase64, want: 200, outcome: "enqueued", kind: message.KindPaymentAuthorized},
+		"of the other mode":              {body: live(authorized), want: 200, outcome: "other_mode"},
+		"of the other mode, captured":    {body: live(event("payment_intent.succeeded", ours)), want: 200, outcome: "other_mode"},
+		"of the other mode, queue down":  {body: live(authorized), queue: errors.New("refused"), want: 200, outcome: "other_mode"},
+		"of the other mode, forged":      {body: live(authorized), signature: "t=1800003600,v1=" + strings.Repeat("ab", 32), want: 400, outcome: "invalid_signature"},
+		"of a mode that is no boolean":   {body: strings.Replace(event("v2.core.unheard_of", ours), `"livemode":false`, `"livemode":"no"`, 1), want: 200, outcome: "not_ours"},
 		"captured":                       {body: event("payment_intent.succeeded", ours), want: 200, outcome: "not_ours"},
 		"of a type that nobody knows":    {body: event("v2.core.unheard_of", ours), want: 200, outcome: "not_ours"},
 		"of another environment":         {body: event(stripeevent.TypeAuthorized, strings.Replace(ours, "dev", "prod", 1)), want: 200, outcome: "not_ours"},
@@ -239,6 +254,31 @@ func TestWhatIsEnqueued(t *testing.T) {
 	}
 	if written := h.out.String(); !strings.Contains(written, `"msg":"event enqueued","function":"stripe-webhook","eventId":"evt_1"`) {
 		t.Errorf("not logged: %s", written)
+	}
+}
+
+// An endpoint that gets events of the other mode is set up wrongly: somebody has to hear of it, and nothing may come of the event.
+func TestAnEventOfTheOtherModeIsAnAlarm(t *testing.T) {
+	ofTest := event(stripeevent.TypeAuthorized, ours)
+	for _, c := range []struct {
+		mode  message.PaymentMode
+		body  string
+		of    string
+		alarm bool
+	}{
+		{message.ModeTest, ofTest, "", false}, {message.ModeTest, live(ofTest), "live", true},
+		{message.ModeLive, ofTest, "test", true}, {message.ModeLive, live(ofTest), "", false},
+	} {
+		h := newHookOf(t, c.mode)
+		response := h.post(t, c.body, sign(c.body, 0))
+		if response.StatusCode != 200 || (response.Body == `{"enqueued":false}`) != c.alarm || (len(h.queue.sent) == 0) != c.alarm {
+			t.Errorf("%s: answered %d %s, sent %d", c.mode, response.StatusCode, response.Body, len(h.queue.sent))
+		}
+		out := h.out.String()
+		logged := strings.Contains(out, `"level":"ERROR","msg":"event of the other payment mode","function":"stripe-webhook","eventId":"evt_1","mode":"`+c.of+`"`)
+		if counted := strings.Contains(out, `"EventsOfOtherMode":1`); logged != c.alarm || counted != c.alarm {
+			t.Errorf("%s: logged %v, counted %v: %s", c.mode, logged, counted, out)
+		}
 	}
 }
 

@@ -27,6 +27,9 @@ var rights = map[string]string{
 	stack.RedisAdmin:  "~* &* +@all",
 	stack.RedisWriter: "~* +@read +@write +@scripting +@connection +time -@dangerous +cluster|slots +cluster|shards",
 	stack.RedisReader: "~* +@read +@connection -@dangerous +cluster|slots +cluster|shards",
+	// pay holds Stripe's key: what it reads from Stripe must not be able to reach a seat. It has the buckets of its calls
+	// (redisrate's take.lua), the lag of payments, and what a cluster client asks. HELLO and AUTH are allowed to every user.
+	stack.RedisPay: "~{boxoffice:payments}:* ~boxoffice:payment-lag +eval +evalsha +time +hmget +hset +pexpire +set +ping +command +cluster|slots +cluster|shards",
 }
 
 // Config is the text of redis.conf. Nothing is kept on disk: DynamoDB is the truth, and a group that is not loaded is

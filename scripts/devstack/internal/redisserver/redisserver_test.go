@@ -12,12 +12,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/devstack/internal/process"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/freeport"
 )
 
-var passwords = map[string]string{stack.RedisAdmin: "a-secret", stack.RedisWriter: "w-secret", stack.RedisReader: "r-secret"}
+var passwords = map[string]string{stack.RedisAdmin: "a-secret", stack.RedisWriter: "w-secret", stack.RedisReader: "r-secret", stack.RedisPay: "p-secret"}
 
 func serve(t *testing.T) stack.Ports {
 	t.Helper()
@@ -120,6 +121,63 @@ func TestEachUserMayDoWhatItsSideDoesAndNoMore(t *testing.T) {
 	defer anybody.Close() //nolint:errcheck // the test is over
 	if err := anybody.Ping(ctx).Err(); err == nil {
 		t.Error("somebody without a password may speak to the server")
+	}
+}
+
+// takeScript is the script that pay runs, as it is deployed.
+func takeScript(t *testing.T) *redis.Script {
+	t.Helper()
+	var text string
+	for _, name := range []string{"clock.lua", "take.lua"} {
+		content, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "consumers", "internal", "redisrate", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(content)
+	}
+	return redis.NewScript(text)
+}
+
+// Whoever has got into pay, the function that reads answers from outside, reaches no seat.
+func TestPayMayPaceItsCallsAndDoNothingElse(t *testing.T) {
+	ports := serve(t)
+	ctx := t.Context()
+	pay, writer := clusterClient(t, ports, stack.RedisPay), clusterClient(t, ports, stack.RedisWriter)
+
+	take := takeScript(t)
+	for n := range 4 { // of a bucket with two tokens, counted in millionths
+		wait, err := take.Run(ctx, pay, []string{"{boxoffice:payments}:writes"}, "settling", 1, 2_000_000, 0, 10_000_000).Int64()
+		if err != nil || (wait > 0) != (n >= 2) {
+			t.Errorf("take %d: %d, %v", n, wait, err)
+		}
+	}
+	if err := pay.Set(ctx, seatstate.PaymentLagKey, 250, seatstate.PaymentLagKept).Err(); err != nil {
+		t.Errorf("the lag of payments: %v", err)
+	}
+	if err := writer.HSet(ctx, "{c#g}:seats", "3", "held o 1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for name, command := range map[string][]any{
+		"set of another key": {"set", "{c#g}:rev", "1"}, "set of the lag of decisions": {"set", seatstate.PaceKey, "1"},
+		"hset of a seat": {"hset", "{c#g}:seats", "3", "x"}, "hmget of a seat": {"hmget", "{c#g}:seats", "3"}, "pexpire of a seat": {"pexpire", "{c#g}:seats", "1"},
+		"script over a seat":        {"eval", "return redis.call('HSET', KEYS[1], '3', 'x')", "1", "{c#g}:seats"},
+		"script that hides its key": {"eval", "return redis.call('HSET', '{c#g}:seats', '3', 'x')", "0"},
+		"script that deletes":       {"eval", "return redis.call('DEL', KEYS[1])", "1", "{boxoffice:payments}:writes"},
+		"key that begins likewise":  {"set", "{boxoffice:payments}x", "1"}, "lag with more": {"set", seatstate.PaymentLagKey + "s", "1"},
+		"get": {"get", seatstate.PaymentLagKey}, "del": {"del", "{boxoffice:payments}:writes"}, "hgetall": {"hgetall", "{boxoffice:payments}:writes"},
+		"script load": {"script", "load", "return 1"}, "script flush": {"script", "flush"}, "keys": {"keys", "*"}, "scan": {"scan", "0"},
+		"flushall": {"flushall"}, "flushdb": {"flushdb"}, "config": {"config", "get", "port"}, "publish": {"publish", "x", "y"},
+		"client kill": {"client", "kill", "id", "1"}, "acl": {"acl", "list"}, "cluster info": {"cluster", "info"},
+		"function": {"function", "list"}, "dump": {"dump", "{c#g}:seats"}, "monitor": {"monitor"}, "shutdown": {"shutdown", "nosave"},
+	} {
+		err := pay.Do(ctx, command...).Err()
+		// What a script is refused is reported as the script's error.
+		if err == nil || !strings.HasPrefix(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "user executing the script can't") {
+			t.Errorf("pay's %s: %v, want NOPERM", name, err)
+		}
+	}
+	if held := writer.HGet(ctx, "{c#g}:seats", "3").Val(); held != "held o 1" {
+		t.Errorf("the seat is now %q", held)
 	}
 }
 

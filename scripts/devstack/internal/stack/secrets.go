@@ -11,6 +11,7 @@ const (
 	RedisAdmin  = "admin"
 	RedisWriter = "writer"
 	RedisReader = "reader"
+	RedisPay    = "pay"
 )
 
 // Secrets of a stack, made at random by its first up. Only env prints one of them: the password of the test user.
@@ -37,16 +38,25 @@ const secretBytes = 32
 func (f Folder) LoadSecrets() (Secrets, error) {
 	var s Secrets
 	var found bool
-	if err := f.load(f.secretsPath(), &s, &found); err != nil || found {
+	if err := f.load(f.secretsPath(), &s, &found); err != nil {
 		return s, err
 	}
-	s = Secrets{OrderIDs: "1:" + base64.RawURLEncoding.EncodeToString(random()), Redis: map[string]string{}}
-	s.Stripe = StripeKeys{
-		Secret: "sk_test_" + hex.EncodeToString(random()), Publishable: "pk_test_" + hex.EncodeToString(random()),
-		Webhook: "whsec_" + hex.EncodeToString(random()),
+	if !found {
+		s = Secrets{OrderIDs: "1:" + base64.RawURLEncoding.EncodeToString(random()), Redis: map[string]string{}}
+		s.Stripe = StripeKeys{
+			Secret: "sk_test_" + hex.EncodeToString(random()), Publishable: "pk_test_" + hex.EncodeToString(random()),
+			Webhook: "whsec_" + hex.EncodeToString(random()),
+		}
 	}
-	for _, user := range []string{RedisAdmin, RedisWriter, RedisReader} {
-		s.Redis[user] = hex.EncodeToString(random())
+	complete := found
+	// A stack of an earlier version may lack a user.
+	for _, user := range []string{RedisAdmin, RedisWriter, RedisReader, RedisPay} {
+		if s.Redis[user] == "" {
+			s.Redis[user], complete = hex.EncodeToString(random()), false
+		}
+	}
+	if complete {
+		return s, nil
 	}
 	return s, WriteJSON(f.secretsPath(), s)
 }

@@ -134,8 +134,11 @@ func (f Folder) Logs() string { return f.Path("logs") }
 // Topology is the specification that the stack runs with.
 func (f Folder) Topology() string { return f.Path("topology.json") }
 
-// Values has a value for each reference of the topology. It holds secrets.
+// Values has a value for each reference of the topology: for a secret its ARN.
 func (f Folder) Values() string { return f.Path("values.json") }
+
+// FunctionSecrets has the value for each of those ARNs.
+func (f Folder) FunctionSecrets() string { return f.Path("function-secrets.json") }
 
 // WellKnown holds the discovery document and the key set.
 func (f Folder) WellKnown() string { return f.Path("well-known") }

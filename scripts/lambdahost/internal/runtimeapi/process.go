@@ -261,6 +261,9 @@ func (h *Host) removeProcess(p *process) {
 
 func (h *Host) environment(f *function, p *process, directory string) []string {
 	env := append([]string(nil), h.options.Environment...)
+	if h.options.EnvironmentOf != nil {
+		env = append(env, h.options.EnvironmentOf(p.id)...)
+	}
 	for name, value := range f.Environment {
 		env = append(env, name+"="+value)
 	}

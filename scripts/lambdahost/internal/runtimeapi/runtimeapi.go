@@ -49,6 +49,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Environment of every process, as NAME=value. Nothing else of the host's environment is handed on.
 	Environment []string
+	// EnvironmentOf gives more variables of one process, by its id; nil gives none.
+	EnvironmentOf func(process string) []string
 	// LogDirectory receives {function}.log with what the processes print; empty means Output.
 	LogDirectory string
 	// Output is used when there is no LogDirectory; nil discards.

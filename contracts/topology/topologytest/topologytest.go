@@ -1,0 +1,37 @@
+// Package topologytest has sample values of a deployment, each of the form that the functions accept, so that a test reads the
+// config of each binary as a deployment would give it.
+package topologytest
+
+import (
+	"strings"
+
+	"boxoffice/contracts/topology"
+)
+
+// Values answers every reference that the functions of a topology may name. They are those of test mode.
+func Values(t topology.Topology) topology.Values {
+	values := t.Numbers()
+	for _, q := range t.Queues {
+		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + ".fifo"
+	}
+	for _, table := range t.Tables {
+		values["tableName:"+table.Name] = "sample-" + table.Name
+	}
+	for _, b := range t.Buses {
+		values["busName:"+b.Name] = "sample-" + b.Name
+	}
+	for name, value := range map[string]string{
+		"redisAddress":    "rediss://redis.example.com:6379",
+		"redisReaderUser": "reader", "redisReaderPassword": "password-of-reader",
+		"redisWriterUser": "writer", "redisWriterPassword": "password-of-writer",
+		"redisPayUser": "pay", "redisPayPassword": "password-of-pay",
+		"environment": "sample", "paymentMode": "test",
+		"stripePublishableKey": "pk_test_sample", "stripeApiBase": "https://stripe.example.com",
+		"secret:order-ids":      "1:" + strings.Repeat("A", 43),
+		"secret:stripe-api":     "sk_test_sample",
+		"secret:stripe-webhook": "whsec_sample",
+	} {
+		values[name] = value
+	}
+	return values
+}

@@ -1,0 +1,97 @@
+// Package boottest holds the config struct of each binary to the environment that the topology gives its function. The package of
+// a binary has this test in config_test.go:
+//
+//	func TestConfig(t *testing.T) { boottest.Config(t, wire) }
+package boottest
+
+import (
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"boxoffice/contracts/topology"
+	"boxoffice/contracts/topology/topologytest"
+	"boxoffice/producers/internal/boot"
+	"boxoffice/producers/internal/httpapi"
+)
+
+// Config tests the function that has the name of the current folder: the topology names the variables that its config reads and no
+// others, a sample of their values makes a config from which wire builds the handler, and no error shows a secret.
+func Config[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.Handler, error)) {
+	t.Helper()
+	f := function(t)
+	read, err := boot.Variables[C]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range read {
+		if _, named := f.Environment[name]; !named {
+			t.Errorf("the config reads %s, which the topology does not name", name)
+		}
+	}
+	for name := range f.Environment {
+		if !slices.Contains(read, name) {
+			t.Errorf("the topology names %s, which the config does not read", name)
+		}
+	}
+	if err := Start(t, wire, nil); err != nil {
+		t.Errorf("with a sample of its environment: %v", err)
+	}
+	for name, reference := range f.Environment {
+		if !topology.IsSecret(reference) {
+			continue
+		}
+		if err := Start(t, wire, map[string]string{name: "c4n4ry of a secret"}); err != nil && strings.Contains(err.Error(), "c4n4ry") {
+			t.Errorf("the error about %s has its value: %v", name, err)
+		}
+	}
+}
+
+// Start builds the handler of the function that has the name of the current folder, from a sample of its environment with some
+// variables changed.
+func Start[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.Handler, error), change map[string]string) error {
+	t.Helper()
+	vars, err := function(t).Resolve(topologytest.Values(specification(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(vars, change)
+	config, err := boot.ParseConfig[C](vars)
+	if err != nil {
+		return err
+	}
+	_, err = wire(boot.Process{
+		Log: slog.New(slog.DiscardHandler), Now: time.Now, AWS: aws.Config{Region: "eu-central-1"},
+	}, config)
+	return err
+}
+
+func specification(t *testing.T) topology.Topology {
+	t.Helper()
+	specified, err := topology.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return specified
+}
+
+// function is the one that has the name of the current folder.
+func function(t *testing.T) topology.Function {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, found := specification(t).FunctionNamed(filepath.Base(folder))
+	if !found {
+		t.Fatalf("the topology has no function %s", filepath.Base(folder))
+	}
+	return f
+}

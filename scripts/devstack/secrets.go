@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"boxoffice/contracts/topology"
+	"boxoffice/scripts/devstack/internal/stack"
+)
+
+// nameSecrets puts the ARN of each secret that a function may name into the values, as on AWS, and returns the value of each ARN
+// for the imitated extension.
+func (u *ascent) nameSecrets() (map[string]string, error) {
+	have := map[string]string{
+		"secret:order-ids": u.secrets.OrderIDs, "secret:stripe-api": u.secrets.Stripe.Secret, "secret:stripe-webhook": u.secrets.Stripe.Webhook,
+		"redisReaderPassword": u.secrets.Redis[stack.RedisReader], "redisWriterPassword": u.secrets.Redis[stack.RedisWriter],
+		"redisPayPassword": u.secrets.Redis[stack.RedisPay],
+	}
+	byARN := map[string]string{}
+	for _, f := range u.topology.Functions {
+		for _, reference := range f.Environment {
+			if !topology.IsSecret(reference) {
+				continue
+			}
+			value, ok := have[reference]
+			if !ok {
+				return nil, fmt.Errorf("a local stack has no value for the secret %s", reference)
+			}
+			arn := secretARN(u.settings, reference)
+			u.values[reference], byARN[arn] = arn, value
+		}
+	}
+	return byARN, nil
+}
+
+// secretARN has the form of Secrets Manager's, which ends in six random characters.
+func secretARN(s stack.Settings, reference string) string {
+	return fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s/%s-000000", stack.Region, s.Account, s.Name, strings.TrimPrefix(reference, "secret:"))
+}

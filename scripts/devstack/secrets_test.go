@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"boxoffice/contracts/topology"
+)
+
+// What a function is started with has no secret in it: each is named by its ARN, which the extension alone can read.
+func TestValuesNameSecretsAndHaveNone(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "one", stackFlags{})
+	u.values = topology.Values{}
+	byARN, err := u.nameSecrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := json.Marshal(u.values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, f := range u.topology.Functions {
+		for variable, reference := range f.Environment {
+			if !topology.IsSecret(reference) {
+				continue
+			}
+			named++
+			arn := u.values[reference]
+			value, known := byARN[arn]
+			if !known || value == "" || !strings.HasPrefix(arn, "arn:aws:secretsmanager:") {
+				t.Errorf("%s of %s is %q, a secret that is known: %v", variable, f.Name, arn, known)
+			}
+			if known && strings.Contains(string(written), value) {
+				t.Errorf("the value of %s is in the values", reference)
+			}
+		}
+	}
+	// Readers, writers and pay have Redis passwords of their own; order ids, Stripe's key and its signing secret.
+	if len(byARN) != 6 || named < 10 {
+		t.Errorf("%d secrets, named %d times", len(byARN), named)
+	}
+	seen := map[string]bool{}
+	for arn, value := range byARN {
+		if seen[value] {
+			t.Errorf("two secrets have one value: %s", arn)
+		}
+		seen[value] = true
+	}
+}
+
+func TestASecretWithoutAValueIsNamed(t *testing.T) {
+	a, _ := testApp(t)
+	u := prepared(t, a, "one", stackFlags{})
+	u.values = topology.Values{}
+	u.topology.Functions[0].Environment["X"] = "secret:nobody-knows"
+	if _, err := u.nameSecrets(); err == nil || !strings.Contains(err.Error(), "secret:nobody-knows") {
+		t.Errorf("error %v", err)
+	}
+}
