@@ -54,10 +54,13 @@ seed: devstack ## load the sample concerts again (STACK)
 	@$(DEVSTACK) seed
 
 ##@ The code
-.PHONY: build fmt vet lint test check
+.PHONY: build package fmt vet lint test check
 build: devstack ## build every package, and every function as .local/bin/NAME/bootstrap
 	@go build ./...
 	@$(DEVSTACK) build
+
+package: devstack ## what is deployed: a reproducible arm64 zip of each function in .local/package (PACKAGE_FLAGS='--verify --json')
+	@$(DEVSTACK) package $(PACKAGE_FLAGS)
 
 fmt: ## format all Go code
 	@gofmt -w $(SOURCES)

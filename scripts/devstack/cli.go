@@ -30,6 +30,8 @@ type cli struct {
 	Run    runCommand    `cmd:"" help:"Bring up a throw-away stack, run a command with its environment, take it down."`
 	Tools  toolsCommand  `cmd:"" help:"Only install what the stack and the tests need."`
 	Build  buildCommand  `cmd:"" help:"Only build the functions, each as NAME/bootstrap."`
+
+	Package packageCommand `cmd:"" help:"Build what is deployed on AWS: a reproducible arm64 zip of each function."`
 }
 
 // stackFlags are the settings that the first up of a stack fixes.
