@@ -51,18 +51,24 @@ type Environment struct {
 	values map[string]string // of the variables that named a secret
 }
 
+// ErrNotReady is an extension that answers and still starts. Lambda starts it beside the function, and lets it be ready only with
+// the first invocation if it likes: what could not be read at the start can be read then.
+var ErrNotReady = errors.New("the secrets extension is not ready")
+
 const (
 	firstPause = 25 * time.Millisecond
 	maxPause   = 400 * time.Millisecond
 	// maxAttempts bounds the attempts at one secret where the context has no end: about 10 s.
 	maxAttempts = 30
+	// maxNotReady bounds the answers that the extension is not ready: after 375 ms it is left for later.
+	maxNotReady = 5
 )
 
 // Read returns the environment vars in which each variable of names whose value begins with "arn:" has the value of that
 // secret. Other variables stay as they are. A secret that several variables name is read once.
 //
-// An extension that does not answer, is not ready, or has a passing failure (429 or 5xx) is asked again after 25 to 400 ms,
-// until ctx ends. Every other answer is final. The error joins all problems; it names the variables and never has a value.
+// An extension that does not answer, or has a passing failure (429 or 5xx), is asked again after 25 to 400 ms, until ctx ends; one
+// that is not ready until it has said so 5 times, and then the error is ErrNotReady. Every other answer is final. The error joins all problems; it names the variables and never has a value.
 func Read(ctx context.Context, vars map[string]string, names []string, get Get, wait Wait) (Environment, error) {
 	r := reader{vars: vars, get: get, wait: wait, known: map[string]result{}}
 	e := Environment{vars: maps.Clone(vars), values: map[string]string{}}
@@ -133,12 +139,16 @@ func (r reader) secret(ctx context.Context, arn string) (string, error) {
 
 // patiently asks until the answer is final or the time is over.
 func (r reader) patiently(ctx context.Context, arn string) (string, error) {
+	notReady := 0
 	for pause, attempt := firstPause, 1; ; pause, attempt = min(2*pause, maxPause), attempt+1 {
 		value, again, err := r.once(ctx, arn)
 		if !again {
 			return value, err
 		}
-		if attempt == maxAttempts || ctx.Err() != nil || r.wait(ctx, pause) != nil {
+		if errors.Is(err, ErrNotReady) {
+			notReady++
+		}
+		if attempt == maxAttempts || notReady == maxNotReady || ctx.Err() != nil || r.wait(ctx, pause) != nil {
 			return "", fmt.Errorf("%w, after %d attempts", err, attempt)
 		}
 	}
@@ -162,7 +172,7 @@ func (r reader) once(ctx context.Context, arn string) (value string, again bool,
 		}
 		return value, false, nil
 	case status == statusBadRequest && strings.Contains(string(body), NotReady):
-		return "", true, fmt.Errorf("secret %s: the secrets extension is not ready", arn)
+		return "", true, fmt.Errorf("secret %s: %w", arn, ErrNotReady)
 	}
 	again = status == statusTooMany || status >= statusServerError
 	return "", again, fmt.Errorf("secret %s: the secrets extension returns status %d%s", arn, status, exception(body))

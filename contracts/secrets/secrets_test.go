@@ -104,13 +104,13 @@ func TestThePortIsTheExtensionsOwn(t *testing.T) {
 }
 
 func TestAnExtensionThatStartsIsAskedAgain(t *testing.T) {
-	e := &extension{answers: map[string][]answer{arnOfKey: {refused, notReady, {status: 500}, {status: 429}, {status: 503, body: "{"}, notReady, notReady, valued("one")}}}
+	e := &extension{answers: map[string][]answer{arnOfKey: {refused, notReady, {status: 500}, {status: 429}, {status: 503, body: "{"}, notReady, notReady, notReady, valued("one")}}}
 	got, err := secrets.Read(t.Context(), map[string]string{"KEY": arnOfKey}, []string{"KEY"}, e.get, e.wait)
 	if err != nil || got.Vars()["KEY"] != "one" {
 		t.Fatalf("%q, %v", got.Vars(), err)
 	}
 	var pauses []time.Duration
-	for _, ms := range []time.Duration{25, 50, 100, 200, 400, 400, 400} {
+	for _, ms := range []time.Duration{25, 50, 100, 200, 400, 400, 400, 400} {
 		pauses = append(pauses, ms*time.Millisecond)
 	}
 	if !slices.Equal(e.waited, pauses) {
@@ -120,12 +120,13 @@ func TestAnExtensionThatStartsIsAskedAgain(t *testing.T) {
 
 func TestAnExtensionThatNeverStartsIsGivenUp(t *testing.T) {
 	for name, c := range map[string]struct {
-		answer answer
-		says   string
-	}{"not ready": {notReady, "not ready"}, "no answer": {refused, "does not answer"}, "server error": {answer{status: 500}, "status 500"}} {
+		answer   answer
+		says     string
+		attempts int
+	}{"not ready": {notReady, "not ready", 5}, "no answer": {refused, "does not answer", 30}, "server error": {answer{status: 500}, "status 500", 30}} {
 		e := &extension{answers: map[string][]answer{arnOfKey: {c.answer}}}
 		_, err := secrets.Read(t.Context(), map[string]string{"KEY": arnOfKey}, []string{"KEY"}, e.get, e.wait)
-		if err == nil || !strings.Contains(err.Error(), "KEY: ") || !strings.Contains(err.Error(), c.says) || len(e.asked) != 30 {
+		if err == nil || !strings.Contains(err.Error(), "KEY: ") || !strings.Contains(err.Error(), c.says) || len(e.asked) != c.attempts || errors.Is(err, secrets.ErrNotReady) != (name == "not ready") {
 			t.Errorf("%s: %d attempts, %v", name, len(e.asked), err)
 		}
 		// With the time over there is one attempt at each secret, so that all problems are reported.

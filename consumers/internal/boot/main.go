@@ -36,7 +36,9 @@ type Process struct {
 // message.
 func Main[C any](function string, wire func(context.Context, Process, C) (any, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
-	handler, err := start(context.Background(), function, environment(), os.Stdout, wire)
+	handler, err := startOrLater(context.Background(), func(ctx context.Context) (lambda.Handler, error) {
+		return start(ctx, function, environment(), os.Stdout, wire)
+	})
 	if err != nil {
 		telemetry.NewLogger(os.Stderr, function).Error("start failed", telemetry.KeyError, err.Error())
 		os.Exit(1)

@@ -33,7 +33,9 @@ type Process struct {
 // buyer's request.
 func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Handler, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
-	handler, err := start(context.Background(), function, env.ToMap(os.Environ()), os.Stdout, wire)
+	handler, err := startOrLater(context.Background(), func(ctx context.Context) (lambda.Handler, error) {
+		return start(ctx, function, env.ToMap(os.Environ()), os.Stdout, wire)
+	})
 	if err != nil {
 		telemetry.NewLogger(os.Stderr, function).Error("start failed", telemetry.KeyError, err.Error())
 		os.Exit(1)

@@ -1,0 +1,55 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"boxoffice/contracts/secrets"
+	"boxoffice/contracts/telemetry"
+)
+
+// startOrLater builds the handler now. If the secrets extension is not ready, the first invocation builds it: the extension may be
+// ready only then, and a start that waited for it would never end.
+func startOrLater(ctx context.Context, build func(context.Context) (lambda.Handler, error)) (lambda.Handler, error) {
+	handler, err := build(ctx)
+	if !errors.Is(err, secrets.ErrNotReady) {
+		return handler, err
+	}
+	slog.Warn("the first invocation starts the function", telemetry.KeyError, err.Error())
+	return &later{build: build}, nil
+}
+
+// later is a handler that an invocation builds. One that cannot fails, and the next one tries again.
+type later struct {
+	build func(context.Context) (lambda.Handler, error)
+
+	mu    sync.Mutex
+	built lambda.Handler
+}
+
+// Invoke implements lambda.Handler.
+func (l *later) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	handler, err := l.handler(ctx)
+	if err != nil {
+		slog.Error("start failed", telemetry.KeyError, err.Error())
+		return nil, err
+	}
+	return handler.Invoke(ctx, payload)
+}
+
+func (l *later) handler(ctx context.Context) (lambda.Handler, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.built != nil {
+		return l.built, nil
+	}
+	handler, err := l.build(ctx)
+	if err == nil {
+		l.built = handler
+	}
+	return handler, err
+}
