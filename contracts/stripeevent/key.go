@@ -29,7 +29,7 @@ func CheckKey(key string, mode message.PaymentMode, kinds ...string) error {
 	case of != string(message.ModeLive) && of != string(message.ModeTest) || random == "" || strings.ContainsAny(key, " \t\r\n"):
 		return errors.New("the key is not of the form of Stripe's: kind_live_… or kind_test_…")
 	case of != string(mode):
-		return fmt.Errorf("the key is of mode %s, and PAYMENT_MODE is %s", of, mode)
+		return fmt.Errorf("the key is of mode %s, and the payment mode is %s", of, mode)
 	}
 	return nil
 }

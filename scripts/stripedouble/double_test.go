@@ -502,6 +502,11 @@ func TestRunSaysHowItIsUsed(t *testing.T) {
 	if code := run(t.Context(), []string{"--help"}, &out, &errs); code != 0 || !strings.Contains(out.String(), "--secret-key") {
 		t.Errorf("--help: %d %s", code, out.String())
 	}
+	errs.Reset()
+	if code := run(t.Context(), []string{"--secret-key", "sk_live_c4n4ry", "--publishable-key", "pk_live_c4n4ry"}, &out, &errs); code != 2 ||
+		!strings.Contains(errs.String(), "--secret-key: the key is of mode live") || !strings.Contains(errs.String(), "--publishable-key: ") || strings.Contains(errs.String(), "c4n4ry") {
+		t.Errorf("live keys: code %d: %s", code, &errs)
+	}
 	if code := run(t.Context(), []string{"--no-such-flag"}, &out, &errs); code != 2 {
 		t.Errorf("a wrong flag: %d", code)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"boxoffice/contracts/message"
+	"boxoffice/contracts/stripeevent"
 	"boxoffice/scripts/internal/commandline"
 	"boxoffice/scripts/stripedouble/internal/server"
 )
@@ -24,6 +26,22 @@ type options struct {
 	Endpoint       string   `help:"Webhook endpoint that is there from the start." env:"STRIPE_WEBHOOK_ENDPOINT"`
 	EndpointEvents []string `default:"*" help:"Types of the events that it gets, * for all." env:"STRIPE_WEBHOOK_EVENTS"`
 	EndpointSecret string   `help:"Secret that its events are signed with, whsec_…" env:"STRIPE_WEBHOOK_SECRET"`
+}
+
+// Validate is called by the parser of the command line. What stands in for Stripe moves no money, so its keys are of test mode; a
+// live one here is a mistake. No key is in the error.
+func (o options) Validate() error {
+	return errors.Join(
+		inArgument("--secret-key", stripeevent.CheckKey(o.SecretKey, message.ModeTest, stripeevent.KeySecret)),
+		inArgument("--publishable-key", stripeevent.CheckKey(o.PublishableKey, message.ModeTest, stripeevent.KeyPublishable)),
+	)
+}
+
+func inArgument(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // run is the program. It ends when ctx does. Exit codes: 0 done, 1 failed, 2 used wrongly.
