@@ -25,6 +25,7 @@ RACE := $(addprefix ./consumers/internal/,sqsbatch/... retry/... memhold/... mem
 # A number of runs, not a time: at the end of a time the fuzzer now and then reports its own deadline as a failure.
 FUZZ_TIME ?= 60000x
 RAPID_CHECKS ?= 10000
+PACKAGE_FLAGS ?= --verify
 
 # USER is also the login name, which is nobody's user id here: it counts only when given to make itself.
 TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)')
@@ -59,7 +60,7 @@ build: devstack ## build every package, and every function as .local/bin/NAME/bo
 	@go build ./...
 	@$(DEVSTACK) build
 
-package: devstack ## what is deployed: a reproducible arm64 zip of each function in .local/package (PACKAGE_FLAGS='--verify --json')
+package: devstack ## what is deployed: a reproducible arm64 zip of each function in .local/package, built twice (PACKAGE_FLAGS=--json)
 	@$(DEVSTACK) package $(PACKAGE_FLAGS)
 
 fmt: ## format all Go code
@@ -74,7 +75,7 @@ lint: $(GOLANGCI) ## golangci-lint; installing it takes minutes, once
 
 test: tools vet unit e2e faults ## what has to pass before a commit: formatting, vet, all tests, end to end, and broken on purpose
 
-check: test lint race fuzz property stripe-mock mutants faults-long ## test and every slower lane
+check: test lint race fuzz property stripe-mock mutants faults-long package ## test and every slower lane
 
 ##@ Single lanes
 .PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock bench measure

@@ -186,6 +186,27 @@ func TestForgedEventsAreRefused(t *testing.T) {
 	s.agrees(t, order.OrderID)
 }
 
+// A signed event of live mode at a stack of test mode is answered, so that Stripe does not repeat it, and pays nothing.
+func TestAnEventOfTheOtherModePaysNothing(t *testing.T) {
+	s := theStack(t)
+	anna := s.as(t, testbed.Named("anna"))
+	order := s.awaiting(t, anna, "key-1", s.seats(t, 1)...)
+	row, _ := s.row(t, order.OrderID)
+	body := bytes.Replace(s.saysPaid(t, row), []byte(`{`), []byte(`{"livemode":true,`), 1)
+	signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: body, Secret: s.WebhookSecret(), Timestamp: time.Now()})
+	answer, err := s.with(t, "").Do(t.Context(), http.MethodPost, "/webhooks/stripe", body, map[string]string{"Stripe-Signature": signed.Header, "Content-Type": "application/json"})
+	if err != nil || answer.Status != http.StatusOK || string(answer.Body) != `{"enqueued":false}` {
+		t.Errorf("answered %d %s, %v", answer.Status, answer.Body, err)
+	}
+	s.nothingLeft(t)
+	if after, _ := s.row(t, order.OrderID); after.Version != row.Version || after.Status != contracts.AwaitingPayment {
+		t.Errorf("the order became %s at version %d", after.Status, after.Version)
+	}
+	s.pay(t, order, "pm_card_visa")
+	wantStatus(t, s.settled(t, anna, order.OrderID), contracts.Confirmed)
+	s.agrees(t, order.OrderID)
+}
+
 // saysPaid is the event that Stripe would send, were the order's PaymentIntent authorised.
 func (s *stack) saysPaid(t *testing.T, row readmodel.Order) []byte {
 	t.Helper()
