@@ -2,27 +2,24 @@ package awsclient
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
 	"boxoffice/contracts/telemetry"
 )
 
-// LogTo sends what the SDK logs to log, as an option of Load: its warnings and each repeated call. By itself it writes plain text
-// to standard error.
+// LogTo sends what the SDK logs to log, as an option of Load. By itself it writes plain text to standard error. Its log of attempts
+// stays off: it repeats no call here, and would write a line for each
+// condition that was not met. Each attempt is in the metric DependencyCall.
 func LogTo(log *slog.Logger) func(*config.LoadOptions) error {
-	return func(o *config.LoadOptions) error {
-		return errors.Join(config.WithLogger(sdkLog{log: log})(o), config.WithClientLogMode(aws.LogRetries)(o))
-	}
+	return config.WithLogger(sdkLog{log: log})
 }
 
-// sdkLog writes what the SDK logs as lines of a function's log. What it logs besides warnings is chosen by the client log mode,
-// so nothing of it is dropped here.
+// sdkLog writes what the SDK logs as lines of a function's log. What it logs besides warnings is chosen by the client log mode, so
+// nothing of it is dropped here.
 type sdkLog struct {
 	log *slog.Logger
 	ctx context.Context //nolint:containedctx // the SDK hands over a logger a call, which is this one
