@@ -12,8 +12,8 @@ import (
 )
 
 // LogTo sends what the SDK logs to log, as an option of Load. By itself it writes plain text to standard error. Its log of attempts
-// stays off: it repeats no call here, and would write a line for each
-// condition that was not met. Each attempt is in the metric DependencyCall.
+// stays off: it repeats no call here, and would write a line for each condition that was not met. Each attempt is in the metric
+// DependencyCall.
 func LogTo(log *slog.Logger) func(*config.LoadOptions) error {
 	return config.WithLogger(sdkLog{log: log})
 }
