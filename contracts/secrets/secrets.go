@@ -19,14 +19,14 @@ import (
 )
 
 // The extension listens on localhost, on the port of PortVariable or else DefaultPort. A request is
-// GET Path?QueryID=ARN with the header TokenHeader, whose value is that of TokenVariable.
+// GET Path?QueryID=ARN with the header Header, whose value is that of SessionVariable.
 const (
-	PortVariable  = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
-	DefaultPort   = "2773"
-	Path          = "/secretsmanager/get"
-	QueryID       = "secretId"
-	TokenHeader   = "X-Aws-Parameters-Secrets-Token"
-	TokenVariable = "AWS_SESSION_TOKEN"
+	PortVariable    = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
+	DefaultPort     = "2773"
+	Path            = "/secretsmanager/get"
+	QueryID         = "secretId"
+	Header          = "X-Aws-Parameters-Secrets-Token"
+	SessionVariable = "AWS_SESSION_TOKEN"
 )
 
 // NotReady is in the body of the answer 400 of an extension that still starts.
@@ -161,7 +161,7 @@ func (r reader) once(ctx context.Context, arn string) (value string, again bool,
 		port = DefaultPort
 	}
 	address := "http://localhost:" + port + Path + "?" + url.Values{QueryID: {arn}}.Encode()
-	status, body, err := r.get(ctx, address, TokenHeader, r.vars[TokenVariable])
+	status, body, err := r.get(ctx, address, Header, r.vars[SessionVariable])
 	switch {
 	case err != nil:
 		return "", true, fmt.Errorf("secret %s: the secrets extension at port %s does not answer: %w", arn, port, err)

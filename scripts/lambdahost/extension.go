@@ -40,7 +40,7 @@ func startExtension(values map[string]string, environ []string, log *slog.Logger
 		return nil, errors.Join(err, listener.Close())
 	}
 	e := &extension{port: port}
-	given := variable(environ, secrets.TokenVariable)
+	given := variable(environ, secrets.SessionVariable)
 	valid := func(token string) bool { return token == given }
 	if given == "" {
 		e.made = rand.Text() + "."
@@ -62,7 +62,7 @@ func (e *extension) environmentOf(process string) []string {
 	}
 	out := []string{secrets.PortVariable + "=" + e.port}
 	if e.made != "" {
-		out = append(out, secrets.TokenVariable+"="+e.made+process)
+		out = append(out, secrets.SessionVariable+"="+e.made+process)
 	}
 	return out
 }

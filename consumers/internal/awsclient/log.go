@@ -22,7 +22,8 @@ func LogTo(log *slog.Logger) func(*config.LoadOptions) error {
 // nothing of it is dropped here.
 type sdkLog struct {
 	log *slog.Logger
-	ctx context.Context //nolint:containedctx // the SDK hands over a logger a call, which is this one
+	// ctx is that of one call: the SDK asks for a logger for each.
+	ctx context.Context
 }
 
 var _ logging.ContextLogger = sdkLog{}

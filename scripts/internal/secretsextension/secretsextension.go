@@ -32,7 +32,7 @@ var _ http.Handler = (*Extension)(nil)
 //	400  not ready, or no such secret (with the name of AWS's exception)
 //	200  the JSON of GetSecretValue
 func (e *Extension) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	token, arn := r.Header.Get(secrets.TokenHeader), r.URL.Query().Get(secrets.QueryID)
+	token, arn := r.Header.Get(secrets.Header), r.URL.Query().Get(secrets.QueryID)
 	switch {
 	case r.URL.Path != secrets.Path:
 		http.Error(w, "not found", http.StatusNotFound)
