@@ -3,7 +3,7 @@ package telemetry
 // BrokenPromises are the metrics that mean, with any value over 0 or past their limit, that something does not hold which
 // Boxoffice promises. Each of them has an alarm in contracts/topology.
 var BrokenPromises = []Metric{
-	DecisionLag, MirrorLag, MessagesPoisoned, DeadLettersDrained, LettersNotKept, StreamFailures, RecordsPassedOver, EventsRefused,
+	DecisionLag, MirrorLag, MessagesPoisoned, DeadLettersDrained, LettersNotKept, StreamFailures, RecordsPassedOver, EventsRefused, EventsOfOtherMode,
 	BreakerOpened, PaymentsRefused, InvariantsBroken, LedgerDifferences, ListsCutShort,
 }
 
