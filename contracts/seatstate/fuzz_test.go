@@ -24,7 +24,7 @@ func FuzzParseRecord(f *testing.F) {
 }
 
 func FuzzParseRevision(f *testing.F) {
-	for _, s := range []string{"7.120", "0.0", "+1.1", "1.2.3", "9223372036854775807.1", "."} {
+	for _, s := range []string{"7.120.3", "7.120", "0.0.0", "+1.1.1", "1.2.3.4", "9223372036854775807.1.9223372036854775807", "..", "."} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) { readsTheSame(t, s, seatstate.ParseRevision) })

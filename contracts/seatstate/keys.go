@@ -2,17 +2,31 @@
 // order's record and the seat map. Producers read it, consumers' scripts write it, so both sides and the Lua code
 // agree on these few strings. The package is pure; the scripts are in consumers/internal/redishold.
 //
-// A seat is a *place* here: its index in the seats of its group's layout item, from 0. A layout version is frozen
-// before the on-sale, so a place never changes its seat. Names are for people and messages; places keep entries short
-// and are the index of the map.
+// A seat is a *place* here: its index in the seats of its group's layout item, from 0. Each layout version counts anew, so
+// that a place means a seat only together with the version (GroupVersion). A version never changes, and the one that is
+// sold is frozen before the on-sale. Names are for people and messages; places keep entries short and are the index of the
+// map.
 package seatstate
 
 import "boxoffice/contracts"
 
+// GroupVersion is a seat group in one layout version: what places are counted in. Redis has a group in one version at a
+// time. For whoever means another version the group is not loaded.
+type GroupVersion struct {
+	contracts.SeatGroup
+	// LayoutVersion is at least 1. It is 0 where only an order is named and no place: see order.Order.GroupVersion.
+	LayoutVersion int
+}
+
+// In is the group in a layout version.
+func In(g contracts.SeatGroup, layoutVersion int) GroupVersion {
+	return GroupVersion{SeatGroup: g, LayoutVersion: layoutVersion}
+}
+
 // Keys are the keys of one seat group. All carry the hash tag {concertId#group}, so that one script may touch them
 // all in cluster mode.
 type Keys struct {
-	// Rev is a string "epoch.rev", see Revision. It exists if and only if the group is loaded.
+	// Rev is a string "epoch.rev.layoutVersion", see Revision. It exists if and only if the group is loaded.
 	Rev string
 	// Map is a string of 2 bits a place: see SeatMap.
 	Map string

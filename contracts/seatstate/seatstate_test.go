@@ -24,7 +24,7 @@ func TestGoldenStrings(t *testing.T) {
 		{"held record", seatstate.Record{State: seatstate.RecordHeld, Hash: "h-_1", HeldAt: at, HoldExpiresAt: at + 300_000, Lapses: at + 360_000, Places: []int{11, 0, 12}}.String(),
 			"held 0 h-_1 1790000000123 1790000300123 1790000360123 11,0,12"},
 		{"record of an end alone", seatstate.Record{State: seatstate.RecordEnded, Version: 3}.String(), "ended 3 - 0 0 0 -"},
-		{"revision", seatstate.Revision{Epoch: 7, Rev: 120}.String(), "7.120"},
+		{"revision", seatstate.Revision{Epoch: 7, Rev: 120, LayoutVersion: 3}.String(), "7.120.3"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %q, want %q", c.name, c.got, c.want)
@@ -101,9 +101,40 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("record %q was read as %+v", s, r)
 		}
 	}
-	for _, s := range []string{"", "1", "1.", ".1", "-1.1", "1.-1", "1.2.3", "a.b"} {
+	for _, s := range []string{"", "1", "1.", ".1", "-1.1", "1.-1", "a.b", "1.2.", "1.2.-3", "1.2.a", "1..3", ".2.3", "1.2.3.4"} {
 		if r, err := seatstate.ParseRevision(s); err == nil {
 			t.Errorf("revision %q was read as %+v", s, r)
+		}
+	}
+}
+
+// Groups that are in Redis when a program of this version starts have no layout version. They are read, and are of no
+// version that anybody asks for.
+func TestRevisionWithoutALayoutVersion(t *testing.T) {
+	got, err := seatstate.ParseRevision("7.120")
+	if want := (seatstate.Revision{Epoch: 7, Rev: 120}); err != nil || got != want {
+		t.Errorf("7.120 was read as %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestSnapshotIsOfOneLayoutVersion(t *testing.T) {
+	g := seatstate.In(contracts.SeatGroup{ConcertID: "c", Group: "A"}, 2)
+	ready := seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 7, Rev: 120, LayoutVersion: 2}, Map: seatstate.SeatMap("\x40")}
+	for _, c := range []struct {
+		name, revision string
+		want           seatstate.Snapshot
+		bad            bool
+	}{
+		{name: "not in Redis", revision: ""},
+		{name: "of the version", revision: "7.120.2", want: ready},
+		{name: "of an older version", revision: "7.120.1"},
+		{name: "of a newer version", revision: "7.120.3"},
+		{name: "loaded before revisions had a version", revision: "7.120"},
+		{name: "what does not parse", revision: "7.120.2.1", bad: true},
+	} {
+		got, err := seatstate.SnapshotOf(g, c.revision, "\x40")
+		if (err != nil) != c.bad || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, %v; want %+v", c.name, got, err, c.want)
 		}
 	}
 }
@@ -126,7 +157,7 @@ func TestRoundTrips(t *testing.T) {
 			Lapses:        instant.Draw(t, "lapses"),
 			Places:        orNil(rapid.SliceOfN(rapid.IntRange(0, 999), 0, 8).Draw(t, "places")),
 		}, seatstate.ParseRecord)
-		same(t, seatstate.Revision{Epoch: rapid.Int64Min(0).Draw(t, "epoch"), Rev: rapid.Int64Min(0).Draw(t, "rev")}, seatstate.ParseRevision)
+		same(t, seatstate.Revision{Epoch: rapid.Int64Min(0).Draw(t, "epoch"), Rev: rapid.Int64Min(0).Draw(t, "rev"), LayoutVersion: rapid.IntMin(0).Draw(t, "layout version")}, seatstate.ParseRevision)
 	})
 }
 

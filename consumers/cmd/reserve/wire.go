@@ -38,7 +38,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 		Mirror: mirror.Mirror{
 			Rows: g.Orders, Holds: g.Holds, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Log: p.Log, Meter: p.Meter, Now: p.Now,
 		},
-		Rebuild: rebuild.Handler{Presence: g.Holds, Loader: g.Loader},
+		Rebuild: rebuild.Handler{Concerts: g.Catalogue, Presence: g.Holds, Loader: g.Loader},
 	}
 	runs := &sqsbatch.Runs{Joins: dispatcher.Joins, Handle: dispatcher.HandleRun}
 	burial := reserve.Burial{Orders: g.Orders, DeadLetters: g.Source.At(c.DeadLetterURL), Now: p.Now}

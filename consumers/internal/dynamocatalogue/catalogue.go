@@ -29,7 +29,8 @@ type Tables struct {
 	Layouts  string
 }
 
-// concertKept is how long a concert is answered from memory. It bounds how late a change of the sale is noticed.
+// concertKept is how long a concert is answered from memory. It bounds how late a change of the sale is noticed. The mark of
+// the frozen layout is not late at all: it is never changed, and a concert without it is not answered from memory.
 const concertKept = 10 * time.Second
 
 // groupsKept bounds the groups of layouts that were read as a whole: some kilobytes each. Reconcile comes past every concert
@@ -72,13 +73,14 @@ func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker, now func
 	}
 }
 
-// Concert answers a concert, at most 10 s old. A concert that is not there is poison: a message names only concerts
+// Concert answers a concert, at most 10 s old, or as it is now if no layout of it is frozen: the first order of a sale must not
+// meet a memory from before the mark. A concert that is not there is poison: a message names only concerts
 // that its producer found, and they are never deleted.
 func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Concert, error) {
 	c.mu.Lock()
 	known, ok := c.concerts[concertID]
 	c.mu.Unlock()
-	if ok && c.now().Sub(known.at) < concertKept {
+	if ok && known.concert.LayoutFrozen != 0 && c.now().Sub(known.at) < concertKept {
 		return known.concert, nil
 	}
 	at := c.now()

@@ -58,8 +58,8 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// A concert is answered from memory for ten seconds and no longer: a new limit, a frozen layout and the end of a sale are
-// heard of by every process.
+// A concert is answered from memory for ten seconds and no longer: a new limit and the end of a sale are heard of by every
+// process.
 func TestAConcertIsReadAgain(t *testing.T) {
 	w := newWorld(t)
 	limitIs := func(want int) {
@@ -68,17 +68,29 @@ func TestAConcertIsReadAgain(t *testing.T) {
 			t.Errorf("the limit is %d, want %d (%v)", c.LimitPerBuyer, want, err)
 		}
 	}
-	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LimitPerBuyer: 4})
+	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LayoutFrozen: 1, LimitPerBuyer: 4})
 	limitIs(4)
-	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LimitPerBuyer: 6})
+	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LayoutFrozen: 1, LimitPerBuyer: 6})
 	w.pass(10*time.Second - 1)
 	limitIs(4)
 	w.pass(1)
 	limitIs(6)
 	// The second memory ends as the first did.
-	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LimitPerBuyer: 8})
+	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LayoutFrozen: 1, LimitPerBuyer: 8})
 	w.pass(10 * time.Second)
 	limitIs(8)
+}
+
+// The mark of the frozen layout is seen as soon as it is there: the first orders of a sale are not refused, and no group is
+// loaded, by a memory from before it.
+func TestAConcertWithoutAFrozenLayoutIsNotAnsweredFromMemory(t *testing.T) {
+	w := newWorld(t)
+	for version, want := range []int{0, 0, 2} {
+		w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LayoutVersion: 1 + version, LayoutFrozen: want})
+		if c, err := w.Concert(t.Context(), "nocturne"); c.LayoutFrozen != want || c.LayoutVersion != 1+version || err != nil {
+			t.Errorf("layout %d, frozen %d, %v; want %d and %d", c.LayoutVersion, c.LayoutFrozen, err, 1+version, want)
+		}
+	}
 }
 
 // Pages that end after two items, where DynamoDB's end after 1 MB.

@@ -37,7 +37,7 @@ type Ending struct {
 // A row without a PaymentIntent needs no void: its buyer was never shown a client secret, and an OpenPayment that is under
 // way finds the row ended and cancels what it made.
 func (e Ending) Finish(ctx context.Context, row order.Order) error {
-	released := rebuild.Release(ctx, e.Holds, e.Loader, row.SeatGroup(), row.OrderID, row.Version)
+	released := rebuild.Release(ctx, e.Holds, e.Loader, row.GroupVersion(), row.OrderID, row.Version)
 	if err := e.void(ctx, row); err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ import (
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 
+// v1 is a group in the one layout version of these tests.
+func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
+
 type world struct {
 	now   contracts.Instant
 	rows  *memorder.Store
@@ -41,11 +44,11 @@ func newWorld(t *testing.T) *world {
 	if _, err := w.holds.Lock(t.Context(), group, 1, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.holds.Load(t.Context(), group, holds.Load{Token: 1, Places: 4}); err != nil {
+	if err := w.holds.Load(t.Context(), v1(group), holds.Load{Token: 1, Places: 4}); err != nil {
 		t.Fatal(err)
 	}
 	m := ordertest.Placed(group, "A-1-1")
-	if _, err := holdtest.Hold(t.Context(), w.holds, group, holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}); err != nil {
+	if _, err := holdtest.Hold(t.Context(), w.holds, v1(group), holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}); err != nil {
 		t.Fatal(err)
 	}
 	w.held = ordertest.HeldOrder(m)
@@ -81,7 +84,7 @@ func (w *world) Update(ctx context.Context, before, after order.Order) (bool, er
 	return done, err
 }
 
-func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
+func (w *world) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
 	if err := w.failing("release"); err != nil {
 		return holds.Release{}, err
 	}
@@ -98,7 +101,9 @@ func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
 
 type noLoader struct{}
 
-func (noLoader) Ensure(context.Context, contracts.SeatGroup) error { return errors.New("not loaded") }
+func (noLoader) Ensure(context.Context, seatstate.GroupVersion) error {
+	return errors.New("not loaded")
+}
 
 func (w *world) handle(t *testing.T, id contracts.OrderID) retry.Outcome {
 	t.Helper()

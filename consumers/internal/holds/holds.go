@@ -2,7 +2,8 @@
 // become of asking for one, and what a group is loaded from. It is pure; handlers declare the few methods they need
 // in these words, redishold and memhold fill them, and holdtest holds both to the same promises.
 //
-// Seats are places here (contracts/seatstate): indexes into the seats of the group's layout item.
+// Seats are places here (contracts/seatstate): indexes into the seats of the group's layout item. So every call that names
+// places takes the group in the layout version that they are of.
 package holds
 
 import (
@@ -14,12 +15,12 @@ import (
 	"boxoffice/contracts"
 )
 
-// ErrNotLoaded says that the group is not in Redis. It is never an answer about a seat: the caller rebuilds the group
-// and asks again. A missing key never means "free".
+// ErrNotLoaded says that the group is not in Redis, or not in the layout version whose places are meant. It is never an
+// answer about a seat: the caller rebuilds the group and asks again. A missing key never means "free".
 var ErrNotLoaded = errors.New("seat group is not loaded")
 
-// ErrLoadRefused says that a load wrote nothing: the group is loaded already, or the lock no longer carries the load's
-// token. In both cases somebody else has seen to the group, so the call that met ErrNotLoaded is made again.
+// ErrLoadRefused says that a load wrote nothing: the group is loaded already in this layout version or under a later
+// token, or the lock no longer carries the load's token. In both cases somebody else has seen to the group, so the call that met ErrNotLoaded is made again.
 var ErrLoadRefused = errors.New("seat group is loaded, or the lock has another token")
 
 // Ask is what one order wants in its group.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 // ErrInvalid says that a store was asked for something that no state of the group could answer: a place outside the
@@ -14,6 +15,14 @@ var ErrInvalid = errors.New("invalid request to the store of holds")
 // MaxPlaces bounds a group. Groups have 50 to 300 seats; the bound keeps every list in a script far below the 8,000
 // values that Lua can pass to one command.
 const MaxPlaces = 1000
+
+// ValidVersion reports a group without a layout version: places mean nothing without one.
+func ValidVersion(g seatstate.GroupVersion) error {
+	if g.LayoutVersion < 1 {
+		return fmt.Errorf("%w: layout version %d", ErrInvalid, g.LayoutVersion)
+	}
+	return nil
+}
 
 // Validate reports an ask that cannot be coded. Whether its places are in the group only the store knows.
 func (a Ask) Validate() error {

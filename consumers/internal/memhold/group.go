@@ -23,9 +23,9 @@ type group struct {
 	ends     map[contracts.OrderID]contracts.Instant
 }
 
-func newGroup(l holds.Load, now contracts.Instant, lapseAfter time.Duration) *group {
+func newGroup(layoutVersion int, l holds.Load, now contracts.Instant, lapseAfter time.Duration) *group {
 	grp := &group{
-		revision: seatstate.Revision{Epoch: l.Token, Rev: 1},
+		revision: seatstate.Revision{Epoch: l.Token, Rev: 1, LayoutVersion: layoutVersion},
 		places:   l.Places,
 		seats:    map[int]seatstate.Entry{},
 		orders:   map[contracts.OrderID]seatstate.Record{},

@@ -8,6 +8,7 @@ package memhold
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ func New(now func() contracts.Instant, o Options) *Store {
 
 // Hold decides the orders of a run one after another, each as if it came alone. See holds.Outcome. It leaves no lag:
 // that is for readers of Redis.
-func (s *Store) Hold(_ context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+func (s *Store) Hold(_ context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	if err := run.Validate(); err != nil {
 		return nil, invalid(err)
 	}
@@ -77,7 +78,7 @@ func (s *Store) Hold(_ context.Context, g contracts.SeatGroup, run holds.Run) ([
 
 // Forward notes that an order was sent on to another group, unless it holds something here. With holds.Nowhere it only
 // answers what is known of the order.
-func (s *Store) Forward(_ context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+func (s *Store) Forward(_ context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)
 	}
@@ -98,7 +99,7 @@ func (s *Store) Forward(_ context.Context, g contracts.SeatGroup, id contracts.O
 }
 
 // Keep makes the hold of an open row what the row says. See holds.Applied.
-func (s *Store) Keep(_ context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+func (s *Store) Keep(_ context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
 	if err := k.Validate(); err != nil {
 		return "", invalid(err)
 	}
@@ -123,14 +124,14 @@ func (s *Store) Keep(_ context.Context, g contracts.SeatGroup, k holds.Kept) (ho
 }
 
 // Sell makes places an order's own, under its row's version. See holds.Sale.
-func (s *Store) Sell(_ context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+func (s *Store) Sell(_ context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
 	var sale holds.Sale
 	err := s.owning(g, id, places, version, func(grp *group, _ contracts.Instant) { sale = grp.sell(id, places, version) })
 	return sale, err
 }
 
 // Restore frees places that were sold to an order or held by it, under its row's version.
-func (s *Store) Restore(_ context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+func (s *Store) Restore(_ context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
 	var released holds.Release
 	err := s.owning(g, id, places, version, func(grp *group, now contracts.Instant) {
 		released = grp.restore(id, places, version, now)
@@ -140,7 +141,7 @@ func (s *Store) Restore(_ context.Context, g contracts.SeatGroup, id contracts.O
 }
 
 // owning makes a call about places that an order owns or owned.
-func (s *Store) owning(g contracts.SeatGroup, id contracts.OrderID, places []int, version int, call func(grp *group, now contracts.Instant)) error {
+func (s *Store) owning(g seatstate.GroupVersion, id contracts.OrderID, places []int, version int, call func(grp *group, now contracts.Instant)) error {
 	if err := holds.ValidSale(id, places, version); err != nil {
 		return invalid(err)
 	}
@@ -164,7 +165,7 @@ func (s *Store) owning(g contracts.SeatGroup, id contracts.OrderID, places []int
 }
 
 // Sweep ends some orders that hold something past its lapse, and answers how many are left.
-func (s *Store) Sweep(_ context.Context, g contracts.SeatGroup) (left int, err error) {
+func (s *Store) Sweep(_ context.Context, g seatstate.GroupVersion) (left int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -181,26 +182,27 @@ func (s *Store) Sweep(_ context.Context, g contracts.SeatGroup) (left int, err e
 	return left, nil
 }
 
-// Maps answers the maps of groups.
-func (s *Store) Maps(_ context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+// Maps answers the maps of groups. One that is loaded in another layout version is answered as not loaded.
+func (s *Store) Maps(_ context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	maps := make([]seatstate.Snapshot, len(groups))
 	for i, g := range groups {
-		if state := s.Inspect(g); state.Loaded {
+		if state := s.Inspect(g.SeatGroup); state.Loaded && state.Revision.LayoutVersion == g.LayoutVersion {
 			maps[i] = seatstate.Snapshot{Loaded: true, Revision: state.Revision, Map: state.Map}
 		}
 	}
 	return maps, nil
 }
 
-// Release frees what the order holds, never what was sold to it, and ends its record under the row's version.
-func (s *Store) Release(_ context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error) {
+// Release frees what the order holds, never what was sold to it, and ends its record under the row's version. Layout
+// version 0 is whichever is loaded: see order.Order.GroupVersion.
+func (s *Store) Release(_ context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error) {
 	if err := holds.ValidRelease(order, version); err != nil {
 		return holds.Release{}, invalid(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	grp, err := s.loaded(g)
+	grp, err := s.loadedForRelease(g)
 	if err != nil {
 		return holds.Release{}, err
 	}
@@ -242,26 +244,29 @@ func (s *Store) Unlock(_ context.Context, g contracts.SeatGroup, token int64) er
 	return nil
 }
 
-// Load writes a whole group, or answers holds.ErrLoadRefused. Of two orders for one place the first has it and the
-// other has nothing; a sale comes before every order.
-func (s *Store) Load(_ context.Context, g contracts.SeatGroup, l holds.Load) error {
-	if err := l.Validate(); err != nil {
+// Load writes a whole group in a layout version, or answers holds.ErrLoadRefused. A group that is there in another
+// version gives way, unless it was loaded under this token or a later one. Of two orders for one place the first has it and
+// the other has nothing; a sale comes before every order.
+func (s *Store) Load(_ context.Context, g seatstate.GroupVersion, l holds.Load) error {
+	if err := errors.Join(holds.ValidVersion(g), l.Validate()); err != nil {
 		return invalid(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	held, ok := s.locks[g]
-	if _, loaded := s.groups[g]; loaded || !ok || held.until <= now || held.token != l.Token {
+	held, locked := s.locks[g.SeatGroup]
+	there, loaded := s.groups[g.SeatGroup]
+	givesWay := loaded && there.revision.LayoutVersion != g.LayoutVersion && l.Token > there.revision.Epoch
+	if loaded && !givesWay || !locked || held.until <= now || held.token != l.Token {
 		return fmt.Errorf("load %s: %w", g.Key(), holds.ErrLoadRefused)
 	}
-	s.groups[g] = newGroup(l, now, s.o.LapseAfter)
-	delete(s.locks, g)
+	s.groups[g.SeatGroup] = newGroup(g.LayoutVersion, l, now, s.o.LapseAfter)
+	delete(s.locks, g.SeatGroup)
 	return nil
 }
 
-// Loaded answers nil, or holds.ErrNotLoaded.
-func (s *Store) Loaded(_ context.Context, g contracts.SeatGroup) error {
+// Loaded answers nil, or holds.ErrNotLoaded where the group is not there in this layout version.
+func (s *Store) Loaded(_ context.Context, g seatstate.GroupVersion) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, err := s.loaded(g)
@@ -276,12 +281,29 @@ func (s *Store) Wipe(g contracts.SeatGroup) {
 	delete(s.locks, g)
 }
 
-func (s *Store) loaded(g contracts.SeatGroup) (*group, error) {
-	grp, ok := s.groups[g]
-	if !ok {
-		return nil, fmt.Errorf("%s: %w", g.Key(), holds.ErrNotLoaded)
+// loaded is the group, if it is there in this layout version.
+func (s *Store) loaded(g seatstate.GroupVersion) (*group, error) {
+	if err := holds.ValidVersion(g); err != nil {
+		return nil, invalid(err)
+	}
+	grp, ok := s.groups[g.SeatGroup]
+	if !ok || grp.revision.LayoutVersion != g.LayoutVersion {
+		return nil, fmt.Errorf("%s in layout %d: %w", g.Key(), g.LayoutVersion, holds.ErrNotLoaded)
 	}
 	return grp, nil
+}
+
+// loadedForRelease is loaded, and for layout version 0 the group in whichever version it is there.
+func (s *Store) loadedForRelease(g seatstate.GroupVersion) (*group, error) {
+	grp, ok := s.groups[g.SeatGroup]
+	switch {
+	case g.LayoutVersion != 0:
+		return s.loaded(g)
+	case !ok:
+		return nil, fmt.Errorf("%s: %w", g.Key(), holds.ErrNotLoaded)
+	default:
+		return grp, nil
+	}
 }
 
 // invalid marks what another attempt would only meet again.

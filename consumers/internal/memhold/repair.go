@@ -13,7 +13,7 @@ import (
 
 // Repair gives orders the places that rows and tickets give them, each order as a whole and only if nothing has happened
 // to it since it was read by State, in this epoch. See holds.Change.
-func (s *Store) Repair(_ context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error) {
+func (s *Store) Repair(_ context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error) {
 	if err := holds.ValidRepair(epoch, changes); err != nil {
 		return holds.Repaired{}, invalid(err)
 	}

@@ -61,10 +61,10 @@ func (s *Store) inspect(g contracts.SeatGroup) State {
 }
 
 // State reads a group for a repair.
-func (s *Store) State(_ context.Context, g contracts.SeatGroup) (holds.State, error) {
+func (s *Store) State(_ context.Context, g seatstate.GroupVersion) (holds.State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.inspect(g)
+	all := s.inspect(g.SeatGroup)
 	if _, err := s.loaded(g); err != nil {
 		return holds.State{}, err
 	}

@@ -39,8 +39,8 @@ func (m Mirror) help(ctx context.Context, row order.Order, seat string, c holds.
 			telemetry.KeySeatGroup, row.SeatGroup().Key(), telemetry.KeyError, fmt.Sprintf("seat %s is sold to %s", seat, row.OrderID))
 		m.Meter.Put(telemetry.InvariantsBroken, 1)
 	}
-	// Refused as old or done: either way the other order's sale is not what it was.
-	if err := m.restorePlaces(ctx, other, []int{c.Place}); err != nil && !errors.Is(err, errStale) {
+	// Refused as old or done: either way the other order's sale is not what it was. The place is one of this row's group.
+	if err := m.restorePlaces(ctx, row.GroupVersion(), other, []int{c.Place}); err != nil && !errors.Is(err, errStale) {
 		return err
 	}
 	return errAgain

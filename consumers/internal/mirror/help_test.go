@@ -22,7 +22,7 @@ func TestHelp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			former := w.row(t, contracts.Refunded, "A-1", "A-3")
-			if _, err := w.store.Sell(t.Context(), group, former.OrderID, []int{0, 2}, 1); err != nil {
+			if _, err := w.store.Sell(t.Context(), v1(group), former.OrderID, []int{0, 2}, 1); err != nil {
 				t.Fatal(err)
 			}
 			owner := w.row(t, contracts.Committed, "A-2", "A-1")
@@ -50,7 +50,7 @@ func TestHelpForEachSeat(t *testing.T) {
 	for place := range 3 {
 		seat := fmt.Sprint("A-", place+1)
 		former := w.row(t, contracts.Revoked, seat)
-		if _, err := w.store.Sell(t.Context(), group, former.OrderID, []int{place}, 1); err != nil {
+		if _, err := w.store.Sell(t.Context(), v1(group), former.OrderID, []int{place}, 1); err != nil {
 			t.Fatal(err)
 		}
 		seats = append(seats, seat)

@@ -25,7 +25,7 @@ func TestHelpGoesByTheOtherOrdersVersion(t *testing.T) {
 				return next
 			}
 			former := at(w.row(t, contracts.Revoked, "A-1"), versions.former)
-			if _, err := w.store.Sell(t.Context(), group, former.OrderID, []int{0}, versions.former-1); err != nil {
+			if _, err := w.store.Sell(t.Context(), v1(group), former.OrderID, []int{0}, versions.former-1); err != nil {
 				t.Fatal(err)
 			}
 			owner := at(w.row(t, contracts.Committed, "A-1"), versions.owner)

@@ -20,6 +20,7 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -32,12 +33,12 @@ type Rows interface {
 }
 
 // Holds is the group in Redis. Each call is atomic, may be repeated, and answers holds.ErrNotLoaded when the group is
-// not there.
+// not there in the layout version of the row.
 type Holds interface {
-	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
-	Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error)
-	Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error)
-	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
+	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
+	Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error)
+	Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error)
+	Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error)
 }
 
 // Sender sends messages; a nil error means that the queue has all of them.
@@ -139,8 +140,9 @@ func (m Mirror) keep(ctx context.Context, row order.Order) error {
 
 // release gives back what is held for an ended order.
 func (m Mirror) release(ctx context.Context, row order.Order) error {
-	return m.free(ctx, row.SeatGroup(), "release", func() (holds.Release, error) {
-		return m.Holds.Release(ctx, row.SeatGroup(), row.OrderID, row.Version)
+	g := row.GroupVersion()
+	return m.free(ctx, g, "release", func() (holds.Release, error) {
+		return m.Holds.Release(ctx, g, row.OrderID, row.Version)
 	})
 }
 
@@ -150,17 +152,18 @@ func (m Mirror) restore(ctx context.Context, row order.Order, seats []string) er
 	if err != nil {
 		return err
 	}
-	return m.restorePlaces(ctx, row, places)
+	return m.restorePlaces(ctx, row.GroupVersion(), row, places)
 }
 
-func (m Mirror) restorePlaces(ctx context.Context, row order.Order, places []int) error {
-	return m.free(ctx, row.SeatGroup(), "restore", func() (holds.Release, error) {
-		return m.Holds.Restore(ctx, row.SeatGroup(), row.OrderID, places, row.Version)
+// restorePlaces frees places of a group that a row does not own any more.
+func (m Mirror) restorePlaces(ctx context.Context, g seatstate.GroupVersion, row order.Order, places []int) error {
+	return m.free(ctx, g, "restore", func() (holds.Release, error) {
+		return m.Holds.Restore(ctx, g, row.OrderID, places, row.Version)
 	})
 }
 
 // free makes a call that frees places. Stale means that the row has moved on.
-func (m Mirror) free(ctx context.Context, g contracts.SeatGroup, name string, call func() (holds.Release, error)) error {
+func (m Mirror) free(ctx context.Context, g seatstate.GroupVersion, name string, call func() (holds.Release, error)) error {
 	var r holds.Release
 	err := rebuild.Loaded(ctx, m.Loader, g, func() (err error) {
 		r, err = call()

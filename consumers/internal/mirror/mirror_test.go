@@ -23,11 +23,11 @@ func TestEveryStatus(t *testing.T) {
 				o := w.row(t, status, "A-1", "A-3")
 				switch before {
 				case "a hold":
-					if _, err := holdtest.Hold(t.Context(), w.store, group, holds.Ask{Order: o.OrderID, Hash: o.RequestHash, Places: []int{0, 2}}); err != nil {
+					if _, err := holdtest.Hold(t.Context(), w.store, v1(group), holds.Ask{Order: o.OrderID, Hash: o.RequestHash, Places: []int{0, 2}}); err != nil {
 						t.Fatal(err)
 					}
 				case "a sale":
-					if _, err := w.store.Sell(t.Context(), group, o.OrderID, []int{0, 2}, 1); err != nil {
+					if _, err := w.store.Sell(t.Context(), v1(group), o.OrderID, []int{0, 2}, 1); err != nil {
 						t.Fatal(err)
 					}
 				}

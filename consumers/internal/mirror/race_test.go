@@ -83,7 +83,7 @@ func TestTwoOwnersAreAnAlarm(t *testing.T) {
 // What is sold to an order that has no row is left to a repair.
 func TestASaleWithoutARowIsAnAlarm(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.store.Sell(t.Context(), group, "e1nobody", []int{0}, 7); err != nil {
+	if _, err := w.store.Sell(t.Context(), v1(group), "e1nobody", []int{0}, 7); err != nil {
 		t.Fatal(err)
 	}
 	o := w.row(t, contracts.Committed, "A-1")
@@ -123,7 +123,7 @@ func TestARedisAheadOfTheRowIsAnAlarm(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		w := newWorld(t)
 		o, good := w.row(t, status, "A-1"), w.row(t, contracts.Held, "A-2")
-		if _, err := w.store.Release(t.Context(), group, o.OrderID, 9); err != nil {
+		if _, err := w.store.Release(t.Context(), v1(group), o.OrderID, 9); err != nil {
 			t.Fatal(err)
 		}
 		w.mirror(t, o.OrderID, good.OrderID)
@@ -165,7 +165,7 @@ func TestAFailureOfAnyCallEndsTheSame(t *testing.T) {
 			end := func(failAt int) (shown string, calls int) {
 				w := newWorld(t)
 				revoked, loser, o := w.row(t, contracts.Revoked, "A-4"), w.row(t, contracts.Held, "A-2"), w.row(t, status, "A-1", "A-3", "A-4")
-				if _, err := w.store.Sell(t.Context(), group, revoked.OrderID, []int{3}, 1); err != nil {
+				if _, err := w.store.Sell(t.Context(), v1(group), revoked.OrderID, []int{3}, 1); err != nil {
 					t.Fatal(err)
 				}
 				w.mirror(t, loser.OrderID)

@@ -35,8 +35,8 @@ func (m Mirror) sellSeats(ctx context.Context, row order.Order, seats []string) 
 		return err
 	}
 	var sold holds.Sale
-	if err := rebuild.Loaded(ctx, m.Loader, row.SeatGroup(), func() (err error) {
-		sold, err = m.Holds.Sell(ctx, row.SeatGroup(), row.OrderID, places, row.Version)
+	if err := rebuild.Loaded(ctx, m.Loader, row.GroupVersion(), func() (err error) {
+		sold, err = m.Holds.Sell(ctx, row.GroupVersion(), row.OrderID, places, row.Version)
 		return err
 	}); err != nil {
 		return fmt.Errorf("sell: %w", err)

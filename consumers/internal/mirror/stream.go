@@ -14,6 +14,7 @@ import (
 	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -35,7 +36,7 @@ func NewStream(m Mirror) Stream {
 type noLoader struct{}
 
 // Ensure implements rebuild.Loader.
-func (noLoader) Ensure(_ context.Context, g contracts.SeatGroup) error {
+func (noLoader) Ensure(_ context.Context, g seatstate.GroupVersion) error {
 	return fmt.Errorf("%s is left to its queue: %w", g.Key(), holds.ErrNotLoaded)
 }
 

@@ -15,6 +15,7 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
 )
 
 // troubles are the ways in which a group cannot be reached, and how each ends.
@@ -50,7 +51,7 @@ func TestAGroupThatCannotBeReachedHoldsUpOnlyItself(t *testing.T) {
 			t.Run(name+", "+string(status), func(t *testing.T) {
 				w := newWorld(t)
 				o := w.row(t, status, "A-1", "A-3")
-				if _, err := holdtest.Hold(t.Context(), w.store, group, holds.Ask{Order: o.OrderID, Hash: o.RequestHash, Places: []int{0, 2}}); err != nil {
+				if _, err := holdtest.Hold(t.Context(), w.store, v1(group), holds.Ask{Order: o.OrderID, Hash: o.RequestHash, Places: []int{0, 2}}); err != nil {
 					t.Fatal(err)
 				}
 				trouble.begin(w)
@@ -94,7 +95,7 @@ func TestTheStreamLoadsNoGroup(t *testing.T) {
 	open, paid := w.row(t, contracts.Held, "A-1"), w.row(t, contracts.Confirmed, "A-2")
 	w.store.Wipe(group)
 	w.mirror(t, paid.OrderID)
-	if err := w.store.Loaded(t.Context(), group); !errors.Is(err, holds.ErrNotLoaded) {
+	if err := w.store.Loaded(t.Context(), v1(group)); !errors.Is(err, holds.ErrNotLoaded) {
 		t.Errorf("the group is loaded: %v", err)
 	}
 	if o := w.handleMessage(t, w.waiting()[0]); o.Class != retry.ClassDone {
@@ -158,7 +159,7 @@ func TestAMirrorOrderThatCannotBeCured(t *testing.T) {
 	w.down = errBroken
 	w.mirror(t, o.OrderID)
 	w.down = nil
-	if _, err := w.store.Release(t.Context(), group, o.OrderID, 9); err != nil {
+	if _, err := w.store.Release(t.Context(), v1(group), o.OrderID, 9); err != nil {
 		t.Fatal(err)
 	}
 	if outcome := w.handleMessage(t, w.waiting()[0]); outcome.Class != retry.ClassPoison || outcome.Reason != "redis_ahead" || !w.broken() {
@@ -183,8 +184,8 @@ type slowShard struct {
 	taken time.Duration
 }
 
-func (s slowShard) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
-	if g != s.dead {
+func (s slowShard) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
+	if g.SeatGroup != s.dead {
 		return s.store.Keep(ctx, g, k)
 	}
 	select {

@@ -29,6 +29,9 @@ import (
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 
+// v1 is a group in the one layout version of these tests.
+func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
+
 // world is the handler over stores in memory, with calls that can be made to fail or to be late.
 type world struct {
 	now   contracts.Instant
@@ -55,7 +58,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{now: 1_000_600, rows: memorder.New(), fail: map[string]bool{}}
 	w.store = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: 5 * time.Minute})
-	if err := w.loader().Ensure(t.Context(), group); err != nil {
+	if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -133,19 +136,19 @@ func redis[T any](w *world, name string, do func() (T, error)) (T, error) {
 	})
 }
 
-func (w *world) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+func (w *world) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
 	return redis(w, "keep", func() (holds.Applied, error) { return w.store.Keep(ctx, g, k) })
 }
 
-func (w *world) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+func (w *world) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
 	return redis(w, "sell", func() (holds.Sale, error) { return w.store.Sell(ctx, g, id, places, version) })
 }
 
-func (w *world) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+func (w *world) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
 	return redis(w, "restore", func() (holds.Release, error) { return w.store.Restore(ctx, g, id, places, version) })
 }
 
-func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
+func (w *world) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
 	return redis(w, "release", func() (holds.Release, error) { return w.store.Release(ctx, g, id, version) })
 }
 

@@ -166,6 +166,17 @@ func (o Order) become(s contracts.Status, c Cause) Order {
 	return o
 }
 
+// GroupVersion is the order's seat group in the layout version of its seats, which is what Redis is asked about. It has no
+// version (0) for an order that was never offered a place: its message could not be read, or was of another layout than the one
+// that is sold. Redis may hold something for it all the same, by an earlier try, and is asked to release it in whichever version
+// the group is loaded.
+func (o Order) GroupVersion() seatstate.GroupVersion {
+	if o.Reason != nil && o.Reason.Code == contracts.ReasonLayoutChanged {
+		return seatstate.In(o.SeatGroup(), 0)
+	}
+	return seatstate.In(o.SeatGroup(), o.LayoutVersion)
+}
+
 // PlacedBy says whether the row is the outcome of this very PlaceOrder: the same group and body.
 func (o Order) PlacedBy(m message.PlaceOrder) bool {
 	return o.SeatGroup() == m.SeatGroup() && o.RequestHash == m.RequestHash

@@ -40,31 +40,31 @@ func script[A any](ctx context.Context, s seats, op func() (A, error)) (answer A
 	return answer, said
 }
 
-func (s seats) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+func (s seats) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	return script(ctx, s, func() ([]holds.Answer, error) { return s.world.holds.Hold(ctx, g, run) })
 }
 
-func (s seats) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
+func (s seats) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
 	return script(ctx, s, func() (holds.Release, error) { return s.world.holds.Release(ctx, g, id, version) })
 }
 
-func (s seats) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+func (s seats) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
 	return script(ctx, s, func() (holds.Applied, error) { return s.world.holds.Keep(ctx, g, k) })
 }
 
-func (s seats) Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+func (s seats) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	return script(ctx, s, func() (holds.Answer, error) { return s.world.holds.Forward(ctx, g, id, hash, to) })
 }
 
-func (s seats) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+func (s seats) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	return script(ctx, s, func() ([]seatstate.Snapshot, error) { return s.world.holds.Maps(ctx, groups) })
 }
 
-func (s seats) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+func (s seats) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
 	return script(ctx, s, func() (holds.Sale, error) { return s.world.holds.Sell(ctx, g, id, places, version) })
 }
 
-func (s seats) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+func (s seats) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
 	return script(ctx, s, func() (holds.Release, error) { return s.world.holds.Restore(ctx, g, id, places, version) })
 }
 
@@ -77,12 +77,12 @@ func (s seats) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) e
 	return err
 }
 
-func (s seats) Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error {
+func (s seats) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error {
 	_, err := script(ctx, s, func() (struct{}, error) { return struct{}{}, s.world.holds.Load(ctx, g, l) })
 	return err
 }
 
-func (s seats) Loaded(ctx context.Context, g contracts.SeatGroup) error {
+func (s seats) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
 	_, err := script(ctx, s, func() (struct{}, error) { return struct{}{}, s.world.holds.Loaded(ctx, g) })
 	return err
 }

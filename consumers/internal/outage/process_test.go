@@ -78,7 +78,7 @@ func (p *process) reserve() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
 		Mirror: mirror.Mirror{
 			Rows: rows{p}, Holds: seats{p}, Catalogue: c, Loader: p.loader(), Sender: p.sender, Now: time.Now,
 		},
-		Rebuild: rebuild.Handler{Presence: seats{p}, Loader: p.loader()},
+		Rebuild: rebuild.Handler{Concerts: c, Presence: seats{p}, Loader: p.loader()},
 	}
 	burial := reserve.Burial{Orders: rows{p}, DeadLetters: p.at("orders-dead"), Now: time.Now}
 	return d.Handle, &sqsbatch.Runs{Joins: d.Joins, Handle: d.HandleRun}, burial.Bury

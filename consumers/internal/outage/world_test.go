@@ -24,6 +24,7 @@ import (
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/stripeevent"
 	"boxoffice/contracts/topology"
 )
@@ -40,6 +41,9 @@ func groupName(n int) string { return fmt.Sprintf("G%02d", n) }
 func seatGroup(n int) contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: concert, Group: groupName(n)}
 }
+
+// v1 is a group in the one layout version of these tests.
+func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
 
 func seatName(n int) string { return fmt.Sprintf("S-1-%d", n+1) }
 
@@ -109,7 +113,7 @@ func (w *world) load(g contracts.SeatGroup) {
 	if locked, err := w.holds.Lock(w.t.Context(), g, 1, time.Minute); err != nil || !locked {
 		w.t.Fatal(locked, err)
 	}
-	if err := w.holds.Load(w.t.Context(), g, holds.Load{Token: 1, Places: seatsOfGroup}); err != nil {
+	if err := w.holds.Load(w.t.Context(), v1(g), holds.Load{Token: 1, Places: seatsOfGroup}); err != nil {
 		w.t.Fatal(err)
 	}
 }

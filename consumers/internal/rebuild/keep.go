@@ -7,8 +7,8 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 )
 
 // Layouts answers which seats a group has. A layout version never changes.
@@ -32,7 +32,7 @@ func Places(ctx context.Context, l Layouts, row order.Order, seats []string) ([]
 
 // Keeper makes the hold of an open row again where it is missing.
 type Keeper interface {
-	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
+	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
 }
 
 // Keep makes the hold of an open row again as the row has it.
@@ -41,8 +41,8 @@ func Keep(ctx context.Context, k Keeper, l Loader, layouts Layouts, row order.Or
 	if err != nil {
 		return "", err
 	}
-	err = Loaded(ctx, l, row.SeatGroup(), func() (err error) {
-		applied, err = k.Keep(ctx, row.SeatGroup(), holds.Kept{
+	err = Loaded(ctx, l, row.GroupVersion(), func() (err error) {
+		applied, err = k.Keep(ctx, row.GroupVersion(), holds.Kept{
 			Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
 			Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
 		})

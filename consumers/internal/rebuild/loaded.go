@@ -7,14 +7,16 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 // loads bounds how often one call loads its group: a Redis that loses a group twice within a call is not healthy
 // enough to go on.
 const loads = 2
 
-// Loaded makes a call to a seat group, and where the group is not loaded, loads it and makes the call again.
-func Loaded(ctx context.Context, l Loader, g contracts.SeatGroup, call func() error) error {
+// Loaded makes a call to a seat group, and where the group is not loaded in its layout version, loads it and makes the call
+// again.
+func Loaded(ctx context.Context, l Loader, g seatstate.GroupVersion, call func() error) error {
 	for range loads {
 		err := call()
 		if !errors.Is(err, holds.ErrNotLoaded) {
@@ -27,13 +29,13 @@ func Loaded(ctx context.Context, l Loader, g contracts.SeatGroup, call func() er
 	return call()
 }
 
-// Releaser gives seats back: frees what is held by the order, never what is sold.
+// Releaser gives seats back: frees what is held by the order, never what is sold. Layout version 0 is whichever is loaded.
 type Releaser interface {
-	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
+	Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error)
 }
 
 // Release gives back what a group holds for an order, under its row's version.
-func Release(ctx context.Context, r Releaser, l Loader, g contracts.SeatGroup, id contracts.OrderID, version int) error {
+func Release(ctx context.Context, r Releaser, l Loader, g seatstate.GroupVersion, id contracts.OrderID, version int) error {
 	err := Loaded(ctx, l, g, func() error {
 		_, err := r.Release(ctx, g, id, version)
 		return err

@@ -61,7 +61,7 @@ func TestAnOrderThatCommitsMeanwhileIsSold(t *testing.T) {
 	r := rebuild.New(w.rows, reads, w, w.store, nil, rebuild.Options{
 		Wait: func(context.Context, time.Duration) error { return nil }, Now: func() time.Time { return w.now.Time() },
 	})
-	if err := r.Ensure(t.Context(), group); err != nil || reads.then != nil {
+	if err := r.Ensure(t.Context(), v1(group)); err != nil || reads.then != nil {
 		t.Fatal(err)
 	}
 	state := w.store.Inspect(group)

@@ -58,7 +58,7 @@ func (w *world) loadFrom(t *testing.T, truth rebuild.Truth) {
 		Wait: func(_ context.Context, d time.Duration) error { w.waits(d); return nil },
 		Now:  func() time.Time { return w.now.Time() },
 	})
-	if err := r.Ensure(t.Context(), group); err != nil {
+	if err := r.Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,10 @@
 // Package rebuild loads a seat group into Redis from DynamoDB when it is not there: before an on-sale, after Redis was
 // lost, or when anybody meets holds.ErrNotLoaded. Nobody skips that answer and nobody takes it for "free".
 //
+// It loads the frozen layout version of the concert and no other. The mark that freezes a version is never lifted, so that no
+// two rebuilds of a group ever load different versions. A group that is there in another version is not loaded, and is
+// replaced.
+//
 // A rebuild takes over a second, because the index of open orders is read twice. It therefore runs outside the
 // per-call timeout and the breaker of Redis, within the handler's remaining time, under a lock in Redis whose fencing
 // token comes from DynamoDB: a loader that was frozen and comes back late carries an old token and is refused.
@@ -10,8 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"boxoffice/consumers/internal/holds"
@@ -19,12 +21,14 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
-// Loader loads a group if it is not there. A nil error means that the refused call may be made again.
+// Loader loads a group if it is not there in the layout version that is meant. A nil error means that the refused call may be
+// made again.
 type Loader interface {
-	Ensure(ctx context.Context, g contracts.SeatGroup) error
+	Ensure(ctx context.Context, g seatstate.GroupVersion) error
 }
 
 // Tokens makes fencing tokens: each call answers a higher number for the group.
@@ -42,9 +46,14 @@ type Truth interface {
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
 }
 
+// Concerts answers which layout version of a concert is frozen. It may answer from memory only a concert whose version is.
+type Concerts interface {
+	Concert(ctx context.Context, concertID string) (readmodel.Concert, error)
+}
+
 // Catalogue answers which seats the group has.
 type Catalogue interface {
-	Concert(ctx context.Context, concertID string) (readmodel.Concert, error)
+	Concerts
 	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
 }
 
@@ -54,8 +63,9 @@ type Store interface {
 	Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error)
 	// Unlock gives the lock back if it carries the token.
 	Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error
-	// Load writes the whole group, and gives the lock back, if it is not loaded and the lock still carries the token; else holds.ErrLoadRefused.
-	Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error
+	// Load writes the whole group, and gives the lock back, if it is not loaded in this layout version, nor in another one under
+	// this token or a later one, and the lock still carries the token; else holds.ErrLoadRefused.
+	Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error
 }
 
 // Options of a Rebuilder; each has the default that the pipeline runs with.
@@ -112,17 +122,39 @@ var (
 	ErrNoTime = errors.New("not enough time left to load the seat group")
 )
 
+// sold is the layout version that is sold, which the call must mean: before one is frozen nothing is held, and nothing of
+// another one ever is. So a row of another version is a fault, which no attempt cures. A call without a version means the one
+// that is sold.
+func (r *Rebuilder) sold(ctx context.Context, g seatstate.GroupVersion) (version int, err error) {
+	version, err = frozen(ctx, r.catalogue, g.ConcertID)
+	if err == nil && g.LayoutVersion != 0 && g.LayoutVersion != version {
+		err = &retry.PoisonError{Reason: "layout_version", Err: fmt.Errorf("layout %d is meant, and layout %d is sold", g.LayoutVersion, version)}
+	}
+	if g.LayoutVersion != 0 && retry.Classify(err).Class == retry.ClassPoison {
+		r.meter.Put(telemetry.InvariantsBroken, 1)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("layout of %s: %w", g.Key(), err)
+	}
+	return version, nil
+}
+
 // Ensure loads the group. It is called after holds.ErrNotLoaded, and returns nil when the group is there, whoever
-// loaded it.
-func (r *Rebuilder) Ensure(ctx context.Context, g contracts.SeatGroup) error {
+// loaded it. A call that means another layout version than the one that is sold is poison.
+func (r *Rebuilder) Ensure(ctx context.Context, g seatstate.GroupVersion) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(r.o.Now()) < r.o.IndexSettle+r.o.Needed {
 		return retry.WithDelay(0, fmt.Errorf("%s: %w", g.Key(), ErrNoTime))
 	}
-	token, err := r.tokens.NextToken(ctx, g)
+	version, err := r.sold(ctx, g)
+	if err != nil {
+		return err
+	}
+	g.LayoutVersion = version
+	token, err := r.tokens.NextToken(ctx, g.SeatGroup)
 	if err != nil {
 		return fmt.Errorf("fencing token of %s: %w", g.Key(), err)
 	}
-	locked, err := r.store.Lock(ctx, g, token, r.o.LockFor)
+	locked, err := r.store.Lock(ctx, g.SeatGroup, token, r.o.LockFor)
 	if err != nil {
 		return fmt.Errorf("rebuild lock of %s: %w", g.Key(), err)
 	}
@@ -131,12 +163,12 @@ func (r *Rebuilder) Ensure(ctx context.Context, g contracts.SeatGroup) error {
 	}
 	if err := r.load(ctx, g, token); err != nil {
 		// Whoever tries next must not wait for the lock to end. Where this fails as well, it does end by itself.
-		return errors.Join(err, r.store.Unlock(context.WithoutCancel(ctx), g, token))
+		return errors.Join(err, r.store.Unlock(context.WithoutCancel(ctx), g.SeatGroup, token))
 	}
 	return nil
 }
 
-func (r *Rebuilder) load(ctx context.Context, g contracts.SeatGroup, token int64) error {
+func (r *Rebuilder) load(ctx context.Context, g seatstate.GroupVersion, token int64) error {
 	l, err := r.read(ctx, g)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", g.Key(), err)
@@ -145,103 +177,12 @@ func (r *Rebuilder) load(ctx context.Context, g contracts.SeatGroup, token int64
 	switch err := r.store.Load(ctx, g, l); {
 	case errors.Is(err, holds.ErrLoadRefused):
 		// Somebody else loaded it, or took the lock over. The refused call tells which.
-		return r.store.Unlock(ctx, g, token)
+		return r.store.Unlock(ctx, g.SeatGroup, token)
 	case err != nil:
 		return fmt.Errorf("load %s: %w", g.Key(), err)
 	}
 	r.meter.Put(telemetry.GroupsLoaded, 1)
 	return nil
-}
-
-// read gathers tickets and open orders. The lock is held, so nobody else loads; orders may be decided meanwhile only
-// by holds in Redis, which is not there.
-func (r *Rebuilder) read(ctx context.Context, g contracts.SeatGroup) (holds.Load, error) {
-	concert, err := r.catalogue.Concert(ctx, g.ConcertID)
-	if err != nil {
-		return holds.Load{}, err
-	}
-	layout, err := r.catalogue.LayoutGroup(ctx, g.ConcertID, concert.LayoutFrozen, g.Group)
-	if err != nil {
-		return holds.Load{}, err
-	}
-	rows, err := r.rows(ctx, g)
-	if err != nil {
-		return holds.Load{}, err
-	}
-	// Tickets after rows: an order that commits in between is then seen as sold.
-	tickets, err := r.truth.Tickets(ctx, g)
-	if err != nil {
-		return holds.Load{}, err
-	}
-	l := holds.Load{Places: len(layout.Seats), Sold: make(map[int]contracts.OrderID, len(tickets))}
-	committed := make(map[contracts.OrderID]bool)
-	for seat, owner := range tickets {
-		places, _, ok := layout.Places([]string{seat})
-		if !ok {
-			return holds.Load{}, mismatch(fmt.Errorf("ticket of seat %q, which layout %d does not have", seat, concert.LayoutFrozen))
-		}
-		l.Sold[places[0]] = owner
-		committed[owner] = true
-	}
-	for _, row := range rows {
-		seats := row.Seats
-		if row.Status.Paid() {
-			seats = row.Owned()
-		}
-		places, unknown, ok := layout.Places(seats)
-		switch {
-		case !ok:
-			return holds.Load{}, mismatch(fmt.Errorf("order %s has seat %q, which layout %d does not have", row.OrderID, unknown, concert.LayoutFrozen))
-		case row.Status.Paid(), committed[row.OrderID]:
-			sellAll(l.Sold, row.OrderID, places)
-		default:
-			l.Open = append(l.Open, holds.OpenOrder{
-				Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
-				Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
-			})
-		}
-	}
-	return l, nil
-}
-
-// sellAll counts the places of a committed order as sold to it, with tickets that were seen or not: a query sees a
-// transaction half done, and a place whose ticket is not visible yet would be loaded as free. A place with another's ticket
-// is that one's: the tickets were read after the row, which has lost it since.
-func sellAll(sold map[int]contracts.OrderID, id contracts.OrderID, places []int) {
-	for _, p := range places {
-		if _, has := sold[p]; !has {
-			sold[p] = id
-		}
-	}
-}
-
-// mismatch is rows and layout that do not belong together, which a frozen layout rules out. No attempt cures it.
-func mismatch(err error) error { return &retry.PoisonError{Reason: "layout_mismatch", Err: err} }
-
-// rows reads the index twice with time between, and then the rows themselves, consistently: the index only says whom to
-// look at. It gives those that are open, and those that are paid: the index has an order until its money is captured, and
-// an order that was open in the index may have been committed since.
-func (r *Rebuilder) rows(ctx context.Context, g contracts.SeatGroup) ([]order.Order, error) {
-	ids := map[contracts.OrderID]struct{}{}
-	for pass := range 2 {
-		if pass > 0 {
-			if err := r.o.Wait(ctx, r.o.IndexSettle); err != nil {
-				return nil, err
-			}
-		}
-		found, err := r.truth.OpenIDs(ctx, g)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range found {
-			ids[id] = struct{}{}
-		}
-	}
-	rows, err := r.truth.ReadMany(ctx, slices.Sorted(maps.Keys(ids)))
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(rows, func(o order.Order) bool { return !o.Status.Open() && !o.Status.Paid() }), nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -22,6 +22,9 @@ import (
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 
+// v1 is a group in the one layout version of these tests.
+func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
+
 type world struct {
 	now   contracts.Instant
 	rows  *memorder.Store
@@ -71,7 +74,7 @@ func TestAGroupIsLoadedFromTicketsAndOpenRows(t *testing.T) {
 		t.Fatal(done, err)
 	}
 
-	if err := w.rebuilder().Ensure(t.Context(), group); err != nil {
+	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	state := w.store.Inspect(group)
@@ -94,7 +97,7 @@ func TestARowPastItsEndIsStillHeld(t *testing.T) {
 	w := newWorld()
 	open := w.put(t, ordertest.HeldOrder(ordertest.Placed(group, "A-1-1")))
 	w.now = open.HoldExpiresAt.Add(time.Hour)
-	if err := w.rebuilder().Ensure(t.Context(), group); err != nil {
+	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	state := w.store.Inspect(group)
@@ -111,7 +114,7 @@ func TestTheIndexIsReadTwice(t *testing.T) {
 		waited = append(waited, d)
 		w.put(t, ordertest.HeldOrder(ordertest.Placed(group, "A-1-2")))
 	}
-	if err := w.rebuilder().Ensure(t.Context(), group); err != nil {
+	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	if len(waited) != 1 || waited[0] != time.Second || w.store.Inspect(group).Map.At(1) != seatstate.Held {
@@ -124,7 +127,7 @@ func TestWhoDoesNotGetTheLockComesBackAtOnce(t *testing.T) {
 	if locked, err := w.store.Lock(t.Context(), group, 99, time.Minute); !locked || err != nil {
 		t.Fatal(locked, err)
 	}
-	err := w.rebuilder().Ensure(t.Context(), group)
+	err := w.rebuilder().Ensure(t.Context(), v1(group))
 	if !errors.Is(err, rebuild.ErrBusy) {
 		t.Fatalf("got %v", err)
 	}
@@ -144,7 +147,7 @@ func TestAFailedLoadGivesTheLockBack(t *testing.T) {
 		cancel()
 		return ctx.Err()
 	}})
-	if err := r.Ensure(ctx, group); !errors.Is(err, context.Canceled) {
+	if err := r.Ensure(ctx, v1(group)); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
 	if state := w.store.Inspect(group); state.Loaded || state.Lock != 0 {
@@ -159,14 +162,14 @@ func TestALateLoaderIsRefused(t *testing.T) {
 	w.waits = func(time.Duration) {
 		w.waits = func(time.Duration) {}
 		w.now = w.now.Add(11 * time.Second) // the lock has ended
-		if err := w.rebuilder().Ensure(t.Context(), group); err != nil {
+		if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := holdtest.Hold(t.Context(), w.store, group, holds.Ask{Order: "late", Hash: "h", Places: []int{0}}); err != nil {
+		if _, err := holdtest.Hold(t.Context(), w.store, v1(group), holds.Ask{Order: "late", Hash: "h", Places: []int{0}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.rebuilder().Ensure(t.Context(), group); err != nil {
+	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	state := w.store.Inspect(group)
@@ -179,16 +182,16 @@ func TestItIsNotBegunWithoutTheTimeToEndIt(t *testing.T) {
 	w := newWorld()
 	ctx, cancel := context.WithDeadline(t.Context(), w.now.Add(1200*time.Millisecond).Time())
 	defer cancel()
-	err := w.rebuilder().Ensure(context.WithoutCancel(ctx), group)
+	err := w.rebuilder().Ensure(context.WithoutCancel(ctx), v1(group))
 	if err != nil {
 		t.Fatalf("without a deadline: %v", err)
 	}
 	w = newWorld()
 	// The deadline lies in the past of the process's clock, so only the deadline itself may be looked at.
-	if err := w.rebuilder().Ensure(deadlineOnly{t.Context(), w.now.Add(1200 * time.Millisecond).Time()}, group); !errors.Is(err, rebuild.ErrNoTime) {
+	if err := w.rebuilder().Ensure(deadlineOnly{t.Context(), w.now.Add(1200 * time.Millisecond).Time()}, v1(group)); !errors.Is(err, rebuild.ErrNoTime) {
 		t.Errorf("got %v", err)
 	}
-	if err := w.rebuilder().Ensure(deadlineOnly{t.Context(), w.now.Add(1400 * time.Millisecond).Time()}, group); err != nil {
+	if err := w.rebuilder().Ensure(deadlineOnly{t.Context(), w.now.Add(1400 * time.Millisecond).Time()}, v1(group)); err != nil {
 		t.Errorf("with enough time: %v", err)
 	}
 }
@@ -204,7 +207,7 @@ func (d deadlineOnly) Deadline() (time.Time, bool) { return d.at, true }
 func TestRowsThatDoNotFitTheLayoutArePoison(t *testing.T) {
 	w := newWorld()
 	w.put(t, ordertest.HeldOrder(ordertest.Placed(group, "A-9-9")))
-	if o := retry.Classify(w.rebuilder().Ensure(t.Context(), group)); o.Class != retry.ClassPoison || o.Reason != "layout_mismatch" {
+	if o := retry.Classify(w.rebuilder().Ensure(t.Context(), v1(group))); o.Class != retry.ClassPoison || o.Reason != "layout_mismatch" {
 		t.Errorf("outcome %+v", o)
 	}
 }
@@ -212,16 +215,16 @@ func TestRowsThatDoNotFitTheLayoutArePoison(t *testing.T) {
 func TestLoadedMakesTheCallAgain(t *testing.T) {
 	w := newWorld()
 	calls := 0
-	err := rebuild.Loaded(t.Context(), w.rebuilder(), group, func() error {
+	err := rebuild.Loaded(t.Context(), w.rebuilder(), v1(group), func() error {
 		calls++
-		return w.store.Loaded(t.Context(), group)
+		return w.store.Loaded(t.Context(), v1(group))
 	})
 	if err != nil || calls != 2 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
 	// A group that is lost each time is not asked for ever.
 	calls = 0
-	err = rebuild.Loaded(t.Context(), w.rebuilder(), group, func() error { calls++; return holds.ErrNotLoaded })
+	err = rebuild.Loaded(t.Context(), w.rebuilder(), v1(group), func() error { calls++; return holds.ErrNotLoaded })
 	if !errors.Is(err, holds.ErrNotLoaded) || calls != 3 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
@@ -229,7 +232,7 @@ func TestLoadedMakesTheCallAgain(t *testing.T) {
 
 func TestRebuildGroup(t *testing.T) {
 	w := newWorld()
-	h := rebuild.Handler{Presence: w.store, Loader: w.rebuilder()}
+	h := rebuild.Handler{Concerts: w, Presence: w.store, Loader: w.rebuilder()}
 	m := message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}
 	for range 2 {
 		if o := h.Handle(t.Context(), m); o.Class != retry.ClassDone {

@@ -17,9 +17,10 @@ import (
 
 // group is a seat group that a run looks at, with its seats and what Redis shows of it.
 type group struct {
-	contracts.SeatGroup
+	seatstate.GroupVersion
 	layout readmodel.LayoutGroup
-	// shown says that snapshot is known: without an answer of Redis a group is neither loaded nor not loaded.
+	// shown says that snapshot is known: without an answer of Redis a group is neither loaded nor not loaded. One that is there
+	// in another layout version is not loaded, and is loaded anew.
 	shown    bool
 	snapshot seatstate.Snapshot
 }
@@ -147,7 +148,7 @@ func (r *Reconciler) take(ctx context.Context, s share, spans []span, limit int,
 				g := contracts.SeatGroup{ConcertID: sp.ConcertID, Group: layouts[i][at].Group}
 				if !taken[g] {
 					taken[g] = true
-					groups = append(groups, &group{SeatGroup: g, layout: layouts[i][at]})
+					groups = append(groups, &group{GroupVersion: seatstate.In(g, sp.LayoutVersion), layout: layouts[i][at]})
 				}
 			}
 			if at < to {

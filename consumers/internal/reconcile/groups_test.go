@@ -37,7 +37,7 @@ func TestConcertsAreLookedAfterAroundTheirSale(t *testing.T) {
 func TestLapsedHoldsAreSwept(t *testing.T) {
 	w := newWorld(t)
 	for i := range 20 {
-		if _, err := holdtest.Hold(t.Context(), w.store, group("A"), holds.Ask{Order: contracts.OrderID(fmt.Sprint("o", i)), Hash: "h", Places: []int{i}}); err != nil {
+		if _, err := holdtest.Hold(t.Context(), w.store, v1(group("A")), holds.Ask{Order: contracts.OrderID(fmt.Sprint("o", i)), Hash: "h", Places: []int{i}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 )
@@ -69,9 +68,9 @@ func (r *Reconciler) load(ctx context.Context, s share, c chosen, run int64) (re
 
 // show reads what Redis has of some groups, in one call.
 func (r *Reconciler) show(ctx context.Context, groups []*group) error {
-	keys := make([]contracts.SeatGroup, len(groups))
+	keys := make([]seatstate.GroupVersion, len(groups))
 	for i, g := range groups {
-		keys[i] = g.SeatGroup
+		keys[i] = g.GroupVersion
 	}
 	snapshots, err := r.Groups.Maps(ctx, keys)
 	if err != nil {
@@ -104,7 +103,7 @@ const (
 // sweep ends the lapsed holds of a group. Each script call of a handler ends a few; this is for groups that nobody asks.
 func (r *Reconciler) sweep(ctx context.Context, s share, g *group) (calls int, err error) {
 	for calls < maxSweeps && !s.over() {
-		left, err := r.Groups.Sweep(ctx, g.SeatGroup)
+		left, err := r.Groups.Sweep(ctx, g.GroupVersion)
 		if err != nil {
 			return calls, fmt.Errorf("sweep %s: %w", g.Key(), err)
 		}

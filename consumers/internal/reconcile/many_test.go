@@ -72,16 +72,16 @@ func (m *many) Layout(_ context.Context, concertID string, _ int) ([]readmodel.L
 	return layout, nil
 }
 
-func (m *many) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+func (m *many) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	if err := m.call("maps"); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	m.largest = max(m.largest, len(groups))
 	for _, g := range groups {
-		m.looked[g]++
-		if !m.wiped && !m.loaded[g] {
-			if err := m.load(ctx, g); err != nil {
+		m.looked[g.SeatGroup]++
+		if !m.wiped && !m.loaded[g.SeatGroup] {
+			if err := m.load(ctx, g.SeatGroup); err != nil {
 				return nil, err
 			}
 		}
@@ -97,10 +97,10 @@ func (m *many) load(ctx context.Context, g contracts.SeatGroup) error {
 		return err
 	}
 	m.loaded[g] = true
-	if err := m.store.Load(ctx, g, holds.Load{Token: m.tokens, Places: 4}); err != nil || !m.held {
+	if err := m.store.Load(ctx, v1(g), holds.Load{Token: m.tokens, Places: 4}); err != nil || !m.held {
 		return err
 	}
-	_, err := holdtest.Hold(ctx, m.store, g, holds.Ask{Order: ordertest.NewID(), Hash: "h", Places: []int{0}})
+	_, err := holdtest.Hold(ctx, m.store, v1(g), holds.Ask{Order: ordertest.NewID(), Hash: "h", Places: []int{0}})
 	return err
 }
 

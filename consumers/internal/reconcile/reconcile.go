@@ -50,15 +50,16 @@ type Rows interface {
 	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
 }
 
-// Groups are the seat groups in Redis.
+// Groups are the seat groups in Redis, each in the layout version that is sold. One that is there in another version is
+// answered as not loaded.
 type Groups interface {
-	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
+	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 	// Sweep ends some orders that hold something past its lapse, and answers how many are left.
-	Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error)
+	Sweep(ctx context.Context, g seatstate.GroupVersion) (left int, err error)
 	// State reads a whole group at one instant. It answers holds.ErrNotLoaded when the group is not there, as Repair does.
-	State(ctx context.Context, g contracts.SeatGroup) (holds.State, error)
+	State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error)
 	// Repair writes changes that were made from a State of this epoch; what has moved since is skipped.
-	Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error)
+	Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error)
 }
 
 // Sender sends messages; a nil error means that the queue has all of them.

@@ -38,7 +38,7 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 	if last, ok := r.compared(g.SeatGroup); ok && last.revision == g.snapshot.Revision && now < last.at.Add(compareEvery) {
 		return repaired{}, nil
 	}
-	state, err := r.Groups.State(ctx, g.SeatGroup)
+	state, err := r.Groups.State(ctx, g.GroupVersion)
 	if errors.Is(err, holds.ErrNotLoaded) {
 		return repaired{}, nil // lost since this run began; the next one asks for it
 	}
@@ -56,7 +56,7 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 	lost, settled := drift.Lost, true
 	// All in one call, as long as it is one: a place that one change frees is another's.
 	for changes := range slices.Chunk(drift.Changes, holds.MaxPlaces) {
-		result, err := r.Groups.Repair(ctx, g.SeatGroup, state.Revision.Epoch, changes)
+		result, err := r.Groups.Repair(ctx, g.GroupVersion, state.Revision.Epoch, changes)
 		if err != nil && !errors.Is(err, holds.ErrNotLoaded) {
 			return done, fmt.Errorf("repair %s: %w", g.Key(), err)
 		}
@@ -101,6 +101,10 @@ func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (hol
 	}
 	rows := make(map[contracts.OrderID]holds.Row, len(read))
 	for _, o := range read {
+		if o.SeatGroup() == g.SeatGroup && !o.Status.Dead() && o.LayoutVersion != g.LayoutVersion {
+			r.passOver(ctx, g, o, rows)
+			continue
+		}
 		if rows[o.OrderID], err = rowIn(g, o); err != nil {
 			return holds.Drift{}, err
 		}
@@ -109,6 +113,25 @@ func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (hol
 		return holds.Drift{}, err
 	}
 	return state.Drift(rows, tickets), nil
+}
+
+// passOver is an alarm for a row of another layout version, which is a fault: nothing of one that is not frozen is ever held.
+// The other orders of the group are compared all the same. Of this one only what a paid row owns counts, where the layout has
+// the seat in this group under the same name, as in a rebuild; an open one is left as it is.
+func (r *Reconciler) passOver(ctx context.Context, g group, o order.Order, rows map[contracts.OrderID]holds.Row) {
+	r.Log.ErrorContext(ctx, "an order is of another layout than the one that is sold", telemetry.KeyOrder, o.OrderID, telemetry.KeyVersion, o.Version,
+		telemetry.KeySeatGroup, g.Key(), telemetry.KeyError, fmt.Sprintf("layout %d, and layout %d is sold", o.LayoutVersion, g.LayoutVersion))
+	r.Meter.Put(telemetry.InvariantsBroken, 1)
+	if !o.Status.Paid() {
+		return
+	}
+	row := holds.Row{Version: o.Version, Hash: o.RequestHash, Paid: true}
+	for _, seat := range o.Owned() {
+		if places, _, known := g.layout.Places([]string{seat}); known {
+			row.Places = append(row.Places, places...)
+		}
+	}
+	rows[o.OrderID] = row
 }
 
 // rowIn is what a row says of the group. Of another group's order it says that it has nothing here: the same key was

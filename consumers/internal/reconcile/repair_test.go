@@ -37,7 +37,7 @@ func (w *world) seatedIn(t *testing.T, name string, status contracts.Status, sea
 // holding lets an order hold places of group A in Redis.
 func (w *world) holding(t *testing.T, id contracts.OrderID, places ...int) {
 	t.Helper()
-	a, err := holdtest.Hold(t.Context(), w.store, group("A"), holds.Ask{Order: id, Hash: "h", Places: places})
+	a, err := holdtest.Hold(t.Context(), w.store, v1(group("A")), holds.Ask{Order: id, Hash: "h", Places: places})
 	if err != nil || a.Outcome != holds.Held {
 		t.Fatalf("hold: %+v, %v", a, err)
 	}
@@ -79,7 +79,7 @@ func TestRedisIsBroughtToRowsAndTickets(t *testing.T) {
 	displaced := w.seated(t, contracts.Held, "A-1-2", "A-1-3")
 	w.holding(t, displaced.OrderID, 1, 2)
 	revoked := w.seated(t, contracts.Revoked, "A-1-4")
-	if _, err := w.store.Sell(t.Context(), group("A"), revoked.OrderID, []int{3}, 1); err != nil {
+	if _, err := w.store.Sell(t.Context(), v1(group("A")), revoked.OrderID, []int{3}, 1); err != nil {
 		t.Fatal(err)
 	}
 	open := w.seated(t, contracts.AwaitingPayment, "A-1-5", "A-1-6")
@@ -149,7 +149,7 @@ func TestARunningOrderIsNotDisturbed(t *testing.T) {
 			if ok, err := w.rows.Update(t.Context(), o, ended); err != nil || !ok {
 				t.Fatal(ok, err)
 			}
-			if _, err := w.store.Release(t.Context(), group("A"), o.OrderID, ended.Version); err != nil {
+			if _, err := w.store.Release(t.Context(), v1(group("A")), o.OrderID, ended.Version); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -225,7 +225,7 @@ func TestAPaidRowOutranksATicketThatIsNotVisible(t *testing.T) {
 	for _, status := range []contracts.Status{contracts.Committed, contracts.Confirmed} {
 		w := newWorld(t)
 		o := w.seated(t, status, "A-1-1", "A-1-2")
-		if _, err := w.store.Sell(t.Context(), group("A"), o.OrderID, []int{0, 1}, 1); err != nil {
+		if _, err := w.store.Sell(t.Context(), v1(group("A")), o.OrderID, []int{0, 1}, 1); err != nil {
 			t.Fatal(err)
 		}
 		w.rows.RemoveTicket(group("A"), "A-1-2")

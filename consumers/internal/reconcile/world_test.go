@@ -96,12 +96,15 @@ func group(name string) contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: "nocturne", Group: name}
 }
 
+// v1 is a group in the one layout version of these tests.
+func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
+
 func (w *world) load(t testing.TB, name string, token int64) {
 	t.Helper()
 	if _, err := w.store.Lock(t.Context(), group(name), token, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Load(t.Context(), group(name), holds.Load{Token: token, Places: 40}); err != nil {
+	if err := w.store.Load(t.Context(), v1(group(name)), holds.Load{Token: token, Places: 40}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -204,21 +207,21 @@ func (r rows) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]co
 	return r.Store.Tickets(ctx, g)
 }
 
-func (w *world) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+func (w *world) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	if err := w.call("maps"); err != nil {
 		return nil, err
 	}
 	return w.store.Maps(ctx, groups)
 }
 
-func (w *world) Sweep(ctx context.Context, g contracts.SeatGroup) (int, error) {
+func (w *world) Sweep(ctx context.Context, g seatstate.GroupVersion) (int, error) {
 	if err := w.call("sweep"); err != nil {
 		return 0, err
 	}
 	return w.store.Sweep(ctx, g)
 }
 
-func (w *world) State(ctx context.Context, g contracts.SeatGroup) (holds.State, error) {
+func (w *world) State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error) {
 	if err := w.call("state"); err != nil {
 		return holds.State{}, err
 	}
@@ -228,7 +231,7 @@ func (w *world) State(ctx context.Context, g contracts.SeatGroup) (holds.State, 
 	return w.store.State(ctx, g)
 }
 
-func (w *world) Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error) {
+func (w *world) Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error) {
 	if err := w.call("repair"); err != nil {
 		return holds.Repaired{}, err
 	}

@@ -49,15 +49,15 @@ func (b *backend) tick(ctx context.Context, g contracts.SeatGroup) error {
 
 func clockKey(g contracts.SeatGroup) string { return "{" + g.Key() + "}:clock" }
 
-func (b *backend) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return nil, err
 	}
 	return b.store.Hold(ctx, g, run)
 }
 
-func (b *backend) Release(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Release(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return holds.Release{}, err
 	}
 	return b.store.Release(ctx, g, order, version)
@@ -67,54 +67,54 @@ func (b *backend) Lock(ctx context.Context, g contracts.SeatGroup, token int64, 
 	return b.store.Lock(ctx, g, token, ttl)
 }
 
-func (b *backend) Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return holds.Answer{}, err
 	}
 	return b.store.Forward(ctx, g, id, hash, to)
 }
 
-func (b *backend) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+func (b *backend) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	return b.store.Maps(ctx, groups)
 }
 
-func (b *backend) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return "", err
 	}
 	return b.store.Keep(ctx, g, k)
 }
 
-func (b *backend) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return holds.Sale{}, err
 	}
 	return b.store.Sell(ctx, g, id, places, version)
 }
 
-func (b *backend) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return holds.Release{}, err
 	}
 	return b.store.Restore(ctx, g, id, places, version)
 }
 
-func (b *backend) Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return holds.Repaired{}, err
 	}
 	return b.store.Repair(ctx, g, epoch, changes)
 }
 
-func (b *backend) State(ctx context.Context, g contracts.SeatGroup) (holds.State, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return holds.State{}, err
 	}
 	return b.store.State(ctx, g)
 }
 
-func (b *backend) Sweep(ctx context.Context, g contracts.SeatGroup) (int, error) {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Sweep(ctx context.Context, g seatstate.GroupVersion) (int, error) {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return 0, err
 	}
 	return b.store.Sweep(ctx, g)
@@ -127,14 +127,14 @@ func (b *backend) Unlock(ctx context.Context, g contracts.SeatGroup, token int64
 	return b.store.Unlock(ctx, g, token)
 }
 
-func (b *backend) Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error {
-	if err := b.tick(ctx, g); err != nil {
+func (b *backend) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error {
+	if err := b.tick(ctx, g.SeatGroup); err != nil {
 		return err
 	}
 	return b.store.Load(ctx, g, l)
 }
 
-func (b *backend) Loaded(ctx context.Context, g contracts.SeatGroup) error {
+func (b *backend) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
 	return b.store.Loaded(ctx, g)
 }
 
@@ -199,16 +199,16 @@ func inspect(ctx context.Context, client *redis.ClusterClient, g contracts.SeatG
 
 var groups atomic.Int64
 
-func newGroup() contracts.SeatGroup {
-	return contracts.SeatGroup{ConcertID: "redishold", Group: "g" + strconv.FormatInt(groups.Add(1), 10)}
+func newGroup() seatstate.GroupVersion {
+	return seatstate.In(contracts.SeatGroup{ConcertID: "redishold", Group: "g" + strconv.FormatInt(groups.Add(1), 10)}, 3)
 }
 
 // load locks and loads a group of n free places under token 1.
-func load(t testing.TB, s holdtest.Store, g contracts.SeatGroup, l holds.Load) {
+func load(t testing.TB, s holdtest.Store, g seatstate.GroupVersion, l holds.Load) {
 	t.Helper()
 	l.Token = 1
 	ctx := context.Background()
-	if locked, err := s.Lock(ctx, g, 1, time.Minute); err != nil || !locked {
+	if locked, err := s.Lock(ctx, g.SeatGroup, 1, time.Minute); err != nil || !locked {
 		t.Fatalf("lock: %v, %v", locked, err)
 	}
 	if err := s.Load(ctx, g, l); err != nil {

@@ -18,7 +18,7 @@ var forwardBody string
 // Forward notes that an order was sent on to another group, and answers Forwarded with where it was sent first. An
 // order that holds something here is answered Held, and Gone and Other are as for Hold; then nothing was written. With
 // holds.Nowhere nothing is written in any case, and an order without a record is answered Unknown.
-func (s *Store) Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+func (s *Store) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)
 	}
@@ -37,14 +37,14 @@ func (s *Store) Forward(ctx context.Context, g contracts.SeatGroup, id contracts
 	return answer, nil
 }
 
-// Maps answers revision and map of groups, each at one instant, in one round trip a node. A group that is not loaded
-// is answered so.
-func (s *Store) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+// Maps answers revision and map of groups, each at one instant, in one round trip a node. A group that is not loaded, or
+// loaded in another layout version, is answered so.
+func (s *Store) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	maps := make([]seatstate.Snapshot, len(groups))
 	err := s.call(ctx, func(ctx context.Context) error {
 		pipe := s.client.Pipeline()
 		for _, g := range groups {
-			keys := seatstate.KeysOf(g)
+			keys := seatstate.KeysOf(g.SeatGroup)
 			pipe.MGet(ctx, keys.Rev, keys.Map)
 		}
 		replies, err := pipe.Exec(ctx)
@@ -52,7 +52,7 @@ func (s *Store) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seats
 			return err
 		}
 		for i, reply := range replies {
-			if maps[i], err = snapshotOf(reply); err != nil {
+			if maps[i], err = snapshotOf(groups[i], reply); err != nil {
 				return fmt.Errorf("%s: %w", groups[i].Key(), err)
 			}
 		}
@@ -64,19 +64,12 @@ func (s *Store) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seats
 	return maps, nil
 }
 
-func snapshotOf(reply redis.Cmder) (seatstate.Snapshot, error) {
+func snapshotOf(g seatstate.GroupVersion, reply redis.Cmder) (seatstate.Snapshot, error) {
 	read, ok := reply.(*redis.SliceCmd)
 	if !ok || len(read.Val()) != 2 {
 		return seatstate.Snapshot{}, fmt.Errorf("answer %v is no pair", reply)
 	}
-	rev, loaded := read.Val()[0].(string)
-	if !loaded {
-		return seatstate.Snapshot{}, nil
-	}
-	revision, err := seatstate.ParseRevision(rev)
-	if err != nil {
-		return seatstate.Snapshot{}, err
-	}
+	revision, _ := read.Val()[0].(string)
 	bits, _ := read.Val()[1].(string)
-	return seatstate.Snapshot{Loaded: true, Revision: revision, Map: seatstate.SeatMap(bits)}, nil
+	return seatstate.SnapshotOf(g, revision, bits)
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 //go:embed hold.lua
@@ -15,7 +15,7 @@ var holdBody string
 // Hold decides the orders of a run one after another, each as if it came alone, and answers each by its Outcome. The
 // same order again gets the same hold. holds.ErrNotLoaded: the group is to be rebuilt. holds.ErrInvalid: no attempt can
 // succeed. After any other error the result is unknown; asking again finds it.
-func (s *Store) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+func (s *Store) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	if err := run.Validate(); err != nil {
 		return nil, invalid(err)
 	}

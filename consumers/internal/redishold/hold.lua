@@ -1,7 +1,7 @@
 -- hold: the consecutive orders of one group, decided one after another, each with all its places or none.
 --
--- ARGV[1] length of a hold, ms   ARGV[2] lapse after its end, ms
--- ARGV[3] when the queue took the last of them, Unix ms; 0 if not known
+-- ARGV[1] layout version   ARGV[2] length of a hold, ms   ARGV[3] lapse after its end, ms
+-- ARGV[4] when the queue took the last of them, Unix ms; 0 if not known
 -- then for each order: order, request hash, places '3,0,12'
 --
 -- returns {'OK', now, then for each order four parts: word, heldAt, D, places}
@@ -14,25 +14,26 @@
 --           GONE    the order is over here, has lapsed, or was sold one of the places
 --           OTHER   the order is known here with another request hash
 --           FORWARDED  the order was sent on from here; in place of places: where to, 'group:hop'
---         {'NOT_LOADED', now}   nothing is known of the group
+--         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
 --
--- Leaves the lag, now - ARGV[3], for LAG_KEPT.
+-- Leaves the lag, now - ARGV[4], for LAG_KEPT.
 --
 -- Atomic. Each order is checked as a whole before anything is written for it. Never: a longer hold for an order that
 -- holds, some of the places, a place taken from a hold that has not lapsed or from a sale, a record that ended made to
 -- hold again.
-local length, lapseAfter, sentAt = whole(ARGV[1]), whole(ARGV[2]), whole(ARGV[3])
+if not versioned then return invalid('layout version') end
+local length, lapseAfter, sentAt = whole(ARGV[2]), whole(ARGV[3]), whole(ARGV[4])
 if not length or length < 1 or not lapseAfter then return invalid('length of the hold') end
 if not sentAt then return invalid('time of the queue') end
-if #ARGV < 6 or #ARGV % 3 ~= 0 then return invalid('shape') end
+if #ARGV < 7 or #ARGV % 3 ~= 1 then return invalid('shape') end
 local asks = {}
-for at = 4, #ARGV, 3 do
+for at = 5, #ARGV, 3 do
   local order, hash, places = ARGV[at], ARGV[at + 1], placesOf(ARGV[at + 2])
   if not word(order) or not word(hash) or hash == '-' then return invalid('order or hash ' .. at) end
   if not places then return invalid('places ' .. at) end
   asks[#asks + 1] = {order = order, hash = hash, places = places}
 end
-if not epoch then return {'NOT_LOADED', now} end
+if not loaded then return {'NOT_LOADED', now} end
 for _, ask in ipairs(asks) do
   for _, p in ipairs(ask.places) do
     if p >= room then return invalid('place ' .. p .. ' is outside the group') end

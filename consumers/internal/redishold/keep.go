@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 //go:embed keep.lua
@@ -14,7 +14,7 @@ var keepBody string
 
 // Keep makes the hold of an open row what the row says, all its places or none, until its own end, under its version;
 // what the order held besides becomes free. See holds.Applied.
-func (s *Store) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+func (s *Store) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
 	if err := k.Validate(); err != nil {
 		return "", invalid(err)
 	}

@@ -1,7 +1,7 @@
 -- keep: the hold of an open row is here as the row says, where it was lost, is another or the row's version moved on.
 --
--- ARGV[1] order   ARGV[2] request hash   ARGV[3] version of the row, at least 1
--- ARGV[4] heldAt   ARGV[5] D   ARGV[6] lapse after D, ms   ARGV[7] places, '3,0,12'
+-- ARGV[1] layout version   ARGV[2] order   ARGV[3] request hash   ARGV[4] version of the row, at least 1
+-- ARGV[5] heldAt   ARGV[6] D   ARGV[7] lapse after D, ms   ARGV[8] places, '3,0,12'
 --
 -- returns {'OK', now}           it holds these places and no other, with the row's times, under this version; or it did
 --                               before
@@ -9,19 +9,20 @@
 --                               nothing was written
 --         {'STALE', now}        a later version was applied here, or the order is over here, or its time is: nothing was
 --                               written. Not an error: the row is read again
---         {'NOT_LOADED', now}   nothing is known of the group
+--         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
 --
 -- Atomic, and the same again is harmless. What the order held besides the places of its row is free: that was a hold
 -- which did not become the row. The row outranks a note that the order was sent on as well. The lapse never comes
 -- earlier: a group that was loaded late gave the hold a while from then. Never: a place taken from a hold that has not
 -- lapsed or from a sale, some of the places, an order that has ended made to hold again.
-local order, hash, version = ARGV[1], ARGV[2], whole(ARGV[3])
-local heldAt, expiresAt, lapseAfter, places = whole(ARGV[4]), whole(ARGV[5]), whole(ARGV[6]), placesOf(ARGV[7])
-if #ARGV ~= 7 or not word(order) or not word(hash) or hash == '-' then return invalid('order or hash') end
+if not versioned then return invalid('layout version') end
+local order, hash, version = ARGV[2], ARGV[3], whole(ARGV[4])
+local heldAt, expiresAt, lapseAfter, places = whole(ARGV[5]), whole(ARGV[6]), whole(ARGV[7]), placesOf(ARGV[8])
+if #ARGV ~= 8 or not word(order) or not word(hash) or hash == '-' then return invalid('order or hash') end
 if not version or version < 1 then return invalid('version') end
 if not heldAt or heldAt < 1 or not expiresAt or expiresAt < heldAt or not lapseAfter then return invalid('times') end
 if not places then return invalid('places') end
-if not epoch then return {'NOT_LOADED', now} end
+if not loaded then return {'NOT_LOADED', now} end
 for _, p in ipairs(places) do
   if p >= room then return invalid('place ' .. p .. ' is outside the group') end
 end

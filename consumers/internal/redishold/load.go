@@ -3,21 +3,24 @@ package redishold
 import (
 	"context"
 	_ "embed" // load.lua
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
+
+	"github.com/redis/go-redis/v9"
 )
 
 //go:embed load.lua
 var loadBody string
 
-// Load writes a whole group and gives the lock back, or answers holds.ErrLoadRefused and writes nothing. It is one
-// script however large the group is, so nobody sees half of it. Other errors are those of Hold.
-func (s *Store) Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error {
+// Load writes a whole group in a layout version and gives the lock back, or answers holds.ErrLoadRefused and writes nothing.
+// A group that is there in another version gives way, unless it was loaded under this token or a later one. It is one script
+// however large the group is, so nobody sees half of it. Other errors are those of Hold.
+func (s *Store) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error {
 	if err := l.Validate(); err != nil {
 		return invalid(err)
 	}
@@ -43,17 +46,27 @@ func (s *Store) Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) e
 	}
 }
 
-// Loaded answers nil, or holds.ErrNotLoaded.
-func (s *Store) Loaded(ctx context.Context, g contracts.SeatGroup) error {
-	var found int64
-	err := s.callGroup(ctx, g, func(ctx context.Context) (err error) {
-		found, err = s.client.Exists(ctx, seatstate.KeysOf(g).Rev).Result()
+// Loaded answers nil, or holds.ErrNotLoaded where the group is not there in this layout version.
+func (s *Store) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
+	if err := holds.ValidVersion(g); err != nil {
+		return invalid(err)
+	}
+	var revision string
+	err := s.callGroup(ctx, g.SeatGroup, func(ctx context.Context) (err error) {
+		revision, err = s.client.Get(ctx, seatstate.KeysOf(g.SeatGroup).Rev).Result()
+		if errors.Is(err, redis.Nil) {
+			return nil
+		}
 		return err
 	})
+	var shown seatstate.Snapshot
+	if err == nil {
+		shown, err = seatstate.SnapshotOf(g, revision, "")
+	}
 	if err != nil {
 		return fmt.Errorf("redis loaded %s: %w", g.Key(), err)
 	}
-	if found == 0 {
+	if !shown.Loaded {
 		return fmt.Errorf("redis loaded %s: %w", g.Key(), holds.ErrNotLoaded)
 	}
 	return nil

@@ -1,26 +1,29 @@
--- load: a whole group, as DynamoDB knows it.
+-- load: a whole group in one layout version, as DynamoDB knows it.
 --
--- ARGV[1] fencing token (kept as text: it may be greater than a Lua number holds exactly)
--- ARGV[2] lapse after the end of a hold, ms   ARGV[3] number of places   ARGV[4] number of sold places n
+-- ARGV[1] layout version   ARGV[2] fencing token (kept as text: it may be greater than a Lua number holds exactly)
+-- ARGV[3] lapse after the end of a hold, ms   ARGV[4] number of places   ARGV[5] number of sold places n
 -- then n times: place, order
 -- then to the end, for each open order: order, version, request hash, heldAt, D, places '3,0,12'
 --
--- returns {'OK', now}        the group is loaded under revision 'token.1', and the lock is gone
---         {'CHANGED', now}   it is loaded already, or the lock does not carry this token; nothing was written
+-- returns {'OK', now}        the group is loaded under revision 'token.1.layout version', and the lock is gone
+--         {'CHANGED', now}   it is loaded already in this layout version, or in another one under this token or a later
+--                            one; or the lock does not carry this token. Nothing was written
 --
--- Atomic. What an earlier life of the group left behind is deleted first. An open order has all its places or none:
+-- Atomic. A group that is there in another layout version gives way: its places are other seats. So does what an earlier
+-- life of the group left behind. An open order has all its places or none:
 -- of two for one place the first has it and the other gets neither hold nor record, so that whoever repairs the group
 -- may hold it later. A sale comes before every order, also before its own: a row read as open whose tickets exist was
 -- committed in between. An order past its end is held a while longer, since its row is open and may yet be paid for.
--- Never: a load by a holder that lost the lock.
-local token, lapseAfter, size, soldCount = ARGV[1], whole(ARGV[2]), whole(ARGV[3]), whole(ARGV[4])
+-- Never: a load by a holder that lost the lock; an epoch that does not rise.
+if not versioned then return invalid('layout version') end
+local token, lapseAfter, size, soldCount = ARGV[2], whole(ARGV[3]), whole(ARGV[4]), whole(ARGV[5])
 if not token or #token > 19 or not token:find('^[1-9]%d*$') then return invalid('token') end
 if not lapseAfter then return invalid('lapse') end
 if not size or size < 1 or size > MAX_PLACES then return invalid('number of places') end
-if not soldCount or (#ARGV - 4 - 2 * soldCount) % 6 ~= 0 or 4 + 2 * soldCount > #ARGV then return invalid('shape') end
+if not soldCount or (#ARGV - 5 - 2 * soldCount) % 6 ~= 0 or 5 + 2 * soldCount > #ARGV then return invalid('shape') end
 
 local states, seats, records, lapses = {}, {}, {}, {}
-local at = 5
+local at = 6
 for _ = 1, soldCount do
   local p, order = whole(ARGV[at]), ARGV[at + 1]
   if not p or p >= size or states[p] or not word(order) then return invalid('sold place ' .. at) end
@@ -60,7 +63,9 @@ while at < #ARGV do
   at = at + 6
 end
 
-if epoch or redis.call('GET', LOCK) ~= token then return {'CHANGED', now} end
+-- Of two numbers without leading zeros the longer is the greater, and of two of one length the later in text.
+local later = epoch and (#token > #epoch or #token == #epoch and token > epoch)
+if loaded or epoch and not later or redis.call('GET', LOCK) ~= token then return {'CHANGED', now} end
 
 -- 2 bits a place, the first place in the highest bits: the bytes of seatstate.SeatMap.
 local bytes = {}
@@ -75,6 +80,6 @@ if #records > 0 then
   redis.call('HSET', ORDERS, unpack(records))
   redis.call('ZADD', LAPSES, unpack(lapses))
 end
-redis.call('SET', REV, token .. '.1')
+redis.call('SET', REV, token .. '.1.' .. ARGV[1])
 redis.call('DEL', LOCK)
 return {'OK', now}

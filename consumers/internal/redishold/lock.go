@@ -45,6 +45,6 @@ func (s *Store) Lock(ctx context.Context, g contracts.SeatGroup, token int64, tt
 // Unlock gives the lock back if it carries the token; otherwise it does nothing. A load that succeeds has given it back
 // already.
 func (s *Store) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
-	_, err := s.run(ctx, "unlock", s.scripts.unlock, g, token)
+	_, err := s.run(ctx, "unlock", s.scripts.unlock, seatstate.In(g, 0), token)
 	return err
 }

@@ -2,6 +2,7 @@
 -- RECORD_KEPT (ms), MAX_PLACES and LAG_KEPT (ms). The codings are those of contracts/seatstate.
 --
 -- KEYS[1..8]  rev map seats orders lapses ends lock lag: seatstate.Keys.All(), all of one hash tag
+-- ARGV[1]     layout version that the places of the call are of
 -- returns     an array: a word, now, and what the script says besides; or
 --             {'INVALID', now, text}  an argument that no state of the group could answer
 --
@@ -10,15 +11,27 @@
 local REV, MAP, SEATS, ORDERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local LAPSES, ENDS, LOCK, LAG = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
--- epoch and rev are those of the group before this call; nil when it is not loaded.
+-- epoch, rev and layout are those of the group before this call; nil when it is not there. A group that was loaded before
+-- revisions had a layout version is of version 0, which no layout has.
 -- room is how many places the map has bytes for.
-local epoch, rev, room
+local epoch, rev, layout, room
 local revision = redis.call('GET', REV)
 if revision then
-  epoch, rev = revision:match('^(%d+)%.(%d+)$')
+  epoch, rev, layout = revision:match('^(%d+)%.(%d+)%.(%d+)$')
+  if not epoch then
+    epoch, rev = revision:match('^(%d+)%.(%d+)$')
+    layout = '0'
+  end
   if not epoch then error('revision does not parse: ' .. revision) end
   room = 4 * redis.call('STRLEN', MAP)
 end
+
+-- versioned: the call names a layout version. It is kept as text: it is compared and not counted with.
+local versioned = ARGV[1] ~= nil and #ARGV[1] <= 19 and ARGV[1]:find('^[1-9]%d*$') ~= nil
+
+-- loaded: the group is there, and its places are those that the call means. In another layout version a place is another
+-- seat, so that the group counts as not loaded.
+local loaded = epoch ~= nil and layout == ARGV[1]
 
 -- whole reads a decimal that a Lua number holds exactly; nil for anything else. tonumber alone would take 0x10, 1e3, ' 7'.
 local function whole(s)
@@ -89,7 +102,7 @@ local function setMap(places, state)
   redis.call('BITFIELD', MAP, unpack(args))
   if moved then return end
   moved = true
-  redis.call('SET', REV, epoch .. '.' .. text(tonumber(rev) + 1))
+  redis.call('SET', REV, epoch .. '.' .. text(tonumber(rev) + 1) .. '.' .. layout)
 end
 
 -- heldBy reads the places that orders hold, given as {id = , record = }: never a sold one. In the order of the records.

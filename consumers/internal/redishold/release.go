@@ -7,14 +7,16 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 //go:embed release.lua
 var releaseBody string
 
 // Release frees what the order holds, never what was sold to it, and ends its record under the row's version, which is
-// at least 1. It may be called again. Errors are those of Hold.
-func (s *Store) Release(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error) {
+// at least 1. It may be called again. Layout version 0 is whichever the group is loaded in: see order.Order.GroupVersion.
+// Errors are those of Hold.
+func (s *Store) Release(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error) {
 	if err := holds.ValidRelease(order, version); err != nil {
 		return holds.Release{}, invalid(err)
 	}
@@ -26,7 +28,7 @@ func (s *Store) Release(ctx context.Context, g contracts.SeatGroup, order contra
 }
 
 // released reads the answer of a script that frees places.
-func released(g contracts.SeatGroup, script string, r reply) (holds.Release, error) {
+func released(g seatstate.GroupVersion, script string, r reply) (holds.Release, error) {
 	freed := holds.Release{At: r.at}
 	var err error
 	switch r.word {

@@ -1,7 +1,8 @@
 -- repair: orders get the places that rows and tickets give them, each order as a whole and only if nothing has happened
 -- to it since it was read.
 --
--- ARGV[1] epoch in which the group was read (kept as text)   ARGV[2] lapse after the end of a hold, ms
+-- ARGV[1] layout version   ARGV[2] epoch in which the group was read (kept as text)
+-- ARGV[3] lapse after the end of a hold, ms
 -- then for each order: order, version of its row or 0, request hash or '-', what it is to have: 'free', 'held', 'sold';
 --   heldAt, D (for held, else 0), places '3,0,12' or '-', number of places that were seen n
 --   then n times: place, its entry as it was seen or 'free'. These are all places of the order and all it is to have
@@ -9,7 +10,7 @@
 -- returns {'OK', now, done, skipped, displaced}   orders, 'a,b' each: those written; those left as they are; those
 --                               whose holds gave way to a sale
 --         {'CHANGED', now}      the group was loaded anew since; nothing was written
---         {'NOT_LOADED', now}   nothing is known of the group
+--         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
 --
 -- An order is skipped when a place seen is not as it was when this call began, it has a place that was not seen, a later
 -- version was applied, it is to hold a place that is not free or past D + lapse, or to own one that this call has given
@@ -20,7 +21,8 @@
 --
 -- Atomic, and the same again is skipped or harmless. Never: some of an order's places, an older word over a later one, a
 -- hold of which a part is left.
-local epochSeen, lapseAfter = ARGV[1], whole(ARGV[2])
+if not versioned then return invalid('layout version') end
+local epochSeen, lapseAfter = ARGV[2], whole(ARGV[3])
 if not epochSeen or #epochSeen > 19 or not epochSeen:find('^[1-9]%d*$') then return invalid('epoch') end
 if not lapseAfter then return invalid('lapse') end
 
@@ -51,7 +53,7 @@ local function changeAt(at)
   for i = at + 8, c.next - 2, 2 do
     local p, entry = whole(ARGV[i]), ARGV[i + 1]
     if not p or p >= MAX_PLACES or c.seen[p] or not entrySeen(entry, c.order, c.version) then return nil end
-    if epoch and p >= room then return nil end
+    if loaded and p >= room then return nil end
     c.seen[p] = entry
     if entry ~= 'free' and entry:match('^%a+ (%S+)') == c.order then c.own[#c.own + 1] = p end
   end
@@ -63,7 +65,7 @@ local function changeAt(at)
 end
 
 local changes, ids, byId, touched = {}, {}, {}, {}
-local at = 3
+local at = 4
 while at <= #ARGV do
   local c = changeAt(at)
   if not c or byId[c.order] then return invalid('change ' .. at) end
@@ -73,7 +75,7 @@ while at <= #ARGV do
   at = c.next
 end
 if #changes == 0 or #changes > MAX_PLACES then return invalid('number of changes') end
-if not epoch then return {'NOT_LOADED', now} end
+if not loaded then return {'NOT_LOADED', now} end
 if epoch ~= epochSeen then return {'CHANGED', now} end
 sweep()
 

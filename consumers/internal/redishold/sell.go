@@ -7,6 +7,7 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 //go:embed sell.lua
@@ -17,7 +18,7 @@ var restoreBody string
 
 // Sell makes places an order's own, under its row's version. It overwrites other orders' holds, and no sale: see
 // holds.Sale.
-func (s *Store) Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+func (s *Store) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
 	if err := holds.ValidSale(id, places, version); err != nil {
 		return holds.Sale{}, invalid(err)
 	}
@@ -52,7 +53,7 @@ func saleOf(r reply) (holds.Sale, error) {
 }
 
 // Restore frees places that were sold to an order or held by it, under its row's version.
-func (s *Store) Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+func (s *Store) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
 	if err := holds.ValidSale(id, places, version); err != nil {
 		return holds.Release{}, invalid(err)
 	}

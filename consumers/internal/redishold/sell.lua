@@ -1,20 +1,21 @@
 -- sell: the seats of an order are its own for good. It wins over every hold and over no sale.
 --
--- ARGV[1] order   ARGV[2] version of its row, at least 1   ARGV[3] places, '3,0,12'
+-- ARGV[1] layout version   ARGV[2] order   ARGV[3] version of its row, at least 1   ARGV[4] places, '3,0,12'
 --
 -- returns {'OK', now, 'a,b'}              the places are sold to it; the orders whose holds were overwritten
 --         {'STALE', now}                  a later version was applied here before; nothing was written. Not an error
 --         {'CONFLICT', now, place, owner} a place is sold to another order; nothing was written
---         {'NOT_LOADED', now}             nothing is known of the group
+--         {'NOT_LOADED', now}             nothing is known of the group, or it is there in another layout version
 --
 -- Atomic, and the same again is harmless: it displaces nobody twice. What the order held and does not own is free. An
 -- order that is displaced loses its whole hold: its other places are free, and it is not known here any more, so that
 -- its hold may be made again should the sale be withdrawn. Never: a sale overwritten, a hold of which a part is left.
-local order, version, places = ARGV[1], whole(ARGV[2]), placesOf(ARGV[3])
-if #ARGV ~= 3 or not word(order) then return invalid('order') end
+if not versioned then return invalid('layout version') end
+local order, version, places = ARGV[2], whole(ARGV[3]), placesOf(ARGV[4])
+if #ARGV ~= 4 or not word(order) then return invalid('order') end
 if not version or version < 1 then return invalid('version') end
 if not places then return invalid('places') end
-if not epoch then return {'NOT_LOADED', now} end
+if not loaded then return {'NOT_LOADED', now} end
 for _, p in ipairs(places) do
   if p >= room then return invalid('place ' .. p .. ' is outside the group') end
 end

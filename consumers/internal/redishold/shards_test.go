@@ -19,11 +19,11 @@ import (
 )
 
 // groupOn is a seat group of its own whose keys a node has.
-func groupOn(t *testing.T, client *redis.ClusterClient, node redistest.Node) contracts.SeatGroup {
+func groupOn(t *testing.T, client *redis.ClusterClient, node redistest.Node) seatstate.GroupVersion {
 	t.Helper()
 	for {
 		g := newGroup()
-		slot, err := client.ClusterKeySlot(t.Context(), seatstate.KeysOf(g).Rev).Result()
+		slot, err := client.ClusterKeySlot(t.Context(), seatstate.KeysOf(g.SeatGroup).Rev).Result()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,13 +48,13 @@ func TestAShardThatIsDownHoldsUpOnlyItsOwnGroups(t *testing.T) {
 	})
 	well, down := groupOn(t, client, nodes[0]), groupOn(t, client, nodes[1])
 	n := 0
-	hold := func(g contracts.SeatGroup) (time.Duration, error) {
+	hold := func(g seatstate.GroupVersion) (time.Duration, error) {
 		n++
 		begun := time.Now()
 		_, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: contracts.OrderID(fmt.Sprint("o", n)), Hash: "h", Places: []int{0}})
 		return time.Since(begun), err
 	}
-	for _, g := range []contracts.SeatGroup{well, down} {
+	for _, g := range []seatstate.GroupVersion{well, down} {
 		load(t, store, g, holds.Load{Places: 4})
 		if _, err := hold(g); err != nil {
 			t.Fatalf("before the outage: %v", err)

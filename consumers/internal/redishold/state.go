@@ -15,7 +15,7 @@ import (
 var stateBody string
 
 // State reads a group at one instant. It writes nothing, and Redis holds it to that. Errors are those of Hold.
-func (s *Store) State(ctx context.Context, g contracts.SeatGroup) (holds.State, error) {
+func (s *Store) State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error) {
 	r, err := s.read(ctx, "state", s.scripts.state, g)
 	if err != nil {
 		return holds.State{}, err

@@ -1,12 +1,15 @@
 -- state: the group at one instant, for a repair. It writes nothing and sweeps nothing.
 --
+-- ARGV[1] layout version
+--
 -- returns {'OK', now, revision, map, lapsed, {place, entry, …}, {order, record, …}}
 --           lapsed   so many orders hold something past its lapse; their entries are among the rest
 --           records  those of the orders that have a place; one that has none is missing. There may be many thousands of
 --                    orders that are over, and a repair needs none of them
---         {'NOT_LOADED', now}   nothing is known of the group
-if #ARGV ~= 0 then return invalid('no argument') end
-if not epoch then return {'NOT_LOADED', now} end
+--         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
+if not versioned then return invalid('layout version') end
+if #ARGV ~= 1 then return invalid('one argument') end
+if not loaded then return {'NOT_LOADED', now} end
 
 local entries = redis.call('HGETALL', SEATS)
 local ids, known = {}, {}

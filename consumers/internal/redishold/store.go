@@ -83,18 +83,19 @@ const (
 	wordNotLoaded = "NOT_LOADED"
 )
 
-// run calls a script on a group's keys. Its errors name the operation and the group.
-func (s *Store) run(ctx context.Context, name string, script *redis.Script, g contracts.SeatGroup, args ...any) (reply, error) {
+// run calls a script on a group's keys, with the layout version before the arguments. Its errors name the operation and the
+// group.
+func (s *Store) run(ctx context.Context, name string, script *redis.Script, g seatstate.GroupVersion, args ...any) (reply, error) {
 	// Run sends EVALSHA and, to a server that does not know the script yet (a new one, a promoted replica), EVAL.
-	return s.answer(ctx, name, g, func(ctx context.Context) *redis.Cmd {
-		return script.Run(ctx, s.client, seatstate.KeysOf(g).All(), args...)
+	return s.answer(ctx, name, g.SeatGroup, func(ctx context.Context) *redis.Cmd {
+		return script.Run(ctx, s.client, seatstate.KeysOf(g.SeatGroup).All(), append([]any{g.LayoutVersion}, args...)...)
 	})
 }
 
 // read is run for a script that Redis is to stop at its first write.
-func (s *Store) read(ctx context.Context, name string, script *redis.Script, g contracts.SeatGroup) (reply, error) {
-	return s.answer(ctx, name, g, func(ctx context.Context) *redis.Cmd {
-		return script.RunRO(ctx, s.client, seatstate.KeysOf(g).All())
+func (s *Store) read(ctx context.Context, name string, script *redis.Script, g seatstate.GroupVersion) (reply, error) {
+	return s.answer(ctx, name, g.SeatGroup, func(ctx context.Context) *redis.Cmd {
+		return script.RunRO(ctx, s.client, seatstate.KeysOf(g.SeatGroup).All(), g.LayoutVersion)
 	})
 }
 

@@ -43,7 +43,7 @@ func TestTimeIsTheServers(t *testing.T) {
 	if answer.HeldAt < contracts.InstantOf(before) || answer.HeldAt > contracts.InstantOf(after) || answer.At != answer.HeldAt {
 		t.Errorf("held at %v, decided at %v, want between %v and %v", answer.HeldAt, answer.At, before, after)
 	}
-	state, err := inspect(t.Context(), client, g)
+	state, err := inspect(t.Context(), client, g.SeatGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,15 +80,15 @@ func TestKeysOfTwoGroupsAreRefused(t *testing.T) {
 	client, a, b := redistest.Client(t), newGroup(), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, a, holds.Load{Places: 4})
-	before := dump(t, client, a)
-	mixed := slices.Concat(seatstate.KeysOf(a).All()[:4], seatstate.KeysOf(b).All()[4:])
+	before := dump(t, client, a.SeatGroup)
+	mixed := slices.Concat(seatstate.KeysOf(a.SeatGroup).All()[:4], seatstate.KeysOf(b.SeatGroup).All()[4:])
 	for name, script := range redishold.Scripts() {
 		err := script.Eval(t.Context(), client, mixed, "a", 1).Err()
 		if err == nil || !strings.Contains(err.Error(), "CROSSSLOT") {
 			t.Errorf("%s on the keys of two groups: %v, want CROSSSLOT", name, err)
 		}
 	}
-	if after := dump(t, client, a); after != before {
+	if after := dump(t, client, a.SeatGroup); after != before {
 		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
 	}
 }
@@ -96,13 +96,13 @@ func TestKeysOfTwoGroupsAreRefused(t *testing.T) {
 func TestLockEndsByItself(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
-	if locked, err := store.Lock(t.Context(), g, 1, 30*time.Millisecond); err != nil || !locked {
+	if locked, err := store.Lock(t.Context(), g.SeatGroup, 1, 30*time.Millisecond); err != nil || !locked {
 		t.Fatal(locked, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for {
-		locked, err := store.Lock(ctx, g, 2, time.Minute)
+		locked, err := store.Lock(ctx, g.SeatGroup, 2, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,11 +128,11 @@ func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 	if _, err := store.Release(t.Context(), g, "a", 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Del(t.Context(), seatstate.KeysOf(g).Rev).Err(); err != nil {
+	if err := client.Del(t.Context(), seatstate.KeysOf(g.SeatGroup).Rev).Err(); err != nil {
 		t.Fatal(err)
 	}
 	load(t, store, g, holds.Load{Places: 4})
-	state, err := inspect(t.Context(), client, g)
+	state, err := inspect(t.Context(), client, g.SeatGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestReleaseGoesByTheEntries(t *testing.T) {
 	if _, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2, 3, 4}}); err != nil {
 		t.Fatal(err)
 	}
-	keys := seatstate.KeysOf(g)
+	keys := seatstate.KeysOf(g.SeatGroup)
 	if err := client.HSet(t.Context(), keys.Seats, "1", "sold a", "2", "held b 9790000000000").Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Advance(time.Hour)
-	if err := b.tick(t.Context(), g); err != nil {
+	if err := b.tick(t.Context(), g.SeatGroup); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -192,19 +192,19 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	}
 	// The first call has a lapsed order to sweep, which begins by deleting.
 	_, swept := holdtest.Hold(t.Context(), b.store, g, holds.Ask{Order: "b", Hash: "h", Places: []int{3}})
-	state, err := inspect(t.Context(), client, g)
+	state, err := inspect(t.Context(), client, g.SeatGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := holdtest.Consistent(state); err != nil {
 		t.Errorf("after a call that answered %v: %v", swept, err)
 	}
-	before := dump(t, client, g)
+	before := dump(t, client, g.SeatGroup)
 	_, err = holdtest.Hold(t.Context(), b.store, g, holds.Ask{Order: "c", Hash: "h", Places: []int{4}})
 	if err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("hold: %v, want OOM", err)
 	}
-	if after := dump(t, client, g); after != before {
+	if after := dump(t, client, g.SeatGroup); after != before {
 		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
 	}
 }
@@ -313,7 +313,7 @@ func TestARunLeavesItsLag(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 4})
-	key := seatstate.KeysOf(g).Lag
+	key := seatstate.KeysOf(g.SeatGroup).Lag
 	run := holds.Run{Asks: []holds.Ask{{Order: "a", Hash: "h", Places: []int{1}}}}
 	if _, err := store.Hold(t.Context(), g, run); err != nil {
 		t.Fatal(err)

@@ -5,14 +5,14 @@ import (
 	_ "embed" // sweep.lua
 	"fmt"
 
-	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 )
 
 //go:embed sweep.lua
 var sweepBody string
 
 // Sweep ends at most seatstate.SweepLimit orders that hold something past its lapse, and answers how many are left.
-func (s *Store) Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error) {
+func (s *Store) Sweep(ctx context.Context, g seatstate.GroupVersion) (left int, err error) {
 	r, err := s.run(ctx, "sweep", s.scripts.sweep, g)
 	if err != nil {
 		return 0, err

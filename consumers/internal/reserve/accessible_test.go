@@ -12,6 +12,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seating"
+	"boxoffice/contracts/seatstate"
 )
 
 // Whatever the halls and whichever of their groups is in Redis, wherever the order is first: an order for accessible
@@ -83,11 +84,11 @@ func TestTheFirstChoiceHolds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newHall(t)
 		h.released = rapid.SampledFrom([]contracts.Instant{0, 1}).Draw(rt, "release")
-		var groups []contracts.SeatGroup
+		var groups []seatstate.GroupVersion
 		for _, name := range []string{"A", "B", "C"} {
 			kind := rapid.SampledFrom([]string{readmodel.KindSeats, readmodel.KindArea}).Draw(rt, "kind")
 			h.add(t, name, kind, "S", rapid.StringMatching(`[.xwW]{1,6}|[xwW]{2,5}`).Draw(rt, "row"))
-			groups = append(groups, named(name))
+			groups = append(groups, v1(named(name)))
 		}
 		maps, err := h.holds.Maps(t.Context(), groups)
 		if err != nil {

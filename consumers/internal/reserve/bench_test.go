@@ -28,6 +28,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -183,7 +184,7 @@ func newRound(b *testing.B, limit int, sold bool) *round {
 		if locked, err := w.holds.Lock(b.Context(), g, 1, time.Minute); err != nil || !locked {
 			b.Fatal(locked, err)
 		}
-		if err := w.holds.Load(b.Context(), g, holds.Load{Token: 1, Places: benchSeats, Sold: owners}); err != nil {
+		if err := w.holds.Load(b.Context(), v1(g), holds.Load{Token: 1, Places: benchSeats, Sold: owners}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -226,7 +227,7 @@ func (r *round) record(call func(on *round) error) {
 	r.calls = append(r.calls, call)
 }
 
-func (r *round) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+func (r *round) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	if r.recording {
 		r.record(func(on *round) error {
 			_, err := on.holds.Hold(ctx, g, run)

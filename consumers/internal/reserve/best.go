@@ -86,10 +86,10 @@ type chooser func(readmodel.LayoutGroup, seatstate.SeatMap) (places []int, found
 // holdBest chooses by the group's map and asks for what it chose. An order that holds here already is answered its
 // hold, whatever was chosen.
 func (h Place) holdBest(ctx context.Context, e *entry, choose chooser) (a holds.Answer, found bool, err error) {
-	g := e.Message.SeatGroup()
+	g := e.group()
 	var shown seatstate.Snapshot
 	err = rebuild.Loaded(ctx, h.Loader, g, func() error {
-		maps, err := h.Best.Maps(ctx, []contracts.SeatGroup{g})
+		maps, err := h.Best.Maps(ctx, []seatstate.GroupVersion{g})
 		if err != nil {
 			return err
 		}
@@ -129,8 +129,8 @@ func (h Place) elsewhere(ctx context.Context, e *entry, wish seating.Wish) (last
 		to = holds.Forwarding{Group: group, Hop: len(m.Visited) + 1}
 	}
 	var answer holds.Answer
-	err = rebuild.Loaded(ctx, h.Loader, m.SeatGroup(), func() (err error) {
-		answer, err = h.Best.Forward(ctx, m.SeatGroup(), m.OrderID, m.RequestHash, to)
+	err = rebuild.Loaded(ctx, h.Loader, e.group(), func() (err error) {
+		answer, err = h.Best.Forward(ctx, e.group(), m.OrderID, m.RequestHash, to)
 		return err
 	})
 	if err != nil {
@@ -151,9 +151,9 @@ func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (grou
 	} else if !wish.HasLastResort() {
 		return "", false, nil
 	}
-	groups := make([]contracts.SeatGroup, len(layout))
+	groups := make([]seatstate.GroupVersion, len(layout))
 	for i, g := range layout {
-		groups[i] = contracts.SeatGroup{ConcertID: m.ConcertID, Group: g.Group}
+		groups[i] = seatstate.In(contracts.SeatGroup{ConcertID: m.ConcertID, Group: g.Group}, m.LayoutVersion)
 	}
 	maps, err := h.Best.Maps(ctx, groups)
 	if err != nil {

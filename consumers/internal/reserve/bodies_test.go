@@ -69,10 +69,10 @@ func TestTwoBodiesThatAreSentPastEachOther(t *testing.T) {
 	three.OrderID = pair.OrderID
 	for _, m := range []message.PlaceOrder{pair, three} {
 		from := groupOf(m.Visited[0])
-		if err := w.loader().Ensure(t.Context(), from); err != nil {
+		if err := w.loader().Ensure(t.Context(), v1(from)); err != nil {
 			t.Fatal(err)
 		}
-		if a, err := w.holds.Forward(t.Context(), from, m.OrderID, m.RequestHash, holds.Forwarding{Group: m.Group, Hop: 1}); err != nil || a.Outcome != holds.Forwarded {
+		if a, err := w.holds.Forward(t.Context(), v1(from), m.OrderID, m.RequestHash, holds.Forwarding{Group: m.Group, Hop: 1}); err != nil || a.Outcome != holds.Forwarded {
 			t.Fatalf("%+v, %v", a, err)
 		}
 	}

@@ -62,7 +62,7 @@ func (h *hall) add(t *testing.T, name, kind, section string, rows ...string) {
 	}
 	if len(taken) == 0 {
 		// Loads the group.
-		if err := rebuild.Loaded(t.Context(), h.loader(), named(name), func() error { return h.holds.Loaded(t.Context(), named(name)) }); err != nil {
+		if err := rebuild.Loaded(t.Context(), h.loader(), v1(named(name)), func() error { return h.holds.Loaded(t.Context(), v1(named(name))) }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -39,7 +39,7 @@ func TestTheLastPairIsNotRefusedToItsHolder(t *testing.T) {
 		}},
 		"the put lands late, and the group reloads before it": {"put late", func(t *testing.T, w *world) {
 			w.holds.Wipe(group)
-			if err := w.loader().Ensure(t.Context(), group); err != nil {
+			if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 				t.Fatal(err)
 			}
 			w.land(t.Context())
@@ -155,7 +155,7 @@ func TestAnOrderWhoseHoldIsOverIsNotRefusedForWantOfSeats(t *testing.T) {
 	m := w.best("A", 2)
 	w.fail["put"] = errBroken
 	want(t, w.handle(t, m), retry.ClassRetryable, "")
-	if _, err := w.holds.Release(t.Context(), group, m.OrderID, 1); err != nil {
+	if _, err := w.holds.Release(t.Context(), v1(group), m.OrderID, 1); err != nil {
 		t.Fatal(err)
 	}
 	w.fill(t, "A", "A-1-4")
@@ -178,7 +178,7 @@ func TestARefusalAsksOnceAndLeavesNothing(t *testing.T) {
 		t.Errorf("%d script calls, record %q", w.scripts, record)
 	}
 	w.onRelease = nil
-	if _, err := w.holds.Release(t.Context(), group, free.OrderID, 2); err != nil {
+	if _, err := w.holds.Release(t.Context(), v1(group), free.OrderID, 2); err != nil {
 		t.Fatal(err)
 	}
 	want(t, w.handle(t, m), retry.ClassDone, "")

@@ -13,6 +13,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -56,6 +57,15 @@ type entry struct {
 
 // trace goes along what is sent for the order. A run has no trace of its own, its messages have.
 func (e *entry) trace() string { return e.Delivery.Attributes.Trace }
+
+// group is the message's seat group in the layout version that is sold. A message of another version has none (0): nothing was
+// ever held for it, and its group is asked for nothing but a release.
+func (e *entry) group() seatstate.GroupVersion {
+	if e.concert.LayoutFrozen != e.Message.LayoutVersion {
+		return seatstate.In(e.Message.SeatGroup(), 0)
+	}
+	return seatstate.In(e.Message.SeatGroup(), e.Message.LayoutVersion)
+}
 
 func (e *entry) end(o retry.Outcome) { e.outcome = &o }
 
@@ -193,7 +203,8 @@ func (h Place) prepare(ctx context.Context, pending []*entry) (asking []*entry, 
 	return asking, nil
 }
 
-// tooLate rejects an order of another layout or past its deadline. It may hold something here from an earlier try.
+// tooLate rejects an order of another layout or past its deadline. One past its deadline may hold something here from an
+// earlier try.
 func (h Place) tooLate(e *entry) bool {
 	switch {
 	case e.concert.LayoutFrozen != e.Message.LayoutVersion:
@@ -216,7 +227,7 @@ func (h Place) hold(ctx context.Context, asking []*entry) ([]holds.Answer, error
 	for _, e := range asking {
 		run.Asks = append(run.Asks, holds.Ask{Order: e.Message.OrderID, Hash: e.Message.RequestHash, Places: e.places})
 	}
-	g := asking[0].Message.SeatGroup()
+	g := asking[0].group()
 	var answers []holds.Answer
 	err := rebuild.Loaded(ctx, h.Loader, g, func() (err error) {
 		answers, err = h.Holds.Hold(ctx, g, run)

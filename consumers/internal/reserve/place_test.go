@@ -27,6 +27,9 @@ import (
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 
+// v1 is a group in the one layout version of these tests.
+func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
+
 const holdFor = 5 * time.Minute
 
 // world is the handler over stores in memory, with a clock and calls that can be made to fail.
@@ -127,7 +130,7 @@ func (w *world) LayoutGroup(_ context.Context, _ string, _ int, name string) (re
 	return readmodel.LayoutGroup{}, errors.New("no such group")
 }
 
-func (w *world) Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+func (w *world) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	if err := w.failing("forward"); err != nil {
 		return holds.Answer{}, err
 	}
@@ -139,14 +142,14 @@ func (w *world) Forward(ctx context.Context, g contracts.SeatGroup, id contracts
 	return a, err
 }
 
-func (w *world) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+func (w *world) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	if err := w.failing("maps"); err != nil {
 		return nil, err
 	}
 	return w.holds.Maps(ctx, groups)
 }
 
-func (w *world) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error) {
+func (w *world) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	if err := w.failing("hold"); err != nil {
 		return nil, err
 	}
@@ -161,12 +164,12 @@ func (w *world) Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) 
 // Leave implements reserve.Pace.
 func (w *world) Leave(context.Context, contracts.Instant) {}
 
-func (w *world) Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error) {
+func (w *world) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
 	if err := w.failing("release"); err != nil {
 		return holds.Release{}, err
 	}
 	if w.onRelease != nil {
-		w.onRelease(g, id)
+		w.onRelease(g.SeatGroup, id)
 	}
 	return w.holds.Release(ctx, g, id, version)
 }
@@ -203,7 +206,7 @@ func (w *world) PutAll(ctx context.Context, puts []order.Put) []order.PutResult 
 	return results
 }
 
-func (w *world) Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error) {
+func (w *world) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
 	if err := w.failing("keep"); err != nil {
 		return "", err
 	}
@@ -535,7 +538,7 @@ func TestDispatch(t *testing.T) {
 		Cancel:  reserve.Cancel{Orders: w, Ending: w.ending(), Now: now},
 		Settle:  reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Ending: w.ending(), Now: now},
 		Expire:  expire.Expire{Orders: w, Ending: w.ending(), Now: now},
-		Rebuild: rebuild.Handler{Presence: w.holds, Loader: w.loader()},
+		Rebuild: rebuild.Handler{Concerts: w, Presence: w.holds, Loader: w.loader()},
 	}
 	encode := func(m message.Message) string {
 		e, err := message.Encode(m, "")

@@ -17,23 +17,24 @@ import (
 )
 
 // Holds asks for and gives back seats of a group. Each call is atomic and may be repeated by anyone at any time, and
-// answers holds.ErrNotLoaded when the group is not in Redis.
+// answers holds.ErrNotLoaded when the group is not in Redis in this layout version.
 type Holds interface {
 	// Hold decides a run of orders, one answer an ask, in one call.
-	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
+	Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error)
 	// Release frees what is held by the order, never what is sold, and ends its record under the row's version.
-	Release(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, version int) (holds.Release, error)
+	Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error)
 	// Keep makes the hold of an open row what the row says: its seats, no other, and its times.
-	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
+	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
 }
 
 // BestHolds is what a best-available order needs besides.
 type BestHolds interface {
 	// Forward notes that the order was sent on, unless it holds something here: then it answers that hold. With
 	// holds.Nowhere it only answers what is known of the order.
-	Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
-	// Maps answers the maps of groups, each at one instant, in the order asked for.
-	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
+	Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
+	// Maps answers the maps of groups, each at one instant, in the order asked for. One that is there in another layout
+	// version is answered as not loaded.
+	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 
 // Pace leaves the lag of the decisions for GETs of orders that have no row yet.
@@ -59,7 +60,8 @@ type Tickets interface {
 	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
 }
 
-// Catalogue answers what is on sale. Answers may be some seconds old; a layout version never changes.
+// Catalogue answers what is on sale. Answers may be some seconds old, but for the mark of the frozen layout; a layout version
+// never changes.
 type Catalogue interface {
 	Concert(ctx context.Context, concertID string) (readmodel.Concert, error)
 	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)

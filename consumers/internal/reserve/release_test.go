@@ -122,7 +122,7 @@ func TestWhatWaitsForRedis(t *testing.T) {
 		t.Fatal(locked, err)
 	}
 	want(t, w.settle(t, m.OrderID, contracts.ReasonSeatLost), retry.ClassRetryable, "")
-	if err := w.holds.Loaded(t.Context(), group); !errors.Is(err, holds.ErrNotLoaded) {
+	if err := w.holds.Loaded(t.Context(), v1(group)); !errors.Is(err, holds.ErrNotLoaded) {
 		t.Errorf("the group is loaded: %v", err)
 	}
 }

@@ -109,12 +109,12 @@ func TestAHoldThatCannotBeKeptDoesNotBlockItsGroup(t *testing.T) {
 			w.holds.Wipe(group)
 		},
 		"ended under the row's version": func(t *testing.T, w *world, row order.Order) {
-			if _, err := w.holds.Release(t.Context(), group, row.OrderID, row.Version); err != nil {
+			if _, err := w.holds.Release(t.Context(), v1(group), row.OrderID, row.Version); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"ended under a later version": func(t *testing.T, w *world, row order.Order) {
-			if _, err := w.holds.Release(t.Context(), group, row.OrderID, row.Version+1); err != nil {
+			if _, err := w.holds.Release(t.Context(), v1(group), row.OrderID, row.Version+1); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -144,7 +144,7 @@ func TestAStaleKeepReadsTheRowAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if applied, err := w.holds.Keep(t.Context(), group, holds.Kept{
+	if applied, err := w.holds.Keep(t.Context(), v1(group), holds.Kept{
 		Ask: holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}, Version: 2, HeldAt: held.HeldAt, ExpiresAt: held.HoldExpiresAt,
 	}); err != nil || applied != holds.OK {
 		t.Fatal(applied, err)

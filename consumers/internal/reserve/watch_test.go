@@ -203,23 +203,23 @@ func (l *losses) mirror(rt *rapid.T) {
 
 func (l *losses) mirrorRow(rt *rapid.T, row order.Order) {
 	g, places := row.SeatGroup(), l.placesOf(row)
-	if l.holds.Loaded(l.Context(), g) != nil {
+	if l.holds.Loaded(l.Context(), v1(g)) != nil {
 		return
 	}
 	var err error
 	switch {
 	case row.Status.Open():
-		_, err = l.holds.Keep(l.Context(), g, holds.Kept{
+		_, err = l.holds.Keep(l.Context(), v1(g), holds.Kept{
 			Ask: holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places}, Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
 		})
 	case row.Status.Paid():
 		var sale holds.Sale
-		sale, err = l.holds.Sell(l.Context(), g, row.OrderID, places, row.Version)
+		sale, err = l.holds.Sell(l.Context(), v1(g), row.OrderID, places, row.Version)
 		for _, id := range sale.Displaced {
 			l.settleLost(rt, id, row.Group)
 		}
 	default:
-		_, err = l.holds.Release(l.Context(), g, row.OrderID, row.Version)
+		_, err = l.holds.Release(l.Context(), v1(g), row.OrderID, row.Version)
 	}
 	if err != nil {
 		rt.Fatal(err)

@@ -27,7 +27,7 @@ func (w *world) forget(t testing.TB, g contracts.SeatGroup) {
 	if locked, err := w.holds.Lock(t.Context(), g, token, time.Second); err != nil || !locked {
 		t.Fatal(locked, err)
 	}
-	if err := w.holds.Load(t.Context(), g, holds.Load{Token: token, Places: 6}); err != nil {
+	if err := w.holds.Load(t.Context(), v1(g), holds.Load{Token: token, Places: 6}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -35,7 +35,7 @@ func (w *world) forget(t testing.TB, g contracts.SeatGroup) {
 // soldTo sells places of group A to another order, as mirror does, and returns whom that displaced.
 func (w *world) soldTo(t *testing.T, id contracts.OrderID, places ...int) []contracts.OrderID {
 	t.Helper()
-	sale, err := w.holds.Sell(t.Context(), group, id, places, 2)
+	sale, err := w.holds.Sell(t.Context(), v1(group), id, places, 2)
 	if err != nil || sale.Stale || sale.Conflict != nil {
 		t.Fatalf("sale %+v, %v", sale, err)
 	}
@@ -68,11 +68,11 @@ func TestHalfAnOrderNeverBecomesARow(t *testing.T) {
 			}
 		},
 		"displaced by a repair": func(t *testing.T, w *world, id contracts.OrderID) {
-			state, err := w.holds.State(t.Context(), group)
+			state, err := w.holds.State(t.Context(), v1(group))
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := w.holds.Repair(t.Context(), group, state.Revision.Epoch, []holds.Change{{
+			r, err := w.holds.Repair(t.Context(), v1(group), state.Revision.Epoch, []holds.Change{{
 				Order: "winner", Version: 2, Hash: "h", Want: seatstate.Sold, Places: []int{1}, Seen: state.Seen("winner", []int{1}),
 			}})
 			if err != nil || !slices.Equal(r.Displaced, []contracts.OrderID{id}) {
@@ -81,7 +81,7 @@ func TestHalfAnOrderNeverBecomesARow(t *testing.T) {
 		},
 		// No call does this to an order without a row. The data may be older than the code.
 		"a part is left": func(t *testing.T, w *world, id contracts.OrderID) {
-			if _, err := w.holds.Restore(t.Context(), group, id, []int{1}, 1); err != nil {
+			if _, err := w.holds.Restore(t.Context(), v1(group), id, []int{1}, 1); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -169,7 +169,7 @@ func TestARedeliveryNeverReleasesAnOpenOrder(t *testing.T) {
 // withdraw takes places of group A back from an order, as mirror does when tickets were withdrawn.
 func (w *world) withdraw(t *testing.T, id contracts.OrderID, version int, places ...int) {
 	t.Helper()
-	if r, err := w.holds.Restore(t.Context(), group, id, places, version); err != nil || !slices.Equal(r.Freed, places) {
+	if r, err := w.holds.Restore(t.Context(), v1(group), id, places, version); err != nil || !slices.Equal(r.Freed, places) {
 		t.Fatalf("restored %+v, %v", r, err)
 	}
 }
@@ -204,7 +204,7 @@ func TestALatePutDecidesOverTheHoldOfTheRedelivery(t *testing.T) {
 				w.onPut = func(order.Order) {
 					w.land(t.Context())
 					if c.taken != "" && c.stay == "" {
-						if _, err := w.holds.Release(t.Context(), group, other.OrderID, 2); err != nil {
+						if _, err := w.holds.Release(t.Context(), v1(group), other.OrderID, 2); err != nil {
 							t.Fatal(err)
 						}
 					}

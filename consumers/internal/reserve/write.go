@@ -106,7 +106,7 @@ func (h Place) keepRow(ctx context.Context, e *entry, stored order.Order) {
 
 // giveBack is step 5.
 func (h Place) giveBack(ctx context.Context, e *entry, version int, then retry.Outcome) {
-	if err := rebuild.Release(ctx, h.Holds, h.Loader, e.Message.SeatGroup(), e.Message.OrderID, version); err != nil {
+	if err := rebuild.Release(ctx, h.Holds, h.Loader, e.group(), e.Message.OrderID, version); err != nil {
 		e.end(retry.Classify(err))
 		return
 	}

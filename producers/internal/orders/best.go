@@ -25,9 +25,9 @@ const spread = 4
 // order is soldOut.
 func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (sight, *httpapi.Problem) {
 	layout := admitted.Seating.Groups()
-	groups := make([]contracts.SeatGroup, len(layout))
+	groups := make([]seatstate.GroupVersion, len(layout))
 	for i, g := range layout {
-		groups[i] = contracts.SeatGroup{ConcertID: request.ConcertID, Group: g.Group}
+		groups[i] = seatstate.In(contracts.SeatGroup{ConcertID: request.ConcertID, Group: g.Group}, admitted.LayoutVersion)
 	}
 	states, err := h.Seats.Groups(ctx, groups, id)
 	if err != nil {
@@ -37,7 +37,7 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		states = nil
 	}
 	if at := knownIn(layout, states, request.Best.Section); at >= 0 {
-		admitted.Group = groups[at]
+		admitted.Group = groups[at].SeatGroup
 		return sight{lag: states[at].Lag}, queueFull(states[at].Lag)
 	}
 	maps, lags := make([]seatstate.Snapshot, len(groups)), map[string]time.Duration{}

@@ -12,6 +12,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
@@ -27,10 +28,12 @@ type Catalogue interface {
 
 // Seats is the look at Redis. An error is no answer, neither yes nor no.
 type Seats interface {
-	// Look answers which places are for sure another order's, and the lag of the group.
-	Look(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
-	// Groups answers maps and lags of groups, each at one instant, and what an order is in each.
-	Groups(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Group, error)
+	// Look answers which places are for sure another order's, and the lag of the group. In another layout version than the
+	// one asked for the group shows none.
+	Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
+	// Groups answers maps and lags of groups, each at one instant, and what an order is in each. A group in another layout
+	// version than the one asked for is not loaded.
+	Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error)
 	// PaymentLag answers how far payments are behind, some seconds old at most.
 	PaymentLag(ctx context.Context) (time.Duration, error)
 	// DownFor says how long Redis has not answered; 0 while it does.
@@ -198,7 +201,7 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 	if request.Best != nil {
 		return h.lookBest(ctx, id, request, admitted)
 	}
-	shown, err := h.Seats.Look(ctx, admitted.Group, id, admitted.Places, now)
+	shown, err := h.Seats.Look(ctx, seatstate.In(admitted.Group, admitted.LayoutVersion), id, admitted.Places, now)
 	if err != nil {
 		return sight{}, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err)
 	}

@@ -40,6 +40,8 @@ type world struct {
 	released contracts.Instant
 	row      *readmodel.Order
 	fail     map[string]bool
+	// asked are the groups that the looks at Redis were about.
+	asked []seatstate.GroupVersion
 }
 
 func (w *world) call(name string) error {
@@ -69,11 +71,13 @@ func (w *world) Seating(context.Context, string, int, bool) (*admission.Seating,
 	}}), true, nil
 }
 
-func (w *world) Look(context.Context, contracts.SeatGroup, contracts.OrderID, []int, contracts.Instant) (look.Seats, error) {
+func (w *world) Look(_ context.Context, g seatstate.GroupVersion, _ contracts.OrderID, _ []int, _ contracts.Instant) (look.Seats, error) {
+	w.asked = append(w.asked, g)
 	return look.Seats{Taken: w.taken, Lag: w.lag}, w.call("look")
 }
 
-func (w *world) Groups(_ context.Context, _ []contracts.SeatGroup, order contracts.OrderID) ([]look.Group, error) {
+func (w *world) Groups(_ context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error) {
+	w.asked = append(w.asked, groups...)
 	if err := w.call("maps"); err != nil {
 		return nil, err
 	}

@@ -14,9 +14,10 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// SeatMaps reads the maps of groups, each at one instant.
+// SeatMaps reads the maps of groups, each at one instant. A group in another layout version than the one asked for is not
+// loaded.
 type SeatMaps interface {
-	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
+	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 
 // Pacer tells how far decisions are behind the queue.
@@ -69,9 +70,9 @@ func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Re
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no layout yet.")
 	}
 	layout := seating.Groups()
-	keys := make([]contracts.SeatGroup, len(layout))
+	keys := make([]seatstate.GroupVersion, len(layout))
 	for i, g := range layout {
-		keys[i] = contracts.SeatGroup{ConcertID: concert.ConcertID, Group: g.Group}
+		keys[i] = seatstate.In(contracts.SeatGroup{ConcertID: concert.ConcertID, Group: g.Group}, concert.LayoutVersion)
 	}
 	at := contracts.InstantOf(h.Now())
 	states, err := h.SeatMaps.Maps(ctx, keys)

@@ -73,20 +73,29 @@ func (n *node) reader() *redisread.Reader {
 	return redisread.New(client, func() time.Time { return time.UnixMilli(0) })
 }
 
+// inLayout are groups of one concert in a layout version.
+func inLayout(version int, names ...string) []seatstate.GroupVersion {
+	var groups []seatstate.GroupVersion
+	for _, name := range names {
+		groups = append(groups, seatstate.In(contracts.SeatGroup{ConcertID: "c", Group: name}, version))
+	}
+	return groups
+}
+
 // Maps, lags and what an order is in each group come in one round trip, the order's record behind the map of its group:
 // who holds what a map shows as taken is seen to hold it.
 func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
 	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
-	groups := []contracts.SeatGroup{{ConcertID: "c", Group: "A"}, {ConcertID: "c", Group: "B"}, {ConcertID: "c", Group: "C"}}
+	groups := inLayout(2, "A", "B", "C")
 	n := &node{values: map[string]string{
-		"{c#A}:rev": "3.7", "{c#A}:map": "\x40", "{c#A}:lag": "1500",
+		"{c#A}:rev": "3.7.2", "{c#A}:map": "\x40", "{c#A}:lag": "1500",
 		"{c#A}:orders " + string(order): seatstate.Record{State: seatstate.RecordHeld, Version: 1, Hash: "h", HeldAt: 1, HoldExpiresAt: 2, Lapses: 3, Places: []int{0}}.String(),
-		"{c#B}:rev":                     "4.0", "{c#B}:orders " + string(order): seatstate.Record{State: seatstate.RecordForwarded, Hash: "h", To: "A:1"}.String(),
+		"{c#B}:rev":                     "4.0.2", "{c#B}:orders " + string(order): seatstate.Record{State: seatstate.RecordForwarded, Hash: "h", To: "A:1"}.String(),
 	}}
 	got, err := n.reader().Groups(t.Context(), groups, order)
 	want := []look.Group{
-		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7}, Map: seatstate.SeatMap{0x40}}, Lag: 1500 * time.Millisecond, Order: seatstate.RecordHeld},
-		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 4}, Map: seatstate.SeatMap{}}, Order: seatstate.RecordForwarded},
+		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x40}}, Lag: 1500 * time.Millisecond, Order: seatstate.RecordHeld},
+		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 4, LayoutVersion: 2}, Map: seatstate.SeatMap{}}, Order: seatstate.RecordForwarded},
 		{},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -114,12 +123,12 @@ func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
 // An answer that is not whole is none: a record that was not read would let an order be refused for its own hold.
 func TestGroupsAnswerWhollyOrNotAtAll(t *testing.T) {
 	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
-	groups := []contracts.SeatGroup{{ConcertID: "c", Group: "A"}, {ConcertID: "c", Group: "B"}}
-	good := map[string]string{"{c#A}:rev": "3.7", "{c#B}:rev": "4.0"}
+	groups := inLayout(2, "A", "B")
+	good := map[string]string{"{c#A}:rev": "3.7.2", "{c#B}:rev": "4.0.2"}
 	for name, n := range map[string]*node{
 		"a record is refused":       {values: good, fails: "hmget {c#B}:orders " + string(order)},
 		"a map is refused":          {values: good, fails: "mget {c#B}:rev {c#B}:map {c#B}:lag"},
-		"a record does not parse":   {values: map[string]string{"{c#A}:rev": "3.7", "{c#A}:orders " + string(order): "held"}},
+		"a record does not parse":   {values: map[string]string{"{c#A}:rev": "3.7.2", "{c#A}:orders " + string(order): "held"}},
 		"a revision does not parse": {values: map[string]string{"{c#A}:rev": "3"}},
 	} {
 		if got, err := n.reader().Groups(t.Context(), groups, order); err == nil || got != nil {

@@ -100,26 +100,34 @@ func (l libraryLog) Printf(ctx context.Context, format string, v ...any) {
 	l.log.WarnContext(ctx, "redis client", telemetry.KeyLibraryMessage, fmt.Sprintf(format, v...))
 }
 
-// Look looks at places of a group and at its lag, in one round trip.
-func (r *Reader) Look(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error) {
+// Look looks at places of a group and at its lag, in one round trip. Of a group that is not in Redis in this layout version
+// nothing is known but its lag: its places are other seats. The revision is read first, since a group never comes back to a
+// version that is not sold.
+func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error) {
 	fields := make([]string, len(places))
 	for i, p := range places {
 		fields[i] = strconv.Itoa(p)
 	}
-	keys := seatstate.KeysOf(g)
-	var entries *redis.SliceCmd
-	var lag *redis.StringCmd
+	keys := seatstate.KeysOf(g.SeatGroup)
+	var head, entries *redis.SliceCmd
 	err := r.call(ctx, func(ctx context.Context) error {
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			entries, lag = p.HMGet(ctx, keys.Seats, fields...), p.Get(ctx, keys.Lag)
+			head, entries = p.MGet(ctx, keys.Rev, keys.Lag), p.HMGet(ctx, keys.Seats, fields...)
 			return nil
 		})
 		return err
 	})
+	var shown seatstate.Snapshot
+	if err == nil {
+		shown, err = seatstate.SnapshotOf(g, textAt(head, 0), "")
+	}
 	if err != nil {
 		return look.Seats{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
 	}
-	seen := look.Seats{Lag: parseLag(lag.Val())}
+	seen := look.Seats{Lag: parseLag(textAt(head, 1))}
+	if !shown.Loaded {
+		return seen, nil
+	}
 	for i, entry := range entries.Val() {
 		text, there := entry.(string)
 		if !there {
@@ -137,7 +145,7 @@ func (r *Reader) Look(ctx context.Context, g contracts.SeatGroup, order contract
 }
 
 // Maps answers the maps of groups; see Groups.
-func (r *Reader) Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error) {
+func (r *Reader) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	states, err := r.Groups(ctx, groups, "")
 	maps := make([]seatstate.Snapshot, len(states))
 	for i, s := range states {
@@ -215,13 +223,14 @@ func (r *Reader) stateChanged(_ string, _, to gobreaker.State) {
 }
 
 // Groups answers the states of groups and what an order is in each, in one round trip a node. Map, revision and lag of a
-// group are read at one instant, and the order's record after them. order is "" when no order is asked about.
-func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Group, error) {
+// group are read at one instant, and the order's record after them. order is "" when no order is asked about. Of a group that
+// is not in Redis in this layout version nothing is known but its lag.
+func (r *Reader) Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error) {
 	reads, records := make([]*redis.SliceCmd, len(groups)), make([]*redis.SliceCmd, len(groups))
 	err := r.call(ctx, func(ctx context.Context) error {
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, g := range groups {
-				keys := seatstate.KeysOf(g)
+				keys := seatstate.KeysOf(g.SeatGroup)
 				reads[i] = p.MGet(ctx, keys.Rev, keys.Map, keys.Lag)
 				if order != "" {
 					// Not HGET: its answer for "none" is an error, and the first error of a pipeline hides the others.
@@ -237,7 +246,7 @@ func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup, order
 	}
 	states := make([]look.Group, len(groups))
 	for i := range groups {
-		if states[i], err = stateOf(reads[i], records[i]); err != nil {
+		if states[i], err = stateOf(groups[i], reads[i], records[i]); err != nil {
 			return nil, fmt.Errorf("group %s: %w", groups[i].Key(), err)
 		}
 	}
@@ -245,9 +254,14 @@ func (r *Reader) Groups(ctx context.Context, groups []contracts.SeatGroup, order
 }
 
 // stateOf reads what a group answered; record is nil when no order was asked about.
-func stateOf(read, record *redis.SliceCmd) (state look.Group, err error) {
-	revision, seats, lag := textAt(read, 0), textAt(read, 1), textAt(read, 2)
-	state.Lag = parseLag(lag)
+func stateOf(g seatstate.GroupVersion, read, record *redis.SliceCmd) (state look.Group, err error) {
+	if state.Snapshot, err = seatstate.SnapshotOf(g, textAt(read, 0), textAt(read, 1)); err != nil {
+		return look.Group{}, err
+	}
+	state.Lag = parseLag(textAt(read, 2))
+	if !state.Loaded {
+		return state, nil // what lies beside it is of another layout, or left behind
+	}
 	if known := textAt(record, 0); known != "" {
 		r, err := seatstate.ParseRecord(known)
 		if err != nil {
@@ -255,12 +269,7 @@ func stateOf(read, record *redis.SliceCmd) (state look.Group, err error) {
 		}
 		state.Order = r.State
 	}
-	if revision == "" {
-		return state, nil
-	}
-	state.Loaded, state.Map = true, seatstate.SeatMap(seats)
-	state.Revision, err = seatstate.ParseRevision(revision)
-	return state, err
+	return state, nil
 }
 
 // textAt is a value of an answer; "" if there is none.

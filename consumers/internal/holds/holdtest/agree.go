@@ -12,6 +12,7 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
 
 	"pgregory.net/rapid"
 )
@@ -22,7 +23,7 @@ import (
 func Agree(t *testing.T, newBackend func(t *testing.T) Backend) {
 	b := newBackend(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		p := &pair{T: rt, ctx: t.Context(), model: Memory(t), real: b, g: newGroup()}
+		p := &pair{T: rt, ctx: t.Context(), model: Memory(t), real: b, g: newGroup().SeatGroup}
 		// The store's clock has gone on since the last check; the model begins where it is now.
 		p.model.Advance(b.Now().Sub(p.model.Now()))
 		p.load(false)
@@ -61,6 +62,22 @@ func (p *pair) places(t *rapid.T) []int {
 	return rapid.SliceOfNDistinct(rapid.IntRange(0, somePlaces-1), 1, most, rapid.ID).Draw(t, "places")
 }
 
+// layouts are the layout versions that groups are loaded in.
+const layouts = 3
+
+// layout is a layout version that a load is of.
+func (p *pair) layout(t *rapid.T) seatstate.GroupVersion {
+	return seatstate.In(p.g, rapid.IntRange(1, layouts).Draw(t, "layout version"))
+}
+
+// group is the group in a layout version that a call means: mostly the one that it is loaded in.
+func (p *pair) group(t *rapid.T) seatstate.GroupVersion {
+	if p.last.Loaded && rapid.IntRange(0, 11).Draw(t, "other layout version") > 0 {
+		return seatstate.In(p.g, p.last.Revision.LayoutVersion)
+	}
+	return seatstate.In(p.g, rapid.IntRange(-1, layouts).Draw(t, "layout version"))
+}
+
 // call is a call of a handler: mostly a hold.
 func (p *pair) call(t *rapid.T) {
 	calls := []struct {
@@ -92,7 +109,8 @@ func (p *pair) hold(t *rapid.T) {
 	for range rapid.SampledFrom([]int{1, 1, 2, 5}).Draw(t, "orders") {
 		run.Asks = append(run.Asks, p.ask(t))
 	}
-	both(p, "hold", func(b Backend) ([]holds.Answer, error) { return b.Hold(p.ctx, p.g, run) })
+	g := p.group(t)
+	both(p, "hold", func(b Backend) ([]holds.Answer, error) { return b.Hold(p.ctx, g, run) })
 }
 
 func (p *pair) ask(t *rapid.T) holds.Ask {
@@ -106,9 +124,10 @@ func (p *pair) ask(t *rapid.T) holds.Ask {
 	return ask
 }
 
-// load mostly loses the group first, since a loaded group refuses, and mostly has the lock under its token.
+// load mostly loses the group first, since a group that is loaded in the same layout version refuses, and mostly has the lock
+// under its token, which mostly is a later one than the group's.
 func (p *pair) load(mayFail bool) {
-	if !mayFail || rapid.IntRange(0, 4).Draw(p.T, "lose") > 0 {
+	if !mayFail || rapid.IntRange(0, 2).Draw(p.T, "lose") > 0 {
 		for _, b := range []Backend{p.model, p.real} {
 			if err := b.Wipe(p.ctx, p.g); err != nil {
 				p.Fatal(err)
@@ -116,14 +135,19 @@ func (p *pair) load(mayFail bool) {
 		}
 	}
 	p.token++
-	locked := p.token
+	token := p.token
+	if mayFail && rapid.IntRange(0, 4).Draw(p.T, "earlier token") == 0 {
+		token = max(1, token-int64(rapid.IntRange(1, 2).Draw(p.T, "earlier by")))
+	}
+	locked := token
 	if mayFail && rapid.IntRange(0, 4).Draw(p.T, "other token") == 0 {
 		locked--
 	}
 	if locked > 0 {
 		both(p, "lock", func(b Backend) (bool, error) { return b.Lock(p.ctx, p.g, locked, 100_000*time.Hour) })
 	}
-	l := holds.Load{Token: p.token, Places: somePlaces, Sold: map[int]contracts.OrderID{}}
+	g := p.layout(p.T)
+	l := holds.Load{Token: token, Places: somePlaces, Sold: map[int]contracts.OrderID{}}
 	for _, place := range rapid.SliceOfNDistinct(rapid.IntRange(0, somePlaces-1), 0, 5, rapid.ID).Draw(p.T, "sold") {
 		l.Sold[place] = p.order(p.T)
 	}
@@ -134,7 +158,7 @@ func (p *pair) load(mayFail bool) {
 			Version: rapid.IntRange(1, 3).Draw(p.T, "version"), HeldAt: heldAt, ExpiresAt: heldAt.Add(HoldFor),
 		})
 	}
-	both(p, "load", func(b Backend) (struct{}, error) { return struct{}{}, b.Load(p.ctx, p.g, l) })
+	both(p, "load", func(b Backend) (struct{}, error) { return struct{}{}, b.Load(p.ctx, g, l) })
 	p.last = State{}
 }
 

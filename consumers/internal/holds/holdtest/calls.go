@@ -14,7 +14,8 @@ import (
 
 func (p *pair) release(t *rapid.T) {
 	order, version := p.order(t), rapid.IntRange(1, 4).Draw(t, "version")
-	both(p, "release", func(b Backend) (holds.Release, error) { return b.Release(p.ctx, p.g, order, version) })
+	g := p.group(t)
+	both(p, "release", func(b Backend) (holds.Release, error) { return b.Release(p.ctx, g, order, version) })
 }
 
 func (p *pair) lock(t *rapid.T) {
@@ -33,7 +34,8 @@ func (p *pair) forward(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "nowhere") > 0 {
 		to = holds.Forwarding{Group: rapid.SampledFrom([]string{"B", "C-1"}).Draw(t, "to"), Hop: rapid.IntRange(1, 3).Draw(t, "hop")}
 	}
-	both(p, "forward", func(b Backend) (holds.Answer, error) { return b.Forward(p.ctx, p.g, order, hash, to) })
+	g := p.group(t)
+	both(p, "forward", func(b Backend) (holds.Answer, error) { return b.Forward(p.ctx, g, order, hash, to) })
 }
 
 func (p *pair) keep(t *rapid.T) {
@@ -49,32 +51,38 @@ func (p *pair) keep(t *rapid.T) {
 		k.Version = max(k.Version, held.Version)
 	}
 	p.about = append(p.about, k.Order)
-	both(p, "keep", func(b Backend) (holds.Applied, error) { return b.Keep(p.ctx, p.g, k) })
+	g := p.group(t)
+	both(p, "keep", func(b Backend) (holds.Applied, error) { return b.Keep(p.ctx, g, k) })
 }
 
 func (p *pair) sell(t *rapid.T) {
 	order, places, version := p.order(t), p.places(t), p.version(t)
-	both(p, "sell", func(b Backend) (holds.Sale, error) { return b.Sell(p.ctx, p.g, order, places, version) })
+	g := p.group(t)
+	both(p, "sell", func(b Backend) (holds.Sale, error) { return b.Sell(p.ctx, g, order, places, version) })
 }
 
 func (p *pair) restore(t *rapid.T) {
 	order, places, version := p.order(t), p.places(t), p.version(t)
 	p.about = append(p.about, order)
-	both(p, "restore", func(b Backend) (holds.Release, error) { return b.Restore(p.ctx, p.g, order, places, version) })
+	g := p.group(t)
+	both(p, "restore", func(b Backend) (holds.Release, error) { return b.Restore(p.ctx, g, order, places, version) })
 }
 
-func (p *pair) sweep(*rapid.T) {
-	both(p, "sweep", func(b Backend) (int, error) { return b.Sweep(p.ctx, p.g) })
+func (p *pair) sweep(t *rapid.T) {
+	g := p.group(t)
+	both(p, "sweep", func(b Backend) (int, error) { return b.Sweep(p.ctx, g) })
 }
 
-func (p *pair) read(*rapid.T) {
-	both(p, "state", func(b Backend) (holds.State, error) { return b.State(p.ctx, p.g) })
+func (p *pair) read(t *rapid.T) {
+	g := p.group(t)
+	both(p, "state", func(b Backend) (holds.State, error) { return b.State(p.ctx, g) })
 }
 
 // repair wants something of one order or a few, mostly with what the group shows of them.
 func (p *pair) repair(t *rapid.T) {
-	state, err := p.model.State(p.ctx, p.g)
-	if err != nil && !errors.Is(err, holds.ErrNotLoaded) {
+	g := p.group(t)
+	state, err := p.model.State(p.ctx, g)
+	if err != nil && !errors.Is(err, holds.ErrNotLoaded) && !errors.Is(err, holds.ErrInvalid) {
 		p.Fatal(err)
 	}
 	epoch := max(state.Revision.Epoch, 1)
@@ -87,7 +95,7 @@ func (p *pair) repair(t *rapid.T) {
 		changes = append(changes, p.change(t, state, i))
 		p.about = append(p.about, numbered(i))
 	}
-	both(p, "repair", func(b Backend) (holds.Repaired, error) { return b.Repair(p.ctx, p.g, epoch, changes) })
+	both(p, "repair", func(b Backend) (holds.Repaired, error) { return b.Repair(p.ctx, g, epoch, changes) })
 }
 
 func (p *pair) change(t *rapid.T, state holds.State, i int) holds.Change {

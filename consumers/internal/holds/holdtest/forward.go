@@ -111,7 +111,7 @@ var forwardPromises = []promise{
 		f.held("a", 3)
 		absent := f.g
 		absent.Group = "absent"
-		maps, err := f.b.Maps(f.Context(), []contracts.SeatGroup{absent, f.g})
+		maps, err := f.b.Maps(f.Context(), []seatstate.GroupVersion{absent, f.g})
 		if err != nil || maps[0].Loaded || !maps[1].Loaded || maps[1].Revision != f.state().Revision {
 			f.Fatalf("maps are %+v, %v", maps, err)
 		}

@@ -18,7 +18,7 @@ var holdPromises = []promise{
 		f.seats(4)
 		f.wantErr(f.b.Loaded(f.Context(), f.g), nil)
 		f.held("a", 0)
-		f.wantErr(f.b.Wipe(f.Context(), f.g), nil)
+		f.wantErr(f.b.Wipe(f.Context(), f.g.SeatGroup), nil)
 		_, err := Hold(f.Context(), f.b, f.g, holds.Ask{Order: "b", Hash: "h", Places: []int{0}})
 		f.wantErr(err, holds.ErrNotLoaded)
 	}},

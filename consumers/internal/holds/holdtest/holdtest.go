@@ -20,26 +20,26 @@ import (
 
 // Store is what handlers use of a store of holds, all of it.
 type Store interface {
-	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
-	Release(ctx context.Context, g contracts.SeatGroup, order contracts.OrderID, version int) (holds.Release, error)
+	Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error)
+	Release(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error)
 	Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error)
-	Forward(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
-	Keep(ctx context.Context, g contracts.SeatGroup, k holds.Kept) (holds.Applied, error)
-	Sell(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Sale, error)
-	Restore(ctx context.Context, g contracts.SeatGroup, id contracts.OrderID, places []int, version int) (holds.Release, error)
-	Repair(ctx context.Context, g contracts.SeatGroup, epoch int64, changes []holds.Change) (holds.Repaired, error)
-	State(ctx context.Context, g contracts.SeatGroup) (holds.State, error)
-	Sweep(ctx context.Context, g contracts.SeatGroup) (left int, err error)
-	Maps(ctx context.Context, groups []contracts.SeatGroup) ([]seatstate.Snapshot, error)
+	Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
+	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
+	Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error)
+	Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error)
+	Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error)
+	State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error)
+	Sweep(ctx context.Context, g seatstate.GroupVersion) (left int, err error)
+	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 	Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error
-	Load(ctx context.Context, g contracts.SeatGroup, l holds.Load) error
-	Loaded(ctx context.Context, g contracts.SeatGroup) error
+	Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error
+	Loaded(ctx context.Context, g seatstate.GroupVersion) error
 }
 
 // Hold asks for one order.
 func Hold(ctx context.Context, s interface {
-	Hold(ctx context.Context, g contracts.SeatGroup, run holds.Run) ([]holds.Answer, error)
-}, g contracts.SeatGroup, ask holds.Ask) (holds.Answer, error) {
+	Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error)
+}, g seatstate.GroupVersion, ask holds.Ask) (holds.Answer, error) {
 	answers, err := s.Hold(ctx, g, holds.Run{Asks: []holds.Ask{ask}})
 	if err != nil {
 		return holds.Answer{}, err
@@ -115,7 +115,7 @@ func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 		{"hold", holdPromises}, {"run", runPromises}, {"forward", forwardPromises}, {"keep", keepPromises},
 		{"sell", sellPromises}, {"release", releasePromises}, {"repair", repairPromises}, {"repair gives way", giveWayPromises},
 		{"repair skips", skipPromises}, {"drift", driftPromises},
-		{"lapse", lapsePromises}, {"load", loadPromises}, {"race", racePromises},
+		{"lapse", lapsePromises}, {"load", loadPromises}, {"layout version", layoutPromises}, {"race", racePromises},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, p := range part.promises {
@@ -136,15 +136,15 @@ type promise struct {
 type fixture struct {
 	*testing.T
 	b     Backend
-	g     contracts.SeatGroup
+	g     seatstate.GroupVersion
 	token int64
 }
 
 var groups atomic.Int64
 
 // newGroup names a group that no other test of this binary uses, since a Redis is shared by all of them.
-func newGroup() contracts.SeatGroup {
-	return contracts.SeatGroup{ConcertID: "holdtest", Group: fmt.Sprintf("g%d", groups.Add(1))}
+func newGroup() seatstate.GroupVersion {
+	return seatstate.In(contracts.SeatGroup{ConcertID: "holdtest", Group: fmt.Sprintf("g%d", groups.Add(1))}, 2)
 }
 
 func newFixture(t *testing.T, b Backend) *fixture {
@@ -163,21 +163,21 @@ func (f *fixture) load(l holds.Load) {
 	if err := f.b.Load(f.Context(), f.g, l); err != nil {
 		f.Fatalf("load: %v", err)
 	}
-	if s := f.state(); !s.Loaded || s.Revision != (seatstate.Revision{Epoch: f.token, Rev: 1}) || s.Lock != 0 {
+	if s := f.state(); !s.Loaded || s.Revision != (seatstate.Revision{Epoch: f.token, Rev: 1, LayoutVersion: f.g.LayoutVersion}) || s.Lock != 0 {
 		f.Fatalf("after a load under token %d: loaded %v, revision %v, lock %d", f.token, s.Loaded, s.Revision, s.Lock)
 	}
 }
 
 func (f *fixture) unlock(token int64) {
 	f.Helper()
-	if err := f.b.Unlock(f.Context(), f.g, token); err != nil {
+	if err := f.b.Unlock(f.Context(), f.g.SeatGroup, token); err != nil {
 		f.Fatalf("unlock %d: %v", token, err)
 	}
 }
 
 func (f *fixture) lock(token int64, want bool) {
 	f.Helper()
-	got, err := f.b.Lock(f.Context(), f.g, token, time.Hour)
+	got, err := f.b.Lock(f.Context(), f.g.SeatGroup, token, time.Hour)
 	if err != nil || got != want {
 		f.Fatalf("lock by token %d answered %v, %v; want %v", token, got, err, want)
 	}
@@ -264,7 +264,7 @@ func (f *fixture) wantErr(err, want error) {
 
 func (f *fixture) state() State {
 	f.Helper()
-	s, err := f.b.Inspect(f.Context(), f.g)
+	s, err := f.b.Inspect(f.Context(), f.g.SeatGroup)
 	if err == nil {
 		err = Consistent(s)
 	}

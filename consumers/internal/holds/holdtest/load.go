@@ -28,7 +28,7 @@ var loadPromises = []promise{
 	}},
 	{"a load under a stale token is refused", func(f *fixture) {
 		f.lock(1, true)
-		f.wantErr(f.b.Wipe(f.Context(), f.g), nil)
+		f.wantErr(f.b.Wipe(f.Context(), f.g.SeatGroup), nil)
 		f.lock(2, true)
 		f.unchanged(func() { f.wantErr(f.b.Load(f.Context(), f.g, holds.Load{Token: 1, Places: 4}), holds.ErrLoadRefused) })
 		f.wantErr(f.b.Load(f.Context(), f.g, holds.Load{Token: 2, Places: 4}), nil)
@@ -125,7 +125,7 @@ var loadPromises = []promise{
 		f.load(l)
 		f.held("a", odd...)
 		f.freed("a", 1, odd...)
-		f.wantErr(f.b.Wipe(f.Context(), f.g), nil)
+		f.wantErr(f.b.Wipe(f.Context(), f.g.SeatGroup), nil)
 		l.Sold = nil
 		for p := range holds.MaxPlaces {
 			l.Open = append(l.Open, open(f, contracts.OrderID("o"+string(numbered(p))), 1, p))

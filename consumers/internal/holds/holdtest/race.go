@@ -116,7 +116,7 @@ var racePromises = []promise{
 		got := make([]bool, 50)
 		gate(len(got), func(i int) {
 			var err error
-			if got[i], err = f.b.Lock(f.Context(), f.g, int64(i+1), time.Hour); err != nil {
+			if got[i], err = f.b.Lock(f.Context(), f.g.SeatGroup, int64(i+1), time.Hour); err != nil {
 				f.Error(err)
 			}
 		})

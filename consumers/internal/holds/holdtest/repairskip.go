@@ -23,7 +23,7 @@ var skipPromises = []promise{
 	{"a group that was loaded anew is left alone", func(f *fixture) {
 		f.seats(4)
 		c, epoch := f.change(seatstate.Sold, "a", 2, 1), f.look().Revision.Epoch
-		f.wantErr(f.b.Wipe(f.Context(), f.g), nil)
+		f.wantErr(f.b.Wipe(f.Context(), f.g.SeatGroup), nil)
 		f.seats(4)
 		f.unchanged(func() {
 			r, err := f.b.Repair(f.Context(), f.g, epoch, []holds.Change{c})
