@@ -1,8 +1,10 @@
 package rebuild_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/telemetry"
 )
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
@@ -31,24 +34,35 @@ type world struct {
 	store *memhold.Store
 	// waits is called at each wait for the index.
 	waits func(d time.Duration)
+	// frozen is the layout version that is sold, 0 for none. metrics are those that were put.
+	frozen  int
+	metrics bytes.Buffer
 }
 
 func newWorld() *world {
-	w := &world{now: 1_100_000, rows: memorder.New(), waits: func(time.Duration) {}}
+	w := &world{now: 1_100_000, rows: memorder.New(), waits: func(time.Duration) {}, frozen: 1}
 	w.store = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: 5 * time.Minute})
 	return w
 }
 
 func (w *world) Concert(context.Context, string) (readmodel.Concert, error) {
-	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: 1, LayoutFrozen: 1}, nil
+	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: max(w.frozen, 1), LayoutFrozen: w.frozen}, nil
 }
 
-func (w *world) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {
-	return readmodel.LayoutGroup{Group: group.Group, Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}}, nil
+// LayoutGroup has four seats in the first version; each later one adds five before them.
+func (w *world) LayoutGroup(_ context.Context, _ string, version int, _ string) (readmodel.LayoutGroup, error) {
+	g := readmodel.LayoutGroup{Group: group.Group, Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}}
+	for v := 2; v <= version; v++ {
+		for n := range 5 {
+			g.Seats = append([]string{fmt.Sprintf("A-%d-%d", v, 5-n)}, g.Seats...)
+		}
+	}
+	return g, nil
 }
 
 func (w *world) rebuilder() *rebuild.Rebuilder {
-	return rebuild.New(w.rows, w.rows, w, w.store, nil, rebuild.Options{
+	meter := telemetry.NewMeter(&w.metrics, "test", w.now.Time)
+	return rebuild.New(w.rows, w.rows, w, w.store, meter, rebuild.Options{
 		Wait: func(_ context.Context, d time.Duration) error { w.waits(d); return nil },
 		Now:  func() time.Time { return w.now.Time() },
 	})
