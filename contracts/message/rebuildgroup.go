@@ -2,7 +2,7 @@ package message
 
 import "boxoffice/contracts"
 
-// KindRebuildGroup loads a seat group into Redis if it is not there. Cause: an operator or the catalogue loader.
+// KindRebuildGroup loads a seat group into Redis if it is not there in the layout version that is sold. Cause: an operator or the catalogue loader.
 // Handler: consumers/internal/rebuild.
 const KindRebuildGroup Kind = "RebuildGroup"
 

@@ -130,7 +130,8 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 	return nil
 }
 
-// rebuild asks for every group to be loaded into Redis; a group that is there already is left alone by the handler.
+// rebuild asks for every group to be loaded into Redis. A group that is there already in this layout version is left alone by
+// the handler.
 func (l *loader) rebuild(ctx context.Context, e Entry) error {
 	messages := make([]message.Encoded, 0, len(e.Groups))
 	for _, g := range e.Groups {
