@@ -8,7 +8,6 @@ package memhold
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -219,91 +218,6 @@ func (s *Store) Release(_ context.Context, g seatstate.GroupVersion, order contr
 	})
 	released.At = now
 	return released, nil
-}
-
-// Lock takes the group's rebuild lock for the token unless another token has it. It ends by itself after ttl; taking
-// it again with the same token answers true and does not prolong it.
-func (s *Store) Lock(_ context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	if l, ok := s.locks[g]; ok && l.until > now {
-		return l.token == token, nil
-	}
-	s.locks[g] = lock{token: token, until: now.Add(ttl)}
-	return true, nil
-}
-
-// Unlock gives the lock back if it carries the token.
-func (s *Store) Unlock(_ context.Context, g contracts.SeatGroup, token int64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.locks[g].token == token {
-		delete(s.locks, g)
-	}
-	return nil
-}
-
-// Load writes a whole group in a layout version, or answers holds.ErrLoadRefused. A group that is there in another
-// version gives way, unless it was loaded under this token or a later one. Of two orders for one place the first has it and
-// the other has nothing; a sale comes before every order.
-func (s *Store) Load(_ context.Context, g seatstate.GroupVersion, l holds.Load) error {
-	if err := errors.Join(holds.ValidVersion(g), l.Validate()); err != nil {
-		return invalid(err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	held, locked := s.locks[g.SeatGroup]
-	there, loaded := s.groups[g.SeatGroup]
-	givesWay := loaded && there.revision.LayoutVersion != g.LayoutVersion && l.Token > there.revision.Epoch
-	if loaded && !givesWay || !locked || held.until <= now || held.token != l.Token {
-		return fmt.Errorf("load %s: %w", g.Key(), holds.ErrLoadRefused)
-	}
-	s.groups[g.SeatGroup] = newGroup(g.LayoutVersion, l, now, s.o.LapseAfter)
-	delete(s.locks, g.SeatGroup)
-	return nil
-}
-
-// Loaded answers nil, or holds.ErrNotLoaded where the group is not there in this layout version.
-func (s *Store) Loaded(_ context.Context, g seatstate.GroupVersion) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, err := s.loaded(g)
-	return err
-}
-
-// Wipe forgets a group and its lock, as a Redis does that lost its memory.
-func (s *Store) Wipe(g contracts.SeatGroup) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.groups, g)
-	delete(s.locks, g)
-}
-
-// loaded is the group, if it is there in this layout version.
-func (s *Store) loaded(g seatstate.GroupVersion) (*group, error) {
-	if err := holds.ValidVersion(g); err != nil {
-		return nil, invalid(err)
-	}
-	grp, ok := s.groups[g.SeatGroup]
-	if !ok || grp.revision.LayoutVersion != g.LayoutVersion {
-		return nil, fmt.Errorf("%s in layout %d: %w", g.Key(), g.LayoutVersion, holds.ErrNotLoaded)
-	}
-	return grp, nil
-}
-
-// loadedForRelease is loaded, and for layout version 0 the group in whichever version it is there.
-func (s *Store) loadedForRelease(g seatstate.GroupVersion) (*group, error) {
-	grp, ok := s.groups[g.SeatGroup]
-	switch {
-	case g.LayoutVersion != 0:
-		return s.loaded(g)
-	case !ok:
-		return nil, fmt.Errorf("%s: %w", g.Key(), holds.ErrNotLoaded)
-	default:
-		return grp, nil
-	}
 }
 
 // invalid marks what another attempt would only meet again.
