@@ -1,16 +1,24 @@
 package reserve_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/mirror"
+	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 )
 
@@ -63,6 +71,62 @@ func TestALayoutThatGrewAfterItsGroupsWereLoadedIsSold(t *testing.T) {
 				t.Errorf("revision %v, places %v taken; want those of the order alone in layout 2", state.Revision, w.taken())
 			}
 		})
+	}
+}
+
+// The same with the catalogue in its table. The process has read the concert before its layout grew and was frozen, which is
+// when its group was loaded; the first order after the mark is held at once, and not when that memory ends.
+func TestALayoutThatGrewIsSoldFromItsMarkOn(t *testing.T) {
+	s := newServers(t)
+	put := func(table string, row any) {
+		t.Helper()
+		item, err := attributevalue.MarshalMap(row)
+		if err == nil {
+			_, err = s.dynamo.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: item})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := func(version, seats int) {
+		g := layout()[0]
+		g.ConcertLayout, g.Seats = readmodel.LayoutKey(group.ConcertID, version), g.Seats[:seats]
+		put("layouts", g)
+		put("concerts", readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: version})
+	}
+	catalogue := dynamocatalogue.New(s.dynamo, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, s.clock)
+	loader := rebuild.New(s.orders, s.orders, catalogue, s.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+	place := func(m message.PlaceOrder) retry.Outcome {
+		h := s.world.place()
+		h.Orders, h.Sender, h.Loader, h.Catalogue = s.orders, s.sender, loader, catalogue
+		return h.HandleRun(t.Context(), []reserve.Placing{{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.now}, Message: m}})[0]
+	}
+	load(1, 2)
+	token, err := s.orders.NextToken(t.Context(), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if locked, err := s.holds.Lock(t.Context(), group, token, time.Minute); err != nil || !locked {
+		t.Fatal(locked, err)
+	}
+	if err := s.holds.Load(t.Context(), v1(group), holds.Load{Token: token, Places: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := catalogue.Concert(t.Context(), group.ConcertID); err != nil || c.LayoutVersion != 1 {
+		t.Fatal(c, err)
+	}
+	load(2, 6)
+	if done, err := catalogue.Freeze(t.Context(), group.ConcertID, 2); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	m := s.in(2, s.placed("A-1-5", "A-1-6"))
+	want(t, place(m), retry.ClassDone, "")
+	row, found, err := s.orders.Read(t.Context(), m.OrderID)
+	if err != nil || !found || row.Status != contracts.Held || !slices.Equal(s.taken(), []int{4, 5}) {
+		t.Errorf("row %v: %s, places %v taken (%v)", found, row.Status, s.taken(), err)
+	}
+	if r := s.holds.Inspect(group).Revision; r.LayoutVersion != 2 || r.Epoch <= token {
+		t.Errorf("revision %v, want layout 2 in a later epoch than %d", r, token)
 	}
 }
 

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 type servers struct {
 	*world
 	faults *awsfaults.Faults
+	dynamo *dynamodb.Client
 	orders *dynamoorder.Store
 	sender *sqssend.Sender
 	queues *sqs.Client
@@ -54,7 +55,8 @@ func newServers(t *testing.T) *servers {
 		urls[name] = *queue.QueueUrl
 	}
 	s.url, s.faults = urls[message.QueueExpiries], awsfaults.Into(&config)
-	s.orders = dynamoorder.New(dynamodb.NewFromConfig(config), dynamoorder.Tables{
+	s.dynamo = dynamodb.NewFromConfig(config)
+	s.orders = dynamoorder.New(s.dynamo, dynamoorder.Tables{
 		Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances",
 	}, retry.NoBreaker{})
 	s.sender = sqssend.New(sqs.NewFromConfig(config), urls, retry.NoBreaker{})
