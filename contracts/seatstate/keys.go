@@ -11,7 +11,7 @@ package seatstate
 import "boxoffice/contracts"
 
 // GroupVersion is a seat group in one layout version: what places are counted in. Redis has a group in one version at a
-// time. For whoever means another version the group is not loaded.
+// time, and counts as not loaded for a call of another version.
 type GroupVersion struct {
 	contracts.SeatGroup
 	// LayoutVersion is at least 1. It is 0 where only an order is named and no place: see order.Order.GroupVersion.

@@ -66,7 +66,7 @@ func (r *Rebuilder) read(ctx context.Context, g seatstate.GroupVersion) (holds.L
 	return l, nil
 }
 
-// passOver is an alarm for a row of another layout version, which is a fault: nothing of one that is not frozen is ever held.
+// passOver raises an alarm for a row of another layout version, which is a fault: nothing of one that is not frozen is ever held.
 // The group is loaded without it, since one row must not close a group for a whole sale. Only what the order owns by a ticket
 // or a paid row, and the layout has in this group under the same name, is sold all the same: a seat is sold once, whatever
 // version it was sold in.

@@ -115,7 +115,7 @@ func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (hol
 	return state.Drift(rows, tickets), nil
 }
 
-// passOver is an alarm for a row of another layout version, which is a fault: nothing of one that is not frozen is ever held.
+// passOver raises an alarm for a row of another layout version, which is a fault: nothing of one that is not frozen is ever held.
 // The other orders of the group are compared all the same. Of this one only what a paid row owns counts, where the layout has
 // the seat in this group under the same name, as in a rebuild; an open one is left as it is.
 func (r *Reconciler) passOver(ctx context.Context, g group, o order.Order, rows map[contracts.OrderID]holds.Row) {

@@ -36,7 +36,7 @@ func (f *fixture) in(layoutVersion int) seatstate.GroupVersion {
 }
 
 var layoutPromises = []promise{
-	{"a group is not loaded for whoever means another layout version, older or newer", func(f *fixture) {
+	{"a group is not loaded for a call of another layout version, older or newer", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		for _, version := range []int{f.g.LayoutVersion - 1, f.g.LayoutVersion + 1} {
