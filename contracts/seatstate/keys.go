@@ -14,7 +14,7 @@ import "boxoffice/contracts"
 // time, and counts as not loaded for a call of another version.
 type GroupVersion struct {
 	contracts.SeatGroup
-	// LayoutVersion is at least 1. It is 0 where only an order is named and no place: see order.Order.GroupVersion.
+	// LayoutVersion is at least 1. It is 0 for a release that names an order and no place: whichever version is loaded.
 	LayoutVersion int
 }
 
