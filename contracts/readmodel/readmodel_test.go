@@ -17,7 +17,7 @@ var rows = map[string]reflect.Type{
 	"orders":      reflect.TypeFor[readmodel.Order](),
 	"tickets":     reflect.TypeFor[readmodel.Ticket](),
 	"concerts":    reflect.TypeFor[readmodel.Concert](),
-	"layouts":     reflect.TypeFor[readmodel.LayoutGroup](),
+	"layouts":     reflect.TypeFor[readmodel.LayoutItem](),
 	"groups":      reflect.TypeFor[readmodel.Group](),
 	"allowances":  reflect.TypeFor[readmodel.Allowance](),
 	"deadletters": reflect.TypeFor[readmodel.DeadLetter](),

@@ -1,5 +1,5 @@
 // Package catalogue has the sample concerts and the loader that puts concerts on sale: it parses the data files
-// strictly, expands a hall's sections into layout items, and writes the tables concerts and layouts.
+// strictly, expands a hall's sections into the seat groups of a layout, and writes the tables concerts and layouts.
 //
 // Parsing and expanding are pure; Load is the only part with I/O. The loader writes catalogue rows and sends
 // RebuildGroup, and never touches an order, a ticket or Redis.
@@ -114,7 +114,6 @@ func (c concert) expand(h hall) Entry {
 	}
 	groups := h.groups()
 	for i := range groups {
-		groups[i].ConcertLayout = readmodel.LayoutKey(c.ID, c.LayoutVersion)
 		groups[i].Price = prices[groups[i].Tier]
 	}
 	return Entry{

@@ -35,12 +35,12 @@ func TestSampleHasATheatreOfAbout1500SeatsInGroups(t *testing.T) {
 func TestEveryGroupOfTheSampleIsComplete(t *testing.T) {
 	for _, e := range sample(t) {
 		accessible := 0
-		for i, g := range e.Groups {
+		for _, g := range e.Groups {
 			if len(g.Seats) < minGroupSeats || len(g.Seats) > maxGroupSeats {
 				t.Errorf("%s: group %s has %d seats", e.Concert.ConcertID, g.Group, len(g.Seats))
 			}
-			if g.Order != i || g.ConcertLayout != e.Concert.ConcertID+"#1" || g.Price.Minor == 0 || g.Price.Currency != "EUR" {
-				t.Errorf("group %s: order %d, layout %s, price %v", g.Group, g.Order, g.ConcertLayout, g.Price)
+			if g.Price.Minor == 0 || g.Price.Currency != "EUR" {
+				t.Errorf("group %s: price %v", g.Group, g.Price)
 			}
 			accessible += len(g.Accessible)
 		}

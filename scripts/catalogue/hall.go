@@ -70,7 +70,6 @@ func (h hall) groups() []readmodel.LayoutGroup {
 			} else {
 				g = s.layoutGroup(b, row)
 			}
-			g.Order = len(groups)
 			groups = append(groups, g)
 			row += len(b.Rows)
 		}

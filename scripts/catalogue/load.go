@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 )
@@ -32,7 +33,7 @@ type Options struct {
 	Now func() time.Time
 	// CommandID is unique to this load, at most 36 characters: a repeated id would be dropped as a duplicate by SQS.
 	CommandID string
-	// Parallel is how many layout items are written, or batches of messages sent, at a time; 0 is one.
+	// Parallel is how many batches of messages are sent at a time; 0 is one.
 	Parallel int
 	// Progress is called with one line a concert; nil for none.
 	Progress func(line string)
@@ -48,8 +49,8 @@ type Report struct {
 
 // Errors that Load refuses a catalogue with. They name what differs.
 var (
-	// ErrFrozen: a stored layout item differs from the catalogue's. Orders refer to it, so it is never changed; a new
-	// seating is a new layout version.
+	// ErrFrozen: a stored layout differs from the catalogue's. Orders refer to it, so it is never changed; a new seating is a
+	// new layout version.
 	ErrFrozen = errors.New("a layout version is frozen")
 	// ErrOnSale: the catalogue has another layout version than the one on sale. Regrouping seats under running orders
 	// would sell a seat twice.
@@ -122,7 +123,7 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 		}
 	}
 	l.report.Concerts++
-	l.report.LayoutItems += len(e.Groups)
+	l.report.LayoutItems += len(layoutitem.Uses)
 	l.report.LayoutWritten += written
 	l.report.Rebuilds += rebuilds
 	l.options.Progress(fmt.Sprintf("%s: %s, %d seats in %d groups, %d layout items new, %d groups to load",

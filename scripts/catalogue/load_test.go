@@ -1,11 +1,9 @@
 package catalogue
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/scripts/internal/ministacktest"
@@ -29,7 +28,7 @@ func target(t *testing.T) Target {
 	t.Helper()
 	cfg := emulator.Tenant(t)
 	x := Target{DynamoDB: dynamodb.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg), ConcertsTable: "concerts", LayoutsTable: "layouts"}
-	for table, keys := range map[string][]string{"concerts": {"concertId"}, "layouts": {"concertLayout", "seatGroup"}} {
+	for table, keys := range map[string][]string{"concerts": {"concertId"}, "layouts": {"layoutItem"}} {
 		input := &dynamodb.CreateTableInput{TableName: &table, BillingMode: types.BillingModePayPerRequest}
 		for i, key := range keys {
 			input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: &key, AttributeType: types.ScalarAttributeTypeS})
@@ -104,10 +103,7 @@ func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items := 0
-	for _, e := range entries {
-		items += len(e.Groups)
-	}
+	items := len(entries) * len(layoutitem.Uses)
 	if first.Concerts != len(entries) || first.LayoutItems != items || first.LayoutWritten != items {
 		t.Errorf("report %+v, want %d concerts and %d items", first, len(entries), items)
 	}
@@ -143,68 +139,26 @@ func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
 	}
 }
 
-func TestStoredLayoutItemsComeBackAsTheyWere(t *testing.T) {
-	x, entries := target(t), sample(t)[:1]
-	if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); err != nil {
-		t.Fatal(err)
-	}
-	l := loader{target: x}
-	groups, err := l.storedGroups(t.Context(), entries[0].Concert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, g := range entries[0].Groups {
-		want, err := json.Marshal(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := json.Marshal(groups[g.Group]); string(got) != string(want) {
-			t.Errorf("group %s came back as %s", g.Group, got)
-		}
-	}
-}
-
 func TestDryRunWritesNothing(t *testing.T) {
 	x, entries := target(t), sample(t)[:1]
 	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one", DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.LayoutWritten != len(entries[0].Groups) {
+	if report.LayoutWritten != len(layoutitem.Uses) {
 		t.Errorf("report %+v", report)
 	}
 	l := loader{target: x}
 	if _, found, err := l.storedConcert(t.Context(), entries[0].Concert.ConcertID); found || err != nil {
 		t.Errorf("the concert was written (%v)", err)
 	}
-	if groups, err := l.storedGroups(t.Context(), entries[0].Concert); len(groups) != 0 || err != nil {
-		t.Errorf("%d layout items were written (%v)", len(groups), err)
+	for _, item := range storedItems(t, x, entries[0]) {
+		if item != nil {
+			t.Errorf("a layout item was written: %d bytes", len(item))
+		}
 	}
 	if asked := rebuilds(t, x); len(asked) != 0 {
 		t.Errorf("messages were sent: %v", asked)
-	}
-}
-
-func TestAFrozenItemThatDiffersIsAnErrorThatNamesIt(t *testing.T) {
-	for name, change := range map[string]func(e *Entry){
-		"price":           func(e *Entry) { e.Groups[1].Price.Minor++ },
-		"seats":           func(e *Entry) { e.Groups[1].Seats = e.Groups[1].Seats[1:] },
-		"group left out":  func(e *Entry) { e.Groups = append(e.Groups[:1:1], e.Groups[2:]...) },
-		"version lowered": func(e *Entry) { e.Concert.LayoutVersion-- },
-	} {
-		t.Run(name, func(t *testing.T) {
-			x, entries := target(t), sample(t)[:1]
-			if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); err != nil {
-				t.Fatal(err)
-			}
-			changed := sample(t)[:1]
-			group := changed[0].Groups[1].Group
-			change(&changed[0])
-			_, err := Load(t.Context(), x, changed, Options{Now: at(2026), CommandID: "two"})
-			if !errors.Is(err, ErrFrozen) || name != "version lowered" && !strings.Contains(err.Error(), group) {
-				t.Errorf("error %v, want ErrFrozen that names %s", err, group)
-			}
-		})
 	}
 }
 
@@ -213,9 +167,6 @@ func nextVersion(t *testing.T) []Entry {
 	t.Helper()
 	entries := sample(t)[:1]
 	entries[0].Concert.LayoutVersion = 2
-	for i := range entries[0].Groups {
-		entries[0].Groups[i].ConcertLayout = readmodel.LayoutKey(entries[0].Concert.ConcertID, 2)
-	}
 	return entries
 }
 
@@ -274,43 +225,6 @@ func TestAFrozenLayoutStaysWhateverTheTimesSay(t *testing.T) {
 	}
 	if c := stored(t, x, id); c.LayoutVersion != 1 || c.LayoutFrozen != 1 {
 		t.Errorf("it is %+v", c)
-	}
-}
-
-func TestNoMarkBeforeEveryItemIsThere(t *testing.T) {
-	x := target(t)
-	concerts, layout := smallHall(t, 12)
-	entries, err := Parse(concerts, map[string][]byte{"hall": layout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wrong := entries[0].Groups[5]
-	wrong.Price.Minor++
-	l := loader{target: x}
-	for _, g := range []readmodel.LayoutGroup{entries[0].Groups[0], wrong} {
-		if err := l.putGroup(t.Context(), g); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); !errors.Is(err, ErrFrozen) {
-		t.Fatalf("error %v, want ErrFrozen", err)
-	}
-	if _, found, err := l.storedConcert(t.Context(), "c"); found || err != nil {
-		t.Errorf("the row is there before the items (%v)", err)
-	}
-	key := map[string]types.AttributeValue{
-		"concertLayout": &types.AttributeValueMemberS{Value: wrong.ConcertLayout}, "seatGroup": &types.AttributeValueMemberS{Value: wrong.Group},
-	}
-	if _, err := x.DynamoDB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &x.LayoutsTable, Key: key}); err != nil {
-		t.Fatal(err)
-	}
-	// The next load finishes what the first began.
-	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "two"})
-	if err != nil || report.LayoutWritten != 11 || stored(t, x, "c").LayoutFrozen != 1 {
-		t.Errorf("report %+v, error %v", report, err)
-	}
-	if asked := rebuilds(t, x); len(asked["c"]) != 12 {
-		t.Errorf("%d groups asked for, want 12: more than one batch", len(asked["c"]))
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,35 +39,6 @@ func (l *loader) storedConcert(ctx context.Context, id string) (readmodel.Concer
 	return c, true, nil
 }
 
-// layout compares the items that are there and then writes the missing ones; it returns how many were missing. Nothing
-// is written where something differs.
-func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
-	stored, err := l.storedGroups(ctx, e.Concert)
-	if err != nil {
-		return 0, err
-	}
-	var missing []readmodel.LayoutGroup
-	for _, g := range e.Groups {
-		there, found := stored[g.Group]
-		if !found {
-			missing = append(missing, g)
-			continue
-		}
-		delete(stored, g.Group)
-		if !reflect.DeepEqual(there, g) {
-			return 0, fmt.Errorf("%w: item %s of %s differs from the catalogue", ErrFrozen, g.Group, g.ConcertLayout)
-		}
-	}
-	if len(stored) > 0 {
-		group := slices.Min(slices.Collect(maps.Keys(stored)))
-		return 0, fmt.Errorf("%w: item %s of %s is not in the catalogue", ErrFrozen, group, stored[group].ConcertLayout)
-	}
-	if l.options.DryRun {
-		return len(missing), nil
-	}
-	return len(missing), sideBySide(ctx, l.options.Parallel, missing, l.putGroup)
-}
-
 // sideBySide calls do for each of all, so many at a time. The first failure cancels the others and is the answer.
 func sideBySide[T any](ctx context.Context, parallel int, all []T, do func(context.Context, T) error) error {
 	calls, callCtx := errgroup.WithContext(ctx)
@@ -77,47 +47,6 @@ func sideBySide[T any](ctx context.Context, parallel int, all []T, do func(conte
 		calls.Go(func() error { return do(callCtx, one) })
 	}
 	return calls.Wait()
-}
-
-func (l *loader) storedGroups(ctx context.Context, c readmodel.Concert) (map[string]readmodel.LayoutGroup, error) {
-	pages := dynamodb.NewQueryPaginator(l.target.DynamoDB, &dynamodb.QueryInput{
-		TableName: &l.target.LayoutsTable, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression: aws.String("concertLayout = :layout"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":layout": &types.AttributeValueMemberS{Value: readmodel.LayoutKey(c.ConcertID, c.LayoutVersion)},
-		},
-	})
-	stored := map[string]readmodel.LayoutGroup{}
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read its layout: %w", err)
-		}
-		var groups []readmodel.LayoutGroup
-		if err := attributevalue.UnmarshalListOfMaps(page.Items, &groups); err != nil {
-			return nil, fmt.Errorf("read its layout: %w", err)
-		}
-		for _, g := range groups {
-			stored[g.Group] = g
-		}
-	}
-	return stored, nil
-}
-
-// putGroup is a conditional put an item and not a batch of puts, which takes no condition: two loads may run at once.
-func (l *loader) putGroup(ctx context.Context, g readmodel.LayoutGroup) error {
-	item, err := attributevalue.MarshalMap(g)
-	if err != nil {
-		return fmt.Errorf("write layout item %s: %w", g.Group, err)
-	}
-	_, err = l.target.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &l.target.LayoutsTable, Item: item,
-		ConditionExpression: aws.String("attribute_not_exists(concertLayout)"),
-	})
-	if err != nil {
-		return fmt.Errorf("write layout item %s: %w", g.Group, err)
-	}
-	return nil
 }
 
 // limitAttribute of a concert's row is there only when it is not 0.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/contracts/readmodel"
 	"boxoffice/scripts/catalogue"
 	"boxoffice/scripts/internal/apiclient"
 )
@@ -81,8 +80,6 @@ func concertsForCost(t *testing.T) (plain, limited catalogue.Entry) {
 	plain.Groups = plain.Groups[:1:1]
 	limited = plain
 	limited.Concert.ConcertID, limited.Concert.LimitPerBuyer = "limited-2030", limited.Concert.LimitPerOrder
-	limited.Groups = append([]readmodel.LayoutGroup{}, plain.Groups...)
-	limited.Groups[0].ConcertLayout = readmodel.LayoutKey(limited.Concert.ConcertID, limited.Concert.LayoutVersion)
 	return plain, limited
 }
 

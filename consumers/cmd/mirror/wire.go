@@ -29,13 +29,16 @@ type config struct {
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	redisclient.LogLibrary(p.Log)
 	dynamo, breaker := dynamodb.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
+	layouts := dynamocatalogue.New(dynamo, dynamocatalogue.Tables{Layouts: c.LayoutsTable}, breaker, p.Now)
 	cache := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)
+	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
 	m := mirror.Mirror{
 		Rows:      dynamoorder.New(dynamo, dynamoorder.Tables{Orders: c.OrdersTable, Tickets: c.TicketsTable}, breaker),
 		Holds:     redishold.New(cache, p.RedisBreaker(), redishold.Options{Shards: redisclient.NewShards(cache, p.RedisBreaker)}),
-		Catalogue: dynamocatalogue.New(dynamo, dynamocatalogue.Tables{Layouts: c.LayoutsTable}, breaker, p.Now),
+		Catalogue: layouts,
 		Sender:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL}, p.Breaker("sqs", sqssend.Healthy)),
 		Log:       p.Log, Meter: p.Meter, Now: p.Now,
 	}
+	p.Warm.Add("layouts", layouts.Preload)
 	return streambatch.NewHints(mirror.NewStream(m).Handle, streambatch.Options{Logger: p.Log, Meter: p.Meter}).Handle, nil
 }

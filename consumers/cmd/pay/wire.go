@@ -52,6 +52,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	dynamo, queues, dynamoBreaker := dynamodb.NewFromConfig(p.AWS), sqs.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
 	redisclient.LogLibrary(p.Log)
 	cache, cacheBreaker := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil)
+	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
 	sender := sqssend.NewShared(sqssend.New(queues, map[message.Queue]string{
 		message.QueueAuthorizations: c.AuthorizationsQueueURL,
 		message.QueuePayments:       c.QueueURL, // a fetched event may ask for a look, an audit for a void

@@ -29,6 +29,8 @@ type Process struct {
 	Calls *telemetry.Calls
 	Now   func() time.Time
 	AWS   aws.Config
+	// Warm is what is done before the first invocation.
+	Warm *Warm
 }
 
 // Main runs a function's binary: wire builds its handler from the config. It does not return. A config or client that
@@ -59,17 +61,20 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	}
 	meter := telemetry.NewMeter(out, function, time.Now)
 	calls := telemetry.NewCalls(meter)
-	handler, err := wire(ctx, Process{
+	p := Process{
 		Function: function,
 		Log:      log,
 		Meter:    meter,
 		Calls:    calls,
 		Now:      time.Now,
 		AWS:      awsConfig,
-	}, config)
+		Warm:     &Warm{},
+	}
+	handler, err := wire(ctx, p, config)
 	if err != nil {
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
+	p.Warm.run(ctx, warmFor, p.Log)
 	return flushing{next: inTime{next: lambda.NewHandler(handler)}, calls: calls}, nil
 }
 

@@ -1,6 +1,8 @@
 package boot
 
 import (
+	"context"
+
 	"boxoffice/consumers/internal/dynamocatalogue"
 	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/rebuild"
@@ -19,7 +21,8 @@ type SeatGroup struct {
 	Pace      *redisclient.Pace
 }
 
-// NewSeatGroup builds the clients. They dial on first use.
+// NewSeatGroup builds the clients. They dial Redis, and read the layouts of the sales that buyers most likely ask for, before
+// the first invocation.
 func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup {
 	redisclient.LogLibrary(p.Log)
 	rows := newRows(p, s.RowTables, s.GroupsTable, urls)
@@ -32,6 +35,8 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 		}, rows.dynamoBreaker, p.Now),
 		Pace: redisclient.NewPace(cache, p.RedisBreaker(), redisclient.Decisions, p.Now),
 	}
+	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
+	p.Warm.Add("layouts", g.Catalogue.Preload)
 	g.Loader = rebuild.New(g.Orders, g.Orders, g.Catalogue, g.Holds, p.Meter, rebuild.Options{})
 	return g
 }

@@ -68,6 +68,7 @@ func Start[C any](t *testing.T, wire func(context.Context, boot.Process, C) (any
 		return err
 	}
 	_, err = wire(t.Context(), boot.Process{
+		Warm:     &boot.Warm{},
 		Function: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, AWS: aws.Config{Region: "eu-central-1"},
 	}, config)
 	return err

@@ -1,14 +1,11 @@
 // Package dynamocatalogue reads concerts and layouts from DynamoDB for handlers, through a memory that lives as long
-// as the process: a layout version never changes, and a concert is read again after some seconds. Layouts that were read
-// as a whole are forgotten when there are more of them than a small function has room for.
+// as the process: a layout version never changes, and a concert is read again after some seconds.
 package dynamocatalogue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -20,6 +17,7 @@ import (
 
 	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
 )
 
@@ -33,10 +31,6 @@ type Tables struct {
 // the frozen layout is not late at all: it is never changed, and a concert without it is not answered from memory.
 const concertKept = 10 * time.Second
 
-// groupsKept bounds the groups of layouts that were read as a whole: some kilobytes each. Reconcile comes past every concert
-// on sale, so that without a bound its process would hold the layouts of all of them. It is more than a run looks at.
-const groupsKept = 4096
-
 // timeoutPerCall bounds one read with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
@@ -47,12 +41,10 @@ type Catalogue struct {
 	breaker retry.Breaker
 	now     func() time.Time
 
+	layouts *layoutitem.Memory[*layout]
+
 	mu       sync.Mutex
 	concerts map[string]concertRead
-	layouts  map[layoutID]readmodel.LayoutGroup
-	// whole has the versions that were read as a whole, in the layout's order; kept are their groups.
-	whole map[string][]readmodel.LayoutGroup
-	kept  int
 }
 
 type concertRead struct {
@@ -60,17 +52,11 @@ type concertRead struct {
 	at      time.Time
 }
 
-type layoutID struct {
-	concertLayout string
-	group         string
-}
-
 // New makes a Catalogue with an empty memory.
 func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker, now func() time.Time) *Catalogue {
-	return &Catalogue{
-		client: client, tables: tables, breaker: breaker, now: now,
-		concerts: map[string]concertRead{}, layouts: map[layoutID]readmodel.LayoutGroup{}, whole: map[string][]readmodel.LayoutGroup{},
-	}
+	c := &Catalogue{client: client, tables: tables, breaker: breaker, now: now, concerts: map[string]concertRead{}}
+	c.layouts = layoutitem.NewMemory(layoutitem.UseSeats, c, layoutBytes, now, newLayout)
+	return c
 }
 
 // Concert answers a concert, at most 10 s old, or as it is now if no layout of it is frozen: the first order of a sale must not
@@ -93,81 +79,6 @@ func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Co
 	c.concerts[concertID] = concertRead{concert: concert, at: at}
 	c.mu.Unlock()
 	return concert, nil
-}
-
-// LayoutGroup answers one group of a layout version. One that is not there is poison, as with Concert.
-func (c *Catalogue) LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error) {
-	id := layoutID{concertLayout: readmodel.LayoutKey(concertID, version), group: group}
-	c.mu.Lock()
-	layout, ok := c.layouts[id]
-	c.mu.Unlock()
-	if ok {
-		return layout, nil
-	}
-	key := map[string]types.AttributeValue{
-		"concertLayout": &types.AttributeValueMemberS{Value: id.concertLayout},
-		"seatGroup":     &types.AttributeValueMemberS{Value: group},
-	}
-	if err := c.get(ctx, c.tables.Layouts, key, &layout); err != nil {
-		return readmodel.LayoutGroup{}, fmt.Errorf("layout %s of group %s: %w", id.concertLayout, group, err)
-	}
-	c.mu.Lock()
-	c.layouts[id] = layout
-	c.mu.Unlock()
-	return layout, nil
-}
-
-// Layout answers all groups of a layout version, in the layout's order. The caller must not change the slice. A large arena
-// takes several pages of 1 MB.
-func (c *Catalogue) Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
-	key := readmodel.LayoutKey(concertID, version)
-	c.mu.Lock()
-	groups, ok := c.whole[key]
-	c.mu.Unlock()
-	if ok {
-		return groups, nil
-	}
-	in := &dynamodb.QueryInput{
-		TableName: aws.String(c.tables.Layouts), ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("concertLayout = :layout"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":layout": &types.AttributeValueMemberS{Value: key}},
-	}
-	for {
-		var out *dynamodb.QueryOutput
-		err := c.call(ctx, func(ctx context.Context) (err error) {
-			out, err = c.client.Query(ctx, in)
-			return err
-		})
-		if err != nil {
-			return nil, fmt.Errorf("layout %s: %w", key, err)
-		}
-		var page []readmodel.LayoutGroup
-		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
-			return nil, fmt.Errorf("layout %s: %w", key, err)
-		}
-		if groups = append(groups, page...); out.LastEvaluatedKey == nil {
-			break
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
-	}
-	slices.SortFunc(groups, func(a, b readmodel.LayoutGroup) int { return cmp.Compare(a.Order, b.Order) })
-	c.keepWhole(key, groups)
-	return groups, nil
-}
-
-// keepWhole remembers a layout, and forgets all others when there is no room for it: which of them is asked for next is not
-// known, and reading them again costs a call each.
-func (c *Catalogue) keepWhole(key string, groups []readmodel.LayoutGroup) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.kept+len(groups) > groupsKept {
-		clear(c.whole)
-		c.kept = 0
-	}
-	if _, twice := c.whole[key]; !twice {
-		c.kept += len(groups)
-	}
-	c.whole[key] = groups
 }
 
 // Concerts reads all concerts, in no order and past the memory. There are some hundreds at most. One that does not decode is
@@ -237,16 +148,28 @@ func (c *Catalogue) call(ctx context.Context, op func(context.Context) error) er
 }
 
 func (c *Catalogue) get(ctx context.Context, table string, key map[string]types.AttributeValue, into any) error {
-	var out *dynamodb.GetItemOutput
-	err := c.call(ctx, func(ctx context.Context) (err error) {
-		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key, ConsistentRead: aws.Bool(true)})
-		return err
-	})
+	item, err := c.item(ctx, table, key, true)
 	if err != nil {
 		return err
 	}
-	if out.Item == nil {
-		return &retry.PoisonError{Reason: "catalogue_missing", Err: fmt.Errorf("no such item in the catalogue")}
+	if item == nil {
+		return missing(errors.New("no such item in the catalogue"))
 	}
-	return attributevalue.UnmarshalMap(out.Item, into)
+	return attributevalue.UnmarshalMap(item, into)
 }
+
+// item reads an item; nil if there is none.
+func (c *Catalogue) item(ctx context.Context, table string, key map[string]types.AttributeValue, consistent bool) (map[string]types.AttributeValue, error) {
+	var out *dynamodb.GetItemOutput
+	err := c.call(ctx, func(ctx context.Context) (err error) {
+		out, err = c.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key, ConsistentRead: aws.Bool(consistent)})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// missing is poison: a message names only what its producer found.
+func missing(err error) error { return &retry.PoisonError{Reason: "catalogue_missing", Err: err} }

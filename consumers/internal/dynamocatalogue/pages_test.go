@@ -24,7 +24,7 @@ func open(t *testing.T) (*dynamocatalogue.Catalogue, *dynamodb.Client, *awsfault
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	client := dynamodb.NewFromConfig(config)
-	return dynamocatalogue.New(client, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, time.Now), client, faults
+	return dynamocatalogue.New(client, tables, retry.NoBreaker{}, time.Now), client, faults
 }
 
 // write puts rows into a table, 25 a call.
@@ -48,16 +48,6 @@ func write[R any](t *testing.T, client *dynamodb.Client, table string, rows []R)
 	}
 }
 
-func layoutOf(concert string, groups int, section string) []readmodel.LayoutGroup {
-	layout := make([]readmodel.LayoutGroup, groups)
-	for i := range layout {
-		layout[i] = readmodel.LayoutGroup{
-			ConcertLayout: readmodel.LayoutKey(concert, 1), Group: fmt.Sprintf("G-%d", i), Order: i, Section: section, Seats: []string{"1"},
-		}
-	}
-	return layout
-}
-
 // A list that is longer than the 1 MB of a page is read to its end.
 func TestEveryPageIsRead(t *testing.T) {
 	catalogue, client, faults := open(t)
@@ -67,63 +57,12 @@ func TestEveryPageIsRead(t *testing.T) {
 		concerts[i] = readmodel.Concert{ConcertID: fmt.Sprintf("c-%d", i), Description: long, LayoutVersion: 1}
 	}
 	write(t, client, "concerts", concerts)
-	write(t, client, "layouts", layoutOf("arena", 250, long))
-
 	all, err := catalogue.Concerts(t.Context())
 	if err != nil || len(all) != len(concerts) {
 		t.Errorf("%d concerts, %v, want %d", len(all), err, len(concerts))
 	}
 	if n := faults.Attempts("Scan"); n < 2 {
 		t.Fatalf("the concerts came in %d page, so that nothing was shown", n)
-	}
-	layout, err := catalogue.Layout(t.Context(), "arena", 1)
-	if err != nil || len(layout) != 250 {
-		t.Fatalf("%d groups, %v, want 250", len(layout), err)
-	}
-	for i, g := range layout {
-		if g.Order != i {
-			t.Fatalf("group %d of the layout is %d", i, g.Order)
-		}
-	}
-	if n := faults.Attempts("Query"); n < 2 {
-		t.Errorf("the layout came in %d page, so that nothing was shown", n)
-	}
-}
-
-// A whole layout is read once, as long as there is room for it; a process that comes past many concerts does not keep all
-// of their layouts.
-func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
-	catalogue, client, faults := open(t)
-	const concerts, groups = 10, 600 // 6,000 groups, more than are kept
-	for i := range concerts {
-		write(t, client, "layouts", layoutOf(fmt.Sprint("c-", i), groups, "s"))
-	}
-	read := func(concert int) (calls int) {
-		t.Helper()
-		before := faults.Attempts("Query")
-		layout, err := catalogue.Layout(t.Context(), fmt.Sprint("c-", concert), 1)
-		if err != nil || len(layout) != groups || layout[7].ConcertLayout != readmodel.LayoutKey(fmt.Sprint("c-", concert), 1) {
-			t.Fatalf("layout of %d: %d groups, %v", concert, len(layout), err)
-		}
-		return faults.Attempts("Query") - before
-	}
-	for i := range 4 {
-		read(i)
-	}
-	for i := range 4 {
-		if n := read(i); n != 0 {
-			t.Errorf("the layout of %d, of four, was read again in %d calls", i, n)
-		}
-	}
-	for i := range concerts {
-		read(i)
-	}
-	again := 0
-	for i := range concerts {
-		again += read(i)
-	}
-	if again == 0 {
-		t.Errorf("%d groups are kept", concerts*groups)
 	}
 }
 

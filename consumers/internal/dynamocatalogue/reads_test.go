@@ -2,6 +2,7 @@ package dynamocatalogue_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func newWorld(t *testing.T) *world {
 	config := ministacktest.Load(t)
 	w := &world{t: t, now: time.UnixMilli(1_790_000_000_000), faults: awsfaults.Into(&config)}
 	w.client = dynamodb.NewFromConfig(config)
-	w.Catalogue = dynamocatalogue.New(w.client, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, func() time.Time {
+	w.Catalogue = dynamocatalogue.New(w.client, tables, retry.NoBreaker{}, func() time.Time {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return w.now
@@ -99,23 +100,10 @@ func TestPagesAreReadToTheLast(t *testing.T) {
 	const n = 5
 	for i := range n {
 		w.put("concerts", readmodel.Concert{ConcertID: fmt.Sprintf("concert-%d", i)})
-		w.put("layouts", readmodel.LayoutGroup{ConcertLayout: readmodel.LayoutKey("nocturne", 1), Group: fmt.Sprintf("A-%d", i), Order: n - i})
 	}
 	paged := func(operation string) {
 		w.faults.Next(operation, awsfaults.Paged(2), awsfaults.Paged(2), awsfaults.Paged(2))
 	}
-	t.Run("layout", func(t *testing.T) {
-		paged("Query")
-		groups, err := w.Layout(t.Context(), "nocturne", 1)
-		if len(groups) != n || err != nil || w.faults.Left() > 0 {
-			t.Fatalf("%d of %d groups, %v, with %d pages left", len(groups), n, err, w.faults.Left())
-		}
-		for i, g := range groups {
-			if g.Order != i+1 {
-				t.Errorf("group %d is the %d. of the layout", i, g.Order)
-			}
-		}
-	})
 	t.Run("concerts", func(t *testing.T) {
 		paged("Scan")
 		if concerts, err := w.Concerts(t.Context()); len(concerts) != n || err != nil || w.faults.Left() > 0 {
@@ -124,24 +112,44 @@ func TestPagesAreReadToTheLast(t *testing.T) {
 	})
 }
 
-// The emulator answers every read consistently, so that only the request shows whether DynamoDB would.
-func TestReadsAreConsistent(t *testing.T) {
+// consistency of the next reads, of so many.
+func (w *world) consistency(operation string, n int, read func() error) (consistent []bool) {
+	w.t.Helper()
+	for range n {
+		w.faults.Next(operation, awsfaults.Seen(func(body map[string]any) {
+			is, _ := body["ConsistentRead"].(bool)
+			consistent = append(consistent, is)
+		}))
+	}
+	before := w.faults.Attempts(operation)
+	if err := read(); err != nil || w.faults.Left() > 0 || w.faults.Attempts(operation)-before != n {
+		w.t.Errorf("%s: %v, %d reads, want %d", operation, err, w.faults.Attempts(operation)-before, n)
+	}
+	return consistent
+}
+
+// The emulator answers every read consistently, so that only the request shows whether DynamoDB would. A layout never changes:
+// it is read by the read that costs half, and once for all of its groups.
+func TestConcertsAreReadConsistentlyAndLayoutsAreNot(t *testing.T) {
 	w := newWorld(t)
 	w.put("concerts", readmodel.Concert{ConcertID: "nocturne"})
-	w.put("layouts", readmodel.LayoutGroup{ConcertLayout: readmodel.LayoutKey("nocturne", 1), Group: "A"})
+	putLayout(t, w.client, "nocturne", 1, hall(3))
+	putLayout(t, w.client, "nocturne", 2, hall(3))
 	for _, test := range []struct {
 		name, operation string
 		read            func() error
+		want            []bool
 	}{
-		{"concert", "GetItem", func() error { _, err := w.Concert(t.Context(), "nocturne"); return err }},
-		{"concerts", "Scan", func() error { _, err := w.Concerts(t.Context()); return err }},
-		{"group", "GetItem", func() error { _, err := w.LayoutGroup(t.Context(), "nocturne", 1, "A"); return err }},
-		{"layout", "Query", func() error { _, err := w.Layout(t.Context(), "nocturne", 1); return err }},
+		{"concert", "GetItem", func() error { _, err := w.Concert(t.Context(), "nocturne"); return err }, []bool{true}},
+		{"concerts", "Scan", func() error { _, err := w.Concerts(t.Context()); return err }, []bool{true}},
+		{"group", "GetItem", func() error { _, err := w.LayoutGroup(t.Context(), "nocturne", 1, "G-0"); return err }, []bool{false}},
+		{"another group", "GetItem", func() error { _, err := w.LayoutGroup(t.Context(), "nocturne", 1, "G-2"); return err }, nil},
+		{"the whole layout", "GetItem", func() error { _, err := w.Layout(t.Context(), "nocturne", 1); return err }, nil},
+		{"another layout", "GetItem", func() error { _, err := w.Layout(t.Context(), "nocturne", 2); return err }, []bool{false}},
+		{"before it is frozen", "GetItem", func() error { return w.Complete(t.Context(), "nocturne", 1) }, []bool{true, true}},
 	} {
-		consistent := false
-		w.faults.Next(test.operation, awsfaults.Seen(func(body map[string]any) { consistent, _ = body["ConsistentRead"].(bool) }))
-		if err := test.read(); err != nil || !consistent || w.faults.Left() > 0 {
-			t.Errorf("%s: consistent %v, %v", test.name, consistent, err)
+		if got := w.consistency(test.operation, len(test.want), test.read); !slices.Equal(got, test.want) {
+			t.Errorf("%s: consistent %v, want %v", test.name, got, test.want)
 		}
 	}
 }

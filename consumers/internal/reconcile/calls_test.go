@@ -45,7 +45,7 @@ func TestARunCostsTheSameWhateverIsOnSale(t *testing.T) {
 		// How far the ledger was asked for.
 		"cursor": 1, "move": 1,
 		// One for all, then 20 concerts and a part of one more, eight at a time.
-		"concerts": 1, "layout": 24,
+		"concerts": 1, "layout": 24, "first": 1,
 		// 2,000 groups, 100 a call; each is read, with its tickets and its open orders.
 		"maps": 20, "state": 2000, "tickets": 2000, "open": 2000,
 		// Both queues of letters are empty.

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,16 +10,13 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// maxFreezes bounds the layouts that a run freezes, the soonest sale first: each is read whole.
+// maxFreezes bounds the layouts that a run freezes, the soonest sale first: each item of it is read.
 const maxFreezes = 50
-
-var errNoLayout = errors.New("the layout has no groups")
 
 // freeze marks the layouts whose sale begins soon, and shows the marks in concerts. From then on no other layout of the concert
 // is ever sold, whatever its times say later. The loader marks a layout itself where it comes that late.
 //
-// A concert's row is written after every item of its layout, so that a row which names a version shows that all of it is there.
-// A layout that cannot be read is not marked: its groups could not be loaded either.
+// A layout is marked once every item of it was read and is complete: what cannot be read could not be sold, or not be shown.
 func (r *Reconciler) freeze(ctx context.Context, s share, concerts []readmodel.Concert, now contracts.Instant) (frozen int, err error) {
 	var p problems
 	var due []int
@@ -37,11 +33,7 @@ func (r *Reconciler) freeze(ctx context.Context, s share, concerts []readmodel.C
 			break
 		}
 		c := &concerts[i]
-		groups, err := r.Catalogue.Layout(ctx, c.ConcertID, c.LayoutVersion)
-		if err == nil && len(groups) == 0 {
-			err = errNoLayout
-		}
-		if err != nil {
+		if err := r.Catalogue.Complete(ctx, c.ConcertID, c.LayoutVersion); err != nil {
 			p.add(fmt.Errorf("layout %d of %s is not frozen: %w", c.LayoutVersion, c.ConcertID, err))
 			continue
 		}

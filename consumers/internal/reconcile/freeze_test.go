@@ -27,7 +27,7 @@ func TestALayoutIsFrozenWhenItsSaleIsNear(t *testing.T) {
 
 // A layout that cannot be read is not frozen, and stops no other concert; the next run makes up for what failed.
 func TestALayoutThatCannotBeReadIsNotFrozen(t *testing.T) {
-	for _, call := range []string{"layout of first", "freeze"} {
+	for _, call := range []string{"complete first", "freeze"} {
 		w := newWorld(t)
 		first := readmodel.Concert{ConcertID: "first", OnSaleAt: 155 * minute, OffSaleAt: 200 * minute, LayoutVersion: 1}
 		w.concerts = append(w.concerts, first)

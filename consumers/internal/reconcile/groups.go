@@ -67,8 +67,13 @@ func (r *Reconciler) choose(ctx context.Context, s share, now contracts.Instant,
 	concerts, err := r.Catalogue.Concerts(ctx)
 	p.add(err)
 	concerts = slices.Clone(concerts)
+	read := err == nil
 	c.frozen, err = r.freeze(ctx, s, concerts, now)
 	p.add(err)
+	// Not by a part of the concerts: the one that most are waiting for may be missing.
+	if read {
+		p.add(r.tellFirst(ctx, concerts, now))
+	}
 	var soon, rest []span
 	for _, concert := range concerts {
 		switch {

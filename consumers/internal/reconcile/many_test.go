@@ -61,13 +61,15 @@ func (m *many) run(t testing.TB) (reconcile.Report, error) {
 	return m.reconciler.Run(t.Context())
 }
 
+func (m *many) Complete(context.Context, string, int) error { return m.call("complete") }
+
 func (m *many) Layout(_ context.Context, concertID string, _ int) ([]readmodel.LayoutGroup, error) {
 	if err := m.call("layout"); err != nil {
 		return nil, err
 	}
 	layout := make([]readmodel.LayoutGroup, m.groups[concertID])
 	for i := range layout {
-		layout[i] = readmodel.LayoutGroup{Group: fmt.Sprintf("G-%d", i), Order: i, Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}}
+		layout[i] = readmodel.LayoutGroup{Group: fmt.Sprintf("G-%d", i), Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}}
 	}
 	return layout, nil
 }

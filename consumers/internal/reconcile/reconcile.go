@@ -21,6 +21,7 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
@@ -32,6 +33,10 @@ type Catalogue interface {
 	// Concerts reads all concerts, past any memory. Beside an error it returns those that it could read.
 	Concerts(ctx context.Context) ([]readmodel.Concert, error)
 	Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error)
+	// TellFirst writes which layouts a process reads before its first request.
+	TellFirst(ctx context.Context, refs []layoutitem.Ref) error
+	// Complete is an error unless every item of a layout version is there and can be read. It reads past any memory.
+	Complete(ctx context.Context, concertID string, version int) error
 	// Freeze marks a layout as the one that is sold, if the concert has no mark and that version; it returns false if not.
 	Freeze(ctx context.Context, concertID string, version int) (done bool, err error)
 }
@@ -89,6 +94,9 @@ type Reconciler struct {
 	scanned scanned
 	mu      sync.Mutex
 	last    map[contracts.SeatGroup]compared
+	// first is what tellFirst has written, if toldFirst.
+	first     []layoutitem.Ref
+	toldFirst bool
 }
 
 // Report counts what a run did.

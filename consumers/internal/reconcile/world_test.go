@@ -17,6 +17,7 @@ import (
 	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/reconcile"
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
@@ -37,6 +38,8 @@ type world struct {
 	store *memhold.Store
 	// concerts are all that there are, each with the groups A and B.
 	concerts []readmodel.Concert
+	// first is what processes were told to read first.
+	first []layoutitem.Ref
 	// dead are the dead-letter queues.
 	dead []*deadQueue
 	// reconciler is the process: it remembers what it compared.
@@ -145,6 +148,19 @@ func (w *world) Freeze(_ context.Context, concertID string, version int) (bool, 
 		}
 	}
 	return false, nil
+}
+
+// TellFirst notes what was told last.
+func (w *world) TellFirst(_ context.Context, refs []layoutitem.Ref) error {
+	if err := w.call("first"); err != nil {
+		return err
+	}
+	w.first = refs
+	return nil
+}
+
+func (w *world) Complete(_ context.Context, concertID string, _ int) error {
+	return errors.Join(w.call("complete"), w.call("complete "+concertID))
 }
 
 func (w *world) Layout(_ context.Context, concertID string, _ int) ([]readmodel.LayoutGroup, error) {

@@ -54,6 +54,11 @@ func NewClient(addr, user, password string) *redis.ClusterClient {
 	return redis.NewClusterClient(options)
 }
 
+// Dial connects to every master of the cluster, so that no message waits for that. What fails is dialled on first use.
+func Dial(ctx context.Context, client *redis.ClusterClient) error {
+	return client.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error { return master.Ping(ctx).Err() })
+}
+
 // LogLibrary sends what go-redis has to say to log, for the whole process: by itself it writes plain text to standard
 // error, which no reader of JSON lines understands. Call it once, at start-up.
 func LogLibrary(log *slog.Logger) { redis.SetLogger(libraryLog{log}) }

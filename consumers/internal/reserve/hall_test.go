@@ -38,7 +38,7 @@ func newHall(t *testing.T) *hall {
 // add makes a group and lets an order hold what is drawn as taken.
 func (h *hall) add(t *testing.T, name, kind, section string, rows ...string) {
 	t.Helper()
-	g := readmodel.LayoutGroup{Group: name, Section: section, Order: len(h.groups), Kind: kind, Price: contracts.Money{Minor: 4500, Currency: "EUR"}}
+	g := readmodel.LayoutGroup{Group: name, Section: section, Kind: kind, Price: contracts.Money{Minor: 4500, Currency: "EUR"}}
 	var taken []string
 	for r, line := range rows {
 		row := readmodel.LayoutRow{Name: fmt.Sprint(r)}

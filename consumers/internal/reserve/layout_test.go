@@ -17,6 +17,7 @@ import (
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
@@ -90,8 +91,12 @@ func TestALayoutThatGrewIsSoldFromItsMarkOn(t *testing.T) {
 	}
 	load := func(version, seats int) {
 		g := layout()[0]
-		g.ConcertLayout, g.Seats = readmodel.LayoutKey(group.ConcertID, version), g.Seats[:seats]
-		put("layouts", g)
+		g.Seats = g.Seats[:seats]
+		body, err := layoutitem.EncodeSeats([]readmodel.LayoutGroup{g})
+		if err != nil {
+			t.Fatal(err)
+		}
+		put("layouts", readmodel.LayoutItem{Key: layoutitem.Key(group.ConcertID, version, layoutitem.UseSeats), Body: body})
 		put("concerts", readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: version})
 	}
 	catalogue := dynamocatalogue.New(s.dynamo, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, s.clock)

@@ -106,8 +106,8 @@ func (w *world) Concert(context.Context, string) (readmodel.Concert, error) {
 // layout has three groups of a row of six seats each.
 func layout() []readmodel.LayoutGroup {
 	var groups []readmodel.LayoutGroup
-	for i, name := range []string{"A", "B", "C"} {
-		g := readmodel.LayoutGroup{Group: name, Section: "S", Order: i, Kind: readmodel.KindSeats, Price: contracts.Money{Minor: 4500, Currency: "EUR"}}
+	for _, name := range []string{"A", "B", "C"} {
+		g := readmodel.LayoutGroup{Group: name, Section: "S", Kind: readmodel.KindSeats, Price: contracts.Money{Minor: 4500, Currency: "EUR"}}
 		for n := range 6 {
 			g.Seats = append(g.Seats, fmt.Sprintf("%s-1-%d", name, n+1))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -31,9 +32,13 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	redisread.LogLibrary(p.Log)
 	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
 	queue := sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL})
+	concerts := catalogue.New(rows, p.Log, p.Now)
+	cache := redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)
+	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisread.Dial(ctx, cache) })
+	p.Warm.Add("layouts", concerts.Preload)
 	place := orders.Place{
-		Catalogue:     catalogue.New(rows, p.Now),
-		Seats:         redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Now),
+		Catalogue:     concerts,
+		Seats:         redisread.New(cache, p.Now),
 		Rows:          rows,
 		Queue:         queue,
 		IDs:           ids,

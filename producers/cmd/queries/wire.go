@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -39,10 +40,14 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	}
 	redisread.LogLibrary(p.Log)
 	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
-	seats := redisread.New(redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Now)
+	cache := redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)
+	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisread.Dial(ctx, cache) })
+	plans := queries.NewPlans(rows, p.Now)
+	p.Warm.Add("layouts", plans.Preload)
+	seats := redisread.New(cache, p.Now)
 	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, PublishableKey: c.PublishableKey, Log: p.Log}
-	concerts := queries.Concerts{Catalogue: catalogue.New(rows, p.Now), Log: p.Log, Now: p.Now}
-	availability := queries.Availability{Concerts: concerts, SeatMaps: seats}
+	concerts := queries.Concerts{Catalogue: catalogue.New(rows, p.Log, p.Now), Plans: plans, Log: p.Log, Now: p.Now}
+	availability := queries.NewAvailability(concerts, seats)
 	return map[string]httpapi.Handler{
 		"GET /api/orders/{orderId}":                  order.Handle,
 		"GET /api/concerts":                          concerts.List,

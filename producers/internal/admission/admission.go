@@ -55,7 +55,12 @@ type position struct{ group, place int }
 
 // NewSeating indexes a layout.
 func NewSeating(groups []readmodel.LayoutGroup) *Seating {
-	s := &Seating{groups: groups, at: map[string]position{}}
+	places := 0
+	for _, group := range groups {
+		places += len(group.Seats)
+	}
+	// Made in one piece: growing it step by step would take as long again.
+	s := &Seating{groups: groups, at: make(map[string]position, places)}
 	for g, group := range groups {
 		for p, seat := range group.Seats {
 			s.at[seat] = position{group: g, place: p}
@@ -66,6 +71,12 @@ func NewSeating(groups []readmodel.LayoutGroup) *Seating {
 
 func (s *Seating) hasSection(section string) bool {
 	return slices.ContainsFunc(s.groups, func(g readmodel.LayoutGroup) bool { return g.Section == section })
+}
+
+// IndexSize is about how many bytes of memory the index takes, beside those of the groups.
+func (s *Seating) IndexSize() int {
+	const perSeat = 48
+	return len(s.at) * perSeat
 }
 
 // Groups lists the groups in the layout's order.

@@ -26,6 +26,8 @@ type Process struct {
 	Meter *telemetry.Meter
 	Now   func() time.Time
 	AWS   aws.Config
+	// Warm is what is done before the first invocation.
+	Warm *Warm
 }
 
 // Main runs a function's binary: wire builds its routes from the config. It does not return. A config or client that
@@ -59,11 +61,13 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		Meter: telemetry.NewMeter(out, function, time.Now),
 		Now:   time.Now,
 		AWS:   awsConfig,
+		Warm:  &Warm{},
 	}
 	routes, err := wire(p, config)
 	if err != nil {
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
+	p.Warm.run(ctx, warmFor, p.Log)
 	return inTime{next: lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle)}, nil
 }
 

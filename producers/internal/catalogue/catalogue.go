@@ -1,16 +1,19 @@
-// Package catalogue answers concerts and layouts from the memory of the process: a layout version never changes and is
-// kept for good, concerts are read again after some seconds.
+// Package catalogue answers concerts, and the seats of layouts, from the memory of the process: a layout version never changes,
+// concerts are read again after some seconds.
 package catalogue
 
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/admission"
 )
 
@@ -18,23 +21,31 @@ import (
 type Source interface {
 	Concert(ctx context.Context, concertID string) (concert readmodel.Concert, found bool, err error)
 	Concerts(ctx context.Context) ([]readmodel.Concert, error)
-	// Layout answers no groups for a layout that is not there.
-	Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error)
+	layoutitem.Source
 }
 
 // Kept is how old a concert or the list of them may be. The state of a sale is worked out at each request, so the
 // opening is not late by this.
 const Kept = 10 * time.Second
 
+// KeptWithoutSource is how old a concert may be while it cannot be read. Orders are taken all that time; what they are decided
+// by is read by who decides.
+const KeptWithoutSource = 15 * time.Minute
+
+// seatBytes is how much memory the layouts may take that orders are checked against: an eighth of the function's. An arena of
+// 23,000 seats takes 2 MB.
+const seatBytes = 32 << 20
+
 // Catalogue is safe for concurrent use. Two requests may read the same at once; both answers are right.
 type Catalogue struct {
 	source Source
+	log    *slog.Logger
 	now    func() time.Time
+	seats  *layoutitem.Memory[*admission.Seating]
 
 	mu       sync.Mutex
 	concerts map[string]kept[readmodel.Concert]
 	list     kept[[]readmodel.Concert]
-	layouts  map[string]*admission.Seating
 }
 
 type kept[T any] struct {
@@ -43,11 +54,21 @@ type kept[T any] struct {
 }
 
 // New makes a Catalogue with an empty memory.
-func New(source Source, now func() time.Time) *Catalogue {
-	return &Catalogue{source: source, now: now, concerts: map[string]kept[readmodel.Concert]{}, layouts: map[string]*admission.Seating{}}
+func New(source Source, log *slog.Logger, now func() time.Time) *Catalogue {
+	return &Catalogue{
+		source: source, log: log, now: now, concerts: map[string]kept[readmodel.Concert]{},
+		seats: layoutitem.NewMemory(layoutitem.UseSeats, source, seatBytes, now, func(_ layoutitem.Ref, body []byte) (*admission.Seating, int, error) {
+			groups, err := layoutitem.DecodeSeats(body)
+			if err != nil {
+				return nil, 0, err
+			}
+			seating := admission.NewSeating(groups)
+			return seating, layoutitem.SizeOf(groups) + seating.IndexSize(), nil
+		}),
+	}
 }
 
-// Concert answers a concert, at most Kept old. That there is none is not kept. An id that no concert can have is not
+// Concert answers a concert, at most Kept old, or KeptWithoutSource while it cannot be read. That there is none is not kept. An id that no concert can have is not
 // asked for: the store would refuse an empty one as a mistake of ours.
 func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Concert, bool, error) {
 	if !contracts.ValidConcertID(concertID) {
@@ -61,6 +82,10 @@ func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Co
 		return known.value, true, nil
 	}
 	concert, found, err := c.source.Concert(ctx, concertID)
+	if err != nil && ok && now.Sub(known.at) < KeptWithoutSource {
+		c.old(ctx, known.at, err)
+		return known.value, true, nil
+	}
 	if err != nil || !found {
 		return readmodel.Concert{}, false, err
 	}
@@ -70,7 +95,7 @@ func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Co
 	return concert, true, nil
 }
 
-// Concerts answers all concerts by start and id, at most Kept old. The caller must not change the slice.
+// Concerts answers all concerts by start and id, at most Kept old, or KeptWithoutSource while they cannot be read. The caller must not change the slice.
 func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	now := c.now()
 	c.mu.Lock()
@@ -80,6 +105,10 @@ func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 		return known.value, nil
 	}
 	concerts, err := c.source.Concerts(ctx)
+	if err != nil && !known.at.IsZero() && now.Sub(known.at) < KeptWithoutSource {
+		c.old(ctx, known.at, err)
+		return known.value, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,26 +121,17 @@ func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	return concerts, nil
 }
 
-// Seating answers a layout version. found is false if it is not there; that is not kept. frozen says that the version
-// can change no more, so that the answer may be.
-func (c *Catalogue) Seating(ctx context.Context, concertID string, version int, frozen bool) (seating *admission.Seating, found bool, err error) {
-	key := readmodel.LayoutKey(concertID, version)
-	c.mu.Lock()
-	seating, ok := c.layouts[key]
-	c.mu.Unlock()
-	if ok {
-		return seating, true, nil
-	}
-	groups, err := c.source.Layout(ctx, concertID, version)
-	if err != nil || len(groups) == 0 {
-		return nil, false, err
-	}
-	slices.SortFunc(groups, func(a, b readmodel.LayoutGroup) int { return cmp.Compare(a.Order, b.Order) })
-	seating = admission.NewSeating(groups)
-	if frozen {
-		c.mu.Lock()
-		c.layouts[key] = seating
-		c.mu.Unlock()
-	}
-	return seating, true, nil
+// old tells that an answer is older than it should be, and why.
+func (c *Catalogue) old(ctx context.Context, at time.Time, err error) {
+	c.log.WarnContext(ctx, "catalogue not read, the last one is used", telemetry.KeyDuration, telemetry.Milliseconds(c.now().Sub(at)),
+		telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 }
+
+// Seating answers the seats of a layout version. found is false if it is not there; that is not kept. frozen says that the
+// version is sold or was passed over by one that is, so that it is read once.
+func (c *Catalogue) Seating(ctx context.Context, concertID string, version int, frozen bool) (seating *admission.Seating, found bool, err error) {
+	return c.seats.Get(ctx, concertID, version, frozen)
+}
+
+// Preload reads the layouts of the sales that buyers most likely ask for.
+func (c *Catalogue) Preload(ctx context.Context) error { return c.seats.Preload(ctx) }

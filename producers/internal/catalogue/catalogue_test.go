@@ -3,9 +3,13 @@ package catalogue_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/producers/internal/catalogue"
 )
@@ -14,8 +18,8 @@ import (
 type source struct {
 	concerts int
 	lists    int
-	layouts  int
-	groups   []readmodel.LayoutGroup
+	reads    []string
+	items    map[string][]byte
 	err      error
 }
 
@@ -29,14 +33,17 @@ func (s *source) Concerts(context.Context) ([]readmodel.Concert, error) {
 	return []readmodel.Concert{{ConcertID: "b", StartsAt: 2}, {ConcertID: "c", StartsAt: 1}, {ConcertID: "a", StartsAt: 2}}, s.err
 }
 
-func (s *source) Layout(context.Context, string, int) ([]readmodel.LayoutGroup, error) {
-	s.layouts++
-	return s.groups, s.err
+func (s *source) LayoutItem(_ context.Context, key string, consistent bool) ([]byte, bool, error) {
+	s.reads = append(s.reads, fmt.Sprint(key, " ", consistent))
+	body, found := s.items[key]
+	return body, found, s.err
 }
+
+var quiet = slog.New(slog.DiscardHandler)
 
 func TestConcertsAreKeptForAWhile(t *testing.T) {
 	s, now := &source{}, time.UnixMilli(0)
-	c := catalogue.New(s, func() time.Time { return now })
+	c := catalogue.New(s, quiet, func() time.Time { return now })
 	for range 3 {
 		if _, found, err := c.Concert(t.Context(), "c"); !found || err != nil {
 			t.Fatal(found, err)
@@ -58,7 +65,7 @@ func TestConcertsAreKeptForAWhile(t *testing.T) {
 
 func TestWhatIsNotThereIsNotKept(t *testing.T) {
 	s := &source{}
-	c := catalogue.New(s, time.Now)
+	c := catalogue.New(s, quiet, time.Now)
 	for range 2 {
 		if _, found, err := c.Concert(t.Context(), "x"); found || err != nil {
 			t.Fatal(found, err)
@@ -67,8 +74,8 @@ func TestWhatIsNotThereIsNotKept(t *testing.T) {
 			t.Fatal(found, err)
 		}
 	}
-	if s.concerts != 2 || s.layouts != 2 {
-		t.Errorf("read %d and %d times", s.concerts, s.layouts)
+	if s.concerts != 2 || len(s.reads) != 4 {
+		t.Errorf("read %d times, and %v", s.concerts, s.reads)
 	}
 	for _, id := range []string{"", "a b", "{c}"} {
 		if _, found, err := c.Concert(t.Context(), id); found || err != nil || s.concerts != 2 {
@@ -81,16 +88,63 @@ func TestWhatIsNotThereIsNotKept(t *testing.T) {
 	}
 }
 
-func TestOnlyAFrozenLayoutIsKept(t *testing.T) {
-	s := &source{groups: []readmodel.LayoutGroup{{Group: "B", Order: 1}, {Group: "A", Order: 0}}}
-	c := catalogue.New(s, time.Now)
-	for want, frozen := range []bool{false, false, true, true, false} {
-		seating, found, err := c.Seating(t.Context(), "c", 1, frozen)
-		if err != nil || !found || seating.Groups()[0].Group != "A" {
+// 20 orders are one read of the layout, and it costs half of a consistent one. The page's item is not read.
+func TestTheSeatsOfALayoutAreReadOnce(t *testing.T) {
+	group := readmodel.LayoutGroup{Group: "A", Section: "s", Seats: []string{"A-1", "A-2"}}
+	body, err := layoutitem.EncodeSeats([]readmodel.LayoutGroup{group})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &source{items: map[string][]byte{"c#1#seats": body}}
+	c := catalogue.New(s, quiet, time.Now)
+	for range 20 {
+		seating, found, err := c.Seating(t.Context(), "c", 1, true)
+		if err != nil || !found || len(seating.Groups()) != 1 || seating.Groups()[0].Group != "A" {
 			t.Fatal(found, err)
 		}
-		if want = min(want+1, 3); s.layouts != want {
-			t.Errorf("read %d times, want %d", s.layouts, want)
+	}
+	if !slices.Equal(s.reads, []string{"c#1#seats false"}) {
+		t.Errorf("read %v", s.reads)
+	}
+	s.items["c#2#seats"] = []byte("x")
+	if _, found, err := c.Seating(t.Context(), "c", 2, true); found || err == nil {
+		t.Error("an item that does not decode is taken for a layout")
+	}
+}
+
+// A concert that cannot be read is answered as it was, for a quarter of an hour.
+func TestAnOldConcertIsBetterThanNone(t *testing.T) {
+	s, now := &source{}, time.UnixMilli(0)
+	c := catalogue.New(s, quiet, func() time.Time { return now })
+	read := func() (concert, list error) {
+		_, found, concert := c.Concert(t.Context(), "c")
+		all, list := c.Concerts(t.Context())
+		if (concert == nil) != found || (list == nil) != (len(all) == 3) {
+			t.Errorf("found %t, %v; %d concerts, %v", found, concert, len(all), list)
 		}
+		return concert, list
+	}
+	s.err = errors.New("throttled")
+	if concert, list := read(); concert == nil || list == nil {
+		t.Errorf("nothing is known: %v, %v", concert, list)
+	}
+	s.err = nil
+	if concert, list := read(); concert != nil || list != nil {
+		t.Error(concert, list)
+	}
+	s.err = errors.New("throttled")
+	now = now.Add(catalogue.KeptWithoutSource - 1)
+	if concert, list := read(); concert != nil || list != nil {
+		t.Errorf("while it is throttled: %v, %v", concert, list)
+	}
+	now = now.Add(1)
+	if concert, list := read(); concert == nil || list == nil {
+		t.Errorf("for too long: %v, %v", concert, list)
+	}
+	// It was tried each time, and a concert that is there again is read.
+	s.err = nil
+	before := s.concerts
+	if concert, _ := read(); concert != nil || s.concerts != before+1 {
+		t.Errorf("%v, %d reads", concert, s.concerts-before)
 	}
 }

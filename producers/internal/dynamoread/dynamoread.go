@@ -40,7 +40,7 @@ func New(client *dynamodb.Client, tables Tables) *Reader {
 
 // Order is a consistent read of an order's row, so that no client sees it go backwards.
 func (r *Reader) Order(ctx context.Context, id contracts.OrderID) (row readmodel.Order, found bool, err error) {
-	found, err = r.get(ctx, r.tables.Orders, "orderId", string(id), &row)
+	found, err = r.get(ctx, r.tables.Orders, "orderId", string(id), true, &row)
 	if err != nil {
 		return readmodel.Order{}, false, fmt.Errorf("read order %s: %w", id, err)
 	}
@@ -49,7 +49,7 @@ func (r *Reader) Order(ctx context.Context, id contracts.OrderID) (row readmodel
 
 // Concert is a consistent read of a concert.
 func (r *Reader) Concert(ctx context.Context, concertID string) (concert readmodel.Concert, found bool, err error) {
-	found, err = r.get(ctx, r.tables.Concerts, "concertId", concertID, &concert)
+	found, err = r.get(ctx, r.tables.Concerts, "concertId", concertID, true, &concert)
 	if err != nil {
 		return readmodel.Concert{}, false, fmt.Errorf("read concert %s: %w", concertID, err)
 	}
@@ -81,44 +81,20 @@ func (r *Reader) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	}
 }
 
-// Layout reads all groups of a layout version, in no order; none if there is no such layout. An arena takes several
-// pages of 1 MB.
-func (r *Reader) Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
-	var groups []readmodel.LayoutGroup
-	in := &dynamodb.QueryInput{
-		TableName:              aws.String(r.tables.Layouts),
-		ConsistentRead:         aws.Bool(true),
-		KeyConditionExpression: aws.String("concertLayout = :layout"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":layout": &types.AttributeValueMemberS{Value: readmodel.LayoutKey(concertID, version)},
-		},
+// LayoutItem implements layoutitem.Source.
+func (r *Reader) LayoutItem(ctx context.Context, key string, consistent bool) (body []byte, found bool, err error) {
+	var item readmodel.LayoutItem
+	if found, err = r.get(ctx, r.tables.Layouts, "layoutItem", key, consistent, &item); err != nil {
+		return nil, false, fmt.Errorf("read layout item %s: %w", key, err)
 	}
-	for {
-		var out *dynamodb.QueryOutput
-		err := r.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
-			out, err = r.client.Query(ctx, in)
-			return err
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read layout %d of %s: %w", version, concertID, err)
-		}
-		var page []readmodel.LayoutGroup
-		if err := attributevalue.UnmarshalListOfMaps(out.Items, &page); err != nil {
-			return nil, fmt.Errorf("decode layout: %w", err)
-		}
-		groups = append(groups, page...)
-		if out.LastEvaluatedKey == nil {
-			return groups, nil
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
-	}
+	return item.Body, found, nil
 }
 
-func (r *Reader) get(ctx context.Context, table, key, value string, into any) (found bool, err error) {
+func (r *Reader) get(ctx context.Context, table, key, value string, consistent bool, into any) (found bool, err error) {
 	var out *dynamodb.GetItemOutput
 	err = r.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
 		out, err = r.client.GetItem(ctx, &dynamodb.GetItemInput{
-			TableName: aws.String(table), ConsistentRead: aws.Bool(true),
+			TableName: aws.String(table), ConsistentRead: aws.Bool(consistent),
 			Key: map[string]types.AttributeValue{key: &types.AttributeValueMemberS{Value: value}},
 		})
 		return err

@@ -65,18 +65,37 @@ func reader(pages ...[]string) (*dynamoread.Reader, *table) {
 
 const id = contracts.OrderID("e1000000000000000000000000000000")
 
-// What is shown to a buyer never goes backwards, and a layout that was just frozen is there as a whole. The list of concerts may
-// be some seconds old in any case.
+// What is shown to a buyer never goes backwards. The list of concerts may be some seconds old in any case.
 func TestReadsAreConsistent(t *testing.T) {
 	for name, read := range map[string]func(*dynamoread.Reader) error{
 		"an order":  func(r *dynamoread.Reader) error { _, _, err := r.Order(t.Context(), id); return err },
 		"a concert": func(r *dynamoread.Reader) error { _, _, err := r.Concert(t.Context(), "nocturne"); return err },
-		"a layout":  func(r *dynamoread.Reader) error { _, err := r.Layout(t.Context(), "nocturne", 1); return err },
+		"a layout item, if it is wanted so": func(r *dynamoread.Reader) error {
+			_, _, err := r.LayoutItem(t.Context(), "nocturne#1#seats", true)
+			return err
+		},
 	} {
 		r, table := reader()
 		if err := read(r); err != nil || len(table.asked) != 1 || table.asked[0]["ConsistentRead"] != true {
 			t.Errorf("%s: asked %v, %v", name, table.asked, err)
 		}
+	}
+}
+
+// An item of a layout is one read, of its key alone, and costs half where it need not be consistent.
+func TestALayoutItemIsOneRead(t *testing.T) {
+	r, table := reader([]string{`{"layoutItem":{"S":"nocturne#1#seats"},"body":{"B":"AXg="}}`})
+	body, found, err := r.LayoutItem(t.Context(), "nocturne#1#seats", false)
+	if err != nil || !found || string(body) != "\x01x" || len(table.asked) != 1 {
+		t.Fatalf("%q, %t, %v in %d calls", body, found, err, len(table.asked))
+	}
+	asked := table.asked[0]
+	if asked["ConsistentRead"] != false || asked["TableName"] != "layouts" || fmt.Sprint(asked["Key"]) != fmt.Sprint(map[string]any{"layoutItem": map[string]any{"S": "nocturne#1#seats"}}) {
+		t.Errorf("asked %v", asked)
+	}
+	r, _ = reader()
+	if _, found, err := r.LayoutItem(t.Context(), "nocturne#1#seats", false); found || err != nil {
+		t.Errorf("none: %t, %v", found, err)
 	}
 }
 
@@ -88,10 +107,6 @@ func TestEveryPageIsRead(t *testing.T) {
 		item string
 		read func(*dynamoread.Reader) (int, error)
 	}{
-		"layout": {`{"concertLayout":{"S":"nocturne#1"},"seatGroup":{"S":%q}}`, func(r *dynamoread.Reader) (int, error) {
-			groups, err := r.Layout(t.Context(), "nocturne", 1)
-			return len(groups), err
-		}},
 		"concerts": {`{"concertId":{"S":%q}}`, func(r *dynamoread.Reader) (int, error) {
 			concerts, err := r.Concerts(t.Context())
 			return len(concerts), err

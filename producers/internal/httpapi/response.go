@@ -22,11 +22,16 @@ func JSON(status int, body any, headers Headers) Response {
 	if err != nil {
 		return NewProblem(CodeInternal, "The answer could not be made.").Response("")
 	}
+	return Encoded(status, string(encoded), headers)
+}
+
+// Encoded answers a body that is JSON already.
+func Encoded(status int, body string, headers Headers) Response {
 	h := map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}
 	for name, value := range headers {
 		h[name] = value
 	}
-	return Response{StatusCode: status, Headers: h, Body: string(encoded)}
+	return Response{StatusCode: status, Headers: h, Body: body}
 }
 
 // NotModified answers 304.

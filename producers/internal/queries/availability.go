@@ -4,12 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/httpapi"
 )
@@ -17,6 +21,8 @@ import (
 // SeatMaps reads the maps of groups, each at one instant. A group in another layout version than the one asked for is not
 // loaded.
 type SeatMaps interface {
+	// Maps answers a snapshot a group. A group that is not known because its part of Redis does not answer is not loaded, and
+	// the error says so beside all other snapshots, which are nil if none is known.
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 
@@ -25,12 +31,49 @@ type Pacer interface {
 	Pace(ctx context.Context) (time.Duration, error)
 }
 
+// answerKept is how old a snapshot of seats may be: as old as an edge may keep it.
+const answerKept = time.Second
+
 // Availability answers GET /api/concerts/{concertId}/availability: one public snapshot without parameters, so that a
-// million viewers cost the origin one read a second per edge.
+// million viewers cost the origin one read a second per edge. It is made by NewAvailability.
 type Availability struct {
 	Concerts
-	SeatMaps SeatMaps
+	seatMaps SeatMaps
+	kept     *answers
 }
+
+// NewAvailability makes an Availability that keeps each encoded answer for a second.
+func NewAvailability(c Concerts, seatMaps SeatMaps) Availability {
+	return Availability{Concerts: c, seatMaps: seatMaps, kept: &answers{of: map[layoutitem.Ref]answer{}}}
+}
+
+// answers are the encoded snapshots of the last second. It is safe for concurrent use.
+type answers struct {
+	mu sync.Mutex
+	of map[layoutitem.Ref]answer
+}
+
+type answer struct {
+	body, tag string
+	at        time.Time
+}
+
+func (a *answers) get(of layoutitem.Ref, now time.Time) (answer, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known, found := a.of[of]
+	return known, found && known.young(now)
+}
+
+// put keeps an answer, and forgets those that are too old, so that there are never more than were asked for in a second.
+func (a *answers) put(of layoutitem.Ref, made answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.of, func(_ layoutitem.Ref, old answer) bool { return !old.young(made.at) })
+	a.of[of] = made
+}
+
+func (a answer) young(now time.Time) bool { return now.Sub(a.at) < answerKept }
 
 type availabilityView struct {
 	ConcertID     string              `json:"concertId"`
@@ -62,33 +105,50 @@ func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Re
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	seating, found, err := h.Catalogue.Seating(ctx, concert.ConcertID, concert.LayoutVersion, concert.LayoutFrozen == concert.LayoutVersion)
-	if err != nil {
-		return httpapi.Response{}, h.unavailable(ctx, "layout not read", err)
+	of, now := layoutitem.Ref{ConcertID: concert.ConcertID, Version: concert.LayoutVersion}, h.Now()
+	shown, young := h.kept.get(of, now)
+	if !young {
+		if shown, problem = h.look(ctx, of, concert.LayoutFrozen == concert.LayoutVersion, now); problem != nil {
+			return httpapi.Response{}, problem
+		}
+		h.kept.put(of, shown)
 	}
-	if !found {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no layout yet.")
-	}
-	layout := seating.Groups()
-	keys := make([]seatstate.GroupVersion, len(layout))
-	for i, g := range layout {
-		keys[i] = seatstate.In(contracts.SeatGroup{ConcertID: concert.ConcertID, Group: g.Group}, concert.LayoutVersion)
-	}
-	at := contracts.InstantOf(h.Now())
-	states, err := h.SeatMaps.Maps(ctx, keys)
-	if err != nil {
-		return httpapi.Response{}, h.unavailable(ctx, "seat maps not read", err)
-	}
-	view := availabilityView{ConcertID: concert.ConcertID, LayoutVersion: concert.LayoutVersion, At: at, Groups: make([]groupAvailability, len(layout))}
-	for i, g := range layout {
-		view.Groups[i] = availabilityOf(g.Group, len(g.Seats), states[i])
-	}
-	tag := etag(view)
-	headers := httpapi.Headers{"Cache-Control": "public, max-age=1", "ETag": tag}
-	if matchesTag(r.Header("If-None-Match"), tag) {
+	headers := httpapi.Headers{"Cache-Control": "public, max-age=1", "ETag": shown.tag}
+	if matchesTag(r.Header("If-None-Match"), shown.tag) {
 		return httpapi.NotModified(headers), nil
 	}
-	return httpapi.JSON(http.StatusOK, view, headers), nil
+	return httpapi.Encoded(http.StatusOK, shown.body, headers), nil
+}
+
+// look makes an answer of what Redis shows now.
+func (h Availability) look(ctx context.Context, of layoutitem.Ref, frozen bool, now time.Time) (answer, *httpapi.Problem) {
+	plan, found, err := h.Plans.Plan(ctx, of.ConcertID, of.Version, frozen)
+	if err != nil {
+		return answer{}, h.unavailable(ctx, "layout not read", err)
+	}
+	if !found {
+		return answer{}, httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no layout yet.")
+	}
+	keys := make([]seatstate.GroupVersion, len(plan.groups))
+	for i, g := range plan.groups {
+		keys[i] = seatstate.In(contracts.SeatGroup{ConcertID: of.ConcertID, Group: g.group}, of.Version)
+	}
+	states, err := h.seatMaps.Maps(ctx, keys)
+	if err != nil {
+		if states == nil {
+			return answer{}, h.unavailable(ctx, "seat maps not read", err)
+		}
+		h.warn(ctx, "some seat maps not read", err)
+	}
+	view := availabilityView{ConcertID: of.ConcertID, LayoutVersion: of.Version, At: contracts.InstantOf(now), Groups: make([]groupAvailability, len(keys))}
+	for i, g := range plan.groups {
+		view.Groups[i] = availabilityOf(g.group, g.places, states[i])
+	}
+	encoded, err := json.Marshal(view)
+	if err != nil {
+		return answer{}, httpapi.NewProblem(httpapi.CodeInternal, "The answer could not be made.")
+	}
+	return answer{body: string(encoded), tag: etag(view), at: now}, nil
 }
 
 func allHeld(places int) []byte {

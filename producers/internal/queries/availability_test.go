@@ -11,9 +11,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/queries"
 )
@@ -30,8 +30,12 @@ func (h hall) Concert(context.Context, string) (readmodel.Concert, bool, error) 
 	return h.concert, true, nil
 }
 
-func (h hall) Seating(context.Context, string, int, bool) (*admission.Seating, bool, error) {
-	return admission.NewSeating([]readmodel.LayoutGroup{{Group: "A", Seats: []string{"1", "2", "3", "4", "5"}}}), true, nil
+// LayoutItem implements layoutitem.Source.
+func (h hall) LayoutItem(context.Context, string, bool) ([]byte, bool, error) {
+	body, err := layoutitem.EncodePage(layoutitem.Page{Groups: []readmodel.LayoutGroup{{
+		Group: "A", Section: "s", Kind: readmodel.KindSeats, Seats: []string{"1", "2", "3", "4", "5"},
+	}}})
+	return body, true, err
 }
 
 func (h hall) Maps(_ context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
@@ -59,7 +63,7 @@ func TestAMapOfAnotherLayoutVersionIsShownAsLoading(t *testing.T) {
 		{"of an older version, with the new one not yet frozen", 2, 0, "3.7.1", "loading", 0, 0, allHeld},
 	} {
 		h := hall{concert: readmodel.Concert{ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LayoutVersion: c.version, LayoutFrozen: c.frozen}, revision: c.revision}
-		a := queries.Availability{Concerts: queries.Concerts{Catalogue: h, Log: slog.New(slog.DiscardHandler), Now: time.Now}, SeatMaps: h}
+		a := queries.NewAvailability(queries.Concerts{Catalogue: h, Plans: queries.NewPlans(h, time.Now), Log: slog.New(slog.DiscardHandler), Now: time.Now}, h)
 		const route = "GET /api/concerts/{concertId}/availability"
 		router := httpapi.NewRouter(map[string]httpapi.Handler{route: a.Handle}, slog.New(slog.DiscardHandler), time.Now)
 		response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: route, PathParameters: map[string]string{"concertId": "c"}})

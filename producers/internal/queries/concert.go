@@ -10,20 +10,19 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
-	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
 )
 
-// Catalogue answers concerts and layouts, some seconds old at most.
+// Catalogue answers concerts, some seconds old at most.
 type Catalogue interface {
 	Concert(ctx context.Context, concertID string) (readmodel.Concert, bool, error)
 	Concerts(ctx context.Context) ([]readmodel.Concert, error)
-	Seating(ctx context.Context, concertID string, version int, frozen bool) (*admission.Seating, bool, error)
 }
 
 // Concerts answers the routes of the catalogue but availability.
 type Concerts struct {
 	Catalogue Catalogue
+	Plans     Plans
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -93,24 +92,6 @@ func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	}, cached(now, concert)), nil
 }
 
-type layoutView struct {
-	ConcertID     string           `json:"concertId"`
-	LayoutVersion int              `json:"layoutVersion"`
-	Tiers         []readmodel.Tier `json:"tiers"`
-	Groups        []groupView      `json:"groups"`
-}
-
-type groupView struct {
-	Group      string                `json:"group"`
-	Section    string                `json:"section"`
-	Kind       string                `json:"kind"`
-	Tier       string                `json:"tier"`
-	Seats      []string              `json:"seats"`
-	Rows       []readmodel.LayoutRow `json:"rows"`
-	Accessible []string              `json:"accessible"`
-	Shape      readmodel.Shape       `json:"shape"`
-}
-
 // Layout answers GET /api/concerts/{concertId}/layout. With ?version= the answer is immutable and may be kept for good, for every
 // version up to the frozen one: none of them ever changes, and tickets of an older one may be looked at for years.
 func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
@@ -136,21 +117,15 @@ func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	if named && frozen {
 		headers = httpapi.Headers{"Cache-Control": "public, max-age=31536000, immutable"}
 	}
-	seating, found, err := h.Catalogue.Seating(ctx, concert.ConcertID, version, frozen)
+	// A version that is higher than the concert's is looked for as well: the concert in memory may be some seconds old.
+	plan, found, err := h.Plans.Plan(ctx, concert.ConcertID, version, frozen)
 	if err != nil {
 		return httpapi.Response{}, h.unavailable(ctx, "layout not read", err)
 	}
 	if !found {
 		return httpapi.Response{}, notFound
 	}
-	view := layoutView{ConcertID: concert.ConcertID, LayoutVersion: version, Tiers: concert.Tiers}
-	for _, g := range seating.Groups() {
-		view.Groups = append(view.Groups, groupView{
-			Group: g.Group, Section: g.Section, Kind: g.Kind, Tier: g.Tier, Seats: g.Seats, Rows: g.Rows,
-			Accessible: append([]string{}, g.Accessible...), Shape: g.Shape,
-		})
-	}
-	return httpapi.JSON(http.StatusOK, view, headers), nil
+	return httpapi.Encoded(http.StatusOK, plan.body, headers), nil
 }
 
 func (h Concerts) concert(ctx context.Context, r httpapi.Request) (readmodel.Concert, *httpapi.Problem) {
@@ -164,7 +139,11 @@ func (h Concerts) concert(ctx context.Context, r httpapi.Request) (readmodel.Con
 	return concert, nil
 }
 
-func (h Concerts) unavailable(ctx context.Context, what string, err error) *httpapi.Problem {
+func (h Concerts) warn(ctx context.Context, what string, err error) {
 	h.Log.WarnContext(ctx, what, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+}
+
+func (h Concerts) unavailable(ctx context.Context, what string, err error) *httpapi.Problem {
+	h.warn(ctx, what, err)
 	return httpapi.NewProblem(httpapi.CodeUnavailable, "The catalogue cannot be read right now.")
 }

@@ -12,7 +12,6 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
-	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/queries"
 )
@@ -26,10 +25,6 @@ func (c concerts) Concert(_ context.Context, id string) (readmodel.Concert, bool
 }
 
 func (concerts) Concerts(context.Context) ([]readmodel.Concert, error) { return nil, nil }
-
-func (concerts) Seating(context.Context, string, int, bool) (*admission.Seating, bool, error) {
-	return nil, false, nil
-}
 
 // The contract has no limit of 0: a concert without a limit leaves the member out.
 func TestAConcertTellsItsLimitPerBuyerOnlyIfItHasOne(t *testing.T) {

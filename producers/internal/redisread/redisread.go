@@ -90,6 +90,11 @@ func NewClient(address, user, password string) *redis.ClusterClient {
 	return redis.NewClusterClient(options)
 }
 
+// Dial connects to every master of the cluster, so that no request waits for that. What fails is dialled on first use.
+func Dial(ctx context.Context, client *redis.ClusterClient) error {
+	return client.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error { return master.Ping(ctx).Err() })
+}
+
 // LogLibrary sends what go-redis has to say to log, for the whole process; by itself it writes plain text. Call it
 // once, at start-up.
 func LogLibrary(log *slog.Logger) { redis.SetLogger(libraryLog{log}) }

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/topology"
@@ -168,7 +169,7 @@ func (b *Bed) layouts(ctx context.Context, concerts []readmodel.Concert, orders 
 			all[key] = kept.([]readmodel.LayoutGroup)
 			continue
 		}
-		groups, err := b.layoutItems(ctx, key)
+		groups, err := b.layoutGroups(ctx, key)
 		if err != nil {
 			return nil, err
 		}
@@ -178,22 +179,25 @@ func (b *Bed) layouts(ctx context.Context, concerts []readmodel.Concert, orders 
 	return all, nil
 }
 
-func (b *Bed) layoutItems(ctx context.Context, key string) ([]readmodel.LayoutGroup, error) {
-	var groups []readmodel.LayoutGroup
-	pages := dynamodb.NewQueryPaginator(b.Dynamo, &dynamodb.QueryInput{
-		TableName: aws.String(b.Table("layouts")), ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("concertLayout = :layout"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":layout": &types.AttributeValueMemberS{Value: key}},
+func (b *Bed) layoutGroups(ctx context.Context, key string) ([]readmodel.LayoutGroup, error) {
+	key += "#" + string(layoutitem.UseSeats)
+	out, err := b.Dynamo.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(b.Table("layouts")), ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"layoutItem": &types.AttributeValueMemberS{Value: key}},
 	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read layout %s: %w", key, err)
-		}
-		var some []readmodel.LayoutGroup
-		if err := attributevalue.UnmarshalListOfMaps(page.Items, &some); err != nil {
-			return nil, fmt.Errorf("read layout %s: %w", key, err)
-		}
-		groups = append(groups, some...)
+	if err != nil {
+		return nil, fmt.Errorf("read layout item %s: %w", key, err)
+	}
+	var item readmodel.LayoutItem
+	if err := attributevalue.UnmarshalMap(out.Item, &item); err != nil {
+		return nil, fmt.Errorf("read layout item %s: %w", key, err)
+	}
+	if out.Item == nil {
+		return nil, nil
+	}
+	groups, err := layoutitem.DecodeSeats(item.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read layout item %s: %w", key, err)
 	}
 	return groups, nil
 }

@@ -1,0 +1,29 @@
+package layoutitem
+
+import (
+	"errors"
+	"slices"
+
+	"boxoffice/contracts/readmodel"
+)
+
+var errDiffer = errors.New("its items have different groups or seats")
+
+// Agree is an error unless both items of a layout can be read and have the same groups with the same seats. A page that shows
+// other places than are sold would sell a buyer another seat than the one that he chose.
+func Agree(seats, page []byte) error {
+	sold, err := DecodeSeats(seats)
+	if err != nil {
+		return err
+	}
+	shown, err := DecodePage(page)
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(sold, shown.Groups, func(a, b readmodel.LayoutGroup) bool {
+		return a.Group == b.Group && slices.Equal(a.Seats, b.Seats)
+	}) {
+		return errDiffer
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package catalogue
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"boxoffice/contracts/layoutitem"
+	"boxoffice/contracts/readmodel"
+)
+
+// itemsOf makes the items of a concert's layout, one for each use.
+func itemsOf(e Entry) ([]readmodel.LayoutItem, error) {
+	var items []readmodel.LayoutItem
+	for _, use := range layoutitem.Uses {
+		key := layoutitem.Key(e.Concert.ConcertID, e.Concert.LayoutVersion, use)
+		var body []byte
+		var err error
+		switch use {
+		case layoutitem.UseSeats:
+			body, err = layoutitem.EncodeSeats(e.Groups)
+		case layoutitem.UsePage:
+			body, err = layoutitem.EncodePage(layoutitem.Page{Tiers: e.Concert.Tiers, Groups: e.Groups})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("layout item %s: %w", key, err)
+		}
+		item, err := layoutitem.New(key, body)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// layout compares the items that are there and then writes the missing ones; it returns how many were missing. Nothing is
+// written where something differs, or where an item is too large.
+func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
+	items, err := itemsOf(e)
+	if err != nil {
+		return 0, err
+	}
+	var missing []readmodel.LayoutItem
+	for _, item := range items {
+		stored, found, err := l.storedItem(ctx, item.Key)
+		if err != nil {
+			return 0, err
+		}
+		if !found {
+			missing = append(missing, item)
+			continue
+		}
+		if err := same(item.Key, stored, item.Body); err != nil {
+			return 0, err
+		}
+	}
+	if l.options.DryRun {
+		return len(missing), nil
+	}
+	for _, item := range missing {
+		if err := l.putItem(ctx, item); err != nil {
+			return 0, err
+		}
+	}
+	return len(missing), nil
+}
+
+// same compares what two bodies of an item say: another release may compress otherwise.
+func same(key string, stored, own []byte) error {
+	tiers, groups, err := readItem(stored)
+	if err != nil {
+		return fmt.Errorf("layout item %s is stored and not readable: %w", key, err)
+	}
+	wantTiers, want, err := readItem(own)
+	if err != nil {
+		return fmt.Errorf("layout item %s: %w", key, err)
+	}
+	if !reflect.DeepEqual(tiers, wantTiers) {
+		return fmt.Errorf("%w: the tiers of %s differ from the catalogue", ErrFrozen, key)
+	}
+	there := make(map[string]readmodel.LayoutGroup, len(groups))
+	for _, g := range groups {
+		there[g.Group] = g
+	}
+	for _, g := range want {
+		s, found := there[g.Group]
+		if !found {
+			return fmt.Errorf("%w: group %s is not in %s", ErrFrozen, g.Group, key)
+		}
+		if part := difference(s, g); part != "" {
+			return fmt.Errorf("%w: group %s of %s: its %s differs from the catalogue", ErrFrozen, g.Group, key, part)
+		}
+		delete(there, g.Group)
+	}
+	for _, g := range groups {
+		if _, extra := there[g.Group]; extra {
+			return fmt.Errorf("%w: group %s of %s is not in the catalogue", ErrFrozen, g.Group, key)
+		}
+	}
+	for i, g := range groups {
+		if i >= len(want) || g.Group != want[i].Group {
+			return fmt.Errorf("%w: group %s of %s has another position in the catalogue", ErrFrozen, g.Group, key)
+		}
+	}
+	return nil
+}
+
+// readItem reads a body of either use: what a use leaves out is empty on both sides.
+func readItem(body []byte) ([]readmodel.Tier, []readmodel.LayoutGroup, error) {
+	page, err := layoutitem.DecodePage(body)
+	return page.Tiers, page.Groups, err
+}
+
+// difference names the first part in which two groups differ; "" if they are the same.
+func difference(a, b readmodel.LayoutGroup) string {
+	for _, part := range []struct {
+		name string
+		a, b any
+	}{
+		{"section", a.Section, b.Section}, {"kind", a.Kind, b.Kind}, {"tier", a.Tier, b.Tier}, {"price", a.Price, b.Price},
+		{"list of seats", a.Seats, b.Seats}, {"rows", a.Rows, b.Rows}, {"accessible places", a.Accessible, b.Accessible}, {"shape", a.Shape, b.Shape},
+	} {
+		if !reflect.DeepEqual(part.a, part.b) {
+			return part.name
+		}
+	}
+	return ""
+}
+
+func itemKey(key string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"layoutItem": &types.AttributeValueMemberS{Value: key}}
+}
+
+func (l *loader) storedItem(ctx context.Context, key string) (body []byte, found bool, err error) {
+	out, err := l.target.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.target.LayoutsTable, ConsistentRead: aws.Bool(true), Key: itemKey(key)})
+	if err != nil {
+		return nil, false, fmt.Errorf("read layout item %s: %w", key, err)
+	}
+	if out.Item == nil {
+		return nil, false, nil
+	}
+	var item readmodel.LayoutItem
+	if err := attributevalue.UnmarshalMap(out.Item, &item); err != nil {
+		return nil, false, fmt.Errorf("read layout item %s: %w", key, err)
+	}
+	return item.Body, true, nil
+}
+
+// putItem writes an item that is not there: two loads may run at once.
+func (l *loader) putItem(ctx context.Context, item readmodel.LayoutItem) error {
+	values, err := attributevalue.MarshalMap(item)
+	if err != nil {
+		return fmt.Errorf("write layout item %s: %w", item.Key, err)
+	}
+	_, err = l.target.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &l.target.LayoutsTable, Item: values, ConditionExpression: aws.String("attribute_not_exists(layoutItem)"),
+	})
+	if err != nil {
+		return fmt.Errorf("write layout item %s: %w", item.Key, err)
+	}
+	return nil
+}
