@@ -39,6 +39,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	place := orders.Place{
 		Catalogue:     concerts,
 		Seats:         redisread.New(cache, p.Now),
+		Hints:         orders.NewHints(),
 		Rows:          rows,
 		Queue:         queue,
 		IDs:           ids,

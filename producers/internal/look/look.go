@@ -15,6 +15,14 @@ type Seats struct {
 	Lag time.Duration
 }
 
+// Record is what an order is in a group.
+type Record struct {
+	// Known is false where Redis did not answer.
+	Known bool
+	// Order is "" if the group does not know the order.
+	Order seatstate.RecordState
+}
+
 // Group is a group as Redis shows it at one instant, with its lag.
 type Group struct {
 	seatstate.Snapshot

@@ -2,9 +2,11 @@ package orders
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
@@ -25,38 +27,87 @@ const spread = 4
 // order is soldOut.
 func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (sight, *httpapi.Problem) {
 	layout := admitted.Seating.Groups()
-	groups := make([]seatstate.GroupVersion, len(layout))
+	groups, versions := make([]contracts.SeatGroup, len(layout)), make([]seatstate.GroupVersion, len(layout))
 	for i, g := range layout {
-		groups[i] = seatstate.In(contracts.SeatGroup{ConcertID: request.ConcertID, Group: g.Group}, admitted.LayoutVersion)
+		groups[i] = contracts.SeatGroup{ConcertID: request.ConcertID, Group: g.Group}
+		versions[i] = seatstate.In(groups[i], admitted.LayoutVersion)
 	}
-	states, err := h.Seats.Groups(ctx, groups, id)
-	if err != nil {
-		if problem := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err); problem != nil {
-			return sight{}, problem
+	of := layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}
+	now := h.Now()
+	states, kept := h.Hints.get(of, now)
+	if kept {
+		h.askRecords(ctx, id, request.Best.Section, admitted, groups, states)
+	} else {
+		var err error
+		if states, err = h.Seats.Groups(ctx, versions, id); err != nil && states == nil {
+			if problem := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err, groups...); problem != nil {
+				return sight{}, problem
+			}
+		} else if err != nil {
+			h.warn(ctx, id, "some maps not looked at before the order was enqueued", err)
 		}
-		states = nil
+		h.Hints.put(of, states, now)
 	}
 	if at := knownIn(layout, states, request.Best.Section); at >= 0 {
-		admitted.Group = groups[at].SeatGroup
+		admitted.Group = groups[at]
 		return sight{lag: states[at].Lag}, queueFull(states[at].Lag)
 	}
-	maps, lags := make([]seatstate.Snapshot, len(groups)), map[string]time.Duration{}
-	for i, s := range states {
-		maps[i], lags[layout[i].Group] = s.Snapshot, s.Lag
-	}
-	chosen, found := choose(admitted.Wish.Candidates(layout, maps, nil), id)
+	candidates := candidatesOf(admitted, states)
+	chosen, found := choose(candidates, id)
 	if !found {
 		return sight{soldOut: true}, nil
 	}
 	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
-	return sight{lag: lags[chosen]}, queueFull(lags[chosen])
+	lag := time.Duration(0)
+	if len(states) > 0 {
+		lag = states[slices.Index(groups, admitted.Group)].Lag
+	}
+	return sight{lag: lag}, queueFull(lag)
+}
+
+// askRecords asks what the order is in the groups that decide about it, whose maps are kept ones: those that it would be sent to,
+// and where there are none, all that it may hold seats in, since it must not be refused for its own hold. A group that does not
+// answer is not loaded any more.
+func (h Place) askRecords(ctx context.Context, id contracts.OrderID, section string, admitted *admission.Admitted, groups []contracts.SeatGroup, states []look.Group) {
+	best := candidatesOf(admitted, states).Best()
+	best = best[:min(spread, len(best))]
+	var asked []int
+	for i, g := range admitted.Seating.Groups() {
+		if len(best) > 0 && slices.Contains(best, g.Group) || len(best) == 0 && (section == "" || g.Section == section) {
+			asked = append(asked, i)
+		}
+	}
+	ask := make([]contracts.SeatGroup, len(asked))
+	for n, i := range asked {
+		ask[n] = groups[i]
+	}
+	records, err := h.Seats.Records(ctx, ask, id)
+	if err != nil {
+		h.warn(ctx, id, "some records of the order not looked at before it was enqueued", err)
+	}
+	for n, i := range asked {
+		if n >= len(records) || !records[n].Known {
+			states[i] = look.Group{}
+			continue
+		}
+		states[i].Order = records[n].Order
+	}
+}
+
+// candidatesOf are the groups to try, by what Redis shows of them; nothing is known of a group that has no state.
+func candidatesOf(admitted *admission.Admitted, states []look.Group) seating.Candidates {
+	layout := admitted.Seating.Groups()
+	maps := make([]seatstate.Snapshot, len(layout))
+	for i, s := range states {
+		maps[i] = s.Snapshot
+	}
+	return admitted.Wish.Candidates(layout, maps, nil)
 }
 
 // blindly chooses the group of an order as if nothing were known of any seats. found is false if the layout never had such
 // seats: then no order can have got them.
 func blindly(id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (found bool) {
-	layout := admitted.Seating.Groups()
-	chosen, found := choose(admitted.Wish.Candidates(layout, make([]seatstate.Snapshot, len(layout)), nil), id)
+	chosen, found := choose(candidatesOf(admitted, nil), id)
 	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
 	return found
 }

@@ -31,13 +31,16 @@ type Seats interface {
 	// Look answers which places are for sure another order's, and the lag of the group. In another layout version than the
 	// one asked for the group shows none.
 	Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
-	// Groups answers maps and lags of groups, each at one instant, and what an order is in each. A group in another layout
-	// version than the one asked for is not loaded.
+	// Groups answers maps and lags of groups, each at one instant, and what an order is in each. A group that did not answer, or
+	// is in another layout version than the one asked for, is not loaded; an error says so of those that did not answer, beside
+	// the others, which are nil if none answered.
 	Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error)
 	// PaymentLag answers how far payments are behind, some seconds old at most.
 	PaymentLag(ctx context.Context) (time.Duration, error)
-	// DownFor says how long Redis has not answered; 0 while it does.
-	DownFor() time.Duration
+	// Records answers what an order is in groups, and an error beside those that are known.
+	Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Record, error)
+	// DownFor says how long none of the groups was answered; 0 while one of them is.
+	DownFor(ctx context.Context, groups ...contracts.SeatGroup) time.Duration
 }
 
 // Rows is a consistent read of an order's row.
@@ -59,9 +62,11 @@ type IDs interface {
 type Place struct {
 	Catalogue Catalogue
 	Seats     Seats
-	Rows      Rows
-	Queue     Queue
-	IDs       IDs
+	// Hints keeps the maps that orders for any seats are sent by; nil keeps none.
+	Hints *Hints
+	Rows  Rows
+	Queue Queue
+	IDs   IDs
 	// DeadlineAfter is how long the order may wait in the queue before it is refused.
 	DeadlineAfter time.Duration
 	Log           *slog.Logger
@@ -203,7 +208,7 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 	}
 	shown, err := h.Seats.Look(ctx, seatstate.In(admitted.Group, admitted.LayoutVersion), id, admitted.Places, now)
 	if err != nil {
-		return sight{}, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err)
+		return sight{}, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err, admitted.Group)
 	}
 	if len(shown.Taken) > 0 {
 		seats := make([]string, len(shown.Taken))
@@ -215,10 +220,11 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 	return sight{lag: shown.Lag}, queueFull(shown.Lag)
 }
 
-// unseen is what follows from a look without an answer: nothing, until Redis has been down for long. It is asked after the
+// unseen is what follows from a look without an answer: nothing, until the part of Redis that has the groups has been down for
+// long. It is asked after the
 // look and not before it, because the look is what finds that Redis is back.
-func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
-	if h.Seats.DownFor() >= refuseAfter {
+func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, err error, groups ...contracts.SeatGroup) *httpapi.Problem {
+	if h.Seats.DownFor(ctx, groups...) >= refuseAfter {
 		return h.unavailable(ctx, id, "seats not looked at for long", err)
 	}
 	h.warn(ctx, id, what, err)

@@ -94,7 +94,17 @@ func (w *world) PaymentLag(context.Context) (time.Duration, error) {
 	return w.payments, nil
 }
 
-func (w *world) DownFor() time.Duration { return w.down }
+func (w *world) DownFor(_ context.Context, groups ...contracts.SeatGroup) time.Duration {
+	if len(groups) == 0 {
+		return 0
+	}
+	return w.down
+}
+
+// Records is asked only where maps are kept.
+func (w *world) Records(context.Context, []contracts.SeatGroup, contracts.OrderID) ([]look.Record, error) {
+	return nil, w.call("records")
+}
 
 func (w *world) Order(context.Context, contracts.OrderID) (readmodel.Order, bool, error) {
 	if err := w.call("row"); err != nil {

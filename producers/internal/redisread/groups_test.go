@@ -23,6 +23,8 @@ type node struct {
 	values map[string]string
 	// fails is the command, as noted, that it answers with an error.
 	fails string
+	// down answers every command with an error.
+	down  bool
 	trips [][]string
 }
 
@@ -43,7 +45,7 @@ func (n *node) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipel
 			}
 			trip = append(trip, strings.Join(words, " "))
 			read, ok := c.(*redis.SliceCmd)
-			if !ok || trip[len(trip)-1] == n.fails {
+			if !ok || n.down || trip[len(trip)-1] == n.fails {
 				c.SetErr(errors.New("CLUSTERDOWN"))
 				first = errors.Join(first, c.Err())
 				continue
@@ -120,19 +122,51 @@ func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
 	}
 }
 
-// An answer that is not whole is none: a record that was not read would let an order be refused for its own hold.
-func TestGroupsAnswerWhollyOrNotAtAll(t *testing.T) {
+// A group whose answer is not whole is not loaded, since a record that was not read would let an order be refused for its own
+// hold. The others are answered, and the error names it.
+func TestAGroupIsAnsweredWhollyOrNotAtAll(t *testing.T) {
 	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
 	groups := inLayout(2, "A", "B")
 	good := map[string]string{"{c#A}:rev": "3.7.2", "{c#B}:rev": "4.0.2"}
 	for name, n := range map[string]*node{
 		"a record is refused":       {values: good, fails: "hmget {c#B}:orders " + string(order)},
 		"a map is refused":          {values: good, fails: "mget {c#B}:rev {c#B}:map {c#B}:lag"},
-		"a record does not parse":   {values: map[string]string{"{c#A}:rev": "3.7.2", "{c#A}:orders " + string(order): "held"}},
-		"a revision does not parse": {values: map[string]string{"{c#A}:rev": "3"}},
+		"a record does not parse":   {values: map[string]string{"{c#A}:rev": "3.7.2", "{c#B}:rev": "4.0.2", "{c#B}:orders " + string(order): "held"}},
+		"a revision does not parse": {values: map[string]string{"{c#A}:rev": "3.7.2", "{c#B}:rev": "3"}},
 	} {
-		if got, err := n.reader().Groups(t.Context(), groups, order); err == nil || got != nil {
-			t.Errorf("%s: got %+v, %v", name, got, err)
+		r := n.reader()
+		// However often: the others of its shard are answered.
+		for range 20 {
+			got, err := r.Groups(t.Context(), groups, order)
+			if err == nil || !strings.Contains(err.Error(), "c#B") || len(got) != 2 || !got[0].Loaded || !reflect.DeepEqual(got[1], look.Group{}) {
+				t.Fatalf("%s: got %+v, %v", name, got, err)
+			}
 		}
+	}
+	n := &node{values: good, down: true}
+	if got, err := n.reader().Groups(t.Context(), groups, order); err == nil || got != nil {
+		t.Errorf("nothing answers: got %+v, %v", got, err)
+	}
+	if got, err := n.reader().Groups(t.Context(), nil, order); err != nil || len(got) != 0 {
+		t.Errorf("nothing is asked: got %+v, %v", got, err)
+	}
+}
+
+// The records alone are a third of the commands, and still one round trip.
+func TestRecordsAreAskedForAlone(t *testing.T) {
+	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
+	groups := []contracts.SeatGroup{{ConcertID: "c", Group: "A"}, {ConcertID: "c", Group: "B"}, {ConcertID: "c", Group: "C"}}
+	n := &node{
+		values: map[string]string{"{c#B}:orders " + string(order): seatstate.Record{State: seatstate.RecordForwarded, Hash: "h", To: "A:1"}.String()},
+		fails:  "hmget {c#C}:orders " + string(order),
+	}
+	got, err := n.reader().Records(t.Context(), groups, order)
+	want := []look.Record{{Known: true}, {Known: true, Order: seatstate.RecordForwarded}, {}}
+	if err == nil || !strings.Contains(err.Error(), "c#C") || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	id := string(order)
+	if trip := []string{"hmget {c#A}:orders " + id, "hmget {c#B}:orders " + id, "hmget {c#C}:orders " + id}; len(n.trips) != 1 || !slices.Equal(n.trips[0], trip) {
+		t.Errorf("asked %q, want %q", n.trips, trip)
 	}
 }

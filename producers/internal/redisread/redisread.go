@@ -6,7 +6,6 @@ package redisread
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-	"github.com/sony/gobreaker"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
@@ -29,13 +27,11 @@ const timeoutPerCall = 300 * time.Millisecond
 
 // Reader is safe for concurrent use.
 type Reader struct {
-	client  redis.UniversalClient
-	breaker *gobreaker.CircuitBreaker
-	now     func() time.Time
+	client redis.UniversalClient
+	shards *shards
+	now    func() time.Time
 
 	mu sync.Mutex
-	// downSince is when the breaker opened after it was last closed; zero while it is closed.
-	downSince time.Time
 	// pace and payments are lags as last read.
 	pace, payments lag
 }
@@ -46,23 +42,9 @@ type lag struct {
 	at time.Time
 }
 
-// failuresToOpen and openFor: after some failed looks in a row the producer stops waiting for Redis, and tries it
-// again after some seconds.
-const (
-	failuresToOpen = 5
-	openFor        = 2 * time.Second
-)
-
-// New makes a Reader.
+// New makes a Reader. Where the client is one of a cluster, each shard has a breaker of its own.
 func New(client redis.UniversalClient, now func() time.Time) *Reader {
-	r := &Reader{client: client, now: now}
-	r.breaker = gobreaker.NewCircuitBreaker(gobreaker.Settings{
-		Name:          "redis",
-		Timeout:       openFor,
-		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
-		OnStateChange: r.stateChanged,
-	})
-	return r
+	return &Reader{client: client, shards: newShards(client, now), now: now}
 }
 
 // NewClient makes the client of one process; it dials on first use. address is HOST:PORT, or rediss://HOST:PORT for
@@ -115,7 +97,7 @@ func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contr
 	}
 	keys := seatstate.KeysOf(g.SeatGroup)
 	var head, entries *redis.SliceCmd
-	err := r.call(ctx, func(ctx context.Context) error {
+	err := r.call(ctx, keys.Rev, func(ctx context.Context) error {
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			head, entries = p.MGet(ctx, keys.Rev, keys.Lag), p.HMGet(ctx, keys.Seats, fields...)
 			return nil
@@ -152,6 +134,9 @@ func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contr
 // Maps answers the maps of groups; see Groups.
 func (r *Reader) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	states, err := r.Groups(ctx, groups, "")
+	if states == nil {
+		return nil, err
+	}
 	maps := make([]seatstate.Snapshot, len(states))
 	for i, s := range states {
 		maps[i] = s.Snapshot
@@ -191,7 +176,7 @@ func (r *Reader) lagOf(ctx context.Context, key string, last *lag) (time.Duratio
 		return known.is, nil
 	}
 	var text string
-	err := r.call(ctx, func(ctx context.Context) (err error) {
+	err := r.call(ctx, key, func(ctx context.Context) (err error) {
 		text, err = r.client.Get(ctx, key).Result()
 		return err
 	})
@@ -205,57 +190,65 @@ func (r *Reader) lagOf(ctx context.Context, key string, last *lag) (time.Duratio
 	return read.is, nil
 }
 
-// DownFor says how long Redis has failed without a success between; 0 while it answers. It counts from the first time
-// that the breaker opened: a failed probe does not begin anew.
-func (r *Reader) DownFor() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.downSince.IsZero() {
-		return 0
-	}
-	return r.now().Sub(r.downSince)
-}
-
-func (r *Reader) stateChanged(_ string, _, to gobreaker.State) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case to == gobreaker.StateClosed:
-		r.downSince = time.Time{}
-	case r.downSince.IsZero():
-		r.downSince = r.now()
-	}
-}
-
-// Groups answers the states of groups and what an order is in each, in one round trip a node. Map, revision and lag of a
-// group are read at one instant, and the order's record after them. order is "" when no order is asked about. Of a group that
-// is not in Redis in this layout version nothing is known but its lag.
+// Groups answers the states of groups and what an order is in each, in one round trip a shard. Map, revision and lag of a
+// group are read at one instant, and the order's record after them. order is "" when no order is asked about. Of a
+// group that is not in Redis in this layout version nothing is known but its lag.
+//
+// A group that was not read, or not as a whole, is answered as one that is not loaded: a record that was not read would let an
+// order be refused for its own hold. The error says so beside the states of the others; without any the states are nil.
 func (r *Reader) Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error) {
-	reads, records := make([]*redis.SliceCmd, len(groups)), make([]*redis.SliceCmd, len(groups))
-	err := r.call(ctx, func(ctx context.Context) error {
-		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, g := range groups {
-				keys := seatstate.KeysOf(g.SeatGroup)
-				reads[i] = p.MGet(ctx, keys.Rev, keys.Map, keys.Lag)
-				if order != "" {
-					// Not HGET: its answer for "none" is an error, and the first error of a pipeline hides the others.
-					records[i] = p.HMGet(ctx, keys.Orders, string(order))
-				}
-			}
-			return nil
-		})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read seat maps: %w", err)
+	of := make([]contracts.SeatGroup, len(groups))
+	for i, g := range groups {
+		of[i] = g.SeatGroup
 	}
+	reads, records := make([]*redis.SliceCmd, len(groups)), make([]*redis.SliceCmd, len(groups))
+	errs := r.ask(ctx, of, func(p redis.Pipeliner, i int) []redis.Cmder {
+		keys := seatstate.KeysOf(of[i])
+		reads[i] = p.MGet(ctx, keys.Rev, keys.Map, keys.Lag)
+		if order == "" {
+			return []redis.Cmder{reads[i]}
+		}
+		// Not HGET: its answer for "none" is an error.
+		records[i] = p.HMGet(ctx, keys.Orders, string(order))
+		return []redis.Cmder{reads[i], records[i]}
+	})
 	states := make([]look.Group, len(groups))
 	for i := range groups {
-		if states[i], err = stateOf(groups[i], reads[i], records[i]); err != nil {
-			return nil, fmt.Errorf("group %s: %w", groups[i].Key(), err)
+		if errs[i] == nil {
+			states[i], errs[i] = stateOf(groups[i], reads[i], records[i])
+		}
+		if errs[i] != nil {
+			states[i] = look.Group{}
 		}
 	}
+	if err, none := unread(of, errs); err != nil {
+		if none {
+			states = nil
+		}
+		return states, fmt.Errorf("read seat maps: %w", err)
+	}
 	return states, nil
+}
+
+// Records answers what an order is in groups, in one round trip a shard. Of a group that was not read it is not known, and the
+// error says so beside the others.
+func (r *Reader) Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Record, error) {
+	reads := make([]*redis.SliceCmd, len(groups))
+	errs := r.ask(ctx, groups, func(p redis.Pipeliner, i int) []redis.Cmder {
+		reads[i] = p.HMGet(ctx, seatstate.KeysOf(groups[i]).Orders, string(order))
+		return []redis.Cmder{reads[i]}
+	})
+	records := make([]look.Record, len(groups))
+	for i := range groups {
+		if errs[i] == nil {
+			records[i].Order, errs[i] = recordOf(reads[i])
+		}
+		records[i].Known = errs[i] == nil
+	}
+	if err, _ := unread(groups, errs); err != nil {
+		return records, fmt.Errorf("read an order's records: %w", err)
+	}
+	return records, nil
 }
 
 // stateOf reads what a group answered; record is nil when no order was asked about.
@@ -267,14 +260,20 @@ func stateOf(g seatstate.GroupVersion, read, record *redis.SliceCmd) (state look
 	if !state.Loaded {
 		return state, nil // what lies beside it is of another layout, or left behind
 	}
-	if known := textAt(record, 0); known != "" {
-		r, err := seatstate.ParseRecord(known)
-		if err != nil {
-			return look.Group{}, err
-		}
-		state.Order = r.State
+	if state.Order, err = recordOf(record); err != nil {
+		return look.Group{}, err
 	}
 	return state, nil
+}
+
+// recordOf reads what the order is in a group.
+func recordOf(record *redis.SliceCmd) (seatstate.RecordState, error) {
+	known := textAt(record, 0)
+	if known == "" {
+		return "", nil
+	}
+	r, err := seatstate.ParseRecord(known)
+	return r.State, err
 }
 
 // textAt is a value of an answer; "" if there is none.
@@ -286,17 +285,11 @@ func textAt(answer *redis.SliceCmd, at int) string {
 	return text
 }
 
-// call makes one call within its timeout and the breaker. A cancelled call counts as a failure: it says nothing good
-// of Redis, and a cancelled probe must not close the breaker.
-func (r *Reader) call(ctx context.Context, op func(context.Context) error) error {
-	_, err := r.breaker.Execute(func() (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		err := op(ctx)
-		if errors.Is(err, redis.Nil) {
-			err = nil
-		}
-		return nil, err
-	})
-	return err
+// call makes one call about a key, within its timeout and the breaker of the key's shard.
+func (r *Reader) call(ctx context.Context, key string, op func(context.Context) error) error {
+	at, err := r.shards.of(ctx, key)
+	if err != nil {
+		return err
+	}
+	return at.call(ctx, op)
 }

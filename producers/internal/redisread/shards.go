@@ -1,0 +1,223 @@
+package redisread
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sony/gobreaker"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+)
+
+// failuresToOpen and openFor: after some failed calls in a row the producer stops waiting for a shard, and tries it again after
+// some seconds.
+const (
+	failuresToOpen = 5
+	openFor        = 2 * time.Second
+)
+
+// shard is a breaker before a part of Redis, which also knows for how long that part has been down. It is safe for concurrent
+// use.
+type shard struct {
+	breaker *gobreaker.CircuitBreaker
+	now     func() time.Time
+
+	mu sync.Mutex
+	// downSince is when the breaker opened after it was last closed; zero while it is closed.
+	downSince time.Time
+}
+
+func newShard(now func() time.Time) *shard {
+	s := &shard{now: now}
+	s.breaker = gobreaker.NewCircuitBreaker(gobreaker.Settings{
+		Name:          "redis",
+		Timeout:       openFor,
+		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
+		OnStateChange: s.stateChanged,
+	})
+	return s
+}
+
+func (s *shard) stateChanged(_ string, _, to gobreaker.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case to == gobreaker.StateClosed:
+		s.downSince = time.Time{}
+	case s.downSince.IsZero():
+		s.downSince = s.now()
+	}
+}
+
+// downFor counts from the first time that the breaker opened: a failed probe does not begin anew.
+func (s *shard) downFor() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.downSince.IsZero() {
+		return 0
+	}
+	return s.now().Sub(s.downSince)
+}
+
+// call makes one call within its timeout and the breaker. A cancelled call counts as a failure: it says nothing good
+// of Redis, and a cancelled probe must not close the breaker.
+func (s *shard) call(ctx context.Context, op func(context.Context) error) error {
+	_, err := s.breaker.Execute(func() (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
+		defer cancel()
+		err := op(ctx)
+		if errors.Is(err, redis.Nil) {
+			err = nil
+		}
+		return nil, err
+	})
+	return err
+}
+
+// shards has a breaker before each shard of the cluster. One before all of them would do both wrongs: a shard that is down would
+// stop the calls to the others as well, or, where those come between, each call to it would take its whole timeout.
+type shards struct {
+	// masterOf finds the address of the master that has a key; from memory, once the client knows the cluster.
+	masterOf func(ctx context.Context, key string) (string, error)
+	now      func() time.Time
+	// asking stands before masterOf.
+	asking *shard
+
+	mu sync.Mutex
+	// byAddress are those of masters. After a failover a shard has another master, with a breaker of its own.
+	byAddress map[string]*shard
+}
+
+func newShards(client redis.UniversalClient, now func() time.Time) *shards {
+	s := &shards{now: now, asking: newShard(now), byAddress: map[string]*shard{}}
+	s.masterOf = func(context.Context, string) (string, error) { return "", nil }
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		s.masterOf = func(ctx context.Context, key string) (string, error) {
+			master, err := cluster.MasterForKey(ctx, key)
+			if err != nil {
+				return "", fmt.Errorf("shard of the key: %w", err)
+			}
+			return master.Options().Addr, nil
+		}
+	}
+	return s
+}
+
+// of is the shard that has a key.
+func (s *shards) of(ctx context.Context, key string) (*shard, error) {
+	var address string
+	err := s.asking.call(ctx, func(ctx context.Context) (err error) {
+		address, err = s.masterOf(ctx, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok := s.byAddress[address]
+	if !ok {
+		known = newShard(s.now)
+		s.byAddress[address] = known
+	}
+	return known, nil
+}
+
+// ofGroups sorts indexes of groups by the shard that has them. An error is of the group whose shard is not known.
+func (s *shards) ofGroups(ctx context.Context, groups []contracts.SeatGroup) (in map[*shard][]int, errs []error) {
+	in, errs = map[*shard][]int{}, make([]error, len(groups))
+	for i, g := range groups {
+		at, err := s.of(ctx, seatstate.KeysOf(g).Rev)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		in[at] = append(in[at], i)
+	}
+	return in, errs
+}
+
+// DownFor says how long none of the groups could be asked without a success between; 0 while the shard of one of them answers.
+func (r *Reader) DownFor(ctx context.Context, groups ...contracts.SeatGroup) time.Duration {
+	least := time.Duration(-1)
+	in, errs := r.shards.ofGroups(ctx, groups)
+	for at := range in {
+		if down := at.downFor(); least < 0 || down < least {
+			least = down
+		}
+	}
+	if len(in) == 0 && len(errs) > 0 {
+		return r.shards.asking.downFor()
+	}
+	return max(0, least)
+}
+
+// ask asks each shard about its groups, in one round trip a shard, all of them at the same time. add adds the commands about
+// group i. The error of a group is that of its shard, or of a command of its own; nil where all its commands were answered.
+func (r *Reader) ask(ctx context.Context, groups []contracts.SeatGroup, add func(p redis.Pipeliner, i int) []redis.Cmder) []error {
+	in, errs := r.shards.ofGroups(ctx, groups)
+	var all sync.WaitGroup
+	for at, mine := range in {
+		all.Go(func() {
+			commands := make([][]redis.Cmder, len(mine))
+			err := at.call(ctx, func(ctx context.Context) error {
+				_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+					for n, i := range mine {
+						commands[n] = add(p, i)
+					}
+					return nil
+				})
+				if answered(commands) {
+					// One value of a wrong kind is no fault of the shard.
+					return nil
+				}
+				return err
+			})
+			// Each index is of one shard alone.
+			for n, i := range mine {
+				errs[i] = err
+				for _, c := range commands[n] {
+					if err := c.Err(); errs[i] == nil && err != nil && !errors.Is(err, redis.Nil) {
+						errs[i] = err
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	return errs
+}
+
+// answered says whether any command was.
+func answered(commands [][]redis.Cmder) bool {
+	for _, ofGroup := range commands {
+		for _, c := range ofGroup {
+			if c.Err() == nil || errors.Is(c.Err(), redis.Nil) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unread is the error of the groups that were not read; nil if all were. none says that all of them were not.
+func unread(groups []contracts.SeatGroup, errs []error) (err error, none bool) { //nolint:revive // the error is data here, and none says what it means
+	failed := 0
+	for i, e := range errs {
+		if e == nil {
+			continue
+		}
+		if failed++; err == nil {
+			err = fmt.Errorf("group %s: %w", groups[i].Key(), e)
+		}
+	}
+	if err == nil {
+		return nil, false
+	}
+	return fmt.Errorf("%d of %d groups not read, the first is %w", failed, len(groups), err), failed == len(groups)
+}
