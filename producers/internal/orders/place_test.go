@@ -128,10 +128,14 @@ func (w *world) Mint(string, string) contracts.OrderID { return id }
 
 func (w *world) post(t *testing.T, body string) httpapi.Response {
 	t.Helper()
-	h := orders.Place{
+	return postTo(t, orders.Place{
 		Catalogue: w, Seats: w, Rows: w, Queue: w, IDs: w, DeadlineAfter: 2 * time.Minute,
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.UnixMilli(5000) },
-	}
+	}, body)
+}
+
+func postTo(t *testing.T, h orders.Place, body string) httpapi.Response {
+	t.Helper()
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"POST /api/orders": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "POST /api/orders", RawPath: "/api/orders", Body: body,
