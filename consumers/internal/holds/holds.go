@@ -163,3 +163,18 @@ const (
 	// Busy: a place is held by or sold to another order. Nothing was written: the transaction of the tickets decides.
 	Busy Applied = "TAKEN"
 )
+
+// UnreadError is of a call that reads several groups and got no answer about some: their part of Redis is down. What it returns
+// of the others is right; of these nothing is known, and neither "not loaded" nor "free" may be made of that.
+type UnreadError struct {
+	Groups []contracts.SeatGroup
+	Err    error
+}
+
+// Error implements error.
+func (e *UnreadError) Error() string {
+	return fmt.Sprintf("%d groups not read, the first is %s: %v", len(e.Groups), e.Groups[0].Key(), e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *UnreadError) Unwrap() error { return e.Err }

@@ -22,6 +22,18 @@ func TestGroupsThatAreNotLoadedAreAskedFor(t *testing.T) {
 	}
 }
 
+// Groups whose shard is down are left alone, and the others are looked after as ever.
+func TestGroupsThatAreNotShownStopNoOther(t *testing.T) {
+	w := newWorld(t)
+	w.store.Wipe(group("A"))
+	w.store.Wipe(group("B"))
+	w.unread = []contracts.SeatGroup{group("A")}
+	report, err := w.run(t)
+	if err == nil || report.Rebuilt != 1 || report.Left.Unknown != 1 || w.kinds()[message.KindRebuildGroup] != 1 || w.sent[len(w.sent)-1].Group != "nocturne#B" {
+		t.Errorf("report %+v, %v, sent %+v", report, err, w.sent)
+	}
+}
+
 func TestConcertsAreLookedAfterAroundTheirSale(t *testing.T) {
 	for at, want := range map[contracts.Instant]int{
 		90*minute - 1: 0, 90 * minute: 2, 150 * minute: 2, 260*minute - 1: 2, 260 * minute: 0,

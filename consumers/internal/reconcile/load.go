@@ -2,10 +2,12 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
+	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 )
@@ -73,16 +75,19 @@ func (r *Reconciler) show(ctx context.Context, groups []*group) error {
 		keys[i] = g.GroupVersion
 	}
 	snapshots, err := r.Groups.Maps(ctx, keys)
-	if err != nil {
+	unread := &holds.UnreadError{}
+	if err != nil && !errors.As(err, &unread) {
 		return err
 	}
 	if len(snapshots) != len(groups) {
 		return fmt.Errorf("%w: %d of %d", errMaps, len(snapshots), len(groups))
 	}
 	for i, g := range groups {
-		g.snapshot, g.shown = snapshots[i], true
+		if !slices.Contains(unread.Groups, g.SeatGroup) {
+			g.snapshot, g.shown = snapshots[i], true
+		}
 	}
-	return nil
+	return err
 }
 
 // shared takes the first items of two lists, limit in all: half from each, or more from one where the other has fewer. left is

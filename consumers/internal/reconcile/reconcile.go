@@ -58,6 +58,7 @@ type Rows interface {
 // Groups are the seat groups in Redis, each in the layout version that is sold. One that is there in another version is
 // answered as not loaded.
 type Groups interface {
+	// Maps answers a snapshot a group. A *holds.UnreadError comes beside those that were read.
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 	// Sweep ends some orders that hold something past its lapse, and answers how many are left.
 	Sweep(ctx context.Context, g seatstate.GroupVersion) (left int, err error)

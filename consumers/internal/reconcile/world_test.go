@@ -38,6 +38,8 @@ type world struct {
 	store *memhold.Store
 	// concerts are all that there are, each with the groups A and B.
 	concerts []readmodel.Concert
+	// unread are groups whose maps are not read while the others are.
+	unread []contracts.SeatGroup
 	// first is what processes were told to read first.
 	first []layoutitem.Ref
 	// dead are the dead-letter queues.
@@ -227,7 +229,12 @@ func (w *world) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]se
 	if err := w.call("maps"); err != nil {
 		return nil, err
 	}
-	return w.store.Maps(ctx, groups)
+	maps, err := w.store.Maps(ctx, groups)
+	if len(w.unread) > 0 {
+		// What comes beside the error for those is nothing that anybody may go by.
+		err = errors.Join(err, &holds.UnreadError{Groups: w.unread, Err: errors.New("connection refused")})
+	}
+	return maps, err
 }
 
 func (w *world) Sweep(ctx context.Context, g seatstate.GroupVersion) (int, error) {

@@ -21,16 +21,12 @@ import (
 // groupOn is a seat group of its own whose keys a node has.
 func groupOn(t *testing.T, client *redis.ClusterClient, node redistest.Node) seatstate.GroupVersion {
 	t.Helper()
-	for {
-		g := newGroup()
-		slot, err := client.ClusterKeySlot(t.Context(), seatstate.KeysOf(g.SeatGroup).Rev).Result()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if int(slot) >= node.First && int(slot) <= node.Last {
-			return g
-		}
-	}
+	var found seatstate.GroupVersion
+	redistest.GroupOn(t, client, node, func() contracts.SeatGroup {
+		found = newGroup()
+		return found.SeatGroup
+	})
+	return found
 }
 
 // A shard that is down holds up only its own groups: soon nobody waits for it any more, also where every call to it is followed

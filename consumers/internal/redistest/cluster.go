@@ -9,6 +9,10 @@ import (
 	"testing"
 
 	"boxoffice/consumers/internal/childtest"
+	"boxoffice/contracts"
+	"boxoffice/contracts/seatstate"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Node is one shard of a cluster of several.
@@ -86,5 +90,27 @@ func (n Node) signal(t testing.TB, s syscall.Signal) {
 	t.Helper()
 	if err := n.server.process.Signal(s); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Kill ends the node: connections to it are refused from then on, and the others notice after a while.
+func (n Node) Kill(t testing.TB) {
+	t.Helper()
+	n.signal(t, syscall.SIGKILL)
+	<-n.server.done
+}
+
+// GroupOn makes seat groups, by makeGroup, until one has its keys on the node.
+func GroupOn(t testing.TB, client *redis.ClusterClient, node Node, makeGroup func() contracts.SeatGroup) contracts.SeatGroup {
+	t.Helper()
+	for {
+		g := makeGroup()
+		slot, err := client.ClusterKeySlot(t.Context(), seatstate.KeysOf(g).Rev).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int(slot) >= node.First && int(slot) <= node.Last {
+			return g
+		}
 	}
 }

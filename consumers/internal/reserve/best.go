@@ -156,7 +156,9 @@ func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (grou
 		groups[i] = seatstate.In(contracts.SeatGroup{ConcertID: m.ConcertID, Group: g.Group}, m.LayoutVersion)
 	}
 	maps, err := h.Best.Maps(ctx, groups)
-	if err != nil {
+	// A group whose part of Redis is down is tried like one that is not loaded: after those that show seats, and it may have some.
+	// An error would hold up this group, too.
+	if unread := new(holds.UnreadError); err != nil && !errors.As(err, &unread) {
 		return "", false, fmt.Errorf("read maps: %w", err)
 	}
 	group, found = wish.Next(m.Group, layout, maps, m.Visited)

@@ -99,6 +99,31 @@ func TestBestAvailableWhereNoneIsLeft(t *testing.T) {
 	want(t, w.handle(t, single), retry.ClassDone, "")
 }
 
+// A group whose part of Redis is down holds up no order of another: it is tried after those that show seats, and before the
+// order is rejected, since it may have some.
+func TestBestAvailableWhereAGroupIsNotShown(t *testing.T) {
+	w := newWorld(t)
+	w.unread = "B"
+	w.fill(t, "A", "A-1-2", "A-1-4", "A-1-6")
+	w.fill(t, "C", "C-1-2")
+	sentTo := func(m message.PlaceOrder) string {
+		t.Helper()
+		w.sent = nil
+		want(t, w.handle(t, m), retry.ClassDone, "")
+		if len(w.sent) != 1 {
+			t.Fatalf("sent %+v", w.sent)
+		}
+		return w.sent[0].Group
+	}
+	if got := sentTo(w.best("A", 2)); got != group.ConcertID+"#C" {
+		t.Errorf("sent to %s", got)
+	}
+	w.fill(t, "C", "C-1-4", "C-1-6")
+	if got := sentTo(w.best("A", 2)); got != group.ConcertID+"#B" {
+		t.Errorf("sent to %s", got)
+	}
+}
+
 func TestBestAvailableHopsAFewTimesOnly(t *testing.T) {
 	w := newWorld(t)
 	w.fill(t, "A", "A-1-2", "A-1-4", "A-1-6")

@@ -34,6 +34,8 @@ const holdFor = 5 * time.Minute
 
 // world is the handler over stores in memory, with a clock and calls that can be made to fail.
 type world struct {
+	// unread is a group whose map is not read while the others are.
+	unread string
 	now    contracts.Instant
 	holds  *memhold.Store
 	rows   *memorder.Store
@@ -146,7 +148,15 @@ func (w *world) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]se
 	if err := w.failing("maps"); err != nil {
 		return nil, err
 	}
-	return w.holds.Maps(ctx, groups)
+	maps, err := w.holds.Maps(ctx, groups)
+	for i, g := range groups {
+		if w.unread == "" || g.Group != w.unread {
+			continue
+		}
+		maps[i] = seatstate.Snapshot{}
+		err = &holds.UnreadError{Groups: []contracts.SeatGroup{{ConcertID: group.ConcertID, Group: w.unread}}, Err: errors.New("connection refused")}
+	}
+	return maps, err
 }
 
 func (w *world) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {

@@ -33,7 +33,7 @@ type BestHolds interface {
 	// holds.Nowhere it only answers what is known of the order.
 	Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
 	// Maps answers the maps of groups, each at one instant, in the order asked for. One that is there in another layout
-	// version is answered as not loaded.
+	// version is answered as not loaded. A *holds.UnreadError comes beside the maps that were read.
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 

@@ -27,6 +27,7 @@ type server struct {
 	full  bool
 	where string // the group that has a record of the order
 	down  bool
+	dead  string // the group whose commands fail
 	trips int
 	mget  int
 	hmget int
@@ -49,7 +50,7 @@ func (s *server) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 		for _, c := range commands {
 			read, ok := c.(*redis.SliceCmd)
 			switch key := fmt.Sprint(c.Args()[1]); {
-			case !ok || s.down:
+			case !ok || s.down || s.dead != "" && strings.HasPrefix(key, "{c#"+s.dead+"}"):
 				c.SetErr(errors.New("connection refused"))
 			case c.Name() == "mget":
 				s.mget++
@@ -57,7 +58,7 @@ func (s *server) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 				if s.full {
 					seats = "\x55"
 				}
-				read.SetVal([]any{"1.1", seats, nil})
+				read.SetVal([]any{"1.1.2", seats, nil})
 			case c.Name() == "hmget":
 				s.hmget++
 				read.SetVal([]any{nil})
@@ -115,7 +116,7 @@ func (a *arena) pass(d time.Duration) {
 // order posts an order for two adjacent seats of a section, or of any, and checks what it cost and what it led to.
 func (a *arena) order(t *testing.T, section string, status, trips, mget, hmget int) string {
 	t.Helper()
-	*a.server = server{full: a.server.full, where: a.server.where, down: a.server.down}
+	*a.server = server{full: a.server.full, where: a.server.where, down: a.server.down, dead: a.server.dead}
 	a.sent, a.calls = nil, nil
 	body := `{"concertId":"c","bestAvailable":{"quantity":2}}`
 	if section != "" {
@@ -208,6 +209,35 @@ func TestKeptMapsWithoutRedis(t *testing.T) {
 	a.server.down = true
 	if group := a.order(t, "", http.StatusAccepted, 1, 0, 0); group == "" {
 		t.Error("nothing was sent")
+	}
+}
+
+// A group whose part of Redis is dead is one that is not loaded: orders for any seats go to the others, and where those show none,
+// to it.
+func TestAGroupWhosePartOfRedisIsDead(t *testing.T) {
+	a := newArena(4)
+	a.server.dead = "G001"
+	for range 3 {
+		// Its commands are no part of what was answered.
+		if group := a.order(t, "", http.StatusAccepted, 1, 3, 3); group == "G001" || group == "" {
+			t.Errorf("sent to %q", group)
+		}
+		a.pass(time.Second)
+	}
+	a.server.full = true
+	if group := a.order(t, "", http.StatusAccepted, 1, 3, 3); group != "G001" {
+		t.Errorf("sent to %q", group)
+	}
+	if group := a.order(t, "s", http.StatusConflict, 1, 0, 2); group != "" {
+		t.Errorf("sent to %q", group)
+	}
+	// It died after its map was read, which showed no seats.
+	b := newArena(4)
+	b.server.full = true
+	b.order(t, "", http.StatusConflict, 1, 4, 4)
+	b.server.dead = "G001"
+	if group := b.order(t, "", http.StatusAccepted, 1, 0, 3); group != "G001" {
+		t.Errorf("sent to %q", group)
 	}
 }
 
