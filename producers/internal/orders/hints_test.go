@@ -181,9 +181,9 @@ func TestAnOrderIsNotRefusedForItsOwnHoldByAKeptMap(t *testing.T) {
 func TestWhatAnOrderIsIsNotKept(t *testing.T) {
 	a := newArena(8)
 	elsewhere := a.order(t, "", http.StatusAccepted, 1, 8, 8)
-	a.server.where = "G000"
+	a.server.where = "G007"
 	a.pass(time.Second)
-	if group := a.order(t, "", http.StatusAccepted, 1, 8, 8); group != "G000" {
+	if group := a.order(t, "", http.StatusAccepted, 1, 8, 8); group != "G007" {
 		t.Errorf("it was sent to %s", group)
 	}
 	a.server.where = ""
