@@ -84,6 +84,11 @@ func (m *Memory[T]) Preload(ctx context.Context) error {
 	}
 	var problems []error
 	for _, ref := range refs {
+		// Reads that are out of time before they begin would only open the breaker that the first request needs.
+		if ctx.Err() != nil {
+			problems = append(problems, context.Cause(ctx))
+			break
+		}
 		if _, _, err := m.Get(ctx, ref.ConcertID, ref.Version, true); err != nil {
 			problems = append(problems, err)
 		}

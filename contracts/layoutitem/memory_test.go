@@ -203,7 +203,15 @@ func TestFirstLayoutsAreReadBeforeTheyAreAskedFor(t *testing.T) {
 	if err := m.Preload(t.Context()); !errors.Is(err, s.err) {
 		t.Errorf("%v", err)
 	}
+	// Out of time, no more is read.
 	s.err = nil
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.taken()
+	if err := m.Preload(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("out of time: %v", err)
+	}
+	reads(t, s, layoutitem.FirstKey)
 	s.items[layoutitem.FirstKey] = "x"
 	if err := m.Preload(t.Context()); err == nil {
 		t.Error("a list that is none is taken for one")

@@ -291,5 +291,5 @@ func (r *Reader) call(ctx context.Context, key string, op func(context.Context) 
 	if err != nil {
 		return err
 	}
-	return at.call(ctx, op)
+	return at[0].call(ctx, op)
 }

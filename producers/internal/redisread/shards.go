@@ -108,16 +108,23 @@ func newShards(client redis.UniversalClient, now func() time.Time) *shards {
 	return s
 }
 
-// of is the shard that has a key.
-func (s *shards) of(ctx context.Context, key string) (*shard, error) {
-	var address string
-	err := s.asking.call(ctx, func(ctx context.Context) (err error) {
-		address, err = s.masterOf(ctx, key)
-		return err
+// of finds the shards that have keys. It is one question, however many keys there are.
+func (s *shards) of(ctx context.Context, keys ...string) (in []*shard, err error) {
+	err = s.asking.call(ctx, func(ctx context.Context) error {
+		in = make([]*shard, len(keys))
+		for i, key := range keys {
+			address, err := s.masterOf(ctx, key)
+			if err != nil {
+				return err
+			}
+			in[i] = s.at(address)
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
+	return in, err
+}
+
+func (s *shards) at(address string) *shard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known, ok := s.byAddress[address]
@@ -125,34 +132,37 @@ func (s *shards) of(ctx context.Context, key string) (*shard, error) {
 		known = newShard(s.now)
 		s.byAddress[address] = known
 	}
-	return known, nil
+	return known
 }
 
-// ofGroups sorts indexes of groups by the shard that has them. An error is of the group whose shard is not known.
-func (s *shards) ofGroups(ctx context.Context, groups []contracts.SeatGroup) (in map[*shard][]int, errs []error) {
-	in, errs = map[*shard][]int{}, make([]error, len(groups))
+// ofGroups sorts indexes of groups by the shard that has them.
+func (s *shards) ofGroups(ctx context.Context, groups []contracts.SeatGroup) (map[*shard][]int, error) {
+	keys := make([]string, len(groups))
 	for i, g := range groups {
-		at, err := s.of(ctx, seatstate.KeysOf(g).Rev)
-		if err != nil {
-			errs[i] = err
-			continue
-		}
+		keys[i] = seatstate.KeysOf(g).Rev
+	}
+	shards, err := s.of(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	in := map[*shard][]int{}
+	for i, at := range shards {
 		in[at] = append(in[at], i)
 	}
-	return in, errs
+	return in, nil
 }
 
 // DownFor says how long none of the groups could be asked without a success between; 0 while the shard of one of them answers.
 func (r *Reader) DownFor(ctx context.Context, groups ...contracts.SeatGroup) time.Duration {
+	in, err := r.shards.ofGroups(ctx, groups)
+	if err != nil {
+		return r.shards.asking.downFor()
+	}
 	least := time.Duration(-1)
-	in, errs := r.shards.ofGroups(ctx, groups)
 	for at := range in {
 		if down := at.downFor(); least < 0 || down < least {
 			least = down
 		}
-	}
-	if len(in) == 0 && len(errs) > 0 {
-		return r.shards.asking.downFor()
 	}
 	return max(0, least)
 }
@@ -160,7 +170,14 @@ func (r *Reader) DownFor(ctx context.Context, groups ...contracts.SeatGroup) tim
 // ask asks each shard about its groups, in one round trip a shard, all of them at the same time. add adds the commands about
 // group i. The error of a group is that of its shard, or of a command of its own; nil where all its commands were answered.
 func (r *Reader) ask(ctx context.Context, groups []contracts.SeatGroup, add func(p redis.Pipeliner, i int) []redis.Cmder) []error {
-	in, errs := r.shards.ofGroups(ctx, groups)
+	errs := make([]error, len(groups))
+	in, err := r.shards.ofGroups(ctx, groups)
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
 	var all sync.WaitGroup
 	for at, mine := range in {
 		all.Go(func() {
