@@ -23,7 +23,7 @@ func function(t *testing.T, s *topology.Topology, name string) *topology.Functio
 // Each row breaks one rule of mappings and concurrency.
 func TestMappingRules(t *testing.T) {
 	for want, change := range map[string]func(s *topology.Topology){
-		`function pay: maximumConcurrency must be at least 2, is 1`: func(s *topology.Topology) {
+		`function pay: maximumConcurrency must be 2 to 1000, is 1`: func(s *topology.Topology) {
 			function(t, s, "pay").Queue.MaximumConcurrency = 1
 		},
 		`function pay: maximumConcurrency of 10 is over the reserved concurrency of 9`: func(s *topology.Topology) {
@@ -32,12 +32,25 @@ func TestMappingRules(t *testing.T) {
 		`function mirror: stream: parallelizationFactor must be 1 to 10, is 11`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.ParallelizationFactor = 11
 		},
-		`function mirror: stream: maximumRetryAttempts must be at least -1, is -2`: func(s *topology.Topology) {
+		`function mirror: stream: maximumRetryAttempts must be -1 to 10000, is -2`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.MaximumRetryAttempts = -2
 		},
-		`function mirror: stream: maximumRecordAgeSeconds must be -1 or at least 60, is 59`: func(s *topology.Topology) {
+		`function mirror: stream: maximumRecordAgeSeconds must be -1, or 60 to 604800, is 59`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.MaximumRecordAgeSeconds = 59
 		},
+		`function mirror: stream: maximumRetryAttempts must be -1 to 10000, is 10001`: func(s *topology.Topology) {
+			function(t, s, "mirror").Stream.MaximumRetryAttempts = 10001
+		},
+		`function mirror: stream: maximumRecordAgeSeconds must be -1, or 60 to 604800, is 604801`: func(s *topology.Topology) {
+			function(t, s, "mirror").Stream.MaximumRecordAgeSeconds = 604801
+		},
+		`function pay: maximumConcurrency must be 2 to 1000, is 1001`: func(s *topology.Topology) {
+			function(t, s, "pay").Queue.MaximumConcurrency = 1001
+		},
+		`function pay: reservedConcurrency must be at least 1, is -1`: func(s *topology.Topology) {
+			function(t, s, "pay").ReservedConcurrency = -1
+		},
+		`queue orders has unknown type "lifo"`: func(s *topology.Topology) { s.Queues[0].Type = "lifo" },
 		`function mirror: stream gives records up and has no onFailure`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.OnFailure = ""
 		},

@@ -57,9 +57,12 @@ type Queue struct {
 	RetentionSeconds      int    `json:"retentionSeconds"`
 }
 
-// TypeStandard is the type of a queue without order and deduplication. Lambda accepts no other queue as the destination of
-// failed stream records.
-const TypeStandard = "standard"
+// Types of queues; a queue that says none is a FIFO queue. A standard queue has no order and no deduplication. Lambda accepts no
+// other one as the destination of failed stream records.
+const (
+	TypeFIFO     = "fifo"
+	TypeStandard = "standard"
+)
 
 // Standard tells whether the queue is a standard queue.
 func (q Queue) Standard() bool { return q.Type == TypeStandard }

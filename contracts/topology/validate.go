@@ -41,6 +41,9 @@ func (v *validator) queues() {
 		if d := v.t.Delay(q).Seconds(); d > maxDelaySeconds {
 			v.addf("queue %s: delay of %.0f s is over the %d s that SQS allows; holdSeconds is too long", q.Name, d, maxDelaySeconds)
 		}
+		if q.Type != "" && q.Type != TypeFIFO && q.Type != TypeStandard {
+			v.addf("queue %s has unknown type %q", q.Name, q.Type)
+		}
 		if q.DeadLetterQueue != "" {
 			v.queueExists("queue "+q.Name+": deadLetterQueue", q.DeadLetterQueue)
 			if other, found := v.t.QueueNamed(q.DeadLetterQueue); found && other.Standard() != q.Standard() {
@@ -74,6 +77,9 @@ func (v *validator) functions() {
 		if f.Stream != nil {
 			v.streamSource(f)
 		}
+		if f.ReservedConcurrency < 0 {
+			v.addf("function %s: reservedConcurrency must be at least 1, is %d", f.Name, f.ReservedConcurrency)
+		}
 		v.asynchronous(f)
 		for variable, reference := range f.Environment {
 			v.referenceExists(f.Name, variable, reference)
@@ -101,8 +107,8 @@ func (v *validator) headsOf(f Function) {
 // function then refuses.
 func (v *validator) queueSource(f Function) {
 	v.queueExists("function "+f.Name+": queue", f.Queue.Name)
-	if n := f.Queue.MaximumConcurrency; n != 0 && n < 2 {
-		v.addf("function %s: maximumConcurrency must be at least 2, is %d", f.Name, n)
+	if n := f.Queue.MaximumConcurrency; n != 0 && (n < 2 || n > 1000) {
+		v.addf("function %s: maximumConcurrency must be 2 to 1000, is %d", f.Name, n)
 	} else if f.ReservedConcurrency > 0 && n > f.ReservedConcurrency {
 		v.addf("function %s: maximumConcurrency of %d is over the reserved concurrency of %d", f.Name, n, f.ReservedConcurrency)
 	}
@@ -122,11 +128,11 @@ func (v *validator) streamSource(f Function) {
 	if s.ParallelizationFactor < 1 || s.ParallelizationFactor > 10 {
 		v.addf("%s: parallelizationFactor must be 1 to 10, is %d", where, s.ParallelizationFactor)
 	}
-	if s.MaximumRetryAttempts < Unlimited {
-		v.addf("%s: maximumRetryAttempts must be at least -1, is %d", where, s.MaximumRetryAttempts)
+	if n := s.MaximumRetryAttempts; n < Unlimited || n > 10000 {
+		v.addf("%s: maximumRetryAttempts must be -1 to 10000, is %d", where, n)
 	}
-	if age := s.MaximumRecordAgeSeconds; age != Unlimited && age < 60 {
-		v.addf("%s: maximumRecordAgeSeconds must be -1 or at least 60, is %d", where, age)
+	if age := s.MaximumRecordAgeSeconds; age != Unlimited && (age < 60 || age > 604800) {
+		v.addf("%s: maximumRecordAgeSeconds must be -1, or 60 to 604800, is %d", where, age)
 	}
 	if s.OnFailure == "" {
 		// A record that is given up without a letter is lost in silence.
