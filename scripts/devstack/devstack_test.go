@@ -136,8 +136,10 @@ func TestSettingsChangeTheTopologyAndAllThatFollowsFromIt(t *testing.T) {
 func TestFunctionsGoThroughTheProxiesThatAreGiven(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "via", stackFlags{Via: map[string]string{"redis": "127.0.0.1:7", "sqs": "127.0.0.1:8"}})
-	if err := stack.WriteJSON(u.folder.Values(), map[string]string{}); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{u.folder.Values(), u.folder.FunctionSecrets()} {
+		if err := stack.WriteJSON(path, map[string]string{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	host, err := u.lambdahost(started{})
 	if err != nil {
