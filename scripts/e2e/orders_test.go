@@ -41,7 +41,7 @@ func TestAnOrderIsHeld(t *testing.T) {
 		t.Errorf("fence is %q, want 20 digits", row.Fence)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
-		return s.stateOf(t, seats[0]) == seatstate.Held, "the map does not show the seat as held"
+		return s.shownAs(t, seats[0]) == seatstate.Held, "the map does not show the seat as held"
 	})
 }
 

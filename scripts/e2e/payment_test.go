@@ -91,7 +91,7 @@ func TestAnOrderIsPaid(t *testing.T) {
 		t.Errorf("payment %+v, tickets %+v", paid.Payment, paid.Tickets)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
-		return s.stateOf(t, seats[0]) == seatstate.Sold && s.stateOf(t, seats[1]) == seatstate.Sold, "the seats are not shown as sold"
+		return s.shownAs(t, seats[0]) == seatstate.Sold && s.shownAs(t, seats[1]) == seatstate.Sold, "the seats are not shown as sold"
 	})
 	// A paid order cannot be given up this way, and its seats are never another's.
 	answer, err := anna.Do(t.Context(), "DELETE", "/orders/"+order.OrderID, nil, nil)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
 )
@@ -54,7 +55,8 @@ func (s *stack) layoutOf(t *testing.T, concert string) apiclient.Layout {
 	return l
 }
 
-// mapsOf is how the public snapshot shows the seats of each group, once all groups of the concert are loaded.
+// mapsOf is how the public snapshot shows the seats of each group, once all groups of the concert are loaded. It may be a second
+// old.
 func (s *stack) mapsOf(t *testing.T, concert string) map[string]seatstate.SeatMap {
 	t.Helper()
 	maps := map[string]seatstate.SeatMap{}
@@ -74,8 +76,19 @@ func (s *stack) mapsOf(t *testing.T, concert string) map[string]seatstate.SeatMa
 	return maps
 }
 
-// stateOf is how the public snapshot shows a seat.
+// stateOf is what a seat is in Redis now: what the public snapshot shows within a second.
 func (s *stack) stateOf(t *testing.T, seat string) seatstate.State {
+	t.Helper()
+	g, place := s.group(t, seat)
+	seats, err := s.SeatMap(t.Context(), contracts.SeatGroup{ConcertID: s.Concert, Group: g.Group})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seats.At(place)
+}
+
+// shownAs is how the public snapshot shows a seat.
+func (s *stack) shownAs(t *testing.T, seat string) seatstate.State {
 	t.Helper()
 	g, place := s.group(t, seat)
 	return s.mapsOf(t, s.Concert)[g.Group].At(place)

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -86,7 +87,8 @@ func lettersOf(specification topology.Topology) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// groups are the groups of both sample concerts, as the API shows them.
+// groups are the groups of both sample concerts that the API shows as loaded, with what Redis has of them. The maps of the API
+// itself may be a second old.
 func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded []contracts.SeatGroup, err error) {
 	anyone, err := b.Buyer("")
 	if err != nil {
@@ -107,20 +109,30 @@ func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded 
 				notLoaded = append(notLoaded, key)
 				continue
 			}
-			groups = append(groups, invariants.Group{SeatGroup: key, Seats: g.Seats, Map: now.Groups[i].Seats})
+			groups = append(groups, invariants.Group{SeatGroup: key, Seats: g.Seats})
 		}
 	}
 	return groups, notLoaded, b.remembered(ctx, groups)
 }
 
-// remembered adds what Redis remembers of each group: who has which place, and the orders' records. It is read from Redis
+// SeatMap is the map of a group as Redis has it now.
+func (b *Bed) SeatMap(ctx context.Context, g contracts.SeatGroup) (seatstate.SeatMap, error) {
+	seats, err := b.Redis.Get(ctx, seatstate.KeysOf(g).Map).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("read the map of %s: %w", g.Key(), err)
+	}
+	return seatstate.SeatMap(seats), nil
+}
+
+// remembered adds what Redis has of each group: its map, who has which place, and the orders' records. It is read from Redis
 // itself, in one round trip.
 func (b *Bed) remembered(ctx context.Context, groups []invariants.Group) error {
 	seats, orders := make([]*redis.MapStringStringCmd, len(groups)), make([]*redis.MapStringStringCmd, len(groups))
+	maps := make([]*redis.SliceCmd, len(groups))
 	if _, err := b.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, g := range groups {
 			keys := seatstate.KeysOf(g.SeatGroup)
-			seats[i], orders[i] = p.HGetAll(ctx, keys.Seats), p.HGetAll(ctx, keys.Orders)
+			seats[i], orders[i], maps[i] = p.HGetAll(ctx, keys.Seats), p.HGetAll(ctx, keys.Orders), p.MGet(ctx, keys.Map)
 		}
 		return nil
 	}); err != nil {
@@ -128,6 +140,8 @@ func (b *Bed) remembered(ctx context.Context, groups []invariants.Group) error {
 	}
 	for i := range groups {
 		g := &groups[i]
+		shown, _ := maps[i].Val()[0].(string)
+		g.Map = seatstate.SeatMap(shown)
 		g.Entries, g.Records = map[int]seatstate.Entry{}, map[contracts.OrderID]seatstate.Record{}
 		for field, text := range seats[i].Val() {
 			place, err := strconv.Atoi(field)
