@@ -23,7 +23,8 @@ type Concert struct {
 	PriceFrom contracts.Money   `dynamodbav:"priceFrom"`
 	// LimitPerOrder is the most seats one order may ask for.
 	LimitPerOrder int `dynamodbav:"limitPerOrder"`
-	// LimitPerBuyer is the most seats one buyer may have in open orders and tickets together; 0 is no limit.
+	// LimitPerBuyer is what is stored of the limit per buyer; BuyerLimit is what holds. 0 is a row from before every concert had
+	// a limit.
 	LimitPerBuyer int `dynamodbav:"limitPerBuyer,omitempty"`
 	LayoutVersion int `dynamodbav:"layoutVersion"`
 	// LayoutFrozen is the layout version that may be sold, once there is one for good: set by condition from FreezeBeforeSale on,
@@ -31,6 +32,9 @@ type Concert struct {
 	// regrouping seats under running orders would sell a seat twice.
 	LayoutFrozen int    `dynamodbav:"layoutFrozen,omitempty"`
 	Tiers        []Tier `dynamodbav:"tiers"`
+	// CancelledAt is when the sale was ended for good; 0 if it was not. The loader never writes it, so that loading the catalogue
+	// again lifts nothing.
+	CancelledAt contracts.Instant `dynamodbav:"cancelledAt,omitempty"`
 	// AccessibleReleaseAt is from when on an order that asks for no accessible places may be given some, where nothing else
 	// is left; 0 is never.
 	AccessibleReleaseAt contracts.Instant `dynamodbav:"accessibleReleaseAt,omitempty"`
@@ -39,6 +43,28 @@ type Concert struct {
 // AccessibleReleased says whether accessible places are anybody's at an instant (inclusive).
 func (c Concert) AccessibleReleased(now contracts.Instant) bool {
 	return c.AccessibleReleaseAt > 0 && now >= c.AccessibleReleaseAt
+}
+
+// Bounds of the limit per buyer.
+const (
+	// leastDefaultLimit is the default for a concert whose orders may be smaller.
+	leastDefaultLimit = 8
+	// MaxLimitPerBuyer is the highest limit that a concert may have.
+	MaxLimitPerBuyer = 100
+)
+
+// DefaultLimitPerBuyer is the limit of a concert for which none was chosen: 8, or an order as large as the concert allows.
+func DefaultLimitPerBuyer(limitPerOrder int) int { return max(leastDefaultLimit, limitPerOrder) }
+
+// BuyerLimit is the most seats that one buyer may have of the concert, in open orders and tickets together: 1 to
+// MaxLimitPerBuyer. Every concert has one, so the seats of every order are counted, and the limit may be changed at any time: a
+// lower one takes nothing away that was bought, and refuses what would be more.
+func (c Concert) BuyerLimit() int {
+	limit := c.LimitPerBuyer
+	if limit < 1 {
+		limit = DefaultLimitPerBuyer(c.LimitPerOrder)
+	}
+	return min(limit, MaxLimitPerBuyer)
 }
 
 // FreezeBeforeSale is how long before the on-sale a layout is frozen: soon enough for its groups to be loaded, and late enough
@@ -59,11 +85,15 @@ const (
 	SaleScheduled SaleState = "scheduled"
 	SaleOpen      SaleState = "on_sale"
 	SaleOver      SaleState = "over"
+	SaleCancelled SaleState = "cancelled"
 )
 
-// Sale is the state at an instant: on sale from OnSaleAt (inclusive) to OffSaleAt (exclusive), with a frozen layout.
+// Sale is the state at an instant: on sale from OnSaleAt (inclusive) to OffSaleAt (exclusive), with a frozen layout, unless it
+// was cancelled, whatever the times say.
 func (c Concert) Sale(now contracts.Instant) SaleState {
 	switch {
+	case c.CancelledAt != 0:
+		return SaleCancelled
 	case now >= c.OffSaleAt:
 		return SaleOver
 	case now < c.OnSaleAt, c.LayoutFrozen != c.LayoutVersion:

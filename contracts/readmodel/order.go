@@ -41,9 +41,13 @@ type Order struct {
 	// Payment is what Stripe has of the order, from AWAITING_PAYMENT on.
 	Payment *Payment `dynamodbav:"payment,omitempty"`
 
-	// Counted is how many seats of the order stand in its buyer's allowance; 0 when the concert has no limit, and again
-	// once the order has ended without a ticket.
+	// Counted is how many seats of the order stand in its buyer's allowance: all of them from the hold on, 0 again once the
+	// order has ended without a ticket.
 	Counted int `dynamodbav:"counted,omitempty"`
+	// BuyerLimit is the limit per buyer that they were counted against when the order was held, never changed after that. The
+	// concert's own may be another since: without this nobody could say whether the order was ever within the limit. 0 if
+	// never held.
+	BuyerLimit int `dynamodbav:"buyerLimit,omitempty"`
 
 	// OpenGroup ("concertId#group") and DueAt are the keys of the sparse index "open": they are there only while a
 	// step is due (HELD, AWAITING_PAYMENT, COMMITTED).

@@ -18,11 +18,9 @@ import (
 )
 
 // crashes are the points between two steps, as consumers/README.md has them. In each round one order waits for the end of
-// its hold, and another, whose buyer's seats are counted, is given up. A message meets one kill, and at most one more
-// beside it: three are poison. That a call comes at all is part of the test.
+// its hold, and another is given up. A message meets one kill, and at most one more beside it: three are poison. That a call
+// comes at all is part of the test.
 var crashes = []struct {
-	// counted says that the waiting order is of a concert with a limit per buyer: row and allowance are one transaction.
-	counted bool
 	// placed and expired are on the way of the order that waits, givenUp on that of the other one after its first version.
 	placed, expired, givenUp []kill
 }{
@@ -35,12 +33,12 @@ var crashes = []struct {
 		expired: []kill{after("expire", "dynamodb", "GetItem")},
 		givenUp: []kill{after("reserve", "dynamodb", "GetItem"), after("mirror", "dynamodb", "GetItem")},
 	}, {
-		placed:  []kill{before("reserve", "dynamodb", "PutItem"), before("mirror", "redis", "script")},
-		expired: []kill{before("expire", "dynamodb", "PutItem")},
+		placed:  []kill{before("reserve", "dynamodb", "TransactWriteItems"), before("mirror", "redis", "script")},
+		expired: []kill{before("expire", "dynamodb", "TransactWriteItems")},
 		givenUp: []kill{before("reserve", "dynamodb", "TransactWriteItems"), before("mirror", "redis", "script")},
 	}, {
-		placed:  []kill{after("reserve", "dynamodb", "PutItem"), after("mirror", "redis", "script")},
-		expired: []kill{after("expire", "dynamodb", "PutItem")},
+		placed:  []kill{after("reserve", "dynamodb", "TransactWriteItems"), after("mirror", "redis", "script")},
+		expired: []kill{after("expire", "dynamodb", "TransactWriteItems")},
 		givenUp: []kill{after("reserve", "dynamodb", "TransactWriteItems"), after("mirror", "redis", "script")},
 	}, {
 		placed:  []kill{before("reserve", "sqs", "SendMessageBatch"), before("publish", "events", "PutEvents")},
@@ -53,8 +51,8 @@ var crashes = []struct {
 		givenUp: []kill{after("reserve", "redis", "script"), after("publish", "events", "PutEvents")},
 	},
 	// What expire sends is the void.
-	{counted: true, placed: []kill{before("reserve", "dynamodb", "TransactWriteItems")}, expired: []kill{before("expire", "sqs", "SendMessageBatch")}},
-	{counted: true, placed: []kill{after("reserve", "dynamodb", "TransactWriteItems")}, expired: []kill{after("expire", "sqs", "SendMessageBatch")}},
+	{expired: []kill{before("expire", "sqs", "SendMessageBatch")}},
+	{expired: []kill{after("expire", "sqs", "SendMessageBatch")}},
 }
 
 // A function is killed between each two of its steps. Each order is decided all the same, then settles, its seats are
@@ -66,7 +64,7 @@ func TestCrashBetweenEachTwoSteps(t *testing.T) {
 	s := newStack(t, settings{hold: 15, timeout: 2, comesBack: 3 * time.Second, busy: true, calls: []string{"dynamodb", "sqs", "events"}, commands: true})
 	events := s.SubscribeFor(t)
 	k, l := newKiller(s), &ledger{}
-	plain, counted := s.groupsOf(s.Concert), s.groupsOf(s.Arena)
+	hall, arena := s.groupsOf(s.Concert), s.groupsOf(s.Arena)
 	var waiting []contracts.OrderID
 	var slowest time.Duration
 	begun := time.Now()
@@ -74,18 +72,14 @@ func TestCrashBetweenEachTwoSteps(t *testing.T) {
 		var other contracts.OrderID
 		var buyer *apiclient.Client
 		if len(c.givenUp) > 0 {
-			buyer, other = s.acceptedAs(l, testbed.Named("buyer"), s.Arena, counted[2*i].Seats[:2])
+			buyer, other = s.acceptedAs(l, testbed.Named("buyer"), s.Arena, arena[i].Seats[:2])
 			s.row(other, decideWithin, in(contracts.Held))
 			s.handled(events, decideWithin, other)
 		}
 		user := testbed.Named("buyer")
 		k.aim(user, c.placed...)
-		concert, seats := s.Concert, plain[i].Seats[:2]
-		if c.counted {
-			concert, seats = s.Arena, counted[2*i+1].Seats[:2]
-		}
 		round := time.Now()
-		_, id := s.acceptedAs(l, user, concert, seats)
+		_, id := s.acceptedAs(l, user, s.Concert, hall[i].Seats[:2])
 		if other != "" {
 			k.aim(string(other), c.givenUp...)
 			answer, err := buyer.Do(t.Context(), http.MethodDelete, "/orders/"+string(other), nil, nil)

@@ -36,7 +36,8 @@ func TestOrderUnderContention(t *testing.T) {
 	var mu sync.Mutex
 	kills := 0
 	s.calls["dynamodb"].Hook(func(c faultproxy.Call, forward func()) bool {
-		if c.Operation != "PutItem" || !c.Mentions(s.Table("orders")) {
+		// HELD is written with the allowance, REJECTED alone.
+		if c.Operation != "PutItem" && c.Operation != "TransactWriteItems" || !c.Mentions(s.Table("orders")) {
 			return true
 		}
 		// Rows are also written by pay.

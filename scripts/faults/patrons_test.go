@@ -20,8 +20,7 @@ type hall struct {
 	groups  []apiclient.Group
 }
 
-// halls are both sample concerts: the main one has no limit per buyer, the arena has, so that there a row and an
-// allowance are one transaction.
+// halls are both sample concerts, of few groups and of many.
 func (s *stack) halls() []hall {
 	s.t.Helper()
 	var all []hall

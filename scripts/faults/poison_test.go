@@ -145,7 +145,7 @@ func (p *poison) is(id contracts.OrderID) {
 func (p *poison) pass(service, operation string, body []byte, from, to string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kills := operation == "PutItem" && bytes.Contains(body, []byte(p.user)) && bytes.Contains(body, []byte(contracts.Held))
+	kills := operation == "TransactWriteItems" && bytes.Contains(body, []byte(p.user)) && bytes.Contains(body, []byte(contracts.Held))
 	late := p.kills >= attempts && bytes.Contains(body, []byte(p.id))
 	if !kills && !late || p.s.t.Context().Err() != nil {
 		return true

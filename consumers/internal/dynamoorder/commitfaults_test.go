@@ -109,7 +109,7 @@ func TestWithdrawalsThatFail(t *testing.T) {
 			t.Parallel()
 			store, faults := broken(config, retry.NoBreaker{})
 			group := contracts.SeatGroup{ConcertID: "nocturne", Group: "withdraw " + test.name}
-			row := ordertest.Counted(group, "buyer of "+test.name, "A-1", "A-2")
+			row := ordertest.HeldBy(group, "buyer of "+test.name, 8, "A-1", "A-2")
 			ordertest.Put(t, store, row)
 			cause := order.Cause{Kind: message.KindPaymentAuthorized, MessageID: "m-2", At: 9}
 			committed, err := row.Commit("pi_1", cause)

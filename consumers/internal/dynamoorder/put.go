@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// PutAll writes first versions of rows, each if there is none, side by side; those of one buyer that are counted come
+// PutAll writes first versions of rows, each if there is none, side by side; those of one buyer whose seats are counted come
 // one after another, since transactions on one allowance would conflict. One call of the breaker spans them all: half
 // open it lets one call through, and of ten parallel puts nine would be refused.
 //
@@ -24,14 +24,14 @@ import (
 //
 // A refused row is answered in the same call. It may be this call's own: the first attempt succeeded, its answer was lost, and
 // the second was refused by it. So the caller compares the stored row with what it wanted.
-func (s *Store) PutAll(ctx context.Context, puts []order.Put) []order.PutResult {
-	results := make([]order.PutResult, len(puts))
+func (s *Store) PutAll(ctx context.Context, rows []order.Order) []order.PutResult {
+	results := make([]order.PutResult, len(rows))
 	err := s.breaker.Do(ctx, func(ctx context.Context) error {
 		var wg sync.WaitGroup
-		for _, lane := range lanes(puts) {
+		for _, lane := range lanes(rows) {
 			wg.Go(func() {
 				for at, i := range lane {
-					if results[i] = s.putOne(ctx, puts[i]); results[i].Outcome == order.PutUnknown {
+					if results[i] = s.putOne(ctx, rows[i]); results[i].Outcome == order.PutUnknown {
 						// Which of the buyer's orders is over the limit depends on this one, so none is decided before it.
 						for _, later := range lane[at+1:] {
 							results[later].Err = errEarlierUnknown
@@ -61,16 +61,16 @@ func (s *Store) PutAll(ctx context.Context, puts []order.Put) []order.PutResult 
 
 var errEarlierUnknown = errors.New("an earlier order of the buyer is not known yet")
 
-// lanes are the indexes of the puts that may go side by side; within a lane they go in order.
-func lanes(puts []order.Put) [][]int {
+// lanes are the indexes of the rows whose puts may go side by side; within a lane they go in order.
+func lanes(rows []order.Order) [][]int {
 	var all [][]int
 	ofBuyer := map[string]int{}
-	for i, p := range puts {
-		if p.Order.Counted == 0 {
+	for i, row := range rows {
+		if row.Counted == 0 {
 			all = append(all, []int{i})
 			continue
 		}
-		key := readmodel.AllowanceKey(p.Order.ConcertID, p.Order.UserID)
+		key := readmodel.AllowanceKey(row.ConcertID, row.UserID)
 		at, known := ofBuyer[key]
 		if !known {
 			at = len(all)
@@ -82,26 +82,26 @@ func lanes(puts []order.Put) [][]int {
 	return all
 }
 
-func (s *Store) putOne(ctx context.Context, p order.Put) order.PutResult {
-	item, err := encode(p.Order)
+func (s *Store) putOne(ctx context.Context, row order.Order) order.PutResult {
+	item, err := encode(row)
 	if err != nil {
 		return order.PutResult{Err: err}
 	}
 	var r order.PutResult
-	if p.Order.Counted > 0 {
-		r, err = s.putCounted(ctx, p, item)
+	if row.Counted > 0 {
+		r, err = s.putCounted(ctx, row, item)
 	} else {
-		r, err = s.putPlain(ctx, p, item)
+		r, err = s.putPlain(ctx, row, item)
 	}
 	if err != nil {
-		return order.PutResult{Err: fmt.Errorf("put order %s: %w", p.Order.OrderID, err)}
+		return order.PutResult{Err: fmt.Errorf("put order %s: %w", row.OrderID, err)}
 	}
 	return r
 }
 
 const absent = "attribute_not_exists(orderId)"
 
-func (s *Store) putPlain(ctx context.Context, p order.Put, item map[string]types.AttributeValue) (order.PutResult, error) {
+func (s *Store) putPlain(ctx context.Context, row order.Order, item map[string]types.AttributeValue) (order.PutResult, error) {
 	err := awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) error {
 		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: aws.String(s.tables.Orders), Item: item, ConditionExpression: aws.String(absent),
@@ -113,7 +113,7 @@ func (s *Store) putPlain(ctx context.Context, p order.Put, item map[string]types
 	if errors.As(err, &refused) {
 		return storedRow(refused.Item)
 	}
-	return order.PutResult{Outcome: order.PutDone, Stored: p.Order}, err
+	return order.PutResult{Outcome: order.PutDone, Stored: row}, err
 }
 
 // errNotShown says that a put was refused and the row that is there did not come with the refusal. Taken for a row without
@@ -133,17 +133,17 @@ func storedRow(item map[string]types.AttributeValue) (order.PutResult, error) {
 
 // putCounted is one transaction: the row if there is none, and the allowance if it stays within the limit. Reasons are
 // read by position, the row's first: a refused row outranks a refused allowance.
-func (s *Store) putCounted(ctx context.Context, p order.Put, item map[string]types.AttributeValue) (order.PutResult, error) {
+func (s *Store) putCounted(ctx context.Context, row order.Order, item map[string]types.AttributeValue) (order.PutResult, error) {
 	err := awsclient.Try(ctx, timeoutPerCall, s.transaction([]types.TransactWriteItem{
 		{Put: &types.Put{
 			TableName: aws.String(s.tables.Orders), Item: item, ConditionExpression: aws.String(absent),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}},
-		{Update: s.count(p.Order, p.Order.Counted, &p.Limit)},
+		{Update: s.count(row, row.Counted, &row.BuyerLimit)},
 	}))
 	var cancelled *types.TransactionCanceledException
 	if !errors.As(err, &cancelled) {
-		return order.PutResult{Outcome: order.PutDone, Stored: p.Order}, err
+		return order.PutResult{Outcome: order.PutDone, Stored: row}, err
 	}
 	switch {
 	case refusedAt(cancelled, 0):

@@ -1,6 +1,9 @@
 package dynamoorder_test
 
 import (
+	"bytes"
+	"io"
+	"net/http"
 	"reflect"
 	"testing"
 
@@ -31,14 +34,14 @@ const (
 )
 
 var (
-	throttle     = awsfaults.Throttled("ProvisionedThroughputExceededException")
-	throttled    = []awsfaults.Fault{throttle, throttle}
-	seatGroup    = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
-	limitOfBuyer = 2
+	throttle  = awsfaults.Throttled("ProvisionedThroughputExceededException")
+	throttled = []awsfaults.Fault{throttle, throttle}
+	seatGroup = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 )
 
-// What a put answers to each way in which it can fail, and what is stored then. Whatever it was, the same put again is
-// answered with the row, and a buyer's seats are counted once.
+// What a put answers to each way in which it can fail, and what is stored then: of the row of a refused order, which counts no
+// seats, and of one that counts. Whatever it was, the same put again is answered with the row, and a buyer's seats are counted
+// once.
 func TestPutsThatFail(t *testing.T) {
 	config := ministacktest.Load(t)
 	for _, test := range []struct {
@@ -82,12 +85,12 @@ func TestPutsThatFail(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			store, faults := broken(config, retry.NoBreaker{})
-			row := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1", "A-2"))
+			row := ordertest.RejectedOrder(ordertest.Placed(seatGroup, "A-1", "A-2"))
 			if test.counted {
-				row = ordertest.Counted(seatGroup, "buyer of "+test.name, "A-1", "A-2")
+				row = ordertest.HeldBy(seatGroup, "buyer of "+test.name, 2, "A-1", "A-2")
 			}
 			put := func() order.PutResult {
-				return store.PutAll(t.Context(), []order.Put{{Order: row, Limit: limitOfBuyer}})[0]
+				return store.PutAll(t.Context(), []order.Order{row})[0]
 			}
 			if test.before {
 				ordertest.Put(t, store, row)
@@ -121,15 +124,27 @@ func TestPutsThatFail(t *testing.T) {
 // buyer's is.
 func TestAConflictStopsTheBuyersLaterOrders(t *testing.T) {
 	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
-	first, later := ordertest.Counted(seatGroup, "ann", "A-1", "A-2"), ordertest.Counted(seatGroup, "ann", "A-3")
-	other := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-4"))
-	puts := []order.Put{{Order: first, Limit: limitOfBuyer}, {Order: later, Limit: limitOfBuyer}, {Order: other}}
-	faults.Next("TransactWriteItems", awsfaults.Cancelled(none, conflict))
+	first, later := ordertest.HeldBy(seatGroup, "ann", 2, "A-1", "A-2"), ordertest.HeldBy(seatGroup, "ann", 2, "A-3")
+	other := ordertest.HeldBy(seatGroup, "ben", 2, "A-4")
+	rows := []order.Order{first, later, other}
+	// Which of the two transactions comes first is open, so each may take the fault: it is for the first buyer's alone.
+	conflictOf := func(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if bytes.Contains(body, []byte(first.OrderID)) {
+			return awsfaults.Cancelled(none, conflict)(r, next)
+		}
+		return next.Do(r)
+	}
+	faults.Next("TransactWriteItems", conflictOf, conflictOf)
 	for _, want := range [][]order.PutOutcome{
 		{order.PutUnknown, order.PutUnknown, order.PutDone},
 		{order.PutDone, order.PutOverLimit, order.PutRefused},
 	} {
-		for i, r := range store.PutAll(t.Context(), puts) {
+		for i, r := range store.PutAll(t.Context(), rows) {
 			if r.Outcome != want[i] {
 				t.Errorf("put %d: %+v, want %d", i, r, want[i])
 			}

@@ -151,7 +151,11 @@ func TestNothingIsKeptOfARowThatIsKnown(t *testing.T) {
 		if got, _, err := store.Read(t.Context(), next.OrderID); (got.Rest != nil) != (path != "") || err != nil {
 			t.Errorf("with %q: rest %v, %v", path, got.Rest, err)
 		}
-		ordertest.Put(t, store, func() order.Order { next.OrderID = ordertest.NewID(); return next }())
+		ordertest.Put(t, store, func() order.Order {
+			next.OrderID = ordertest.NewID()
+			next.UserID = string(next.OrderID)
+			return next
+		}())
 	}
 }
 

@@ -33,7 +33,8 @@ func TestUpdatesThatFail(t *testing.T) {
 	)
 	lost, transact := awsfaults.Fault(awsfaults.Lost), "TransactWriteItems"
 	for _, test := range []struct {
-		name      string
+		name string
+		// counted says that the version moves the allowance, as one that ends the order does.
 		counted   bool
 		seatLost  bool
 		operation string
@@ -56,24 +57,24 @@ func TestUpdatesThatFail(t *testing.T) {
 
 		{name: "seat lost, conflict on the ticket", counted: true, seatLost: true, operation: transact, faults: []awsfaults.Fault{awsfaults.Cancelled(none, conflict, none)}},
 		{name: "seat lost, no such ticket beside a conflict", counted: true, seatLost: true, operation: transact, faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, condition, none)}},
-		{name: "seat lost, answer lost", seatLost: true, operation: transact, faults: []awsfaults.Fault{lost}, want: done, stored: true},
+		{name: "seat lost, answer lost", counted: true, seatLost: true, operation: transact, faults: []awsfaults.Fault{lost}, want: done, stored: true},
 		{name: "seat lost, both answers lost", counted: true, seatLost: true, operation: transact, faults: []awsfaults.Fault{lost, lost}, stored: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			store, faults := broken(config, retry.NoBreaker{})
 			group := contracts.SeatGroup{ConcertID: "nocturne", Group: test.name}
-			row := ordertest.HeldOrder(ordertest.Placed(group, "A-1", "A-2"))
-			if test.counted {
-				row = ordertest.Counted(group, "buyer of "+test.name, "A-1", "A-2")
-			}
+			row := ordertest.HeldBy(group, "buyer of "+test.name, 8, "A-1", "A-2")
 			ordertest.Put(t, store, row)
 			reason := contracts.ReasonInternal
 			if test.seatLost {
 				reason = contracts.ReasonSeatLost
 				putTicket(t, dynamodb.NewFromConfig(config), readmodel.Ticket{SeatGroup: group.Key(), Seat: "A-1", OrderID: "another"})
 			}
-			after, err := row.Reject(reason, []string{"A-1"}, order.Cause{Kind: message.KindSettleOrder, MessageID: "m-2", At: 9})
+			after, err := row.AwaitPayment("pi_1", "pi_1_secret", order.Cause{Kind: message.KindOpenPayment, MessageID: "m-2", At: 9})
+			if test.counted {
+				after, err = row.Reject(reason, []string{"A-1"}, order.Cause{Kind: message.KindSettleOrder, MessageID: "m-2", At: 9})
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,8 +102,8 @@ func TestUpdatesThatFail(t *testing.T) {
 			if stored, _, err := store.Read(t.Context(), row.OrderID); stored.Version != 2 || len(stored.History) != 2 || err != nil {
 				t.Errorf("in the end the row has version %d and %d entries (%v)", stored.Version, len(stored.History), err)
 			}
-			if n, err := store.Allowance(t.Context(), row.ConcertID, row.UserID); n != 0 || err != nil {
-				t.Errorf("%d seats are counted in the end (%v)", n, err)
+			if n, err := store.Allowance(t.Context(), row.ConcertID, row.UserID); n != after.Counted || err != nil {
+				t.Errorf("%d seats are counted in the end, want %d (%v)", n, after.Counted, err)
 			}
 		})
 	}
@@ -238,9 +239,9 @@ func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, faults := broken(config, retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 2}))
 			for i := range 2 {
-				row := ordertest.Counted(seatGroup, fmt.Sprint(name, i), "A-1")
+				row := ordertest.HeldBy(seatGroup, fmt.Sprint(name, i), 8, "A-1")
 				fail(faults)
-				if r := store.PutAll(t.Context(), []order.Put{{Order: row, Limit: limitOfBuyer}})[0]; r.Outcome != order.PutUnknown || r.Err == nil {
+				if r := store.PutAll(t.Context(), []order.Order{row})[0]; r.Outcome != order.PutUnknown || r.Err == nil {
 					t.Fatalf("got %+v", r)
 				}
 			}
@@ -250,7 +251,7 @@ func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
 		})
 		t.Run(name+" at an update", func(t *testing.T) {
 			store, faults := broken(config, retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 2}))
-			row := ordertest.Counted(seatGroup, name, "A-1")
+			row := ordertest.HeldBy(seatGroup, name, 8, "A-1")
 			ordertest.Put(t, store, row)
 			after, err := row.Cancel(order.Cause{At: 9})
 			if err != nil {

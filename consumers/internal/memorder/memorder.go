@@ -33,29 +33,29 @@ func New() *Store {
 	}
 }
 
-// PutAll writes first versions of rows, each if there is none. See order.Put and order.PutResult.
-func (s *Store) PutAll(_ context.Context, puts []order.Put) []order.PutResult {
-	results := make([]order.PutResult, len(puts))
-	for i, p := range puts {
-		results[i] = s.put(p)
+// PutAll writes first versions of rows, each if there is none. See order.PutOutcome.
+func (s *Store) PutAll(_ context.Context, rows []order.Order) []order.PutResult {
+	results := make([]order.PutResult, len(rows))
+	for i, row := range rows {
+		results[i] = s.put(row)
 	}
 	return results
 }
 
-func (s *Store) put(p order.Put) order.PutResult {
+func (s *Store) put(row order.Order) order.PutResult {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index = nil
-	if stored, found := s.rows[p.Order.OrderID]; found {
+	if stored, found := s.rows[row.OrderID]; found {
 		return order.PutResult{Outcome: order.PutRefused, Stored: stored}
 	}
-	key := readmodel.AllowanceKey(p.Order.ConcertID, p.Order.UserID)
-	if p.Order.Counted > 0 && s.counted[key]+p.Order.Counted > p.Limit {
+	key := readmodel.AllowanceKey(row.ConcertID, row.UserID)
+	if row.Counted > 0 && s.counted[key]+row.Counted > row.BuyerLimit {
 		return order.PutResult{Outcome: order.PutOverLimit}
 	}
-	s.counted[key] += p.Order.Counted
-	s.rows[p.Order.OrderID] = p.Order
-	return order.PutResult{Outcome: order.PutDone, Stored: p.Order}
+	s.counted[key] += row.Counted
+	s.rows[row.OrderID] = row
+	return order.PutResult{Outcome: order.PutDone, Stored: row}
 }
 
 // Update writes the next version of a row if the stored one has the status and version of before, and with it moves

@@ -207,7 +207,7 @@ func (w *world) row(t testing.TB, status contracts.Status, seats ...string) orde
 	t.Helper()
 	o := ordertest.HeldOrder(ordertest.Placed(group, seats...))
 	o.Status, o.Version = status, 2
-	if r := w.rows.PutAll(t.Context(), []order.Put{{Order: o}})[0]; r.Outcome != order.PutDone {
+	if r := w.rows.PutAll(t.Context(), []order.Order{o})[0]; r.Outcome != order.PutDone {
 		t.Fatalf("put: %+v", r)
 	}
 	if status.Paid() {

@@ -55,8 +55,8 @@ type Hold struct {
 	HeldAt, ExpiresAt contracts.Instant
 	// Amount is the price of the seats from the catalogue, fixed here for the order's life.
 	Amount contracts.Money
-	// Limited says that the concert limits the seats of a buyer, so that these are counted.
-	Limited bool
+	// BuyerLimit is the concert's limit per buyer at this instant, within which the seats are counted; at least 1.
+	BuyerLimit int
 }
 
 // NewHeld is the first version of an order that got its seats.
@@ -66,9 +66,7 @@ func NewHeld(m message.PlaceOrder, fence string, h Hold, c Cause) Order {
 	o.HeldAt, o.HoldExpiresAt = h.HeldAt, h.ExpiresAt
 	amount := h.Amount
 	o.Amount = &amount
-	if h.Limited {
-		o.Counted = len(h.Seats)
-	}
+	o.Counted, o.BuyerLimit = len(h.Seats), h.BuyerLimit
 	return o.become(contracts.Held, c)
 }
 

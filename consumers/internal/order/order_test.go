@@ -129,7 +129,7 @@ func TestARowOfAnUnreadMessage(t *testing.T) {
 
 // Every status that ends an order without a ticket gives the allowance back, and no other does.
 func TestAnOrderThatEndsCountsNothing(t *testing.T) {
-	counted := ordertest.Counted(group, "ann", "A-1-1", "A-1-2")
+	counted := ordertest.HeldBy(group, "ann", 8, "A-1-1", "A-1-2")
 	cause := order.Cause{At: counted.ExpiresFrom()}
 	sold, err := counted.Commit("pi_1", cause)
 	if err != nil {

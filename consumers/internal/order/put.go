@@ -1,17 +1,10 @@
 package order
 
-// Put is the first version of a row that is to be written if there is none.
-type Put struct {
-	Order Order
-	// Limit is the most seats that the buyer may have counted for the concert, these included. It is looked at only when
-	// the order counts seats: then the row and the allowance are one transaction.
-	Limit int
-}
-
-// PutOutcome is what became of a Put.
+// PutOutcome is what became of the put of a first version of a row, which is written if there is none. Where the row counts
+// seats, it and the buyer's allowance are one transaction, and its BuyerLimit is the most that may be counted, these included.
 type PutOutcome int
 
-// Outcomes of a Put. A refused row outranks a refused allowance: an order that has a row is that row.
+// Outcomes of a put. A refused row outranks a refused allowance: an order that has a row is that row.
 const (
 	// PutUnknown: neither yes nor no. The message comes again.
 	PutUnknown PutOutcome = iota
@@ -23,7 +16,7 @@ const (
 	PutOverLimit
 )
 
-// PutResult answers one Put.
+// PutResult answers one put.
 type PutResult struct {
 	Outcome PutOutcome
 	// Stored is the row that is there, when done or refused.

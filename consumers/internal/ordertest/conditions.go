@@ -76,7 +76,7 @@ func conditionTests(group func() contracts.SeatGroup) map[string]func(t *testing
 	return map[string]func(t *testing.T, b Backend){
 		// The row has moved on in the same status, as by a note of a refused card.
 		"every write of a next version needs the version that it was made from": func(t *testing.T, b Backend) {
-			before := Counted(group(), "ann", "A-1")
+			before := HeldBy(group(), "ann", 8, "A-1")
 			put(t, b, before)
 			stored := before.NextAttempt(order.StepOpen)
 			if done, err := b.Store.Update(t.Context(), before, stored); !done || err != nil {

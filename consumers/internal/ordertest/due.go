@@ -16,7 +16,7 @@ const dueFrom contracts.Instant = 9_000_000_000_000
 // dueOrder is the first row of an order whose OpenPayment is late at that instant.
 func dueOrder(g contracts.SeatGroup, at contracts.Instant) order.Order {
 	m := Placed(g, "A-1-1")
-	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: at, ExpiresAt: at + 300_000}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: at})
+	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: at, ExpiresAt: at + 300_000, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: at})
 	o.DueAt = at
 	return o
 }

@@ -6,23 +6,14 @@ import (
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/contracts"
-	"boxoffice/contracts/message"
 )
-
-// Counted is the first row of a held order of a buyer whose seats are counted.
-func Counted(g contracts.SeatGroup, user string, seats ...string) order.Order {
-	m := Placed(g, seats...)
-	m.UserID = user
-	return order.NewHeld(m, "1", order.Hold{
-		Seats: seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, Limited: true,
-	}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600})
-}
 
 // limitTests are the promises of the limit per buyer, and of orders that lost a seat.
 func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	outcome := func(t *testing.T, b Backend, row order.Order, limit int, want order.PutOutcome) {
 		t.Helper()
-		if r := b.Store.PutAll(t.Context(), []order.Put{{Order: row, Limit: limit}})[0]; r.Outcome != want || r.Err != nil {
+		row.BuyerLimit = limit
+		if r := b.Store.PutAll(t.Context(), []order.Order{row})[0]; r.Outcome != want || r.Err != nil {
 			t.Fatalf("put %v: %+v, want %d", row.Seats, r, want)
 		}
 	}
@@ -35,7 +26,7 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 	return map[string]func(t *testing.T, b Backend){
 		"seats are counted up to the limit and not beyond": func(t *testing.T, b Backend) {
 			g := group()
-			first, second, third := Counted(g, "ann", "A-1", "A-2"), Counted(g, "ann", "A-3", "A-4"), Counted(g, "ann", "A-5")
+			first, second, third := HeldBy(g, "ann", 8, "A-1", "A-2"), HeldBy(g, "ann", 8, "A-3", "A-4"), HeldBy(g, "ann", 8, "A-5")
 			outcome(t, b, first, 4, order.PutDone)
 			outcome(t, b, second, 4, order.PutDone)
 			outcome(t, b, third, 4, order.PutOverLimit)
@@ -43,26 +34,26 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 			if _, found, err := b.Store.Read(t.Context(), third.OrderID); found || err != nil {
 				t.Errorf("an order over the limit has a row: %v, %v", found, err)
 			}
-			outcome(t, b, Counted(g, "ben", "A-6"), 4, order.PutDone)
-			other := Counted(group(), "ann", "A-1")
+			outcome(t, b, HeldBy(g, "ben", 8, "A-6"), 4, order.PutDone)
+			other := HeldBy(group(), "ann", 8, "A-1")
 			outcome(t, b, other, 4, order.PutDone)
 			counted(t, b, other, 1)
 		},
 		"the first order alone may be over the limit": func(t *testing.T, b Backend) {
-			row := Counted(group(), "ann", "A-1", "A-2", "A-3")
+			row := HeldBy(group(), "ann", 8, "A-1", "A-2", "A-3")
 			outcome(t, b, row, 2, order.PutOverLimit)
 			counted(t, b, row, 0)
 			outcome(t, b, row, 3, order.PutDone)
 		},
 		"a refused row outranks a refused allowance": func(t *testing.T, b Backend) {
 			g := group()
-			row := Counted(g, "ann", "A-1", "A-2")
+			row := HeldBy(g, "ann", 8, "A-1", "A-2")
 			outcome(t, b, row, 2, order.PutDone)
 			outcome(t, b, row, 2, order.PutRefused)
 			counted(t, b, row, 2)
 		},
 		"an order that ends gives its seats back once": func(t *testing.T, b Backend) {
-			row := Counted(group(), "ann", "A-1", "A-2")
+			row := HeldBy(group(), "ann", 8, "A-1", "A-2")
 			outcome(t, b, row, 2, order.PutDone)
 			next := expired(t, row)
 			for i := range 2 {
@@ -71,16 +62,16 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 				}
 			}
 			counted(t, b, row, 0)
-			outcome(t, b, Counted(row.SeatGroup(), "ann", "A-1", "A-2"), 2, order.PutDone)
+			outcome(t, b, HeldBy(row.SeatGroup(), "ann", 8, "A-1", "A-2"), 2, order.PutDone)
 		},
 		"of 16 orders of one buyer at once just those within the limit are held": func(t *testing.T, b Backend) {
 			g := group()
-			var puts []order.Put
+			var rows []order.Order
 			for i := range 16 {
-				puts = append(puts, order.Put{Order: Counted(g, "ann", fmt.Sprintf("A-%d", i)), Limit: 5})
+				rows = append(rows, HeldBy(g, "ann", 5, fmt.Sprintf("A-%d", i)))
 			}
 			done, over := 0, 0
-			for _, r := range b.Store.PutAll(t.Context(), puts) {
+			for _, r := range b.Store.PutAll(t.Context(), rows) {
 				switch r.Outcome {
 				case order.PutDone:
 					done++
@@ -93,10 +84,10 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 			if done != 5 || over != 11 {
 				t.Errorf("%d are held and %d over the limit, want 5 and 11", done, over)
 			}
-			counted(t, b, puts[0].Order, 5)
+			counted(t, b, rows[0], 5)
 		},
 		"an order is rejected for a lost seat only while it is lost": func(t *testing.T, b Backend) {
-			row := Counted(group(), "ann", "A-1", "A-2")
+			row := HeldBy(group(), "ann", 8, "A-1", "A-2")
 			outcome(t, b, row, 2, order.PutDone)
 			lost, err := row.Reject(contracts.ReasonSeatLost, []string{"A-2"}, order.Cause{At: 9})
 			if err != nil {

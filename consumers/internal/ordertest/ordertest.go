@@ -19,7 +19,7 @@ import (
 
 // Store is what the suite needs: all the ports that a store of orders fills.
 type Store interface {
-	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
 	Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error)
 	Withdraw(ctx context.Context, before, after order.Order) (done bool, err error)
@@ -53,10 +53,11 @@ func NewID() contracts.OrderID {
 	return contracts.OrderID(fmt.Sprintf("e1%030d", ids.Add(1)))
 }
 
-// Placed is a PlaceOrder for these seats.
+// Placed is a PlaceOrder for these seats, of a buyer of its own: every concert has a limit per buyer.
 func Placed(g contracts.SeatGroup, seats ...string) message.PlaceOrder {
+	id := NewID()
 	return message.PlaceOrder{
-		OrderID: NewID(), UserID: "anna", ConcertID: g.ConcertID, Group: g.Group, LayoutVersion: 1,
+		OrderID: id, UserID: "buyer-" + string(id), ConcertID: g.ConcertID, Group: g.Group, LayoutVersion: 1,
 		Seats: seats, RequestHash: contracts.RequestHash(g.ConcertID, seats),
 		AcceptedAt: 1_000_000, Deadline: 1_120_000,
 	}
@@ -65,8 +66,23 @@ func Placed(g contracts.SeatGroup, seats ...string) message.PlaceOrder {
 // HeldOrder is the first row of a held order.
 func HeldOrder(m message.PlaceOrder) order.Order {
 	return order.NewHeld(m, "00000000000000000001", order.Hold{
-		Seats: m.Seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 12000, Currency: "EUR"},
+		Seats: m.Seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, BuyerLimit: 8,
 	}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600})
+}
+
+// HeldBy is the first row of a held order of that buyer, whose concert has that limit per buyer.
+func HeldBy(g contracts.SeatGroup, user string, limit int, seats ...string) order.Order {
+	m := Placed(g, seats...)
+	m.UserID = user
+	row := HeldOrder(m)
+	row.BuyerLimit = limit
+	return row
+}
+
+// RejectedOrder is the only row of an order that got no seats. It counts none.
+func RejectedOrder(m message.PlaceOrder) order.Order {
+	cause := order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600}
+	return order.NewRejected(m, "00000000000000000001", contracts.ReasonSeatTaken, m.Seats, cause)
 }
 
 func expired(t *testing.T, o order.Order) order.Order {
@@ -116,7 +132,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			first := HeldOrder(m)
 			put(t, b, first)
 			second := order.NewRejected(m, "2", contracts.ReasonSeatTaken, nil, order.Cause{At: 7})
-			r := b.Store.PutAll(t.Context(), []order.Put{{Order: second}})[0]
+			r := b.Store.PutAll(t.Context(), []order.Order{second})[0]
 			if r.Err != nil || r.Outcome != order.PutRefused || r.Stored.Status != contracts.Held || r.Stored.Fence != first.Fence {
 				t.Errorf("got %+v", r)
 			}
@@ -124,7 +140,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 		"of 32 puts at once exactly one is done": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
 			race(t, 32, func() (bool, error) {
-				r := b.Store.PutAll(t.Context(), []order.Put{{Order: row}})[0]
+				r := b.Store.PutAll(t.Context(), []order.Order{row})[0]
 				return r.Outcome == order.PutDone, r.Err
 			})
 		},
@@ -284,10 +300,10 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 
 // Put writes the first version of a row and wants it done.
 func Put(t *testing.T, s interface {
-	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 }, row order.Order) {
 	t.Helper()
-	if r := s.PutAll(t.Context(), []order.Put{{Order: row, Limit: 1000}})[0]; r.Outcome != order.PutDone {
+	if r := s.PutAll(t.Context(), []order.Order{row})[0]; r.Outcome != order.PutDone {
 		t.Fatalf("put: %+v", r)
 	}
 }

@@ -117,14 +117,14 @@ func (p *process) try(ctx context.Context, op func() error) error {
 	return awsclient.Try(ctx, timeoutOfDynamo, func(ctx context.Context) error { return p.world.dynamo.call(ctx, op) })
 }
 
-func (r rows) PutAll(ctx context.Context, puts []order.Put) []order.PutResult {
+func (r rows) PutAll(ctx context.Context, puts []order.Order) []order.PutResult {
 	results := make([]order.PutResult, len(puts))
 	err := r.dynamo.Do(ctx, func(ctx context.Context) error {
 		var all sync.WaitGroup
 		problems := make([]error, len(puts))
 		for i, p := range puts {
 			all.Go(func() {
-				if problems[i] = r.try(ctx, func() error { results[i] = r.world.rows.PutAll(ctx, []order.Put{p})[0]; return nil }); problems[i] != nil {
+				if problems[i] = r.try(ctx, func() error { results[i] = r.world.rows.PutAll(ctx, []order.Order{p})[0]; return nil }); problems[i] != nil {
 					results[i] = order.PutResult{Err: problems[i]}
 				}
 			})

@@ -20,8 +20,8 @@ import (
 // newCountedWorld is a world whose buyer has an allowance.
 func newCountedWorld(t testing.TB) *world {
 	w := newWorld(t)
-	row := ordertest.Counted(group, "anna", "B-1-1", "B-1-2")
-	for _, r := range w.rows.PutAll(t.Context(), []order.Put{{Order: row, Limit: 2}}) {
+	row := ordertest.HeldBy(group, "anna", 2, "B-1-1", "B-1-2")
+	for _, r := range w.rows.PutAll(t.Context(), []order.Order{row}) {
 		if r.Err != nil || r.Outcome != order.PutDone {
 			t.Fatalf("put: %+v", r)
 		}

@@ -62,7 +62,7 @@ func newWorld(t testing.TB) *world {
 // held is a new order that holds two seats.
 func (w *world) held() contracts.OrderID {
 	m := ordertest.Placed(group, "A-1-1", "A-1-2")
-	for _, r := range w.rows.PutAll(w.t.Context(), []order.Put{{Order: ordertest.HeldOrder(m)}}) {
+	for _, r := range w.rows.PutAll(w.t.Context(), []order.Order{ordertest.HeldOrder(m)}) {
 		if r.Err != nil || r.Outcome != order.PutDone {
 			w.t.Fatalf("put: %+v", r)
 		}

@@ -24,7 +24,7 @@ func newCrowd(b *testing.B, m *many, open int) crowd {
 	b.Helper()
 	c := crowd{Store: memorder.New(), m: m}
 	keys := make([]memorder.Key, open)
-	var puts []order.Put
+	var puts []order.Order
 	for i := range keys {
 		g := contracts.SeatGroup{ConcertID: fmt.Sprintf("o-%06d", i/2000), Group: fmt.Sprintf("G-%d", i/20%100)}
 		keys[i] = memorder.Key{Group: g.Key(), DueAt: 1_000_000 * minute, OrderID: contracts.OrderID(fmt.Sprintf("e1%030d", i))}
@@ -32,9 +32,9 @@ func newCrowd(b *testing.B, m *many, open int) crowd {
 			continue
 		}
 		placed := ordertest.Placed(g, "A-1-1")
-		held := order.Hold{Seats: placed.Seats, HeldAt: m.now - 10*minute, ExpiresAt: m.now - 5*minute}
+		held := order.Hold{Seats: placed.Seats, HeldAt: m.now - 10*minute, ExpiresAt: m.now - 5*minute, BuyerLimit: 8}
 		row := order.NewHeld(placed, "1", held, order.Cause{Kind: message.KindPlaceOrder, At: held.HeldAt})
-		puts = append(puts, order.Put{Order: row})
+		puts = append(puts, row)
 		keys[i] = memorder.Key{Group: g.Key(), DueAt: row.DueAt, OrderID: row.OrderID}
 	}
 	for _, r := range c.PutAll(b.Context(), puts) {

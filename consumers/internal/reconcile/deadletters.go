@@ -185,7 +185,7 @@ func (r *Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter)
 	now := contracts.InstantOf(r.Now())
 	known := knownOf(letter)
 	if row, owed := known.row(letter, now); owed {
-		if put := r.Rows.PutAll(ctx, []order.Put{{Order: row}})[0]; put.Outcome == order.PutUnknown {
+		if put := r.Rows.PutAll(ctx, []order.Order{row})[0]; put.Outcome == order.PutUnknown {
 			return did, fmt.Errorf("put row REJECTED(internal): %w", put.Err)
 		}
 	}

@@ -52,7 +52,7 @@ type Rows interface {
 	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
 	// Tickets is a consistent read of all tickets of a group: seat name to owner.
 	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
-	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 }
 
 // Groups are the seat groups in Redis, each in the layout version that is sold. One that is there in another version is

@@ -23,7 +23,7 @@ func (w *world) seated(t *testing.T, status contracts.Status, seats ...string) o
 func (w *world) seatedIn(t *testing.T, name string, status contracts.Status, seats ...string) order.Order {
 	t.Helper()
 	m := ordertest.Placed(group(name), seats...)
-	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
+	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
 	o.Status = status
 	ordertest.Put(t, w.rows, o)
 	if status.Paid() {

@@ -182,7 +182,7 @@ type rows struct {
 	w *world
 }
 
-func (r rows) PutAll(ctx context.Context, puts []order.Put) []order.PutResult {
+func (r rows) PutAll(ctx context.Context, puts []order.Order) []order.PutResult {
 	if err := r.w.call("put"); err != nil {
 		return []order.PutResult{{Err: err}}
 	}
@@ -291,7 +291,7 @@ func (w *world) heldIn(t *testing.T, g contracts.SeatGroup, status contracts.Sta
 	t.Helper()
 	m := ordertest.Placed(g, "A-1-1")
 	cause := order.Cause{Kind: message.KindPlaceOrder, At: at}
-	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: at, ExpiresAt: at + 5*minute}, cause)
+	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: at, ExpiresAt: at + 5*minute, BuyerLimit: 8}, cause)
 	var err error
 	switch status {
 	case contracts.AwaitingPayment:

@@ -31,8 +31,8 @@ func (h Place) take(e *entry, a holds.Answer) {
 	price := e.layout.Price
 	e.hold = &order.Hold{
 		Seats: e.layout.Names(a.Places), HeldAt: a.HeldAt, ExpiresAt: a.ExpiresAt,
-		Amount:  contracts.Money{Minor: price.Minor * int64(len(a.Places)), Currency: price.Currency},
-		Limited: e.concert.LimitPerBuyer > 0,
+		Amount:     contracts.Money{Minor: price.Minor * int64(len(a.Places)), Currency: price.Currency},
+		BuyerLimit: e.concert.BuyerLimit(),
 	}
 	missing := func(seat string) bool { return !slices.Contains(e.hold.Seats, seat) }
 	switch asked, best := e.Message.Seats, e.Message.BestAvailable; {

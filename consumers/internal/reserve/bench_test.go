@@ -49,14 +49,12 @@ func BenchmarkOrder(b *testing.B) {
 	for _, c := range []struct {
 		name   string
 		groups int // of a batch
-		limit  int // per buyer
 		sold   bool
 	}{
-		{"held, one group", 1, 0, false},
-		{"held, one group, a limit per buyer", 1, 6, false},
-		{"held, ten groups", 10, 0, false},
-		{"rejected, one group", 1, 0, true},
-		{"rejected, ten groups", 10, 0, true},
+		{"held, one group", 1, false},
+		{"held, ten groups", 10, false},
+		{"rejected, one group", 1, true},
+		{"rejected, ten groups", 10, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			batches := benchBatches(b, c.groups)
@@ -64,7 +62,7 @@ func BenchmarkOrder(b *testing.B) {
 			if c.sold {
 				want = contracts.Rejected
 			}
-			noted := newRound(b, c.limit, c.sold)
+			noted := newRound(b, c.sold)
 			noted.recording = true
 			noted.handle(b, batches)
 			if n := noted.decided[want]; n != benchGroups*benchBatch {
@@ -72,7 +70,7 @@ func BenchmarkOrder(b *testing.B) {
 			}
 			var whole, bare spent
 			for b.Loop() {
-				one, other := newRound(b, c.limit, c.sold), newRound(b, c.limit, c.sold)
+				one, other := newRound(b, c.sold), newRound(b, c.sold)
 				whole.add(func() { one.handle(b, batches) })
 				bare.add(func() { other.repeat(b, noted.calls) })
 			}
@@ -166,9 +164,9 @@ type round struct {
 	decided   map[contracts.Status]int
 }
 
-func newRound(b *testing.B, limit int, sold bool) *round {
+func newRound(b *testing.B, sold bool) *round {
 	b.Helper()
-	w := &world{now: benchNow, rows: memorder.New(), frozen: 1, limit: limit}
+	w := &world{now: benchNow, rows: memorder.New(), frozen: 1}
 	w.holds = memhold.New(func() contracts.Instant { return benchNow }, memhold.Options{HoldFor: holdFor})
 	r := &round{world: w, decided: map[contracts.Status]int{}}
 	r.layout = readmodel.LayoutGroup{Section: "S", Kind: readmodel.KindSeats, Price: contracts.Money{Minor: 4500, Currency: "EUR"}}
@@ -237,7 +235,7 @@ func (r *round) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Ru
 	return r.holds.Hold(ctx, g, run)
 }
 
-func (r *round) PutAll(ctx context.Context, puts []order.Put) []order.PutResult {
+func (r *round) PutAll(ctx context.Context, puts []order.Order) []order.PutResult {
 	results := r.rows.PutAll(ctx, puts)
 	if r.recording {
 		r.record(func(on *round) error {
@@ -248,7 +246,7 @@ func (r *round) PutAll(ctx context.Context, puts []order.Put) []order.PutResult 
 		defer r.mu.Unlock()
 		for i, result := range results {
 			if result.Outcome == order.PutDone {
-				r.decided[puts[i].Order.Status]++
+				r.decided[puts[i].Status]++
 			}
 		}
 	}
@@ -256,7 +254,7 @@ func (r *round) PutAll(ctx context.Context, puts []order.Put) []order.PutResult 
 }
 
 func (r *round) Concert(context.Context, string) (readmodel.Concert, error) {
-	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: 1, LayoutFrozen: 1, LimitPerBuyer: r.limit}, nil
+	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: 1, LayoutFrozen: 1}, nil
 }
 
 func (r *round) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {

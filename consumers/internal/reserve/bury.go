@@ -26,7 +26,7 @@ func (b Burial) Bury(ctx context.Context, d message.Delivery, reason string) err
 		if _, err := contracts.ParseOrderID(string(a.OrderID)); err == nil {
 			cause := order.Cause{Kind: a.Kind, MessageID: d.MessageID, At: contracts.InstantOf(b.Now())}
 			row := order.NewRejectedUnread(a, d.Fence(), d.SentAt, cause)
-			if r := b.Orders.PutAll(ctx, []order.Put{{Order: row}})[0]; r.Outcome == order.PutUnknown {
+			if r := b.Orders.PutAll(ctx, []order.Order{row})[0]; r.Outcome == order.PutUnknown {
 				return fmt.Errorf("put row REJECTED(internal): %w", r.Err)
 			}
 		}

@@ -143,12 +143,11 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 		return nil, fmt.Errorf("hold: %w", err)
 	}
 	var held []*entry
-	// A buyer whose seats are counted and who has an order in the next call waits with his later ones: which of them is
-	// over the limit depends on their order.
+	// A buyer who has an order in the next call waits with his later ones: which of them is over the limit depends on their
+	// order.
 	waiting := map[string]bool{}
 	for i, e := range asking {
-		counted := e.concert.LimitPerBuyer > 0
-		if answers[i].Outcome == holds.Again || counted && waiting[e.Message.UserID] && answers[i].Outcome == holds.Held {
+		if answers[i].Outcome == holds.Again || waiting[e.Message.UserID] && answers[i].Outcome == holds.Held {
 			waiting[e.Message.UserID] = true
 			waits[e] = true
 		} else if h.follow(ctx, e, answers[i]) {

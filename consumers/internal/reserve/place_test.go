@@ -42,7 +42,7 @@ type world struct {
 	sent   []message.Encoded
 	buried []string
 
-	// limit per buyer of the concert; 0 is none.
+	// limit per buyer of the concert; 0 is the default.
 	limit  int
 	frozen int
 	// changes is called before each update, as another handler would be.
@@ -52,7 +52,7 @@ type world struct {
 	// fail makes the named call fail, once, before or after its effect. "put late" fails a put that lands when land is
 	// called, as one does whose answer came after the caller's time was over.
 	fail map[string]error
-	late []order.Put
+	late []order.Order
 	// onPut sees each row that is to be put; onRelease each release before it is made.
 	onPut     func(row order.Order)
 	onRelease func(g contracts.SeatGroup, id contracts.OrderID)
@@ -184,32 +184,32 @@ func (w *world) Release(ctx context.Context, g seatstate.GroupVersion, id contra
 	return w.holds.Release(ctx, g, id, version)
 }
 
-func (w *world) PutAll(ctx context.Context, puts []order.Put) []order.PutResult {
+func (w *world) PutAll(ctx context.Context, puts []order.Order) []order.PutResult {
 	results := make([]order.PutResult, len(puts))
 	unknown := map[string]bool{}
 	for i, p := range puts {
-		if p.Order.Counted > 0 && unknown[p.Order.UserID] {
+		if p.Counted > 0 && unknown[p.UserID] {
 			results[i].Err = errors.New("an earlier order of the buyer is not known")
 			continue
 		}
 		if w.onPut != nil {
-			w.onPut(p.Order)
+			w.onPut(p)
 		}
 		if err := w.failing("put late"); err != nil {
 			w.late = append(w.late, p)
-			unknown[p.Order.UserID] = true
+			unknown[p.UserID] = true
 			results[i].Err = err
 			continue
 		}
 		if err := w.failing("put"); err != nil {
-			unknown[p.Order.UserID] = true
+			unknown[p.UserID] = true
 			results[i].Err = err
 			continue
 		}
 		w.puts++
-		results[i] = w.rows.PutAll(ctx, []order.Put{p})[0]
+		results[i] = w.rows.PutAll(ctx, []order.Order{p})[0]
 		if lost := w.failing("put reply"); lost != nil {
-			unknown[p.Order.UserID] = true
+			unknown[p.UserID] = true
 			results[i] = order.PutResult{Err: lost}
 		}
 	}

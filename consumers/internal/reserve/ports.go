@@ -46,7 +46,7 @@ type Pace interface {
 type Orders interface {
 	// PutAll writes first versions of rows, each if there is none; those of one buyer that are counted in their order,
 	// and none of them after one that is not known.
-	PutAll(ctx context.Context, puts []order.Put) []order.PutResult
+	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 	// Read is a consistent read; found is false when there is no such row.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
 	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.

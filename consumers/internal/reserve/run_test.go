@@ -10,6 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
@@ -107,6 +109,21 @@ func TestTheLimitOfABuyer(t *testing.T) {
 	}
 }
 
+// A concert of which no limit is stored has the default one, of 8 here, and what was held under which limit is in the row.
+func TestTheDefaultLimitOfABuyer(t *testing.T) {
+	w := newWorld(t)
+	elsewhere := contracts.SeatGroup{ConcertID: group.ConcertID, Group: "B"}
+	w.rows.PutAll(t.Context(), []order.Order{ordertest.HeldBy(elsewhere, "ann", 8, "B-1", "B-2", "B-3", "B-4", "B-5", "B-6")})
+	first, second, third := w.by("ann", "A-1-1", "A-1-2", "A-1-3"), w.by("ann", "A-1-1", "A-1-2"), w.by("ann", "A-1-3")
+	outcomes := w.runOf(t, first, second, third)
+	want(t, outcomes[0], retry.ClassRefused, "limit_reached")
+	want(t, outcomes[1], retry.ClassDone, "")
+	want(t, outcomes[2], retry.ClassRefused, "limit_reached")
+	if row := w.row(t, second.OrderID); row.Counted != 2 || row.BuyerLimit != 8 {
+		t.Errorf("row %+v", row)
+	}
+}
+
 // A row that is not known stops its own order and every later one: what they got may depend on it.
 func TestAnUnknownPutStopsTheRunThere(t *testing.T) {
 	w := newWorld(t)
@@ -129,7 +146,7 @@ func TestAnySplitGivesTheResultOfOneByOne(t *testing.T) {
 	failures := []string{"hold", "hold reply", "put", "put reply", "send", "release"}
 	rapid.Check(t, func(rt *rapid.T) {
 		single, split := newWorld(t), newWorld(t)
-		single.limit = rapid.IntRange(0, 3).Draw(rt, "limit")
+		single.limit = rapid.SampledFrom([]int{1, 2, 3, 8}).Draw(rt, "limit")
 		split.limit = single.limit
 		asked := bodies{}
 		single.watch(rt, asked)

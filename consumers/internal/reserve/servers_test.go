@@ -119,31 +119,27 @@ const (
 func TestPlaceOverServersThatFail(t *testing.T) {
 	for _, test := range []struct {
 		name      string
-		limit     int
 		operation string
 		faults    []awsfaults.Fault
 		// at is the outcome of the message that met the fault.
 		at retry.Class
 	}{
-		{"row throttled", 0, "PutItem", []awsfaults.Fault{throttle, throttle}, retry.ClassRetryable},
-		{"row's answer lost", 0, "PutItem", []awsfaults.Fault{lost}, retry.ClassDone},
-		{"row's answers lost", 0, "PutItem", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
-		{"row refused and not shown", 0, "PutItem", []awsfaults.Fault{lost, awsfaults.ConditionFailed}, retry.ClassRetryable},
-		{"conflict on the allowance", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}, retry.ClassRetryable},
-		{"allowance throttled once", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}, retry.ClassDone},
-		{"allowance throttled", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError"), awsfaults.Cancelled(none, "ThrottlingError")}, retry.ClassRetryable},
-		{"over the limit beside a conflict", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(conflict, condition)}, retry.ClassRetryable},
-		{"transaction's answer lost", 2, "TransactWriteItems", []awsfaults.Fault{lost}, retry.ClassDone},
-		{"transaction's answers lost", 2, "TransactWriteItems", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
-		{"transaction refused and not shown", 2, "TransactWriteItems", []awsfaults.Fault{lost, awsfaults.Cancelled(condition, none)}, retry.ClassRetryable},
-		{"expiry throttled", 0, "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("ThrottlingException", false, 0)}, retry.ClassRetryable},
-		{"expiry rejected", 0, "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("InvalidMessageContents", true, 0)}, retry.ClassRetryable},
-		{"expiry's answer lost", 0, "SendMessageBatch", []awsfaults.Fault{lost}, retry.ClassDone},
-		{"expiry's answers lost", 0, "SendMessageBatch", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+		{"transaction throttled", "TransactWriteItems", []awsfaults.Fault{throttle, throttle}, retry.ClassRetryable},
+		{"conflict on the allowance", "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}, retry.ClassRetryable},
+		{"allowance throttled once", "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}, retry.ClassDone},
+		{"allowance throttled", "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError"), awsfaults.Cancelled(none, "ThrottlingError")}, retry.ClassRetryable},
+		{"over the limit beside a conflict", "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(conflict, condition)}, retry.ClassRetryable},
+		{"transaction's answer lost", "TransactWriteItems", []awsfaults.Fault{lost}, retry.ClassDone},
+		{"transaction's answers lost", "TransactWriteItems", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+		{"transaction refused and not shown", "TransactWriteItems", []awsfaults.Fault{lost, awsfaults.Cancelled(condition, none)}, retry.ClassRetryable},
+		{"expiry throttled", "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("ThrottlingException", false, 0)}, retry.ClassRetryable},
+		{"expiry rejected", "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("InvalidMessageContents", true, 0)}, retry.ClassRetryable},
+		{"expiry's answer lost", "SendMessageBatch", []awsfaults.Fault{lost}, retry.ClassDone},
+		{"expiry's answers lost", "SendMessageBatch", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServers(t)
-			s.limit = test.limit
+			s.limit = 2
 			m := s.placed("A-1-1", "A-1-2")
 			s.faults.Next(test.operation, test.faults...)
 			for i, class := range []retry.Class{test.at, retry.ClassDone, retry.ClassDone} {
@@ -176,19 +172,18 @@ func TestPlaceOverServersThatFail(t *testing.T) {
 // is none.
 func TestTheLastPairOverServersThatFail(t *testing.T) {
 	for name, c := range map[string]struct {
-		limit     int
 		operation string
 		faults    []awsfaults.Fault
 	}{
-		"row throttled":         {0, "PutItem", []awsfaults.Fault{throttle, throttle}},
-		"row's answers lost":    {0, "PutItem", []awsfaults.Fault{lost, lost}},
-		"allowance in conflict": {2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}},
-		"expiry throttled":      {0, "SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("ThrottlingException", false, 0)}},
+		"transaction throttled": {"TransactWriteItems", []awsfaults.Fault{throttle, throttle}},
+		"its answers lost":      {"TransactWriteItems", []awsfaults.Fault{lost, lost}},
+		"allowance in conflict": {"TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}},
+		"expiry throttled":      {"SendMessageBatch", []awsfaults.Fault{awsfaults.EntriesFailed("ThrottlingException", false, 0)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServers(t)
 			s.onlyPair(t, "A")
-			s.limit = c.limit
+			s.limit = 2
 			m := s.best("A", 2)
 			s.faults.Next(c.operation, c.faults...)
 			for _, class := range []retry.Class{retry.ClassRetryable, retry.ClassDone, retry.ClassDone} {
@@ -225,21 +220,19 @@ func TestEndsOverServersThatFail(t *testing.T) {
 	for name, handle := range handlers {
 		for _, test := range []struct {
 			name      string
-			limit     int
 			operation string
 			faults    []awsfaults.Fault
 			at        retry.Class
 		}{
-			{"throttled", 0, "PutItem", []awsfaults.Fault{throttle, throttle}, retry.ClassRetryable},
-			{"answer lost", 0, "PutItem", []awsfaults.Fault{lost}, retry.ClassDone},
-			{"answers lost", 0, "PutItem", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
-			{"conflict", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}, retry.ClassRetryable},
-			{"refused beside a throttle", 2, "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(condition, "ThrottlingError")}, retry.ClassRetryable},
-			{"transaction's answers lost", 2, "TransactWriteItems", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
+			{"throttled", "TransactWriteItems", []awsfaults.Fault{throttle, throttle}, retry.ClassRetryable},
+			{"answer lost", "TransactWriteItems", []awsfaults.Fault{lost}, retry.ClassDone},
+			{"conflict", "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(none, conflict)}, retry.ClassRetryable},
+			{"refused beside a throttle", "TransactWriteItems", []awsfaults.Fault{awsfaults.Cancelled(condition, "ThrottlingError")}, retry.ClassRetryable},
+			{"transaction's answers lost", "TransactWriteItems", []awsfaults.Fault{lost, lost}, retry.ClassRetryable},
 		} {
 			t.Run(fmt.Sprint(name, " ", test.name), func(t *testing.T) {
 				s := newServers(t)
-				s.limit = test.limit
+				s.limit = 2
 				m := s.placed("A-1-1", "A-1-2")
 				want(t, s.place(t, m), retry.ClassDone, "")
 				s.now = s.now.Add(holdFor + seatstate.ExpireAfter)

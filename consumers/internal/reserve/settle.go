@@ -56,7 +56,7 @@ func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOr
 func (h Settle) rejectUnread(ctx context.Context, d message.Delivery, m message.SettleOrder, cause order.Cause) (retry.Outcome, bool) {
 	row := order.NewRejectedUnread(message.Attributes{OrderID: m.OrderID, ConcertID: m.ConcertID, Group: m.Group}, d.Fence(), d.SentAt, cause)
 	row.Reason = &readmodel.Reason{Code: m.Reason}
-	switch r := h.Orders.PutAll(ctx, []order.Put{{Order: row}})[0]; r.Outcome {
+	switch r := h.Orders.PutAll(ctx, []order.Order{row})[0]; r.Outcome {
 	case order.PutDone:
 		return retry.Done(), false
 	case order.PutRefused:

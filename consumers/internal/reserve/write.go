@@ -30,12 +30,12 @@ func (h Place) putAll(ctx context.Context, entries []*entry) {
 	if len(entries) == 0 {
 		return
 	}
-	puts := make([]order.Put, len(entries))
+	rows := make([]order.Order, len(entries))
 	for i, e := range entries {
-		puts[i] = order.Put{Order: e.row, Limit: e.concert.LimitPerBuyer}
+		rows[i] = e.row
 	}
 	var over []*entry
-	for i, r := range h.Orders.PutAll(ctx, puts) {
+	for i, r := range h.Orders.PutAll(ctx, rows) {
 		e := entries[i]
 		switch r.Outcome {
 		case order.PutDone:

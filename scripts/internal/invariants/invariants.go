@@ -32,8 +32,6 @@ type Snapshot struct {
 	NotLoaded []contracts.SeatGroup
 	// Accepted are the orders that were answered 202.
 	Accepted []contracts.OrderID
-	// Limits are the seats that a buyer may have of a concert; a concert without a limit is not in it.
-	Limits map[string]int
 	// Layouts are the groups of the layout versions that held orders have or that are sold, by readmodel.LayoutKey; nil if
 	// nobody gathered them.
 	Layouts map[string][]readmodel.LayoutGroup

@@ -25,6 +25,7 @@ func row(c, fence string, seats []string, statuses ...contracts.Status) readmode
 	}
 	if statuses[0] == contracts.Held {
 		o.HeldAt, o.HoldExpiresAt, o.Amount = at, at+300_000, &contracts.Money{Minor: 4500 * int64(len(seats)), Currency: "EUR"}
+		o.BuyerLimit = 4
 	}
 	for i, s := range statuses {
 		o.Status, o.Version = s, i+1
@@ -69,7 +70,6 @@ func good() invariants.Snapshot {
 		Allowances: []readmodel.Allowance{{BuyerConcert: "nocturne#anna", Seats: 3}},
 		Groups:     []invariants.Group{{SeatGroup: contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}, Seats: []string{"s1", "s2", "s3", "s4"}, Map: seatstate.NewSeatMap(4)}},
 		Accepted:   []contracts.OrderID{id("a"), id("c")},
-		Limits:     map[string]int{"nocturne": 4},
 		Layouts:    map[string][]readmodel.LayoutGroup{readmodel.LayoutKey("nocturne", 1): {hall()}},
 		Published:  map[string]invariants.Published{},
 	}
@@ -168,7 +168,8 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 		}, []string{"identity"}},
 		"an allowance too high":               {func(s *invariants.Snapshot) { s.Allowances[0].Seats = 4 }, []string{invariants.RuleCounted}},
 		"no allowance":                        {func(s *invariants.Snapshot) { s.Allowances = nil }, []string{invariants.RuleCounted}},
-		"over the limit":                      {func(s *invariants.Snapshot) { s.Limits["nocturne"] = 2 }, []string{"allowance"}},
+		"over the limit":                      {func(s *invariants.Snapshot) { s.Orders[0].BuyerLimit, s.Orders[1].BuyerLimit = 2, 2 }, []string{"allowance"}},
+		"held under no limit":                 {func(s *invariants.Snapshot) { s.Orders[3].BuyerLimit = 0 }, []string{"allowance"}},
 		"an accepted order without a row":     {func(s *invariants.Snapshot) { s.Accepted = append(s.Accepted, id("z")) }, []string{"answer"}},
 		"an order that never ends":            {func(s *invariants.Snapshot) { s.At = at + 300_000 + 180_000 }, []string{"answer"}},
 		"a held seat shown free":              {func(s *invariants.Snapshot) { s.Groups[0].Map.Set(0, seatstate.Free) }, []string{"places"}},

@@ -119,15 +119,12 @@ func TestNamedRules(t *testing.T) {
 		"a row that counts a part":       {func(s *invariants.Snapshot) { order(s, "b").Counted, s.Allowances[0].Seats = 1, 2 }, invariants.RuleCounted},
 		"an ended row that counts":       {func(s *invariants.Snapshot) { order(s, "d").Counted, s.Allowances[0].Seats = 1, 4 }, invariants.RuleCounted},
 		"rows that count, and no number": {func(s *invariants.Snapshot) { s.Allowances = s.Allowances[:1] }, invariants.RuleCounted},
-		"a part counted where there is no limit": {func(s *invariants.Snapshot) {
-			s.Limits, order(s, "b").Counted, s.Allowances[0].Seats = nil, 1, 2
-		}, invariants.RuleCounted},
-		"nothing counted where there is no limit": {func(s *invariants.Snapshot) {
-			s.Limits, s.Allowances = nil, nil
+		"nothing counted": {func(s *invariants.Snapshot) {
+			s.Allowances = nil
 			for i := range s.Orders {
 				s.Orders[i].Counted = 0
 			}
-		}, ""},
+		}, invariants.RuleCounted},
 
 		"paid in time and expired": {func(s *invariants.Snapshot) { paidFor(s, contracts.Expired, "", at+240_000) }, invariants.RuleInTime},
 		"paid in time and lost":    {func(s *invariants.Snapshot) { paidFor(s, contracts.Rejected, contracts.ReasonSeatLost, at+1000) }, invariants.RuleInTime},

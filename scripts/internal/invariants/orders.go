@@ -1,7 +1,9 @@
 package invariants
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"boxoffice/contracts"
@@ -123,18 +125,16 @@ func identities(s Snapshot) []Violation {
 }
 
 // counted is I35: a buyer's allowance is the sum of what his rows count, each of them all its seats or, once it has ended
-// without a ticket, none. Where the concert has a limit every row with seats counts. It moves in the transaction of the row,
-// but the two tables are read one after the other.
+// without a ticket, none. It moves in the transaction of the row, but the two tables are read one after the other.
 func counted(s Snapshot) []Violation {
 	l := list{rule: RuleCounted}
 	sum := map[string]int{}
 	for _, o := range s.Orders {
-		_, limited := s.Limits[o.ConcertID]
 		has := 0
 		if o.Status.Open() || o.Status.Paid() {
 			has = len(o.Seats)
 		}
-		if o.Counted != has && (limited || o.Counted != 0) {
+		if o.Counted != has {
 			l.addf("order %s is %s with %d seats and counts %d", o.OrderID, o.Status, len(o.Seats), o.Counted)
 		}
 		sum[readmodel.AllowanceKey(o.ConcertID, o.UserID)] += o.Counted
@@ -153,19 +153,54 @@ func counted(s Snapshot) []Violation {
 	return l.all
 }
 
-// withinLimit: no buyer has more seats in open orders and tickets than the concert allows.
+// withinLimit: no order was held that gave its buyer more seats, in open orders and tickets, than the limit that it was held
+// under. That limit is in its row. The concert's present one says nothing of an order from before it: a limit that is lowered
+// below what was bought breaks no promise, and one that is raised excuses none.
 func withinLimit(s Snapshot) []Violation {
 	l := list{rule: "allowance"}
-	has := map[string]int{}
+	byBuyer := map[string][]readmodel.Order{}
 	for _, o := range s.Orders {
-		if limit, limited := s.Limits[o.ConcertID]; limited && (o.Status.Open() || o.Status.Paid()) {
+		if o.HeldAt != 0 && o.BuyerLimit < 1 {
+			l.addf("order %s was held under no limit", o.OrderID)
+		}
+		if o.Status.Open() || o.Status.Paid() {
 			key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
-			if has[key] += len(o.Seats); has[key] > limit {
-				l.addf("%s has %d seats, over the limit of %d", key, has[key], limit)
+			byBuyer[key] = append(byBuyer[key], o)
+		}
+	}
+	for key, orders := range byBuyer {
+		slices.SortFunc(orders, func(a, b readmodel.Order) int {
+			return cmp.Or(cmp.Compare(countedAt(a), countedAt(b)), cmp.Compare(a.OrderID, b.OrderID))
+		})
+		had := 0
+		for _, o := range orders {
+			// Those that are still there and were held before it were counted when it was.
+			if had += len(o.Seats); had > limitAt(orders, countedAt(o)) {
+				l.addf("%s has %d seats with order %s, which was held under a limit of %d", key, had, o.OrderID, o.BuyerLimit)
 			}
 		}
 	}
 	return l.all
+}
+
+// countedAt is when an order was held, by the clock of the process that counted its seats.
+func countedAt(o readmodel.Order) contracts.Instant {
+	if len(o.History) == 0 {
+		return o.HeldAt
+	}
+	return o.History[0].At
+}
+
+// limitAt is the highest limit of a buyer's orders of about that time. Which of two was counted first the clocks of two
+// processes do not say, nor is a limit that has changed known to all of them at once.
+func limitAt(orders []readmodel.Order, at contracts.Instant) int {
+	most := 0
+	for _, o := range orders {
+		if held := countedAt(o); held.Add(clocksDiffer) > at && at.Add(clocksDiffer) > held {
+			most = max(most, o.BuyerLimit)
+		}
+	}
+	return most
 }
 
 // answered: each order that was accepted has a row, and none waits for a step that is long due.

@@ -14,22 +14,23 @@ import (
 type span struct {
 	order    contracts.OrderID
 	seats    int
+	limit    int
 	from, to contracts.Instant
 }
 
 // NeverShared judges the past that the histories tell, where all orders of a run may have ended: at no time had a seat two
-// orders, nor a buyer more seats than the limits allow him. It is for runs in which Redis loses nothing and all clocks are
-// one.
+// orders, nor a buyer more seats than the limit that his order was held under. It is for runs in which Redis loses nothing, all
+// clocks are one, and no limit changes.
 //
 // An order has its seats from the instant of its hold to that of the entry that ends it. That one is taken before the row
 // is written, and the seats are given back after it; so the next hold is later, without any allowance.
-func NeverShared(orders []readmodel.Order, limits map[string]int) []Violation {
+func NeverShared(orders []readmodel.Order) []Violation {
 	bySeat, byBuyer := map[string][]span{}, map[string][]span{}
 	for _, o := range orders {
 		if o.HeldAt == 0 || len(o.History) == 0 {
 			continue
 		}
-		of := span{order: o.OrderID, seats: len(o.Seats), from: o.HeldAt, to: math.MaxInt64}
+		of := span{order: o.OrderID, seats: len(o.Seats), limit: o.BuyerLimit, from: o.HeldAt, to: math.MaxInt64}
 		for _, h := range o.History {
 			if !h.Status.Open() && !h.Status.Paid() {
 				of.to = h.At
@@ -40,12 +41,10 @@ func NeverShared(orders []readmodel.Order, limits map[string]int) []Violation {
 			key := o.ConcertID + "/" + seat
 			bySeat[key] = append(bySeat[key], of)
 		}
-		if _, limited := limits[o.ConcertID]; limited {
-			// Counted is when the row is written, which is after its first entry's instant.
-			of.from = o.History[0].At.Add(writtenWithin)
-			key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
-			byBuyer[key] = append(byBuyer[key], of)
-		}
+		// Counted is when the row is written, which is after its first entry's instant.
+		of.from = o.History[0].At.Add(writtenWithin)
+		key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
+		byBuyer[key] = append(byBuyer[key], of)
 	}
 	once, within := list{rule: "one order a seat, ever"}, list{rule: "allowance, ever"}
 	for seat, spans := range bySeat {
@@ -57,7 +56,6 @@ func NeverShared(orders []readmodel.Order, limits map[string]int) []Violation {
 		}
 	}
 	for _, o := range orders {
-		limit := limits[o.ConcertID]
 		key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
 		for _, at := range byBuyer[key] {
 			had := 0
@@ -66,8 +64,8 @@ func NeverShared(orders []readmodel.Order, limits map[string]int) []Violation {
 					had += s.seats
 				}
 			}
-			if had > limit {
-				within.addf("%s had %d seats at %s, over the limit of %d", key, had, at.from, limit)
+			if had > at.limit {
+				within.addf("%s had %d seats at %s, over the limit of %d", key, had, at.from, at.limit)
 			}
 		}
 		delete(byBuyer, key)

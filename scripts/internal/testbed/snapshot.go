@@ -45,12 +45,6 @@ func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Limits = map[string]int{}
-	for _, c := range concerts {
-		if c.LimitPerBuyer > 0 {
-			s.Limits[c.ConcertID] = c.LimitPerBuyer
-		}
-	}
 	if s.Layouts, err = b.layouts(ctx, concerts, s.Orders); err != nil {
 		return s, err
 	}
