@@ -51,7 +51,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/internal/dynamoread"},
-		may:  []string{"contracts/...", "producers/internal/breaker", awsCore, dynamo, values},
+		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/look", awsCore, dynamo, values},
 		why:  "an adapter has one SDK",
 	},
 	{

@@ -168,8 +168,8 @@ func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
 	for name, where := range map[string]struct{ concert, section string }{
-		"a section of the arena, with a limit per buyer": {arena(t, s), "upper-22"},
-		"a whole theatre": {"winter-songs-2030", ""},
+		"a section of the arena": {arena(t, s), "upper-22"},
+		"a whole theatre":        {"winter-songs-2030", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := s.house(t, where.concert, where.section)

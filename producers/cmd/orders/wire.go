@@ -20,6 +20,7 @@ import (
 
 type config struct {
 	boot.Reads
+	AllowancesTable string `env:"ALLOWANCES_TABLE,notEmpty"`
 	OrdersQueueURL  string `env:"ORDERS_QUEUE_URL,notEmpty"`
 	DeadlineSeconds int    `env:"ORDER_DEADLINE_SECONDS,notEmpty"`
 }
@@ -30,7 +31,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		return nil, err
 	}
 	redisread.LogLibrary(p.Log)
-	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
+	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable, Allowances: c.AllowancesTable})
 	queue := sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL})
 	concerts := catalogue.New(rows, p.Log, p.Now)
 	cache := redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)

@@ -22,6 +22,14 @@ type Request struct {
 	Best *message.BestAvailable
 }
 
+// Size is how many seats are asked for.
+func (r Request) Size() int {
+	if r.Best != nil {
+		return r.Best.Quantity
+	}
+	return len(r.Seats)
+}
+
 // Refusal is why an order may not enter the queue.
 type Refusal struct {
 	Code   string
@@ -37,6 +45,7 @@ func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
 const (
 	CodeSaleNotOpen     = "sale_not_open"
 	CodeSaleOver        = "sale_over"
+	CodeCancelled       = "concert_cancelled"
 	CodeNoSeats         = "no_seats"
 	CodeTooManySeats    = "too_many_seats"
 	CodeDuplicateSeat   = "duplicate_seat"
@@ -90,6 +99,8 @@ type Admitted struct {
 	Places        []int
 	LayoutVersion int
 	RequestHash   string
+	// BuyerLimit is the most seats that the buyer may have of the concert.
+	BuyerLimit int
 	// Seating is the layout that the request was checked against.
 	Seating *Seating
 	// Wish is what a best-available order may have at this instant.
@@ -100,6 +111,8 @@ type Admitted struct {
 // seat. now is the producer's clock.
 func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.Instant) (Admitted, *Refusal) {
 	switch concert.Sale(now) {
+	case readmodel.SaleCancelled:
+		return Admitted{}, &Refusal{Code: CodeCancelled, Detail: "This concert is cancelled."}
 	case readmodel.SaleOver:
 		return Admitted{}, &Refusal{Code: CodeSaleOver, Detail: fmt.Sprintf("The sale of this concert ended at %s.", concert.OffSaleAt)}
 	case readmodel.SaleScheduled:
@@ -118,6 +131,7 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 		return Admitted{
 			Seating:       layout,
 			LayoutVersion: concert.LayoutVersion,
+			BuyerLimit:    concert.BuyerLimit(),
 			RequestHash:   contracts.RequestHashBest(concert.ConcertID, r.Best.Section, r.Best.Quantity, r.Best.Accessible),
 			Wish:          seating.WishOf(*r.Best, concert.AccessibleReleased(now)),
 		}, nil
@@ -131,15 +145,13 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 		Places:        places,
 		Seating:       layout,
 		LayoutVersion: concert.LayoutVersion,
+		BuyerLimit:    concert.BuyerLimit(),
 		RequestHash:   contracts.RequestHash(concert.ConcertID, r.Seats),
 	}, nil
 }
 
 func checkNumber(r Request, concert readmodel.Concert) *Refusal {
-	limit, wanted := min(concert.LimitPerOrder, message.MaxSeatsPerOrder), len(r.Seats)
-	if r.Best != nil {
-		wanted = r.Best.Quantity
-	}
+	limit, wanted := min(concert.LimitPerOrder, message.MaxSeatsPerOrder), r.Size()
 	switch {
 	case wanted == 0:
 		return &Refusal{Code: CodeNoSeats, Detail: "An order needs at least one seat."}

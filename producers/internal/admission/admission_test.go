@@ -21,6 +21,8 @@ var concert = readmodel.Concert{
 	ConcertID: "c", OnSaleAt: 1000, OffSaleAt: 2000, LimitPerOrder: 4, LayoutVersion: 3, LayoutFrozen: 3,
 }
 
+func cancelled(c *readmodel.Concert) { c.CancelledAt = 1200 }
+
 func TestRules(t *testing.T) {
 	for name, test := range map[string]struct {
 		seats  []string
@@ -34,6 +36,10 @@ func TestRules(t *testing.T) {
 		"the end of the sale":           {seats: []string{"A-1-1"}, now: 2000, code: "sale_over"},
 		"a layout that is not frozen":   {seats: []string{"A-1-1"}, now: 1500, change: func(c *readmodel.Concert) { c.LayoutFrozen = 0 }, code: "sale_not_open"},
 		"another layout was frozen":     {seats: []string{"A-1-1"}, now: 1500, change: func(c *readmodel.Concert) { c.LayoutFrozen = 2 }, code: "sale_not_open"},
+		"cancelled during its sale":     {seats: []string{"A-1-1"}, now: 1500, change: cancelled, code: "concert_cancelled"},
+		"cancelled before its sale":     {seats: []string{"A-1-1"}, now: 999, change: cancelled, code: "concert_cancelled"},
+		"cancelled, and over":           {seats: []string{"A-1-1"}, now: 2000, change: cancelled, code: "concert_cancelled"},
+		"cancelled, and no seats":       {seats: []string{}, now: 1500, change: cancelled, code: "concert_cancelled"},
 		"no seats":                      {seats: []string{}, now: 1500, code: "no_seats"},
 		"as many seats as the limit":    {seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}, now: 1500},
 		"one seat more than the limit":  {seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-1-4", "A-1-5"}, now: 1500, code: "too_many_seats"},

@@ -1,4 +1,4 @@
-// Package dynamoread reads DynamoDB for the producers, which write nothing: rows of orders, concerts and layouts.
+// Package dynamoread reads DynamoDB for the producers, which write nothing: rows of orders, allowances, concerts and layouts.
 package dynamoread
 
 import (
@@ -16,11 +16,12 @@ import (
 	"boxoffice/producers/internal/breaker"
 )
 
-// Tables names the tables of one deployment.
+// Tables names the tables of one deployment. Allowances is for Account alone.
 type Tables struct {
-	Orders   string
-	Concerts string
-	Layouts  string
+	Orders     string
+	Concerts   string
+	Layouts    string
+	Allowances string
 }
 
 // timeoutPerCall bounds one read with the SDK's own retries; a client waits for it.

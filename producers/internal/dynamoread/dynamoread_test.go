@@ -60,7 +60,7 @@ func (t *table) Do(r *http.Request) (*http.Response, error) {
 func reader(pages ...[]string) (*dynamoread.Reader, *table) {
 	t := &table{pages: pages}
 	client := dynamodb.NewFromConfig(aws.Config{Region: "eu-central-1", HTTPClient: t, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
-	return dynamoread.New(client, dynamoread.Tables{Orders: "orders", Concerts: "concerts", Layouts: "layouts"}), t
+	return dynamoread.New(client, dynamoread.Tables{Orders: "orders", Concerts: "concerts", Layouts: "layouts", Allowances: "allowances"}), t
 }
 
 const id = contracts.OrderID("e1000000000000000000000000000000")

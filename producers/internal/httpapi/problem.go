@@ -47,6 +47,7 @@ const (
 	CodeQueueFull             = "queue_full"
 	CodePaymentBusy           = "payment_busy"
 	CodeSoldOut               = "sold_out"
+	CodeLimitReached          = "limit_reached"
 	CodeOrderNotDecided       = "order_not_decided"
 	CodeOrderPaid             = "order_paid"
 	CodeInvalidSignature      = "invalid_signature"
@@ -81,6 +82,7 @@ var kinds = map[string]struct {
 	CodeQueueFull:             {http.StatusServiceUnavailable, "Too many orders are waiting"},
 	CodePaymentBusy:           {http.StatusServiceUnavailable, "Payments are behind"},
 	CodeSoldOut:               {http.StatusConflict, "Sold out"},
+	CodeLimitReached:          {http.StatusConflict, "Limit per buyer reached"},
 	CodeOrderNotDecided:       {http.StatusConflict, "Order not decided yet"},
 	CodeOrderPaid:             {http.StatusConflict, "Order is paid"},
 	CodeInvalidSignature:      {http.StatusBadRequest, "Invalid signature"},
@@ -90,6 +92,7 @@ var kinds = map[string]struct {
 
 	admission.CodeSaleNotOpen:     {http.StatusUnprocessableEntity, "Sale not open"},
 	admission.CodeSaleOver:        {http.StatusUnprocessableEntity, "Sale over"},
+	admission.CodeCancelled:       {http.StatusUnprocessableEntity, "Concert cancelled"},
 	admission.CodeNoSeats:         {http.StatusUnprocessableEntity, "No seats"},
 	admission.CodeTooManySeats:    {http.StatusUnprocessableEntity, "Too many seats"},
 	admission.CodeDuplicateSeat:   {http.StatusUnprocessableEntity, "Seat asked for twice"},

@@ -1,11 +1,25 @@
-// Package look has the words of the look at Redis that a producer takes before it enqueues: hints, never promises.
+// Package look has the words of what a producer looks at before it enqueues: what Redis shows, which are hints and never
+// promises, and what the tables say.
 package look
 
 import (
 	"time"
 
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 )
+
+// Account is the row of an order and its buyer's allowance, read together. Each is as it was last written, but the two need not
+// be of one instant: a transaction that writes both may be seen half done.
+type Account struct {
+	// Row is the order's; nil if there is none, or if it is not known.
+	Row *readmodel.Order
+	// RowUnknown says that the store did not answer about the row, so that no Row does not mean that there is none.
+	RowUnknown bool
+	// Counted is how many seats are counted for the buyer. nil if the store has no number, or did not answer about it: then
+	// nothing is known of it, and nobody is refused for it.
+	Counted *int
+}
 
 // Seats is what Redis shows of the seats that an order asks for.
 type Seats struct {

@@ -153,7 +153,7 @@ func TestARowThatIsNotKnownRefusesNobody(t *testing.T) {
 	hall := []readmodel.LayoutGroup{rowOfFour("A", 0), rowOfFour("B", 0), rowOfFour("C", 2)}
 	full := shows(0, 1, 2, 3)
 	for body, want := range map[string]string{best: "A B C", wants("2", "1"): "C", wants("3", "3"): ""} {
-		w := world{hall: hall, maps: []look.Group{full, full, full}, fail: map[string]bool{"row": true}}
+		w := world{hall: hall, maps: []look.Group{full, full, full}, fail: map[string]bool{"account": true}}
 		response := w.post(t, body)
 		group, _ := w.sentTo(t)
 		if want == "" {

@@ -48,6 +48,13 @@ type Rows interface {
 	Order(ctx context.Context, id contracts.OrderID) (row readmodel.Order, found bool, err error)
 }
 
+// Accounts are rows of orders, alone or each with its buyer's allowance.
+type Accounts interface {
+	Rows
+	// Account reads the order's row and the buyer's allowance in one call. An error is no answer.
+	Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (look.Account, error)
+}
+
 // Queue takes a message; a nil error means that it has it.
 type Queue interface {
 	Send(ctx context.Context, m message.Encoded) error
@@ -64,7 +71,7 @@ type Place struct {
 	Seats     Seats
 	// Hints keeps the maps that orders for any seats are sent by; nil keeps none.
 	Hints *Hints
-	Rows  Rows
+	Rows  Accounts
 	Queue Queue
 	IDs   IDs
 	// DeadlineAfter is how long the order may wait in the queue before it is refused.
@@ -84,7 +91,7 @@ type accepted struct {
 	EstimatedWaitSeconds *int `json:"estimatedWaitSeconds,omitempty"`
 }
 
-// Handle implements httpapi.Handler. Validation comes first, then the look at Redis, and the row last: in a stampede
+// Handle implements httpapi.Handler. Validation comes first, then the look at Redis, and row and allowance last: in a stampede
 // most orders want a seat that is taken, and those end without a row being read.
 func (h Place) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
 	response, problem := h.handle(ctx, r)
@@ -122,20 +129,12 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	row, found, err := h.Rows.Order(ctx, id)
-	switch {
-	case err != nil:
-		// Not known is not "no row": the conditional put of the consumer decides.
-		h.warn(ctx, id, "row not read before the order was enqueued", err)
-		if seen.soldOut && !blindly(id, request, &admitted) {
-			return httpapi.Response{}, soldOut()
-		}
-	case found && row.RequestHash != admitted.RequestHash:
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeIdempotencyMismatch, "This Idempotency-Key belongs to an order with another body.")
-	case found:
-		return answer(id, row.Status, row.Version, 0), nil
-	case seen.soldOut:
-		return httpapi.Response{}, soldOut()
+	known, problem := h.known(ctx, user, id, request, &admitted, seen)
+	if problem != nil {
+		return httpapi.Response{}, problem
+	}
+	if known != nil {
+		return answer(id, known.Status, known.Version, 0), nil
 	}
 	if problem := h.enqueue(ctx, user, id, request, admitted, now); problem != nil {
 		return httpapi.Response{}, problem
@@ -243,10 +242,6 @@ func (h Place) paymentBusy(ctx context.Context) *httpapi.Problem {
 	}
 	return httpapi.NewProblem(httpapi.CodePaymentBusy, "Payments take longer than seats can be held right now. Send it again with the same Idempotency-Key.").
 		After(pace.PollAfterMs(contracts.Queued, lag))
-}
-
-func soldOut() *httpapi.Problem {
-	return httpapi.NewProblem(httpapi.CodeSoldOut, contracts.ReasonNoAdjacent.Detail())
 }
 
 func queueFull(lag time.Duration) *httpapi.Problem {

@@ -39,7 +39,12 @@ type world struct {
 	// released is when accessible places become anybody's; 0 is never.
 	released contracts.Instant
 	row      *readmodel.Order
-	fail     map[string]bool
+	// counted is how many seats are counted for the buyer, nil for no allowance; the limit is 8. skipped says that the batch did
+	// not get to the row, and late is the row that only the second look sees.
+	counted *int
+	skipped bool
+	late    *readmodel.Order
+	fail    map[string]bool
 	// asked are the groups that the looks at Redis were about.
 	asked []seatstate.GroupVersion
 }
@@ -110,10 +115,23 @@ func (w *world) Order(context.Context, contracts.OrderID) (readmodel.Order, bool
 	if err := w.call("row"); err != nil {
 		return readmodel.Order{}, false, err
 	}
+	if w.late != nil {
+		return *w.late, true, nil
+	}
 	if w.row == nil {
 		return readmodel.Order{}, false, nil
 	}
 	return *w.row, true, nil
+}
+
+func (w *world) Account(_ context.Context, of contracts.OrderID, concertID, userID string) (look.Account, error) {
+	if err := w.call("account"); err != nil {
+		return look.Account{}, err
+	}
+	if of != id || concertID != "c" || userID != "anna" {
+		return look.Account{}, errors.New("another account was asked about")
+	}
+	return look.Account{Row: w.row, RowUnknown: w.skipped, Counted: w.counted}, nil
 }
 
 func (w *world) Send(_ context.Context, m message.Encoded) error {
@@ -174,8 +192,8 @@ func code(t *testing.T, r httpapi.Response) string {
 	return p.Code
 }
 
-// The budget of an order that can still succeed: one look, one row, one send, in this order. Of one whose seat is
-// taken: the look alone.
+// The budget of an order that can still succeed: one look at Redis, one read of row and allowance, one send, in this order. Of one
+// whose seat is taken: the look alone.
 func TestCallsOfAnOrder(t *testing.T) {
 	for name, test := range map[string]struct {
 		world world
@@ -184,25 +202,25 @@ func TestCallsOfAnOrder(t *testing.T) {
 		want  int
 		code  string
 	}{
-		"a lag of a minute":           {world: world{lag: time.Minute}, calls: []string{"look", "row", "send"}, want: 202},
+		"a lag of a minute":           {world: world{lag: time.Minute}, calls: []string{"look", "account", "send"}, want: 202},
 		"a longer lag":                {world: world{lag: time.Minute + 1}, calls: []string{"look"}, want: 503, code: "queue_full"},
-		"payments behind by a minute": {world: world{payments: time.Minute}, calls: []string{"look", "row", "send"}, want: 202},
+		"payments behind by a minute": {world: world{payments: time.Minute}, calls: []string{"look", "account", "send"}, want: 202},
 		"payments behind by more":     {world: world{payments: time.Minute + 1}, want: 503, code: "payment_busy"},
 		"best, payments behind":       {body: best, world: world{payments: 2 * time.Minute}, want: 503, code: "payment_busy"},
-		"payments that are not known": {world: world{fail: map[string]bool{"payments": true}}, calls: []string{"look", "row", "send"}, want: 202},
+		"payments that are not known": {world: world{fail: map[string]bool{"payments": true}}, calls: []string{"look", "account", "send"}, want: 202},
 		"not valid, payments behind":  {body: `{"concertId":"c","seats":["X"]}`, world: world{payments: 2 * time.Minute}, want: 422, code: "unknown_seat"},
-		"Redis down for a while":      {world: world{down: 29 * time.Second, fail: map[string]bool{"look": true}}, calls: []string{"look", "row", "send"}, want: 202},
+		"Redis down for a while":      {world: world{down: 29 * time.Second, fail: map[string]bool{"look": true}}, calls: []string{"look", "account", "send"}, want: 202},
 		"Redis down for long":         {world: world{down: 30 * time.Second, fail: map[string]bool{"look": true}}, calls: []string{"look"}, want: 503, code: "unavailable"},
-		"Redis back after long":       {world: world{down: time.Hour}, calls: []string{"look", "row", "send"}, want: 202},
+		"Redis back after long":       {world: world{down: time.Hour}, calls: []string{"look", "account", "send"}, want: 202},
 		"best with Redis down long":   {body: best, world: world{down: 30 * time.Second, fail: map[string]bool{"maps": true}}, calls: []string{"maps"}, want: 503, code: "unavailable"},
-		"best available":              {body: best, world: world{maps: free}, calls: []string{"maps", "row", "send"}, want: 202},
-		"best of a group not loaded":  {body: best, world: world{maps: []look.Group{{}}}, calls: []string{"maps", "row", "send"}, want: 202},
-		"best without an answer":      {body: best, world: world{fail: map[string]bool{"maps": true}}, calls: []string{"maps", "row", "send"}, want: 202},
-		"best where none is left":     {body: best, world: world{maps: gone("")}, calls: []string{"maps", "row"}, want: 409, code: "sold_out"},
-		"best that took the last":     {body: best, world: world{maps: gone(seatstate.RecordHeld)}, calls: []string{"maps", "row", "send"}, want: 202},
-		"best with a row, none left":  {body: best, world: world{maps: gone(""), row: bestRow}, calls: []string{"maps", "row"}, want: 202},
-		"best, a row of another body": {body: best, world: world{maps: gone(""), row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"maps", "row"}, want: 422, code: "idempotency_mismatch"},
-		"best, none left, no answer":  {body: best, world: world{maps: gone(""), fail: map[string]bool{"row": true}}, calls: []string{"maps", "row", "send"}, want: 202},
+		"best available":              {body: best, world: world{maps: free}, calls: []string{"maps", "account", "send"}, want: 202},
+		"best of a group not loaded":  {body: best, world: world{maps: []look.Group{{}}}, calls: []string{"maps", "account", "send"}, want: 202},
+		"best without an answer":      {body: best, world: world{fail: map[string]bool{"maps": true}}, calls: []string{"maps", "account", "send"}, want: 202},
+		"best where none is left":     {body: best, world: world{maps: gone("")}, calls: []string{"maps", "account"}, want: 409, code: "sold_out"},
+		"best that took the last":     {body: best, world: world{maps: gone(seatstate.RecordHeld)}, calls: []string{"maps", "account", "send"}, want: 202},
+		"best with a row, none left":  {body: best, world: world{maps: gone(""), row: bestRow}, calls: []string{"maps", "account"}, want: 202},
+		"best, a row of another body": {body: best, world: world{maps: gone(""), row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"maps", "account"}, want: 422, code: "idempotency_mismatch"},
+		"best, none left, no answer":  {body: best, world: world{maps: gone(""), fail: map[string]bool{"account": true}}, calls: []string{"maps", "account", "send"}, want: 202},
 		"best of a long queue":        {body: best, world: world{maps: []look.Group{{Snapshot: free[0].Snapshot, Lag: 2 * time.Minute}}}, calls: []string{"maps"}, want: 503, code: "queue_full"},
 		"best of an unknown section":  {body: `{"concertId":"c","bestAvailable":{"section":"x","quantity":2}}`, want: 422, code: "unknown_section"},
 		"best of too many":            {body: `{"concertId":"c","bestAvailable":{"quantity":5}}`, want: 422, code: "too_many_seats"},
@@ -210,13 +228,13 @@ func TestCallsOfAnOrder(t *testing.T) {
 		"best without quantity":       {body: `{"concertId":"c","bestAvailable":{}}`, want: 400, code: "invalid_request"},
 		"best of half a seat":         {body: `{"concertId":"c","bestAvailable":{"quantity":1.5}}`, want: 400, code: "invalid_request"},
 		"seats and best":              {body: `{"concertId":"c","seats":["A-1-1"],"bestAvailable":{"quantity":1}}`, want: 400, code: "invalid_request"},
-		"a new order":                 {calls: []string{"look", "row", "send"}, want: 202},
+		"a new order":                 {calls: []string{"look", "account", "send"}, want: 202},
 		"a seat that is taken":        {world: world{taken: []int{1}}, calls: []string{"look"}, want: 409, code: "seat_taken"},
-		"a repeat":                    {world: world{row: &readmodel.Order{Status: contracts.Held, Version: 1, RequestHash: contracts.RequestHash("c", []string{"A-1-1", "A-1-2"})}}, calls: []string{"look", "row"}, want: 202},
-		"another body":                {world: world{row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"look", "row"}, want: 422, code: "idempotency_mismatch"},
-		"Redis does not answer":       {world: world{fail: map[string]bool{"look": true}}, calls: []string{"look", "row", "send"}, want: 202},
-		"the row cannot be read":      {world: world{fail: map[string]bool{"row": true}}, calls: []string{"look", "row", "send"}, want: 202},
-		"the queue does not answer":   {world: world{fail: map[string]bool{"send": true}}, calls: []string{"look", "row", "send"}, want: 503, code: "unavailable"},
+		"a repeat":                    {world: world{row: &readmodel.Order{Status: contracts.Held, Version: 1, RequestHash: contracts.RequestHash("c", []string{"A-1-1", "A-1-2"})}}, calls: []string{"look", "account"}, want: 202},
+		"another body":                {world: world{row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"look", "account"}, want: 422, code: "idempotency_mismatch"},
+		"Redis does not answer":       {world: world{fail: map[string]bool{"look": true}}, calls: []string{"look", "account", "send"}, want: 202},
+		"the row cannot be read":      {world: world{fail: map[string]bool{"account": true}}, calls: []string{"look", "account", "send"}, want: 202},
+		"the queue does not answer":   {world: world{fail: map[string]bool{"send": true}}, calls: []string{"look", "account", "send"}, want: 503, code: "unavailable"},
 		"the concert cannot be read":  {world: world{fail: map[string]bool{"concert": true}}, want: 503, code: "unavailable"},
 		"an order that is not valid":  {body: `{"concertId":"c","seats":["X"]}`, want: 422, code: "unknown_seat"},
 		"a body that does not decode": {body: `{`, want: 400, code: "invalid_json"},

@@ -50,7 +50,7 @@ type concertDetailView struct {
 	concertView
 	Description   string `json:"description"`
 	LimitPerOrder int    `json:"limitPerOrder"`
-	LimitPerBuyer int    `json:"limitPerBuyer,omitempty"`
+	LimitPerBuyer int    `json:"limitPerBuyer"`
 	OrdersURL     string `json:"ordersUrl"`
 }
 
@@ -88,7 +88,7 @@ func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	now := contracts.InstantOf(h.Now())
 	return httpapi.JSON(http.StatusOK, concertDetailView{
 		concertView: viewOfConcert(concert, now),
-		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, LimitPerBuyer: concert.LimitPerBuyer, OrdersURL: ordersURL,
+		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, LimitPerBuyer: concert.BuyerLimit(), OrdersURL: ordersURL,
 	}, cached(now, concert)), nil
 }
 

@@ -26,28 +26,34 @@ func (c concerts) Concert(_ context.Context, id string) (readmodel.Concert, bool
 
 func (concerts) Concerts(context.Context) ([]readmodel.Concert, error) { return nil, nil }
 
-// The contract has no limit of 0: a concert without a limit leaves the member out.
-func TestAConcertTellsItsLimitPerBuyerOnlyIfItHasOne(t *testing.T) {
+// What a concert says of its limit per buyer is what holds, also where none is stored, and a cancelled one says so.
+func TestAConcertTellsItsLimitPerBuyerAndItsCancellation(t *testing.T) {
 	h := queries.Concerts{
-		Catalogue: concerts{"limited": {LimitPerOrder: 4, LimitPerBuyer: 6}, "free": {LimitPerOrder: 4}},
-		Log:       slog.New(slog.DiscardHandler), Now: time.Now,
+		Catalogue: concerts{
+			"limited": {LimitPerOrder: 4, LimitPerBuyer: 6}, "default": {LimitPerOrder: 4}, "large orders": {LimitPerOrder: 12},
+			"cancelled": {LimitPerOrder: 4, CancelledAt: 1, OffSaleAt: 4102444800000},
+		},
+		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 	const route = "GET /api/concerts/{concertId}"
 	router := httpapi.NewRouter(map[string]httpapi.Handler{route: h.Detail}, slog.New(slog.DiscardHandler), time.Now)
-	for id, want := range map[string]string{"limited": "6", "free": ""} {
+	for id, want := range map[string]struct {
+		perOrder, perBuyer int
+		status             string
+	}{"limited": {4, 6, "over"}, "default": {4, 8, "over"}, "large orders": {12, 12, "over"}, "cancelled": {4, 8, "cancelled"}} {
 		response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: route, PathParameters: map[string]string{"concertId": id}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var members map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(response.Body), &members); err != nil || response.StatusCode != http.StatusOK {
+		var got struct {
+			Status                       string
+			LimitPerOrder, LimitPerBuyer int
+		}
+		if err := json.Unmarshal([]byte(response.Body), &got); err != nil || response.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %d %s, %v", id, response.StatusCode, response.Body, err)
 		}
-		if got := string(members["limitPerBuyer"]); got != want {
-			t.Errorf("%s: limitPerBuyer %q, want %q", id, got, want)
-		}
-		if got := string(members["limitPerOrder"]); got != "4" {
-			t.Errorf("%s: limitPerOrder %q", id, got)
+		if got.LimitPerBuyer != want.perBuyer || got.LimitPerOrder != want.perOrder || got.Status != want.status {
+			t.Errorf("%s: %+v, want %+v", id, got, want)
 		}
 	}
 }
