@@ -123,7 +123,7 @@ func (c concert) expand(h hall) Entry {
 			ConcertID: c.ID, Title: c.Title, Artist: c.Artist, Genre: c.Genre, City: c.City, Venue: c.Venue,
 			Description: c.Description, TimeZone: c.TimeZone,
 			StartsAt: contracts.InstantOf(c.StartsAt), OnSaleAt: contracts.InstantOf(c.OnSaleAt), OffSaleAt: contracts.InstantOf(c.OffSaleAt),
-			PriceFrom: from, LimitPerOrder: c.LimitPerOrder, LimitPerBuyer: c.LimitPerBuyer, LayoutVersion: c.LayoutVersion, Tiers: tiers,
+			PriceFrom: from, LimitPerOrder: c.LimitPerOrder, LimitPerBuyer: c.limitPerBuyer(), LayoutVersion: c.LayoutVersion, Tiers: tiers,
 		},
 	}
 }

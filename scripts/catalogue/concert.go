@@ -7,6 +7,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 )
 
 type concertsFile struct {
@@ -14,21 +15,21 @@ type concertsFile struct {
 }
 
 // concert is one concert as written in the data file. Times carry the offset that the venue's zone has on that day.
-// Without limitPerBuyer a buyer may have any number of seats.
 type concert struct {
-	ID            string           `json:"id"`
-	Title         string           `json:"title"`
-	Artist        string           `json:"artist"`
-	Genre         string           `json:"genre"`
-	City          string           `json:"city"`
-	Venue         string           `json:"venue"`
-	Description   string           `json:"description"`
-	TimeZone      string           `json:"timeZone"`
-	StartsAt      time.Time        `json:"startsAt"`
-	OnSaleAt      time.Time        `json:"onSaleAt"`
-	OffSaleAt     time.Time        `json:"offSaleAt"`
-	LimitPerOrder int              `json:"limitPerOrder"`
-	LimitPerBuyer int              `json:"limitPerBuyer"`
+	ID            string    `json:"id"`
+	Title         string    `json:"title"`
+	Artist        string    `json:"artist"`
+	Genre         string    `json:"genre"`
+	City          string    `json:"city"`
+	Venue         string    `json:"venue"`
+	Description   string    `json:"description"`
+	TimeZone      string    `json:"timeZone"`
+	StartsAt      time.Time `json:"startsAt"`
+	OnSaleAt      time.Time `json:"onSaleAt"`
+	OffSaleAt     time.Time `json:"offSaleAt"`
+	LimitPerOrder int       `json:"limitPerOrder"`
+	// LimitPerBuyer may be left out: then it is the default.
+	LimitPerBuyer *int             `json:"limitPerBuyer"`
 	Layout        string           `json:"layout"`
 	LayoutVersion int              `json:"layoutVersion"`
 	Currency      string           `json:"currency"`
@@ -65,10 +66,18 @@ func (c concert) validate(p *problems) {
 	p.checkf(c.LimitPerOrder >= 1 && c.LimitPerOrder <= message.MaxSeatsPerOrder,
 		"concert %s: limitPerOrder is %d, want 1 to %d", c.ID, c.LimitPerOrder, message.MaxSeatsPerOrder)
 	// With a lower one, an order as large as the concert allows could never be held.
-	p.checkf(c.LimitPerBuyer == 0 || c.LimitPerBuyer >= c.LimitPerOrder,
-		"concert %s: limitPerBuyer is %d, want at least limitPerOrder, or none", c.ID, c.LimitPerBuyer)
+	p.checkf(c.limitPerBuyer() >= c.LimitPerOrder && c.limitPerBuyer() <= readmodel.MaxLimitPerBuyer,
+		"concert %s: limitPerBuyer is %d, want limitPerOrder to %d, or left out", c.ID, c.limitPerBuyer(), readmodel.MaxLimitPerBuyer)
 	p.checkf(c.LayoutVersion >= 1, "concert %s: layoutVersion is %d, want at least 1", c.ID, c.LayoutVersion)
 	c.validateTimes(p)
+}
+
+// limitPerBuyer is the limit that is stored.
+func (c concert) limitPerBuyer() int {
+	if c.LimitPerBuyer == nil {
+		return readmodel.DefaultLimitPerBuyer(c.LimitPerOrder)
+	}
+	return *c.LimitPerBuyer
 }
 
 func (c concert) validateTimes(p *problems) {

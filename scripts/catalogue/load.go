@@ -45,6 +45,15 @@ type Report struct {
 	LayoutItems   int `json:"layoutItems"`
 	LayoutWritten int `json:"layoutWritten"`
 	Rebuilds      int `json:"rebuilds"`
+	// NotInFiles are the concerts that are in the store and not among the entries, by id. They are left as they are: a file that
+	// was cut short must not end sales.
+	NotInFiles []NotInFiles `json:"notInFiles"`
+}
+
+// NotInFiles is such a concert with the state of its sale.
+type NotInFiles struct {
+	ConcertID string              `json:"concertId"`
+	Status    readmodel.SaleState `json:"status"`
 }
 
 // Errors that Load refuses a catalogue with. They name what differs.
@@ -58,8 +67,9 @@ var (
 )
 
 // Load writes the entries, in their order: for each concert the layout items that are missing, the concert's row, then, if its
-// sale is near or open, the mark that its layout is complete and frozen, without which no order is taken. Last it sends
-// RebuildGroup for every group of each concert on sale.
+// sale is near or open, the mark that its layout is complete and frozen, without which no order is taken. Then it sends
+// RebuildGroup for every group of each concert on sale. A cancelled concert stays cancelled. At the end it names the concerts that
+// are stored and not among the entries.
 //
 // It may be repeated, and stopped anywhere: what is there is compared and left, and the mark comes only after every
 // item. Two loads at once are safe, since each write is conditional; one of them may then report a conflict.
@@ -67,13 +77,31 @@ func Load(ctx context.Context, target Target, entries []Entry, options Options) 
 	if options.Progress == nil {
 		options.Progress = func(string) {}
 	}
-	l := loader{target: target, options: options}
+	l := loader{target: target, options: options, report: Report{NotInFiles: []NotInFiles{}}}
 	for _, e := range entries {
 		if err := l.concert(ctx, e); err != nil {
 			return l.report, fmt.Errorf("load concert %s: %w", e.Concert.ConcertID, err)
 		}
 	}
-	return l.report, nil
+	return l.report, l.nameOthers(ctx, entries)
+}
+
+// nameOthers reports the concerts that are stored and not among the entries.
+func (l *loader) nameOthers(ctx context.Context, entries []Entry) error {
+	concerts, err := l.storedConcerts(ctx)
+	if err != nil {
+		return err
+	}
+	now := contracts.InstantOf(l.options.Now())
+	for _, c := range concerts {
+		if slices.ContainsFunc(entries, func(e Entry) bool { return e.Concert.ConcertID == c.ConcertID }) {
+			continue
+		}
+		other := NotInFiles{ConcertID: c.ConcertID, Status: c.Sale(now)}
+		l.report.NotInFiles = append(l.report.NotInFiles, other)
+		l.options.Progress(fmt.Sprintf("%s: %s, is stored and not in the files; it is left as it is, and `catalogue cancel` would end its sale", other.ConcertID, other.Status))
+	}
+	return nil
 }
 
 type loader struct {
@@ -94,7 +122,7 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 			return fmt.Errorf("%w: version %d is stored, a version never goes back to %d", ErrFrozen, stored.LayoutVersion, e.Concert.LayoutVersion)
 		case stored.LayoutFrozen != 0:
 			return fmt.Errorf("%w: version %d is frozen since shortly before its sale, the catalogue has %d; end the concert and sell it under a new id", ErrOnSale, stored.LayoutFrozen, e.Concert.LayoutVersion)
-		case stored.Sale(now) != readmodel.SaleScheduled:
+		case stored.CancelledAt == 0 && stored.Sale(now) != readmodel.SaleScheduled:
 			return fmt.Errorf("%w: version %d is on sale, the catalogue has %d", ErrOnSale, stored.LayoutVersion, e.Concert.LayoutVersion)
 		}
 	}
@@ -114,7 +142,7 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 		}
 	}
 	onSale := e.Concert
-	onSale.LayoutFrozen = onSale.LayoutVersion
+	onSale.LayoutFrozen, onSale.CancelledAt = onSale.LayoutVersion, stored.CancelledAt
 	rebuilds := 0
 	if onSale.Sale(now) == readmodel.SaleOpen {
 		rebuilds = len(e.Groups)

@@ -228,16 +228,32 @@ func TestAFrozenLayoutStaysWhateverTheTimesSay(t *testing.T) {
 	}
 }
 
-// A put leaves what it does not name, so a limit that is taken back has to be removed.
-func TestALimitPerBuyerMayBeTakenBack(t *testing.T) {
+// The limit is a matter of the load alone, whatever is on sale, and a row that is stored without one gets one.
+func TestALimitPerBuyerMayBeChangedAtAnyTime(t *testing.T) {
 	x, entries := target(t), sample(t)[:1]
-	for _, limit := range []int{8, 0, 7} {
+	id := entries[0].Concert.ConcertID
+	for _, limit := range []int{8, 100, 6} {
 		entries[0].Concert.LimitPerBuyer = limit
 		if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: fmt.Sprint(limit)}); err != nil {
 			t.Fatal(err)
 		}
-		if c := stored(t, x, entries[0].Concert.ConcertID); c.LimitPerBuyer != limit || c.LayoutFrozen != 1 {
+		if c := stored(t, x, id); c.LimitPerBuyer != limit || c.LayoutFrozen != 1 {
 			t.Errorf("limit %d is stored as %d, frozen %d", limit, c.LimitPerBuyer, c.LayoutFrozen)
 		}
+	}
+	if _, err := x.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &x.ConcertsTable, UpdateExpression: aws.String("REMOVE limitPerBuyer"),
+		Key: map[string]types.AttributeValue{"concertId": &types.AttributeValueMemberS{Value: id}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if c := stored(t, x, id); c.LimitPerBuyer != 0 || c.BuyerLimit() != 8 {
+		t.Errorf("without a limit the row has %d, and %d holds", c.LimitPerBuyer, c.BuyerLimit())
+	}
+	if _, err := Load(t.Context(), x, sample(t)[:1], Options{Now: at(2026), CommandID: "again"}); err != nil {
+		t.Fatal(err)
+	}
+	if c := stored(t, x, id); c.LimitPerBuyer != 8 {
+		t.Errorf("loaded again it is stored with %d", c.LimitPerBuyer)
 	}
 }

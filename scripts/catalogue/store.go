@@ -39,6 +39,25 @@ func (l *loader) storedConcert(ctx context.Context, id string) (readmodel.Concer
 	return c, true, nil
 }
 
+// storedConcerts are all concerts, by id.
+func (l *loader) storedConcerts(ctx context.Context) ([]readmodel.Concert, error) {
+	pages := dynamodb.NewScanPaginator(l.target.DynamoDB, &dynamodb.ScanInput{TableName: &l.target.ConcertsTable, ConsistentRead: aws.Bool(true)})
+	var concerts []readmodel.Concert
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the stored concerts: %w", err)
+		}
+		var some []readmodel.Concert
+		if err := attributevalue.UnmarshalListOfMaps(page.Items, &some); err != nil {
+			return nil, fmt.Errorf("read the stored concerts: %w", err)
+		}
+		concerts = append(concerts, some...)
+	}
+	slices.SortFunc(concerts, func(a, b readmodel.Concert) int { return strings.Compare(a.ConcertID, b.ConcertID) })
+	return concerts, nil
+}
+
 // sideBySide calls do for each of all, so many at a time. The first failure cancels the others and is the answer.
 func sideBySide[T any](ctx context.Context, parallel int, all []T, do func(context.Context, T) error) error {
 	calls, callCtx := errgroup.WithContext(ctx)
@@ -49,11 +68,9 @@ func sideBySide[T any](ctx context.Context, parallel int, all []T, do func(conte
 	return calls.Wait()
 }
 
-// limitAttribute of a concert's row is there only when it is not 0.
-const limitAttribute = "limitPerBuyer"
-
-// putConcert sets every attribute except the mark, which only freeze may set: a plain put would take the mark away and
-// close a sale that is running. The condition is that nobody changed the layout version since it was read.
+// putConcert sets every attribute except the mark, which only freeze may set, and the cancellation, which only Cancel may: a plain
+// put would take the mark away and close a sale that is running, or open one that was ended. The condition is that nobody
+// changed the layout version since it was read.
 func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored readmodel.Concert, found bool) error {
 	item, err := attributevalue.MarshalMap(c)
 	if err != nil {
@@ -77,13 +94,7 @@ func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored rea
 			condition += " AND attribute_not_exists(layoutFrozen)"
 		}
 	}
-	expression := "SET " + strings.Join(sets, ", ")
-	if _, limited := item[limitAttribute]; !limited {
-		// An attribute that is left out would stay as it was.
-		names["#limit"] = limitAttribute
-		expression += " REMOVE #limit"
-	}
-	return l.update(ctx, key, expression, condition, names, values)
+	return l.update(ctx, key, "SET "+strings.Join(sets, ", "), condition, names, values)
 }
 
 // freeze marks the layout version as complete, so that it may be sold. It is there already where the concert was loaded before.

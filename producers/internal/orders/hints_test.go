@@ -159,7 +159,7 @@ func TestAnOrderIsNotRefusedForItsOwnHoldByAKeptMap(t *testing.T) {
 	a.server.full = true
 	a.order(t, "", http.StatusConflict, 1, 126, 126)
 	a.order(t, "", http.StatusConflict, 1, 0, 126)
-	if got := strings.Join(a.calls, " "); got != "row" {
+	if got := strings.Join(a.calls, " "); got != "account" {
 		t.Errorf("before it is refused: %s", got)
 	}
 	// Of a section, its groups alone.
