@@ -31,7 +31,7 @@ PACKAGE_FLAGS ?= --verify
 TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)')
 
 ##@ The stack on this machine
-.PHONY: demo up down status env token seed
+.PHONY: demo up down status env token seed cancel
 demo: devstack ## orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
 	@echo "On a stack of its own, which is taken down at the end: a stack of make up, with holds of 300 s, is left alone."
 	@$(DEVSTACK) run --stack demo --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
@@ -53,6 +53,9 @@ token: devstack ## an access token (USER=anna), or a line `userId token` each (U
 
 seed: devstack ## load the sample concerts again (STACK)
 	@$(DEVSTACK) seed
+
+cancel: devstack ## end the sale of a concert for good (CONCERT=nocturne-2030 CANCEL_FLAGS='--dry-run --json' STACK)
+	@eval "$$($(DEVSTACK) env)"; go run ./scripts/catalogue/cmd/catalogue cancel $(CANCEL_FLAGS) '$(CONCERT)'
 
 ##@ The code
 .PHONY: build package fmt vet lint test check

@@ -37,6 +37,9 @@ type Cancellation struct {
 // It changes no order. Those that were accepted are decided, open ones may be paid until their holds end, and tickets stay valid.
 // Of target it uses DynamoDB and ConcertsTable.
 func Cancel(ctx context.Context, target Target, concertID string, dryRun bool, now func() time.Time) (Cancellation, error) {
+	if !contracts.ValidConcertID(concertID) {
+		return Cancellation{}, fmt.Errorf("cancel concert %q: %w", concertID, ErrNoConcert)
+	}
 	l := loader{target: target}
 	at := contracts.InstantOf(now())
 	c := Cancellation{ConcertID: concertID, DryRun: dryRun}

@@ -58,6 +58,11 @@ func TestAConcertThatIsNotThereIsNotCancelled(t *testing.T) {
 			t.Errorf("dry run %v: %v", dryRun, err)
 		}
 	}
+	for _, id := range []string{"", "a#b", strings.Repeat("a", 200)} {
+		if _, err := Cancel(t.Context(), x, id, false, at(2026)); !errors.Is(err, ErrNoConcert) {
+			t.Errorf("an id that no concert can have, %q: %v", id, err)
+		}
+	}
 	l := loader{target: x}
 	if _, found, err := l.storedConcert(t.Context(), "nothing-2030"); found || err != nil {
 		t.Errorf("it has a row now: %v, %v", found, err)

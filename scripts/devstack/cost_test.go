@@ -19,68 +19,79 @@ const costHead = "| Step | Redis | DynamoDB | SQS, EventBridge | Write units |"
 // What an order costs is exact: the deployed binaries are invoked with batches of one seat group, warm, and what they
 // send over the wire is the table that consumers/README.md shows, call for call.
 func TestWhatAnOrderCosts(t *testing.T) {
-	plain, limited := concertsForCost(t)
-	c := &costs{meteredStack: startMetered(t, []catalogue.Entry{plain, limited}), t: t}
-	seats, counted := plain.Groups[0].Seats, limited.Groups[0].Seats
-	c.warmUp(plain, limited)
+	concert := concertForCost(t)
+	c := &costs{meteredStack: startMetered(t, []catalogue.Entry{concert}), t: t}
+	seats := concert.Groups[0].Seats
+	c.warmUp(concert)
 
 	var first apiclient.Accepted
-	c.measure("POST, its seats are free", func() { first = c.post(plain, "first", seats[0], http.StatusAccepted) })
+	c.measure("POST, its seats are free", func() { first = c.post(concert, "first", seats[0], http.StatusAccepted) })
 	c.measure("GET, there is no row yet", func() { c.get("first", first.OrderID) })
 	for i := 1; i < 10; i++ {
-		c.post(plain, "first-"+strconv.Itoa(i), seats[i], http.StatusAccepted)
+		c.post(concert, "first-"+strconv.Itoa(i), seats[i], http.StatusAccepted)
 	}
 	for i := range 10 {
-		c.post(plain, "second-"+strconv.Itoa(i), seats[i], http.StatusAccepted)
+		c.post(concert, "second-"+strconv.Itoa(i), seats[i], http.StatusAccepted)
 	}
 	c.measure("10 orders held", func() { c.handle(t, "reserve", "orders", 10) })
 	c.measureVersions("HELD")
 	c.measure("10 orders rejected", func() { c.handle(t, "reserve", "orders", 10) })
 
-	c.measure("POST, a seat is taken", func() { c.post(plain, "late", seats[0], http.StatusConflict) })
-	c.measure("POST once more, same key", func() { c.post(plain, "first", seats[0], http.StatusAccepted) })
+	c.measure("POST, a seat is taken", func() { c.post(concert, "late", seats[0], http.StatusConflict) })
+	c.measure("POST once more, same key", func() { c.post(concert, "first", seats[0], http.StatusAccepted) })
 	c.measure("GET, there is a row", func() { c.get("first", first.OrderID) })
 
 	for i := range 10 {
-		c.post(plain, "rival-"+strconv.Itoa(i), seats[10], http.StatusAccepted)
+		c.post(concert, "rival-"+strconv.Itoa(i), seats[10], http.StatusAccepted)
 	}
 	c.measure("10 orders for one free seat", func() { c.handle(t, "reserve", "orders", 10) })
-	for i := range 10 {
-		c.post(limited, "counted-"+strconv.Itoa(i), counted[i], http.StatusAccepted)
-	}
-	c.measure("10 orders held, limit per buyer", func() { c.handle(t, "reserve", "orders", 10) })
-	last := c.post(plain, "alone", seats[11], http.StatusAccepted)
+	last := c.post(concert, "alone", seats[11], http.StatusAccepted)
 	c.measure("1 order held", func() { c.handle(t, "reserve", "orders", 1) })
 	c.measure("DELETE, the order is open", func() { c.cancel("alone", last.OrderID) })
 	c.measure("1 order cancelled", func() { c.handle(t, "reserve", "orders", 1) })
-	c.best(plain, "any")
+	c.best(concert, "any")
 	c.measure("1 order for any seats held", func() { c.handle(t, "reserve", "orders", 1) })
 
-	// 10 rejected, 10 for one seat, 10 with a limit, one held, one cancelled, one for any seats: see above for theirs.
-	c.newRecords(t, 33)
-	for range 2 {
-		c.handle(t, "expire", "expiries", 1) // of the warm-up, whose orders are cancelled
-	}
+	// 10 rejected, 10 for one seat, one held, one cancelled, one for any seats: see above for theirs.
+	c.newRecords(t, 23)
+	c.overLimit(concert, seats[len(seats)-12:])
+	c.handle(t, "expire", "expiries", 1) // of the warm-up, whose order is cancelled
 	c.measure("10 holds expired", func() { c.handle(t, "expire", "expiries", 10) })
 	c.measureVersions("EXPIRED")
-	c.handle(t, "expire", "expiries", 1) // of the 10 for one seat
-	c.measure("10 holds expired, limit per buyer", func() { c.handle(t, "expire", "expiries", 10) })
 
 	c.compare(costHead, c.rows)
 }
 
-// concertsForCost are one seat group on sale, and the same with a limit per buyer.
-func concertsForCost(t *testing.T) (plain, limited catalogue.Entry) {
+// overLimit has a buyer hold as many seats as he may have, and then ask for one more.
+func (c *costs) overLimit(e catalogue.Entry, seats []string) {
+	c.t.Helper()
+	buyer := c.as(c.t, "regular")
+	most := e.Concert.BuyerLimit()
+	for n := 0; n < most; n++ {
+		answer, err := buyer.Place(c.t.Context(), "regular-"+strconv.Itoa(n), apiclient.OrderRequest{ConcertID: e.Concert.ConcertID, Seats: seats[n : n+1]})
+		c.accepted(answer, err, http.StatusAccepted)
+	}
+	c.handle(c.t, "reserve", "orders", most)
+	c.newRecords(c.t, most)
+	c.measure("POST, over the limit per buyer", func() {
+		answer, err := buyer.Place(c.t.Context(), "one-more", apiclient.OrderRequest{ConcertID: e.Concert.ConcertID, Seats: seats[most : most+1]})
+		c.accepted(answer, err, http.StatusConflict)
+		if answer.Problem().Code != "limit_reached" {
+			c.t.Errorf("refused for %s", answer.Problem().Code)
+		}
+	})
+}
+
+// concertForCost is one seat group on sale.
+func concertForCost(t *testing.T) catalogue.Entry {
 	t.Helper()
 	all, err := catalogue.Sample()
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain = all[0]
-	plain.Groups = plain.Groups[:1:1]
-	limited = plain
-	limited.Concert.ConcertID, limited.Concert.LimitPerBuyer = "limited-2030", limited.Concert.LimitPerOrder
-	return plain, limited
+	concert := all[0]
+	concert.Groups = concert.Groups[:1:1]
+	return concert
 }
 
 type costs struct {
@@ -123,25 +134,21 @@ func (c *costs) measureVersions(status string) {
 	c.measure("10 versions "+status+" published", func() { c.invoke(c.t, "publish", versions) })
 }
 
-// warmUp loads both groups and takes an order of each through every function: what is left is what an order costs, and
-// not what a process costs at its start.
-func (c *costs) warmUp(entries ...catalogue.Entry) {
+// warmUp loads the group and takes an order through every function: what is left is what an order costs, and not what a process
+// costs at its start.
+func (c *costs) warmUp(e catalogue.Entry) {
 	c.t.Helper()
-	for range entries {
-		c.handle(c.t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
-	}
-	for _, e := range entries {
-		seats, buyer := e.Groups[0].Seats, "warm-"+e.Concert.ConcertID
-		o := c.post(e, buyer, seats[len(seats)-1], http.StatusAccepted)
-		c.handle(c.t, "reserve", "orders", 1)
-		c.get(buyer, o.OrderID)
-		version := c.newRecords(c.t, 1)
-		c.invoke(c.t, "mirror", version)
-		c.invoke(c.t, "publish", version)
-		c.cancel(buyer, o.OrderID)
-		c.handle(c.t, "reserve", "orders", 1)
-		c.newRecords(c.t, 1)
-	}
+	c.handle(c.t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
+	seats := e.Groups[0].Seats
+	o := c.post(e, "warm", seats[len(seats)-1], http.StatusAccepted)
+	c.handle(c.t, "reserve", "orders", 1)
+	c.get("warm", o.OrderID)
+	version := c.newRecords(c.t, 1)
+	c.invoke(c.t, "mirror", version)
+	c.invoke(c.t, "publish", version)
+	c.cancel("warm", o.OrderID)
+	c.handle(c.t, "reserve", "orders", 1)
+	c.newRecords(c.t, 1)
 }
 
 // post places an order for one seat, as a user with the key's name.

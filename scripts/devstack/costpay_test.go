@@ -18,34 +18,28 @@ const (
 
 // Budgets of an order of two seats that is confirmed, each message and version handled alone: nothing is saved by a batch.
 const (
-	sqsRequestsAtMost       = 15
-	writeUnitsAtMost        = 16
-	writeUnitsCountedAtMost = 20
-	stripeWrites            = 2
+	sqsRequestsAtMost = 15
+	writeUnitsAtMost  = 20
+	stripeWrites      = 2
 )
 
 // What a payment costs, step by step, and what an order costs from its POST to its end.
 func TestWhatAPaymentCosts(t *testing.T) {
-	plain, limited := concertsForCost(t)
-	c := &payCosts{costs: &costs{meteredStack: startMetered(t, []catalogue.Entry{plain, limited}), t: t}, byOrder: map[string]*journey{}}
+	concert := concertForCost(t)
+	c := &payCosts{costs: &costs{meteredStack: startMetered(t, []catalogue.Entry{concert}), t: t}, byOrder: map[string]*journey{}}
 	c.open()
-	for range 2 {
-		c.handle(t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
-	}
+	c.handle(t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
 	// What an order costs, and not what a process costs at its start.
-	for _, e := range []catalogue.Entry{plain, limited} {
-		c.journey("", e).confirmed()
-	}
-	c.journey("", plain).lost()
-	confirmed, counted := c.journey("confirmed", plain), c.journey("confirmed, limit per buyer", limited)
+	c.journey("", concert).confirmed()
+	c.journey("", concert).lost()
+	confirmed := c.journey("confirmed", concert)
 	confirmed.shown = true
 	confirmed.confirmed()
-	counted.confirmed()
-	gathered := c.journey("confirmed, mirrored by twos", plain)
+	gathered := c.journey("confirmed, mirrored by twos", concert)
 	gathered.gathers = true
 	gathered.confirmed()
-	c.journey("", plain).declined()
-	lost, abandoned := c.journey("its seat is another's", plain), c.journey("abandoned", plain)
+	c.journey("", concert).declined()
+	lost, abandoned := c.journey("its seat is another's", concert), c.journey("abandoned", concert)
 	lost.lost()
 	abandoned.awaited()
 	for range c.byOrder {
@@ -54,14 +48,12 @@ func TestWhatAPaymentCosts(t *testing.T) {
 	abandoned.voided()
 
 	c.compare(payHead, c.rows)
-	c.compare(allHead, []string{confirmed.row(), gathered.row(), counted.row(), abandoned.row(), lost.row()})
-	for j, units := range map[*journey]float64{confirmed: writeUnitsAtMost, counted: writeUnitsCountedAtMost} {
-		if n := j.sqsRequests(); n > sqsRequestsAtMost || j.total.units > units {
-			t.Errorf("an order that is %s costs %d SQS requests and %g write units, want at most %d and %g", j.name, n, j.total.units, sqsRequestsAtMost, units)
-		}
-		if n := j.stripe("POST"); n != stripeWrites {
-			t.Errorf("an order that is %s costs %d writes at Stripe, want %d", j.name, n, stripeWrites)
-		}
+	c.compare(allHead, []string{confirmed.row(), gathered.row(), abandoned.row(), lost.row()})
+	if n := confirmed.sqsRequests(); n > sqsRequestsAtMost || confirmed.total.units > writeUnitsAtMost {
+		t.Errorf("a confirmed order costs %d SQS requests and %g write units, want at most %d and %d", n, confirmed.total.units, sqsRequestsAtMost, writeUnitsAtMost)
+	}
+	if n := confirmed.stripe("POST"); n != stripeWrites {
+		t.Errorf("a confirmed order costs %d writes at Stripe, want %d", n, stripeWrites)
 	}
 	// Nobody asks Stripe how a payment stands that it has told of.
 	if n := confirmed.stripe("GET"); n != 0 {

@@ -119,8 +119,7 @@ func (c *copies) remove(ctx context.Context) error {
 	return errors.Join(append(problems, err)...)
 }
 
-// putRow writes a row under its id, with the allowance of a new buyer if it is held, as reserve does for a concert with
-// a limit per buyer.
+// putRow writes a row under its id, with the allowance of a new buyer if it is held, as reserve does.
 func (b *bare) putRow(ctx context.Context, order contracts.OrderID, row map[string]types.AttributeValue, held bool) error {
 	item := maps.Clone(row)
 	id := &types.AttributeValueMemberS{Value: string(order)}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"boxoffice/scripts/catalogue"
+	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/commandline"
+)
+
+type cli struct {
+	ConcertsTable string `help:"Table of the concerts." env:"CONCERTS_TABLE" required:""`
+
+	Cancel cancelCommand `cmd:"" help:"End the sale of a concert for good. No order is changed: open ones may still be paid until their holds end."`
+}
+
+type cancelCommand struct {
+	Concert string `arg:"" help:"Id of the concert."`
+	DryRun  bool   `help:"Only say what the concert is, and change nothing."`
+	JSON    bool   `help:"Print what was done as JSON."`
+}
+
+// program is what the commands work with.
+type program struct {
+	out, err io.Writer
+	// connect makes the client of DynamoDB.
+	connect func(ctx context.Context) (*dynamodb.Client, error)
+}
+
+// connect takes address, region and credentials from the environment, as every program of AWS does.
+func connect(ctx context.Context) (*dynamodb.Client, error) {
+	cfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamodb.NewFromConfig(cfg), nil
+}
+
+// run is the program. Exit codes: 0 done, also where there was nothing to do, 1 failed, 2 used wrongly.
+func run(ctx context.Context, p program, args []string) int {
+	var c cli
+	parsed, err := commandline.Parse("catalogue", &c, args, p.out, p.err, kong.UsageOnError(), kong.Description("Changes what is on sale."))
+	switch {
+	case err != nil:
+		_, _ = fmt.Fprintln(p.err, "catalogue:", err)
+		return 2
+	case parsed == nil:
+		return 0
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&p, &c)
+	if err := parsed.Run(); err != nil {
+		_, _ = fmt.Fprintln(p.err, "catalogue:", err)
+		return 1
+	}
+	return 0
+}
+
+// Run implements the command.
+func (c *cancelCommand) Run(ctx context.Context, p *program, root *cli) error {
+	client, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	done, err := catalogue.Cancel(ctx, catalogue.Target{DynamoDB: client, ConcertsTable: root.ConcertsTable}, c.Concert, c.DryRun, time.Now)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(p.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(done)
+	}
+	_, err = fmt.Fprintln(p.out, sentence(done))
+	return err
+}
+
+func sentence(c catalogue.Cancellation) string {
+	switch {
+	case !c.Changed:
+		return fmt.Sprintf("%s was cancelled already, at %s; nothing was changed.", c.ConcertID, c.CancelledAt)
+	case c.DryRun:
+		return fmt.Sprintf("dry run: %s is %s and would be cancelled for good; nothing was changed.", c.ConcertID, c.Before)
+	default:
+		return fmt.Sprintf("%s, which was %s, is cancelled since %s: no order is taken from 10 s after that on. Open orders may still be paid until their holds end, and tickets stay valid.",
+			c.ConcertID, c.Before, c.CancelledAt)
+	}
+}
