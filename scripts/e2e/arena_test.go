@@ -55,18 +55,18 @@ func TestTheLimitOfABuyerHoldsAcrossOrders(t *testing.T) {
 	wantStatus(t, s.decidedBest(t, anna, concert, "key-4", "", 4), contracts.AwaitingPayment)
 }
 
-// What is over the limit only by an order that is decided while it waits is refused by the queue.
-func TestTheQueueHoldsToTheLimitOfABuyer(t *testing.T) {
-	t.Parallel()
-	s := theStack(t)
+// refusedOrder is the row of an order that was enqueued and then refused by its consumer: of a buyer who has as many seats as he
+// may. POST would refuse it at once, unless the others were decided while it waits.
+func (s *stack) refusedOrder(t *testing.T) readmodel.Order {
+	t.Helper()
 	concert, user := arena(t, s), testbed.Named("anna")
-	wantStatus(t, s.decidedBest(t, s.as(t, user), concert, "key-1", "", 4), contracts.AwaitingPayment)
+	wantStatus(t, s.decidedBest(t, s.as(t, user), concert, "key-1", "", 6), contracts.AwaitingPayment)
 	layout, now := s.layoutOf(t, concert), contracts.InstantOf(time.Now())
 	g := layout.Groups[len(layout.Groups)/2]
 	m := message.PlaceOrder{
 		OrderID: anOrderID(t), UserID: user, ConcertID: concert, Group: g.Group, LayoutVersion: layout.LayoutVersion,
-		RequestHash: contracts.RequestHashBest(concert, g.Section, 3, 0), AcceptedAt: now, Deadline: now.Add(decideWithin),
-		BestAvailable: &message.BestAvailable{Section: g.Section, Quantity: 3},
+		RequestHash: contracts.RequestHashBest(concert, g.Section, 1, 0), AcceptedAt: now, Deadline: now.Add(decideWithin),
+		BestAvailable: &message.BestAvailable{Section: g.Section, Quantity: 1},
 	}
 	encoded, err := message.Encode(m, "")
 	if err != nil {
@@ -78,6 +78,14 @@ func TestTheQueueHoldsToTheLimitOfABuyer(t *testing.T) {
 		row, found = s.row(t, string(m.OrderID))
 		return found, "the order is not decided"
 	})
+	return row
+}
+
+// What is over the limit only by an order that is decided while it waits is refused by the queue.
+func TestTheQueueHoldsToTheLimitOfABuyer(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	row := s.refusedOrder(t)
 	if row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonLimitReached || row.Counted != 0 {
 		t.Errorf("the order is %s %+v and counts %d", row.Status, row.Reason, row.Counted)
 	}

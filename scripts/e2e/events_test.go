@@ -8,17 +8,6 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// refusedOrder is the id of an order that was accepted and then refused by its consumer: one seat more than the arena
-// allows a buyer. An order for a seat that is held would not do, since that one is most often refused at once.
-func refusedOrder(t *testing.T, s *stack) string {
-	t.Helper()
-	concert, anna := arena(t, s), s.as(t, testbed.Named("anna"))
-	wantStatus(t, s.decidedBest(t, anna, concert, "key-1", "", 6), contracts.AwaitingPayment)
-	refused := s.decidedBest(t, anna, concert, "key-2", "", 1)
-	wantStatus(t, refused, contracts.Rejected)
-	return refused.OrderID
-}
-
 // Every version of a row comes out at a rule of the bus: of orders that are held, refused, given up and run out.
 func TestEveryVersionIsPublished(t *testing.T) {
 	t.Parallel()
@@ -34,7 +23,7 @@ func TestEveryVersionIsPublished(t *testing.T) {
 	want := map[string]string{
 		given.OrderID + ".1": "OrderHeld", given.OrderID + ".2": "OrderAwaitingPayment", given.OrderID + ".3": "OrderCancelled",
 		left.OrderID + ".1": "OrderHeld", left.OrderID + ".2": "OrderAwaitingPayment", left.OrderID + ".3": "OrderExpired",
-		refusedOrder(t, s) + ".1": "OrderRejected",
+		string(s.refusedOrder(t).OrderID) + ".1": "OrderRejected",
 	}
 	eventually(t, s.HoldFor+freeWithin+decideWithin, func() (bool, string) {
 		if err := events.Poll(t.Context()); err != nil {

@@ -83,7 +83,7 @@ func TestOneDeadShardOfThree(t *testing.T) {
 			return order.Order{}, err
 		}
 		row := order.NewHeld(m, "00000000000000000001", order.Hold{
-			Seats: m.Seats, HeldAt: answer.HeldAt, ExpiresAt: answer.ExpiresAt, Amount: contracts.Money{Minor: 12000, Currency: "EUR"},
+			Seats: m.Seats, HeldAt: answer.HeldAt, ExpiresAt: answer.ExpiresAt, BuyerLimit: 8, Amount: contracts.Money{Minor: 12000, Currency: "EUR"},
 		}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m", At: answer.HeldAt})
 		ordertest.Put(t, rows, row)
 		return row, nil

@@ -54,6 +54,8 @@ type chosen struct {
 	soon, rest []*group
 	// left are concerts of which not all groups are among them. frozen are layouts that were marked.
 	left, frozen int
+	// earlier are layouts from before the one that is sold.
+	earlier []earlier
 }
 
 // all are the groups, those of soon first.
@@ -74,6 +76,7 @@ func (r *Reconciler) choose(ctx context.Context, s share, now contracts.Instant,
 	if read {
 		p.add(r.tellFirst(ctx, concerts, now))
 	}
+	c.earlier = earlierLayouts(concerts, now, run)
 	var soon, rest []span
 	for _, concert := range concerts {
 		switch {

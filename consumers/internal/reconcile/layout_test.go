@@ -48,7 +48,7 @@ func TestAGroupThatWasReplacedIsCompared(t *testing.T) {
 	}
 	m := ordertest.Placed(group("A"), "A-1-5")
 	m.LayoutVersion = 2
-	open := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
+	open := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
 	ordertest.Put(t, w.rows, open)
 	w.wantRun(t, 1, 0)
 	if got, want := w.owners(), (map[int]contracts.OrderID{4: open.OrderID}); !maps.Equal(got, want) {
@@ -65,7 +65,7 @@ func TestARowOfAnotherLayoutVersionKeepsNoGroupFromRepair(t *testing.T) {
 	odd := func(status contracts.Status, seats ...string) order.Order {
 		m := ordertest.Placed(group("A"), seats...)
 		m.LayoutVersion = 3
-		o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
+		o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
 		o.Status = status
 		ordertest.Put(t, w.rows, o)
 		return o

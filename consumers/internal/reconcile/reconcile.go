@@ -5,7 +5,7 @@
 // of a stream. due.go sends the steps that are late,
 // of the orders that duescan.go and picker.go find. payments.go asks for what Stripe could not deliver. groups.go chooses
 // the seat groups of concerts on sale that a run looks at, load.go has them loaded and swept, repair.go compares what Redis
-// has of them with rows and tickets. share.go divides the time of a run, turn.go says where a run begins with what does not
+// has of them with rows and tickets, twice.go looks for seats that are sold in two groups. share.go divides the time of a run, turn.go says where a run begins with what does not
 // fit into one.
 package reconcile
 
@@ -124,6 +124,8 @@ type Report struct {
 	// were told that their seat is another's.
 	Repaired int `json:"repaired"`
 	Lost     int `json:"lost"`
+	// Outside are tickets in groups where the layout that is sold does not have their seats: such a seat is sold twice, or can be.
+	Outside int `json:"outside"`
 	// Left is what was not done because there was no time, because of a bound, or because it failed. The next runs do it.
 	Left Left `json:"left"`
 }
@@ -145,6 +147,8 @@ type Left struct {
 	// Sweeps and Repairs are groups that were to be swept or compared.
 	Sweeps  int `json:"sweeps"`
 	Repairs int `json:"repairs"`
+	// Earlier are layouts from before the one that is sold in whose groups no tickets were looked for.
+	Earlier int `json:"earlier"`
 }
 
 // Run does all parts. If one fails, the others are done all the same, and the next run does what is left. Each part has its
@@ -229,6 +233,8 @@ func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Inst
 		return err
 	})
 	p.add(err)
+	report.Outside, report.Left.Earlier, err = r.twice(ctx, t.until(untilRepair), c.earlier)
+	p.add(err)
 	return p.err()
 }
 
@@ -252,7 +258,7 @@ func (r *Reconciler) measure(ctx context.Context, report Report) {
 		left int
 	}{
 		{"letters", l.Letters + l.Queues}, {"due", l.Segments + l.Due + l.Checks}, {"groups", l.Concerts}, {"load", l.Unknown + l.Rebuilds},
-		{"sweep", l.Sweeps}, {"repair", l.Repairs},
+		{"sweep", l.Sweeps}, {"repair", l.Repairs}, {"twice", l.Earlier},
 	} {
 		r.Meter.Put(telemetry.ReconcileLeft, float64(part.left), telemetry.Dimension{Name: telemetry.KeyPart, Value: part.name})
 		if part.left > 0 {
