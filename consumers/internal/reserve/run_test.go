@@ -124,6 +124,37 @@ func TestTheDefaultLimitOfABuyer(t *testing.T) {
 	}
 }
 
+// A limit may be set, lowered and raised while buyers have seats: what they have counts from the first seat on, a lower limit takes
+// nothing away, and each row says which limit it was held under.
+func TestALimitThatChanges(t *testing.T) {
+	w := newWorld(t)
+	buy := func(limit int, code string, seats ...string) message.PlaceOrder {
+		t.Helper()
+		w.limit = limit
+		m := w.by("ann", seats...)
+		class := retry.ClassDone
+		if code != "" {
+			class = retry.ClassRefused
+		}
+		want(t, w.handle(t, m), class, code)
+		return m
+	}
+	first := buy(0, "", "A-1-1", "A-1-2", "A-1-3") // under the default
+	buy(3, "limit_reached", "A-1-4")
+	buy(2, "limit_reached", "A-1-4")
+	second := buy(4, "", "A-1-4")
+	buy(4, "limit_reached", "A-1-5")
+	third := buy(8, "", "A-1-5")
+	for m, limit := range map[contracts.OrderID]int{first.OrderID: 8, second.OrderID: 4, third.OrderID: 8} {
+		if row := w.row(t, m); row.Status != contracts.Held || row.BuyerLimit != limit || row.Counted != len(row.Seats) {
+			t.Errorf("%v: %s under a limit of %d, counting %d; want HELD under %d", row.Seats, row.Status, row.BuyerLimit, row.Counted, limit)
+		}
+	}
+	if n, err := w.rows.Allowance(t.Context(), group.ConcertID, "ann"); n != 5 || err != nil {
+		t.Errorf("%d seats are counted, %v", n, err)
+	}
+}
+
 // A row that is not known stops its own order and every later one: what they got may depend on it.
 func TestAnUnknownPutStopsTheRunThere(t *testing.T) {
 	w := newWorld(t)
