@@ -82,7 +82,7 @@ func TestRoundsOfKills(t *testing.T) {
 	}
 	got := map[contracts.Status]int{}
 	// Most of these are told so at the door, the others by the queue.
-	overLimit := l.refusals()["limit_reached"]
+	overLimit := l.refusals()["409 limit_reached"]
 	for _, o := range snapshot.Orders {
 		got[o.Status]++
 		if o.Reason != nil && o.Reason.Code == contracts.ReasonLimitReached {
