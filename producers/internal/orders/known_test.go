@@ -21,7 +21,7 @@ func number(n int) *int { return &n }
 // The limit is 8 and the order is for two seats. Its row decides, whatever the allowance says; what is not known refuses nobody;
 // and before 409 limit_reached the row is read once more, and no other call is made.
 func TestTheLimitPerBuyerAtTheDoor(t *testing.T) {
-	named, any := contracts.RequestHash("c", []string{"A-1-1", "A-1-2"}), contracts.RequestHashBest("c", "s", 2, 0)
+	named, adjacent := contracts.RequestHash("c", []string{"A-1-1", "A-1-2"}), contracts.RequestHashBest("c", "s", 2, 0)
 	enqueued, refused, again := []string{"account", "send"}, []string{"account", "row"}, []string{"account", "row", "send"}
 	for name, test := range map[string]struct {
 		world world
@@ -45,8 +45,8 @@ func TestTheLimitPerBuyerAtTheDoor(t *testing.T) {
 		"the second look has no answer":            {world: world{counted: number(8), fail: map[string]bool{"row": true}}, calls: again, want: 202},
 		"best, within the limit":                   {body: best, world: world{maps: free, counted: number(6)}, calls: enqueued, want: 202},
 		"best, over the limit":                     {body: best, world: world{maps: free, counted: number(7)}, calls: refused, want: 409, code: "limit_reached"},
-		"best, over the limit, and it is this one": {body: best, world: world{maps: free, counted: number(8), row: row(any)}, calls: []string{"account"}, want: 202},
-		"best, seen half done":                     {body: best, world: world{maps: gone(seatstate.RecordHeld), counted: number(8), late: row(any)}, calls: refused, want: 202},
+		"best, over the limit, and it is this one": {body: best, world: world{maps: free, counted: number(8), row: row(adjacent)}, calls: []string{"account"}, want: 202},
+		"best, seen half done":                     {body: best, world: world{maps: gone(seatstate.RecordHeld), counted: number(8), late: row(adjacent)}, calls: refused, want: 202},
 		"best, none left, over the limit":          {body: best, world: world{maps: gone(""), counted: number(8)}, calls: []string{"account"}, want: 409, code: "sold_out"},
 		"best, none left, the row not reached":     {body: best, world: world{maps: gone(""), counted: number(8), skipped: true}, calls: enqueued, want: 202},
 		"a seat that is taken, over the limit":     {world: world{taken: []int{0}, counted: number(8)}, want: 409, code: "seat_taken"},
