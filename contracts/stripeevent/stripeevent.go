@@ -75,10 +75,21 @@ type Event struct {
 	Data     struct {
 		Object Intent `json:"object"`
 	} `json:"data"`
+
+	// tellsMode says that livemode was there.
+	tellsMode bool
+	// unreadable is why an event of Types could not be read as one.
+	unreadable error
 }
 
-// Mode is that of the keys with which what the event is about was made.
+// Mode is that of the keys with which what the event is about was made. An event that does not say so is of test mode.
 func (e Event) Mode() message.PaymentMode { return message.ModeOf(bool(e.Livemode)) }
+
+// OfOtherMode says whether the event is of another mode than this one. Each event of Types has a mode. One of another type may
+// have a form that does not tell it, and is then of no other.
+func (e Event) OfOtherMode(mode message.PaymentMode) bool {
+	return e.Mode() != mode && (e.OfOurType() || e.tellsMode)
+}
 
 // isTrue takes any JSON, so that an event that is none of ours is read whatever its shape.
 type isTrue bool
@@ -89,48 +100,71 @@ func (t *isTrue) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ErrInvalid is an event that is not as Stripe makes them, or one of ours without what we put into it.
+// ErrInvalid is a body that does not say which event it is, or an event of ours that nobody can act on.
 var ErrInvalid = errors.New("event is not valid")
 
-// Parse reads an event. Members that we do not go by are passed over: Stripe adds them at any time. Of an event that is
-// none of Types the object is not read.
+// Parse reads an event. Its type counts first: of an event that is none of Types nothing else has to be there or be of any
+// form, since Stripe has several forms of events and makes new ones. The error is ErrInvalid: a body that is no JSON object,
+// or one without a type. That an event of Types cannot be read is said by Message.
 func Parse(body []byte) (Event, error) {
 	var head struct {
-		ID         string `json:"id"`
-		Object     string `json:"object"`
-		Type       string `json:"type"`
-		Created    int64  `json:"created"`
-		APIVersion string `json:"api_version"`
-		Livemode   isTrue `json:"livemode"`
+		ID         json.RawMessage `json:"id"`
+		Object     json.RawMessage `json:"object"`
+		Type       string          `json:"type"`
+		APIVersion json.RawMessage `json:"api_version"`
+		Livemode   json.RawMessage `json:"livemode"`
 	}
 	if err := json.Unmarshal(body, &head); err != nil {
 		return Event{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if head.ID == "" || head.Object != "event" || head.Type == "" {
-		return Event{}, fmt.Errorf("%w: id %q, object %q, type %q", ErrInvalid, head.ID, head.Object, head.Type)
+	if head.Type == "" {
+		return Event{}, fmt.Errorf("%w: it has no type", ErrInvalid)
 	}
-	e := Event{ID: head.ID, Type: head.Type, Created: head.Created, APIVersion: head.APIVersion, Livemode: head.Livemode}
-	if !ours(e.Type) {
+	live := string(head.Livemode)
+	e := Event{Type: head.Type, Livemode: live == "true", tellsMode: live == "true" || live == "false"}
+	if !e.OfOurType() {
+		e.ID, e.APIVersion = text(head.ID), text(head.APIVersion)
 		return e, nil
 	}
-	if err := json.Unmarshal(body, &e); err != nil {
-		return Event{}, fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	if o := e.Data.Object; o.Object != "payment_intent" || o.ID == "" {
-		return Event{}, fmt.Errorf("%w: %s of object %q, id %q", ErrInvalid, e.Type, o.Object, o.ID)
+	// A member that cannot be read is passed over, and the others are there: whose event it is may be among them.
+	e.unreadable = json.Unmarshal(body, &e)
+	kind, o := text(head.Object), e.Data.Object
+	switch {
+	case e.unreadable != nil:
+	case e.ID == "" || kind != "event":
+		e.unreadable = fmt.Errorf("id %q, object %q", e.ID, kind)
+	case o.Object != "payment_intent" || o.ID == "":
+		e.unreadable = fmt.Errorf("it is about an object %q, id %q", o.Object, o.ID)
 	}
 	return e, nil
 }
 
-func ours(kind string) bool {
+// text is a JSON string; "" for anything else.
+func text(raw json.RawMessage) (s string) {
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// OfOurType says whether the event is one of Types.
+func (e Event) OfOurType() bool {
+	kind := e.Type
 	return kind == TypeAuthorized || kind == TypeDeclined || kind == TypeCanceled
 }
 
 // Message is what the event becomes. ok is false for one that is none of ours: another type, or another environment's,
-// which shares the account. The error is ErrInvalid: an event of ours whose metadata nobody could act on.
+// which shares the account. The error is ErrInvalid: an event of ours that cannot be read, or whose metadata nobody could act
+// on. One that cannot be read and names no environment may be ours.
 func (e Event) Message(environment string) (m message.Message, ok bool, err error) {
 	i := e.Data.Object
-	if !ours(e.Type) || i.Metadata[MetadataEnvironment] != environment {
+	named, isNamed := i.Metadata[MetadataEnvironment]
+	switch {
+	case !e.OfOurType(), isNamed && named != environment:
+		return nil, false, nil
+	case e.unreadable != nil:
+		return nil, false, fmt.Errorf("%w: %s: %w", ErrInvalid, e.Type, e.unreadable)
+	case !isNamed:
 		return nil, false, nil
 	}
 	group, err := contracts.ParseSeatGroup(i.Metadata[MetadataConcert] + "#" + i.Metadata[MetadataGroup])

@@ -83,23 +83,94 @@ func TestWhatIsNoneOfOursIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyCanActOnIsInvalid(t *testing.T) {
+// An event of a type that is none of ours means nothing here, in whatever form it comes: refused, Stripe would send it again for
+// days, and a form that Stripe has changed since would be an alarm about nothing.
+func TestTheFormOfWhatIsNoneOfOursDoesNotMatter(t *testing.T) {
 	for name, body := range map[string]string{
-		"no JSON":           `event`,
-		"no event":          `{"id":"pi_1","object":"payment_intent","type":"x"}`,
-		"no id":             `{"object":"event","type":"x"}`,
-		"of no intent":      strings.Replace(event(stripeevent.TypeAuthorized, metadata, ""), `"object":"payment_intent"`, `"object":"charge"`, 1),
-		"of a wrong type":   strings.Replace(event(stripeevent.TypeAuthorized, metadata, ""), `"amount":12000`, `"amount":"12000"`, 1),
-		"without an order":  event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","seatGroup":"g"}`, ""),
-		"without a group":   event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","orderId":"`+order+`"}`, ""),
-		"of a forged order": event(stripeevent.TypeCanceled, `{"environment":"dev","concertId":"c","seatGroup":"g","orderId":"x"}`, ""),
+		"a thin event": `{"id":"evt_test_65R2GpwDsnmpzihMjdT16R2GDhI4SQdXJGRbvn7JA8mPEm","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered",
+			"livemode":false,"created":"2024-09-17T06:20:52.246Z","context":null,"reason":null,
+			"related_object":{"id":"mtr_123","type":"billing.meter","url":"/v1/billing/meters/mtr_123"}}`,
+		"a thin event of a PaymentIntent": `{"id":"evt_2","object":"v2.core.event","type":"v1.payment_intent.canceled","created":"2026-09-18T19:56:56.947Z",
+			"related_object":{"id":"pi_1","type":"payment_intent","url":"/v1/payment_intents/pi_1"}}`,
+		"a thin event with data":   `{"id":"evt_3","object":"v2.core.event","type":"v2.core.account.updated","data":{"reason":{"error_count":1}}}`,
+		"the ping of a new route":  `{"id":"evt_test_ping","object":"v2.core.event","type":"v2.core.event_destination.ping","created":"2026-09-18T19:56:56.947Z","reason":null}`,
+		"a type alone":             `{"type":"customer.created"}`,
+		"a type of ours, prefixed": `{"object":"event","type":"v1.payment_intent.payment_failed","data":7}`,
+		"members of other types":   `{"id":7,"object":[],"type":"customer.created","created":"now","api_version":2031.1,"data":[{}],"livemode":"yes"}`,
+		"null all over":            `{"id":null,"object":null,"type":"customer.created","created":null,"api_version":null,"data":null}`,
+		"an amount out of range":   `{"id":"evt_4","object":"event","type":"payment_intent.created","created":1e400,"data":{"object":{"amount":1e400}}}`,
 	} {
 		e, err := stripeevent.Parse([]byte(body))
-		if err == nil {
-			_, _, err = e.Message("dev")
+		if err != nil || e.OfOurType() {
+			t.Errorf("%s: %+v, %v", name, e, err)
+			continue
 		}
-		if !errors.Is(err, stripeevent.ErrInvalid) {
+		if m, ok, err := e.Message("dev"); ok || err != nil {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+}
+
+// Of a type that is ours the environment counts first: an event of another product on the same account is none of ours,
+// whatever its PaymentIntents look like.
+func TestAnotherEnvironmentsFormDoesNotMatter(t *testing.T) {
+	others := strings.Replace(metadata, "dev", "prod", 1)
+	for name, more := range map[string]string{
+		"an amount as text":        `,"amount":"12000"`,
+		"another object":           `,"object":"payment_attempt"`,
+		"an error of another form": `,"last_payment_error":"declined"`,
+		"no id":                    `,"id":null`,
+		"a list of orders":         ``,
+	} {
+		body := event(stripeevent.TypeDeclined, others, more)
+		if name == "a list of orders" {
+			body = event(stripeevent.TypeDeclined, `{"environment":"prod","orderId":["e1","e2"]}`, "")
+		}
+		e, err := stripeevent.Parse([]byte(body))
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m, ok, err := e.Message("dev"); ok || err != nil {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+}
+
+// Refused is what Stripe should send again, and somebody should hear of: a body that does not say its type, and an event of
+// ours that cannot be read or names no order. Parse passes the second kind on, so that one such event stops no page of others.
+func TestWhatNobodyCanActOnIsInvalid(t *testing.T) {
+	for name, body := range map[string]string{
+		"no JSON": `event`, "half of it": `{"id":"evt_1","type":"customer.created"`, "nothing": ``, "no object": `[]`, "null": `null`, "a text": `"customer.created"`,
+		"no type": `{"id":"evt_1","object":"event"}`, "an empty type": `{"type":""}`, "a type of no text": `{"type":7}`, "null for a type": `{"type":null}`,
+		"two bodies": `{"type":"customer.created"}{"type":"customer.created"}`,
+	} {
+		if e, err := stripeevent.Parse([]byte(body)); !errors.Is(err, stripeevent.ErrInvalid) {
+			t.Errorf("%s: %+v, %v", name, e, err)
+		}
+	}
+	authorized := event(stripeevent.TypeAuthorized, metadata, "")
+	for name, body := range map[string]string{
+		"no id":               strings.Replace(authorized, `"id":"evt_1",`, ``, 1),
+		"of no intent":        strings.Replace(authorized, `"object":"payment_intent"`, `"object":"charge"`, 1),
+		"of a wrong type":     strings.Replace(authorized, `"amount":12000`, `"amount":"12000"`, 1),
+		"of another API":      strings.Replace(authorized, `"object":"event"`, `"object":"v2.core.event"`, 1),
+		"at no time":          strings.Replace(authorized, `"created":1800003600`, `"created":"2026-09-18T19:56:56.947Z"`, 1),
+		"a thin one":          `{"id":"evt_1","object":"v2.core.event","type":"payment_intent.canceled","related_object":{"id":"pi_1"}}`,
+		"without data":        `{"id":"evt_1","object":"event","type":"payment_intent.canceled","created":1}`,
+		"an object as text":   `{"id":"evt_1","object":"event","type":"payment_intent.canceled","created":1,"data":{"object":"pi_1"}}`,
+		"of ours by a number": strings.Replace(event(stripeevent.TypeDeclined, metadata, `,"last_payment_error":7`), `"amount":12000`, `"amount":{}`, 1),
+		"without an order":    event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","seatGroup":"g"}`, ""),
+		"without a group":     event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","orderId":"`+order+`"}`, ""),
+		"of a forged order":   event(stripeevent.TypeCanceled, `{"environment":"dev","concertId":"c","seatGroup":"g","orderId":"x"}`, ""),
+	} {
+		e, err := stripeevent.Parse([]byte(body))
+		if err != nil || !e.OfOurType() {
+			t.Errorf("%s: %+v, %v", name, e, err)
+			continue
+		}
+		if m, ok, err := e.Message("dev"); ok || !errors.Is(err, stripeevent.ErrInvalid) {
+			t.Errorf("%s: %+v, %v", name, m, err)
 		}
 	}
 }

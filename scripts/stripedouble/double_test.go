@@ -243,11 +243,59 @@ func TestABrowserMayConfirmAndNoMore(t *testing.T) {
 	status, document := browser(http.MethodPost, confirm, url.Values{
 		"payment_method_data[type]": {"card"}, "payment_method_data[card][number]": {"4242424242424242"}, "client_secret": {i.ClientSecret},
 	})
-	if status != http.StatusOK || document["status"] != "requires_capture" || document["metadata"] != nil {
+	if status != http.StatusOK || document["status"] != "requires_capture" {
 		t.Errorf("confirmed: %d %v", status, document)
 	}
-	if status, document := browser(http.MethodGet, "/v1/payment_intents/"+i.ID, url.Values{"client_secret": {i.ClientSecret}}); status != http.StatusOK || document["metadata"] != nil {
+	onlyForBrowsers(t, "confirmed", document)
+	status, document = browser(http.MethodPost, confirm, url.Values{"payment_method": {"pm_card_visa"}, "client_secret": {i.ClientSecret}})
+	if refused, ok := document["error"].(map[string]any); status != http.StatusBadRequest || !ok {
+		t.Errorf("confirmed twice: %d %v", status, document)
+	} else if inside, ok := refused["payment_intent"].(map[string]any); !ok {
+		t.Errorf("confirmed twice: %v", document)
+	} else {
+		onlyForBrowsers(t, "confirmed twice", inside)
+	}
+	if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	read := "/v1/payment_intents/" + i.ID
+	status, document = browser(http.MethodGet, read, url.Values{"client_secret": {i.ClientSecret}})
+	if status != http.StatusOK || document["status"] != "succeeded" || document["amount"] != 4200.0 || document["client_secret"] != i.ClientSecret {
 		t.Errorf("read: %d %v", status, document)
+	}
+	onlyForBrowsers(t, "read", document)
+	for secret, code := range map[string]string{"": "parameter_missing", "wrong": "payment_intent_invalid_parameter", i.ClientSecret + "x": "payment_intent_invalid_parameter"} {
+		form := url.Values{}
+		if secret != "" {
+			form.Set("client_secret", secret)
+		}
+		status, document := browser(http.MethodGet, read, form)
+		refused, _ := document["error"].(map[string]any)
+		if status != http.StatusBadRequest || refused["code"] != code || refused["param"] != "client_secret" || strings.Contains(mustJSON(t, document), i.ClientSecret) {
+			t.Errorf("read with the secret %q: %d %v", secret, status, document)
+		}
+	}
+	if status, document := browser(http.MethodGet, read, url.Values{"client_secret": {i.ClientSecret}, "expand[]": {"latest_charge"}}); status == http.StatusOK {
+		onlyForBrowsers(t, "expanded", document)
+	}
+}
+
+// onlyForBrowsers holds a PaymentIntent to the members that Stripe marks as retrievable with a publishable key.
+func onlyForBrowsers(t *testing.T, name string, intent map[string]any) {
+	t.Helper()
+	seen := []string{
+		"id", "object", "amount", "canceled_at", "cancellation_reason", "capture_method", "client_secret", "confirmation_method", "created", "currency",
+		"description", "last_payment_error", "livemode", "next_action", "payment_method", "payment_method_types", "status",
+	}
+	for _, member := range seen {
+		if _, there := intent[member]; !there {
+			t.Errorf("%s: no %s in %v", name, member, intent)
+		}
+	}
+	for member := range intent {
+		if !slices.Contains(seen, member) {
+			t.Errorf("%s: a publishable key is shown %s: %v", name, member, intent[member])
+		}
 	}
 }
 

@@ -95,12 +95,12 @@ func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string
 	if err != nil {
 		return "", h.invalid(ctx, event, err)
 	}
-	if v := event.APIVersion; v != stripeevent.APIVersion {
+	if v := event.APIVersion; v != stripeevent.APIVersion && event.OfOurType() {
 		h.versionTold.Do(func() {
 			h.Log.WarnContext(ctx, "events are of another API version than they are read in", telemetry.KeyEvent, event.ID, telemetry.KeyVersion, v)
 		})
 	}
-	if event.Mode() != h.Mode {
+	if event.OfOtherMode(h.Mode) {
 		h.otherMode(ctx, event)
 		return outcomeMode, nil
 	}

@@ -56,6 +56,10 @@ func sign(payload string, age time.Duration) string {
 	return signing.GenerateTestSignedPayload(&signing.UnsignedPayload{Payload: []byte(payload), Secret: secret, Timestamp: time.Now().Add(-age)}).Header
 }
 
+// thin is an event of Stripe's newer kind: other members, and no object in it.
+const thin = `{"id":"evt_2","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered","livemode":false,
+	"created":"2024-09-17T06:20:52.246Z","related_object":{"id":"mtr_canary","type":"billing.meter","url":"/v1/billing/meters/mtr_canary"}}`
+
 // queue notes what it takes; it takes nothing while err is set.
 type queue struct {
 	sent []message.Encoded
@@ -181,6 +185,14 @@ func TestAnswers(t *testing.T) {
 		"of somebody else's intent":      {body: event(stripeevent.TypeAuthorized, `{}`), want: 200, outcome: "not_ours"},
 		"none of ours, the queue down":   {body: event("payment_intent.succeeded", ours), queue: errors.New("refused"), want: 200, outcome: "not_ours"},
 		"the queue down":                 {body: authorized, queue: errors.New("refused"), want: 503, outcome: "unavailable"},
+		"a thin event":                   {body: thin, want: 200, outcome: "not_ours"},
+		"a thin event, forged":           {body: thin, signature: sign(thin+" ", 0), want: 400, outcome: "invalid_signature"},
+		"a thin event, 301 s old":        {body: thin, age: 301 * time.Second, want: 400, outcome: "stale_signature"},
+		"a thin event, the queue down":   {body: thin, queue: errors.New("refused"), want: 200, outcome: "not_ours"},
+		"of a type alone":                {body: `{"type":"customer.created"}`, want: 200, outcome: "not_ours"},
+		"ours as a thin event":           {body: strings.Replace(thin, "v1.billing.meter.error_report_triggered", stripeevent.TypeCanceled, 1), want: 400, outcome: "invalid_payload"},
+		"ours in a form to come":         {body: strings.Replace(authorized, `"amount":12000`, `"amount":{"value":12000}`, 1), want: 400, outcome: "invalid_payload"},
+		"another's in a form to come":    {body: strings.Replace(event(stripeevent.TypeAuthorized, strings.Replace(ours, "dev", "prod", 1)), `"amount":12000`, `"amount":{"value":12000}`, 1), want: 200, outcome: "not_ours"},
 		"forged":                         {body: authorized, signature: "t=1800003600,v1=" + strings.Repeat("ab", 32), want: 400, outcome: "invalid_signature"},
 		"without a signature":            {body: authorized, change: func(r *events.APIGatewayV2HTTPRequest) { delete(r.Headers, "stripe-signature") }, want: 400, outcome: "invalid_signature"},
 		"changed on the way":             {body: strings.Replace(authorized, "12000", "12001", 1), signature: sign(authorized, 0), want: 400, outcome: "invalid_signature"},
@@ -282,6 +294,26 @@ func TestAnEventOfTheOtherModeIsAnAlarm(t *testing.T) {
 	}
 }
 
+// An event of a type that is none of ours has whatever form Stripe gives it. One that does not tell its mode is of no other.
+func TestTheModeOfAnEventOfAnotherType(t *testing.T) {
+	for body, alarm := range map[string]bool{
+		`{"type":"v2.core.account.updated"}`:                     false,
+		`{"type":"v2.core.account.updated","livemode":null}`:     false,
+		`{"type":"v2.core.account.updated","livemode":{"is":1}}`: false,
+		`{"type":"v2.core.account.updated","livemode":true}`:     false,
+		`{"type":"v2.core.account.updated","livemode":false}`:    true,
+	} {
+		h := newHookOf(t, message.ModeLive)
+		response := h.post(t, body, sign(body, 0))
+		if response.StatusCode != 200 || response.Body != `{"enqueued":false}` || len(h.queue.sent) != 0 {
+			t.Errorf("%s: answered %d %s, sent %d", body, response.StatusCode, response.Body, len(h.queue.sent))
+		}
+		if counted := strings.Contains(h.out.String(), `"EventsOfOtherMode":1`); counted != alarm {
+			t.Errorf("%s: an alarm: %v", body, counted)
+		}
+	}
+}
+
 // Stripe sends an event again when it heard no answer. Each copy is enqueued, under one deduplication id, so that SQS drops
 // what comes twice and nothing is lost when it was the first answer that was.
 func TestADuplicateIsEnqueuedAgainUnderTheSameID(t *testing.T) {
@@ -304,6 +336,12 @@ func TestAnotherAPIVersionIsToldOnce(t *testing.T) {
 	h.post(t, body, sign(body, 0))
 	if warned() != 0 {
 		t.Errorf("warned of its own version: %s", h.out.String())
+	}
+	h.post(t, thin, sign(thin, 0))
+	if other := event("customer.created", `{}`); warned() != 0 {
+		t.Errorf("warned of an event that says no version: %s", h.out.String())
+	} else if other = strings.Replace(other, stripeevent.APIVersion, "2031-01-01", 1); h.post(t, other, sign(other, 0)).StatusCode != 200 || warned() != 0 {
+		t.Errorf("warned of an event that is not read: %s", h.out.String())
 	}
 	body = strings.Replace(body, stripeevent.APIVersion, "2031-01-01", 1)
 	for range 2 {

@@ -86,11 +86,7 @@ func (s *Server) retrieve(c *call) (result, *stripe.Error) {
 	}
 	return func() (any, *stripe.Error) {
 		if c.browser {
-			i, problem := s.account.BySecret(c.id(), secret)
-			if problem != nil {
-				return nil, problem
-			}
-			return stripe.ForBrowser(i), nil
+			return resultOf(s.account.BySecret(c.id(), secret))
 		}
 		return resultOf(s.account.Intent(c.id()))
 	}, nil
@@ -120,16 +116,13 @@ func (s *Server) confirm(c *call) (result, *stripe.Error) {
 	}
 	return func() (any, *stripe.Error) {
 		i, problem := s.account.Confirm(c.id(), p, c.request)
-		if problem != nil {
-			if c.browser && problem.PaymentIntent != nil {
-				shown := *problem
-				shown.PaymentIntent = stripe.ForBrowser(problem.PaymentIntent)
-				problem = &shown
-			}
+		switch {
+		case problem != nil && c.browser:
+			return nil, stripe.ErrorForBrowser(problem)
+		case problem != nil:
 			return nil, problem
-		}
-		if c.browser {
-			i = stripe.ForBrowser(i)
+		case c.browser:
+			return stripe.ForBrowser(i), nil
 		}
 		return i, nil
 	}, nil

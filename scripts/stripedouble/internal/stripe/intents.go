@@ -205,31 +205,4 @@ func (a *Account) end(i *Intent, reason string) {
 	}
 }
 
-// secretOf refuses who does not know the client secret of an intent.
-func secretOf(i *Intent, secret string) *Error {
-	if secret != i.ClientSecret {
-		return InvalidParam("", "client_secret", "The client_secret provided does not match any associated PaymentIntent on this account.")
-	}
-	return nil
-}
-
-// ForBrowser is what a publishable key may see of a PaymentIntent.
-func ForBrowser(i *Intent) *Intent {
-	c := copyOf(i)
-	c.Metadata, c.LatestCharge = nil, nil
-	return c
-}
-
-// BySecret retrieves one as a browser does.
-func (a *Account) BySecret(id, secret string) (*Intent, *Error) {
-	i, problem := a.Intent(id)
-	if problem != nil {
-		return nil, problem
-	}
-	if problem := secretOf(i, secret); problem != nil {
-		return nil, problem
-	}
-	return i, nil
-}
-
 func (i *Intent) String() string { return fmt.Sprintf("%s %s", i.ID, i.Status) }

@@ -155,14 +155,15 @@ type List[T any] struct {
 
 // Error is what Stripe answers in place of an object. HTTPStatus is not shown.
 type Error struct {
-	HTTPStatus    int     `json:"-"`
-	Charge        string  `json:"charge,omitempty"`
-	Code          string  `json:"code,omitempty"`
-	DeclineCode   string  `json:"decline_code,omitempty"`
-	Message       string  `json:"message"`
-	Param         string  `json:"param,omitempty"`
-	PaymentIntent *Intent `json:"payment_intent,omitempty"`
-	Type          string  `json:"type"`
+	HTTPStatus  int    `json:"-"`
+	Charge      string `json:"charge,omitempty"`
+	Code        string `json:"code,omitempty"`
+	DeclineCode string `json:"decline_code,omitempty"`
+	Message     string `json:"message"`
+	Param       string `json:"param,omitempty"`
+	// PaymentIntent is an *Intent, or a BrowserIntent for who may not see more; nil if the error is about none.
+	PaymentIntent any    `json:"payment_intent,omitempty"`
+	Type          string `json:"type"`
 }
 
 // Error implements error.
