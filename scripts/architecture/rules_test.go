@@ -56,7 +56,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/internal/redisread"},
-		may:  []string{"contracts/...", "producers/internal/look", redis, breaker},
+		may:  []string{"contracts/...", "producers/internal/look", "producers/internal/pace", redis, breaker},
 		why:  "an adapter has one SDK; a look at Redis that fails must cost nothing, so it has a breaker",
 	},
 	{

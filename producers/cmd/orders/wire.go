@@ -45,9 +45,10 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		Queue:         queue,
 		IDs:           ids,
 		DeadlineAfter: time.Duration(c.DeadlineSeconds) * time.Second,
+		Jitter:        p.Jitter,
 		Log:           p.Log, Meter: p.Meter, Now: p.Now,
 	}
-	cancel := orders.Cancel{Rows: rows, Queue: queue, Owners: ids, Log: p.Log}
+	cancel := orders.Cancel{Rows: rows, Queue: queue, Owners: ids, Jitter: p.Jitter, Log: p.Log}
 	return map[string]httpapi.Handler{
 		"POST /api/orders":             place.Handle,
 		"DELETE /api/orders/{orderId}": cancel.Handle,

@@ -45,7 +45,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	plans := queries.NewPlans(rows, p.Now)
 	p.Warm.Add("layouts", plans.Preload)
 	seats := redisread.New(cache, p.Now)
-	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, PublishableKey: c.PublishableKey, Log: p.Log}
+	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, Jitter: p.Jitter, PublishableKey: c.PublishableKey, Log: p.Log, Now: p.Now}
 	concerts := queries.Concerts{Catalogue: catalogue.New(rows, p.Log, p.Now), Plans: plans, Log: p.Log, Now: p.Now}
 	availability := queries.NewAvailability(concerts, seats)
 	return map[string]httpapi.Handler{

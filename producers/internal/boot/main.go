@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/pace"
 )
 
 // Process is what every producer is built from.
@@ -25,10 +27,18 @@ type Process struct {
 	Log   *slog.Logger
 	Meter *telemetry.Meter
 	Now   func() time.Time
-	AWS   aws.Config
+	// Jitter is where paces draw their jitter from.
+	Jitter pace.Source
+	AWS    aws.Config
 	// Warm is what is done before the first invocation.
 	Warm *Warm
 }
+
+// jitter draws from the process's own generator, which is seeded at random.
+type jitter struct{}
+
+// Int64N needs no secrecy: a pace that can be guessed does no harm.
+func (jitter) Int64N(n int64) int64 { return rand.Int64N(n) } //nolint:gosec // G404: jitter is no secret
 
 // Main runs a function's binary: wire builds its routes from the config. It does not return. A config or client that
 // is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
@@ -57,11 +67,12 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		return nil, fmt.Errorf("AWS config: %w", err)
 	}
 	p := Process{
-		Log:   log,
-		Meter: telemetry.NewMeter(out, function, time.Now),
-		Now:   time.Now,
-		AWS:   awsConfig,
-		Warm:  &Warm{},
+		Log:    log,
+		Meter:  telemetry.NewMeter(out, function, time.Now),
+		Now:    time.Now,
+		Jitter: jitter{},
+		AWS:    awsConfig,
+		Warm:   &Warm{},
 	}
 	routes, err := wire(p, config)
 	if err != nil {

@@ -25,8 +25,9 @@ type Account struct {
 type Seats struct {
 	// Taken are the places that are for sure another order's: indexes into the places asked about.
 	Taken []int
-	// Lag is how far the group's decisions are behind its queue; 0 when none was made in the last seconds.
-	Lag time.Duration
+	// Lag is how far the group's decisions are behind its queue, if LagKnown: if one was made in the last seconds.
+	Lag      time.Duration
+	LagKnown bool
 }
 
 // Record is what an order is in a group.
@@ -40,7 +41,9 @@ type Record struct {
 // Group is a group as Redis shows it at one instant, with its lag.
 type Group struct {
 	seatstate.Snapshot
-	Lag time.Duration
+	// Lag and LagKnown are as in Seats.
+	Lag      time.Duration
+	LagKnown bool
 	// Order is what the order that was asked about is in the group, looked at after the map: what its own hold took on the
 	// map is told by it. "" if the group does not know the order, or none was asked about.
 	Order seatstate.RecordState

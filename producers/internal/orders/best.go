@@ -3,7 +3,6 @@ package orders
 import (
 	"context"
 	"slices"
-	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/layoutitem"
@@ -13,6 +12,7 @@ import (
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/pace"
 )
 
 // spread is over how many of the best groups orders for any seats are spread. All in the best one alone would have
@@ -50,7 +50,7 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 	}
 	if at := knownIn(layout, states, request.Best.Section); at >= 0 {
 		admitted.Group = groups[at]
-		return sight{lag: states[at].Lag}, queueFull(states[at].Lag)
+		return sight{lag: lagOf(states[at])}, queueFull(states[at].Lag)
 	}
 	candidates := candidatesOf(admitted, states)
 	chosen, found := choose(candidates, id)
@@ -58,11 +58,11 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		return sight{soldOut: true}, nil
 	}
 	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
-	lag := time.Duration(0)
+	var lag pace.Lag
 	if len(states) > 0 {
-		lag = states[slices.Index(groups, admitted.Group)].Lag
+		lag = lagOf(states[slices.Index(groups, admitted.Group)])
 	}
-	return sight{lag: lag}, queueFull(lag)
+	return sight{lag: lag}, queueFull(lag.Behind)
 }
 
 // askRecords asks what the order is in the groups that decide about it, whose maps are kept ones: those that it would be sent to,
@@ -103,6 +103,8 @@ func candidatesOf(admitted *admission.Admitted, states []look.Group) seating.Can
 	}
 	return admitted.Wish.Candidates(layout, maps, nil)
 }
+
+func lagOf(g look.Group) pace.Lag { return pace.Lag{Behind: g.Lag, Known: g.LagKnown} }
 
 // blindly chooses the group of an order as if nothing were known of any seats. found is false if the layout never had such
 // seats: then no order can have got them.

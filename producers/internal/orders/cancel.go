@@ -24,6 +24,8 @@ type Cancel struct {
 	Rows   Rows
 	Queue  Queue
 	Owners Owners
+	// Jitter spreads what clients are told.
+	Jitter pace.Source
 	Log    *slog.Logger
 }
 
@@ -52,13 +54,13 @@ func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response
 		return httpapi.Response{}, h.unavailable(ctx, id, "row not read", err)
 	case !found:
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeOrderNotDecided, "The order is not decided yet, so there is nothing to cancel.").
-			After(pace.PollAfterMs(contracts.Queued, 0))
+			After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))
 	case !row.OwnedBy(user):
 		return httpapi.Response{}, notFound
 	case row.Status.Paid():
 		paid := httpapi.NewProblem(httpapi.CodeOrderPaid, "The order is paid. Ask for a refund instead.")
 		if !row.Status.Settled() {
-			paid = paid.After(pace.PollAfterMs(row.Status, 0)) // its money is being taken
+			paid = paid.After(pace.Ms(pace.Row(row.Status, 0, h.Jitter))) // its money is being taken
 		}
 		return httpapi.Response{}, paid
 	case !row.Status.Open():
@@ -74,7 +76,7 @@ func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response
 	if err := h.Queue.Send(ctx, encoded); err != nil {
 		return httpapi.Response{}, h.unavailable(ctx, id, "cancellation not enqueued", err)
 	}
-	wait := pace.PollAfterMs(contracts.Queued, 0)
+	wait := pace.Ms(pace.Row(row.Status, 0, h.Jitter))
 	return httpapi.JSON(http.StatusAccepted, state{OrderID: id, Status: row.Status, Version: row.Version, PollAfterMs: &wait}, httpapi.Headers{
 		"Location": "/api/orders/" + string(id), "Retry-After": httpapi.RetryAfter(wait),
 	}), nil
@@ -82,5 +84,6 @@ func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response
 
 func (h Cancel) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
 	h.Log.WarnContext(ctx, what, telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
-	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be cancelled right now. Send the request again.")
+	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be cancelled right now. Send the request again.").
+		After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))
 }

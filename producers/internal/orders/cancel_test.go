@@ -22,7 +22,7 @@ func (w *world) Verify(user, asked string) (contracts.OrderID, bool) {
 
 func (w *world) delete(t *testing.T, user, asked string) httpapi.Response {
 	t.Helper()
-	h := orders.Cancel{Rows: w, Queue: w, Owners: w, Log: slog.New(slog.DiscardHandler)}
+	h := orders.Cancel{Rows: w, Queue: w, Owners: w, Jitter: most{}, Log: slog.New(slog.DiscardHandler)}
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"DELETE /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "DELETE /api/orders/{orderId}", PathParameters: map[string]string{"orderId": asked},
@@ -56,6 +56,25 @@ func TestCancelInEveryStatus(t *testing.T) {
 		if paced := response.Headers["Retry-After"] != ""; paced != (want == 202 || status == contracts.Committed) {
 			t.Errorf("%s: Retry-After is %q", status, response.Headers["Retry-After"])
 		}
+	}
+}
+
+// Whoever has to look again is told when, by what the order is.
+func TestThePaceOfACancellation(t *testing.T) {
+	for status, want := range map[contracts.Status]int{
+		"": 5000, contracts.Held: 1000, contracts.AwaitingPayment: 3000, contracts.Committed: 1000, contracts.Confirmed: 0, contracts.Expired: 0,
+	} {
+		w := &world{}
+		if status != "" {
+			w.row = &readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: status, Version: 3}
+		}
+		wantPace(t, string(status), w.delete(t, "anna", string(id)), want)
+	}
+	for name, w := range map[string]*world{
+		"the row cannot be read": {fail: map[string]bool{"row": true}},
+		"the queue is away":      {row: &readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: contracts.Held, Version: 1}, fail: map[string]bool{"send": true}},
+	} {
+		wantPace(t, name, w.delete(t, "anna", string(id)), 5000)
 	}
 }
 

@@ -76,9 +76,11 @@ type Place struct {
 	IDs   IDs
 	// DeadlineAfter is how long the order may wait in the queue before it is refused.
 	DeadlineAfter time.Duration
-	Log           *slog.Logger
-	Meter         *telemetry.Meter
-	Now           func() time.Time
+	// Jitter spreads what clients are told.
+	Jitter pace.Source
+	Log    *slog.Logger
+	Meter  *telemetry.Meter
+	Now    func() time.Time
 }
 
 // accepted is the answer 202.
@@ -134,12 +136,12 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 		return httpapi.Response{}, problem
 	}
 	if known != nil {
-		return answer(id, known.Status, known.Version, 0), nil
+		return repeated(id, known.Status, known.Version, pace.Row(known.Status, 0, h.Jitter)), nil
 	}
 	if problem := h.enqueue(ctx, user, id, request, admitted, now); problem != nil {
 		return httpapi.Response{}, problem
 	}
-	return answer(id, contracts.Queued, 0, seen.lag), nil
+	return queued(id, seen.lag, pace.Queued(seen.lag, h.Jitter)), nil
 }
 
 // refuseAfter is how long Redis may be down before orders are refused: until then they are accepted without the look
@@ -194,7 +196,7 @@ func (h Place) admit(ctx context.Context, request admission.Request, now contrac
 
 // sight is what the look at Redis showed of an order that is not refused by it.
 type sight struct {
-	lag time.Duration
+	lag pace.Lag
 	// soldOut says that no seats are shown for a best-available order. It is refused if it has no row.
 	soldOut bool
 }
@@ -216,7 +218,7 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 		}
 		return sight{}, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
 	}
-	return sight{lag: shown.Lag}, queueFull(shown.Lag)
+	return sight{lag: pace.Lag{Behind: shown.Lag, Known: shown.LagKnown}}, queueFull(shown.Lag)
 }
 
 // unseen is what follows from a look without an answer: nothing, until the part of Redis that has the groups has been down for
@@ -241,14 +243,19 @@ func (h Place) paymentBusy(ctx context.Context) *httpapi.Problem {
 		return nil
 	}
 	return httpapi.NewProblem(httpapi.CodePaymentBusy, "Payments take longer than seats can be held right now. Send it again with the same Idempotency-Key.").
-		After(pace.PollAfterMs(contracts.Queued, lag))
+		After(behind(lag))
 }
 
 func queueFull(lag time.Duration) *httpapi.Problem {
 	if lag <= maxLag {
 		return nil
 	}
-	return httpapi.NewProblem(httpapi.CodeQueueFull, "More orders are waiting for these seats than can be decided soon.").After(pace.PollAfterMs(contracts.Queued, lag))
+	return httpapi.NewProblem(httpapi.CodeQueueFull, "More orders are waiting for these seats than can be decided soon.").After(behind(lag))
+}
+
+// behind is the pace of who is refused because of a lag.
+func behind(lag time.Duration) int {
+	return pace.Ms(pace.Queued(pace.Lag{Behind: lag, Known: true}, nil))
 }
 
 func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) *httpapi.Problem {
@@ -272,21 +279,28 @@ func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, r
 // the same order either way.
 func (h Place) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
 	h.warn(ctx, id, what, err)
-	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be taken right now. Send it again with the same Idempotency-Key.")
+	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be taken right now. Send it again with the same Idempotency-Key.").
+		After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))
 }
 
 func (h Place) warn(ctx context.Context, id contracts.OrderID, what string, err error) {
 	h.Log.WarnContext(ctx, what, telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 }
 
-func answer(id contracts.OrderID, status contracts.Status, version int, lag time.Duration) httpapi.Response {
-	a := accepted{OrderID: id, Status: status, Version: version, PollAfterMs: pace.PollAfterMs(status, lag)}
-	if status == contracts.Queued {
-		wait := pace.WaitSeconds(lag)
-		a.EstimatedWaitSeconds = &wait
-	}
+// queued is the answer about an order that waits for its turn.
+func queued(id contracts.OrderID, lag pace.Lag, after time.Duration) httpapi.Response {
+	wait := pace.WaitSeconds(lag, after)
+	return answer(accepted{OrderID: id, Status: contracts.Queued, PollAfterMs: pace.Ms(after), EstimatedWaitSeconds: &wait})
+}
+
+// repeated is the answer about an order that has a row.
+func repeated(id contracts.OrderID, status contracts.Status, version int, after time.Duration) httpapi.Response {
+	return answer(accepted{OrderID: id, Status: status, Version: version, PollAfterMs: pace.Ms(after)})
+}
+
+func answer(a accepted) httpapi.Response {
 	return httpapi.JSON(http.StatusAccepted, a, httpapi.Headers{
-		"Location":    "/api/orders/" + string(id),
+		"Location":    "/api/orders/" + string(a.OrderID),
 		"Retry-After": httpapi.RetryAfter(a.PollAfterMs),
 	})
 }

@@ -30,6 +30,8 @@ type world struct {
 	sent  []message.Encoded
 	taken []int
 	lag   time.Duration
+	// lagKnown says that Redis has the lag.
+	lagKnown bool
 	// payments is the lag of payments. Asking for it is not noted: it is kept in memory for a second.
 	payments time.Duration
 	down     time.Duration
@@ -78,7 +80,10 @@ func (w *world) Seating(context.Context, string, int, bool) (*admission.Seating,
 
 func (w *world) Look(_ context.Context, g seatstate.GroupVersion, _ contracts.OrderID, _ []int, _ contracts.Instant) (look.Seats, error) {
 	w.asked = append(w.asked, g)
-	return look.Seats{Taken: w.taken, Lag: w.lag}, w.call("look")
+	if err := w.call("look"); err != nil {
+		return look.Seats{}, err
+	}
+	return look.Seats{Taken: w.taken, Lag: w.lag, LagKnown: w.lagKnown}, nil
 }
 
 func (w *world) Groups(_ context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error) {
@@ -147,7 +152,7 @@ func (w *world) Mint(string, string) contracts.OrderID { return id }
 func (w *world) post(t *testing.T, body string) httpapi.Response {
 	t.Helper()
 	return postTo(t, orders.Place{
-		Catalogue: w, Seats: w, Rows: w, Queue: w, IDs: w, DeadlineAfter: 2 * time.Minute,
+		Catalogue: w, Seats: w, Rows: w, Queue: w, IDs: w, DeadlineAfter: 2 * time.Minute, Jitter: most{},
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.UnixMilli(5000) },
 	}, body)
 }

@@ -26,11 +26,6 @@ type SeatMaps interface {
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 
-// Pacer tells how far decisions are behind the queue.
-type Pacer interface {
-	Pace(ctx context.Context) (time.Duration, error)
-}
-
 // answerKept is how old a snapshot of seats may be: as old as an edge may keep it.
 const answerKept = time.Second
 

@@ -24,14 +24,22 @@ type Owners interface {
 	Verify(userID, id string) (contracts.OrderID, bool)
 }
 
+// Pacer tells how far decisions are behind the queue. An error comes with a lag that is not known.
+type Pacer interface {
+	Pace(ctx context.Context) (pace.Lag, error)
+}
+
 // Order answers GET /api/orders/{orderId}.
 type Order struct {
 	Rows   Rows
 	Owners Owners
 	Pacer  Pacer
+	// Jitter spreads what clients are told.
+	Jitter pace.Source
 	// PublishableKey of Stripe's goes to the browser with the client secret.
 	PublishableKey string
 	Log            *slog.Logger
+	Now            func() time.Time
 }
 
 // orderView is an order as its buyer sees it. Members that do not apply yet are left out.
@@ -100,23 +108,26 @@ func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	row, found, err := h.Rows.Order(ctx, id)
 	if err != nil {
 		h.Log.WarnContext(ctx, "row not read", telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be read right now.")
+		// Everybody who follows an order is told so while the rows are away.
+		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be read right now.").
+			After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))
 	}
 	if !found {
 		lag := h.lag(ctx)
-		wait := pace.WaitSeconds(lag)
+		wait := pace.Queued(lag, h.Jitter)
+		estimate := pace.WaitSeconds(lag, wait)
 		return orderAnswer(orderView{
-			OrderID: id, Status: contracts.Queued, Timeline: []entryView{{Status: contracts.Queued}}, EstimatedWaitSeconds: &wait,
-		}, lag), nil
+			OrderID: id, Status: contracts.Queued, Timeline: []entryView{{Status: contracts.Queued}}, EstimatedWaitSeconds: &estimate,
+		}, wait), nil
 	}
 	if !row.OwnedBy(user) {
 		return httpapi.Response{}, notFound
 	}
-	return orderAnswer(h.viewOf(row), 0), nil
+	return orderAnswer(h.viewOf(row), pace.Row(row.Status, h.unchanged(row), h.Jitter)), nil
 }
 
-// lag paces an order that has no row yet. Without an answer it is asked for as if there were no rush.
-func (h Order) lag(ctx context.Context) time.Duration {
+// lag paces an order that has no row yet.
+func (h Order) lag(ctx context.Context) pace.Lag {
 	lag, err := h.Pacer.Pace(ctx)
 	if err != nil {
 		h.Log.WarnContext(ctx, "pace not read", telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
@@ -124,10 +135,19 @@ func (h Order) lag(ctx context.Context) time.Duration {
 	return lag
 }
 
-func orderAnswer(v orderView, lag time.Duration) httpapi.Response {
+// unchanged is for how long a row has been as it is.
+func (h Order) unchanged(row readmodel.Order) time.Duration {
+	if len(row.History) == 0 {
+		return 0
+	}
+	return contracts.InstantOf(h.Now()).Sub(row.History[len(row.History)-1].At)
+}
+
+// orderAnswer tells an order, and when to look again if it is not settled.
+func orderAnswer(v orderView, after time.Duration) httpapi.Response {
 	headers := httpapi.Headers{}
 	if !v.Status.Settled() {
-		wait := pace.PollAfterMs(v.Status, lag)
+		wait := pace.Ms(after)
 		v.PollAfterMs = &wait
 		headers["Retry-After"] = httpapi.RetryAfter(wait)
 	}

@@ -14,6 +14,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/pace"
 	"boxoffice/producers/internal/queries"
 )
 
@@ -37,13 +38,33 @@ func (owners) Verify(user, asked string) (contracts.OrderID, bool) {
 	return contracts.OrderID(asked), user == "anna" && asked == string(id)
 }
 
-type pacer struct{}
+// pacer knows a lag, or fails.
+type pacer struct {
+	lag pace.Lag
+	err error
+}
 
-func (pacer) Pace(context.Context) (time.Duration, error) { return 4500 * time.Millisecond, nil }
+func (p pacer) Pace(context.Context) (pace.Lag, error) { return p.lag, p.err }
+
+// most is a jitter that draws the upper bound.
+type most struct{}
+
+func (most) Int64N(n int64) int64 { return n - 1 }
 
 func get(t *testing.T, r rows, user, asked string) httpapi.Response {
 	t.Helper()
-	h := queries.Order{Rows: r, Owners: owners{}, Pacer: pacer{}, PublishableKey: "pk_test_1", Log: slog.New(slog.DiscardHandler)}
+	return getPaced(t, r, pacer{lag: pace.Lag{Behind: 4500 * time.Millisecond, Known: true}}, nil, user, asked)
+}
+
+// at is the instant at which orders are asked for.
+const at = 6200
+
+func getPaced(t *testing.T, r rows, p pacer, jitter pace.Source, user, asked string) httpapi.Response {
+	t.Helper()
+	h := queries.Order{
+		Rows: r, Owners: owners{}, Pacer: p, Jitter: jitter, PublishableKey: "pk_test_1", Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.UnixMilli(at) },
+	}
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"GET /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "GET /api/orders/{orderId}", PathParameters: map[string]string{"orderId": asked},
@@ -62,6 +83,43 @@ func TestAnOrderWithoutARowIsQueued(t *testing.T) {
 	want := `{"orderId":"` + string(id) + `","version":0,"status":"QUEUED","estimatedWaitSeconds":5,"pollAfterMs":2250,"timeline":[{"status":"QUEUED"}]}`
 	if got.StatusCode != 200 || got.Body != want || got.Headers["Retry-After"] != "3" {
 		t.Errorf("got %d %s, Retry-After %q", got.StatusCode, got.Body, got.Headers["Retry-After"])
+	}
+}
+
+// Where no decision was made for a while, or Redis does not say, an order is told to come back after seconds, and never that
+// its wait is 0 s.
+func TestAnOrderWithoutARowWhereNoLagIsKnown(t *testing.T) {
+	for name, test := range map[string]struct {
+		pacer  pacer
+		jitter pace.Source
+		want   string
+		header string
+	}{
+		"the least":            {pacer{}, nil, `"estimatedWaitSeconds":2,"pollAfterMs":2000`, "2"},
+		"the most":             {pacer{}, most{}, `"estimatedWaitSeconds":5,"pollAfterMs":5000`, "5"},
+		"no answer":            {pacer{err: errors.New("broken connection")}, most{}, `"estimatedWaitSeconds":5,"pollAfterMs":5000`, "5"},
+		"for 10 s":             {pacer{lag: pace.Lag{For: 10 * time.Second}}, nil, `"estimatedWaitSeconds":7,"pollAfterMs":7000`, "7"},
+		"for an hour":          {pacer{lag: pace.Lag{For: time.Hour}}, most{}, `"estimatedWaitSeconds":15,"pollAfterMs":15000`, "15"},
+		"a lag of nothing":     {pacer{lag: pace.Lag{Known: true}}, most{}, `"estimatedWaitSeconds":0,"pollAfterMs":300`, "1"},
+		"that stands for 10 s": {pacer{lag: pace.Lag{Known: true, For: 10 * time.Second}}, most{}, `"estimatedWaitSeconds":0,"pollAfterMs":5000`, "5"},
+	} {
+		got := getPaced(t, rows{}, test.pacer, test.jitter, "anna", string(id))
+		if want := `{"orderId":"` + string(id) + `","version":0,"status":"QUEUED",` + test.want + `,"timeline":[{"status":"QUEUED"}]}`; got.StatusCode != 200 || got.Body != want || got.Headers["Retry-After"] != test.header {
+			t.Errorf("%s: %d %s, Retry-After %q; want %s", name, got.StatusCode, got.Body, got.Headers["Retry-After"], want)
+		}
+	}
+}
+
+// An order that has a row is asked for more seldom the longer it stays as it is, but for one that its buyer may pay at any time.
+func TestThePaceOfAnOrderWithARow(t *testing.T) {
+	for status, want := range map[contracts.Status][2]string{
+		contracts.Held: {`"pollAfterMs":2500`, "3"}, contracts.Committed: {`"pollAfterMs":2500`, "3"}, contracts.AwaitingPayment: {`"pollAfterMs":3000`, "3"},
+	} {
+		row := &readmodel.Order{OrderID: id, UserID: "anna", Status: status, Version: 1, History: []readmodel.HistoryEntry{{Status: status, Version: 1, At: at - 5000}}}
+		got := getPaced(t, rows{row: row}, pacer{}, most{}, "anna", string(id))
+		if !strings.Contains(got.Body, want[0]) || got.Headers["Retry-After"] != want[1] || strings.Contains(got.Body, "estimatedWait") {
+			t.Errorf("%s: %s, Retry-After %q; want %v", status, got.Body, got.Headers["Retry-After"], want)
+		}
 	}
 }
 
@@ -90,7 +148,7 @@ func TestARowWithoutAUserIsShownToWhoHasTheTag(t *testing.T) {
 
 func TestARowThatCannotBeReadIsUnavailable(t *testing.T) {
 	got := get(t, rows{err: errors.New("dial tcp 10.0.0.1: refused")}, "anna", string(id))
-	if got.StatusCode != 503 || strings.Contains(got.Body, "10.0.0.1") || got.Headers["Retry-After"] == "" {
+	if got.StatusCode != 503 || strings.Contains(got.Body, "10.0.0.1") || got.Headers["Retry-After"] != "2" || !strings.Contains(got.Body, `"pollAfterMs":2000`) {
 		t.Errorf("got %d %s", got.StatusCode, got.Body)
 	}
 }

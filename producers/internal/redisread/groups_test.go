@@ -96,7 +96,7 @@ func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
 	}}
 	got, err := n.reader().Groups(t.Context(), groups, order)
 	want := []look.Group{
-		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x40}}, Lag: 1500 * time.Millisecond, Order: seatstate.RecordHeld},
+		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x40}}, Lag: 1500 * time.Millisecond, LagKnown: true, Order: seatstate.RecordHeld},
 		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 4, LayoutVersion: 2}, Map: seatstate.SeatMap{}}, Order: seatstate.RecordForwarded},
 		{},
 	}

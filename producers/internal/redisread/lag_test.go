@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/pace"
 	"boxoffice/producers/internal/redisread"
 )
 
@@ -49,7 +50,10 @@ func (w *wire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 // Each lag is read from its own key, at most once a second; without an answer, or with none that is a lag, it is 0.
 func TestLagsAreReadOnceASecond(t *testing.T) {
 	for key, read := range map[string]func(*redisread.Reader, context.Context) (time.Duration, error){
-		seatstate.PaceKey:       (*redisread.Reader).Pace,
+		seatstate.PaceKey: func(r *redisread.Reader, ctx context.Context) (time.Duration, error) {
+			l, err := r.Pace(ctx)
+			return l.Behind, err
+		},
 		seatstate.PaymentLagKey: (*redisread.Reader).PaymentLag,
 	} {
 		w := &wire{values: map[string]string{key: "61000"}}
@@ -87,6 +91,46 @@ func TestLagsAreReadOnceASecond(t *testing.T) {
 		}
 		if slices.ContainsFunc(w.asked, func(asked string) bool { return asked != key }) {
 			t.Errorf("asked for %v, want %s alone", w.asked, key)
+		}
+	}
+}
+
+// A pace says for how long the process has read the same, whether it is a lag, none, or no answer. That ends with another
+// value, and when nobody has asked for half a minute: nobody was waiting then.
+func TestThePaceSaysForHowLongItStands(t *testing.T) {
+	w := &wire{values: map[string]string{}}
+	client := redis.NewClient(&redis.Options{})
+	client.AddHook(w)
+	now := time.UnixMilli(0)
+	r := redisread.New(client, func() time.Time { return now })
+	lag := func(text string) func() { return func() { w.values[seatstate.PaceKey] = text } }
+	none := func() { delete(w.values, seatstate.PaceKey) }
+	for i, step := range []struct {
+		after  time.Duration
+		change func()
+		want   pace.Lag
+		fails  bool
+	}{
+		{want: pace.Lag{}},
+		{after: 500 * time.Millisecond, want: pace.Lag{For: 500 * time.Millisecond}},
+		{after: 4500 * time.Millisecond, want: pace.Lag{For: 5 * time.Second}},
+		{after: time.Second, change: lag("250"), want: pace.Lag{Behind: 250 * time.Millisecond, Known: true}},
+		{after: 9 * time.Second, want: pace.Lag{Behind: 250 * time.Millisecond, Known: true, For: 9 * time.Second}},
+		{after: time.Second, change: lag("260"), want: pace.Lag{Behind: 260 * time.Millisecond, Known: true}},
+		{after: time.Second, change: none, want: pace.Lag{}},
+		{after: time.Second, change: func() { w.down = true }, want: pace.Lag{For: time.Second}, fails: true},
+		{after: 30 * time.Second, want: pace.Lag{For: 31 * time.Second}, fails: true},
+		{after: 30*time.Second + 1, change: func() { w.down = false }, want: pace.Lag{}},
+		{after: time.Second, change: lag("0"), want: pace.Lag{Known: true}},
+		{after: time.Second, change: lag("soon"), want: pace.Lag{}},
+		{after: time.Second, change: lag("9223372036854775807"), want: pace.Lag{}},
+	} {
+		now = now.Add(step.after)
+		if step.change != nil {
+			step.change()
+		}
+		if got, err := r.Pace(t.Context()); got != step.want || (err != nil) != step.fails {
+			t.Errorf("step %d: %+v, %v; want %+v, failed %t", i, got, err, step.want, step.fails)
 		}
 	}
 }

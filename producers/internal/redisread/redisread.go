@@ -20,6 +20,7 @@ import (
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/pace"
 )
 
 // timeoutPerCall bounds a look: a client waits for it, and can do without.
@@ -38,8 +39,10 @@ type Reader struct {
 
 // lag is one that was read at an instant; zero when it was not yet.
 type lag struct {
-	is time.Duration
-	at time.Time
+	text string
+	at   time.Time
+	// since is when the text was first read that it has had at each read from then on.
+	since time.Time
 }
 
 // New makes a Reader. Where the client is one of a cluster, each shard has a breaker of its own.
@@ -111,7 +114,8 @@ func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contr
 	if err != nil {
 		return look.Seats{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
 	}
-	seen := look.Seats{Lag: parseLag(textAt(head, 1))}
+	var seen look.Seats
+	seen.Lag, seen.LagKnown = parseLag(textAt(head, 1))
 	if !shown.Loaded {
 		return seen, nil
 	}
@@ -144,50 +148,66 @@ func (r *Reader) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]s
 	return maps, err
 }
 
-// parseLag reads a lag; none, or one that is no number, is no lag.
-func parseLag(text string) time.Duration {
+// parseLag reads a lag. One that is no number is not known.
+func parseLag(text string) (behind time.Duration, known bool) {
 	ms, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || ms < 0 {
-		return 0
+	if err != nil || ms < 0 || ms > maxLagMs {
+		return 0, false
 	}
-	return time.Duration(ms) * time.Millisecond
+	return time.Duration(ms) * time.Millisecond, true
 }
 
-// Pace is the lag of whoever decided last, in any group; 0 when no decision was made in the last seconds. It is read
-// at most once in seatstate.PaceEvery, since every GET of a queued order asks for it.
-func (r *Reader) Pace(ctx context.Context) (time.Duration, error) {
-	return r.lagOf(ctx, seatstate.PaceKey, &r.pace)
+// maxLagMs is a day: more than any message lives to see.
+const maxLagMs = 24 * 60 * 60 * 1000
+
+// Pace is the lag of whoever decided last, in any group, and for how long this process has read the same; not known when no
+// decision was made in the last seconds, or Redis does not say. It is read at most once in seatstate.PaceEvery, since every
+// GET of a queued order asks for it.
+func (r *Reader) Pace(ctx context.Context) (pace.Lag, error) {
+	read, err := r.lagOf(ctx, seatstate.PaceKey, &r.pace)
+	l := pace.Lag{For: r.now().Sub(read.since)}
+	l.Behind, l.Known = parseLag(read.text)
+	return l, err
 }
 
 // PaymentLag is how far the steps of payments are behind their queue; 0 when none was taken for a while. It is read at
 // most once in seatstate.PaceEvery, since every POST asks for it.
 func (r *Reader) PaymentLag(ctx context.Context) (time.Duration, error) {
-	return r.lagOf(ctx, seatstate.PaymentLagKey, &r.payments)
+	read, err := r.lagOf(ctx, seatstate.PaymentLagKey, &r.payments)
+	behind, _ := parseLag(read.text)
+	return behind, err
 }
 
-// lagOf reads a lag, unless the last one is young enough. No answer is a lag of 0 until the next read: it refuses nobody,
-// and not every request waits for a Redis that is away.
-func (r *Reader) lagOf(ctx context.Context, key string, last *lag) (time.Duration, error) {
+// quiet is for how long nobody may ask for a lag before what was read no longer counts as standing since then: who waits for
+// an order asks more often, so nobody was waiting.
+const quiet = 30 * time.Second
+
+// lagOf reads a lag, unless the last one is young enough. No answer is a lag that is not known until the next read: it
+// refuses nobody, and not every request waits for a Redis that is away.
+func (r *Reader) lagOf(ctx context.Context, key string, last *lag) (lag, error) {
 	now := r.now()
 	r.mu.Lock()
 	known := *last
 	r.mu.Unlock()
 	if !known.at.IsZero() && now.Sub(known.at) < seatstate.PaceEvery {
-		return known.is, nil
+		return known, nil
 	}
 	var text string
 	err := r.call(ctx, key, func(ctx context.Context) (err error) {
 		text, err = r.client.Get(ctx, key).Result()
 		return err
 	})
-	read := lag{is: parseLag(text), at: now}
+	read := lag{text: text, at: now, since: known.since}
+	if known.at.IsZero() || text != known.text || now.Sub(known.at) > quiet {
+		read.since = now
+	}
 	r.mu.Lock()
 	*last = read
 	r.mu.Unlock()
 	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", key, err)
+		return read, fmt.Errorf("read %s: %w", key, err)
 	}
-	return read.is, nil
+	return read, nil
 }
 
 // Groups answers the states of groups and what an order is in each, in one round trip a shard. Map, revision and lag of a
@@ -256,7 +276,7 @@ func stateOf(g seatstate.GroupVersion, read, record *redis.SliceCmd) (state look
 	if state.Snapshot, err = seatstate.SnapshotOf(g, textAt(read, 0), textAt(read, 1)); err != nil {
 		return look.Group{}, err
 	}
-	state.Lag = parseLag(textAt(read, 2))
+	state.Lag, state.LagKnown = parseLag(textAt(read, 2))
 	if !state.Loaded {
 		return state, nil // what lies beside it is of another layout, or left behind
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,7 +24,8 @@ type Client struct {
 	// Token is the bearer token, "" for none.
 	Token string
 	HTTP  *http.Client
-	// AsTold lets WaitFor ask no more often than the API tells; a test that has one order to wait for asks four times a second.
+	// AsTold lets WaitFor ask no more often than the API tells (see Backoff); a test that has one order to wait for asks four
+	// times a second at first, and once a second while the order waits in the queue.
 	AsTold bool
 	// Seen, if set, is shown every exchange. It must not keep or read the bodies of the request and response.
 	Seen func(request *http.Request, response *http.Response, body []byte)
@@ -181,9 +183,12 @@ func (c *Client) Order(ctx context.Context, id string) (Order, Answer, error) {
 	return o, a, a.Decode(&o)
 }
 
-// WaitFor polls an order at the pace that the API gives, unless AsTold at least four times a second, until done says so or the
-// context ends.
+// WaitFor polls an order by AsTold until done says so or the context ends.
 func (c *Client) WaitFor(ctx context.Context, id string, done func(Order) bool) (Order, error) {
+	backoff := Backoff{Jitter: rand.Int64N}
+	if !c.AsTold {
+		backoff.AtMost = time.Second
+	}
 	for {
 		o, a, err := c.Order(ctx, id)
 		switch {
@@ -194,16 +199,10 @@ func (c *Client) WaitFor(ctx context.Context, id string, done func(Order) bool) 
 		case done(o):
 			return o, nil
 		}
-		wait := 250 * time.Millisecond
-		if o.PollAfterMs != nil {
-			if told := time.Duration(*o.PollAfterMs) * time.Millisecond; c.AsTold || told < wait {
-				wait = told
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return o, fmt.Errorf("order %s is still %s at version %d: %w", id, o.Status, o.Version, ctx.Err())
-		case <-time.After(wait):
+		case <-time.After(backoff.Next(o)):
 		}
 	}
 }
