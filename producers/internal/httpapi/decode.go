@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"strconv"
 	"strings"
@@ -23,11 +24,16 @@ func (r Request) Decode(v any) *Problem {
 	if err != nil || media != "application/json" || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
 		return NewProblem(CodeUnsupportedMediaType, "Content-Type must be application/json.")
 	}
+	// What is no JSON is told before what is wrong with a value in it, wherever either is.
+	null, err := walk(body)
+	if err != nil {
+		return decodeProblem(err)
+	}
 	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(readInt))); err != nil {
 		return decodeProblem(err)
 	}
-	if pointer, there := findNull(body); there {
-		return NewProblem(CodeInvalidRequest, "A value is null. Leave a member out that has no value.").At(pointer)
+	if null != nil {
+		return NewProblem(CodeInvalidRequest, "A value is null. Leave a member out that has no value.").At(*null)
 	}
 	return nil
 }
@@ -52,20 +58,30 @@ func decodeProblem(err error) *Problem {
 	return NewProblem(CodeInvalidJSON, "The body is not valid JSON.").At("")
 }
 
-// findNull gives the place of the first null below the top of a valid body. The decoder reads a null as a member that is not
-// there, and a list's as a zero value.
-func findNull(body []byte) (pointer string, there bool) {
+// walk reads a body to its end. It gives the place of the first null, nil if there is none: the decoder reads a null as a
+// member that is not there, and a list's as a zero value. The error is what makes the body no JSON, or a member there twice.
+func walk(body []byte) (null *string, err error) {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
-	for {
+	for values := 0; ; {
 		token, err := d.ReadToken()
-		if err != nil {
-			return "", false // the end; the body was read before, so it is nothing else
+		switch {
+		case errors.Is(err, io.EOF) && values == 1:
+			return null, nil
+		case err != nil:
+			return nil, err
+		case token.Kind() == 'n' && null == nil:
+			place := string(d.StackPointer())
+			null = &place
 		}
-		if token.Kind() == 'n' {
-			return string(d.StackPointer()), true
+		if d.StackDepth() == 0 {
+			if values++; values > 1 {
+				return nil, errSeveral
+			}
 		}
 	}
 }
+
+var errSeveral = errors.New("several values")
 
 var errNotWhole = errors.New("no whole number")
 

@@ -35,36 +35,54 @@ func TestDecode(t *testing.T) {
 		body, contentType string
 		code, pointer     string
 	}{
-		"good":                      {body: `{"name":"a","seats":["b"]}`, contentType: "application/json"},
-		"with charset":              {body: `{}`, contentType: "application/json; charset=UTF-8"},
-		"of exactly 8192 bytes":     {body: `{"name":"a"}` + strings.Repeat(" ", 8192-12), contentType: "application/json"},
-		"of 8193 bytes":             {body: `{"name":"a"}` + strings.Repeat(" ", 8193-12), contentType: "application/json", code: "body_too_large"},
-		"too large and no JSON":     {body: strings.Repeat("x", 20000), contentType: "text/plain", code: "body_too_large"},
-		"no type":                   {body: `{}`, code: "unsupported_media_type"},
-		"another type":              {body: `{}`, contentType: "application/xml", code: "unsupported_media_type"},
-		"a type that begins alike":  {body: `{}`, contentType: "application/jsonp", code: "unsupported_media_type"},
-		"another charset":           {body: `{}`, contentType: "application/json; charset=latin1", code: "unsupported_media_type"},
-		"an unknown member":         {body: `{"name":"a","x":1}`, contentType: "application/json", code: "invalid_json", pointer: "/x"},
-		"a member in another case":  {body: `{"Name":"a"}`, contentType: "application/json", code: "invalid_json", pointer: "/Name"},
-		"a member twice":            {body: `{"name":"a","name":"b"}`, contentType: "application/json", code: "invalid_json", pointer: "/name"},
-		"a member to be escaped":    {body: `{"a/b~c":1}`, contentType: "application/json", code: "invalid_json", pointer: "/a~1b~0c"},
-		"another type of value":     {body: `{"seats":["b",1]}`, contentType: "application/json", code: "invalid_request", pointer: "/seats/1"},
-		"another type of body":      {body: `"x"`, contentType: "application/json", code: "invalid_request"},
-		"half of it":                {body: `{"name":`, contentType: "application/json", code: "invalid_json", pointer: "/name"},
-		"something behind it":       {body: `{} x`, contentType: "application/json", code: "invalid_json"},
-		"bytes that are no UTF-8":   {body: "{\"name\":\"\xff\"}", contentType: "application/json", code: "invalid_json", pointer: "/name"},
-		"a lone surrogate":          {body: `{"name":"\ud800"}`, contentType: "application/json", code: "invalid_json", pointer: "/name"},
-		"nothing":                   {contentType: "application/json", code: "invalid_json"},
-		"null":                      {body: `{"name":null}`, contentType: "application/json", code: "invalid_request", pointer: "/name"},
-		"null in a list":            {body: `{"seats":["b",null]}`, contentType: "application/json", code: "invalid_request", pointer: "/seats/1"},
-		"null for a number":         {body: `{"count":null}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
-		"null and nothing else":     {body: `null`, contentType: "application/json", code: "invalid_request"},
-		"an unknown member of null": {body: `{"x":null}`, contentType: "application/json", code: "invalid_json", pointer: "/x"},
-		"the word null":             {body: `{"name":"null"}`, contentType: "application/json"},
-		"a number with a half":      {body: `{"count":2.5}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
-		"a number in quotes":        {body: `{"count":"2"}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
-		"a number beyond all":       {body: `{"count":1e999999999999}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
-		"nested beyond any meaning": {body: strings.Repeat("[", 8000), contentType: "application/json", code: "invalid_request"},
+		"good":                            {body: `{"name":"a","seats":["b"]}`, contentType: "application/json"},
+		"with charset":                    {body: `{}`, contentType: "application/json; charset=UTF-8"},
+		"of exactly 8192 bytes":           {body: `{"name":"a"}` + strings.Repeat(" ", 8192-12), contentType: "application/json"},
+		"of 8193 bytes":                   {body: `{"name":"a"}` + strings.Repeat(" ", 8193-12), contentType: "application/json", code: "body_too_large"},
+		"too large and no JSON":           {body: strings.Repeat("x", 20000), contentType: "text/plain", code: "body_too_large"},
+		"no type":                         {body: `{}`, code: "unsupported_media_type"},
+		"another type":                    {body: `{}`, contentType: "application/xml", code: "unsupported_media_type"},
+		"a type that begins alike":        {body: `{}`, contentType: "application/jsonp", code: "unsupported_media_type"},
+		"another charset":                 {body: `{}`, contentType: "application/json; charset=latin1", code: "unsupported_media_type"},
+		"an unknown member":               {body: `{"name":"a","x":1}`, contentType: "application/json", code: "invalid_json", pointer: "/x"},
+		"a member in another case":        {body: `{"Name":"a"}`, contentType: "application/json", code: "invalid_json", pointer: "/Name"},
+		"a member twice":                  {body: `{"name":"a","name":"b"}`, contentType: "application/json", code: "invalid_json", pointer: "/name"},
+		"a member to be escaped":          {body: `{"a/b~c":1}`, contentType: "application/json", code: "invalid_json", pointer: "/a~1b~0c"},
+		"another type of value":           {body: `{"seats":["b",1]}`, contentType: "application/json", code: "invalid_request", pointer: "/seats/1"},
+		"another type of body":            {body: `"x"`, contentType: "application/json", code: "invalid_request"},
+		"half of it":                      {body: `{"name":`, contentType: "application/json", code: "invalid_json", pointer: "/name"},
+		"something behind it":             {body: `{} x`, contentType: "application/json", code: "invalid_json"},
+		"bytes that are no UTF-8":         {body: "{\"name\":\"\xff\"}", contentType: "application/json", code: "invalid_json", pointer: "/name"},
+		"a lone surrogate":                {body: `{"name":"\ud800"}`, contentType: "application/json", code: "invalid_json", pointer: "/name"},
+		"nothing":                         {contentType: "application/json", code: "invalid_json"},
+		"null":                            {body: `{"name":null}`, contentType: "application/json", code: "invalid_request", pointer: "/name"},
+		"null in a list":                  {body: `{"seats":["b",null]}`, contentType: "application/json", code: "invalid_request", pointer: "/seats/1"},
+		"null for a number":               {body: `{"count":null}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
+		"null and nothing else":           {body: `null`, contentType: "application/json", code: "invalid_request"},
+		"an unknown member of null":       {body: `{"x":null}`, contentType: "application/json", code: "invalid_json", pointer: "/x"},
+		"the word null":                   {body: `{"name":"null"}`, contentType: "application/json"},
+		"a number with a half":            {body: `{"count":2.5}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
+		"a number in quotes":              {body: `{"count":"2"}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
+		"a number beyond all":             {body: `{"count":1e999999999999}`, contentType: "application/json", code: "invalid_request", pointer: "/count"},
+		"nested, and never closed":        {body: strings.Repeat("[", 8000), contentType: "application/json", code: "invalid_json", pointer: strings.Repeat("/0", 7999)},
+		"nested beyond any meaning":       {body: strings.Repeat("[", 4000) + strings.Repeat("]", 4000), contentType: "application/json", code: "invalid_request"},
+		"a wrong value, then half":        {body: `{"name":1,"seats":[`, contentType: "application/json", code: "invalid_json", pointer: "/seats"},
+		"a wrong value, then twice":       {body: `{"name":1,"seats":[],"seats":[]}`, contentType: "application/json", code: "invalid_json", pointer: "/seats"},
+		"a null, then half":               {body: `{"name":null`, contentType: "application/json", code: "invalid_json"},
+		"a member twice, deep":            {body: `{"seats":[{"a":{"b":1,"\u0062":2}}]}`, contentType: "application/json", code: "invalid_json", pointer: "/seats/0/a/b"},
+		"a mark of the byte order":        {body: "\ufeff{}", contentType: "application/json", code: "invalid_json"},
+		"two objects":                     {body: `{}{}`, contentType: "application/json", code: "invalid_json"},
+		"two objects, the first no thing": {body: `[] {}`, contentType: "application/json", code: "invalid_json"},
+		"blanks":                          {body: " \n\t", contentType: "application/json", code: "invalid_json"},
+		"a NUL behind it":                 {body: "{}\x00", contentType: "application/json", code: "invalid_json"},
+		"another kind of JSON":            {body: `{'name':"a"}`, contentType: "application/json", code: "invalid_json"},
+		"NaN":                             {body: `{"count":NaN}`, contentType: "application/json", code: "invalid_json", pointer: "/count"},
+		"a number with a zero":            {body: `{"count":02}`, contentType: "application/json", code: "invalid_json"},
+		"a type in capitals":              {body: `{}`, contentType: "Application/JSON; Charset=\"UTF-8\"; profile=x"},
+		"a type twice":                    {body: `{}`, contentType: "application/json,application/json", code: "unsupported_media_type"},
+		"a charset twice":                 {body: `{}`, contentType: "application/json; charset=utf-8; charset=latin1", code: "unsupported_media_type"},
+		"8192 bytes of characters":        {body: `{"name":"` + strings.Repeat("é", 4090) + `"}`, contentType: "application/json", code: ""},
+		"8193 bytes of characters":        {body: `{"name":"` + strings.Repeat("é", 4091) + `"}`, contentType: "application/json", code: "body_too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var v thing
@@ -115,6 +133,13 @@ func TestDecodeOfABinaryBody(t *testing.T) {
 	r.Body = "!"
 	if problem := r.Decode(&v); problem == nil || problem.Code != "invalid_json" {
 		t.Errorf("got %v", problem)
+	}
+	// The bound is of the bytes that were sent, not of their base64.
+	for size, code := range map[int]string{8192: "", 8193: "body_too_large", 8194: "body_too_large", 20_000: "body_too_large"} {
+		r.Body = base64.StdEncoding.EncodeToString([]byte(`{"name":"a"}` + strings.Repeat(" ", size-12)))
+		if problem := r.Decode(&v); code == "" && problem != nil || code != "" && (problem == nil || problem.Code != code) {
+			t.Errorf("%d bytes in base64: %v", size, problem)
+		}
 	}
 }
 
@@ -212,20 +237,36 @@ func TestCodesAreInTheContract(t *testing.T) {
 }
 
 type cursor struct {
-	N int `json:"n"`
+	N int    `json:"n"`
+	S string `json:"s"`
 }
 
+// A cursor is taken for the list that it was made for, as it was made, and in no other way.
 func TestCursor(t *testing.T) {
-	if k, problem := httpapi.Cursor[cursor](nil); problem != nil || k != (cursor{}) {
+	list := httpapi.Cursors[cursor]{List: "concerts city=paris"}
+	if k, problem := list.Of(nil); problem != nil || k != (cursor{}) {
 		t.Errorf("no cursor: %v, %v", k, problem)
 	}
-	text := httpapi.EncodeCursor(cursor{N: 7})
-	if k, problem := httpapi.Cursor[cursor](map[string]string{"cursor": text}); problem != nil || k.N != 7 {
+	text := list.Encode(cursor{N: 7, S: "nocturne-2030"})
+	if k, problem := list.Of(map[string]string{"cursor": text}); problem != nil || k.N != 7 || k.S != "nocturne-2030" {
 		t.Errorf("ours: %v, %v", k, problem)
 	}
-	for _, bad := range []string{"", "x", text + "A", base64.RawURLEncoding.EncodeToString([]byte(`{"n":7} `)), base64.RawURLEncoding.EncodeToString([]byte(`{}`))} {
-		if _, problem := httpapi.Cursor[cursor](map[string]string{"cursor": bad}); problem == nil || problem.Code != "invalid_cursor" {
-			t.Errorf("%q: got %v", bad, problem)
+	bad := []string{
+		"", "x", text + "A", text + "=", " " + text, text[1:], text[:len(text)-1], strings.ToUpper(text), text + text, "e30", "null",
+		base64.RawURLEncoding.EncodeToString([]byte(`{"n":7,"s":"nocturne-2030"}`)), list.Encode(cursor{}),
+		httpapi.Cursors[cursor]{List: "concerts city=rome"}.Encode(cursor{N: 7}), httpapi.Cursors[cursor]{}.Encode(cursor{N: 7}),
+	}
+	// One character changed, wherever.
+	for i := range text {
+		for _, c := range "Aa0-" {
+			if changed := text[:i] + string(c) + text[i+1:]; changed != text {
+				bad = append(bad, changed)
+			}
+		}
+	}
+	for _, text := range bad {
+		if k, problem := list.Of(map[string]string{"cursor": text}); problem == nil || problem.Code != "invalid_cursor" {
+			t.Errorf("%q: got %v, %v", text, k, problem)
 		}
 	}
 }
@@ -244,6 +285,16 @@ func TestQuery(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q: got %q, want %q", raw, got, want)
+		}
+	}
+}
+
+// An address without parameters takes nothing behind the question mark, so that there is one such address.
+func TestQueryOfAnAddressWithoutParameters(t *testing.T) {
+	for raw, refused := range map[string]bool{"": false, "&": true, "=": true, "x": true, "x=1": true, "%zz": true} {
+		r := httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{RawQueryString: raw}}
+		if _, problem := r.Query(); (problem != nil) != refused || refused && problem.Code != "invalid_filter" {
+			t.Errorf("%q: %v", raw, problem)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
@@ -25,30 +26,41 @@ func Limit(query map[string]string) (int, *Problem) {
 	return n, nil
 }
 
-// Cursor is where a query wants its list to go on; the zero K if it does not say. A cursor that we did not make is
+// Cursors makes and reads the cursors of one list: K says where it goes on. A cursor is a position and lets nobody see more,
+// so it needs no secret; a sum over it and the list shows that it is as we made it, and for this list.
+type Cursors[K comparable] struct {
+	// List names the list with its filters: a cursor of another one points to nowhere in this.
+	List string
+}
+
+// sumBytes of a cursor: nobody hits upon one by accident.
+const sumBytes = 9
+
+// Of is where a query wants the list to go on; the zero K if it does not say. A cursor that we did not make for this list is
 // refused.
-func Cursor[K comparable](query map[string]string) (K, *Problem) {
+func (c Cursors[K]) Of(query map[string]string) (K, *Problem) {
 	var k, zero K
 	text, there := query["cursor"]
 	if !there {
 		return zero, nil
 	}
-	invalid := NewProblem(CodeInvalidCursor, "This cursor is none of ours.")
+	invalid := NewProblem(CodeInvalidCursor, "This cursor is none of ours for this list.")
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
+	if err != nil || len(raw) < sumBytes {
 		return zero, invalid
 	}
-	if err := json.Unmarshal(raw, &k); err != nil || k == zero || EncodeCursor(k) != text {
+	if err := json.Unmarshal(raw[sumBytes:], &k); err != nil || k == zero || c.Encode(k) != text {
 		return zero, invalid
 	}
 	return k, nil
 }
 
-// EncodeCursor makes the opaque text of a cursor.
-func EncodeCursor[K comparable](k K) string {
+// Encode makes the opaque text of a cursor.
+func (c Cursors[K]) Encode(k K) string {
 	raw, err := json.Marshal(k)
 	if err != nil {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(raw)
+	sum := sha256.Sum256([]byte(strconv.Quote(c.List) + string(raw)))
+	return base64.RawURLEncoding.EncodeToString(append(sum[:sumBytes:sumBytes], raw...))
 }

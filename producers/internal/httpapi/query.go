@@ -11,6 +11,9 @@ import (
 // Query reads the query string strictly: only the names that the route knows, each once, each pair readable. What cannot be
 // read is refused and never left out, since an answer without one of its filters would be a wider one than was asked for.
 func (r Request) Query(names ...string) (map[string]string, *Problem) {
+	if len(names) == 0 && r.RawQueryString != "" {
+		return nil, NewProblem(CodeInvalidFilter, unknownParameter(names))
+	}
 	values, err := url.ParseQuery(r.RawQueryString)
 	if err != nil {
 		return nil, NewProblem(CodeInvalidFilter, "The query string cannot be read: pairs are joined by &, and % is followed by two hexadecimal digits.")

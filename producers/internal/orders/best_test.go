@@ -198,6 +198,7 @@ func TestAccessibleInTheBody(t *testing.T) {
 		`[1]`:                       {pointer: at + "accessible"},
 		`{"n":1}`:                   {pointer: at + "accessible"},
 		`1,"section":null`:          {pointer: at + "section"},
+		`1,"section":""`:            {pointer: at + "section"},
 		`1,"quantity":null`:         {quantity: "none", pointer: at + "quantity"},
 		`1,"quantity":"2"`:          {quantity: "none", pointer: at + "quantity"},
 		`1,"quantity":0`:            {quantity: "none", pointer: at + "quantity"},

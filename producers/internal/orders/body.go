@@ -15,9 +15,9 @@ type body struct {
 }
 
 type bestBody struct {
-	Section    string `json:"section"`
-	Quantity   *int   `json:"quantity"`
-	Accessible int    `json:"accessible"`
+	Section    *string `json:"section"`
+	Quantity   *int    `json:"quantity"`
+	Accessible int     `json:"accessible"`
 }
 
 func decode(r httpapi.Request) (admission.Request, *httpapi.Problem) {
@@ -43,11 +43,14 @@ func decode(r httpapi.Request) (admission.Request, *httpapi.Problem) {
 		return invalid("quantity is missing.", "/bestAvailable/quantity")
 	case *b.Best.Quantity < 1:
 		return invalid("quantity must be a positive whole number.", "/bestAvailable/quantity")
+	case b.Best.Section != nil && *b.Best.Section == "":
+		return invalid("section must not be empty. Leave it out for any section.", "/bestAvailable/section")
 	case b.Best.Accessible < 0 || b.Best.Accessible > *b.Best.Quantity:
 		return invalid("accessible must be a whole number from 0 to quantity.", "/bestAvailable/accessible")
-	default:
-		return admission.Request{ConcertID: *b.ConcertID, Best: &message.BestAvailable{
-			Section: b.Best.Section, Quantity: *b.Best.Quantity, Accessible: b.Best.Accessible,
-		}}, nil
 	}
+	best := message.BestAvailable{Quantity: *b.Best.Quantity, Accessible: b.Best.Accessible}
+	if b.Best.Section != nil {
+		best.Section = *b.Best.Section
+	}
+	return admission.Request{ConcertID: *b.ConcertID, Best: &best}, nil
 }

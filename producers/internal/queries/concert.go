@@ -51,7 +51,23 @@ type concertDetailView struct {
 	Description   string `json:"description"`
 	LimitPerOrder int    `json:"limitPerOrder"`
 	LimitPerBuyer int    `json:"limitPerBuyer"`
-	OrdersURL     string `json:"ordersUrl"`
+	// Rules are those of POST /orders that a page explains before anybody meets them.
+	Rules     rulesView `json:"rules"`
+	OrdersURL string    `json:"ordersUrl"`
+}
+
+type rulesView struct {
+	// NoSingleSeat says that no order may leave a single seat. No concert has that rule yet.
+	NoSingleSeat bool `json:"noSingleSeat"`
+	// AccessibleReleaseAt is left out where accessible places are kept to the end.
+	AccessibleReleaseAt *contracts.Instant `json:"accessibleReleaseAt,omitempty"`
+}
+
+func rulesOf(c readmodel.Concert) rulesView {
+	if c.AccessibleReleaseAt == 0 {
+		return rulesView{}
+	}
+	return rulesView{AccessibleReleaseAt: &c.AccessibleReleaseAt}
 }
 
 func viewOfConcert(c readmodel.Concert, now contracts.Instant) concertView {
@@ -88,7 +104,8 @@ func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	now := contracts.InstantOf(h.Now())
 	return httpapi.JSON(http.StatusOK, concertDetailView{
 		concertView: viewOfConcert(concert, now),
-		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, LimitPerBuyer: concert.BuyerLimit(), OrdersURL: ordersURL,
+		Description: concert.Description, LimitPerOrder: concert.LimitPerOrder, LimitPerBuyer: concert.BuyerLimit(), Rules: rulesOf(concert),
+		OrdersURL: ordersURL,
 	}, cached(now, concert)), nil
 }
 

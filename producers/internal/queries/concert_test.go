@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/producers/internal/contracttest"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/queries"
 )
@@ -54,6 +56,31 @@ func TestAConcertTellsItsLimitPerBuyerAndItsCancellation(t *testing.T) {
 		}
 		if got.LimitPerBuyer != want.perBuyer || got.LimitPerOrder != want.perOrder || got.Status != want.status {
 			t.Errorf("%s: %+v, want %+v", id, got, want)
+		}
+	}
+}
+
+// The rules of a concert's orders are always there, and an instant that it does not have is left out.
+func TestAConcertTellsItsRules(t *testing.T) {
+	contract := contracttest.New(t)
+	concert := readmodel.Concert{ConcertID: "c", LimitPerOrder: 4, LimitPerBuyer: 8, LayoutVersion: 1, PriceFrom: contracts.Money{Minor: 100, Currency: "EUR"}}
+	kept := concert
+	kept.AccessibleReleaseAt = 1_900_000_000_123
+	h := queries.Concerts{Catalogue: concerts{"never": concert, "later": kept}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	const route = "GET /api/concerts/{concertId}"
+	router := httpapi.NewRouter(map[string]httpapi.Handler{route: h.Detail}, slog.New(slog.DiscardHandler), time.Now)
+	for id, want := range map[string]string{
+		"never": `"rules":{"noSingleSeat":false},`, "later": `"rules":{"noSingleSeat":false,"accessibleReleaseAt":"2030-03-17T17:46:40.123Z"},`,
+	} {
+		response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: route, PathParameters: map[string]string{"concertId": id}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(response.Body, want) {
+			t.Errorf("%s: %s, want %s", id, response.Body, want)
+		}
+		if problems := contract.Problems(t, http.MethodGet, "/api/concerts/"+id, response); problems != "" {
+			t.Errorf("%s: %s", id, problems)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package queries
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 	"unicode/utf8"
@@ -32,7 +33,8 @@ func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	after, problem := httpapi.Cursor[concertCursor](query)
+	cursors := httpapi.Cursors[concertCursor]{List: "concerts " + filter.name()}
+	after, problem := cursors.Of(query)
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
@@ -49,7 +51,7 @@ func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response
 		}
 		if len(view.Concerts) == limit {
 			last := view.Concerts[limit-1]
-			view.NextCursor = httpapi.EncodeCursor(concertCursor{StartsAt: last.StartsAt, ID: last.ID})
+			view.NextCursor = cursors.Encode(concertCursor{StartsAt: last.StartsAt, ID: last.ID})
 			break
 		}
 		view.Concerts = append(view.Concerts, viewOfConcert(c, now))
@@ -107,6 +109,11 @@ func parseFilter(query map[string]string) (concertFilter, *httpapi.Problem) {
 		*into = date
 	}
 	return f, nil
+}
+
+// name is the same for filters that take the same concerts in the same words.
+func (f concertFilter) name() string {
+	return fmt.Sprintf("%q %q %q %s %s", f.city, f.genre, f.words, f.from.Format(dateLayout), f.to.Format(dateLayout))
 }
 
 func (f concertFilter) takes(c readmodel.Concert) bool {

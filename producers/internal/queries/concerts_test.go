@@ -3,6 +3,8 @@ package queries_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -98,6 +100,68 @@ func TestFiltersCompareFoldedText(t *testing.T) {
 	} {
 		if got := list(t, h, query); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+}
+
+// Pages of any size, to the end, have each concert once, also of those that begin at one instant. A cursor goes on in the list
+// that it was made for, by any page size, and in no other.
+func TestPagesToTheEnd(t *testing.T) {
+	var all []readmodel.Concert
+	var want []string
+	for i := range 23 {
+		id := fmt.Sprintf("c-%02d", i)
+		genre := "Rock"
+		if i%3 == 0 {
+			genre = "Jazz"
+		}
+		all = append(all, readmodel.Concert{ConcertID: id, Genre: genre, City: "Wien", StartsAt: contracts.Instant(1_900_000_000_000 + int64(i/7))})
+		want = append(want, id)
+	}
+	h := queries.Concerts{Catalogue: listed{all: all}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	page := func(query string) (ids []string, next string) {
+		const route = "GET /api/concerts"
+		router := httpapi.NewRouter(map[string]httpapi.Handler{route: h.List}, slog.New(slog.DiscardHandler), time.Now)
+		response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: route, RawQueryString: query})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body map[string]json.RawMessage
+		var concerts []struct{ ID string }
+		if err := errors.Join(json.Unmarshal([]byte(response.Body), &body), json.Unmarshal(body["concerts"], &concerts)); err != nil {
+			t.Fatalf("%s: %s", query, response.Body)
+		}
+		for _, c := range concerts {
+			ids = append(ids, c.ID)
+		}
+		if raw, there := body["nextCursor"]; there {
+			if err := json.Unmarshal(raw, &next); err != nil || next == "" {
+				t.Fatalf("%s: nextCursor is %s", query, raw)
+			}
+		}
+		return ids, next
+	}
+	for _, limit := range []int{1, 2, 7, 22, 23, 24, 100} {
+		got, next := page(fmt.Sprintf("limit=%d", limit))
+		for pages := 1; next != ""; pages++ {
+			if pages > len(all) {
+				t.Fatalf("limit %d: no end", limit)
+			}
+			var more []string
+			more, next = page(fmt.Sprintf("limit=%d&cursor=%s", limit, next))
+			got = append(got, more...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("limit %d: %v", limit, got)
+		}
+	}
+	_, cursor := page("genre=Rock&limit=2")
+	if ids, _ := page("limit=3&genre=ROCK&cursor=" + cursor); !slices.Equal(ids, []string{"c-04", "c-05", "c-07"}) {
+		t.Errorf("of another size, and the filter in other letters: %v", ids)
+	}
+	for _, query := range []string{"", "genre=Jazz&", "genre=Rock&city=Wien&", "q=Rock&", "from=2000-01-01&genre=Rock&"} {
+		if got := list(t, h, query+"cursor="+cursor); !slices.Equal(got, []string{"invalid_cursor"}) {
+			t.Errorf("%s with the cursor of another list: %v", query, got)
 		}
 	}
 }

@@ -315,3 +315,18 @@ func TestScopesOfARoute(t *testing.T) {
 		t.Error("scopes without a token were taken")
 	}
 }
+
+// AWS joins headers of one name, so that two tokens are none, whichever comes first.
+func TestTwoTokensAreNone(t *testing.T) {
+	i, key := newIssuer(t), newKey(t)
+	i.publish("k1", key)
+	g, calls := jwtGateway(t, i)
+	good := "Bearer " + sign(t, jose.RS256, "k1", key, i.claims(nil))
+	for _, headers := range [][]string{{good, "Bearer x"}, {"Bearer x", good}, {good, good}} {
+		r := httptest.NewRequest(http.MethodGet, "/mine", nil)
+		r.Header["Authorization"] = headers
+		if answer := do(g, r); answer.Code != http.StatusUnauthorized || len(*calls) != 0 {
+			t.Errorf("%d of %d headers: %d %s", len(*calls), len(headers), answer.Code, answer.Body)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"boxoffice/contracts/telemetry"
@@ -87,7 +88,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var claims map[string]string
 	if matched.route.JWT {
-		verified, err := g.options.Authorizer.verify(r.Context(), r.Header.Get("Authorization"))
+		verified, err := g.options.Authorizer.verify(r.Context(), strings.Join(r.Header["Authorization"], ","))
 		if err != nil {
 			// The reason helps whoever runs the stack; the token itself is never written.
 			g.options.Logger.Info("a token was refused", telemetry.KeyRoute, matched.route.Key, telemetry.KeyRequest, requestID, telemetry.KeyReason, err.Error())
