@@ -74,6 +74,13 @@ func TestBadInput(t *testing.T) {
 		"no JSON":                  {body: `concertId=1`, status: 400, code: "invalid_json"},
 		"half a JSON":              {body: good[:len(good)-1], status: 400, code: "invalid_json"},
 		"two values":               {body: good + good, status: 400, code: "invalid_json"},
+		"a wrong value, then half": {body: `{"concertId":1,"seats":["`, status: 400, code: "invalid_json", pointer: "/seats"},
+		"a member twice, deep":     {body: `{"concertId":"` + s.Concert + `","bestAvailable":{"quantity":1,"quantit\u0079":2}}`, status: 400, code: "invalid_json", pointer: "/bestAvailable/quantity"},
+		"an empty section":         {body: `{"concertId":"` + s.Concert + `","bestAvailable":{"section":"","quantity":1}}`, status: 400, code: "invalid_request", pointer: "/bestAvailable/section"},
+		"a number beyond all":      {body: `{"concertId":"` + s.Concert + `","bestAvailable":{"quantity":1e400}}`, status: 400, code: "invalid_request", pointer: "/bestAvailable/quantity"},
+		"a mark of the byte order": {body: "\ufeff" + good, status: 400, code: "invalid_json"},
+		"half of a character":      {body: `{"concertId":"` + s.Concert + `","seats":["\ud83d"]}`, status: 400, code: "invalid_json", pointer: "/seats/0"},
+		"8196 bytes of characters": {body: `{"concertId":"` + strings.Repeat("é", 4090) + `"}`, status: 413, code: "body_too_large"},
 		"no body":                  {body: ``, status: 400, code: "invalid_json"},
 		"no UTF-8":                 {body: "{\"concertId\":\"\xff\",\"seats\":[]}", status: 400, code: "invalid_json", pointer: "/concertId"},
 		"wrong content type":       {body: good, headers: map[string]string{"Content-Type": "text/plain"}, status: 415, code: "unsupported_media_type"},
@@ -132,7 +139,8 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
 	c := s.with(t, "")
-	c.Seen = nil // these answers belong to no route of the contract
+	signedIn := s.as(t, testbed.Named("anna"))
+	c.Seen, signedIn.Seen = nil, nil // these answers belong to no route of the contract
 	for _, test := range []struct {
 		method, path string
 		status       int
@@ -143,13 +151,31 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 		{"GET", "/orders", 405, "method_not_allowed", "POST"},
 		{"PUT", "/concerts", 405, "method_not_allowed", "GET, HEAD"},
 		{"POST", "/orders/abc", 405, "method_not_allowed", "DELETE, GET, HEAD"},
+		{"OPTIONS", "/orders", 405, "method_not_allowed", "POST"},
+		{"OPTIONS", "/orders/abc", 405, "method_not_allowed", "DELETE, GET, HEAD"},
+		{"PATCH", "/concerts/" + s.Concert + "/layout", 405, "method_not_allowed", "GET, HEAD"},
+		{"DELETE", "/concerts/" + s.Concert + "/availability", 405, "method_not_allowed", "GET, HEAD"},
+		{"GET", "/webhooks/stripe", 405, "method_not_allowed", "POST"},
+		{"get", "/concerts", 405, "method_not_allowed", "GET, HEAD"},
+		{"HEAD", "/orders", 405, "", "POST"},
+		{"HEAD", "/nothing", 404, "", ""},
+		{"GET", "/API/concerts", 404, "not_found", ""},
+		{"GET", "/concerts//" + s.Concert, 404, "not_found", ""},
+		{"GET", "/concerts/" + s.Concert + "/", 404, "not_found", ""},
 	} {
-		answer, err := c.Do(t.Context(), test.method, test.path, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if answer.Status != test.status || answer.Problem().Code != test.code || answer.Header.Get("Allow") != test.allow {
-			t.Errorf("%s %s: got %d %s, Allow %q", test.method, test.path, answer.Status, answer.Problem().Code, answer.Header.Get("Allow"))
+		// With a token and without: neither answer asks for one.
+		for _, c := range []*apiclient.Client{c, signedIn} {
+			answer, err := c.Do(t.Context(), test.method, test.path, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code := ""
+			if len(answer.Body) > 0 {
+				code = answer.Problem().Code
+			}
+			if answer.Status != test.status || code != test.code || answer.Header.Get("Allow") != test.allow || answer.Header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%s %s: got %d %s, Allow %q", test.method, test.path, answer.Status, answer.Body, answer.Header.Get("Allow"))
+			}
 		}
 	}
 }

@@ -208,6 +208,14 @@ func TestUnavailableCarriesItsPace(t *testing.T) {
 	}
 }
 
+func TestA401SaysWhatIsWanted(t *testing.T) {
+	for code, want := range map[string]string{httpapi.CodeUnauthorized: "Bearer", httpapi.CodeOrderNotFound: ""} {
+		if got := httpapi.NewProblem(code, "d").Response("/p").Headers["WWW-Authenticate"]; got != want {
+			t.Errorf("%s: WWW-Authenticate %q", code, got)
+		}
+	}
+}
+
 func TestRetryAfterIsInWholeSecondsRoundedUp(t *testing.T) {
 	for ms, want := range map[int]string{0: "1", 1: "1", 999: "1", 1000: "1", 1001: "2", 60000: "60"} {
 		if got := httpapi.RetryAfter(ms); got != want {

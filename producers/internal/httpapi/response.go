@@ -57,6 +57,9 @@ func (p *Problem) Response(instance string) Response {
 	if p.allow != "" {
 		headers["Allow"] = p.allow
 	}
+	if p.Status == http.StatusUnauthorized {
+		headers["WWW-Authenticate"] = "Bearer" // as the gateway's own 401
+	}
 	if p.Status == http.StatusServiceUnavailable && p.PollAfterMs == nil {
 		wait := retryAfterMs
 		p.PollAfterMs = &wait
