@@ -74,7 +74,7 @@ func TestBadInput(t *testing.T) {
 		"no JSON":                  {body: `concertId=1`, status: 400, code: "invalid_json"},
 		"half a JSON":              {body: good[:len(good)-1], status: 400, code: "invalid_json"},
 		"two values":               {body: good + good, status: 400, code: "invalid_json"},
-		"a wrong value, then half": {body: `{"concertId":1,"seats":["`, status: 400, code: "invalid_json", pointer: "/seats"},
+		"a wrong value, then half": {body: `{"concertId":1,"seats":["`, status: 400, code: "invalid_json", pointer: "/seats/0"},
 		"a member twice, deep":     {body: `{"concertId":"` + s.Concert + `","bestAvailable":{"quantity":1,"quantit\u0079":2}}`, status: 400, code: "invalid_json", pointer: "/bestAvailable/quantity"},
 		"an empty section":         {body: `{"concertId":"` + s.Concert + `","bestAvailable":{"section":"","quantity":1}}`, status: 400, code: "invalid_request", pointer: "/bestAvailable/section"},
 		"a number beyond all":      {body: `{"concertId":"` + s.Concert + `","bestAvailable":{"quantity":1e400}}`, status: 400, code: "invalid_request", pointer: "/bestAvailable/quantity"},

@@ -12,8 +12,8 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// overHTTP lets buyers order through the gateway. So many at once send an order and follow it, at the pace that the API
-// tells, until it is decided; then the next buyer comes.
+// overHTTP lets buyers order through the gateway. So many at once send an order and follow it until it is decided, more often
+// than the API tells, since its pace is not what is measured; then the next buyer comes.
 func (m *measures) overHTTP(ctx context.Context, groups []group) (phase, error) {
 	return m.buyers(ctx, phase{Name: "over HTTP", Groups: len(groups), Orders: m.HTTPOrders}, groups,
 		func(ctx context.Context, buyer *apiclient.Client, id string) error {
