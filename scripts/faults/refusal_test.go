@@ -48,7 +48,8 @@ func TestDecisionsAreFarBehind(t *testing.T) {
 	} else if wait := waitOf(first); wait < behind {
 		t.Errorf("an order behind %s was answered %d, and told to wait %s", behind, first.Status, wait)
 	}
-	if other := s.post(groups[1].Seats[2]); other.Status != http.StatusAccepted || waitOf(other) > time.Second {
+	// Nothing was decided in the other group for a while, so its lag is not known: 2 to 5 s.
+	if other := s.post(groups[1].Seats[2]); other.Status != http.StatusAccepted || waitOf(other) < 2*time.Second || waitOf(other) > 5*time.Second {
 		t.Errorf("an order of another group was answered %d %s", other.Status, other.Body)
 	}
 	// Each try has a buyer of its own, so it is another order for the same seat.
