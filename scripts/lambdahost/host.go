@@ -156,7 +156,7 @@ func (h *host) serve(ctx context.Context) error {
 			}
 		})
 	}
-	serve("gateway", h.gateway, h.gatewayListener)
+	serve("gateway", h.gateway, gateway.Listen(h.gatewayListener))
 	if h.controlListener != nil {
 		serve("control endpoint", h.control, h.controlListener)
 		h.log.Info("the control endpoint listens", telemetry.KeyRoute, "http://"+h.controlListener.Addr().String())
