@@ -158,13 +158,13 @@ func (e Event) OfOurType() bool {
 // on. One that cannot be read and names no environment may be ours.
 func (e Event) Message(environment string) (m message.Message, ok bool, err error) {
 	i := e.Data.Object
-	named, isNamed := i.Metadata[MetadataEnvironment]
+	named := i.Metadata[MetadataEnvironment] // "" too if it is there in a form that cannot be read
 	switch {
-	case !e.OfOurType(), isNamed && named != environment:
+	case !e.OfOurType(), named != "" && named != environment:
 		return nil, false, nil
 	case e.unreadable != nil:
 		return nil, false, fmt.Errorf("%w: %s: %w", ErrInvalid, e.Type, e.unreadable)
-	case !isNamed:
+	case named == "":
 		return nil, false, nil
 	}
 	group, err := contracts.ParseSeatGroup(i.Metadata[MetadataConcert] + "#" + i.Metadata[MetadataGroup])

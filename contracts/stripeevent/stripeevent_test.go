@@ -151,18 +151,20 @@ func TestWhatNobodyCanActOnIsInvalid(t *testing.T) {
 	}
 	authorized := event(stripeevent.TypeAuthorized, metadata, "")
 	for name, body := range map[string]string{
-		"no id":               strings.Replace(authorized, `"id":"evt_1",`, ``, 1),
-		"of no intent":        strings.Replace(authorized, `"object":"payment_intent"`, `"object":"charge"`, 1),
-		"of a wrong type":     strings.Replace(authorized, `"amount":12000`, `"amount":"12000"`, 1),
-		"of another API":      strings.Replace(authorized, `"object":"event"`, `"object":"v2.core.event"`, 1),
-		"at no time":          strings.Replace(authorized, `"created":1800003600`, `"created":"2026-09-18T19:56:56.947Z"`, 1),
-		"a thin one":          `{"id":"evt_1","object":"v2.core.event","type":"payment_intent.canceled","related_object":{"id":"pi_1"}}`,
-		"without data":        `{"id":"evt_1","object":"event","type":"payment_intent.canceled","created":1}`,
-		"an object as text":   `{"id":"evt_1","object":"event","type":"payment_intent.canceled","created":1,"data":{"object":"pi_1"}}`,
-		"of ours by a number": strings.Replace(event(stripeevent.TypeDeclined, metadata, `,"last_payment_error":7`), `"amount":12000`, `"amount":{}`, 1),
-		"without an order":    event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","seatGroup":"g"}`, ""),
-		"without a group":     event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","orderId":"`+order+`"}`, ""),
-		"of a forged order":   event(stripeevent.TypeCanceled, `{"environment":"dev","concertId":"c","seatGroup":"g","orderId":"x"}`, ""),
+		"no id":                               strings.Replace(authorized, `"id":"evt_1",`, ``, 1),
+		"of no intent":                        strings.Replace(authorized, `"object":"payment_intent"`, `"object":"charge"`, 1),
+		"of a wrong type":                     strings.Replace(authorized, `"amount":12000`, `"amount":"12000"`, 1),
+		"of another API":                      strings.Replace(authorized, `"object":"event"`, `"object":"v2.core.event"`, 1),
+		"at no time":                          strings.Replace(authorized, `"created":1800003600`, `"created":"2026-09-18T19:56:56.947Z"`, 1),
+		"a thin one":                          `{"id":"evt_1","object":"v2.core.event","type":"payment_intent.canceled","related_object":{"id":"pi_1"}}`,
+		"without data":                        `{"id":"evt_1","object":"event","type":"payment_intent.canceled","created":1}`,
+		"an object as text":                   `{"id":"evt_1","object":"event","type":"payment_intent.canceled","created":1,"data":{"object":"pi_1"}}`,
+		"of ours by a number":                 strings.Replace(event(stripeevent.TypeDeclined, metadata, `,"last_payment_error":7`), `"amount":12000`, `"amount":{}`, 1),
+		"of an environment in a form to come": event(stripeevent.TypeCanceled, `{"environment":{"value":"dev"},"orderId":"`+order+`"}`, ""),
+		"metadata in a form to come":          event(stripeevent.TypeCanceled, `[{"name":"environment","value":"dev"}]`, ""),
+		"without an order":                    event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","seatGroup":"g"}`, ""),
+		"without a group":                     event(stripeevent.TypeAuthorized, `{"environment":"dev","concertId":"c","orderId":"`+order+`"}`, ""),
+		"of a forged order":                   event(stripeevent.TypeCanceled, `{"environment":"dev","concertId":"c","seatGroup":"g","orderId":"x"}`, ""),
 	} {
 		e, err := stripeevent.Parse([]byte(body))
 		if err != nil || !e.OfOurType() {
