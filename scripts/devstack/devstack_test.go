@@ -427,8 +427,10 @@ func TestProcessesOfFunctionsBehindAQueue(t *testing.T) {
 	}
 	a, _ := testApp(t)
 	u := prepared(t, a, "pay", stackFlags{})
-	if err := stack.WriteJSON(u.folder.Values(), map[string]string{}); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{u.folder.Values(), u.folder.FunctionSecrets()} {
+		if err := stack.WriteJSON(path, map[string]string{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	host, err := u.lambdahost(started{})
 	if err != nil {
