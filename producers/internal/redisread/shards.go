@@ -91,10 +91,12 @@ type shards struct {
 	mu sync.Mutex
 	// byAddress are those of masters. After a failover a shard has another master, with a breaker of its own.
 	byAddress map[string]*shard
+	// byKey is where keys were when that was last asked: one of each seat group that is on sale, and two of payments.
+	byKey map[string]*shard
 }
 
 func newShards(client redis.UniversalClient, now func() time.Time) *shards {
-	s := &shards{now: now, asking: newShard(now), byAddress: map[string]*shard{}}
+	s := &shards{now: now, asking: newShard(now), byAddress: map[string]*shard{}, byKey: map[string]*shard{}}
 	s.masterOf = func(context.Context, string) (string, error) { return "", nil }
 	if cluster, ok := client.(*redis.ClusterClient); ok {
 		s.masterOf = func(ctx context.Context, key string) (string, error) {
@@ -108,8 +110,13 @@ func newShards(client redis.UniversalClient, now func() time.Time) *shards {
 	return s
 }
 
-// of finds the shards that have keys. It is one question, however many keys there are.
+// of finds the shards that have keys. It is one question, however many keys there are, and none while no call would be made
+// anyway: a client whose view of the cluster is old dials with each question to renew it, which would be as many dials at a Redis
+// that is away as there are orders.
 func (s *shards) of(ctx context.Context, keys ...string) (in []*shard, err error) {
+	if in := s.closedTo(keys); in != nil {
+		return in, nil
+	}
 	err = s.asking.call(ctx, func(ctx context.Context) error {
 		in = make([]*shard, len(keys))
 		for i, key := range keys {
@@ -117,14 +124,30 @@ func (s *shards) of(ctx context.Context, keys ...string) (in []*shard, err error
 			if err != nil {
 				return err
 			}
-			in[i] = s.at(address)
+			in[i] = s.at(address, key)
 		}
 		return nil
 	})
 	return in, err
 }
 
-func (s *shards) at(address string) *shard {
+// closedTo are the shards that keys were in last, if the breakers of all of them let no call through right now; else nil. Once a
+// breaker tries its shard again, its keys may be in another one.
+func (s *shards) closedTo(keys []string) []*shard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := make([]*shard, len(keys))
+	for i, key := range keys {
+		known, ok := s.byKey[key]
+		if !ok || known.breaker.State() != gobreaker.StateOpen {
+			return nil
+		}
+		in[i] = known
+	}
+	return in
+}
+
+func (s *shards) at(address, key string) *shard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known, ok := s.byAddress[address]
@@ -132,6 +155,7 @@ func (s *shards) at(address string) *shard {
 		known = newShard(s.now)
 		s.byAddress[address] = known
 	}
+	s.byKey[key] = known
 	return known
 }
 
