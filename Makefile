@@ -89,7 +89,7 @@ e2e: devstack ## the end-to-end tests, against a stack of their own with short h
 	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
 faults: devstack ## the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the longer forms)
-	@rm -f $(TOOLS)/faults.code; { DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 16 -run '$(or $(RUN),.)' ./scripts/faults/ 2>&1; echo $$? >$(TOOLS)/faults.code; } | \
+	@rm -f $(TOOLS)/faults.code; { DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 64 -run '$(or $(RUN),.)' ./scripts/faults/ 2>&1; echo $$? >$(TOOLS)/faults.code; } | \
 	  tee $(TOOLS)/faults$(FAULTS).log | grep --line-buffered -E '^ *---|^(=== NAME|ok|FAIL|panic)|FAULT |_test.go:'; exit "$$(cat $(TOOLS)/faults.code)"
 
 faults-long: ## the fault tests in their long forms: a minute without a service, 100 rounds of kills

@@ -58,7 +58,7 @@ var crashes = []struct {
 // A function is killed between each two of its steps. Each order is decided all the same, then settles, its seats are
 // free at the end, each version is an event, and nothing is left of the attempts that never came back.
 func TestCrashBetweenEachTwoSteps(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 100*time.Second)
 	// Messages come back after 3 s, of which there are many to wait for. Functions have to be as quick, so the stack takes two
 	// shares.
 	s := newStack(t, settings{hold: 15, timeout: 2, comesBack: 3 * time.Second, busy: true, calls: []string{"dynamodb", "sqs", "events"}, commands: true})

@@ -15,7 +15,7 @@ func TestServiceIsCut(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
-			t.Parallel()
+			sideBySide(t, 60*time.Second)
 			if service == "stripe" && !long() {
 				t.Skip("in the long form (FAULTS=long); TestAnswersAreSwallowed has Stripe without answers in each")
 			}

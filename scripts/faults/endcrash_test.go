@@ -15,7 +15,7 @@ import (
 // it comes: reserve dies at the void's send, then commit, which finds the order over. An authorisation is lost between commit and
 // capture: mirror dies when it gives the seats back. Nothing stays authorised, nothing is charged, and the seats are free.
 func TestCrashesWhereAnOrderEndsAgainstItsPayment(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 80*time.Second)
 	s := newStack(t, settings{hold: 40, comesBack: 3 * time.Second, calls: []string{"dynamodb", "sqs", "stripe"}, commands: true})
 	events := s.SubscribeFor(t)
 	k, l, hall := newKiller(s), &ledger{}, s.groupsOf(s.Concert)

@@ -16,7 +16,7 @@ import (
 // A function's time is shorter than its messages' visibility, so a stopped process is killed before they come again. Here
 // the queue's visibility is made shorter than that, as by a mistake in a deployment; so both live.
 func TestFrozenProcessGoesOn(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 35*time.Second)
 	s := newStack(t, settings{timeout: 15, calls: []string{"dynamodb", "sqs"}})
 	events := s.SubscribeFor(t)
 	s.comesBackAfter(time.Second, "orders")
@@ -63,7 +63,7 @@ func TestFrozenProcessGoesOn(t *testing.T) {
 // The same at the function's timeout: the stopped process is killed, and what it was writing arrives after another process
 // has decided otherwise. Each late write is refused by the row's status and version.
 func TestLateWritesAreRefused(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 50*time.Second)
 	s := newStack(t, settings{calls: []string{"dynamodb"}})
 	events := s.SubscribeFor(t)
 	l, groups := &ledger{}, s.groupsOf(s.Concert)

@@ -33,7 +33,7 @@ const loadsLast = 2
 // Reserve is killed while it loads a group that Redis lost, and reconcile at each of its steps that leave something behind: a
 // letter that is drained, a step that is sent again, a group that is repaired. What was held stays held, and nothing is lost.
 func TestCrashesOfALoadAndOfReconcile(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 95*time.Second)
 	s := newStack(t, settings{hold: 40, comesBack: 3 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
 	events := s.SubscribeFor(t)
 	k, l, hall := newKiller(s), &ledger{}, s.groupsOf(s.Concert)

@@ -25,7 +25,7 @@ const (
 // other seats, and its process is killed before it writes the row. Until that message comes back, SQS hands out no other
 // of the group, all 200 are accepted, and the queue alone decides.
 func TestOrderUnderContention(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 160*time.Second)
 	s := newStack(t, settings{hold: 120, calls: []string{"dynamodb"}})
 	g, l := s.groupsOf(s.Concert)[0], &ledger{}
 	wanted, apart := g.Seats[:orderSeats], g.Seats[orderSeats]

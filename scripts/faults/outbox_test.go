@@ -19,7 +19,7 @@ import (
 // killed again and again under load and the bus goes away for a while. The seats go on meanwhile: mirror reads the same
 // stream and does not wait for publish.
 func TestOutbox(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 50*time.Second)
 	s := newStack(t, settings{links: []string{"events"}, busy: true})
 	kills, cutFor := 5, 15*time.Second
 	if long() {

@@ -15,7 +15,7 @@ import (
 // was good in time has its tickets while Redis is still away, and what was put aside for the others is given back. Once Redis is
 // there again, the map of seats is what the rows say.
 func TestPaidWhileRedisIsAway(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 75*time.Second)
 	s := newStack(t, settings{hold: 25, links: []string{"redis"}})
 	events := s.SubscribeFor(t)
 	l, hall := &ledger{}, s.groupsOf(s.Concert)

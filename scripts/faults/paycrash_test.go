@@ -50,7 +50,7 @@ const readsLast = 2
 // A function is killed between each two of its steps with a payment. Each order that is paid is CONFIRMED and charged once, none
 // that was given up is charged, and nothing stays authorised.
 func TestPaymentCrashesBetweenEachTwoSteps(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 90*time.Second)
 	s := newStack(t, settings{hold: 60, comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs", "stripe"}, commands: true})
 	events := s.SubscribeFor(t)
 	k, l, hall, arena := newKiller(s), &ledger{}, s.groupsOf(s.Concert), s.groupsOf(s.Arena)

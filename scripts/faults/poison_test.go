@@ -22,7 +22,7 @@ const attempts = 3
 // An order whose handling kills its function is tried three times, no more. Then its buyer is told, its message is kept
 // with the reason, and its group goes on: who came behind it is decided in the queue's order, long before the deadline.
 func TestPoisonIsTakenOutOfItsGroup(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 40*time.Second)
 	s := newStack(t, settings{comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
 	events := s.SubscribeFor(t)
 	g, l := s.groupsOf(s.Concert)[0], &ledger{}

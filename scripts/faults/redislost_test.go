@@ -17,7 +17,7 @@ const reloaded = 150 * time.Second
 // Redis is emptied under load while 20 orders hold seats. None of those seats is offered to another order afterwards,
 // nothing livelocks, and with the second run of reconcile what buyers see of both concerts is what the rows say.
 func TestRedisIsEmptied(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 100*time.Second)
 	s := newStack(t, settings{hold: 40})
 	groups, l := s.groupsOf(s.Concert), &ledger{}
 	var held []contracts.OrderID

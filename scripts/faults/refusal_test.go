@@ -19,7 +19,7 @@ import (
 // group are told of the wait, over 60 s of it they are refused and nothing is enqueued, and some seconds after that they are
 // taken again. Other groups go on. The wait is over 60 s with FAULTS=long; what POST does then is also in its unit test.
 func TestDecisionsAreFarBehind(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 45*time.Second)
 	behind, refused := 12*time.Second, false
 	if long() {
 		behind, refused = 63*time.Second, true
@@ -67,7 +67,7 @@ func TestDecisionsAreFarBehind(t *testing.T) {
 // Redis cannot be reached for over 30 s. Orders are taken without a look at the seats until then, and refused afterwards;
 // once it is back, every process takes orders again.
 func TestOrdersWithoutRedis(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 100*time.Second)
 	s := newStack(t, settings{links: []string{"redis"}})
 	groups, l := s.groupsOf(s.Concert), &ledger{}
 	s.row(s.accepted(l, groups[0].Seats[:2]...), decideWithin, in(contracts.Held))

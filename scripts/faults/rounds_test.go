@@ -30,7 +30,7 @@ const (
 // again what got no answer, some cancel, some pay, and in the arena some want more than they may have. Then every row, seat,
 // ticket, allowance, event and effect at Stripe is compared.
 func TestRoundsOfKills(t *testing.T) {
-	t.Parallel()
+	sideBySide(t, 45*time.Second)
 	rounds := roundsInShort
 	if long() {
 		rounds = roundsInLong

@@ -9,14 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"golang.org/x/sync/semaphore"
 
 	"boxoffice/scripts/internal/faultproxy"
 	"boxoffice/scripts/internal/freeport"
@@ -42,25 +40,6 @@ type settings struct {
 	busy bool
 }
 
-// machine has the shares that stacks take of it: two under load and one beside them leave two cores the time that timeouts
-// of half a second need. The tests mostly wait, so more of them than cores run at once.
-var machine = semaphore.NewWeighted(5)
-
-// share waits for what a stack takes of the machine, until it is given back, at the latest when the test ends.
-func share(t *testing.T, busy bool) (giveBack func()) {
-	t.Helper()
-	n := int64(1)
-	if busy {
-		n = 2
-	}
-	if err := machine.Acquire(t.Context(), n); err != nil {
-		t.Fatal(err)
-	}
-	giveBack = sync.OnceFunc(func() { machine.Release(n) })
-	t.Cleanup(giveBack)
-	return giveBack
-}
-
 // stack is a running stack of the test's own.
 type stack struct {
 	*testbed.Bed
@@ -83,7 +62,9 @@ func newStack(t *testing.T, want settings) *stack {
 	if devstack == "" {
 		t.Skip("no devstack in the environment (DEVSTACK is not set): run make faults")
 	}
+	begun := time.Now()
 	giveBack := share(t, want.busy)
+	shared := time.Now()
 	if want.hold == 0 {
 		want.hold = 5
 	}
@@ -123,12 +104,16 @@ func newStack(t *testing.T, want settings) *stack {
 	s.Bed = bed
 	s.comesBackAfter(want.comesBack, handled...)
 	s.loaded()
+	up := time.Now()
 	t.Cleanup(func() {
+		done := time.Now()
 		// It only waits from here on.
 		giveBack()
 		if !t.Failed() {
 			s.ended()
 		}
+		t.Logf("%.0f s until there was room on the machine, %.0f s to bring the stack up, %.0f s the test, %.0f s until every order had ended",
+			shared.Sub(begun).Seconds(), up.Sub(shared).Seconds(), done.Sub(up).Seconds(), time.Since(done).Seconds())
 	})
 	return s
 }

@@ -18,7 +18,7 @@ func TestAnswersAreSwallowed(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
-			t.Parallel()
+			sideBySide(t, 85*time.Second)
 			o := newOutage(t, service)
 			link := o.links[service]
 			patient := o.patientBuyers(8)
