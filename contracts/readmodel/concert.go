@@ -77,6 +77,11 @@ func (c Concert) FreezeDue(now contracts.Instant) bool {
 	return c.LayoutFrozen == 0 && now >= c.OnSaleAt.Add(-FreezeBeforeSale)
 }
 
+// AwaitsMark says whether a sale should be open and is not, because its layout has no mark yet. The mark is set at any moment.
+func (c Concert) AwaitsMark(now contracts.Instant) bool {
+	return c.CancelledAt == 0 && now >= c.OnSaleAt && now < c.OffSaleAt && c.LayoutFrozen != c.LayoutVersion
+}
+
 // SaleState is where a concert is in its sale.
 type SaleState string
 

@@ -28,6 +28,18 @@ type Source interface {
 // opening is not late by this.
 const Kept = 10 * time.Second
 
+// KeptBeforeMark is how old a concert may be whose sale has opened and whose layout has no mark yet: it is set at any moment, and
+// until then every order is refused.
+const KeptBeforeMark = time.Second
+
+// keptFor is how old a concert may be at an instant.
+func keptFor(c readmodel.Concert, now time.Time) time.Duration {
+	if c.AwaitsMark(contracts.InstantOf(now)) {
+		return KeptBeforeMark
+	}
+	return Kept
+}
+
 // KeptWithoutSource is how old a concert may be while it cannot be read. Orders are taken all that time; what they are decided
 // by is read by who decides.
 const KeptWithoutSource = 15 * time.Minute
@@ -78,7 +90,7 @@ func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Co
 	c.mu.Lock()
 	known, ok := c.concerts[concertID]
 	c.mu.Unlock()
-	if ok && now.Sub(known.at) < Kept {
+	if ok && now.Sub(known.at) < keptFor(known.value, now) {
 		return known.value, true, nil
 	}
 	concert, found, err := c.source.Concert(ctx, concertID)

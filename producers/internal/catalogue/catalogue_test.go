@@ -21,11 +21,14 @@ type source struct {
 	reads    []string
 	items    map[string][]byte
 	err      error
+	concert  readmodel.Concert
 }
 
 func (s *source) Concert(_ context.Context, id string) (readmodel.Concert, bool, error) {
 	s.concerts++
-	return readmodel.Concert{ConcertID: id}, id == "c", s.err
+	concert := s.concert
+	concert.ConcertID = id
+	return concert, id == "c", s.err
 }
 
 func (s *source) Concerts(context.Context) ([]readmodel.Concert, error) {
@@ -60,6 +63,32 @@ func TestConcertsAreKeptForAWhile(t *testing.T) {
 	_, _ = c.Concerts(t.Context())
 	if s.concerts != 2 || s.lists != 2 {
 		t.Errorf("after %s read %d and %d times, want twice", catalogue.Kept, s.concerts, s.lists)
+	}
+}
+
+// A sale that should be open and waits for the mark of its layout opens within a second of it.
+func TestAConcertIsReadOftenUntilItsLayoutHasItsMark(t *testing.T) {
+	for name, c := range map[string]struct {
+		concert readmodel.Concert
+		often   bool
+	}{
+		"no mark, and the sale has begun": {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1000, OffSaleAt: 1 << 50}, true},
+		"the mark is there":               {readmodel.Concert{LayoutVersion: 2, LayoutFrozen: 2, OnSaleAt: 1000, OffSaleAt: 1 << 50}, false},
+		"the sale has not begun":          {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1 << 49, OffSaleAt: 1 << 50}, false},
+		"the sale is over":                {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1000, OffSaleAt: 1500}, false},
+		"the concert is cancelled":        {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1000, OffSaleAt: 1 << 50, CancelledAt: 1}, false},
+	} {
+		s, now := &source{concert: c.concert}, time.UnixMilli(2000)
+		memory := catalogue.New(s, quiet, func() time.Time { return now })
+		for range 2 {
+			if _, found, err := memory.Concert(t.Context(), "c"); !found || err != nil {
+				t.Fatal(found, err)
+			}
+			now = now.Add(catalogue.KeptBeforeMark)
+		}
+		if (s.concerts == 2) != c.often {
+			t.Errorf("%s: read %d times", name, s.concerts)
+		}
 	}
 }
 

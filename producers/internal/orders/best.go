@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"boxoffice/contracts"
@@ -35,9 +36,10 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 	of := layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}
 	now := h.Now()
 	states, kept := h.Hints.get(of, now)
-	if kept {
-		h.askRecords(ctx, id, request.Best.Section, admitted, groups, states)
+	if best := candidatesOf(admitted, states).Best(); kept && len(best) > 0 {
+		h.askRecords(ctx, id, best, admitted, groups, states)
 	} else {
+		// Kept maps refuse nobody: seats may have come free since.
 		var err error
 		if states, err = h.Seats.Groups(ctx, versions, id); err != nil && states == nil {
 			if problem := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err, groups...); problem != nil {
@@ -60,20 +62,22 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
 	var lag pace.Lag
 	if len(states) > 0 {
-		lag = lagOf(states[slices.Index(groups, admitted.Group)])
+		at := states[slices.Index(groups, admitted.Group)]
+		if !at.Loaded && h.Seats.DownFor(ctx, admitted.Group) >= refuseAfter {
+			return sight{}, h.unavailable(ctx, id, "seats not looked at for long", errors.New("the part of Redis that has "+admitted.Group.Key()+" does not answer"))
+		}
+		lag = lagOf(at)
 	}
 	return sight{lag: lag}, queueFull(lag.Behind)
 }
 
-// askRecords asks what the order is in the groups that decide about it, whose maps are kept ones: those that it would be sent to,
-// and where there are none, all that it may hold seats in, since it must not be refused for its own hold. A group that does not
-// answer is not loaded any more.
-func (h Place) askRecords(ctx context.Context, id contracts.OrderID, section string, admitted *admission.Admitted, groups []contracts.SeatGroup, states []look.Group) {
-	best := candidatesOf(admitted, states).Best()
+// askRecords asks what the order is in the groups that it may be sent to, whose maps are kept ones. A group that does not answer
+// is not loaded any more.
+func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []string, admitted *admission.Admitted, groups []contracts.SeatGroup, states []look.Group) {
 	best = best[:min(spread, len(best))]
 	var asked []int
 	for i, g := range admitted.Seating.Groups() {
-		if len(best) > 0 && slices.Contains(best, g.Group) || len(best) == 0 && (section == "" || g.Section == section) {
+		if slices.Contains(best, g.Group) {
 			asked = append(asked, i)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/orders"
 	"boxoffice/producers/internal/redisread"
 )
@@ -153,28 +154,37 @@ func TestTheMapsOfAConcertAreReadOnceInHalfASecond(t *testing.T) {
 	a.order(t, "", http.StatusAccepted, 1, 126, 126)
 }
 
-// Before an order is refused because no seats are shown, every group that it may hold seats in is asked afresh, and then its row.
+// Before an order is refused because no seats are shown, every map is read afresh, with what the order is there, and then its row.
 func TestAnOrderIsNotRefusedForItsOwnHoldByAKeptMap(t *testing.T) {
 	a := newArena(126)
 	a.server.full = true
 	a.order(t, "", http.StatusConflict, 1, 126, 126)
-	a.order(t, "", http.StatusConflict, 1, 0, 126)
+	a.order(t, "", http.StatusConflict, 1, 126, 126)
 	if got := strings.Join(a.calls, " "); got != "account" {
 		t.Errorf("before it is refused: %s", got)
 	}
-	// Of a section, its groups alone.
-	a.order(t, "t", http.StatusConflict, 1, 0, 63)
+	a.order(t, "t", http.StatusConflict, 1, 126, 126)
 	a.server.where = "G077"
-	if group := a.order(t, "", http.StatusAccepted, 1, 0, 126); group != "G077" {
+	if group := a.order(t, "", http.StatusAccepted, 1, 126, 126); group != "G077" {
 		t.Errorf("an order that holds seats was sent to %q", group)
 	}
 	// A group of another section knows it by another body.
-	a.order(t, "s", http.StatusConflict, 1, 0, 63)
+	a.order(t, "s", http.StatusConflict, 1, 126, 126)
 	a.server.where = ""
 	a.row = &readmodel.Order{Status: contracts.Held, Version: 1, RequestHash: contracts.RequestHashBest("c", "", 2, 0)}
-	if group := a.order(t, "", http.StatusAccepted, 1, 0, 126); group != "" {
+	if group := a.order(t, "", http.StatusAccepted, 1, 126, 126); group != "" {
 		t.Errorf("an order with a row was sent to %q", group)
 	}
+}
+
+// Seats that came free are there for the next order, whatever was read a moment ago.
+func TestAKeptMapRefusesNobody(t *testing.T) {
+	a := newArena(126)
+	a.server.full = true
+	a.order(t, "", http.StatusConflict, 1, 126, 126)
+	a.server.full = false
+	a.order(t, "", http.StatusAccepted, 1, 126, 126)
+	a.order(t, "", http.StatusAccepted, 1, 0, 4)
 }
 
 // What an order is in a group is asked of each order, and never kept with the maps.
@@ -228,7 +238,7 @@ func TestAGroupWhosePartOfRedisIsDead(t *testing.T) {
 	if group := a.order(t, "", http.StatusAccepted, 1, 3, 3); group != "G001" {
 		t.Errorf("sent to %q", group)
 	}
-	if group := a.order(t, "s", http.StatusConflict, 1, 0, 2); group != "" {
+	if group := a.order(t, "s", http.StatusConflict, 1, 3, 3); group != "" {
 		t.Errorf("sent to %q", group)
 	}
 	// It died after its map was read, which showed no seats.
@@ -236,8 +246,19 @@ func TestAGroupWhosePartOfRedisIsDead(t *testing.T) {
 	b.server.full = true
 	b.order(t, "", http.StatusConflict, 1, 4, 4)
 	b.server.dead = "G001"
-	if group := b.order(t, "", http.StatusAccepted, 1, 0, 3); group != "G001" {
+	if group := b.order(t, "", http.StatusAccepted, 1, 3, 3); group != "G001" {
 		t.Errorf("sent to %q", group)
+	}
+}
+
+// An order for any seats that only a dead part of Redis may have is refused like one for named seats there, once that part has
+// been dead for long.
+func TestAnOrderForAnySeatsOfADeadPartOfRedis(t *testing.T) {
+	for down, status := range map[time.Duration]int{29 * time.Second: http.StatusAccepted, 30 * time.Second: http.StatusServiceUnavailable} {
+		w := &world{down: down, hall: []readmodel.LayoutGroup{rowOfFour("G000", 0), rowOfFour("G001", 0)}, maps: []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x55}}}, {}}}
+		if response := w.post(t, `{"concertId":"c","bestAvailable":{"quantity":2}}`); response.StatusCode != status || (len(w.sent) == 1) != (status == http.StatusAccepted) {
+			t.Errorf("dead for %s: %d %s, %d sent; want %d", down, response.StatusCode, response.Body, len(w.sent), status)
+		}
 	}
 }
 

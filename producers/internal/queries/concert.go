@@ -80,11 +80,18 @@ func viewOfConcert(c readmodel.Concert, now contracts.Instant) concertView {
 // catalogueAge is how long a browser or edge may keep a catalogue answer in which no status is about to change.
 const catalogueAge = 10 * time.Second
 
+// ageBeforeMark is catalogueAge of a concert whose sale waits for the mark of its layout.
+const ageBeforeMark = time.Second
+
 // cached lets an answer about concerts be kept for catalogueAge, but never past the next change of a status in it: a sale that
-// opens must not look closed for as long as somebody keeps an answer from before.
+// opens must not look closed for as long as somebody keeps an answer from before. It waits for no instant, but for its mark, where
+// that is late.
 func cached(now contracts.Instant, concerts ...readmodel.Concert) httpapi.Headers {
 	age := catalogueAge
 	for _, c := range concerts {
+		if c.AwaitsMark(now) {
+			age = min(age, ageBeforeMark)
+		}
 		for _, at := range []contracts.Instant{c.OnSaleAt, c.OffSaleAt} {
 			if at > now {
 				age = min(age, at.Sub(now))
