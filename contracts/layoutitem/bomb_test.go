@@ -52,6 +52,10 @@ func TestABodyThatExpandsToGigabytesIsRefused(t *testing.T) {
 		"long names":              document(`{"name":"1","prefix":"` + strings.Repeat("A", 1<<20) + `","count":100000}`),
 		"numbers of many digits":  document(`{"name":"1","prefix":"A","digits":1000000,"count":100000}`),
 		"many groups":             body(1, strings.NewReader(`{"groups":[`+strings.Repeat(`{"group":"A","rows":[{"prefix":"A","count":50000}]},`, 50)+`{"group":"B"}]}`)),
+		"many empty groups":       body(1, strings.NewReader(`{"groups":[{"group":"A"}`+strings.Repeat(`,{}`, 1_390_000)+`]}`)),
+		"many empty rows":         document(`{}` + strings.Repeat(`,{}`, 1_390_000)),
+		"many empty tiers":        body(1, strings.NewReader(`{"groups":[{"group":"A"}],"tiers":[{}`+strings.Repeat(`,{}`, 1_390_000)+`]}`)),
+		"seats without rows":      body(1, strings.NewReader(`{"groups":[{"group":"A","seats":["a"`+strings.Repeat(`,"b"`, 200_000)+`]}]}`)),
 		"a document of 5 million": body(1, strings.NewReader(`{"groups":[{"group":"A"}]}`+strings.Repeat(" ", 5_000_000))),
 	} {
 		var before, after runtime.MemStats

@@ -17,6 +17,10 @@ const codecVersion = 1
 // to gigabytes must not take a process down.
 const maxDocument = 4 << 20
 
+// maxElements bounds how many elements and members a document may have, about: it is how many commas there are. An element of two
+// bytes, {}, takes hundreds in memory. It is twice as many as a layout that names each of its seats.
+const maxElements = 2 * maxSeats
+
 // ErrVersion is a body of another version of the codec than this program reads.
 var ErrVersion = errors.New("unknown version of the codec")
 
@@ -72,6 +76,9 @@ func plainOf(body []byte) ([]byte, error) {
 	}
 	if len(plain) > maxDocument {
 		return nil, fmt.Errorf("a document of over %d bytes is %w", maxDocument, ErrTooLarge)
+	}
+	if n := bytes.Count(plain, []byte{','}); n > maxElements {
+		return nil, fmt.Errorf("a document of %d elements is %w: at most %d", n, ErrTooLarge, maxElements)
 	}
 	return plain, nil
 }

@@ -136,6 +136,9 @@ func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 			return readmodel.LayoutGroup{}, fmt.Errorf("it is %w: a layout has at most %d seats", ErrTooLarge, maxSeats)
 		}
 	}
+	if places > *left {
+		return readmodel.LayoutGroup{}, fmt.Errorf("it is %w: a layout has at most %d seats", ErrTooLarge, maxSeats)
+	}
 	*left -= places
 	names := make([]string, 0, places)
 	for _, r := range e.Rows {
