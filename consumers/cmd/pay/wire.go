@@ -51,7 +51,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	}
 	dynamo, queues, dynamoBreaker := dynamodb.NewFromConfig(p.AWS), sqs.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
 	redisclient.LogLibrary(p.Log)
-	cache, cacheBreaker := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.Breaker("redis", nil)
+	cache, cacheBreaker := redisclient.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword), p.RedisBreaker()
 	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
 	sender := sqssend.NewShared(sqssend.New(queues, map[message.Queue]string{
 		message.QueueAuthorizations: c.AuthorizationsQueueURL,
@@ -70,7 +70,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			Own:      memrate.New(rates.Share(ownShare), p.Now),
 			Meter:    p.Meter,
 		},
-		Sender: sender, Pace: redisclient.NewPace(cache, cacheBreaker, redisclient.Payments, p.Now), Environment: c.Environment, Log: p.Log, Meter: p.Meter, Now: p.Now,
+		Sender: sender, Pace: redisclient.NewPace(cache, p.RedisBreaker(), redisclient.Payments, p.Now), Environment: c.Environment, Log: p.Log, Meter: p.Meter, Now: p.Now,
 	}
 	// What is poison here is kept; the order is found again by its row.
 	queue := source.At(c.QueueURL)

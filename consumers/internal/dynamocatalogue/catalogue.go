@@ -172,4 +172,6 @@ func (c *Catalogue) item(ctx context.Context, table string, key map[string]types
 }
 
 // missing is poison: a message names only what its producer found.
-func missing(err error) error { return &retry.PoisonError{Reason: "catalogue_missing", Err: err} }
+func missing(err error) error {
+	return &retry.PoisonError{Reason: retry.ReasonCatalogueMissing, Err: err}
+}

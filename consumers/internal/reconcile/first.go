@@ -27,7 +27,7 @@ func (r *Reconciler) tellFirst(ctx context.Context, concerts []readmodel.Concert
 
 func firstLayouts(concerts []readmodel.Concert, now contracts.Instant) []layoutitem.Ref {
 	sold := slices.DeleteFunc(slices.Clone(concerts), func(c readmodel.Concert) bool {
-		return c.LayoutFrozen == 0 || c.LayoutFrozen != c.LayoutVersion || now >= c.OffSaleAt
+		return c.CancelledAt != 0 || c.LayoutFrozen == 0 || c.LayoutFrozen != c.LayoutVersion || now >= c.OffSaleAt
 	})
 	slices.SortFunc(sold, func(a, b readmodel.Concert) int {
 		return cmp.Or(cmp.Compare(a.OnSaleAt.Sub(now).Abs(), b.OnSaleAt.Sub(now).Abs()), cmp.Compare(a.ConcertID, b.ConcertID))

@@ -25,7 +25,9 @@ func TestTheLayoutsThatAProcessReadsFirst(t *testing.T) {
 		concert("later", 500*minute, 900*minute, 1, 0),
 		concert("over", 50*minute, 100*minute, 1, 1),
 		concert("regrouped", 98*minute, 900*minute, 2, 1),
+		concert("cancelled", 100*minute, 900*minute, 1, 1),
 	}
+	w.concerts[8].CancelledAt = 1
 	run := func(calls int, want ...layoutitem.Ref) {
 		t.Helper()
 		w.calls = map[string]int{}

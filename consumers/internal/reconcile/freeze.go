@@ -21,7 +21,7 @@ func (r *Reconciler) freeze(ctx context.Context, s share, concerts []readmodel.C
 	var p problems
 	var due []int
 	for i, c := range concerts {
-		if c.FreezeDue(now) && now < c.OffSaleAt {
+		if c.CancelledAt == 0 && c.FreezeDue(now) && now < c.OffSaleAt {
 			due = append(due, i)
 		}
 	}

@@ -25,6 +25,16 @@ func TestALayoutIsFrozenWhenItsSaleIsNear(t *testing.T) {
 	}
 }
 
+// A concert that was cancelled before its layout was frozen is not sold, so that nothing has to be frozen or loaded.
+func TestACancelledConcertIsNotFrozen(t *testing.T) {
+	w := newWorld(t)
+	w.concerts = []readmodel.Concert{{ConcertID: "nocturne", OnSaleAt: 100 * minute, OffSaleAt: 200 * minute, LayoutVersion: 3, CancelledAt: 1}}
+	w.now = 95 * minute
+	if report, err := w.run(t); err != nil || report.Frozen != 0 || report.Groups != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 // A layout that cannot be read is not frozen, and stops no other concert; the next run makes up for what failed.
 func TestALayoutThatCannotBeReadIsNotFrozen(t *testing.T) {
 	for _, call := range []string{"complete first", "freeze"} {

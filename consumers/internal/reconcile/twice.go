@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
@@ -65,6 +66,10 @@ func (r *Reconciler) twice(ctx context.Context, s share, layouts []earlier) (fou
 func (r *Reconciler) outside(ctx context.Context, e earlier) (found int, err error) {
 	sold, soldErr := r.Catalogue.Layout(ctx, e.ConcertID, e.LayoutFrozen)
 	before, beforeErr := r.Catalogue.Layout(ctx, e.ConcertID, e.version)
+	// Versions need not begin at 1 or follow each other. Of one that was never there nothing was sold.
+	if never := (&retry.PoisonError{}); errors.As(beforeErr, &never) && never.Reason == retry.ReasonCatalogueMissing {
+		beforeErr = nil
+	}
 	if err := errors.Join(soldErr, beforeErr); err != nil {
 		return 0, fmt.Errorf("layouts %d and %d of %s: %w", e.version, e.LayoutFrozen, e.ConcertID, err)
 	}

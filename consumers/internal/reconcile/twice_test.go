@@ -3,12 +3,14 @@ package reconcile_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
@@ -32,7 +34,11 @@ func (r *regrouped) Layout(_ context.Context, concertID string, version int) ([]
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.read[version]++
-	return r.layouts[version], nil
+	groups, found := r.layouts[version]
+	if !found {
+		return nil, &retry.PoisonError{Reason: retry.ReasonCatalogueMissing, Err: errors.New("there is no such layout")}
+	}
+	return groups, nil
 }
 
 // newRegrouped has the groups of each version, as "group: seats".
@@ -179,5 +185,13 @@ func TestEarlierLayoutsTakeTurns(t *testing.T) {
 	r.fail["layout 1"], r.fail["tickets"] = false, true
 	if report, err := r.run(t); err == nil || report.Outside != 0 {
 		t.Errorf("with tickets that cannot be read %d are found, %v", report.Outside, err)
+	}
+}
+
+// Layout versions need not begin at 1: a concert that is sold under a new id mostly begins with a copied one.
+func TestAVersionThatWasNeverThereIsNoError(t *testing.T) {
+	r := newRegrouped(t, nil, []string{"A: A-1-1 A-1-2"})
+	if report, err := r.run(t); err != nil || r.read[1] != 1 {
+		t.Errorf("%+v, %v, version 1 was asked for %d times", report, err, r.read[1])
 	}
 }

@@ -77,6 +77,9 @@ func Poison(reason string, err error) Outcome {
 	return Outcome{Class: ClassPoison, Reason: reason, Err: err}
 }
 
+// ReasonCatalogueMissing is the reason of a PoisonError for a concert, layout or group that the catalogue does not have.
+const ReasonCatalogueMissing = "catalogue_missing"
+
 // PoisonError marks a cause that no attempt can cure, as a broken invariant. It may be wrapped.
 type PoisonError struct {
 	// Reason is a stable code.
