@@ -442,3 +442,22 @@ func TestProcessesOfFunctionsBehindAQueue(t *testing.T) {
 		}
 	}
 }
+
+func TestAStackMayHaveTheMainConcertsAlone(t *testing.T) {
+	all, err := concertsOf(stack.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	some, err := concertsOf(stack.Settings{MainConcerts: true})
+	if err != nil || len(some) != 2 || len(all) <= 2 {
+		t.Fatalf("%d of %d concerts, %v", len(some), len(all), err)
+	}
+	main, mainErr := mainConcert()
+	arena, arenaErr := arenaConcert()
+	if mainErr != nil || arenaErr != nil || some[0].Concert.ConcertID != main || some[1].Concert.ConcertID != arena {
+		t.Errorf("%s and %s, want %s and %s (%v, %v)", some[0].Concert.ConcertID, some[1].Concert.ConcertID, main, arena, mainErr, arenaErr)
+	}
+	if differ := (stackFlags{MainConcerts: true}).differences(stack.Settings{}); len(differ) != 1 {
+		t.Errorf("a stack with all concerts differs by %q", differ)
+	}
+}

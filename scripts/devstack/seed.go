@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -51,7 +52,7 @@ func (a *app) seed(ctx context.Context, s stack.Settings, values topology.Values
 }
 
 func (a *app) load(ctx context.Context, s stack.Settings, values topology.Values, dryRun bool) (catalogue.Report, error) {
-	entries, err := catalogue.Sample()
+	entries, err := concertsOf(s)
 	if err != nil {
 		return catalogue.Report{}, err
 	}
@@ -74,6 +75,18 @@ func (a *app) load(ctx context.Context, s stack.Settings, values topology.Values
 	}
 	a.progress("catalogue: %d concerts, %d of %d layout items were missing, %d groups asked to be loaded", report.Concerts, report.LayoutWritten, report.LayoutItems, report.Rebuilds)
 	return report, nil
+}
+
+// concertsOf are the concerts of the sample catalogue that a stack is seeded with.
+func concertsOf(s stack.Settings) ([]catalogue.Entry, error) {
+	entries, err := catalogue.Sample()
+	if err != nil || !s.MainConcerts {
+		return entries, err
+	}
+	main := entries[0].Concert.ConcertID
+	return slices.DeleteFunc(entries, func(e catalogue.Entry) bool {
+		return e.Concert.ConcertID != main && e.Layout != catalogue.LayoutArena
+	}), nil
 }
 
 // mainConcert is the first one of the sample catalogue.

@@ -52,6 +52,7 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 	if flags.HoldSeconds != nil {
 		s.HoldSeconds = *flags.HoldSeconds
 	}
+	s.MainConcerts = flags.MainConcerts
 	if flags.HandlerTimeout != nil {
 		s.HandlerTimeoutSeconds = *flags.HandlerTimeout
 	}
@@ -137,6 +138,9 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 	add("handlerTimeoutSeconds", flags.HandlerTimeout, s.HandlerTimeoutSeconds)
 	for _, f := range flags.portFlags(&s.Ports) {
 		add("the port of "+f.purpose, f.given, *f.port)
+	}
+	if flags.MainConcerts && !s.MainConcerts {
+		all = append(all, "it has all concerts, asked for the main ones alone")
 	}
 	for service, address := range flags.Via {
 		if s.Via[service] != address {

@@ -64,7 +64,8 @@ func TestFrozenProcessGoesOn(t *testing.T) {
 // has decided otherwise. Each late write is refused by the row's status and version.
 func TestLateWritesAreRefused(t *testing.T) {
 	sideBySide(t, 50*time.Second)
-	s := newStack(t, settings{calls: []string{"dynamodb"}})
+	// The buyer's late click has to come before expire, 10 s after the end of the hold, however long what is before it takes.
+	s := newStack(t, settings{hold: 15, calls: []string{"dynamodb"}})
 	events := s.SubscribeFor(t)
 	l, groups := &ledger{}, s.groupsOf(s.Concert)
 	// Each for seats of a group of its own, so that none waits behind another's message.

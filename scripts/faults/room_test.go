@@ -9,8 +9,8 @@ import (
 )
 
 // machine is the machine that all stacks share. The tests mostly wait, so more of them than there are cores run at once.
-// Two stacks under load and three beside them leave two cores the time that timeouts of half a second need.
-var machine = room{free: 7}
+// Two stacks under load and two beside them leave two cores the time that timeouts of half a second need.
+var machine = room{free: 6}
 
 // room lets stacks onto the machine while it has shares for them. The stack whose test lasts longest goes first, so that
 // no long test is left to wait for alone at the end. It is safe for concurrent use.

@@ -83,7 +83,7 @@ func newStack(t *testing.T, want settings) *stack {
 		}
 	}
 	arguments := []string{
-		"up", "--stack", s.name, "--hold-seconds", fmt.Sprint(want.hold), "--handler-timeout", fmt.Sprint(want.timeout),
+		"up", "--stack", s.name, "--main-concerts", "--hold-seconds", fmt.Sprint(want.hold), "--handler-timeout", fmt.Sprint(want.timeout),
 		"--aws-port", fmt.Sprint(ports["aws"]), "--redis-port", fmt.Sprint(ports["redis"]), "--stripe-port", fmt.Sprint(ports["stripe"]),
 	}
 	for service, address := range s.stand(want, ports) {

@@ -48,6 +48,8 @@ type Settings struct {
 	HoldSeconds int    `json:"holdSeconds"`
 	// HandlerTimeoutSeconds shortens the timeout of functions that read a queue; 0 leaves them as specified.
 	HandlerTimeoutSeconds int `json:"handlerTimeoutSeconds,omitempty"`
+	// MainConcerts says that the store has only the main concert and the one in the arena.
+	MainConcerts bool `json:"mainConcerts,omitempty"`
 	// Via are addresses (host:port) through which the functions reach a service instead of at its own: proxies that
 	// somebody else runs. Keys are those of ViaServices.
 	Via map[string]string `json:"via,omitempty"`
