@@ -16,10 +16,10 @@ import (
 const (
 	// leastQueued is about what a decision takes when there is no rush.
 	leastQueued = 300 * time.Millisecond
-	// most keeps a page alive to its reader.
-	most = 15 * time.Second
+	// Most is the longest wait told. It keeps a page alive to its reader.
+	Most = 15 * time.Second
 	// Where no lag is known a client is told between leastUnknown and mostUnknown, and after some time of that between
-	// leastUnknownLong and most.
+	// leastUnknownLong and Most.
 	leastUnknown     = 2 * time.Second
 	mostUnknown      = 5 * time.Second
 	leastUnknownLong = 10 * time.Second
@@ -54,9 +54,9 @@ type Lag struct {
 func Queued(l Lag, jitter Source) time.Duration {
 	since := max(l.For, 0)
 	if l.Known {
-		return min(max((l.Behind+since)/2, leastQueued), most)
+		return min(max((l.Behind+since)/2, leastQueued), Most)
 	}
-	return between(min(leastUnknown+since/2, leastUnknownLong), min(mostUnknown+since, most), jitter)
+	return between(min(leastUnknown+since/2, leastUnknownLong), min(mostUnknown+since, Most), jitter)
 }
 
 // Row is when to ask again for an order that has a row, unchanged is for how long it has been as it is. An order that is

@@ -33,10 +33,17 @@ const maxLagMs = 24 * 60 * 60 * 1000
 // Pace is the lag of whoever decided last, in any group, and for how long this process has read the same; not known when no
 // decision was made in the last seconds, or Redis does not say. It is read at most once in seatstate.PaceEvery, since every
 // GET of a queued order asks for it.
+//
+// A known lag stands for seatstate.LagKept at most: its key expires then, so a text that is read for longer was written again
+// by decisions that happened to be equally late. That is common where the clock of reserve is behind that of SQS: each lag
+// is 0 then.
 func (r *Reader) Pace(ctx context.Context) (pace.Lag, error) {
 	read, err := r.lagOf(ctx, seatstate.PaceKey, &r.pace)
 	l := pace.Lag{For: r.now().Sub(read.since)}
 	l.Behind, l.Known = parseLag(read.text)
+	if l.Known {
+		l.For = min(l.For, seatstate.LagKept)
+	}
 	return l, err
 }
 
@@ -48,9 +55,9 @@ func (r *Reader) PaymentLag(ctx context.Context) (time.Duration, error) {
 	return behind, err
 }
 
-// quiet is for how long nobody may ask for a lag before what was read no longer counts as standing since then: who waits for
-// an order asks more often, so nobody was waiting.
-const quiet = 30 * time.Second
+// quiet is for how long nobody may ask for a lag before what was read no longer counts as standing since then. It is just over
+// pace.Most, the longest wait that anybody is told: who waits for an order asks more often, so nobody was waiting.
+const quiet = pace.Most + time.Second
 
 // lagOf reads a lag, unless the last one is young enough. No answer is a lag that is not known until the next read: it
 // refuses nobody, and not every request waits for a Redis that is away.

@@ -96,7 +96,7 @@ func TestLagsAreReadOnceASecond(t *testing.T) {
 }
 
 // A pace says for how long the process has read the same, whether it is a lag, none, or no answer. That ends with another
-// value, and when nobody has asked for half a minute: nobody was waiting then.
+// value, and when nobody has asked for over 16 s: nobody was waiting then. A known lag stands for no longer than its key.
 func TestThePaceSaysForHowLongItStands(t *testing.T) {
 	w := &wire{values: map[string]string{}}
 	client := redis.NewClient(&redis.Options{})
@@ -119,9 +119,13 @@ func TestThePaceSaysForHowLongItStands(t *testing.T) {
 		{after: time.Second, change: lag("260"), want: pace.Lag{Behind: 260 * time.Millisecond, Known: true}},
 		{after: time.Second, change: none, want: pace.Lag{}},
 		{after: time.Second, change: func() { w.down = true }, want: pace.Lag{For: time.Second}, fails: true},
-		{after: 30 * time.Second, want: pace.Lag{For: 31 * time.Second}, fails: true},
-		{after: 30*time.Second + 1, change: func() { w.down = false }, want: pace.Lag{}},
+		{after: 16 * time.Second, want: pace.Lag{For: 17 * time.Second}, fails: true},
+		{after: 16*time.Second + 1, change: func() { w.down = false }, want: pace.Lag{}},
 		{after: time.Second, change: lag("0"), want: pace.Lag{Known: true}},
+		{after: 10 * time.Second, want: pace.Lag{Known: true, For: 10 * time.Second}},
+		{after: time.Second, want: pace.Lag{Known: true, For: 10 * time.Second}},
+		{after: 15 * time.Second, want: pace.Lag{Known: true, For: 10 * time.Second}},
+		{after: time.Second, change: lag("0007"), want: pace.Lag{Behind: 7 * time.Millisecond, Known: true}},
 		{after: time.Second, change: lag("soon"), want: pace.Lag{}},
 		{after: time.Second, change: lag("9223372036854775807"), want: pace.Lag{}},
 	} {
@@ -131,6 +135,38 @@ func TestThePaceSaysForHowLongItStands(t *testing.T) {
 		}
 		if got, err := r.Pace(t.Context()); got != step.want || (err != nil) != step.fails {
 			t.Errorf("step %d: %+v, %v; want %+v, failed %t", i, got, err, step.want, step.fails)
+		}
+	}
+}
+
+// Two buyers who come one after the other and wait for nothing of each other are told the short wait of an idle service, and one
+// who looks as seldom as he is ever told to is told a longer one.
+func TestAnIdleServiceTellsAShortWait(t *testing.T) {
+	w := &wire{values: map[string]string{}}
+	client := redis.NewClient(&redis.Options{})
+	client.AddHook(w)
+	now := time.UnixMilli(0)
+	r := redisread.New(client, func() time.Time { return now })
+	told := func(after time.Duration) time.Duration {
+		t.Helper()
+		now = now.Add(after)
+		l, err := r.Pace(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pace.Queued(l, nil)
+	}
+	if first, second := told(0), told(20*time.Second); second != first {
+		t.Errorf("the first buyer is told %s, the one 20 s later %s", first, second)
+	}
+	if told(pace.Most); told(pace.Most) < 10*time.Second {
+		t.Error("who waits for half a minute is told the wait of one who has just come")
+	}
+	// Decisions are made all the time, each as fast as the clocks can tell.
+	w.values[seatstate.PaceKey] = "0"
+	for range 120 {
+		if wait := told(time.Second); wait > 5*time.Second {
+			t.Fatalf("told %s while each second an order is decided at once", wait)
 		}
 	}
 }
