@@ -347,10 +347,11 @@ func TestWholeHost(t *testing.T) {
 		}
 	})
 	t.Run("reserved concurrency", func(t *testing.T) {
+		// The two must be at work until the third and the fourth were answered, however busy the machine is.
 		ended := make(chan int, 2)
 		for range 2 {
 			go func() {
-				code, _, _ := call(t, http.MethodPost, s.gateway+"/api/orders", `{"do":"sleep","for":"500ms"}`)
+				code, _, _ := call(t, http.MethodPost, s.gateway+"/api/orders", `{"do":"sleep","for":"3s"}`)
 				ended <- code
 			}()
 		}
@@ -381,7 +382,7 @@ func TestSIGTERMFinishesWorkAndLeavesNothing(t *testing.T) {
 	pids := s.pids(t)
 	answered := make(chan int, 1)
 	go func() {
-		code, _, _ := call(t, http.MethodPost, s.gateway+"/api/orders", `{"do":"sleep","for":"700ms"}`)
+		code, _, _ := call(t, http.MethodPost, s.gateway+"/api/orders", `{"do":"sleep","for":"3s"}`)
 		answered <- code
 	}()
 	eventually(t, "the request is at work", func() bool { return s.status(t).Functions[0].InFlight == 1 })
