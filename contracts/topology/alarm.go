@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -23,6 +24,9 @@ type Alarm struct {
 	// Statistic is Sum, Maximum, Average or a percentile such as p99.
 	Statistic string  `json:"statistic"`
 	Threshold float64 `json:"threshold"`
+	// AfterDelay says that Threshold, in seconds, counts from the end of the queue's delay: see Topology.Threshold. The age of
+	// the oldest message of a queue with a delay has it, since AWS does not say whether that age includes the delay.
+	AfterDelay bool `json:"afterDelay,omitempty"`
 	// Below raises the alarm under Threshold instead of over it. Silence then counts as under it; otherwise silence is well.
 	Below   bool `json:"below,omitempty"`
 	Seconds int  `json:"seconds"`
@@ -37,12 +41,38 @@ var awsMetrics = map[string]struct {
 	"AWS/SQS":    {"queue", []string{"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}},
 }
 
+// ageOfOldest is the age of the oldest message that was not deleted, in seconds.
+const ageOfOldest = "ApproximateAgeOfOldestMessage"
+
+var (
+	metricForm    = regexp.MustCompile(`^[A-Z][A-Za-z]*$`)
+	statisticForm = regexp.MustCompile(`^(Sum|Maximum|Average|p[0-9]{1,2}([.][0-9])?)$`)
+)
+
+// Threshold of an alarm, in the unit of its metric: with AfterDelay the delay of its queue is added.
+func (t Topology) Threshold(a Alarm) float64 {
+	if q, found := t.QueueNamed(a.Queue); found && a.AfterDelay {
+		return a.Threshold + t.Delay(q).Seconds()
+	}
+	return a.Threshold
+}
+
 func (v *validator) alarms() {
-	v.unique("alarm", names(v.t.Alarms, func(a Alarm) string { return a.Name }))
 	for _, a := range v.t.Alarms {
 		where := "alarm " + a.Name
-		if a.Seconds < 60 || a.Seconds%60 != 0 {
-			v.addf("%s: seconds must be a multiple of 60, is %d", where, a.Seconds)
+		if a.Purpose == "" {
+			v.addf("%s has no purpose", where)
+		}
+		v.formed(where+": metric", a.Metric, metricForm)
+		v.formed(where+": statistic", a.Statistic, statisticForm)
+		if a.Seconds < 60 || a.Seconds > 86400 || a.Seconds%60 != 0 {
+			v.addf("%s: seconds must be a multiple of 60 up to 86400, is %d", where, a.Seconds)
+		}
+		if a.Threshold < 0 {
+			v.addf("%s: threshold must not be negative, is %v", where, a.Threshold)
+		}
+		if a.Below && a.Threshold == 0 {
+			v.addf("%s: nothing is below a threshold of 0", where)
 		}
 		if a.Function != "" && !slices.Contains(names(v.t.Functions, func(f Function) string { return f.Name }), a.Function) {
 			v.addf("%s names unknown function %q", where, a.Function)
@@ -54,6 +84,7 @@ func (v *validator) alarms() {
 			v.addf("%s: a percentile needs a function or a queue", where)
 		}
 		v.metricOf(a, where)
+		v.afterDelay(a, where)
 	}
 }
 
@@ -72,5 +103,25 @@ func (v *validator) metricOf(a Alarm, where string) {
 	}
 	if (known.of == "function") != (a.Function != "") || (known.of == "queue") != (a.Queue != "") {
 		v.addf("%s: a metric of %s needs a %s and nothing else", where, a.Namespace, known.of)
+	}
+	// A series that is never written raises nothing.
+	f, found := v.t.FunctionNamed(a.Function)
+	if found && a.Metric == "IteratorAge" && f.Stream == nil {
+		v.addf("%s: %s has no stream, so it has no IteratorAge", where, f.Name)
+	}
+	if found && a.Metric == "AsyncEventsDropped" && f.Asynchronous == nil {
+		v.addf("%s: %s is not invoked asynchronously, so it has no AsyncEventsDropped", where, f.Name)
+	}
+}
+
+// afterDelay: a threshold below the delay would be passed by each message, if the age counts the delay.
+func (v *validator) afterDelay(a Alarm, where string) {
+	q, found := v.t.QueueNamed(a.Queue)
+	delayed := found && a.Metric == ageOfOldest && v.t.Delay(q) > 0
+	if delayed && !a.AfterDelay {
+		v.addf("%s: queue %s has a delay, so the threshold needs afterDelay", where, a.Queue)
+	}
+	if a.AfterDelay && !delayed {
+		v.addf("%s: afterDelay is of %s of a queue with a delay", where, ageOfOldest)
 	}
 }

@@ -53,7 +53,7 @@ func TestAlarmsHaveTheLimitsOfThePromises(t *testing.T) {
 	for name, want := range map[string]float64{
 		"authorizations-wait": 10, "mirror-late": float64(telemetry.MirrorLagLimit.Milliseconds()),
 		"mirror-stands-still": float64(telemetry.MirrorStreamAgeLimit.Milliseconds()), "dead-letters": 0, "breaker-open": 0,
-		"payments-refused": 0, "stream-failures": 0,
+		"payments-refused": 0, "stream-failures": 0, "orders-stand-still": 60,
 	} {
 		if a, found := alarms[name]; !found || a.Threshold != want {
 			t.Errorf("alarm %s has threshold %v, want %v (found: %t)", name, a.Threshold, want, found)
@@ -68,11 +68,70 @@ func TestAlarmsHaveTheLimitsOfThePromises(t *testing.T) {
 	}
 }
 
+// The alarm of expiries follows the hold, which a stack may have shorter: never while a message waits for its delay, whether or
+// not its age counts that, and always when one waits for longer.
+func TestTheAlarmOfExpiriesFollowsTheHold(t *testing.T) {
+	s := load(t)
+	i := slices.IndexFunc(s.Alarms, func(a topology.Alarm) bool { return a.Queue == "expiries" })
+	if i < 0 {
+		t.Fatal("expiries have no alarm")
+	}
+	for hold, want := range map[int]float64{300: 371, 5: 76} {
+		s.HoldSeconds = hold
+		if got := s.Threshold(s.Alarms[i]); got != want || s.Validate() != nil {
+			t.Errorf("with holds of %d s the alarm is raised over %v s, want %v: %v", hold, got, want, s.Validate())
+		}
+	}
+	for _, a := range s.Alarms {
+		if !a.AfterDelay && s.Threshold(a) != a.Threshold {
+			t.Errorf("alarm %s: threshold %v is taken for %v", a.Name, a.Threshold, s.Threshold(a))
+		}
+	}
+}
+
+// silent lists the sources of functions that can stop being served without an alarm. A metric of ours cannot tell: a function
+// that does not start writes none.
+func silent(s topology.Topology) (found []string) {
+	raised := func(metric, function, queue string, below bool) bool {
+		return slices.ContainsFunc(s.Alarms, func(a topology.Alarm) bool {
+			return a.Namespace != "" && a.Metric == metric && a.Function == function && a.Queue == queue && a.Below == below
+		})
+	}
+	for _, f := range s.Functions {
+		if f.Routes != nil && !raised("Errors", f.Name, "", false) {
+			found = append(found, f.Name+" routes")
+		}
+		if f.Queue != nil && !raised("ApproximateAgeOfOldestMessage", "", f.Queue.Name, false) {
+			found = append(found, f.Name+" queue")
+		}
+		if f.Stream != nil && !raised("IteratorAge", f.Name, "", false) {
+			found = append(found, f.Name+" stream")
+		}
+		if f.Schedule != nil && !(raised("Invocations", f.Name, "", true) && raised("Errors", f.Name, "", false)) {
+			found = append(found, f.Name+" schedule")
+		}
+	}
+	return found
+}
+
+// Whatever a function is invoked by, an alarm is raised when it does not do its work: requests that fail, messages and records
+// that wait, runs that fail or are left out.
+func TestEveryFunctionHasAnAlarmThatItsSilenceRaises(t *testing.T) {
+	s := load(t)
+	if found := silent(s); found != nil {
+		t.Errorf("without an alarm: %q", found)
+	}
+	s.Alarms = slices.DeleteFunc(s.Alarms, func(a topology.Alarm) bool { return a.Namespace != "" })
+	if found := silent(s); len(found) != len(s.Functions) {
+		t.Errorf("without alarms of AWS's metrics %q have none", found)
+	}
+}
+
 // Each row breaks one rule of an alarm.
 func TestAlarmRules(t *testing.T) {
 	for want, change := range map[string]func(*topology.Alarm){
-		`alarm a: seconds must be a multiple of 60, is 90`: func(a *topology.Alarm) { a.Seconds = 90 },
-		`alarm a names unknown function "nobody"`:          func(a *topology.Alarm) { a.Function = "nobody" },
+		`alarm a: seconds must be a multiple of 60 up to 86400, is 90`: func(a *topology.Alarm) { a.Seconds = 90 },
+		`alarm a names unknown function "nobody"`:                      func(a *topology.Alarm) { a.Function = "nobody" },
 		`alarm a names unknown queue "nowhere"`: func(a *topology.Alarm) {
 			a.Namespace, a.Metric, a.Queue = "AWS/SQS", "ApproximateAgeOfOldestMessage", "nowhere"
 		},
@@ -81,7 +140,20 @@ func TestAlarmRules(t *testing.T) {
 		`alarm a: AWS/SQS has no metric "Errors" that is known here`:        func(a *topology.Alarm) { a.Namespace, a.Metric, a.Queue = "AWS/SQS", "Errors", "orders" },
 		`alarm a: a metric of AWS/Lambda needs a function and nothing else`: func(a *topology.Alarm) { a.Namespace, a.Metric = "AWS/Lambda", "Errors" },
 		`alarm a: a metric of AWS/SQS needs a queue and nothing else`:       func(a *topology.Alarm) { a.Namespace, a.Metric = "AWS/SQS", "ApproximateAgeOfOldestMessage" },
-		`alarm "mirror-late" is there twice`:                                func(a *topology.Alarm) { a.Name = "mirror-late" },
+		`alarm a: nothing is below a threshold of 0`:                        func(a *topology.Alarm) { a.Below = true },
+		`alarm a: expire has no stream, so it has no IteratorAge`: func(a *topology.Alarm) {
+			a.Namespace, a.Metric, a.Function = "AWS/Lambda", "IteratorAge", "expire"
+		},
+		`alarm a: expire is not invoked asynchronously, so it has no AsyncEventsDropped`: func(a *topology.Alarm) {
+			a.Namespace, a.Metric, a.Function = "AWS/Lambda", "AsyncEventsDropped", "expire"
+		},
+		`alarm a: queue expiries has a delay, so the threshold needs afterDelay`: func(a *topology.Alarm) {
+			a.Namespace, a.Metric, a.Queue = "AWS/SQS", "ApproximateAgeOfOldestMessage", "expiries"
+		},
+		`alarm a: afterDelay is of ApproximateAgeOfOldestMessage of a queue with a delay`: func(a *topology.Alarm) {
+			a.Namespace, a.Metric, a.Queue, a.AfterDelay = "AWS/SQS", "ApproximateAgeOfOldestMessage", "orders", true
+		},
+		`alarm "mirror-late" is there twice`: func(a *topology.Alarm) { a.Name = "mirror-late" },
 	} {
 		s := load(t)
 		a := topology.Alarm{Name: "a", Purpose: "test", Metric: "DecisionLag", Statistic: "Sum", Seconds: 60}

@@ -14,7 +14,7 @@ type Function struct {
 	TimeoutSeconds  int    `json:"timeoutSeconds"`
 	MemoryMegabytes int    `json:"memoryMegabytes"`
 	// ReservedConcurrency is how many invocations may run at once: Lambda keeps that many for the function and throttles the
-	// next one. 0 means that nothing is reserved; the schema takes no function that can never run.
+	// next one. 0 means that nothing is reserved, and is never written: a function that can never run is no use.
 	ReservedConcurrency int `json:"reservedConcurrency,omitempty"`
 	// Asynchronous says what becomes of asynchronous invocations that fail or are throttled. A function with a schedule has it,
 	// since a schedule invokes asynchronously.
@@ -35,8 +35,14 @@ type Asynchronous struct {
 	MaximumEventAgeSeconds int `json:"maximumEventAgeSeconds"`
 }
 
-// Route is an HTTP API route: "METHOD /path/{parameter}" or "$default". Auth is jwt or none. With Scopes, of which only a jwt
-// route can have any, a token must have at least one of them in its claim scope.
+// Values of Auth.
+const (
+	AuthJWT  = "jwt"
+	AuthNone = "none"
+)
+
+// Route is an HTTP API route: "METHOD /path/{parameter}" or "$default". Auth is AuthJWT or AuthNone. With Scopes, of which only
+// a jwt route can have any, a token must have at least one of them in its claim scope.
 type Route struct {
 	Route  string   `json:"route"`
 	Auth   string   `json:"auth"`
@@ -64,7 +70,7 @@ type StreamSource struct {
 	Table     string `json:"table"`
 	BatchSize int    `json:"batchSize"`
 	// BatchingWindowSeconds is how long records are gathered for a batch that is not full, in whole seconds as AWS takes it.
-	BatchingWindowSeconds int `json:"batchingWindowSeconds,omitempty"`
+	BatchingWindowSeconds int `json:"batchingWindowSeconds,omitempty" zero:"allowed"`
 	// ParallelizationFactor is how many batches of a shard are at work at once, 1 to 10. Records of one item stay in order.
 	ParallelizationFactor int `json:"parallelizationFactor"`
 	// MaximumRetryAttempts is how often a failed batch is tried again, 0 to 10,000, or Unlimited.

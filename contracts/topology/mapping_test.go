@@ -47,8 +47,17 @@ func TestMappingRules(t *testing.T) {
 		`function pay: maximumConcurrency must be 2 to 1000, is 1001`: func(s *topology.Topology) {
 			function(t, s, "pay").Queue.MaximumConcurrency = 1001
 		},
-		`function pay: reservedConcurrency must be at least 1, is -1`: func(s *topology.Topology) {
+		`function pay: reservedConcurrency must be 0 to 1000, is -1`: func(s *topology.Topology) {
 			function(t, s, "pay").ReservedConcurrency = -1
+		},
+		`function reserve reads a queue with a reserved concurrency and has no maximumConcurrency`: func(s *topology.Topology) {
+			function(t, s, "reserve").ReservedConcurrency = 5
+		},
+		`queue payments is read by both commit and pay`: func(s *topology.Topology) {
+			function(t, s, "commit").Queue.Name = "payments"
+		},
+		`function orders: route POST /api/orders: auth must be one of ["jwt" "none"], is "JWT"`: func(s *topology.Topology) {
+			function(t, s, "orders").Routes[0].Auth = "JWT"
 		},
 		`queue orders has unknown type "lifo"`: func(s *topology.Topology) { s.Queues[0].Type = "lifo" },
 		`function mirror: stream gives records up and has no onFailure`: func(s *topology.Topology) {

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -50,8 +51,8 @@ type Queue struct {
 	Name                  string `json:"name"`
 	Type                  string `json:"type,omitempty"`
 	Purpose               string `json:"purpose"`
-	DelaySeconds          int    `json:"delaySeconds,omitempty"`
-	DelayAfterHoldSeconds int    `json:"delayAfterHoldSeconds,omitempty"`
+	DelaySeconds          int    `json:"delaySeconds,omitempty" zero:"allowed"`
+	DelayAfterHoldSeconds int    `json:"delayAfterHoldSeconds,omitempty" zero:"allowed"`
 	MaxReceiveCount       int    `json:"maxReceiveCount,omitempty"`
 	DeadLetterQueue       string `json:"deadLetterQueue,omitempty"`
 	RetentionSeconds      int    `json:"retentionSeconds"`
@@ -72,7 +73,7 @@ type Table struct {
 	Name         string  `json:"name"`
 	PartitionKey Key     `json:"partitionKey"`
 	SortKey      *Key    `json:"sortKey,omitempty"`
-	Indexes      []Index `json:"indexes,omitempty"`
+	Indexes      []Index `json:"indexes,omitempty" zero:"allowed"`
 	Stream       string  `json:"stream,omitempty"`
 	// TimeToLive is the attribute, a number of seconds since 1970, after which DynamoDB drops an item within days. Nothing
 	// may depend on when it does.
@@ -116,7 +117,8 @@ type Secret struct {
 // Load parses the embedded specification.
 func Load() (Topology, error) { return Parse(JSON) }
 
-// Parse decodes and validates a specification. Unknown members are refused; every problem found is reported.
+// Parse decodes and validates a specification. It takes nothing that the schema refuses; every problem found is reported,
+// unless the data is no JSON of the right types.
 func Parse(data []byte) (Topology, error) {
 	var t Topology
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -124,7 +126,13 @@ func Parse(data []byte) (Topology, error) {
 	if err := d.Decode(&t); err != nil {
 		return Topology{}, fmt.Errorf("topology: %w", err)
 	}
-	return t, t.Validate()
+	var document any
+	if err := json.Unmarshal(data, &document); err != nil { // something follows it
+		return Topology{}, fmt.Errorf("topology: %w", err)
+	}
+	var written validator
+	written.members("topology", document, reflect.TypeFor[Topology]())
+	return t, errors.Join(append(written.problems, t.Validate())...)
 }
 
 // VisibilityTimeout of a queue is the factor times the timeout of the function that reads it, so that SQS never hands
@@ -177,12 +185,15 @@ func (t Topology) Numbers() Values {
 	}
 }
 
-// Validate checks what a schema cannot: that names are unique, that each name used exists, and that the numbers fit
-// together. All problems are reported together.
+// Validate checks all that the schema does, since who changes a specification in Go has no other check, and what a schema
+// cannot: that names are unique, that each name used exists, and that the numbers fit together. All problems are reported
+// together.
 func (t Topology) Validate() error {
 	v := validator{t: t}
 	v.numbers()
+	v.lists()
 	v.queues()
+	v.tables()
 	v.functions()
 	v.rules()
 	v.alarms()

@@ -152,16 +152,16 @@ func TestSchemaRules(t *testing.T) {
 // Each row breaks one rule of Validate, and only that problem is told.
 func TestValidateRules(t *testing.T) {
 	for want, change := range map[string]func(*topology.Topology){
-		"holdSeconds must be at least 1, is 0":                                                      func(s *topology.Topology) { s.HoldSeconds = 0 },
-		"orderDeadlineSeconds must be at least 1, is -1":                                            func(s *topology.Topology) { s.OrderDeadlineSeconds = -1 },
-		"visibilityTimeoutFactor must be at least 1, is 0":                                          func(s *topology.Topology) { s.VisibilityTimeoutFactor = 0 },
+		"holdSeconds must be 1 to 880, is 0":                                                        func(s *topology.Topology) { s.HoldSeconds = 0 },
+		"orderDeadlineSeconds must be 1 to 3600, is -1":                                             func(s *topology.Topology) { s.OrderDeadlineSeconds = -1 },
+		"visibilityTimeoutFactor must be 1 to 20, is 0":                                             func(s *topology.Topology) { s.VisibilityTimeoutFactor = 0 },
 		`queue "orders" is there twice`:                                                             func(s *topology.Topology) { s.Queues = append(s.Queues, s.Queues[0]) },
 		`table "tickets" is there twice`:                                                            func(s *topology.Topology) { s.Tables = append(s.Tables, s.Tables[1]) },
 		`function "expire" is there twice`:                                                          func(s *topology.Topology) { s.Functions = append(s.Functions, s.Functions[3]) },
 		"queue expiries: delay of 901 s is over the 900 s that SQS allows; holdSeconds is too long": func(s *topology.Topology) { s.HoldSeconds = 890 },
 		`queue orders: deadLetterQueue names unknown queue "nowhere"`:                               func(s *topology.Topology) { s.Queues[0].DeadLetterQueue = "nowhere" },
 		"function idle has no source: nothing would ever invoke it": func(s *topology.Topology) {
-			s.Functions = append(s.Functions, topology.Function{Name: "idle"})
+			s.Functions = append(s.Functions, topology.Function{Name: "idle", Side: "consumers", TimeoutSeconds: 1, MemoryMegabytes: 128})
 		},
 		`route "POST /api/orders" belongs to both orders and queries`: func(s *topology.Topology) {
 			s.Functions[1].Routes = append(s.Functions[1].Routes, s.Functions[0].Routes[0])
@@ -180,8 +180,12 @@ func TestValidateRules(t *testing.T) {
 		`function orders: X names unknown bus "nowhere"`:             func(s *topology.Topology) { s.Functions[0].Environment["X"] = "busName:nowhere" },
 		`function orders: X names unknown secret "nowhere"`:          func(s *topology.Topology) { s.Functions[0].Environment["X"] = "secret:nowhere" },
 		`function orders: X has unknown reference "queueURL:orders"`: func(s *topology.Topology) { s.Functions[0].Environment["X"] = "queueURL:orders" },
-		`rule r: queue names unknown queue "nowhere"`:                func(s *topology.Topology) { s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", Queue: "nowhere"}} },
-		`rule r names unknown bus "nowhere"`:                         func(s *topology.Topology) { s.Rules = []topology.Rule{{Name: "r", Bus: "nowhere", Queue: "orders"}} },
+		`rule r: queue names unknown queue "nowhere"`: func(s *topology.Topology) {
+			s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", DetailTypes: []string{"x"}, Queue: "nowhere"}}
+		},
+		`rule r names unknown bus "nowhere"`: func(s *topology.Topology) {
+			s.Rules = []topology.Rule{{Name: "r", Bus: "nowhere", DetailTypes: []string{"x"}, Queue: "orders"}}
+		},
 	} {
 		s := load(t)
 		change(&s)

@@ -2,12 +2,19 @@ package topology
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
-	"strings"
 )
 
 // maxDelaySeconds is what SQS allows for a queue delay.
 const maxDelaySeconds = 900
+
+// Forms of names, as the schema has them.
+var (
+	nameForm         = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+	attributeForm    = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
+	regionLetterForm = regexp.MustCompile(`^[a-z]$`)
+)
 
 type validator struct {
 	t        Topology
@@ -18,177 +25,129 @@ func (v *validator) addf(format string, args ...any) {
 	v.problems = append(v.problems, fmt.Errorf("topology: "+format, args...))
 }
 
+// within wants a number from least to most, both included.
+func (v *validator) within(what string, n, least, most int) {
+	if n < least || n > most {
+		v.addf("%s must be %d to %d, is %d", what, least, most, n)
+	}
+}
+
+func (v *validator) formed(what, text string, form *regexp.Regexp) {
+	if !form.MatchString(text) {
+		v.addf("%s is %q, which is not of the form %s", what, text, form)
+	}
+}
+
+func (v *validator) oneOf(what, text string, allowed ...string) {
+	if !slices.Contains(allowed, text) {
+		v.addf("%s must be one of %q, is %q", what, allowed, text)
+	}
+}
+
 func (v *validator) numbers() {
-	if v.t.HoldSeconds < 1 {
-		v.addf("holdSeconds must be at least 1, is %d", v.t.HoldSeconds)
-	}
-	if v.t.OrderDeadlineSeconds < 1 {
-		v.addf("orderDeadlineSeconds must be at least 1, is %d", v.t.OrderDeadlineSeconds)
-	}
-	if v.t.StripeRequestsPerSecond < 1 {
-		v.addf("stripeRequestsPerSecond must be at least 1, is %d", v.t.StripeRequestsPerSecond)
-	}
-	if v.t.VisibilityTimeoutFactor < 1 {
-		v.addf("visibilityTimeoutFactor must be at least 1, is %d", v.t.VisibilityTimeoutFactor)
+	v.oneOf("$schema", v.t.Schema, "./topology.schema.json")
+	v.within("version", v.t.Version, 1, 1)
+	v.formed("homeRegionLetter", v.t.HomeRegionLetter, regionLetterForm)
+	v.within("holdSeconds", v.t.HoldSeconds, 1, 880)
+	v.within("orderDeadlineSeconds", v.t.OrderDeadlineSeconds, 1, 3600)
+	v.within("stripeRequestsPerSecond", v.t.StripeRequestsPerSecond, 1, 10000)
+	v.within("visibilityTimeoutFactor", v.t.VisibilityTimeoutFactor, 1, 20)
+}
+
+// lists checks the names in each list, and that those without which there is no Boxoffice are not empty.
+func (v *validator) lists() {
+	for _, list := range []struct {
+		what   string
+		all    []string
+		filled bool
+	}{
+		{"queue", names(v.t.Queues, func(q Queue) string { return q.Name }), true},
+		{"table", names(v.t.Tables, func(t Table) string { return t.Name }), true},
+		{"function", names(v.t.Functions, func(f Function) string { return f.Name }), true},
+		{"bus", names(v.t.Buses, func(b Bus) string { return b.Name }), false},
+		{"rule", names(v.t.Rules, func(r Rule) string { return r.Name }), false},
+		{"secret", names(v.t.Secrets, func(s Secret) string { return s.Name }), false},
+		{"alarm", names(v.t.Alarms, func(a Alarm) string { return a.Name }), false},
+	} {
+		if list.filled && len(list.all) == 0 {
+			v.addf("there is no %s", list.what)
+		}
+		v.unique(list.what, list.all)
+		for _, name := range list.all {
+			v.formed("name of a "+list.what, name, nameForm)
+		}
 	}
 }
 
 func (v *validator) queues() {
-	v.unique("queue", names(v.t.Queues, func(q Queue) string { return q.Name }))
-	v.unique("table", names(v.t.Tables, func(t Table) string { return t.Name }))
-	v.unique("function", names(v.t.Functions, func(f Function) string { return f.Name }))
 	for _, q := range v.t.Queues {
-		if d := v.t.Delay(q).Seconds(); d > maxDelaySeconds {
-			v.addf("queue %s: delay of %.0f s is over the %d s that SQS allows; holdSeconds is too long", q.Name, d, maxDelaySeconds)
+		where := "queue " + q.Name
+		if q.Purpose == "" {
+			v.addf("%s has no purpose", where)
+		}
+		v.within(where+": retentionSeconds", q.RetentionSeconds, 60, 1209600)
+		v.within(where+": delaySeconds", q.DelaySeconds, 0, maxDelaySeconds)
+		v.within(where+": delayAfterHoldSeconds", q.DelayAfterHoldSeconds, 0, 60)
+		if q.DelaySeconds != 0 && q.DelayAfterHoldSeconds != 0 {
+			v.addf("%s has two delays", where)
+		}
+		if d := v.t.Delay(q).Seconds(); q.DelayAfterHoldSeconds > 0 && d > maxDelaySeconds {
+			v.addf("%s: delay of %.0f s is over the %d s that SQS allows; holdSeconds is too long", where, d, maxDelaySeconds)
 		}
 		if q.Type != "" && q.Type != TypeFIFO && q.Type != TypeStandard {
-			v.addf("queue %s has unknown type %q", q.Name, q.Type)
+			v.addf("%s has unknown type %q", where, q.Type)
 		}
-		if q.DeadLetterQueue != "" {
-			v.queueExists("queue "+q.Name+": deadLetterQueue", q.DeadLetterQueue)
-			if other, found := v.t.QueueNamed(q.DeadLetterQueue); found && other.Standard() != q.Standard() {
-				v.addf("queue %s: its dead-letter queue %s has another type, which SQS refuses", q.Name, other.Name)
-			}
-		}
+		v.deadLetters(q, where)
 	}
 }
 
-func (v *validator) functions() {
-	routes := map[string]string{}
-	for _, f := range v.t.Functions {
-		if f.Routes == nil && f.Queue == nil && f.Stream == nil && f.Schedule == nil {
-			v.addf("function %s has no source: nothing would ever invoke it", f.Name)
-		}
-		for _, r := range f.Routes {
-			if other, taken := routes[r.Route]; taken {
-				v.addf("route %q belongs to both %s and %s", r.Route, other, f.Name)
-			}
-			routes[r.Route] = f.Name
-		}
-		v.headsOf(f)
-		for _, r := range f.Routes {
-			if len(r.Scopes) > 0 && r.Auth != "jwt" {
-				v.addf("function %s: route %q has scopes and no token", f.Name, r.Route)
-			}
-		}
-		if f.Queue != nil {
-			v.queueSource(f)
-		}
-		if f.Stream != nil {
-			v.streamSource(f)
-		}
-		if f.ReservedConcurrency < 0 {
-			v.addf("function %s: reservedConcurrency must be at least 1, is %d", f.Name, f.ReservedConcurrency)
-		}
-		v.asynchronous(f)
-		for variable, reference := range f.Environment {
-			v.referenceExists(f.Name, variable, reference)
-		}
-	}
-}
-
-// headsOf: HEAD is answered as GET without a body, so it goes to the same function with the same token. Without a route of
-// its own a HEAD would meet the default route, which asks for no token and knows no concert.
-func (v *validator) headsOf(f Function) {
-	for _, r := range f.Routes {
-		for method, other := range map[string]string{"GET": "HEAD", "HEAD": "GET"} {
-			path, found := strings.CutPrefix(r.Route, method+" ")
-			same := func(o Route) bool {
-				return o.Route == other+" "+path && o.Auth == r.Auth && slices.Equal(o.Scopes, r.Scopes)
-			}
-			if found && !slices.ContainsFunc(f.Routes, same) {
-				v.addf("function %s: route %q has no %s of its own with the same auth", f.Name, r.Route, other)
-			}
-		}
-	}
-}
-
-// queueSource: below 2 Lambda refuses maximumConcurrency, and above the reserved concurrency it only fetches messages that the
-// function then refuses.
-func (v *validator) queueSource(f Function) {
-	v.queueExists("function "+f.Name+": queue", f.Queue.Name)
-	if n := f.Queue.MaximumConcurrency; n != 0 && (n < 2 || n > 1000) {
-		v.addf("function %s: maximumConcurrency must be 2 to 1000, is %d", f.Name, n)
-	} else if f.ReservedConcurrency > 0 && n > f.ReservedConcurrency {
-		v.addf("function %s: maximumConcurrency of %d is over the reserved concurrency of %d", f.Name, n, f.ReservedConcurrency)
-	}
-}
-
-func (v *validator) streamSource(f Function) {
-	s, where := f.Stream, "function "+f.Name+": stream"
-	i := slices.IndexFunc(v.t.Tables, func(t Table) bool { return t.Name == s.Table })
-	if i < 0 {
-		v.addf("function %s: stream of unknown table %q", f.Name, s.Table)
-		return
-	}
-	if v.t.Tables[i].Stream == "" {
-		v.addf("function %s: table %s has no stream", f.Name, s.Table)
-		return
-	}
-	if s.ParallelizationFactor < 1 || s.ParallelizationFactor > 10 {
-		v.addf("%s: parallelizationFactor must be 1 to 10, is %d", where, s.ParallelizationFactor)
-	}
-	if n := s.MaximumRetryAttempts; n < Unlimited || n > 10000 {
-		v.addf("%s: maximumRetryAttempts must be -1 to 10000, is %d", where, n)
-	}
-	if age := s.MaximumRecordAgeSeconds; age != Unlimited && (age < 60 || age > 604800) {
-		v.addf("%s: maximumRecordAgeSeconds must be -1, or 60 to 604800, is %d", where, age)
-	}
-	if s.OnFailure == "" {
-		// A record that is given up without a letter is lost in silence.
-		if s.Limited() {
-			v.addf("%s gives records up and has no onFailure", where)
-		}
-		return
-	}
-	v.queueExists(where+": onFailure", s.OnFailure)
-	if q, found := v.t.QueueNamed(s.OnFailure); found && !q.Standard() {
-		v.addf("%s: onFailure is the FIFO queue %s, which Lambda does not take", where, q.Name)
-	}
-}
-
-func (v *validator) asynchronous(f Function) {
-	a := f.Asynchronous
-	if a == nil {
-		if f.Schedule != nil {
-			v.addf("function %s has a schedule, which invokes asynchronously, and does not say what becomes of a failed run", f.Name)
-		}
-		return
-	}
-	if a.MaximumRetryAttempts < 0 || a.MaximumRetryAttempts > 2 {
-		v.addf("function %s: maximumRetryAttempts must be 0 to 2, is %d", f.Name, a.MaximumRetryAttempts)
-	}
-	if a.MaximumEventAgeSeconds < 60 || a.MaximumEventAgeSeconds > 21600 {
-		v.addf("function %s: maximumEventAgeSeconds must be 60 to 21600, is %d", f.Name, a.MaximumEventAgeSeconds)
-	}
-}
-
-func (v *validator) referenceExists(function, variable, reference string) {
-	kind, name, qualified := strings.Cut(reference, ":")
-	where := "function " + function + ": " + variable
+func (v *validator) deadLetters(q Queue, where string) {
 	switch {
-	case !qualified:
-	case kind == "queueUrl":
-		v.queueExists(where, name)
-	case kind == "tableName":
-		if !slices.Contains(names(v.t.Tables, func(t Table) string { return t.Name }), name) {
-			v.addf("%s names unknown table %q", where, name)
+	case q.DeadLetterQueue == "" && q.MaxReceiveCount == 0:
+		return
+	case q.DeadLetterQueue == "":
+		v.addf("%s has a maxReceiveCount and no deadLetterQueue", where)
+		return
+	}
+	v.within(where+": maxReceiveCount", q.MaxReceiveCount, 500, 1000)
+	v.queueExists(where+": deadLetterQueue", q.DeadLetterQueue)
+	if other, found := v.t.QueueNamed(q.DeadLetterQueue); found && other.Standard() != q.Standard() {
+		v.addf("%s: its dead-letter queue %s has another type, which SQS refuses", where, other.Name)
+	}
+}
+
+func (v *validator) tables() {
+	for _, t := range v.t.Tables {
+		where := "table " + t.Name
+		v.keys(where, t.PartitionKey, t.SortKey)
+		if t.Stream != "" {
+			v.oneOf(where+": stream", t.Stream, "NEW_AND_OLD_IMAGES")
 		}
-	case kind == "busName":
-		if !slices.Contains(names(v.t.Buses, func(b Bus) string { return b.Name }), name) {
-			v.addf("%s names unknown bus %q", where, name)
+		v.unique(where+": index", names(t.Indexes, func(i Index) string { return i.Name }))
+		for _, i := range t.Indexes {
+			v.formed(where+": name of an index", i.Name, nameForm)
+			v.keys(where+": index "+i.Name, i.PartitionKey, i.SortKey)
+			v.oneOf(where+": index "+i.Name+": projection", i.Projection, "KEYS_ONLY", "ALL")
 		}
-	case kind == "secret":
-		if !slices.Contains(names(v.t.Secrets, func(s Secret) string { return s.Name }), name) {
-			v.addf("%s names unknown secret %q", where, name)
-		}
-	default:
-		v.addf("%s has unknown reference %q", where, reference)
+	}
+}
+
+func (v *validator) keys(where string, partition Key, sort *Key) {
+	all := []Key{partition}
+	if sort != nil {
+		all = append(all, *sort)
+	}
+	for _, k := range all {
+		v.formed(where+": name of a key", k.Name, attributeForm)
+		v.oneOf(where+": type of key "+k.Name, k.Type, "S", "N")
 	}
 }
 
 func (v *validator) rules() {
 	for _, r := range v.t.Rules {
+		if len(r.DetailTypes) == 0 {
+			v.addf("rule %s has no detailTypes", r.Name)
+		}
 		v.queueExists("rule "+r.Name+": queue", r.Queue)
 		if !slices.Contains(names(v.t.Buses, func(b Bus) string { return b.Name }), r.Bus) {
 			v.addf("rule %s names unknown bus %q", r.Name, r.Bus)

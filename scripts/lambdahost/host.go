@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"boxoffice/contracts/telemetry"
+	"boxoffice/contracts/topology"
 	"boxoffice/scripts/internal/awsclient"
 	"boxoffice/scripts/lambdahost/internal/control"
 	"boxoffice/scripts/lambdahost/internal/gateway"
@@ -109,7 +110,7 @@ func (h *host) newGateway(account string) error {
 	}
 	for _, f := range c.topology.Functions {
 		for _, r := range f.Routes {
-			options.Routes = append(options.Routes, gateway.Route{Key: r.Route, Function: f.Name, JWT: r.Auth == "jwt", Scopes: r.Scopes})
+			options.Routes = append(options.Routes, gateway.Route{Key: r.Route, Function: f.Name, JWT: r.Auth != topology.AuthNone, Scopes: r.Scopes})
 		}
 	}
 	if c.ThrottleRate > 0 {

@@ -49,12 +49,12 @@ const topologyJSON = `{
   "$schema": "./topology.schema.json", "version": 1, "homeRegionLetter": "e", "holdSeconds": 5, "orderDeadlineSeconds": 5, "visibilityTimeoutFactor": 2, "stripeRequestsPerSecond": 1,
   "queues": [{"name": "orders", "purpose": "test", "retentionSeconds": 60}, {"name": "letters", "type": "standard", "purpose": "test", "retentionSeconds": 60}],
   "tables": [{"name": "orders", "partitionKey": {"name": "orderId", "type": "S"}, "stream": "NEW_AND_OLD_IMAGES", "pointInTimeRecovery": false}],
-  "buses": [], "rules": [], "secrets": [],
+  "buses": [], "rules": [], "secrets": [{"name": "reserve-journal", "purpose": "test"}, {"name": "mirror-journal", "purpose": "test"}],
   "functions": [
     {"name": "web", "side": "producers", "timeoutSeconds": 5, "memoryMegabytes": 256, "reservedConcurrency": 2, "environment": {"HOLD_SECONDS": "holdSeconds"},
      "routes": [{"route": "POST /api/orders", "auth": "none"}, {"route": "GET /api/mine", "auth": "jwt"}, {"route": "HEAD /api/mine", "auth": "jwt"}, {"route": "$default", "auth": "none"}]},
-    {"name": "reserve", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "queue": {"name": "orders", "batchSize": 10}, "environment": {"ECHOFN_JOURNAL": "reserveJournal"}},
-    {"name": "mirror", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "stream": {"table": "orders", "batchSize": 10, "parallelizationFactor": 2, "maximumRetryAttempts": 1, "maximumRecordAgeSeconds": 3600, "bisectBatchOnFunctionError": true, "onFailure": "letters"}, "environment": {"ECHOFN_JOURNAL": "mirrorJournal"}}
+    {"name": "reserve", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "queue": {"name": "orders", "batchSize": 10}, "environment": {"ECHOFN_JOURNAL": "secret:reserve-journal"}},
+    {"name": "mirror", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "stream": {"table": "orders", "batchSize": 10, "parallelizationFactor": 2, "maximumRetryAttempts": 1, "maximumRecordAgeSeconds": 3600, "bisectBatchOnFunctionError": true, "onFailure": "letters"}, "environment": {"ECHOFN_JOURNAL": "secret:mirror-journal"}}
   ],
   "alarms": []
 }`
@@ -85,7 +85,7 @@ func startStack(t *testing.T) *stack {
 	}
 	values, err := json.Marshal(map[string]string{
 		"queueUrl:orders": s.queueURL, "queueUrl:letters": s.lettersURL, "tableName:orders": "orders",
-		"reserveJournal": filepath.Join(s.directory, "reserve.journal"), "mirrorJournal": filepath.Join(s.directory, "mirror.journal"),
+		"secret:reserve-journal": filepath.Join(s.directory, "reserve.journal"), "secret:mirror-journal": filepath.Join(s.directory, "mirror.journal"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -436,8 +436,15 @@ func TestExitCodes(t *testing.T) {
 	}
 	functions := filepath.Join(directory, "functions")
 	echofn.Link(t, filepath.Join(functions, "web"))
-	onlyWeb := file("web.json", `{"$schema":"","version":1,"homeRegionLetter":"e","holdSeconds":5,"orderDeadlineSeconds":5,"visibilityTimeoutFactor": 2, "stripeRequestsPerSecond": 1,"queues":[],"tables":[],"buses":[],"rules":[],"secrets":[],
+	onlyWeb := file("web.json", `{"$schema":"./topology.schema.json","version":1,"homeRegionLetter":"e","holdSeconds":5,"orderDeadlineSeconds":5,"visibilityTimeoutFactor":2,"stripeRequestsPerSecond":1,
+		"queues":[{"name":"idle","purpose":"test","retentionSeconds":60}],"tables":[{"name":"idle","partitionKey":{"name":"id","type":"S"},"pointInTimeRecovery":false}],
+		"buses":[],"rules":[],"secrets":[],"alarms":[],
 		"functions":[{"name":"web","side":"producers","timeoutSeconds":5,"memoryMegabytes":256,"environment":{},"routes":[{"route":"$default","auth":"none"}]}]}`)
+	otherAuth, err := os.ReadFile(onlyWeb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherAuth = bytes.Replace(otherAuth, []byte(`"auth":"none"`), []byte(`"auth":"JWT"`), 1)
 	whole := file("whole.json", topologyJSON)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -454,10 +461,11 @@ func TestExitCodes(t *testing.T) {
 		"help":             {[]string{"--help"}, 0, []string{"--functions"}},
 		"unknown flag":     {with("--nonsense"), 2, []string{"--nonsense"}},
 		"no functions":     {nil, 2, []string{"--functions"}},
-		"no bootstraps":    {[]string{"--functions", functions, "--topology", whole, "--listen", "127.0.0.1:0"}, 2, []string{"function reserve has no bootstrap", "function mirror has no bootstrap", "queueUrl:orders", "queueUrl:letters", "reserveJournal"}},
+		"no bootstraps":    {[]string{"--functions", functions, "--topology", whole, "--listen", "127.0.0.1:0"}, 2, []string{"function reserve has no bootstrap", "function mirror has no bootstrap", "queueUrl:orders", "queueUrl:letters", "secret:reserve-journal"}},
 		"bad processes":    {with("--processes", "web=0,absent=1"), 2, []string{"web=0", "absent=1"}},
 		"bad values":       {with("--values", file("values.json", `{"a":1}`)), 2, []string{"values"}},
 		"bad topology":     {[]string{"--functions", functions, "--topology", file("bad.json", `{"version":1,"unknown":1}`)}, 2, []string{`unknown field "unknown"`}},
+		"auth of no kind":  {[]string{"--functions", functions, "--topology", file("auth.json", string(otherAuth))}, 2, []string{`auth must be one of ["jwt" "none"], is "JWT"`}},
 		"bad files":        {with("--files", "site"), 2, []string{"--files"}},
 		"absent files":     {with("--files", "/="+filepath.Join(directory, "absent")), 2, []string{"absent"}},
 		"control for all":  {with("--control", "0.0.0.0:0"), 2, []string{"loopback"}},
