@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"boxoffice/consumers/internal/sqsbatch"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -43,6 +44,13 @@ func TestTheContextEndsBeforeTheInvocationDoes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What sqsbatch still does after the context's end leaves 100 ms for the answer.
+func TestNotesAreDeletedBeforeTheAnswerIsDue(t *testing.T) {
+	if sqsbatch.PastEnd+100*time.Millisecond > answerTime {
+		t.Errorf("notes are deleted until %s after the context's end, which is %s before Lambda's deadline", sqsbatch.PastEnd, answerTime)
+	}
 }
 
 func TestAnInvocationWithoutAnEndHasNone(t *testing.T) {

@@ -102,8 +102,11 @@ func (g *group) keepLost(buried bool) {
 	g.notes.open = nil
 }
 
-// endLate ends the notes that stay until nothing of the batch is under way any more.
+// endLate ends the notes that stay until nothing of the batch is under way any more. All of them share one time: the answer waits
+// for it. A note that stays does no harm here, since its message is acknowledged.
 func (b *Batches) endLate(ctx context.Context, groups []*group) {
+	ctx, cancel := toEnd(ctx, 0)
+	defer cancel()
 	for _, g := range groups {
 		for _, id := range g.notes.late {
 			b.endOne(ctx, g, id)
@@ -111,8 +114,11 @@ func (b *Batches) endLate(ctx context.Context, groups []*group) {
 	}
 }
 
-// endOpen ends the notes of a part whose messages all came back in good order, whatever their outcomes.
+// endOpen ends the notes of a part whose messages all came back in good order, whatever their outcomes. It leaves time to return
+// what is left of the part.
 func (b *Batches) endOpen(ctx context.Context, g *group) {
+	ctx, cancel := toEnd(ctx, step)
+	defer cancel()
 	for _, id := range g.notes.open {
 		b.endOne(ctx, g, id)
 	}
@@ -191,13 +197,7 @@ func (n *notes) soon(after time.Duration) time.Duration {
 	return min(after, (n.function / 2).Truncate(time.Second))
 }
 
-// endWithin bounds the delete of a note, past the end of the context.
-const endWithin = 250 * time.Millisecond
-
-// end also runs when the context's time is over: a handler that overran it came back all the same.
 func (b *Batches) end(ctx context.Context, id string) (err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
-	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("end of an attempt panicked: %v", p)

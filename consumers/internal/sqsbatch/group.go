@@ -126,30 +126,6 @@ func (b *Batches) apply(ctx context.Context, one item, outcome retry.Outcome) (a
 	}
 }
 
-// deadline is the end of the budget: the context's time less the margin. Without a deadline in the context, as in
-// a simulation, there is none.
-func (b *Batches) deadline(ctx context.Context) (time.Time, bool) {
-	end, ok := ctx.Deadline()
-	return end.Add(-b.options.Margin), ok
-}
-
-func (b *Batches) canStart(ctx context.Context) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	end, limited := b.deadline(ctx)
-	return !limited || end.Sub(b.options.Now()) >= b.options.MinPerMessage
-}
-
-// withinBudget is the context that ends with the budget.
-func (b *Batches) withinBudget(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, limited := b.deadline(ctx)
-	if !limited {
-		return ctx, func() {}
-	}
-	return context.WithDeadline(ctx, end)
-}
-
 // handle runs the handler on one message. A panic is retryable: what it left undone is not known, and one panic does
 // not tell a bad message from a bad moment.
 func (b *Batches) handle(ctx context.Context, one item) (outcome retry.Outcome) {
@@ -165,9 +141,10 @@ func (b *Batches) handle(ctx context.Context, one item) (outcome retry.Outcome) 
 	return b.handler(ctx, one.Delivery)
 }
 
-// safeBury runs in the margin, not in the budget: the handler may have used that up before it found the poison.
+// safeBury buries in its own time, not in the budget.
 func (b *Batches) safeBury(ctx context.Context, one item, reason string) (err error) {
-	ctx = telemetry.WithTrace(ctx, one.Attributes.Trace)
+	ctx, cancel := toBury(telemetry.WithTrace(ctx, one.Attributes.Trace))
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			b.options.Logger.ErrorContext(ctx, "bury panicked", telemetry.KeyMessage, one.MessageID,

@@ -63,7 +63,10 @@ type world struct {
 	outcome   func(ctx context.Context, id string) retry.Outcome
 	buryErr   func(id string) error
 	returnErr error
-	options   sqsbatch.Options
+	// hangingBury waits for the end of its context; onReturn is told of each call of ReturnAfter.
+	hangingBury bool
+	onReturn    func()
+	options     sqsbatch.Options
 }
 
 // highest makes a backoff draw the longest delay.
@@ -94,6 +97,10 @@ func (w *world) bury(ctx context.Context, d message.Delivery, reason string) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if w.hangingBury {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	if w.buryErr != nil {
 		if err := w.buryErr(d.MessageID); err != nil {
 			return err
@@ -105,8 +112,14 @@ func (w *world) bury(ctx context.Context, d message.Delivery, reason string) err
 	return nil
 }
 
-// ReturnAfter implements sqsbatch.Queue.
-func (w *world) ReturnAfter(_ context.Context, receipts []sqsbatch.Receipt, d time.Duration) error {
+// ReturnAfter implements sqsbatch.Queue. As a client of a real queue, it makes no call once its context has ended.
+func (w *world) ReturnAfter(ctx context.Context, receipts []sqsbatch.Receipt, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if w.onReturn != nil {
+		w.onReturn()
+	}
 	ids := make([]string, len(receipts))
 	for i, r := range receipts {
 		ids[i] = r.MessageID

@@ -162,7 +162,7 @@ func TestRunHasTheBudget(t *testing.T) {
 		w := &world{}
 		w.inRuns(func(ctx context.Context, ids []string) []retry.Outcome {
 			<-ctx.Done()
-			if got := time.Since(begin); got != 1800*time.Millisecond {
+			if got := time.Since(begin); got != 1700*time.Millisecond {
 				t.Errorf("ended at %s", got)
 			}
 			return []retry.Outcome{retry.Done(), retry.Classify(ctx.Err())}

@@ -47,8 +47,9 @@ type Bury func(ctx context.Context, d message.Delivery, reason string) error
 
 // Options of New. A zero field has the default named beside it.
 type Options struct {
-	// Margin is kept of the context's time for burying and returning. Default 200 ms. What the answer needs is not in it: boot
-	// ends the context of an invocation early enough for that.
+	// Margin is kept of the context's time for burying, deleting notes and returning. Default 300 ms, which time.go divides; with
+	// less, returning may find no time. What the answer needs is not in it: boot ends the context of an invocation early enough
+	// for that.
 	Margin time.Duration
 	// MinPerMessage is the least time that a message is started with. Default 200 ms.
 	MinPerMessage time.Duration
@@ -99,7 +100,7 @@ func joinNothing(ctx context.Context) (context.Context, func()) { return ctx, fu
 // New makes a Batches. All three parts are required.
 func New(handler Handler, queue Queue, bury Bury, options Options) *Batches {
 	if options.Margin <= 0 {
-		options.Margin = 200 * time.Millisecond
+		options.Margin = defaultMargin
 	}
 	if options.MinPerMessage <= 0 {
 		options.MinPerMessage = 200 * time.Millisecond

@@ -75,7 +75,7 @@ func TestSpawnerIsUsed(t *testing.T) {
 	}
 }
 
-// With 2 s in all, 200 ms of margin and 700 ms a message, the third starts at 1.4 s with 400 ms of budget left; the fourth
+// With 2 s in all, 300 ms of margin and 700 ms a message, the third starts at 1.4 s with 300 ms of budget left; the fourth
 // would have none. It comes back at once, for nothing is wrong with it.
 func TestBudgetIsSpentOnPurpose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestBudgetIsSpentOnPurpose(t *testing.T) {
 		if got := failures(response); got != "a3 a4" {
 			t.Errorf("returned %q, want a3 (cut off) and a4", got)
 		}
-		budget := 1800 * time.Millisecond
+		budget := 1700 * time.Millisecond
 		if want := []time.Duration{budget, budget, budget}; !slices.Equal(deadlines, want) {
 			t.Errorf("deadlines %v, want %v", deadlines, want)
 		}
@@ -117,8 +117,8 @@ func TestNoTimeLeft(t *testing.T) {
 		handled []string
 		returns []returned
 	}{
-		{"exactly enough", 800 * time.Millisecond, []string{"a1", "a2", "a3"}, nil},
-		{"one nanosecond short", 800*time.Millisecond + 1, []string{"a1", "a2"}, []returned{{"a3", 0}}},
+		{"exactly enough", 750 * time.Millisecond, []string{"a1", "a2", "a3"}, nil},
+		{"one nanosecond short", 750*time.Millisecond + 1, []string{"a1", "a2"}, []returned{{"a3", 0}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestNoTimeLeft(t *testing.T) {
 					}
 					return retry.Done()
 				}}
-				// 2 s less 200 ms of margin less 200 ms for the last one.
+				// 2 s less 300 ms of margin less 200 ms for the last one.
 				if _, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2", "a3")); err != nil {
 					t.Fatal(err)
 				}
@@ -160,7 +160,7 @@ func TestEndedInvocationStartsNothing(t *testing.T) {
 func TestLateButDoneIsAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{outcome: func(context.Context, string) retry.Outcome {
-			time.Sleep(1800 * time.Millisecond)
+			time.Sleep(1700 * time.Millisecond)
 			return retry.Done()
 		}}
 		response, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2"))
