@@ -49,6 +49,7 @@ type Wait func(ctx context.Context, d time.Duration) error
 type Environment struct {
 	vars   map[string]string
 	values map[string]string // of the variables that named a secret
+	unread []string          // variables whose secret could not be read
 }
 
 // ErrNotReady is an extension that answers and still starts. Lambda starts it beside the function, and lets it be ready only with
@@ -60,7 +61,8 @@ const (
 	maxPause   = 400 * time.Millisecond
 	// maxAttempts bounds the attempts at one secret where the context has no end: about 10 s.
 	maxAttempts = 30
-	// maxNotReady bounds the answers that the extension is not ready: after 375 ms it is left for later.
+	// maxNotReady bounds the answers that the extension is not ready: if it says so from the first on, it is left for later after
+	// 375 ms, however many secrets there are.
 	maxNotReady = 5
 )
 
@@ -68,9 +70,12 @@ const (
 // secret. Other variables stay as they are. A secret that several variables name is read once.
 //
 // An extension that does not answer, or has a passing failure (429 or 5xx), is asked again after 25 to 400 ms, until ctx ends; one
-// that is not ready until it has said so 5 times, and then the error is ErrNotReady. Every other answer is final. The error joins all problems; it names the variables and never has a value.
+// that is not ready until it has said so 5 times, and then it is asked for no further secret. Every other answer is final.
+//
+// The error joins all problems; it names the variables and never has a value. It matches ErrNotReady only if that is all that is
+// known to be wrong: only then is there a point in trying later.
 func Read(ctx context.Context, vars map[string]string, names []string, get Get, wait Wait) (Environment, error) {
-	r := reader{vars: vars, get: get, wait: wait, known: map[string]result{}}
+	r := &reader{vars: vars, get: get, wait: wait, known: map[string]result{}}
 	e := Environment{vars: maps.Clone(vars), values: map[string]string{}}
 	var problems []error
 	for _, name := range slices.Sorted(slices.Values(names)) {
@@ -80,12 +85,23 @@ func Read(ctx context.Context, vars map[string]string, names []string, get Get, 
 		value, err := r.secret(ctx, vars[name])
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+			e.vars[name], e.unread = "", append(e.unread, name)
 			continue
 		}
 		e.vars[name], e.values[name] = value, value
 	}
+	if slices.ContainsFunc(problems, func(problem error) bool { return !errors.Is(problem, ErrNotReady) }) {
+		for i, problem := range problems {
+			if errors.Is(problem, ErrNotReady) {
+				problems[i] = errors.New(problem.Error())
+			}
+		}
+	}
 	return e, errors.Join(problems...)
 }
+
+// Unread are the variables, sorted, that name a secret which could not be read. In Vars and Masked they are empty.
+func (e Environment) Unread() []string { return slices.Clone(e.unread) }
 
 // Vars is the environment with the secrets' values.
 func (e Environment) Vars() map[string]string { return e.vars }
@@ -119,26 +135,32 @@ type result struct {
 }
 
 type reader struct {
-	vars  map[string]string
-	get   Get
-	wait  Wait
-	known map[string]result
+	// starting is set once the extension has been given up because it is not ready.
+	starting bool
+	vars     map[string]string
+	get      Get
+	wait     Wait
+	known    map[string]result
 }
 
-func (r reader) secret(ctx context.Context, arn string) (string, error) {
+func (r *reader) secret(ctx context.Context, arn string) (string, error) {
 	if !ofSecret.MatchString(arn) {
 		return "", errors.New("the value is an ARN, and not one of a secret in Secrets Manager (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME)")
 	}
 	got, known := r.known[arn]
+	if !known && r.starting {
+		return "", fmt.Errorf("secret %s: not asked for: %w", arn, ErrNotReady)
+	}
 	if !known {
 		got.value, got.err = r.patiently(ctx, arn)
 		r.known[arn] = got
+		r.starting = errors.Is(got.err, ErrNotReady)
 	}
 	return got.value, got.err
 }
 
 // patiently asks until the answer is final or the time is over.
-func (r reader) patiently(ctx context.Context, arn string) (string, error) {
+func (r *reader) patiently(ctx context.Context, arn string) (string, error) {
 	notReady := 0
 	for pause, attempt := firstPause, 1; ; pause, attempt = min(2*pause, maxPause), attempt+1 {
 		value, again, err := r.once(ctx, arn)
@@ -155,7 +177,7 @@ func (r reader) patiently(ctx context.Context, arn string) (string, error) {
 }
 
 // once asks once. again says that another attempt may be answered otherwise.
-func (r reader) once(ctx context.Context, arn string) (value string, again bool, err error) {
+func (r *reader) once(ctx context.Context, arn string) (value string, again bool, err error) {
 	port := r.vars[PortVariable]
 	if port == "" {
 		port = DefaultPort

@@ -129,13 +129,62 @@ func TestAnExtensionThatNeverStartsIsGivenUp(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "KEY: ") || !strings.Contains(err.Error(), c.says) || len(e.asked) != c.attempts || errors.Is(err, secrets.ErrNotReady) != (name == "not ready") {
 			t.Errorf("%s: %d attempts, %v", name, len(e.asked), err)
 		}
-		// With the time over there is one attempt at each secret, so that all problems are reported.
+		// With the time over there is one attempt at each secret, so that all problems are reported; but an extension that is not
+		// ready has no other secret either.
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
+		asked, value := 2, "two"
+		if name == "not ready" {
+			asked, value = 1, ""
+		}
 		e = &extension{answers: map[string][]answer{arnOfKey: {c.answer}, arnOfOther: {valued("two")}}}
 		got, err := secrets.Read(ctx, map[string]string{"KEY": arnOfKey, "OTHER": arnOfOther}, []string{"KEY", "OTHER"}, e.get, e.wait)
-		if err == nil || len(e.asked) != 2 || got.Vars()["OTHER"] != "two" {
+		if err == nil || len(e.asked) != asked || got.Vars()["OTHER"] != value {
 			t.Errorf("%s: asked %q, %v", name, e.asked, err)
+		}
+	}
+}
+
+// However many secrets there are, an extension that is not ready is given up after 375 ms, and what else is wrong is still said.
+func TestAnExtensionThatIsNotReadyIsAskedForOneSecret(t *testing.T) {
+	vars := map[string]string{"A": arnOfKey, "B": arnOfOther, "C": arnOfOther + "2", "D": arnOfKey}
+	read := func(more map[string]string, answers map[string][]answer) (*extension, secrets.Environment, error) {
+		e, all := &extension{answers: answers}, maps.Clone(vars)
+		maps.Copy(all, more)
+		environment, err := secrets.Read(t.Context(), all, slices.Collect(maps.Keys(all)), e.get, e.wait)
+		return e, environment, err
+	}
+	never := map[string][]answer{arnOfKey: {notReady}, arnOfOther: {notReady}, arnOfOther + "2": {notReady}}
+	e, environment, err := read(nil, maps.Clone(never))
+	var waited time.Duration
+	for _, d := range e.waited {
+		waited += d
+	}
+	if len(e.asked) != 5 || waited != 375*time.Millisecond || !errors.Is(err, secrets.ErrNotReady) {
+		t.Errorf("asked %d times in %s: %v", len(e.asked), waited, err)
+	}
+	for _, name := range []string{"A: ", "B: ", "C: ", "D: "} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+	if want := []string{"A", "B", "C", "D"}; !slices.Equal(environment.Unread(), want) || environment.Vars()["B"] != "" || environment.Masked()["A"] != "" {
+		t.Errorf("unread %v, %q", environment.Unread(), environment.Vars())
+	}
+
+	// Anything else that is wrong stays wrong later.
+	for name, c := range map[string]struct {
+		more    map[string]string
+		answers map[string][]answer
+		says    string
+	}{
+		"an ARN of something else, before it": {map[string]string{"A": "arn:aws:s3:::b"}, never, "A: the value is an ARN"},
+		"an ARN of something else, behind it": {map[string]string{"E": "arn:aws:s3:::b"}, never, "E: the value is an ARN"},
+		"a secret that is not there":          {nil, map[string][]answer{arnOfOther: {notReady}}, "A: secret " + arnOfKey + ": the secrets extension returns status 400 (ResourceNotFoundException)"},
+	} {
+		_, _, err := read(c.more, maps.Clone(c.answers))
+		if err == nil || errors.Is(err, secrets.ErrNotReady) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "not ready") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
