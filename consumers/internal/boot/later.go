@@ -12,18 +12,23 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// startOrLater builds the handler now. If the secrets extension is not ready, the first invocation builds it: the extension may be
-// ready only then, and a start that waited for it would never end.
+// startOrLater builds the handler now, and gives each of its invocations the time that inTime leaves. If nothing is wrong but that
+// the secrets extension is not ready, the first invocation builds it, within its time: the extension may be ready only then, and
+// a start that waited for it would never end. Any other error ends the start.
 func startOrLater(ctx context.Context, build func(context.Context) (lambda.Handler, error)) (lambda.Handler, error) {
 	handler, err := build(ctx)
-	if !errors.Is(err, secrets.ErrNotReady) {
-		return handler, err
+	if errors.Is(err, secrets.ErrNotReady) {
+		slog.Warn("the first invocation starts the function", telemetry.KeyError, err.Error())
+		return inTime{next: &later{build: build}}, nil
 	}
-	slog.Warn("the first invocation starts the function", telemetry.KeyError, err.Error())
-	return &later{build: build}, nil
+	if err != nil {
+		return nil, err
+	}
+	return inTime{next: handler}, nil
 }
 
-// later is a handler that an invocation builds. One that cannot fails, and the next one tries again.
+// later is a handler that an invocation builds. An invocation that cannot fails, and the next one tries again. Its context must
+// end early enough before Lambda's deadline for the reason to be logged.
 type later struct {
 	build func(context.Context) (lambda.Handler, error)
 

@@ -35,7 +35,8 @@ type Process struct {
 
 // Main runs a function's binary: wire builds its handler from the config. It does not return. A config or client that
 // is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
-// message.
+// message. The one exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation
+// starts the function.
 func Main[C any](function string, wire func(context.Context, Process, C) (any, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
 	handler, err := startOrLater(context.Background(), func(ctx context.Context) (lambda.Handler, error) {
@@ -48,7 +49,7 @@ func Main[C any](function string, wire func(context.Context, Process, C) (any, e
 	lambda.Start(handler)
 }
 
-// start is Main without the process around it: the handler as the runtime invokes it.
+// start is Main without the process around it: the handler, whose invocations startOrLater gives their time.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(context.Context, Process, C) (any, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
@@ -75,7 +76,7 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
 	p.Warm.run(ctx, warmFor, p.Log)
-	return flushing{next: inTime{next: lambda.NewHandler(handler)}, calls: calls}, nil
+	return flushing{next: lambda.NewHandler(handler), calls: calls}, nil
 }
 
 // logLibraries sends what libraries print through package log to the function's own log, for the whole process: net/http and

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -35,7 +36,8 @@ func ParseConfig[C any](vars map[string]string) (C, error) {
 	}})
 }
 
-// readConfig reads the secrets that variables of the config name, and then the config. No value of a secret is in the error.
+// readConfig reads the secrets that variables of the config name, and then the config. The error joins all problems and has no value
+// of a secret. It matches secrets.ErrNotReady only if nothing else is wrong.
 func readConfig[C any](ctx context.Context, vars map[string]string, get secrets.Get) (C, secrets.Environment, error) {
 	var none C
 	names, err := Variables[C]()
@@ -44,24 +46,48 @@ func readConfig[C any](ctx context.Context, vars map[string]string, get secrets.
 	}
 	ctx, cancel := context.WithTimeout(ctx, secretsWithin)
 	defer cancel()
-	environment, err := secrets.Read(ctx, vars, names, get, wait)
-	if err != nil {
-		// What else is wrong is reported with it.
-		_, others := ParseConfig[C](environment.Masked())
-		return none, environment, fmt.Errorf("config: %w", errors.Join(err, others))
-	}
-	config, err := ParseConfig[C](environment.Vars())
-	if err == nil {
+	environment, unread := secrets.Read(ctx, vars, names, get, wait)
+	config, wrong := parseRead[C](environment)
+	switch {
+	case unread == nil && wrong == nil:
 		return config, environment, nil
+	case wrong == nil:
+		return none, environment, fmt.Errorf("config: %w", unread)
+	case errors.Is(unread, secrets.ErrNotReady):
+		// A start that is tried later would fail as this one does.
+		unread = errors.New(unread.Error())
 	}
-	// A parser's error shows the text that it could not read, so it must come from one that has not seen a secret.
-	if _, err = ParseConfig[C](environment.Masked()); err == nil {
-		err = errors.New("a secret has a value that its variable cannot have")
-	}
-	return none, environment, fmt.Errorf("config: %w", err)
+	return none, environment, fmt.Errorf("config: %w", errors.Join(unread, wrong))
 }
 
-// secretsWithin bounds the reading of all secrets. Lambda gives a start 10 s, and the extension starts beside the function.
+// parseRead parses an environment. The error is what is wrong beside the secrets that could not be read.
+func parseRead[C any](environment secrets.Environment) (C, error) {
+	config, err := ParseConfig[C](environment.Vars())
+	if err = beside(environment.Unread(), err); err == nil {
+		return config, nil
+	}
+	// A parser's error shows the text that it could not read, so it must come from one that has not seen a secret.
+	_, err = ParseConfig[C](environment.Masked())
+	if err = beside(environment.Unread(), err); err == nil {
+		err = errors.New("a secret has a value that its variable cannot have")
+	}
+	return config, err
+}
+
+// beside takes from a parser's problems that an unread secret's variable is empty.
+func beside(unread []string, err error) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	return errors.Join(slices.DeleteFunc(slices.Clone(all.Errors), func(problem error) bool {
+		var empty env.EmptyVarError
+		return errors.As(problem, &empty) && slices.Contains(unread, empty.Key)
+	})...)
+}
+
+// secretsWithin bounds the reading of all secrets. Lambda gives a start 10 s, and the extension starts beside the function. Where an
+// invocation starts the function, its context may end before that.
 const secretsWithin = 5 * time.Second
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -42,7 +42,8 @@ func (jitter) Int64N(n int64) int64 { return rand.Int64N(n) } //nolint:gosec // 
 
 // Main runs a function's binary: wire builds its routes from the config. It does not return. A config or client that
 // is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
-// buyer's request.
+// buyer's request. The one exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation
+// starts the function.
 func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Handler, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
 	handler, err := startOrLater(context.Background(), func(ctx context.Context) (lambda.Handler, error) {
@@ -55,7 +56,7 @@ func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Hand
 	lambda.Start(handler)
 }
 
-// start is Main without the process around it: the handler as the runtime invokes it.
+// start is Main without the process around it: the handler, whose invocations startOrLater gives their time.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
@@ -79,7 +80,7 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
 	p.Warm.run(ctx, warmFor, p.Log)
-	return inTime{next: lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle)}, nil
+	return lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle), nil
 }
 
 // logLibraries sends what libraries print through package log to the function's own log, for the whole process: net/http and
