@@ -1,6 +1,6 @@
 // Package pack makes what is deployed: a zip of each function, which holds the file bootstrap for Lambda's arm64 runtime
-// provided.al2023. The same sources and the same version of Go give the same bytes, on any machine, in any folder and at any time,
-// so that a deployment changes only the functions that have changed.
+// provided.al2023. The same sources and the same version of Go give the same bytes, on any machine, in any folder, at any time and
+// with any settings of the user, so that a deployment changes only the functions that have changed.
 package pack
 
 import (
@@ -18,7 +18,6 @@ import (
 	"strings"
 
 	"boxoffice/contracts/topology"
-	"boxoffice/scripts/devstack/internal/install"
 )
 
 // MaxUnpackedBytes bounds a function's binary: what is larger takes longer to start.
@@ -91,22 +90,16 @@ func compile(ctx context.Context, functions []topology.Function, to string, o Op
 		arguments = append(arguments, "./"+f.Side+"/cmd/"+f.Name)
 	}
 	o.Progress("building %d functions for linux/arm64 (the first time compiles everything for it, which takes some minutes)", len(functions))
+	environment, err := buildEnvironment(ctx, o.Root, o.Environment)
+	if err != nil {
+		return err
+	}
 	command := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // names of the specification
-	command.Dir, command.Env = o.Root, buildEnvironment(o.Environment)
+	command.Dir, command.Env = o.Root, environment
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("package: go build: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
 	return nil
-}
-
-// buildEnvironment sets all variables of the Go command that change the result.
-func buildEnvironment(environment []string) []string {
-	fixed := []string{"CGO_ENABLED=0", "GOARCH=arm64", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFLAGS=" + install.BuildFlags, "GOOS=linux", "GOWORK=off"}
-	out := slices.DeleteFunc(slices.Clone(environment), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return slices.ContainsFunc(fixed, func(f string) bool { return strings.HasPrefix(f, name+"=") })
-	})
-	return append(out, fixed...)
 }
 
 // check refuses a binary that Lambda could not run, or would start too slowly.
