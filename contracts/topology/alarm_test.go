@@ -107,7 +107,7 @@ func silent(s topology.Topology) (found []string) {
 		if f.Stream != nil && !raised("IteratorAge", f.Name, "", false) {
 			found = append(found, f.Name+" stream")
 		}
-		if f.Schedule != nil && !(raised("Invocations", f.Name, "", true) && raised("Errors", f.Name, "", false)) {
+		if f.Schedule != nil && (!raised("Invocations", f.Name, "", true) || !raised("Errors", f.Name, "", false)) {
 			found = append(found, f.Name+" schedule")
 		}
 	}

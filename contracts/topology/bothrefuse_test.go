@@ -115,9 +115,9 @@ func TestParseRefusesWhatTheSchemaRefuses(t *testing.T) {
 		values := others
 		switch kept.(type) {
 		case json.Number:
-			values = append(numbers, nil, "1")
+			values = append(slices.Clone(numbers), nil, "1")
 		case string:
-			values = append(texts, nil, json.Number("1"))
+			values = append(slices.Clone(texts), nil, json.Number("1"))
 		}
 		for _, value := range values {
 			holder[member] = value

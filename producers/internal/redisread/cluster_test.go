@@ -89,24 +89,28 @@ func start(t *testing.T, binary string) clusterNode {
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan error, 1)
-		go func() { ended <- command.Wait() }()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = command.Wait()
+		}()
 		n := clusterNode{addr: net.JoinHostPort("127.0.0.1", ports[0]), process: command.Process}
 		n.client = redis.NewClient(&redis.Options{Addr: n.addr, MaxRetries: -1})
 		t.Cleanup(func() {
 			_ = n.client.Close()
 			_ = n.process.Kill()
 			<-ended
-			ended <- nil
 		})
 		for range 500 {
 			if n.client.Ping(t.Context()).Err() == nil {
 				return n
 			}
-			time.Sleep(10 * time.Millisecond)
-			if len(ended) > 0 {
-				break
+			select {
+			case <-ended:
+			case <-time.After(10 * time.Millisecond):
+				continue
 			}
+			break
 		}
 	}
 	t.Fatal("no node started")

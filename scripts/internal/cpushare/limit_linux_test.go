@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asBurner) != "" {
 		for range 2 {
 			go func() {
-				for {
+				for burnt := 0; ; {
+					burnt++
 				}
 			}()
 		}

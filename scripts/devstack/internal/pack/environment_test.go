@@ -21,7 +21,7 @@ func TestWhatDecidesTheResultIsFixed(t *testing.T) {
 	o := module(t)
 	file := filepath.Join(t.TempDir(), "env")
 	write(t, file, "GOPROXY=https://proxy.example\nGONOSUMDB=one.example\nGOSUMDB=off\nGOPRIVATE=two.example\nGOFLAGS=-race\nGOFIPS140=latest\nGOEXPERIMENT=fieldtrack\nGOARM64=v9.0\n")
-	given := append(o.Environment, "GOENV="+file, "GOFLAGSX=kept", "GO111MODULE=off", "GODEBUG=gotypesalias=0", "GO_EXTLINK_ENABLED=1",
+	given := append(slices.Clone(o.Environment), "GOENV="+file, "GOFLAGSX=kept", "GO111MODULE=off", "GODEBUG=gotypesalias=0", "GO_EXTLINK_ENABLED=1",
 		"GOFIPS140=latest", "GOEXPERIMENT=fieldtrack", "GOWORK=/elsewhere/go.work", "GONOPROXY=three.example")
 	got, err := buildEnvironment(t.Context(), o.Root, given)
 	if err != nil {
