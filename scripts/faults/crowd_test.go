@@ -35,6 +35,8 @@ const (
 	// arenaGroups are those that the crowd wants, so that its orders meet.
 	arenaGroups = 4
 	mostSeats   = 4
+	// rivals: to one order in so many there is another for the same seats at the same moment.
+	rivals = 6
 )
 
 func newCrowd(s *stack, l *ledger, random *rand.Rand) *crowd {
@@ -78,6 +80,11 @@ func (c *crowd) run(ctx context.Context, rate int) {
 		request.Seats = g.Seats[at : at+seats]
 		then := []func(*apiclient.Client, contracts.OrderID){c.cancel, c.pay, c.leave, c.leave}[c.random.IntN(4)]
 		under.Go(func() { c.buy(buyer, fmt.Sprintf("key-%d", n), request, then) })
+		// What Redis shows as taken is refused at the door. The queue refuses those who come at the same moment.
+		if c.random.IntN(rivals) == 0 {
+			rival := c.buyer()
+			under.Go(func() { c.buy(rival, fmt.Sprintf("key-%d", n), request, c.leave) })
+		}
 	}
 }
 
