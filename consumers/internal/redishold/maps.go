@@ -3,6 +3,7 @@ package redishold
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"boxoffice/consumers/internal/holds"
@@ -50,18 +51,22 @@ func (s *Store) maps(ctx context.Context, groups []seatstate.GroupVersion, some 
 		pipe.MGet(ctx, keys.Rev, keys.Map)
 	}
 	replies, err := pipe.Exec(ctx)
-	answered := false
+	answered, broken := false, false
 	for n, reply := range replies {
 		i := some[n]
-		if own[i] = reply.Err(); own[i] == nil {
+		var refused redis.Error
+		switch own[i] = reply.Err(); {
+		case own[i] == nil:
 			answered = true
 			into[i], own[i] = snapshotOf(groups[i], reply)
+		case !errors.As(own[i], &refused):
+			broken = true // the connection, after it brought some of the answers
 		}
 		if own[i] != nil {
 			own[i] = fmt.Errorf("%s: %w", groups[i].Key(), own[i])
 		}
 	}
-	if answered {
+	if answered && !broken {
 		return nil
 	}
 	return err

@@ -51,8 +51,10 @@ func (s *server) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 		for _, c := range commands {
 			read, ok := c.(*redis.SliceCmd)
 			switch key := fmt.Sprint(c.Args()[1]); {
-			case !ok || s.down || s.dead != "" && strings.HasPrefix(key, "{c#"+s.dead+"}"):
+			case !ok || s.down:
 				c.SetErr(errors.New("connection refused"))
+			case s.dead != "" && strings.HasPrefix(key, "{c#"+s.dead+"}"):
+				c.SetErr(refusal("CLUSTERDOWN Hash slot not served"))
 			case c.Name() == "mget":
 				s.mget++
 				seats := "\x00"
@@ -74,6 +76,12 @@ func (s *server) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 		return nil
 	}
 }
+
+// refusal is an error that the server answers.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+func (refusal) RedisError()     {}
 
 // arena is a world of so many groups of four seats behind such a server, of one process, with a clock.
 type arena struct {

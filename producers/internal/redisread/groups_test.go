@@ -23,6 +23,8 @@ type node struct {
 	values map[string]string
 	// fails is the command, as noted, that it answers with an error.
 	fails string
+	// breaks is the command before whose answer the connection breaks.
+	breaks string
 	// down answers every command with an error.
 	down  bool
 	trips [][]string
@@ -45,8 +47,13 @@ func (n *node) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipel
 			}
 			trip = append(trip, strings.Join(words, " "))
 			read, ok := c.(*redis.SliceCmd)
+			if n.breaks != "" && trip[len(trip)-1] == n.breaks {
+				c.SetErr(context.DeadlineExceeded)
+				first = errors.Join(first, c.Err())
+				continue
+			}
 			if !ok || n.down || trip[len(trip)-1] == n.fails {
-				c.SetErr(errors.New("CLUSTERDOWN"))
+				c.SetErr(refusal("CLUSTERDOWN"))
 				first = errors.Join(first, c.Err())
 				continue
 			}
@@ -74,6 +81,28 @@ func (n *node) reader() *redisread.Reader {
 	client.AddHook(n)
 	return redisread.New(client, func() time.Time { return time.UnixMilli(0) })
 }
+
+// A connection that breaks behind the first answers is a fault of the shard: without an end to it each look would take its whole
+// timeout.
+func TestAShardThatAnswersInPartIsNotAskedForLong(t *testing.T) {
+	groups := inLayout(2, "A", "B")
+	n := &node{values: map[string]string{"{c#A}:rev": "3.7.2"}, breaks: "mget {c#B}:rev {c#B}:map {c#B}:lag"}
+	r := n.reader()
+	for range 20 {
+		if _, err := r.Groups(t.Context(), groups, ""); err == nil {
+			t.Fatal("a look that broke off was one")
+		}
+	}
+	if len(n.trips) >= 20 {
+		t.Errorf("%d of 20 looks were made", len(n.trips))
+	}
+}
+
+// refusal is an error that the server answers.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+func (refusal) RedisError()     {}
 
 // inLayout are groups of one concert in a layout version.
 func inLayout(version int, names ...string) []seatstate.GroupVersion {

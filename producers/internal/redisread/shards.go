@@ -213,11 +213,7 @@ func (r *Reader) ask(ctx context.Context, groups []contracts.SeatGroup, add func
 					}
 					return nil
 				})
-				if answered(commands) {
-					// One value of a wrong kind is no fault of the shard.
-					return nil
-				}
-				return err
+				return faultOf(commands, err)
 			})
 			// Each index is of one shard alone.
 			for n, i := range mine {
@@ -234,16 +230,25 @@ func (r *Reader) ask(ctx context.Context, groups []contracts.SeatGroup, add func
 	return errs
 }
 
-// answered says whether any command was.
-func answered(commands [][]redis.Cmder) bool {
+// faultOf is what a round trip says of its shard; err is its own. One value of a wrong kind, which the server refuses, is no
+// fault of the shard while it answers another command. A connection that broke in between is one, whatever came before.
+func faultOf(commands [][]redis.Cmder, err error) error {
+	answered := false
 	for _, ofGroup := range commands {
 		for _, c := range ofGroup {
-			if c.Err() == nil || errors.Is(c.Err(), redis.Nil) {
-				return true
+			var refused redis.Error
+			switch failed := c.Err(); {
+			case failed == nil, errors.Is(failed, redis.Nil):
+				answered = true
+			case !errors.As(failed, &refused):
+				return failed
 			}
 		}
 	}
-	return false
+	if answered {
+		return nil
+	}
+	return err
 }
 
 // unread is the error of the groups that were not read; nil if all were. none says that all of them were not.
