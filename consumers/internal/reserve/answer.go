@@ -58,6 +58,12 @@ func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
 	case holds.Gone:
 		h.reject(e, contracts.ReasonDeadlinePassed, nil)
 	case holds.Forwarded:
+		if slices.Contains(e.Message.Visited, a.To.Group) {
+			// The same order was sent twice, to two groups, each of which has sent its message on to the other: one of them forgot
+			// the order in between. Neither message can go on, so a row ends the order, if there is none yet.
+			h.reject(e, contracts.ReasonNoAdjacent, nil)
+			break
+		}
 		e.end(h.sendOn(ctx, e, a.To))
 	case holds.Other:
 		// Another body came first under the same key, and its own message has written the row before this one's turn, or was

@@ -206,3 +206,18 @@ func TestBestAvailableStandsInARunLikeAnyOther(t *testing.T) {
 		t.Errorf("places %v", w.taken())
 	}
 }
+
+// Two messages of one order that were sent on to each other's group, one of which has forgotten the order, end it by a row, and
+// not as poison.
+func TestAnOrderThatWasSentOnInACircleEnds(t *testing.T) {
+	w := newWorld(t)
+	w.fill(t, "A", "A-1-2", "A-1-4")
+	m := w.best("A", 3)
+	want(t, w.handle(t, m), retry.ClassDone, "") // sent on to B
+	again := w.best("A", 3, "B")
+	again.OrderID, again.UserID = m.OrderID, m.UserID
+	want(t, w.handle(t, again), retry.ClassRefused, "no_adjacent_seats")
+	if row := w.row(t, m.OrderID); row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonNoAdjacent || len(w.sent) != 1 {
+		t.Errorf("the row is %s, %+v, sent %+v", row.Status, row.Reason, w.sent)
+	}
+}

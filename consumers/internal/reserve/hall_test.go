@@ -55,7 +55,7 @@ func (h *hall) add(t *testing.T, name, kind, section string, rows ...string) {
 		g.Rows, g.Seats = append(g.Rows, row), append(g.Seats, row.Seats...)
 	}
 	h.groups, h.drawings[name] = append(h.groups, g), rows
-	for seats := range slices.Chunk(taken, message.MaxSeatsPerOrder) {
+	for seats := range slices.Chunk(taken, readmodel.DefaultLimitPerBuyer(0)) {
 		m := h.placed(seats...)
 		m.Group = name
 		want(t, h.handle(t, m), retry.ClassDone, "")
