@@ -36,7 +36,11 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 	of := layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}
 	now := h.Now()
 	states, kept := h.Hints.get(of, now)
-	if best := candidatesOf(admitted, states).Best(); kept && len(best) > 0 {
+	var best []string
+	if kept {
+		best = candidatesOf(admitted, states).Best()
+	}
+	if len(best) > 0 {
 		h.askRecords(ctx, id, best, admitted, groups, states)
 	} else {
 		// Kept maps refuse nobody: seats may have come free since.
