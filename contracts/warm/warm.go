@@ -1,4 +1,5 @@
-package boot
+// Package warm is what a function's process does before its first invocation, on both sides.
+package warm
 
 import (
 	"context"
@@ -10,13 +11,13 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// warmFor bounds what a process does before its first invocation, which waits for it. Lambda itself gives 10 s, at the full CPU
+// Within bounds what a process does before its first invocation, which waits for it. Lambda itself gives 10 s, at the full CPU
 // of a core, before it starts the process again.
-const warmFor = time.Second
+const Within = time.Second
 
-// Warm is what a process does before its first invocation: the connections and reads that would otherwise be the first
-// invocation's.
-type Warm struct {
+// Tasks are the connections and reads that would otherwise be the first invocation's. They are added by one goroutine, and run
+// once.
+type Tasks struct {
 	tasks []task
 }
 
@@ -27,11 +28,12 @@ type task struct {
 
 // Add adds a task. The tasks run concurrently, when everything is wired. One that fails or takes too long is logged and no more:
 // whoever needs what it is for does it then.
-func (w *Warm) Add(what string, do func(ctx context.Context) error) {
+func (w *Tasks) Add(what string, do func(ctx context.Context) error) {
 	w.tasks = append(w.tasks, task{what, do})
 }
 
-func (w *Warm) run(ctx context.Context, within time.Duration, log *slog.Logger) {
+// Run runs the tasks and returns when each has ended; those that go by their context do so within the time.
+func (w *Tasks) Run(ctx context.Context, within time.Duration, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var all sync.WaitGroup

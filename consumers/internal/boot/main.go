@@ -18,6 +18,7 @@ import (
 
 	"boxoffice/consumers/internal/awsclient"
 	"boxoffice/contracts/telemetry"
+	"boxoffice/contracts/warm"
 )
 
 // Process is what every consumer is built from.
@@ -30,7 +31,7 @@ type Process struct {
 	Now   func() time.Time
 	AWS   aws.Config
 	// Warm is what is done before the first invocation.
-	Warm *Warm
+	Warm *warm.Tasks
 }
 
 // Main runs a function's binary: wire builds its handler from the config. It does not return. A config or client that
@@ -69,13 +70,13 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		Calls:    calls,
 		Now:      time.Now,
 		AWS:      awsConfig,
-		Warm:     &Warm{},
+		Warm:     &warm.Tasks{},
 	}
 	handler, err := wire(ctx, p, config)
 	if err != nil {
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
-	p.Warm.run(ctx, warmFor, p.Log)
+	p.Warm.Run(ctx, warm.Within, p.Log)
 	return flushing{next: lambda.NewHandler(handler), calls: calls}, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"boxoffice/consumers/internal/boot"
 	"boxoffice/contracts/topology"
 	"boxoffice/contracts/topology/topologytest"
+	"boxoffice/contracts/warm"
 )
 
 // Config tests the function that has the name of the current folder: the topology names the variables that its config reads and no
@@ -68,7 +69,7 @@ func Start[C any](t *testing.T, wire func(context.Context, boot.Process, C) (any
 		return err
 	}
 	_, err = wire(t.Context(), boot.Process{
-		Warm:     &boot.Warm{},
+		Warm:     &warm.Tasks{},
 		Function: "test", Log: slog.New(slog.DiscardHandler), Now: time.Now, AWS: aws.Config{Region: "eu-central-1"},
 	}, config)
 	return err

@@ -18,6 +18,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"boxoffice/contracts/telemetry"
+	"boxoffice/contracts/warm"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/pace"
 )
@@ -31,7 +32,7 @@ type Process struct {
 	Jitter pace.Source
 	AWS    aws.Config
 	// Warm is what is done before the first invocation.
-	Warm *Warm
+	Warm *warm.Tasks
 }
 
 // jitter draws from the process's own generator, which is seeded at random.
@@ -73,13 +74,13 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		Now:    time.Now,
 		Jitter: jitter{},
 		AWS:    awsConfig,
-		Warm:   &Warm{},
+		Warm:   &warm.Tasks{},
 	}
 	routes, err := wire(p, config)
 	if err != nil {
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
-	p.Warm.run(ctx, warmFor, p.Log)
+	p.Warm.Run(ctx, warm.Within, p.Log)
 	return lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle), nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"boxoffice/contracts/topology"
 	"boxoffice/contracts/topology/topologytest"
+	"boxoffice/contracts/warm"
 	"boxoffice/producers/internal/boot"
 	"boxoffice/producers/internal/httpapi"
 )
@@ -68,7 +69,7 @@ func Start[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.H
 		return err
 	}
 	_, err = wire(boot.Process{
-		Warm: &boot.Warm{},
+		Warm: &warm.Tasks{},
 		Log:  slog.New(slog.DiscardHandler), Now: time.Now, AWS: aws.Config{Region: "eu-central-1"},
 	}, config)
 	return err
