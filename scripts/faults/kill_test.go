@@ -147,9 +147,9 @@ func (k *killer) learn(c faultproxy.Call) {
 
 // pass lets a call through, unless a kill is aimed at it.
 func (k *killer) pass(service, operation string, mentions func(string) bool, from, to string, forward func()) (answer bool) {
-	id, due, pid := k.due(service, operation, mentions, from, to)
+	id, due, pid, lost := k.due(service, operation, mentions, from, to)
 	if id == "" {
-		return true
+		return !lost
 	}
 	if due.after {
 		forward()
@@ -164,8 +164,10 @@ func (k *killer) pass(service, operation string, mentions func(string) bool, fro
 	return false
 }
 
-// due takes the kill that is aimed at a call, with the process that makes it. id is "" if there is none.
-func (k *killer) due(service, operation string, mentions func(string) bool, from, to string) (id string, due kill, pid int) {
+// due takes the kill that is aimed at a call, with the process that makes it. id is "" if there is none. A call of a process
+// on which another order's kill is at work is lost, as if it had never left it: let through it would have its effect, and no
+// later call would come that this kill could meet. So is one whose caller is dead already.
+func (k *killer) due(service, operation string, mentions func(string) bool, from, to string) (id string, due kill, pid int, lost bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for mentioned, kills := range k.aimed {
@@ -176,40 +178,41 @@ func (k *killer) due(service, operation string, mentions func(string) bool, from
 			if !one.at(service, operation) {
 				continue
 			}
-			pid, err := k.s.caller(one.function, from, to)
-			if err != nil && k.s.t.Context().Err() == nil {
+			pid, gone, err := k.s.caller(one.function, from, to)
+			switch {
+			case err != nil && k.s.t.Context().Err() == nil:
 				k.s.t.Errorf("%s: %v", one, err)
+			case gone, k.dying[pid]:
+				return "", kill{}, 0, true
+			case pid != 0:
+				k.dying[pid] = true
+				k.aimed[mentioned] = slices.Delete(slices.Clone(kills), i, i+1)
+				k.killed[one.function]++
+				return mentioned, one, pid, false
 			}
-			// One that another order's kill has met already cannot be killed again: this one is still to come.
-			if pid == 0 || k.dying[pid] {
-				continue
-			}
-			k.dying[pid] = true
-			k.aimed[mentioned] = slices.Delete(slices.Clone(kills), i, i+1)
-			k.killed[one.function]++
-			return mentioned, one, pid
 		}
 	}
-	return "", kill{}, 0
+	return "", kill{}, 0, false
 }
 
-// caller is the process of a function that has the other end of a connection; 0 if none of them has.
-func (s *stack) caller(function, from, to string) (pid int, err error) {
+// caller is the process of a function that has the other end of a connection; 0 if none of them has. gone says that nobody
+// has it any more.
+func (s *stack) caller(function, from, to string) (pid int, gone bool, err error) {
 	socket, err := socketOf(from, to)
 	if err != nil || socket == "" {
-		return 0, err
+		return 0, err == nil, err
 	}
 	// Also while the stack is held to its end, when the test's own context has ended.
 	f, err := s.Function(context.WithoutCancel(s.t.Context()), function)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	for _, p := range f.Processes {
 		if has(p.PID, socket) {
-			return p.PID, nil
+			return p.PID, false, nil
 		}
 	}
-	return 0, nil
+	return 0, false, nil
 }
 
 var errStillThere = errors.New("the process is still there 5 s after SIGKILL")

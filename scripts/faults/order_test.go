@@ -41,7 +41,7 @@ func TestOrderUnderContention(t *testing.T) {
 			return true
 		}
 		// Rows are also written by pay.
-		pid, err := s.caller("reserve", c.From, c.To)
+		pid, _, err := s.caller("reserve", c.From, c.To)
 		if err != nil {
 			t.Error(err)
 		}

@@ -150,7 +150,7 @@ func (p *poison) pass(service, operation string, body []byte, from, to string) b
 	if !kills && !late || p.s.t.Context().Err() != nil {
 		return true
 	}
-	pid, err := p.s.caller("reserve", from, to)
+	pid, _, err := p.s.caller("reserve", from, to)
 	if err != nil {
 		p.s.t.Error(err)
 	}

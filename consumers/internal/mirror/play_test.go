@@ -177,6 +177,11 @@ func (p *play) check(t testing.TB) {
 		rows[id], _, _ = p.rows.Read(t.Context(), id)
 	}
 	tickets, _ := p.rows.Tickets(t.Context(), group)
+	// Where Redis was wiped after the last message that needs it, the group waits for whoever asks for it next, as here.
+	clear(p.fail)
+	if err := p.loader().Ensure(t.Context(), v1(group)); err != nil {
+		p.rt.Fatal(err)
+	}
 	state := p.store.Inspect(group)
 	for place := range 3 {
 		entry, owner := state.Entries[place], tickets[fmt.Sprint("A-", place+1)]
