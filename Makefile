@@ -20,8 +20,8 @@ STRIPE_MOCK := $(TOOLS)/stripe-mock-$(STRIPE_MOCK_VERSION)
 SOURCES := $(wildcard consumers contracts producers scripts)
 
 # What runs code of many goroutines. The race detector is another set of flags, so it is kept to these.
-RACE := $(addprefix ./consumers/internal/,sqsbatch/... retry/... memhold/... memqueue/... sqssend/... mirror/... rebuild/... expire/... \
-  publish/... streambatch/... redisclient/...) ./scripts/lambdahost/...
+RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/... memory/memqueue/... adapters/sqssend/... mirror/... rebuild/... expire/... \
+  publish/... adapters/redisclient/...) ./scripts/lambdahost/...
 # A number of runs, not a time: at the end of a time the fuzzer now and then reports its own deadline as a failure.
 FUZZ_TIME ?= 60000x
 RAPID_CHECKS ?= 10000
@@ -115,7 +115,7 @@ mutants: tools ## known bugs, planted one at a time: says which no test finds (O
 	@$(TOOLS)/mutants $(MUTANTS_FLAGS) $(ONLY)
 
 stripe-mock: $(STRIPE_MOCK) ## each request that is made to Stripe, before Stripe's own validator of requests
-	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/stripepay
+	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/adapters/stripepay
 
 bench: ## all benchmarks
 	@go test -run '^$$' -bench . -benchmem ./...

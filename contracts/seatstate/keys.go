@@ -1,6 +1,6 @@
 // Package seatstate fixes how a seat group lies in Redis: the names of its keys and the coding of a seat's entry, an
 // order's record and the seat map. Producers read it, consumers' scripts write it, so both sides and the Lua code
-// agree on these few strings. The package is pure; the scripts are in consumers/internal/redishold.
+// agree on these few strings. The package is pure; the scripts are in consumers/internal/adapters/redishold.
 //
 // A seat is a *place* here: its index in the seats of its group's layout item, from 0. Each layout version counts anew, so
 // that a place means a seat only together with the version (GroupVersion). A version never changes, and the one that is

@@ -117,15 +117,15 @@ func TestEveryRuleIsUsed(t *testing.T) {
 
 func TestTheRulesCanFail(t *testing.T) {
 	for path, imported := range map[string]string{
-		"contracts/message":              "github.com/redis/go-redis/v9",
-		"consumers/internal/reserve":     "boxoffice/consumers/internal/redishold",
-		"consumers/internal/redishold":   "boxoffice/consumers/internal/dynamoorder",
-		"consumers/internal/expire":      "github.com/aws/aws-sdk-go-v2/service/sqs",
-		"producers/internal/admission":   "boxoffice/producers/internal/redisread",
-		"producers/cmd/orders":           "boxoffice/consumers/internal/order",
-		"producers/internal/webhook":     "github.com/stripe/stripe-go/v76/webhook",
-		"scripts/devstack":               "boxoffice/producers/internal/boot",
-		"consumers/internal/dynamoorder": "github.com/redis/go-redis/v9",
+		"contracts/message":                       "github.com/redis/go-redis/v9",
+		"consumers/internal/reserve":              "boxoffice/consumers/internal/adapters/redishold",
+		"consumers/internal/adapters/redishold":   "boxoffice/consumers/internal/adapters/dynamoorder",
+		"consumers/internal/expire":               "github.com/aws/aws-sdk-go-v2/service/sqs",
+		"producers/internal/admission":            "boxoffice/producers/internal/redisread",
+		"producers/cmd/orders":                    "boxoffice/consumers/internal/order",
+		"producers/internal/webhook":              "github.com/stripe/stripe-go/v76/webhook",
+		"scripts/devstack":                        "boxoffice/producers/internal/boot",
+		"consumers/internal/adapters/dynamoorder": "github.com/redis/go-redis/v9",
 	} {
 		r, found := ruleOf(path)
 		if !found || r.allows(imported) {

@@ -107,18 +107,18 @@ var rules = []rule{
 		why:  "retry alone knows breakers and backoff, so that simulated time can stand in for both",
 	},
 	{
-		from: []string{"consumers/internal/sqsbatch"},
+		from: []string{"consumers/internal/lambda/sqsbatch"},
 		may:  []string{"contracts/...", "consumers/internal/retry", "github.com/aws/aws-lambda-go/events"},
 		why:  "sqsbatch alone sees a batch of SQS; no handler can acknowledge by mistake",
 	},
 	{
-		from: []string{"consumers/internal/streambatch"},
+		from: []string{"consumers/internal/lambda/streambatch"},
 		may:  []string{"contracts/...", "github.com/aws/aws-lambda-go/events", dynamo, values},
 		why:  "streambatch alone sees a batch of a stream and decodes its rows",
 	},
 	{
 		from: []string{"consumers/internal/mirror"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/displaced", "consumers/internal/streambatch"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/displaced", "consumers/internal/lambda/streambatch"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
@@ -132,28 +132,28 @@ var rules = []rule{
 		why:  "who paid in time must not lose his seats because Redis is down: commit knows rows and messages, and no seats in Redis",
 	},
 	{
-		from: []string{"consumers/internal/awsclient"},
+		from: []string{"consumers/internal/adapters/awsclient"},
 		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/dynamodb/types", smithy},
 		why:  "how a process speaks to AWS is the same for every adapter that does, and knows none of them; what an error means is in one table",
 	},
 	{
-		from: []string{"consumers/internal/sqsletters"},
-		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/reconcile", "consumers/internal/retry", awsCore, sqs},
+		from: []string{"consumers/internal/adapters/sqsletters"},
+		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/reconcile", "consumers/internal/retry", awsCore, sqs},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/dynamoletters", "consumers/internal/dynamoledger"},
-		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", awsCore, dynamo, values},
+		from: []string{"consumers/internal/adapters/dynamoletters", "consumers/internal/adapters/dynamoledger"},
+		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
 		from: []string{"consumers/internal/publish"},
-		may:  []string{"contracts/...", "consumers/internal/retry", "consumers/internal/streambatch"},
+		may:  []string{"contracts/...", "consumers/internal/retry", "consumers/internal/lambda/streambatch"},
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
-		from: []string{"consumers/internal/eventbus"},
-		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/service/eventbridge/..."},
+		from: []string{"consumers/internal/adapters/eventbus"},
+		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/service/eventbridge/..."},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
@@ -167,66 +167,66 @@ var rules = []rule{
 		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
-		from: []string{"consumers/internal/stripepay"},
+		from: []string{"consumers/internal/adapters/stripepay"},
 		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/retry", stripe},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/redisclient"},
+		from: []string{"consumers/internal/adapters/redisclient"},
 		may:  []string{"contracts/...", "consumers/internal/retry", redis},
 		why:  "how a process speaks to Redis is the same for every adapter that does, and knows none of them",
 	},
 	{
-		from: []string{"consumers/internal/redisrate"},
-		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/redisclient", "consumers/internal/retry", redis},
+		from: []string{"consumers/internal/adapters/redisrate"},
+		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/adapters/redisclient", "consumers/internal/retry", redis},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/mempay", "consumers/internal/memrate"},
+		from: []string{"consumers/internal/memory/mempay", "consumers/internal/adapters/memrate"},
 		may:  []string{"contracts/...", "consumers/internal/pay"},
 		why:  "a provider in memory stands beside the real one under the same suite, and needs nothing else",
 	},
 	{
-		from: []string{"consumers/internal/redishold"},
-		may:  []string{"contracts/...", "consumers/internal/holds", "consumers/internal/redisclient", "consumers/internal/retry", redis},
+		from: []string{"consumers/internal/adapters/redishold"},
+		may:  []string{"contracts/...", "consumers/internal/holds", "consumers/internal/adapters/redisclient", "consumers/internal/retry", redis},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/dynamoorder", "consumers/internal/dynamocatalogue"},
-		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/order", "consumers/internal/retry", awsCore, dynamo, values},
+		from: []string{"consumers/internal/adapters/dynamoorder", "consumers/internal/adapters/dynamocatalogue"},
+		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/order", "consumers/internal/retry", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/dynamoattempts"},
-		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", "consumers/internal/sqsbatch", awsCore, dynamo, values},
+		from: []string{"consumers/internal/adapters/dynamoattempts"},
+		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", "consumers/internal/lambda/sqsbatch", awsCore, dynamo, values},
 		why:  "an adapter has one SDK and fills the port of sqsbatch; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/memledger"},
+		from: []string{"consumers/internal/memory/memledger"},
 		may:  []string{"contracts/..."},
 		why:  "what is kept in memory stands beside the real store under the same suite, and needs nothing else",
 	},
 	{
-		from: []string{"consumers/internal/memattempts"},
+		from: []string{"consumers/internal/memory/memattempts"},
 		why:  "notes in memory stand beside the real ones under the same suite, and need nothing else",
 	},
 	{
-		from: []string{"consumers/internal/sqssend"},
-		may:  []string{"contracts/...", "consumers/internal/awsclient", "consumers/internal/retry", "consumers/internal/sqsbatch", awsCore, sqs},
+		from: []string{"consumers/internal/adapters/sqssend"},
+		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", "consumers/internal/lambda/sqsbatch", awsCore, sqs},
 		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
-		from: []string{"consumers/internal/memhold", "consumers/internal/memorder"},
+		from: []string{"consumers/internal/memory/memhold", "consumers/internal/memory/memorder"},
 		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry"},
 		why:  "a store in memory stands beside the real one under the same suite, and needs nothing else",
 	},
 	{
-		from: []string{"consumers/internal/memqueue"},
-		may:  []string{"contracts/...", "consumers/internal/sqsbatch", "github.com/aws/aws-lambda-go/events"},
+		from: []string{"consumers/internal/memory/memqueue"},
+		may:  []string{"contracts/...", "consumers/internal/lambda/sqsbatch", "github.com/aws/aws-lambda-go/events"},
 		why:  "a queue in memory stands beside SQS under the same suite, and hands out batches as Lambda does",
 	},
 	{
-		from: []string{"consumers/internal/ordertest", "consumers/internal/holds/holdtest", "consumers/internal/queuetest", "consumers/internal/redistest", "consumers/internal/ministacktest", "consumers/internal/awsfaults", "consumers/internal/paymenttest", "consumers/internal/ledgertest", "consumers/internal/childtest"},
+		from: []string{"consumers/internal/testkit/ordertest", "consumers/internal/testkit/holdtest", "consumers/internal/testkit/queuetest", "consumers/internal/testkit/redistest", "consumers/internal/testkit/ministacktest", "consumers/internal/testkit/awsfaults", "consumers/internal/testkit/paymenttest", "consumers/internal/testkit/ledgertest", "consumers/internal/testkit/childtest"},
 		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs, "github.com/aws/aws-lambda-go/events"},
 		why:  "test support stays on its own side",
 	},
@@ -248,9 +248,9 @@ var rules = []rule{
 var pure = []string{
 	"contracts/...",
 	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look",
-	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memhold", "consumers/internal/memorder",
-	"consumers/internal/memattempts", "consumers/internal/memqueue", "consumers/internal/mempay", "consumers/internal/memrate",
-	"consumers/internal/memledger",
+	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/memhold", "consumers/internal/memory/memorder",
+	"consumers/internal/memory/memattempts", "consumers/internal/memory/memqueue", "consumers/internal/memory/mempay", "consumers/internal/adapters/memrate",
+	"consumers/internal/memory/memledger",
 }
 
 // impureImports make a package impure; impureCalls do, by package and name.

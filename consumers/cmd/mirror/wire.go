@@ -6,14 +6,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"boxoffice/consumers/internal/adapters/dynamocatalogue"
+	"boxoffice/consumers/internal/adapters/dynamoorder"
+	"boxoffice/consumers/internal/adapters/redisclient"
+	"boxoffice/consumers/internal/adapters/redishold"
+	"boxoffice/consumers/internal/adapters/sqssend"
 	"boxoffice/consumers/internal/boot"
-	"boxoffice/consumers/internal/dynamocatalogue"
-	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/consumers/internal/mirror"
-	"boxoffice/consumers/internal/redisclient"
-	"boxoffice/consumers/internal/redishold"
-	"boxoffice/consumers/internal/sqssend"
-	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts/message"
 )
 

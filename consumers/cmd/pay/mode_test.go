@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"boxoffice/consumers/internal/boottest"
+	"boxoffice/consumers/internal/testkit/boottest"
 )
 
 // With a live key in a test environment tests would take real money; with a test key in a live one nobody would pay.

@@ -6,11 +6,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"boxoffice/consumers/internal/adapters/dynamoletters"
+	"boxoffice/consumers/internal/adapters/eventbus"
 	"boxoffice/consumers/internal/boot"
-	"boxoffice/consumers/internal/dynamoletters"
-	"boxoffice/consumers/internal/eventbus"
+	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/consumers/internal/publish"
-	"boxoffice/consumers/internal/streambatch"
 )
 
 type config struct {

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"boxoffice/consumers/internal/boottest"
+	"boxoffice/consumers/internal/testkit/boottest"
 )
 
 func TestConfig(t *testing.T) { boottest.Config(t, wire) }

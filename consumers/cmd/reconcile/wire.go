@@ -6,11 +6,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"boxoffice/consumers/internal/adapters/dynamoledger"
+	"boxoffice/consumers/internal/adapters/dynamoletters"
+	"boxoffice/consumers/internal/adapters/sqsletters"
 	"boxoffice/consumers/internal/boot"
-	"boxoffice/consumers/internal/dynamoledger"
-	"boxoffice/consumers/internal/dynamoletters"
 	"boxoffice/consumers/internal/reconcile"
-	"boxoffice/consumers/internal/sqsletters"
 	"boxoffice/contracts/message"
 )
 

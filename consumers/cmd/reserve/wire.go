@@ -5,10 +5,10 @@ import (
 
 	"boxoffice/consumers/internal/boot"
 	"boxoffice/consumers/internal/expire"
+	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/consumers/internal/mirror"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
-	"boxoffice/consumers/internal/sqsbatch"
 	"boxoffice/contracts/message"
 )
 

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/adapters/awsclient"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/telemetry"
 )

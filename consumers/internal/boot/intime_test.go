@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"boxoffice/consumers/internal/sqsbatch"
+	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/contracts/telemetry"
 )
 

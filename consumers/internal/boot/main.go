@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/caarlos0/env/v11"
 
-	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/adapters/awsclient"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/warm"
 )

@@ -4,11 +4,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"boxoffice/consumers/internal/dynamoattempts"
-	"boxoffice/consumers/internal/dynamoorder"
+	"boxoffice/consumers/internal/adapters/dynamoattempts"
+	"boxoffice/consumers/internal/adapters/dynamoorder"
+	"boxoffice/consumers/internal/adapters/sqssend"
+	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/sqsbatch"
-	"boxoffice/consumers/internal/sqssend"
 	"boxoffice/contracts/message"
 )
 

@@ -3,11 +3,11 @@ package boot
 import (
 	"context"
 
-	"boxoffice/consumers/internal/dynamocatalogue"
+	"boxoffice/consumers/internal/adapters/dynamocatalogue"
+	"boxoffice/consumers/internal/adapters/redisclient"
+	"boxoffice/consumers/internal/adapters/redishold"
 	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/rebuild"
-	"boxoffice/consumers/internal/redisclient"
-	"boxoffice/consumers/internal/redishold"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
 )

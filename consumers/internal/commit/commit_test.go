@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/commit"
-	"boxoffice/consumers/internal/memorder"
+	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/telemetry"

@@ -4,10 +4,10 @@ import (
 	"testing"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/holdtest"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )

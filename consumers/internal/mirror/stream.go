@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"

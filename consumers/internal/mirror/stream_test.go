@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/mirror"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/holdtest"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"boxoffice/consumers/internal/mempay"
+	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/pay"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/stripeevent"

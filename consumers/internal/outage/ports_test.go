@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"strconv"
 
-	"boxoffice/consumers/internal/awsclient"
+	"boxoffice/consumers/internal/adapters/awsclient"
+	"boxoffice/consumers/internal/adapters/redisclient"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/pay"
-	"boxoffice/consumers/internal/redisclient"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"boxoffice/consumers/internal/memqueue"
-	"boxoffice/consumers/internal/sqsbatch"
-	"boxoffice/consumers/internal/sqssend"
+	"boxoffice/consumers/internal/adapters/sqssend"
+	"boxoffice/consumers/internal/lambda/sqsbatch"
+	"boxoffice/consumers/internal/memory/memqueue"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/topology"
 )

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/consumers/internal/mempay"
-	"boxoffice/consumers/internal/memrate"
+	"boxoffice/consumers/internal/adapters/memrate"
+	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/pay"
-	"boxoffice/consumers/internal/paymenttest"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/paymenttest"
 	"boxoffice/contracts"
 )
 

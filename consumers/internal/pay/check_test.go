@@ -7,11 +7,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"boxoffice/consumers/internal/mempay"
+	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/stripeevent"

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/consumers/internal/mempay"
+	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/retry"

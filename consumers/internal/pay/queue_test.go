@@ -3,9 +3,9 @@ package pay_test
 import (
 	"testing"
 
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )

@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"boxoffice/consumers/internal/mempay"
+	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"

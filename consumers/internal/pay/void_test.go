@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"boxoffice/consumers/internal/mempay"
+	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/retry"

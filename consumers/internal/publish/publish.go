@@ -11,8 +11,8 @@ import (
 	"log/slog"
 	"time"
 
+	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts/event"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"

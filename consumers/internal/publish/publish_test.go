@@ -14,9 +14,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/consumers/internal/publish"
 	"boxoffice/consumers/internal/retry"
-	"boxoffice/consumers/internal/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/event"
 	"boxoffice/contracts/readmodel"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"boxoffice/consumers/internal/streambatch"
+	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/event"
 	"boxoffice/contracts/readmodel"

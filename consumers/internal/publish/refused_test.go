@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"boxoffice/consumers/internal/streambatch"
+	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/contracts"
 	"boxoffice/contracts/event"
 	"boxoffice/contracts/readmodel"

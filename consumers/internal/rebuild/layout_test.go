@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/holdtest"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/consumers/internal/memorder"
+	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"boxoffice/consumers/internal/memorder"
+	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )

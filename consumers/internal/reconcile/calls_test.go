@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
+	"boxoffice/consumers/internal/testkit/holdtest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/reconcile"
+	"boxoffice/consumers/internal/testkit/holdtest"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
+	"boxoffice/consumers/internal/testkit/holdtest"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )

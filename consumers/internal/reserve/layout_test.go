@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"boxoffice/consumers/internal/dynamocatalogue"
+	"boxoffice/consumers/internal/adapters/dynamocatalogue"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/mirror"
 	"boxoffice/consumers/internal/rebuild"

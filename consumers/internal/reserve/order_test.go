@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )

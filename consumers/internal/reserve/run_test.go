@@ -11,9 +11,9 @@ import (
 	"pgregory.net/rapid"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/ordertest"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )

@@ -9,9 +9,9 @@ import (
 	"pgregory.net/rapid"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/holds/holdtest"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/holdtest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"

@@ -1,0 +1,104 @@
+// Package eventbus puts events on an EventBridge bus.
+package eventbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"boxoffice/consumers/internal/adapters/awsclient"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/event"
+)
+
+// timeoutPerCall bounds one call with its second attempt.
+const timeoutPerCall = 2 * time.Second
+
+// Client is the part of *eventbridge.Client that is used.
+type Client interface {
+	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+// Bus is safe for concurrent use.
+type Bus struct {
+	client  Client
+	name    string
+	breaker retry.Breaker
+}
+
+// New makes a Bus by its name. The breaker should count as Healthy says.
+func New(client Client, name string, breaker retry.Breaker) *Bus {
+	return &Bus{client: client, name: name, breaker: breaker}
+}
+
+// EntryError is an event that the bus did not take.
+type EntryError struct{ Code, Message string }
+
+// Error implements error.
+func (e *EntryError) Error() string { return "bus refused the event: " + e.Code + ": " + e.Message }
+
+// finalCodes are of entries that are at fault themselves: the same entry would be refused again. Everything else may pass
+// later, also what the deployment is at fault for, as a right that is missing.
+var finalCodes = map[string]bool{"MalformedDetail": true, "InvalidArgument": true}
+
+// finalCalls are of calls that are refused for what is in them.
+var finalCalls = map[string]bool{"ValidationException": true, "RequestEntityTooLarge": true}
+
+// reasonRefused is the reason of what is refused for good.
+const reasonRefused = "event_refused"
+
+// final makes an error that no other attempt can cure a poison one.
+func final(err error) error { return &retry.PoisonError{Reason: reasonRefused, Err: err} }
+
+// Healthy is the IsSuccessful of a breaker around the bus: a call that is refused for what is in it shows a bus in good
+// health.
+func Healthy(err error) bool { return err == nil || retry.Classify(err).Class == retry.ClassPoison }
+
+var errCounts = errors.New("the bus counts failures that no entry names")
+
+// Put puts events in one call; see publish.Bus. A call answers 200 also when each of its entries failed.
+func (b *Bus) Put(ctx context.Context, events []event.Event) (failed []error, err error) {
+	entries := make([]types.PutEventsRequestEntry, len(events))
+	for i, e := range events {
+		entries[i] = types.PutEventsRequestEntry{
+			EventBusName: aws.String(b.name), Source: aws.String(event.Source),
+			DetailType: aws.String(e.DetailType), Detail: aws.String(e.Detail), Time: aws.Time(e.At.Time()),
+		}
+	}
+	var out *eventbridge.PutEventsOutput
+	err = b.breaker.Do(ctx, func(ctx context.Context) error {
+		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+			// A second attempt may put events twice, as publish may: every version is told at least once.
+			out, err = b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+			var coded interface{ ErrorCode() string }
+			if errors.As(err, &coded) && finalCalls[coded.ErrorCode()] {
+				return final(err)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("put events on %s: %w", b.name, err)
+	}
+	named := int32(0)
+	for _, entry := range out.Entries {
+		var refused error
+		if entry.ErrorCode != nil || entry.EventId == nil {
+			refused = &EntryError{Code: aws.ToString(entry.ErrorCode), Message: aws.ToString(entry.ErrorMessage)}
+			if finalCodes[aws.ToString(entry.ErrorCode)] {
+				refused = final(refused)
+			}
+			named++
+		}
+		failed = append(failed, refused)
+	}
+	if out.FailedEntryCount > named {
+		return nil, fmt.Errorf("put events on %s: %w: %d of %d", b.name, errCounts, out.FailedEntryCount, named)
+	}
+	return failed, nil
+}

@@ -1,0 +1,48 @@
+package redisclient_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"boxoffice/consumers/internal/adapters/redisclient"
+	"boxoffice/consumers/internal/retry"
+)
+
+// What the client would do of itself is left to the layer above: it tries nothing again but one redirect, dials once, and the
+// context's deadline ends whatever it waits for. How long it waits without that cannot be measured on a busy machine.
+func TestTheClientLeavesRetriesAndTimeToTheCaller(t *testing.T) {
+	client := redisclient.NewClient("127.0.0.1:1", "", "")
+	t.Cleanup(func() { _ = client.Close() })
+	if o := client.Options(); o.MaxRetries > 0 || o.DialerRetries != 1 || o.MaxRedirects != 1 || !o.ContextTimeoutEnabled {
+		t.Errorf("%d retries, %d tries to dial, %d redirects, ends with the context: %v", o.MaxRetries, o.DialerRetries, o.MaxRedirects, o.ContextTimeoutEnabled)
+	}
+}
+
+// A handler's own time is far longer than a call's.
+func TestACallHasItsTimeout(t *testing.T) {
+	const timeout = 100 * time.Millisecond
+	err := redisclient.Call(t.Context(), retry.NoBreaker{}, timeout, func(ctx context.Context) error {
+		if end, limited := ctx.Deadline(); !limited || time.Until(end) > timeout {
+			t.Errorf("the call ends at %s, limited %v", end, limited)
+		}
+		<-ctx.Done()
+		return errors.New("i/o timeout")
+	})
+	// Whose time was over stands before what the client says.
+	if err == nil || !strings.HasPrefix(err.Error(), "no answer from Redis in time") || retry.Classify(err).Class != retry.ClassRetryable {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A call to a server that answers nothing says so, and counts as a failure for the breaker.
+func TestACallWithoutAnAnswerOpensTheBreaker(t *testing.T) {
+	breaker := retry.NewBreaker("redis", retry.BreakerOptions{Failures: 1})
+	_ = redisclient.Call(t.Context(), breaker, time.Millisecond, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	err := redisclient.Call(t.Context(), breaker, time.Minute, func(context.Context) error { return nil })
+	if !errors.Is(err, retry.ErrBreakerOpen) {
+		t.Errorf("the next call: %v", err)
+	}
+}

@@ -1,0 +1,198 @@
+// Package sqssend is the SQS adapter of the consumers: it sends messages, gives back those of a batch, and copies
+// poison to a dead-letter queue. Safe for concurrent use.
+package sqssend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"boxoffice/consumers/internal/adapters/awsclient"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/message"
+)
+
+// timeoutPerCall bounds one SQS call, its second attempt included. SQS answers in tens of milliseconds; a
+// handler has 5 s, and what it does not spend on a hanging call it needs to return its messages.
+const timeoutPerCall = 1500 * time.Millisecond
+
+// maxEntries is what SQS takes in one batch call. Its 1 MiB a call is far away: a message is about 1 KB.
+const maxEntries = 10
+
+// Client is the part of *sqs.Client that is used.
+type Client interface {
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+}
+
+// Sender sends to the queues that it has an address of.
+type Sender struct {
+	client  Client
+	urls    map[message.Queue]string
+	breaker retry.Breaker
+	timeout time.Duration
+}
+
+// New makes a Sender. The breaker should count as Healthy says.
+func New(client Client, urls map[message.Queue]string, breaker retry.Breaker) *Sender {
+	return &Sender{client: client, urls: urls, breaker: breaker, timeout: timeoutPerCall}
+}
+
+// ErrNoAddress says that a message goes to a queue that this function was given no URL of.
+var ErrNoAddress = errors.New("queue has no address here")
+
+// Send sends messages, those of one queue together, in their order, at most 10 a call. A nil error means that SQS
+// has all of them. After an error some may have been sent: the caller sends all again, and deduplication drops those of
+// the last 5 minutes. One that failed then comes behind a later one of its group, so only messages that bear
+// that may share a Send. An entry that SQS will not take at all is a *RejectedError; everything else may pass later.
+func (s *Sender) Send(ctx context.Context, messages ...message.Encoded) error {
+	if err := s.addressed(messages); err != nil {
+		return err
+	}
+	return s.sendAll(ctx, [][]message.Encoded{messages})[0]
+}
+
+// addressed refuses messages before any is sent.
+func (s *Sender) addressed(messages []message.Encoded) error {
+	for _, m := range messages {
+		if _, known := s.urls[m.Queue]; !known {
+			return fmt.Errorf("send %s to %s: %w", m.Attributes.Kind, m.Queue, ErrNoAddress)
+		}
+	}
+	return nil
+}
+
+// entry is a message with the number of the caller whose it is.
+type entry struct {
+	message.Encoded
+	owner int
+}
+
+// sendAll sends what several callers want sent, in as few calls as it takes, and answers the error of each. What fails
+// is its caller's failure alone, and nothing more of that caller is sent.
+func (s *Sender) sendAll(ctx context.Context, callers [][]message.Encoded) []error {
+	byQueue := map[message.Queue][]entry{}
+	var queues []message.Queue
+	for owner, messages := range callers {
+		for _, m := range messages {
+			if _, seen := byQueue[m.Queue]; !seen {
+				queues = append(queues, m.Queue)
+			}
+			byQueue[m.Queue] = append(byQueue[m.Queue], entry{Encoded: m, owner: owner})
+		}
+	}
+	failed := make([]error, len(callers))
+	for _, queue := range queues {
+		for rest := byQueue[queue]; len(rest) > 0; {
+			var chunk []entry
+			if chunk, rest = next(rest, failed); len(chunk) == 0 {
+				break
+			}
+			for i, err := range s.sendBatch(ctx, queue, chunk) {
+				// The error of a whole call is told once, not once an entry.
+				if err != nil && !errors.Is(failed[chunk[i].owner], err) {
+					failed[chunk[i].owner] = errors.Join(failed[chunk[i].owner], fmt.Errorf("send to %s: %w", queue, err))
+				}
+			}
+		}
+	}
+	return failed
+}
+
+// next takes up to a call's worth of entries of callers that have not failed.
+func next(entries []entry, failed []error) (chunk, rest []entry) {
+	for i, e := range entries {
+		if len(chunk) == maxEntries {
+			return chunk, entries[i:]
+		}
+		if failed[e.owner] == nil {
+			chunk = append(chunk, e)
+		}
+	}
+	return chunk, nil
+}
+
+// sendBatch makes one call and answers the error of each entry. When the call itself fails, that is the error of all.
+func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []entry) []error {
+	entries := make([]types.SendMessageBatchRequestEntry, len(chunk))
+	for i, m := range chunk {
+		entries[i] = types.SendMessageBatchRequestEntry{
+			Id:                     aws.String(strconv.Itoa(i)),
+			MessageBody:            aws.String(m.Body),
+			MessageGroupId:         aws.String(m.Route.Group),
+			MessageDeduplicationId: aws.String(m.DeduplicationID),
+			MessageAttributes:      attributesOf(m.Attributes.Map()),
+		}
+	}
+	var answers []error
+	err := s.breaker.Do(ctx, func(ctx context.Context) error {
+		var out *sqs.SendMessageBatchOutput
+		if err := s.try(ctx, func(ctx context.Context) (err error) {
+			out, err = s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.urls[queue]), Entries: entries})
+			return err
+		}); err != nil {
+			return fmt.Errorf("SendMessageBatch: %w", err)
+		}
+		// What failed of an answered call is its caller's to send again: his later messages must not overtake it here.
+		answers = entryErrors("SendMessageBatch", out, len(entries))
+		return errors.Join(answers...)
+	})
+	if answers == nil {
+		answers = make([]error, len(chunk))
+		for i := range answers {
+			answers[i] = err
+		}
+	}
+	return answers
+}
+
+// Copy puts a received message into the dead-letter queue at url: its body, its attributes and the reason, under its own
+// group. The message id is the deduplication id, as when SQS itself moves a message, so that a repeated copy is one.
+func (s *Sender) Copy(ctx context.Context, url string, d message.Delivery, reason string) error {
+	attributes := d.Attributes.Map()
+	if reason != "" {
+		attributes[message.AttributeReason] = reason
+	}
+	group := d.Group
+	if group == "" {
+		// A FIFO queue takes no message without a group. Alone it orders nothing.
+		group = d.MessageID
+	}
+	err := s.breaker.Do(ctx, func(ctx context.Context) error {
+		return s.try(ctx, func(ctx context.Context) error {
+			_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
+				QueueUrl:               aws.String(url),
+				MessageBody:            aws.String(d.Body),
+				MessageGroupId:         aws.String(group),
+				MessageDeduplicationId: aws.String(d.MessageID),
+				MessageAttributes:      attributesOf(attributes),
+			})
+			return err
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("copy %s to dead letters: SendMessage: %w", d.MessageID, err)
+	}
+	return nil
+}
+
+// try makes one call of SQS within the timeout. A second attempt is the same send: its messages have deduplication ids.
+func (s *Sender) try(ctx context.Context, op func(context.Context) error) error {
+	return awsclient.Try(ctx, s.timeout, op)
+}
+
+func attributesOf(values map[string]string) map[string]types.MessageAttributeValue {
+	attributes := make(map[string]types.MessageAttributeValue, len(values))
+	for name, value := range values {
+		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	}
+	return attributes
+}

@@ -1,0 +1,261 @@
+package sqsbatch_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"boxoffice/consumers/internal/lambda/sqsbatch"
+	"boxoffice/consumers/internal/memory/memattempts"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/telemetry"
+)
+
+// notebook is memattempts with a diary, and failures as told.
+type notebook struct {
+	memattempts.Notes
+	mu       sync.Mutex
+	diary    []string
+	beginErr func(id string) error
+	endErr   func(id string) error
+}
+
+func (n *notebook) write(line string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.diary = append(n.diary, line)
+}
+
+func (n *notebook) Begin(ctx context.Context, id string, at time.Time) ([]time.Time, error) {
+	n.write("begin " + id)
+	if n.beginErr != nil {
+		if err := n.beginErr(id); err != nil {
+			return nil, err
+		}
+	}
+	return n.Notes.Begin(ctx, id, at)
+}
+
+func (n *notebook) End(ctx context.Context, id string) error {
+	n.write("end " + id)
+	if n.endErr != nil {
+		if err := n.endErr(id); err != nil {
+			return err
+		}
+	}
+	return n.Notes.End(ctx, id)
+}
+
+// noting gives a world notes in which the attempts at messages stand as given, and writes its calls into their diary.
+func noting(t *testing.T, outcome func(id string) retry.Outcome, earlier map[string]int) (*world, *notebook) {
+	t.Helper()
+	n, w := &notebook{}, &world{}
+	for id, count := range earlier {
+		for range count {
+			if _, err := n.Notes.Begin(t.Context(), id, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.options.Attempts = n
+	w.inRuns(func(_ context.Context, ids []string) []retry.Outcome {
+		n.write(strings.Join(ids, "+"))
+		var outcomes []retry.Outcome
+		for _, id := range ids {
+			outcomes = append(outcomes, outcome(id))
+		}
+		return outcomes
+	})
+	return w, n
+}
+
+func always(o retry.Outcome) func(string) retry.Outcome {
+	return func(string) retry.Outcome { return o }
+}
+
+func atOnly(id string, o retry.Outcome) func(string) retry.Outcome {
+	return func(other string) retry.Outcome {
+		if other == id {
+			return o
+		}
+		return retry.Done()
+	}
+}
+
+// Each row: the group a1 a2 a3 with notes of earlier attempts, received so often.
+func TestAttempts(t *testing.T) {
+	done, down := always(retry.Done()), errDown
+	for _, c := range []struct {
+		name     string
+		receives int
+		earlier  map[string]int
+		outcome  func(string) retry.Outcome
+		beginErr error
+		endErr   error
+		buryErr  error
+
+		diary    string
+		failures string
+		buried   []string
+		left     map[string]int
+	}{
+		{name: "first receive leaves no note", receives: 1, outcome: done, diary: "a1+a2+a3"},
+		{name: "second receive", receives: 2, outcome: done, diary: "begin a1, a1, a2+a3, end a1"},
+		{name: "after a long outage", receives: 90, outcome: done, diary: "begin a1, a1, a2+a3, end a1"},
+		{name: "head refused", receives: 2, outcome: atOnly("a1", retry.Refused("seat_taken")), diary: "begin a1, a1, a2+a3, end a1"},
+		{name: "head retryable", receives: 2, outcome: atOnly("a1", retry.Retry(down)), diary: "begin a1, a1, end a1", failures: "a1 a2 a3"},
+		{name: "head poison", receives: 2, outcome: atOnly("a1", retry.Poison("p", down)), diary: "begin a1, a1, a2+a3, end a1", buried: []string{"a1: p"}},
+		{name: "head poison that cannot be buried", receives: 2, outcome: atOnly("a1", retry.Poison("p", down)), buryErr: down, diary: "begin a1, a1, end a1", failures: "a1 a2 a3"},
+		{name: "follower retryable", receives: 2, outcome: atOnly("a2", retry.Retry(down)), diary: "begin a1, a1, a2+a3, end a1", failures: "a2 a3"},
+		{name: "one lost, all noted and alone", receives: 3, earlier: map[string]int{"a1": 1}, outcome: done,
+			diary: "begin a1, a1, end a1, begin a1, begin a2, a2, end a2, begin a3, a3, end a3, end a1"},
+		{name: "one lost, and the head fails", receives: 3, earlier: map[string]int{"a1": 1}, outcome: atOnly("a1", retry.Retry(down)),
+			diary: "begin a1, a1, end a1", failures: "a1 a2 a3"},
+		{name: "one lost, and a follower fails", receives: 3, earlier: map[string]int{"a1": 1}, outcome: atOnly("a2", retry.Retry(down)),
+			diary: "begin a1, a1, end a1, begin a1, begin a2, a2, end a2, end a1", failures: "a2 a3"},
+		{name: "two lost at the head", receives: 4, earlier: map[string]int{"a1": 2}, outcome: done,
+			diary: "begin a1, begin a2, a2, end a2, begin a3, a3, end a3, end a1", buried: []string{"a1: attempts"}},
+		{name: "two lost at the head, not buried", receives: 4, earlier: map[string]int{"a1": 2}, outcome: done, buryErr: down,
+			diary: "begin a1", failures: "a1 a2 a3", left: map[string]int{"a1": 3}},
+		{name: "two lost at a follower", receives: 5, earlier: map[string]int{"a1": 1, "a2": 2}, outcome: done,
+			diary: "begin a1, a1, end a1, begin a1, begin a2, begin a3, a3, end a3, end a1, end a2", buried: []string{"a2: attempts"}},
+		{name: "two lost at a follower, not buried", receives: 5, earlier: map[string]int{"a1": 1, "a2": 2}, outcome: done, buryErr: down,
+			diary: "begin a1, a1, end a1, begin a1, begin a2, end a1", failures: "a2 a3", left: map[string]int{"a2": 3}},
+		{name: "a follower's notes are not asked for", receives: 5, earlier: map[string]int{"a2": 9}, outcome: done,
+			diary: "begin a1, a1, a2+a3, end a1", left: map[string]int{"a2": 9}},
+		{name: "begin fails", receives: 2, outcome: done, beginErr: down, diary: "begin a1, end a1", failures: "a1 a2 a3"},
+		{name: "begin writes nothing", receives: 3, earlier: map[string]int{"a1": 1}, outcome: done, beginErr: fmt.Errorf("%w: %w", sqsbatch.ErrNotNoted, down), diary: "begin a1",
+			failures: "a1 a2 a3", left: map[string]int{"a1": 1}},
+		{name: "begin kept away by a breaker", receives: 3, earlier: map[string]int{"a1": 1}, outcome: done, beginErr: &retry.BreakerOpenError{}, diary: "begin a1",
+			failures: "a1 a2 a3", left: map[string]int{"a1": 1}},
+		{name: "end fails", receives: 2, outcome: done, endErr: down, diary: "begin a1, a1, a2+a3, end a1", left: map[string]int{"a1": 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, n := noting(t, c.outcome, c.earlier)
+			n.beginErr = func(string) error { return c.beginErr }
+			n.endErr = func(string) error { return c.endErr }
+			w.buryErr = func(string) error { return c.buryErr }
+			response, err := w.batches().Handle(t.Context(), withReceives(batch("a1", "a2", "a3"), c.receives))
+			if err != nil || failures(response) != c.failures {
+				t.Errorf("returned %q, error %v, want %q", failures(response), err, c.failures)
+			}
+			if got := strings.Join(n.diary, ", "); got != c.diary {
+				t.Errorf("did   %s\nwant  %s", got, c.diary)
+			}
+			if open := n.Open(); !maps.Equal(open, c.left) || !slices.Equal(w.buried, c.buried) {
+				t.Errorf("notes left %v, buried %v, want %v and %v", open, w.buried, c.left, c.buried)
+			}
+		})
+	}
+}
+
+// Without a kind that joins, the head is alone as it is; the note is the same.
+func TestAttemptsWithoutRuns(t *testing.T) {
+	w, n := noting(t, always(retry.Done()), nil)
+	w.options.Runs = nil
+	w.outcome = func(_ context.Context, id string) retry.Outcome {
+		n.write(id)
+		return retry.Done()
+	}
+	if _, err := w.batches().Handle(t.Context(), withReceives(batch("a1", "a2"), 2)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"begin a1", "a1", "a2", "end a1"}; !slices.Equal(n.diary, want) {
+		t.Errorf("did %v, want %v", n.diary, want)
+	}
+}
+
+// What panics lives on: its attempt came back.
+func TestPanicEndsTheAttempt(t *testing.T) {
+	for name, spoil := range map[string]func(*world, *notebook){
+		"handler": func(w *world, _ *notebook) {
+			w.inRuns(func(context.Context, []string) []retry.Outcome { panic("boom") })
+		},
+		"begin": func(_ *world, n *notebook) { n.beginErr = func(string) error { panic("boom") } },
+		"clock": func(w *world, n *notebook) {
+			w.options.Now = func() time.Time {
+				if len(n.Open()) > 0 {
+					panic("boom")
+				}
+				return time.Now()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, n := noting(t, always(retry.Done()), nil)
+			spoil(w, n)
+			response, err := w.batches().Handle(invocation(t, time.Minute), withReceives(batch("a1", "a2"), 2))
+			if (name == "clock") != (err != nil) || (name != "clock") != (failures(response) == "a1 a2") {
+				t.Errorf("returned %q, error %v", failures(response), err)
+			}
+			if open := n.Open(); len(open) != 0 || !slices.Contains(n.diary, "end a1") {
+				t.Errorf("notes left %v after %v", open, n.diary)
+			}
+		})
+	}
+}
+
+// A panic at the end of an attempt changes nothing else.
+func TestEndThatPanics(t *testing.T) {
+	w, n := noting(t, always(retry.Done()), nil)
+	n.endErr = func(string) error { panic("boom") }
+	response, err := w.batches().Handle(t.Context(), withReceives(batch("a1", "a2"), 2))
+	if err != nil || failures(response) != "" {
+		t.Errorf("returned %q, error %v", failures(response), err)
+	}
+}
+
+// A handler that overran even the invocation came back if control did, and its note can still be deleted.
+func TestOverrunHandlerCameBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n := noting(t, func(string) retry.Outcome {
+			time.Sleep(3 * time.Second)
+			return retry.Retry(errDown)
+		}, nil)
+		response, err := w.batches().Handle(invocation(t, 2*time.Second), withReceives(batch("a1", "a2"), 2))
+		if open := n.Open(); err != nil || failures(response) != "a1 a2" || len(open) != 0 {
+			t.Errorf("returned %q, error %v, notes left %v", failures(response), err, open)
+		}
+	})
+}
+
+// A note that took the time of the handler starts nothing, and its attempt came back.
+func TestNoteThatTakesTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n := noting(t, always(retry.Done()), nil)
+		n.beginErr = func(string) error { time.Sleep(1700 * time.Millisecond); return nil }
+		response, err := w.batches().Handle(invocation(t, 2*time.Second), withReceives(batch("a1", "a2"), 2))
+		if open := n.Open(); err != nil || failures(response) != "a1 a2" || len(open) != 0 || len(w.handled) != 0 {
+			t.Errorf("returned %q, error %v, notes left %v, handled %v", failures(response), err, open, w.handled)
+		}
+	})
+}
+
+func TestAttemptsInTheLog(t *testing.T) {
+	w, n := noting(t, always(retry.Done()), map[string]int{"a1": 2})
+	n.beginErr = func(id string) error {
+		if id == "b1" {
+			return &retry.BreakerOpenError{Name: "dynamodb", After: 3 * time.Second}
+		}
+		return nil
+	}
+	if _, err := w.batches().Handle(t.Context(), withReceives(batch("a1", "b1"), 4)); err != nil {
+		t.Fatal(err)
+	}
+	if lines := w.lines(t, "a1"); len(lines) != 1 || lines[0][telemetry.KeyOutcome] != "poison" || lines[0][telemetry.KeyReason] != "attempts" {
+		t.Errorf("log of a1: %v", lines)
+	}
+	if lines := w.lines(t, "b1"); len(lines) != 1 || lines[0][telemetry.KeyOutcome] != "retryable" || lines[0][telemetry.KeyReason] != "attempt_not_noted" {
+		t.Errorf("log of b1: %v", lines)
+	}
+	// The backoff, which is longer than what the breaker says.
+	if want := []returned{{"b1", 8 * time.Second}}; !slices.Equal(w.returns, want) {
+		t.Errorf("visibility %v, want %v", w.returns, want)
+	}
+}

@@ -1,9 +1,0 @@
-package memrate_test
-
-import (
-	"testing"
-
-	"boxoffice/consumers/internal/paymenttest"
-)
-
-func TestPromises(t *testing.T) { paymenttest.ExerciseBuckets(t, paymenttest.MemoryBucket) }
