@@ -3,7 +3,6 @@ package contracts
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -70,16 +69,6 @@ var currencies = func() map[string]Currency {
 func CurrencyOf(code string) (c Currency, known bool) {
 	c, known = currencies[code]
 	return c, known
-}
-
-// CurrencyCodes lists the codes of all known currencies in alphabetical order.
-func CurrencyCodes() []string {
-	codes := make([]string, 0, len(currencies))
-	for code := range currencies {
-		codes = append(codes, code)
-	}
-	slices.Sort(codes)
-	return codes
 }
 
 // StripeAmount is the amount and the currency that Stripe is asked to charge for m. An error is an ErrNotChargeable that names

@@ -1,9 +1,6 @@
 package contracts
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Status is the state of an order. The graph below is the only place that says which status may follow which;
 // consumers/README.md draws it and a test holds the drawing to the table.
@@ -41,14 +38,6 @@ var next = map[Status][]Status{
 // Statuses lists every status in the order of the pipeline.
 func Statuses() []Status {
 	return []Status{Queued, Held, AwaitingPayment, Committed, Confirmed, Rejected, Expired, Cancelled, Revoked, Refunded}
-}
-
-// ParseStatus answers the status of that name, or an error for a word that is none.
-func ParseStatus(name string) (Status, error) {
-	if _, known := next[Status(name)]; !known {
-		return "", fmt.Errorf("unknown order status %q", name)
-	}
-	return Status(name), nil
 }
 
 // Next lists the statuses that may follow s, a copy.

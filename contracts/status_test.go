@@ -111,16 +111,3 @@ func TestStatusNextIsACopy(t *testing.T) {
 		t.Error("the graph can be changed from outside")
 	}
 }
-
-func TestParseStatus(t *testing.T) {
-	for _, s := range contracts.Statuses() {
-		if got, err := contracts.ParseStatus(string(s)); err != nil || got != s {
-			t.Errorf("ParseStatus(%s) = %s, %v", s, got, err)
-		}
-	}
-	for _, word := range []string{"", "held", "HELD ", "CAPTURED", "FAILED_SYSTEM"} {
-		if got, err := contracts.ParseStatus(word); err == nil {
-			t.Errorf("ParseStatus(%q) = %s", word, got)
-		}
-	}
-}

@@ -8,9 +8,7 @@ import (
 // TicketID names a ticket to its buyer. It is opaque, and it admits nobody: a gate goes by a signature.
 type TicketID string
 
-// TicketIDLength is the number of characters of every ticket id: t and 130 bits in the alphabet of order ids.
-const TicketIDLength = 1 + ticketIDChars
-
+// ticketIDChars is how many characters of a ticket id follow the "t": 130 bits in the alphabet of order ids.
 const ticketIDChars = 26
 
 // TicketIDOf is the id of an order's ticket for a seat. It is a pure function of the two, so it needs no place in a store

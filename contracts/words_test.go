@@ -1,7 +1,6 @@
 package contracts_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -9,28 +8,6 @@ import (
 
 	"boxoffice/contracts"
 )
-
-func TestMoneyAdd(t *testing.T) {
-	eur := func(n int64) contracts.Money { return contracts.Money{Minor: n, Currency: "EUR"} }
-	for _, c := range []struct {
-		a, b, want contracts.Money
-		refused    bool
-	}{
-		{a: eur(1050), b: eur(950), want: eur(2000)},
-		{a: eur(0), b: eur(7), want: eur(7)},
-		{a: eur(5), b: eur(-5), want: eur(0)},
-		{a: contracts.Money{}, b: eur(7), want: eur(7)},
-		{a: eur(1), b: contracts.Money{Minor: 1, Currency: "USD"}, refused: true},
-		// Nothing in no currency is the start of a sum; something in no currency is a mistake.
-		{a: contracts.Money{Minor: 3}, b: eur(7), refused: true},
-		{a: eur(7), b: contracts.Money{}, refused: true},
-	} {
-		got, err := c.a.Add(c.b)
-		if errors.Is(err, contracts.ErrCurrencyMismatch) != c.refused || got != c.want {
-			t.Errorf("%v + %v = %v, %v; want %v, refused %t", c.a, c.b, got, err, c.want, c.refused)
-		}
-	}
-}
 
 // Each code has a sentence of its own, without which a buyer would read "refused" and no more.
 func TestReasonDetails(t *testing.T) {

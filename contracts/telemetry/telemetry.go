@@ -17,7 +17,6 @@ const (
 	KeyRequest        = "requestId"
 	KeyOrder          = "orderId"
 	KeySeatGroup      = "seatGroup"
-	KeyConcert        = "concertId"
 	KeyKind           = "kind"
 	KeyMessage        = "messageId"
 	KeySequence       = "sequenceNumber"
