@@ -66,7 +66,7 @@ func TestMappingRules(t *testing.T) {
 		`function mirror: stream: onFailure names unknown queue "nowhere"`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.OnFailure = "nowhere"
 		},
-		`function mirror: stream: onFailure is the FIFO queue orders-dead, which Lambda does not take`: func(s *topology.Topology) {
+		`function mirror: stream: onFailure is the FIFO queue orders-dead, which Lambda does not accept`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.OnFailure = "orders-dead"
 		},
 		`queue orders: its dead-letter queue stream-failures has another type, which SQS refuses`: func(s *topology.Topology) {
