@@ -64,7 +64,7 @@ type QueueSource struct {
 // then lost when the stream deletes it, after 24 hours, and nothing reports the loss.
 const Unlimited = -1
 
-// StreamSource is an event source mapping of a table's stream. A failed batch is retried until it succeeds, its first record is
+// StreamSource is an event source mapping of a table's stream. A failed batch is retried until it succeeds, its records are
 // too old, or its attempts are used up. In the last two cases OnFailure gets a letter, and the shard continues.
 type StreamSource struct {
 	Table     string `json:"table"`
