@@ -99,7 +99,7 @@ func TestCheckPrice(t *testing.T) {
 	}
 }
 
-// Each code is three capitals and in one of the lists, and what is named besides is known.
+// Each code is three capitals, its numbers are usable, and the minimums name known currencies.
 func TestCurrencyTable(t *testing.T) {
 	codes := contracts.CurrencyCodes()
 	if len(codes) < 135 {

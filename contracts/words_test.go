@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// Each code has a sentence of its own, without which a buyer would read "refused" and no more.
+// Each code has its own sentence. Without it a buyer would only read "refused".
 func TestReasonDetails(t *testing.T) {
 	seen := map[string]contracts.Reason{contracts.Reason("unheard_of").Detail(): "unheard_of"}
 	for _, r := range contracts.Reasons() {
@@ -89,7 +89,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestRequestHash(t *testing.T) {
-	// Fixed for ever: it is stored in rows and compared with those of later versions.
+	// The hash never changes: it is stored in rows and compared with hashes that later program versions compute.
 	if got := contracts.RequestHash("concert", []string{"B-2", "A-1"}); got != goldenHash {
 		t.Errorf("hash %s, want %s", got, goldenHash)
 	}
@@ -109,7 +109,7 @@ func TestRequestHash(t *testing.T) {
 	}
 }
 
-// Also fixed for ever; without accessible places it is the hash of before there were any to ask for.
+// These hashes never change either. Without accessible places the hash is the same as before accessible places existed.
 func TestRequestHashOfBestAvailable(t *testing.T) {
 	for hash, want := range map[string]string{
 		contracts.RequestHashBest("concert", "stalls", 2, 0): "D1AbkzLv_El9nq7Pqn8gvQ",
@@ -195,7 +195,7 @@ func FuzzParseOrderID(f *testing.F) {
 	})
 }
 
-// Every character of the alphabet is taken, and no neighbour of it.
+// Exactly the characters of the alphabet are accepted.
 func TestOrderIDAlphabet(t *testing.T) {
 	for c := range 256 {
 		s := "e1" + strings.Repeat("0", contracts.OrderIDLength-3) + string([]byte{byte(c)})
