@@ -43,7 +43,7 @@ func started(t *testing.T, handler func(p Process) any) (invoke func() (string, 
 	}, out
 }
 
-// calls are the metric's lines that were written since the last time, as DEPENDENCY RESULT NUMBER.
+// calls returns the lines of the metric that were written since its last call, as DEPENDENCY RESULT NUMBER.
 func calls(t *testing.T, out *bytes.Buffer) (all []string) {
 	t.Helper()
 	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
@@ -70,8 +70,8 @@ func failing(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
-// Each call is told at the end of its invocation, by its dependency and what it came to, also where the handler panics.
-func TestEachCallIsTold(t *testing.T) {
+// Each call is written at the end of its invocation, by dependency and result, also if the handler panics.
+func TestEachCallIsMeasured(t *testing.T) {
 	var breakers map[string]retry.Breaker
 	panics := false
 	invoke, out := started(t, func(p Process) any {
@@ -96,7 +96,7 @@ func TestEachCallIsTold(t *testing.T) {
 		}
 	})
 	if answer, err := invoke(); err != nil || answer != `{"batchItemFailures":[]}` {
-		t.Errorf("answered %s, %v", answer, err)
+		t.Errorf("returned %s, %v", answer, err)
 	}
 	of := []string{"dynamodb conflict 1", "dynamodb ok 2", "dynamodb refused 1", "dynamodb throttled 1"}
 	stripe := []string{"stripe invalid 1", "stripe refused 2", "stripe throttled 1", "stripe unknown 2"}
@@ -113,7 +113,7 @@ func TestEachCallIsTold(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheHandlerStaysIt(t *testing.T) {
+func TestAHandlersErrorIsReturned(t *testing.T) {
 	wrong := errors.New("whole batch")
 	invoke, _ := started(t, func(Process) any {
 		return func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
