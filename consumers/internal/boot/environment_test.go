@@ -61,7 +61,7 @@ func vars(port string, more map[string]string) map[string]string {
 	return all
 }
 
-func TestTheConfigHasTheSecrets(t *testing.T) {
+func TestConfigHasSecrets(t *testing.T) {
 	config, _, err := readConfig[secretConfig](t.Context(), vars(extension(t, 2), nil), getOverHTTP)
 	if want := (secretConfig{value, 300, message.ModeLive}); err != nil || config != want {
 		t.Errorf("config %+v, %v", config, err)
@@ -69,7 +69,7 @@ func TestTheConfigHasTheSecrets(t *testing.T) {
 }
 
 // Each start fails with an error that names all wrong variables and shows no secret.
-func TestAStartThatFailsShowsNoSecret(t *testing.T) {
+func TestFailedStartShowsNoSecret(t *testing.T) {
 	const unknown = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev/other-AbCdEf"
 	failing := func(_ context.Context, _ Process, c secretConfig) (any, error) {
 		return nil, fmt.Errorf("the client cannot use %s or %q", c.Password, c.Password)
@@ -104,7 +104,7 @@ func TestAStartThatFailsShowsNoSecret(t *testing.T) {
 }
 
 // If the extension does not exist, the start fails within its time, and the error names the variable.
-func TestAnExtensionThatIsNotThere(t *testing.T) {
+func TestMissingExtensionFailsTheStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	get := func(context.Context, string, string, string) (int, []byte, error) {
 		cancel() // the time has ended
@@ -116,7 +116,7 @@ func TestAnExtensionThatIsNotThere(t *testing.T) {
 }
 
 // A redirect is an answer like any other: the token is not sent to another address.
-func TestTheTokenFollowsNoRedirect(t *testing.T) {
+func TestTokenFollowsNoRedirect(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	defer other.Close()
 	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))

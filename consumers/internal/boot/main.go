@@ -17,6 +17,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"boxoffice/consumers/internal/adapters/awsclient"
+	"boxoffice/contracts/invocation"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/warm"
 )
@@ -40,7 +41,7 @@ type Process struct {
 // function.
 func Main[C any](function string, wire func(context.Context, Process, C) (any, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
-	handler, err := startOrLater(context.Background(), func(ctx context.Context) (lambda.Handler, error) {
+	handler, err := invocation.StartOrLater(context.Background(), func(ctx context.Context) (invocation.Handler, error) {
 		return start(ctx, function, environment(), os.Stdout, wire)
 	})
 	if err != nil {
@@ -50,7 +51,7 @@ func Main[C any](function string, wire func(context.Context, Process, C) (any, e
 	lambda.Start(handler)
 }
 
-// start builds the handler. startOrLater limits the time of its invocations.
+// start builds the handler. invocation.StartOrLater limits the time of its invocations.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(context.Context, Process, C) (any, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {

@@ -6,16 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/invocation"
+	"boxoffice/contracts/telemetry"
 )
 
 type config struct {
@@ -129,5 +135,25 @@ func TestStartReportsWhatIsMissing(t *testing.T) {
 	_, err := start(t.Context(), "reserve", nil, &bytes.Buffer{}, func(context.Context, Process, config) (any, error) { return nil, nil })
 	if err == nil || !strings.Contains(err.Error(), "TABLE") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// What sqsbatch does after the end of the context leaves at least 100 ms for the answer.
+func TestNotesAreDeletedBeforeTheAnswerIsDue(t *testing.T) {
+	if sqsbatch.PastEnd+100*time.Millisecond > invocation.AnswerTime {
+		t.Errorf("notes are deleted until %s after the context's end, which is %s before Lambda's deadline", sqsbatch.PastEnd, invocation.AnswerTime)
+	}
+}
+
+// What a library prints through package log is a line of JSON like all others.
+func TestLibraryOutputIsJSON(t *testing.T) {
+	before, flags, writer := slog.Default(), log.Flags(), log.Writer()
+	defer func() { slog.SetDefault(before); log.SetFlags(flags); log.SetOutput(writer) }()
+	var out bytes.Buffer
+	logLibraries(telemetry.NewLogger(&out, "pay"))
+	log.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "x", "y")
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line["function"] != "pay" || !strings.Contains(line["msg"].(string), "Unsolicited") {
+		t.Errorf("printed %s: %v", &out, err)
 	}
 }
