@@ -132,9 +132,7 @@ func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 		if err != nil {
 			return readmodel.LayoutGroup{}, err
 		}
-		if places += n; places > *left {
-			return readmodel.LayoutGroup{}, fmt.Errorf("it is %w: a layout has at most %d seats", ErrTooLarge, maxSeats)
-		}
+		places += n
 	}
 	if places > *left {
 		return readmodel.LayoutGroup{}, fmt.Errorf("it is %w: a layout has at most %d seats", ErrTooLarge, maxSeats)
