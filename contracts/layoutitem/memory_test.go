@@ -168,7 +168,7 @@ func TestTheMemoryIsBoundedInBytes(t *testing.T) {
 	ask(2, 41, true) // the first goes
 	ask(3, 20, false)
 	ask(1, 40, true)
-	ask(5, 101, true) // never fits, and sends nobody away
+	ask(5, 101, true) // never fits, and evicts no other layout
 	ask(5, 101, true)
 	ask(3, 20, false)
 	ask(1, 40, false)

@@ -103,9 +103,9 @@ func TestAttributesRoundTrip(t *testing.T) {
 				t.Fatalf("%s is empty, which SQS refuses", name)
 			}
 		}
-		m["another"] = "passed over"
+		m["another"] = "ignored"
 		if back := AttributesOf(m); back != a {
-			t.Fatalf("%+v came back as %+v", a, back)
+			t.Fatalf("%+v is read as %+v", a, back)
 		}
 	})
 	// SQS accepts 10 attributes; a dead letter has one more than other messages.

@@ -52,7 +52,8 @@ func ModeOf(live bool) PaymentMode {
 func (PaymentAuthorized) Kind() Kind   { return KindPaymentAuthorized }
 func (PaymentAuthorized) version() int { return 1 }
 
-// SeatGroup is the seat group in whose order the message is handled: authorisations decide, one after another, who owns a seat.
+// SeatGroup is the seat group in whose order the message is handled. Its authorisations decide, one after another, which order
+// owns a seat.
 func (m PaymentAuthorized) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }

@@ -170,7 +170,7 @@ func TestNext(t *testing.T) {
 		{here: full, b: needed, c: needed, released: true, want: "b"},
 		{here: full, b: needed, c: needed, visited: "b", released: true, want: "c"},
 		{here: full, b: needed, c: needed, visited: "b c", released: true, want: ""},
-		// Gone from Redis since it was looked at: whoever loads it must look again.
+		// The group was lost from Redis after it was read: the caller must load it and try again.
 		{here: unknown, b: full, c: full, released: true, want: "here"},
 		{here: unknown, b: full, c: full, want: ""},
 	} {

@@ -197,6 +197,6 @@ func TestBothRefuseWhatDoesNotFitTogether(t *testing.T) {
 
 func TestParseRefusesTrailingData(t *testing.T) {
 	if _, err := topology.Parse(append(slices.Clone(topology.JSON), "{}"...)); err == nil {
-		t.Error("a second document was passed over")
+		t.Error("a second document was ignored")
 	}
 }

@@ -362,8 +362,8 @@ func TestWhichReferencesAreSecret(t *testing.T) {
 func TestFunctionsThatCompareThePaymentModeGetIt(t *testing.T) {
 	for _, f := range load(t).Functions {
 		compares := slices.Contains([]string{"pay", "commit", "queries", "stripe-webhook"}, f.Name)
-		if told := f.Environment["PAYMENT_MODE"] == "paymentMode"; told != compares {
-			t.Errorf("%s: told %v, compares %v", f.Name, told, compares)
+		if has := f.Environment["PAYMENT_MODE"] == "paymentMode"; has != compares {
+			t.Errorf("%s: has the mode %v, compares it %v", f.Name, has, compares)
 		}
 	}
 }

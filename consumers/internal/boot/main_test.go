@@ -107,7 +107,7 @@ func TestEachCallIsMeasured(t *testing.T) {
 	of := []string{"dynamodb conflict 1", "dynamodb ok 2", "dynamodb refused 1", "dynamodb throttled 1"}
 	stripe := []string{"stripe invalid 1", "stripe refused 2", "stripe throttled 1", "stripe unknown 2"}
 	if got, want := calls(t, out), slices.Concat(of, []string{"redis open 1", "redis unknown 5"}, stripe); !slices.Equal(got, want) {
-		t.Errorf("told %q, want %q", got, want)
+		t.Errorf("wrote %q, want %q", got, want)
 	}
 	panics = true
 	func() {
@@ -115,7 +115,7 @@ func TestEachCallIsMeasured(t *testing.T) {
 		_, _ = invoke()
 	}()
 	if got, want := calls(t, out), slices.Concat(of, []string{"redis open 6"}, stripe); !slices.Equal(got, want) {
-		t.Errorf("told %q, want %q", got, want)
+		t.Errorf("wrote %q, want %q", got, want)
 	}
 }
 

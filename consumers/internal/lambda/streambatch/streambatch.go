@@ -65,7 +65,7 @@ func (b batch[R]) handle(ctx context.Context, handler func(context.Context, []R)
 	if err != nil {
 		attributes = append(attributes, telemetry.KeyError, err.Error())
 	}
-	b.o.Logger.WarnContext(ctx, "records come again", attributes...)
+	b.o.Logger.WarnContext(ctx, "records will be redelivered", attributes...)
 	return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{{ItemIdentifier: sequence}}}
 }
 
