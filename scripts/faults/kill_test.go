@@ -195,24 +195,33 @@ func (k *killer) due(service, operation string, mentions func(string) bool, from
 	return "", kill{}, 0, false
 }
 
-// caller is the process of a function that has the other end of a connection; 0 if none of them has. gone says that nobody
-// has it any more.
+// caller is the process of a function that has the other end of a connection; 0 if another process has it. gone says that no
+// process has it any more: the caller has died meanwhile.
 func (s *stack) caller(function, from, to string) (pid int, gone bool, err error) {
-	socket, err := socketOf(from, to)
-	if err != nil || socket == "" {
-		return 0, err == nil, err
-	}
-	// Also while the stack is held to its end, when the test's own context has ended.
-	f, err := s.Function(context.WithoutCancel(s.t.Context()), function)
-	if err != nil {
-		return 0, false, err
-	}
-	for _, p := range f.Processes {
-		if has(p.PID, socket) {
-			return p.PID, false, nil
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		socket, err := socketOf(from, to)
+		if err != nil || socket == "" {
+			return 0, err == nil, err
 		}
+		// Also while the stack is held to its end, when the test's own context has ended.
+		f, err := s.Function(context.WithoutCancel(s.t.Context()), function)
+		if err != nil {
+			return 0, false, err
+		}
+		for _, p := range f.Processes {
+			if has(p.PID, socket) {
+				return p.PID, false, nil
+			}
+		}
+		held, err := held(socket)
+		if err != nil || held {
+			return 0, false, err
+		}
+		// Its process is just ending: it gives up its list of files before it closes them.
+		<-tick.C
 	}
-	return 0, false, nil
 }
 
 var errStillThere = errors.New("the process is still there 5 s after SIGKILL")

@@ -15,3 +15,12 @@ func has(pid int, socket string) bool {
 	files, err := process.FileDescriptorTargets()
 	return err == nil && slices.Contains(files, socket)
 }
+
+// held says whether any process has a socket.
+func held(socket string) (bool, error) {
+	processes, err := procfs.AllProcs()
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(processes, func(p procfs.Proc) bool { return has(p.PID, socket) }), nil
+}
