@@ -20,7 +20,7 @@ STRIPE_MOCK := $(TOOLS)/stripe-mock-$(STRIPE_MOCK_VERSION)
 SOURCES := $(wildcard consumers contracts producers scripts)
 
 # What runs code of many goroutines. The race detector is another set of flags, so it is kept to these.
-RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/... memory/memqueue/... adapters/sqssend/... mirror/... rebuild/... expire/... \
+RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/... memory/memqueue/... adapters/sqssend/... mirror/... seats/... expire/... \
   publish/... adapters/redisclient/...) ./scripts/lambdahost/...
 # A number of runs, not a time: at the end of a time the fuzzer now and then reports its own deadline as a failure.
 FUZZ_TIME ?= 60000x
