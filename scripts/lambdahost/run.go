@@ -15,7 +15,7 @@ const (
 	exitUsage   = 2
 )
 
-// run is the program. It ends when ctx does, and returns the exit code.
+// run is the program. It returns the exit code when ctx ends or a part fails.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	o, err := parseOptions(args, stdout, stderr)
 	if errors.Is(err, errHelp) {
@@ -35,7 +35,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if err == nil {
 		return exitOK
 	}
-	// Printing is the last thing that can be done about it.
+	// If printing fails too, nothing is left to do.
 	_, _ = fmt.Fprintln(stderr, "lambdahost:", err)
 	var misuse configError
 	if errors.As(err, &misuse) {

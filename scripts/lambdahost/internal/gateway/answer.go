@@ -11,14 +11,14 @@ import (
 	"strconv"
 )
 
-// answer is what a function answered, as it goes to the client.
+// answer is a function's response in the form that is sent to the client.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// functionAnswer is the answer of payload format 2.0.
+// functionAnswer is the response of payload format 2.0.
 type functionAnswer struct {
 	StatusCode        json.RawMessage            `json:"statusCode"`
 	Headers           map[string]json.RawMessage `json:"headers"`
@@ -28,13 +28,13 @@ type functionAnswer struct {
 	IsBase64Encoded   bool                       `json:"isBase64Encoded"`
 }
 
-// ownHeaders are made by the server; a function's own would contradict them.
+// ownHeaders are set by the server. The function's values for them are dropped, since they could contradict the server's.
 var ownHeaders = map[string]bool{"Content-Length": true, "Connection": true, "Transfer-Encoding": true, "Keep-Alive": true, "Apigw-Requestid": true}
 
-// parseAnswer reads an answer. JSON without statusCode is taken for the body of a 200, as AWS does.
+// parseAnswer parses a function's response. Like AWS, it takes JSON without statusCode as the body of a 200.
 func parseAnswer(payload []byte) (answer, error) {
 	if !json.Valid(payload) {
-		return answer{}, errors.New("the function's answer is no JSON")
+		return answer{}, errors.New("the function's answer is not JSON")
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &members); err != nil || members["statusCode"] == nil {
@@ -56,7 +56,7 @@ func parseAnswer(payload []byte) (answer, error) {
 		a.body = []byte(*f.Body)
 		if f.IsBase64Encoded {
 			if a.body, err = base64.StdEncoding.DecodeString(*f.Body); err != nil {
-				return answer{}, fmt.Errorf("the function's body is no base64: %w", err)
+				return answer{}, fmt.Errorf("the function's body is not base64: %w", err)
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func parseAnswer(payload []byte) (answer, error) {
 func (a answer) setHeaders(f functionAnswer) error {
 	for name, raw := range f.Headers {
 		if raw[0] == '{' || raw[0] == '[' {
-			return fmt.Errorf("the function's header %s is no plain value", name)
+			return fmt.Errorf("the function's header %s is not a plain value", name)
 		}
 		a.header.Set(name, scalar(raw))
 	}
@@ -82,7 +82,7 @@ func (a answer) setHeaders(f functionAnswer) error {
 	return nil
 }
 
-// scalar is the text of a JSON string, number or boolean.
+// scalar returns a JSON string, number or boolean as text.
 func scalar(raw json.RawMessage) string {
 	var s string
 	if err := json.Unmarshal(raw, &s); err == nil {
@@ -101,13 +101,13 @@ func (a answer) write(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	}
 	w.WriteHeader(a.status)
-	// A client that is gone is not our failure. 204 and 304 have no body, whatever the function says.
+	// A failed write means that the client is gone, which is not our failure. 204 and 304 have no body, whatever the function returned.
 	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		_, _ = w.Write(a.body)
 	}
 }
 
-// writeMessage is the form of API Gateway's own answers.
+// writeMessage writes a response in the form of API Gateway's own responses.
 func writeMessage(w http.ResponseWriter, status int, message string) {
 	body := `{"message":"` + message + `"}`
 	w.Header().Set("Content-Type", "application/json")
