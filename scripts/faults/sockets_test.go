@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// has says whether a process has a socket, by the name that socketOf gave it; one that has ended has none.
-func has(pid int, socket string) bool {
+// hasSocket reports whether a process has the socket with this name of socketOf; false if the process has ended.
+func hasSocket(pid int, socket string) bool {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return false
@@ -16,11 +16,11 @@ func has(pid int, socket string) bool {
 	return err == nil && slices.Contains(files, socket)
 }
 
-// held says whether any process has a socket.
-func held(socket string) (bool, error) {
+// anyHasSocket reports whether any process has a socket.
+func anyHasSocket(socket string) (bool, error) {
 	processes, err := procfs.AllProcs()
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(processes, func(p procfs.Proc) bool { return has(p.PID, socket) }), nil
+	return slices.ContainsFunc(processes, func(p procfs.Proc) bool { return hasSocket(p.PID, socket) }), nil
 }
