@@ -27,8 +27,8 @@ func (s *stack) checkOverLimit(t *testing.T, c *apiclient.Client, concert, key s
 	}
 }
 
-// A buyer has at most as many seats as the concert allows, over all orders of that buyer; cancelled seats do not count. An order over
-// the limit is refused at once and leaves no row; a repeat of an order within the limit gets the same response as before.
+// A buyer has at most as many seats as the concert allows, over all orders of that buyer; cancelled seats do not count. An order
+// over the limit is refused at once and leaves no row; a repeat of an order within the limit gets the same response as before.
 func TestBuyerLimitHoldsAcrossOrders(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)

@@ -12,8 +12,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// checkNothingEnqueued checks that no order of the user passed through a seat's group: another buyer's order in that
-// group, enqueued later, is decided, and the user has no row.
+// checkNothingEnqueued checks that no order of the user passed through a seat's group: another buyer's order in that group,
+// enqueued later, is decided, and the user has no row.
 func (s *stack) checkNothingEnqueued(t *testing.T, user, seat string) {
 	t.Helper()
 	ben := s.signedIn(t, testbed.Named("ben"))

@@ -92,8 +92,7 @@ func TestOneOfFiftyBuyersGetsTheSeat(t *testing.T) {
 	s.checkFirstEnqueuedIsHeld(t, seat[0])
 }
 
-// checkFirstEnqueuedIsHeld checks all rows that asked for a seat: the one with the lowest queue number
-// has it.
+// checkFirstEnqueuedIsHeld checks all rows that asked for a seat: the one with the lowest queue number has it.
 func (s *stack) checkFirstEnqueuedIsHeld(t *testing.T, seat string) {
 	t.Helper()
 	rows := s.rowsWhere(t, func(o readmodel.Order) bool { return slices.Contains(o.Seats, seat) })

@@ -29,7 +29,8 @@ func (s *stack) enqueue(t *testing.T, m message.Encoded) {
 	}
 }
 
-// newOrderID returns a well-formed id that no other order has. Its tag is invalid, so the order has a row but no buyer can read it.
+// newOrderID returns a well-formed id that no other order has. Its tag is invalid, so the order has a row but no buyer can read
+// it.
 func newOrderID(t *testing.T) contracts.OrderID {
 	t.Helper()
 	id, err := contracts.ParseOrderID("e1" + strings.ToLower(strings.NewReplacer("I", "1", "L", "1", "O", "0", "U", "v").Replace(testbed.Named("")[1:])) + strings.Repeat("0", 20))

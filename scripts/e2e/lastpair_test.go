@@ -14,8 +14,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// house is a whole concert or one section of it. A test sells it out except for single seats and one pair; no other test
-// buys there.
+// house is a whole concert or one section of it. A test sells it out except for single seats and one pair; no other test buys
+// there.
 type house struct {
 	*stack
 	concert apiclient.Concert
@@ -55,8 +55,8 @@ func (h house) countFree(t *testing.T) (n int) {
 	return n
 }
 
-// fillExceptPair lets buyers hold every second seat of each row, so that no two free seats are adjacent except the pair. It returns
-// how many seats are left, and when the first of the orders may end.
+// fillExceptPair lets buyers hold every second seat of each row, so that no two free seats are adjacent except the pair. It
+// returns how many seats are left, and when the first of the orders may end.
 func (h house) fillExceptPair(t *testing.T) (left int, until contracts.Instant) {
 	t.Helper()
 	all := 0
@@ -162,8 +162,8 @@ func (a attempt) refusedNoAdjacent() bool {
 	return a.order.Status == contracts.Rejected && a.order.Reason != nil && a.order.Reason.Code == contracts.ReasonNoAdjacent
 }
 
-// The last pair of adjacent seats is found, by a request and by an order that reaches the wrong group. When it is taken,
-// buyers are told so, however many single seats are left.
+// The last pair of adjacent seats is found, by a request and by an order that reaches the wrong group. When it is taken, buyers
+// are told so, however many single seats are left.
 func TestLastPairIsFoundAmongSingleSeats(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)

@@ -10,8 +10,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// A group that Redis has in another layout version than the one on sale, for instance one loaded before its layout grew, is
-// shown as loading. The first order for it reloads it under a later epoch, and is held.
+// A group that Redis has in another layout version than the one on sale, for instance one loaded before its layout grew, is shown
+// as loading. The first order for it reloads it under a later epoch, and is held.
 func TestGroupOfAnotherLayoutVersionIsReloaded(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)

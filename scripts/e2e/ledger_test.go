@@ -16,8 +16,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// auditLedger requests an audit of everything created at Stripe since then, and returns when it is done. In the pipeline the audited
-// objects are older and at rest; so these tests are not parallel, and exclude what earlier tests did.
+// auditLedger requests an audit of everything created at Stripe since then, and returns when it is done. In the pipeline the
+// audited objects are older and at rest; so these tests are not parallel, and exclude what earlier tests did.
 func (s *stack) auditLedger(t *testing.T, since contracts.Instant) {
 	t.Helper()
 	now := contracts.InstantOf(time.Now())
@@ -29,8 +29,8 @@ func (s *stack) auditLedger(t *testing.T, since contracts.Instant) {
 	s.waitNoPaymentMessages(t)
 }
 
-// takeDifferences returns the reasons of the differences reported for a PaymentIntent, and deletes their records, because there must
-// be none at the end of all tests.
+// takeDifferences returns the reasons of the differences reported for a PaymentIntent, and deletes their records, because there
+// must be none at the end of all tests.
 func (s *stack) takeDifferences(t *testing.T, intent string) (words []string) {
 	t.Helper()
 	letters, err := s.DeadLetters(t.Context())
@@ -51,8 +51,8 @@ func (s *stack) takeDifferences(t *testing.T, intent string) (words []string) {
 	return words
 }
 
-// An order is paid by another PaymentIntent than its own, which any holder of its secret could still pay. The audit of
-// the ledger finds it and cancels it, and reports nothing, because no money is wrong.
+// An order is paid by another PaymentIntent than its own, which any holder of its secret could still pay. The audit of the ledger
+// finds it and cancels it, and reports nothing, because no money is wrong.
 func TestLedgerAuditCancelsUnusedIntent(t *testing.T) {
 	s := requireStack(t)
 	anna := s.signedIn(t, testbed.Named("anna"))

@@ -14,8 +14,8 @@ import (
 // letterTrace is the trace id that marks the letter of a test.
 const letterTrace = "e2e-letter"
 
-// An authorisation is to be voided by a message that failed until SQS moved it to the dead-letter queue. It is voided nevertheless, and
-// the letter is kept. No other message names the authorisation here, so nothing else voids it.
+// An authorisation is to be voided by a message that failed until SQS moved it to the dead-letter queue. It is voided
+// nevertheless, and the letter is kept. No other message names the authorisation here, so nothing else voids it.
 func TestDeadVoidPaymentIsStillCarriedOut(t *testing.T) {
 	s := requireStack(t)
 	anna := s.signedIn(t, testbed.Named("anna"))

@@ -13,8 +13,8 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// When all tests have passed, TestMain waits for the end of all holds, and then checks the whole stack against every rule: seats, rows,
-// tickets, allowances, money.
+// When all tests have passed, TestMain waits for the end of all holds, and then checks the whole stack against every rule: seats,
+// rows, tickets, allowances, money.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 && os.Getenv("API_BASE_URL") != "" {
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// endsAfterHold bounds how long after the end of the last hold an order may still be open: each minute reconcile finds orders that
-// expire has not ended after 15 s, and its message is handled after that.
+// endsAfterHold bounds how long after the end of the last hold an order may still be open: each minute reconcile finds orders
+// that expire has not ended after 15 s, and its message is handled after that.
 const endsAfterHold = 15*time.Second + time.Minute + 2*decideWithin
 
 func checkWholeStack(ctx context.Context) error {
@@ -49,8 +49,8 @@ func checkWholeStack(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%w; before that: %v", err, problems)
 		}
-		// Three kinds of letters come from tests: unreadable messages, the letter with letterTrace, and one about a shard
-		// that no stream has. There must be no others.
+		// Three kinds of letters come from tests: unreadable messages, the letter with letterTrace, and one about a shard that no
+		// stream has. There must be no others.
 		snapshot.DeadLetters = slices.DeleteFunc(snapshot.DeadLetters, func(l readmodel.DeadLetter) bool {
 			return slices.Contains([]string{"malformed", "unknown_version", "unknown_kind"}, l.Reason) || l.Attributes[message.AttributeTrace] == letterTrace || isGivenUpShard(l)
 		})

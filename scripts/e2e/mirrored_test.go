@@ -14,8 +14,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// Only mirror brings the effects of commit from the row to the seat map: a sold seat, and a seat of an order that
-// its payment ended. Both are shown within the limit of the alarm. The map may show `held` until then.
+// Only mirror brings the effects of commit from the row to the seat map: a sold seat, and a seat of an order that its payment
+// ended. Both are shown within the limit of the alarm. The map may show `held` until then.
 func TestSeatMapShowsCommitWithinTheLimit(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)

@@ -191,8 +191,8 @@ func TestOrderThatEndsDuringPaymentIsNotCharged(t *testing.T) {
 	t.Logf("cancelled while paying: %v", outcomes)
 }
 
-// The PaymentIntent of an order is cancelled at Stripe's dashboard, before or after a card. The order ends at once, with
-// that reason, shows no payment form that could not succeed, and its seats become available.
+// The PaymentIntent of an order is cancelled at Stripe's dashboard, before or after a card. The order ends at once, with that
+// reason, shows no payment form that could not succeed, and its seats become available.
 func TestCancelledPaymentIntentEndsItsOrder(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)

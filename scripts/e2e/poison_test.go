@@ -29,8 +29,8 @@ func (s *stack) reconcile(t *testing.T) {
 	}
 }
 
-// A PlaceOrder that cannot be read, or not yet, is removed from its group at once: its order is rejected, the message is
-// kept with the reason, and the group continues.
+// A PlaceOrder that cannot be read, or not yet, is removed from its group at once: its order is rejected, the message is kept
+// with the reason, and the group continues.
 func TestUnreadableOrderIsRejectedAndKept(t *testing.T) {
 	t.Parallel()
 	for name, poison := range map[string]struct{ body, reason string }{

@@ -33,8 +33,8 @@ func (s *stack) waitRowStatus(t *testing.T, id string, status contracts.Status) 
 	return row
 }
 
-// The bank withdraws an authorisation between commit and capture. Nothing is charged, the order is REVOKED, its tickets
-// are withdrawn and the seats become available. Not parallel, because its end removes every fault.
+// The bank withdraws an authorisation between commit and capture. Nothing is charged, the order is REVOKED, its tickets are
+// withdrawn and the seats become available. Not parallel, because its end removes every fault.
 func TestAuthorisationLostBeforeCaptureRevokesTheOrder(t *testing.T) {
 	s := requireStack(t)
 	anna, seats := s.signedIn(t, testbed.Named("anna")), s.takeSeats(t, 2)

@@ -55,8 +55,8 @@ func (s *stack) layoutOf(t *testing.T, concert string) apiclient.Layout {
 	return l
 }
 
-// loadedMaps returns the seat maps of the public snapshot by group, once all groups of the concert are loaded. They may be a second
-// old.
+// loadedMaps returns the seat maps of the public snapshot by group, once all groups of the concert are loaded. They may be a
+// second old.
 func (s *stack) loadedMaps(t *testing.T, concert string) map[string]seatstate.SeatMap {
 	t.Helper()
 	maps := map[string]seatstate.SeatMap{}

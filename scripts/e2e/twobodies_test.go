@@ -111,8 +111,8 @@ func TestSimultaneousBodiesForTwoGroupsAreOneOrder(t *testing.T) {
 	}
 	t.Logf("%v of %d orders are in each group; %d buyers got idempotency_mismatch at once", won, buyers, mismatches)
 
-	// An order that is enqueued behind these in a group is decided after each of them has held there, if it ever
-	// does. From then on a released seat stays free.
+	// An order that is enqueued behind these in a group is decided after each of them has held there, if it ever does. From then
+	// on a released seat stays free.
 	ben := s.signedIn(t, testbed.Named("ben"))
 	for i, seat := range behind {
 		wantStatus(t, s.waitDecided(t, ben, s.place(t, ben, fmt.Sprintf("key-%d", i), seat).OrderID), contracts.AwaitingPayment)

@@ -11,8 +11,8 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// decideWithin bounds how long a test waits for a decision. A handler that another test killed may block a group for
-// the visibility timeout.
+// decideWithin bounds how long a test waits for a decision. A handler that another test killed may block a group for the
+// visibility timeout.
 const decideWithin = 45 * time.Second
 
 // place sends an order, which must be accepted.

@@ -75,8 +75,8 @@ func (s *stack) releaseHeldEvents(t *testing.T) {
 // pipelineEvents are the types of events that the pipeline uses, as a member of the delivery settings.
 const pipelineEvents = `"types":["` + stripeevent.TypeAuthorized + `","` + stripeevent.TypeDeclined + `","` + stripeevent.TypeCanceled + `"]`
 
-// Each event is delivered five times, and the decline after the later authorisation. The order is paid once, and late
-// events change nothing.
+// Each event is delivered five times, and the decline after the later authorisation. The order is paid once, and late events
+// change nothing.
 func TestRepeatedAndReorderedEventsPayOnce(t *testing.T) {
 	s := requireStack(t)
 	anna := s.signedIn(t, testbed.Named("anna"))
@@ -123,8 +123,8 @@ func (s *stack) waitNoPaymentMessages(t *testing.T) {
 	}
 }
 
-// The authorisation event arrives after the buyer has cancelled: nothing is charged. If a scheduled reconcile asked
-// Stripe before the cancellation, the order is paid, and the test tries another one.
+// The authorisation event arrives after the buyer has cancelled: nothing is charged. If a scheduled reconcile asked Stripe before
+// the cancellation, the order is paid, and the test tries another one.
 func TestLateAuthorisationDoesNotChargeAnEndedOrder(t *testing.T) {
 	s := requireStack(t)
 	anna := s.signedIn(t, testbed.Named("anna"))
@@ -286,8 +286,8 @@ func TestMismatchingPaymentEndsTheOrder(t *testing.T) {
 	}
 }
 
-// Events of another environment that shares the account get a 200 and are dropped: neither the order nor the other
-// PaymentIntent changes.
+// Events of another environment that shares the account get a 200 and are dropped: neither the order nor the other PaymentIntent
+// changes.
 func TestAnotherEnvironmentsEventsAreDropped(t *testing.T) {
 	s := requireStack(t)
 	anna := s.signedIn(t, testbed.Named("anna"))
@@ -365,8 +365,8 @@ func (s *stack) fetchEvents(t *testing.T) {
 	s.enqueue(t, m)
 }
 
-// No webhook arrives, and reconcile reads the payment of an order before its hold ends. If a scheduled run came between
-// the order and the card, there is no second reading, the order ends, and the test tries another one.
+// No webhook arrives, and reconcile reads the payment of an order before its hold ends. If a scheduled run came between the order
+// and the card, there is no second reading, the order ends, and the test tries another one.
 func TestLostAuthorisationIsFoundByReconcile(t *testing.T) {
 	s := requireStack(t)
 	anna := s.signedIn(t, testbed.Named("anna"))

@@ -72,8 +72,8 @@ func (w *testBuyer) nextHolder(l *ledger) *testBuyer {
 	return other
 }
 
-// checkHistory checks the statuses of a row's history, except AWAITING_PAYMENT: how far the payment got does not matter
-// in these tests. It would show anything that a late writer wrote.
+// checkHistory checks the statuses of a row's history, except AWAITING_PAYMENT: how far the payment got does not matter in these
+// tests. It would show anything that a late writer wrote.
 func (w *testBuyer) checkHistory(statuses ...contracts.Status) {
 	w.s.t.Helper()
 	row, _, err := w.s.Order(w.s.t.Context(), w.id)

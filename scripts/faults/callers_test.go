@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// callers counts the calls at a proxy by calling process, which the kernel knows for each connection. Calls of processes that
-// are not functions, such as the host that polls for them, are not counted. It is safe for concurrent use.
+// callers counts the calls at a proxy by calling process, which the kernel knows for each connection. Calls of processes that are
+// not functions, such as the host that polls for them, are not counted. It is safe for concurrent use.
 type callers struct {
 	mu sync.Mutex
 	// functions maps each running process to its function, "" for a host.

@@ -17,9 +17,9 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// crashPoints are the points between two steps, as in consumers/README.md. In each round one order waits for the end of
-// its hold, and another is cancelled. A message meets one kill, or two with that of a neighbouring order: three would be poison.
-// The test also fails if one of the calls is never made.
+// crashPoints are the points between two steps, as in consumers/README.md. In each round one order waits for the end of its hold,
+// and another is cancelled. A message meets one kill, or two with that of a neighbouring order: three would be poison. The test
+// also fails if one of the calls is never made.
 var crashPoints = []struct {
 	// placed and expired apply to the order that waits, cancelled to the other one after its first version.
 	placed, expired, cancelled []kill
@@ -55,8 +55,8 @@ var crashPoints = []struct {
 	{expired: []kill{after("expire", "sqs", "SendMessageBatch")}},
 }
 
-// A function is killed between each two of its steps. Nevertheless each order is decided and then ends, its seats are
-// free at the end, each version has an event, and no attempt record is left.
+// A function is killed between each two of its steps. Nevertheless each order is decided and then ends, its seats are free at the
+// end, each version has an event, and no attempt record is left.
 func TestCrashBetweenEachTwoSteps(t *testing.T) {
 	runInParallel(t, 100*time.Second)
 	// The test waits for many redeliveries, so the visibility timeout is only 3 s. Functions must be faster than that, so the
@@ -131,8 +131,8 @@ func (s *stack) checkCrashes(k *killer) (total int) {
 	return total
 }
 
-// waitHandled waits until nothing is left to do for these orders: orders.fifo is empty, Redis has their rows and each version
-// was published. An id "" is ignored.
+// waitHandled waits until nothing is left to do for these orders: orders.fifo is empty, Redis has their rows and each version was
+// published. An id "" is ignored.
 func (s *stack) waitHandled(events *testbed.Subscription, within time.Duration, ids ...contracts.OrderID) {
 	s.t.Helper()
 	eventually(s.t, within, func() error {

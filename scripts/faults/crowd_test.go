@@ -14,8 +14,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// crowd is a crowd of buyers of both concerts who do not give up: a request that got no response, or a 5xx, is repeated under
-// its key. What they want is drawn from one random source.
+// crowd is a crowd of buyers of both concerts who do not give up: a request that got no response, or a 5xx, is repeated under its
+// key. What they want is drawn from one random source.
 type crowd struct {
 	s      *stack
 	l      *ledger

@@ -8,9 +8,9 @@ import (
 // services are those that every order needs, and Stripe, which every ticket needs.
 var services = []string{"redis", "sqs", "dynamodb", "stripe"}
 
-// A service is unreachable for a while, under load. Breakers limit the tries of the functions,
-// each order is accepted or refused at once, no message becomes poison, and each accepted order is decided within 60 s
-// after the mend; with Stripe, each buyer who pays in time has the tickets.
+// A service is unreachable for a while, under load. Breakers limit the tries of the functions, each order is accepted or refused
+// at once, no message becomes poison, and each accepted order is decided within 60 s after the mend; with Stripe, each buyer who
+// pays in time has the tickets.
 func TestServiceIsCut(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {

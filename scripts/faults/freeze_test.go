@@ -27,8 +27,8 @@ type frozen struct {
 	pid      int
 }
 
-// freeze says where a process of a function is stopped: at its first matching call to a service. The call is held back before
-// its effect or, with afterEffect, its response is held back.
+// freeze says where a process of a function is stopped: at its first matching call to a service. The call is held back before its
+// effect or, with afterEffect, its response is held back.
 type freeze struct {
 	at, function, service string
 	afterEffect           bool

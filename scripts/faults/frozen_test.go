@@ -60,8 +60,8 @@ func TestFrozenProcessContinues(t *testing.T) {
 		took.Round(time.Second))
 }
 
-// The same at the function's timeout: the stopped process is killed, and its write arrives after another process
-// has decided otherwise. The row's status and version refuse each late write.
+// The same at the function's timeout: the stopped process is killed, and its write arrives after another process has decided
+// otherwise. The row's status and version refuse each late write.
 func TestLateWritesAreRefused(t *testing.T) {
 	runInParallel(t, 50*time.Second)
 	// The buyer's late cancellation must come before expire, 10 s after the end of the hold, however slow the steps before it are.

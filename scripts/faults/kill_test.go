@@ -17,8 +17,8 @@ import (
 	"boxoffice/scripts/internal/faultproxy"
 )
 
-// kill is a SIGKILL of the process of a function that makes a certain call for an order: before the call has its effect, or
-// after it, with the response lost. It happens once.
+// kill is a SIGKILL of the process of a function that makes a certain call for an order: before the call has its effect, or after
+// it, with the response lost. It happens once.
 type kill struct {
 	function, service, operation string
 	after                        bool
@@ -164,9 +164,9 @@ func (k *killer) pass(service, operation string, mentions func(string) bool, fro
 	return false
 }
 
-// takeKill removes and returns the kill that applies to a call, with the process that makes it; id is "" if there is none. A call of
-// a process that another order's kill is killing is dropped (lost), as if it had never been sent: if it were forwarded, it would have
-// its effect, and this kill would never find its call. The same holds for a call whose process is already dead.
+// takeKill removes and returns the kill that applies to a call, with the process that makes it; id is "" if there is none. A call
+// of a process that another order's kill is killing is dropped (lost), as if it had never been sent: if it were forwarded, it
+// would have its effect, and this kill would never find its call. The same holds for a call whose process is already dead.
 func (k *killer) takeKill(service, operation string, mentions func(string) bool, from, to string) (id string, due kill, pid int, lost bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -19,8 +19,8 @@ const killsForALetter = 3
 // lettersOfKills is the most letters that so many kills can cause: a whole batch.
 const lettersOfKills = 10
 
-// lettersMatchKills returns the number of dead letters, and an error for each that the kills do not explain. Random kills may meet one
-// message three times, which makes it poison: it must be kept, and an order that had no row before is
+// lettersMatchKills returns the number of dead letters, and an error for each that the kills do not explain. Random kills may
+// meet one message three times, which makes it poison: it must be kept, and an order that had no row before is
 // REJECTED(internal). There must be no other letter, and no attempt record may stay.
 func lettersMatchKills(s invariants.Snapshot, busy map[string]int) (letters int, err error) {
 	var problems []error

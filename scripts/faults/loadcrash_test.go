@@ -18,8 +18,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// loadCrashPoints are the points between two steps of a load; each pair is for one group that Redis lost, as two kills may meet one
-// message. A killed loader leaves only its lock, which expires.
+// loadCrashPoints are the points between two steps of a load; each pair is for one group that Redis lost, as two kills may meet
+// one message. A killed loader leaves only its lock, which expires.
 var loadCrashPoints = [][]kill{
 	{after("reserve", "redis", "set"), before("reserve", "redis", "script load")},
 	{before("reserve", "dynamodb", "UpdateItem"), after("reserve", "redis", "script load")},
@@ -30,8 +30,8 @@ var loadCrashPoints = [][]kill{
 // loadsLast is the number of rounds at the end that only the long form runs: each waits for a dead loader's lock to expire.
 const loadsLast = 2
 
-// reserve is killed while it loads a group that Redis lost, and reconcile at each step that has an effect: it drains a
-// letter, repeats a step, repairs a group. Holds stay, and nothing is lost.
+// reserve is killed while it loads a group that Redis lost, and reconcile at each step that has an effect: it drains a letter,
+// repeats a step, repairs a group. Holds stay, and nothing is lost.
 func TestCrashesDuringLoadAndReconcile(t *testing.T) {
 	runInParallel(t, 95*time.Second)
 	s := newStack(t, settings{hold: 40, visibility: 3 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
@@ -75,8 +75,8 @@ func (s *stack) loseGroup(g contracts.SeatGroup) {
 	}
 }
 
-// killReconcile kills reconcile before and after each of its calls that have an effect, and returns the number of kills.
-// It starts runs of reconcile itself, in addition to those of the schedule.
+// killReconcile kills reconcile before and after each of its calls that have an effect, and returns the number of kills. It
+// starts runs of reconcile itself, in addition to those of the schedule.
 func (s *stack) killReconcile(k *killer, l *ledger, events *testbed.Subscription, seats []string) (kills int) {
 	s.t.Helper()
 	s.setVisibility(2*time.Second, "orders-dead")
@@ -156,8 +156,8 @@ func (s *stack) sendUnreadableLetter(id contracts.OrderID) (messageID string) {
 	return aws.ToString(out.MessageId)
 }
 
-// loseHold deletes an order's hold from its group in Redis, as a failover to a lagging replica does. It increases the revision, so
-// that a reconcile that has already compared the group compares it again.
+// loseHold deletes an order's hold from its group in Redis, as a failover to a lagging replica does. It increases the revision,
+// so that a reconcile that has already compared the group compares it again.
 func (s *stack) loseHold(id contracts.OrderID) {
 	s.t.Helper()
 	ctx := s.t.Context()

@@ -88,8 +88,8 @@ func (s *stack) mustPlace(l *ledger, seats ...string) contracts.OrderID {
 	return id
 }
 
-// load places rate orders a second for neighbouring seats of the groups until ctx ends; each is by a new buyer, for one
-// or two seats. It returns when the last one has been sent.
+// load places rate orders a second for neighbouring seats of the groups until ctx ends; each is by a new buyer, for one or two
+// seats. It returns when the last one has been sent.
 func (s *stack) load(ctx context.Context, l *ledger, rate int, groups []apiclient.Group) {
 	s.loadWith(ctx, l, rate, groups, func(*apiclient.Client, contracts.OrderID) {})
 }
@@ -107,7 +107,8 @@ func (s *stack) loadWith(ctx context.Context, l *ledger, rate int, groups []apic
 		case <-tick.C:
 		}
 		g := groups[n%len(groups)]
-		// The step 7 has no common divisor with most lengths, so consecutive orders want distant seats, and all seats come up again.
+		// The step 7 has no common divisor with most lengths, so consecutive orders want distant seats, and all seats come up
+		// again.
 		at := (n / len(groups) * 7) % (len(g.Seats) - 1)
 		seats := g.Seats[at : at+1+n%2]
 		sent.Go(func() {
@@ -193,9 +194,9 @@ func (s *stack) waitDecided(l *ledger, within time.Duration) time.Duration {
 	})
 }
 
-// waitAtRest waits until every hold has ended and every queue is empty, and until rows, seats, tickets, allowances, money,
-// dead letters and, with a subscription, events violate no rule. It returns how long that took.
-// The fault of the test may break the allowed rules.
+// waitAtRest waits until every hold has ended and every queue is empty, and until rows, seats, tickets, allowances, money, dead
+// letters and, with a subscription, events violate no rule. It returns how long that took. The fault of the test may break the
+// allowed rules.
 func (s *stack) waitAtRest(l *ledger, events *testbed.Subscription, within time.Duration, allowed ...string) time.Duration {
 	s.t.Helper()
 	ctx := s.t.Context()

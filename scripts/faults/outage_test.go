@@ -47,13 +47,13 @@ const (
 	// triesPerSecond bounds the tries of each process at an unreachable service; one try at an AWS service is two attempts.
 	triesPerSecond = 2
 	attemptsPerTry = 2
-	// dialsPerTry bounds the connections of one try. At an unreachable Redis only connections can be counted, not tries. A call makes
-	// one, one more for its redirect, and for each the cluster client asks its nodes for the slots.
+	// dialsPerTry bounds the connections of one try. At an unreachable Redis only connections can be counted, not tries. A call
+	// makes one, one more for its redirect, and for each the cluster client asks its nodes for the slots.
 	dialsPerTry = 5
 )
 
-// newOutage starts a stack with a link to the service, and a load of 20 orders a second. With Stripe the buyers
-// pay, and holds are long enough that payments which could not be opened during the outage can be made afterwards.
+// newOutage starts a stack with a link to the service, and a load of 20 orders a second. With Stripe the buyers pay, and holds
+// are long enough that payments which could not be opened during the outage can be made afterwards.
 func newOutage(t *testing.T, service string) *outage {
 	t.Helper()
 	o := &outage{service: service, rate: 20, callers: newCallers(), paidInTime: map[contracts.OrderID]bool{}, responseTimes: &stopwatch{}, loaded: make(chan struct{})}
@@ -94,8 +94,8 @@ func newOutage(t *testing.T, service string) *outage {
 	return o
 }
 
-// breakService breaks the service for outageDuration. Meanwhile each process may try it only rarely, and producers respond
-// to buyers as the contract says.
+// breakService breaks the service for outageDuration. Meanwhile each process may try it only rarely, and producers respond to
+// buyers as the contract says.
 func (o *outage) breakService(breakIt, mend func() error) {
 	o.t.Helper()
 	o.callers.begin()
@@ -133,8 +133,8 @@ func (o *outage) breakService(breakIt, mend func() error) {
 	o.t.Logf("tries a second by the busiest process of each function: %v; in all: %s", busiest, tried)
 }
 
-// waitRecovered keeps the load for 5 s more, and then waits until each order is decided and no rule is violated. It returns
-// how long after the mend the last order was decided.
+// waitRecovered keeps the load for 5 s more, and then waits until each order is decided and no rule is violated. It returns how
+// long after the mend the last order was decided.
 func (o *outage) waitRecovered() (decided time.Duration) {
 	o.t.Helper()
 	more, done := context.WithTimeout(o.t.Context(), 5*time.Second)

@@ -15,9 +15,9 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// Every version of every row is published to a rule of the bus at least once, and nothing else is, although publish is
-// killed repeatedly under load and the bus is unreachable for a while. Seats are updated meanwhile: mirror reads the same
-// stream and does not wait for publish.
+// Every version of every row is published to a rule of the bus at least once, and nothing else is, although publish is killed
+// repeatedly under load and the bus is unreachable for a while. Seats are updated meanwhile: mirror reads the same stream and
+// does not wait for publish.
 func TestOutbox(t *testing.T) {
 	runInParallel(t, 50*time.Second)
 	s := newStack(t, settings{links: []string{"events"}, busy: true})
@@ -125,8 +125,7 @@ func waitUntil(t *testing.T, until time.Time) {
 	})
 }
 
-// killBusy kills a process of a function, a busy one if there is one within 3 s, and waits until another process has
-// replaced it.
+// killBusy kills a process of a function, a busy one if there is one within 3 s, and waits until another process has replaced it.
 func (s *stack) killBusy(function string) (atWork bool) {
 	s.t.Helper()
 	var pid int
@@ -177,8 +176,8 @@ func (s *stack) holdInLastGroup(l *ledger, h hall) heldOrder {
 	return heldOrder{h, buyer, id, seats}
 }
 
-// cancelAndWaitFree cancels an order. It returns how long it took until the seat map showed the seats free, and until mirror
-// had every version that was stored by then.
+// cancelAndWaitFree cancels an order. It returns how long it took until the seat map showed the seats free, and until mirror had
+// every version that was stored by then.
 func (s *stack) cancelAndWaitFree(g heldOrder, within time.Duration) (free, mirrored time.Duration) {
 	s.t.Helper()
 	ctx, clicked := s.t.Context(), time.Now()

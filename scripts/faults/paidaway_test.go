@@ -11,9 +11,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Redis is cut while buyers pay, cancel, and let their holds expire. Tickets and money do not wait for it: each card that
-// was authorised in time gets its tickets while Redis is still unreachable, and the other authorisations are released. After
-// the mend the seat map matches the rows.
+// Redis is cut while buyers pay, cancel, and let their holds expire. Tickets and money do not wait for it: each card that was
+// authorised in time gets its tickets while Redis is still unreachable, and the other authorisations are released. After the mend
+// the seat map matches the rows.
 func TestOrdersArePaidWithoutRedis(t *testing.T) {
 	runInParallel(t, 75*time.Second)
 	s := newStack(t, settings{hold: 25, links: []string{"redis"}})

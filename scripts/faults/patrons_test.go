@@ -30,8 +30,8 @@ func (s *stack) halls() []hall {
 	return all
 }
 
-// pair returns the n-th pair of seats of a hall; consecutive pairs are in different groups. None is in the last group, which
-// is reserved for the test itself.
+// pair returns the n-th pair of seats of a hall; consecutive pairs are in different groups. None is in the last group, which is
+// reserved for the test itself.
 func (h hall) pair(n int) []string {
 	others := len(h.groups) - 1
 	seats := h.groups[n%others].Seats
@@ -42,9 +42,9 @@ func (h hall) pair(n int) []string {
 // last returns that group.
 func (h hall) last() apiclient.Group { return h.groups[len(h.groups)-1] }
 
-// patrons brings orders to every end that needs no payment, in every hall: two buyers want each pair of seats
-// at the same moment, so one of them is HELD and usually the other REJECTED; every second hold is cancelled,
-// the others expire. rate is pairs a second. It returns when the last order has been sent and cancelled.
+// patrons brings orders to every end that needs no payment, in every hall: two buyers want each pair of seats at the same moment,
+// so one of them is HELD and usually the other REJECTED; every second hold is cancelled, the others expire. rate is pairs a
+// second. It returns when the last order has been sent and cancelled.
 func (s *stack) patrons(ctx context.Context, l *ledger, rate int, halls []hall) {
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()

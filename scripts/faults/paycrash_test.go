@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// payCrashPoints are the points between two steps of the functions that handle a payment, and of mirror where it shows the sale, as
-// in consumers/README.md. In each round one order is paid, and another, which awaits its payment, is cancelled. The test also
+// payCrashPoints are the points between two steps of the functions that handle a payment, and of mirror where it shows the sale,
+// as in consumers/README.md. In each round one order is paid, and another, which awaits its payment, is cancelled. The test also
 // fails if one of the calls is never made.
 var payCrashPoints = []struct {
 	// opened and voided happen in parallel, one kill each; paid is the way from the webhook to the capture. Two kills of one
@@ -43,8 +43,8 @@ var payCrashPoints = []struct {
 	},
 }
 
-// readsLast is the number of rounds at the end whose kills are at reads. They are equivalent to kills before or after a neighbouring
-// step, so only the long form runs them.
+// readsLast is the number of rounds at the end whose kills are at reads. They are equivalent to kills before or after a
+// neighbouring step, so only the long form runs them.
 const readsLast = 2
 
 // A function is killed between each two of its steps with a payment. Each paid order is CONFIRMED and charged once, no cancelled

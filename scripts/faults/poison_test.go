@@ -19,8 +19,8 @@ import (
 // attempts is the number of unfinished attempts that make a message poison.
 const attempts = 3
 
-// An order that kills its function is tried exactly three times. Then its buyer gets an end, its message is kept
-// with the reason, and its group continues: the orders behind it are decided in the queue's order, long before the deadline.
+// An order that kills its function is tried exactly three times. Then its order is rejected, its message is kept with the reason,
+// and its group continues: the orders behind it are decided in the queue's order, long before the deadline.
 func TestPoisonDoesNotBlockItsGroup(t *testing.T) {
 	runInParallel(t, 40*time.Second)
 	s := newStack(t, settings{visibility: 5 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})

@@ -8,8 +8,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// signalBusy sends a signal to the busy processes of a function, as the host reports them, and returns their ids. There must be at
-// least one.
+// signalBusy sends a signal to the busy processes of a function, as the host reports them, and returns their ids. There must be
+// at least one.
 func (s *stack) signalBusy(function string, signal syscall.Signal) (pids []int, err error) {
 	f, err := s.Function(s.t.Context(), function)
 	if err != nil {

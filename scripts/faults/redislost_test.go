@@ -14,8 +14,8 @@ import (
 // groups loaded a minute, and there are 222, of which requested ones are loaded at once: so two of its runs, and their work.
 const reloaded = 150 * time.Second
 
-// Redis is emptied under load while 20 orders hold seats. None of those seats is offered to another order afterwards,
-// nothing livelocks, and after the second run of reconcile the seat maps of both concerts match the rows.
+// Redis is emptied under load while 20 orders hold seats. None of those seats is offered to another order afterwards, nothing
+// livelocks, and after the second run of reconcile the seat maps of both concerts match the rows.
 func TestRedisIsEmptied(t *testing.T) {
 	runInParallel(t, 100*time.Second)
 	s := newStack(t, settings{hold: 40})

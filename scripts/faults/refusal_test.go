@@ -15,9 +15,9 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// The queue of orders delivers nothing for a while; then the first decision reports the lag. Orders for that
-// group are told the wait. Above 60 s they are refused and nothing is enqueued, and some seconds later they are
-// accepted again. Other groups continue. Only FAULTS=long has a wait above 60 s; a unit test of POST has it too.
+// The queue of orders delivers nothing for a while; then the first decision reports the lag. Orders for that group are told the
+// wait. Above 60 s they are refused and nothing is enqueued, and some seconds later they are accepted again. Other groups
+// continue. Only FAULTS=long has a wait above 60 s; a unit test of POST has it too.
 func TestLagRefusesOrders(t *testing.T) {
 	runInParallel(t, 45*time.Second)
 	behind, refused := 12*time.Second, false
@@ -64,8 +64,8 @@ func TestLagRefusesOrders(t *testing.T) {
 	s.waitAtRest(l, nil, s.HoldFor+decideWithin)
 }
 
-// Redis is unreachable for over 30 s. Until then orders are accepted without reading the seats, and afterwards refused;
-// once Redis is reachable again, every process accepts orders.
+// Redis is unreachable for over 30 s. Until then orders are accepted without reading the seats, and afterwards refused; once
+// Redis is reachable again, every process accepts orders.
 func TestRedisOutageRefusesOrders(t *testing.T) {
 	runInParallel(t, 100*time.Second)
 	s := newStack(t, settings{links: []string{"redis"}})

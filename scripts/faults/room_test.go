@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// machine is the machine that all stacks share. The tests mostly wait, so more of them run at once than there are cores.
-// Two stacks under load and two others leave two cores enough time for timeouts of half a second.
+// machine is the machine that all stacks share. The tests mostly wait, so more of them run at once than there are cores. Two
+// stacks under load and two others leave two cores enough time for timeouts of half a second.
 var machine = room{free: 6}
 
-// room admits stacks to the machine while it has shares for them. The stack of the longest test goes first, so that
-// no long test runs alone at the end. It is safe for concurrent use.
+// room admits stacks to the machine while it has shares for them. The stack of the longest test goes first, so that no long test
+// runs alone at the end. It is safe for concurrent use.
 type room struct {
 	mu   sync.Mutex
 	free int
@@ -38,8 +38,8 @@ func runInParallel(t *testing.T, duration time.Duration) {
 	t.Parallel()
 }
 
-// expect announces a test. All tests announce themselves before any of them starts a stack, because t.Parallel pauses them
-// until all have; subtests do so when their parents continue.
+// expect announces a test. All tests announce themselves before any of them starts a stack, because t.Parallel pauses them until
+// all have; subtests do so when their parents continue.
 func (r *room) expect(test string, duration time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,8 +113,7 @@ func takeShares(t *testing.T, busy bool) (giveBack func()) {
 	return giveBack
 }
 
-// The longest waiting test goes first, even if it has not asked for shares yet; a test that needs none any more blocks no
-// other.
+// The longest waiting test goes first, even if it has not asked for shares yet; a test that needs none any more blocks no other.
 func TestLongestTestGoesFirst(t *testing.T) {
 	r := room{free: 2}
 	for test, lasts := range map[string]time.Duration{"short": 1, "long": 30, "gone": 20, "middle": 10} {

@@ -26,9 +26,9 @@ const (
 	crowdRate     = 20
 )
 
-// In each round a process of a random function is killed under load, during an invocation if possible. Buyers repeat
-// requests without a response; some cancel, some pay, and in the arena some want more than their limit. Then every row, seat,
-// ticket, allowance, event and effect at Stripe is compared.
+// In each round a process of a random function is killed under load, during an invocation if possible. Buyers repeat requests
+// without a response; some cancel, some pay, and in the arena some want more than their limit. Then every row, seat, ticket,
+// allowance, event and effect at Stripe is compared.
 func TestRoundsOfKills(t *testing.T) {
 	runInParallel(t, 45*time.Second)
 	rounds := roundsInShort
@@ -102,8 +102,8 @@ func TestRoundsOfKills(t *testing.T) {
 		rounds, killing.Round(time.Second), seed, k.kills, k.busy, crowdRate, len(l.ids()), got, overLimit, letters, again, decided.Round(time.Second), rest.Round(time.Second))
 }
 
-// seedOf returns FAULTS_SEED, or a random seed. A seed repeats the same orders and the same sequence of kills, though not
-// with the same timing.
+// seedOf returns FAULTS_SEED, or a random seed. A seed repeats the same orders and the same sequence of kills, though not with
+// the same timing.
 func seedOf(t *testing.T) uint64 {
 	t.Helper()
 	seed := rand.Uint64()

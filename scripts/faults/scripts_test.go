@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// scriptNames finds the operation of a command for Redis: "script sell" for a script with a name, "script" for any other
-// script, and the command itself otherwise, such as "set". A function sends the hash of a script, and its text only if the server does
-// not know the hash. So the scripts are flushed first; a hash whose text has not been seen since gets NOSCRIPT, without any effect,
-// and does not count as a script. It is safe for concurrent use.
+// scriptNames finds the operation of a command for Redis: "script sell" for a script with a name, "script" for any other script,
+// and the command itself otherwise, such as "set". A function sends the hash of a script, and its text only if the server does
+// not know the hash. So the scripts are flushed first; a hash whose text has not been seen since gets NOSCRIPT, without any
+// effect, and does not count as a script. It is safe for concurrent use.
 type scriptNames struct {
 	mu sync.Mutex
 	// byHash has the operations of the texts seen so far.

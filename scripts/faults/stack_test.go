@@ -27,11 +27,11 @@ type settings struct {
 	// hold is the length of a hold in seconds, 0 means 5; timeout is that of functions that read a queue, 0 means 4. These bear a
 	// busy machine: a handler that exceeds its timeout three times makes its message poison.
 	hold, timeout int
-	// visibility is the visibility timeout of messages, more than timeout. 0 means three times the timeout, so that tests wait less
-	// than in production, where it is six times.
+	// visibility is the visibility timeout of messages, more than timeout. 0 means three times the timeout, so that tests wait
+	// less than in production, where it is six times.
 	visibility time.Duration
-	// links are the services with a link that can be cut between them and the functions: redis, dynamodb, streams,
-	// sqs, events, stripe. calls are the services, except Redis, whose calls are visible; commands makes those of Redis visible.
+	// links are the services with a link that can be cut between them and the functions: redis, dynamodb, streams, sqs, events,
+	// stripe. calls are the services, except Redis, whose calls are visible; commands makes those of Redis visible.
 	links, calls []string
 	commands     bool
 	// callers, if set, learns the process of each connection of these calls and commands, from the stack's start on.
@@ -50,12 +50,12 @@ type stack struct {
 	commands *faultproxy.Commands
 }
 
-// decideWithin bounds how long an order may wait for its decision after the fault: a killed process's messages
-// are redelivered after the visibility timeout, and a message that fails often waits up to 30 s between tries.
+// decideWithin bounds how long an order may wait for its decision after the fault: a killed process's messages are redelivered
+// after the visibility timeout, and a message that fails often waits up to 30 s between tries.
 const decideWithin = 60 * time.Second
 
-// newStack starts a stack, with proxies in front of its services. After a test that passed, and has repaired its
-// fault, waitEnded checks the stack, which is then stopped.
+// newStack starts a stack, with proxies in front of its services. After a test that passed, and has repaired its fault, waitEnded
+// checks the stack, which is then stopped.
 func newStack(t *testing.T, want settings) *stack {
 	t.Helper()
 	devstack := os.Getenv("DEVSTACK")
@@ -123,8 +123,8 @@ func newStack(t *testing.T, want settings) *stack {
 const endsAfterHold = 15*time.Second + time.Minute + decideWithin
 
 // waitEnded waits, at the end of every test, until nothing is left to do: no order is open, no PaymentIntent of an ended order
-// can be paid, and no letter is kept of an order that needs it. Without it an order that the fault left open for good would
-// pass: no other check covers the time between the end of its hold and the promised bound.
+// can be paid, and no letter is kept of an order that needs it. Without it an order that the fault left open for good would pass:
+// no other check covers the time between the end of its hold and the promised bound.
 func (s *stack) waitEnded() {
 	// The test's own context has ended.
 	ctx := context.WithoutCancel(s.t.Context())

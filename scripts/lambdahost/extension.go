@@ -14,8 +14,8 @@ import (
 	"boxoffice/scripts/internal/secretsextension"
 )
 
-// extension imitates the Parameters and Secrets extension. On AWS each environment has its own; here one serves all
-// processes and tells them apart by their session tokens. A nil extension means that there is none.
+// extension imitates the Parameters and Secrets extension. On AWS each environment has its own; here one serves all processes and
+// tells them apart by their session tokens. A nil extension means that there is none.
 type extension struct {
 	server *http.Server
 	port   string

@@ -40,8 +40,8 @@ type host struct {
 	extension *extension
 }
 
-// start opens the addresses, starts the processes and finds the sources. It accepts no request and polls nothing yet.
-// If a step fails, it closes what it opened before.
+// start opens the addresses, starts the processes and finds the sources. It accepts no request and polls nothing yet. If a step
+// fails, it closes what it opened before.
 func start(ctx context.Context, c config, environ []string, log *slog.Logger, output io.Writer) (_ *host, err error) {
 	cfg, err := awsclient.Load(ctx)
 	if err != nil {
@@ -144,8 +144,8 @@ func newServer(log *slog.Logger, handler http.Handler) *http.Server {
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 }
 
-// serve runs until ctx ends or a listener fails, then stops in an order that loses nothing: sources stop fetching,
-// requests and batches finish, the processes end. The control endpoint responds until the end.
+// serve runs until ctx ends or a listener fails, then stops in an order that loses nothing: sources stop fetching, requests and
+// batches finish, the processes end. The control endpoint responds until the end.
 func (h *host) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -254,8 +254,8 @@ const noAccount = "000000000000"
 
 var accountKey = regexp.MustCompile(`^\d{12}$`)
 
-// accountOf takes an access key of 12 digits as the account, as emulators do. The account is only passed to functions, so
-// no credentials are fetched to find it.
+// accountOf takes an access key of 12 digits as the account, as emulators do. The account is only passed to functions, so no
+// credentials are fetched to find it.
 func accountOf(environ []string) string {
 	for _, entry := range environ {
 		if key, ok := strings.CutPrefix(entry, "AWS_ACCESS_KEY_ID="); ok && accountKey.MatchString(key) {

@@ -20,8 +20,7 @@ const (
 	publishableKey = "pk_test_of_these_tests"
 )
 
-// account is a Stripe account that the tests use through stripe-go, as the pipeline does: the double, or
-// Stripe's test mode.
+// account is a Stripe account that the tests use through stripe-go, as the pipeline does: the double, or Stripe's test mode.
 type account struct {
 	*client.API
 	key string

@@ -28,8 +28,8 @@ type options struct {
 	EndpointSecret string   `help:"Secret that its events are signed with, whsec_…" env:"STRIPE_WEBHOOK_SECRET"`
 }
 
-// Validate is called by the command line parser. The double moves no money, so it accepts only keys of test mode; a
-// live key here is a mistake. The error does not contain the key.
+// Validate is called by the command line parser. The double moves no money, so it accepts only keys of test mode; a live key here
+// is a mistake. The error does not contain the key.
 func (o options) Validate() error {
 	return errors.Join(
 		inArgument("--secret-key", stripeevent.CheckKey(o.SecretKey, message.ModeTest, stripeevent.KeySecret)),

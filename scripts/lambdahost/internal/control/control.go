@@ -1,6 +1,6 @@
 // Package control is the host's endpoint for operators: tools and tests on the same machine. It has no authentication.
 //
-//	GET  /healthz            200 once every process has asked for work and the gateway listens; 503 with the missing parts before that
+//	GET  /healthz            200 once every process has asked for work and the gateway listens; else 503 with the missing parts
 //	GET  /status             functions with their processes, and sources, as JSON
 //	POST /invoke/{function}  invokes a function with the body as its event, as Lambda's Invoke does
 package control
@@ -55,12 +55,12 @@ func invoke(w http.ResponseWriter, r *http.Request, host Host) {
 		write(w, http.StatusRequestEntityTooLarge, map[string]string{"message": err.Error()})
 		return
 	}
-	answer, err := host.Invoke(r.Context(), r.PathValue("function"), runtimeapi.Invocation{Payload: event, Trace: r.Header.Get("X-Amzn-Trace-Id")})
+	response, err := host.Invoke(r.Context(), r.PathValue("function"), runtimeapi.Invocation{Payload: event, Trace: r.Header.Get("X-Amzn-Trace-Id")})
 	var failed *runtimeapi.FunctionError
 	switch {
 	case errors.As(err, &failed):
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		answer = failed.Payload
+		response = failed.Payload
 	case errors.Is(err, runtimeapi.ErrUnknownFunction):
 		write(w, http.StatusNotFound, map[string]string{"message": err.Error()})
 		return
@@ -73,7 +73,7 @@ func invoke(w http.ResponseWriter, r *http.Request, host Host) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	// A failed write means that the client is gone.
-	_, _ = w.Write(answer)
+	_, _ = w.Write(response)
 }
 
 func write(w http.ResponseWriter, status int, document any) {

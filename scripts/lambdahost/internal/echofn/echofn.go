@@ -1,5 +1,5 @@
-// Package echofn is a Lambda function for tests: the event tells it what to do. The test binary itself serves it:
-// a test links its own executable as "bootstrap", and its TestMain begins with
+// Package echofn is a Lambda function for tests: the event tells it what to do. The test binary itself serves it: a test links
+// its own executable as "bootstrap", and its TestMain begins with
 //
 //	if echofn.Serving() {
 //		echofn.Serve()
@@ -169,8 +169,8 @@ func handleHTTP(ctx context.Context, event []byte, body string) (any, error) {
 	}, nil
 }
 
-// handleBatch appends each record to the journal. A message body {"do":"exit"} ends the process on its first delivery. A stream batch
-// with a new image that has the attribute "fails" fails.
+// handleBatch appends each record to the journal. A message body {"do":"exit"} ends the process on its first delivery. A stream
+// batch with a new image that has the attribute "fails" fails.
 func handleBatch(event []byte) (any, error) {
 	var batch events.SQSEvent
 	if err := json.Unmarshal(event, &batch); err != nil {

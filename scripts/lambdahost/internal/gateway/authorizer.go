@@ -22,9 +22,9 @@ const (
 	refetchPause = 500 * time.Millisecond
 )
 
-// Authorizer is the JWT authorizer of an HTTP API. It accepts only RS256. It reads the issuer's discovery document with
-// the first token, not before, because the issuer may be served by the gateway that it protects. After a failure a later
-// token tries again. Keys are cached, and fetched again when a token names an unknown one.
+// Authorizer is the JWT authorizer of an HTTP API. It accepts only RS256. It reads the issuer's discovery document with the first
+// token, not before, because the issuer may be served by the gateway that it protects. After a failure a later token tries again.
+// Keys are cached, and fetched again when a token names an unknown one.
 //
 // It is safe for concurrent use.
 type Authorizer struct {
@@ -168,8 +168,8 @@ func (a *Authorizer) lazyVerifier(ctx context.Context) (*oidc.IDTokenVerifier, e
 	return a.verifier, nil
 }
 
-// hasScope reports whether a token has one of the route's scopes. They are space-separated words in the claim scope, or in scp where
-// there is no scope. claimStrings has turned a list of words into "[a b]".
+// hasScope reports whether a token has one of the route's scopes. They are space-separated words in the claim scope, or in scp
+// where there is no scope. claimStrings has turned a list of words into "[a b]".
 func hasScope(claims map[string]string, scopes []string) bool {
 	if len(scopes) == 0 {
 		return true

@@ -267,8 +267,8 @@ func TestIssuerServedByTheGatewayItself(t *testing.T) {
 	}
 }
 
-// A route with scopes accepts a token that has one of them in scope or, where there is no scope, in scp; any other valid token gets
-// 403, not 401. The event names the route's scopes.
+// A route with scopes accepts a token that has one of them in scope or, where there is no scope, in scp; any other valid token
+// gets 403, not 401. The event names the route's scopes.
 func TestScopesOfARoute(t *testing.T) {
 	i, key := newIssuer(t), newKey(t)
 	i.publish("k1", key)

@@ -114,8 +114,8 @@ func (in incoming) event() ([]byte, error) {
 	return encoded, nil
 }
 
-// isText reports whether AWS passes a body of this type as text: text/* and three application types. All other types and a missing
-// type are base64, also application/x-www-form-urlencoded. Invalid UTF-8 is base64 too, because JSON cannot carry it.
+// isText reports whether AWS passes a body of this type as text: text/* and three application types. All other types and a
+// missing type are base64, also application/x-www-form-urlencoded. Invalid UTF-8 is base64 too, because JSON cannot carry it.
 func isText(contentType string, body []byte) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil || !utf8.Valid(body) {
@@ -181,7 +181,8 @@ func cookies(header http.Header) []string {
 	return out
 }
 
-// queryParameters returns the decoded parameters, several values of one name joined by commas. Pairs that cannot be decoded are left out.
+// queryParameters returns the decoded parameters, several values of one name joined by commas. Pairs that cannot be decoded are
+// left out.
 func queryParameters(raw string) map[string]string {
 	if raw == "" {
 		return nil

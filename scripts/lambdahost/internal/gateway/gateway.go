@@ -1,6 +1,6 @@
 // Package gateway imitates an HTTP API of API Gateway with Lambda integrations: routes, JWT authorizer, throttle, events in
-// payload format 2.0, and the responses that API Gateway makes itself. Ahead of the routes it can serve files, as
-// CloudFront does from a bucket. It needs a function that invokes (InvokeFunc).
+// payload format 2.0, and the responses that API Gateway makes itself. Ahead of the routes it can serve files, as CloudFront does
+// from a bucket. It needs a function that invokes (InvokeFunc).
 package gateway
 
 import (
@@ -147,12 +147,12 @@ func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, in incoming) {
 		g.failed(w, in, http.StatusInternalServerError, "Internal Server Error", err)
 		return
 	}
-	answer, err := parseAnswer(payload)
+	parsed, err := parseResponse(payload)
 	if err != nil {
 		g.failed(w, in, http.StatusInternalServerError, "Internal Server Error", err)
 		return
 	}
-	answer.write(w)
+	parsed.write(w)
 }
 
 func (g *Gateway) failed(w http.ResponseWriter, in incoming, status int, message string, err error) {

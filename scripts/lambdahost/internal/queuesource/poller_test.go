@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// endless always has one more message, each in a group of its own. A receive takes a second. It is cut off only if the caller passes
-// on a cancelled context.
+// endless always has one more message, each in a group of its own. A receive takes a second. It is cut off only if the caller
+// passes on a cancelled context.
 type endless struct {
 	mu       sync.Mutex
 	receives int
@@ -150,8 +150,8 @@ func (o *oneGroup) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessage
 	return out, err
 }
 
-// A long poll would return the next messages of a group as soon as it is free. After a full batch there probably are
-// some, so its end ends the pause; after a smaller batch the pause lets messages gather.
+// A long poll would return the next messages of a group as soon as it is free. After a full batch there probably are some, so its
+// end ends the pause; after a smaller batch the pause lets messages gather.
 func TestEndOfAFullBatchEndsThePause(t *testing.T) {
 	for _, c := range []struct{ size, batches int }{{10, 100}, {9, 7}} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,13 +1,13 @@
 // Package queuesource is the event source mapping of a queue, FIFO or standard: it receives messages, invokes a function with
 // them, and deletes those that the function handled (ReportBatchItemFailures).
 //
-// One receive is one batch. It may hold several message groups, as on AWS. Further batches are received while earlier ones
-// are still running, up to the mapping's concurrency, and each only after a process is reserved for it, so that received messages are
+// One receive is one batch. It may hold several message groups, as on AWS. Further batches are received while earlier ones are
+// still running, up to the mapping's concurrency, and each only after a process is reserved for it, so that received messages are
 // handled at once. SQS delivers no message of a group while another one of that group is in flight, so a group is never in two
 // batches, and its order holds.
 //
-// Like AWS's poller it only receives and deletes. It never extends a visibility timeout, and leaves that of failed
-// messages to the handler.
+// Like AWS's poller it only receives and deletes. It never extends a visibility timeout, and leaves that of failed messages to
+// the handler.
 package queuesource
 
 import (
@@ -42,8 +42,8 @@ type Target interface {
 
 // Place is a reserved process. The caller calls exactly one of its methods, once.
 type Place interface {
-	// Invoke calls the function. If the reserved process has ended, it waits for another one, at most for wait. If no process becomes
-	// free in time, it fails and the function was not invoked.
+	// Invoke calls the function. If the reserved process has ended, it waits for another one, at most for wait. If no process
+	// becomes free in time, it fails and the function was not invoked.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
 	// GiveBack releases the process for other calls.
 	GiveBack()
@@ -62,8 +62,8 @@ type Options struct {
 	Concurrency int
 	// FunctionTimeout bounds an invocation. The queue's visibility timeout must not be shorter.
 	FunctionTimeout time.Duration
-	// Wait is the long poll in seconds, 0–20. Pause follows a receive that returned nothing; the end of
-	// a full batch cuts it short.
+	// Wait is the long poll in seconds, 0–20. Pause follows a receive that returned nothing; the end of a full batch cuts it
+	// short.
 	Wait  int
 	Pause time.Duration
 	// Random is the source of receive attempt ids.
@@ -86,8 +86,8 @@ type counts struct {
 	polls, pollFailures, batches, batchFailures, messages, messageFailures, deleteFailures, inFlight atomic.Int64
 }
 
-// Status counts since the start. BatchFailures are batches that failed as a whole; MessageFailures are messages that
-// stayed in the queue, including those of failed batches.
+// Status counts since the start. BatchFailures are batches that failed as a whole; MessageFailures are messages that stayed in
+// the queue, including those of failed batches.
 type Status struct {
 	Kind            string `json:"kind"`
 	Name            string `json:"name"`
@@ -143,9 +143,9 @@ const (
 	failurePause = time.Second
 )
 
-// Run polls until ctx ends, and returns when all batches are done. It does not cut off a receive that is under way at the end, and
-// handles its messages: an emulator would deliver them to the dead connection, and their groups would
-// be blocked for the visibility timeout.
+// Run polls until ctx ends, and returns when all batches are done. It does not cut off a receive that is under way at the end,
+// and handles its messages: an emulator would deliver them to the dead connection, and their groups would be blocked for the
+// visibility timeout.
 func (s *Source) Run(ctx context.Context) {
 	slots := make(chan struct{}, s.options.Concurrency)
 	// freed signals that a full batch has ended, so that its groups probably have more messages. A long poll, which the pause
@@ -265,12 +265,12 @@ func (s *Source) invoke(ctx context.Context, place Place, messages []types.Messa
 		place.GiveBack()
 		return nil, err
 	}
-	// The function must end before the visibility timeout does. A batch that finds no process in time is dropped:
-	// a late invocation would overlap with the messages' redelivery.
+	// The function must end before the visibility timeout does. A batch that finds no process in time is dropped: a late
+	// invocation would overlap with the messages' redelivery.
 	wait := s.visibility - s.options.FunctionTimeout - s.options.Now().Sub(received)
-	answer, err := place.Invoke(context.WithoutCancel(ctx), payload, max(wait, time.Millisecond))
+	response, err := place.Invoke(context.WithoutCancel(ctx), payload, max(wait, time.Millisecond))
 	if err != nil {
 		return nil, err
 	}
-	return failures(answer, messages)
+	return failures(response, messages)
 }

@@ -95,7 +95,7 @@ func (h *Host) serveResponse(w http.ResponseWriter, r *http.Request, f *function
 	payload, err := readAtMost(r.Body, MaxPayload)
 	if errors.Is(err, errTooLong) {
 		message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxPayload)
-		f.answer(p, r.PathValue("id"), nil, newFunctionError(TypeResponseTooLarge, message))
+		f.completeCall(p, r.PathValue("id"), nil, newFunctionError(TypeResponseTooLarge, message))
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", message)
 		return
 	}
@@ -125,8 +125,8 @@ func (h *Host) serveInitError(w http.ResponseWriter, r *http.Request, f *functio
 	accept(w)
 }
 
-// answer completes the process's current call. It returns false if the id is not that call's.
-func (f *function) answer(p *process, id string, payload []byte, failure *FunctionError) bool {
+// completeCall completes the process's current call. It returns false if the id is not that call's.
+func (f *function) completeCall(p *process, id string, payload []byte, failure *FunctionError) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if p.call == nil || p.call.id != id || p.call.completed {
@@ -140,7 +140,7 @@ func (f *function) answer(p *process, id string, payload []byte, failure *Functi
 }
 
 func (f *function) finish(w http.ResponseWriter, p *process, id string, payload []byte, failure *FunctionError) {
-	if !f.answer(p, id, payload, failure) {
+	if !f.completeCall(p, id, payload, failure) {
 		refuse(w, http.StatusBadRequest, "InvalidRequestID", "this process has no such open invocation")
 		return
 	}

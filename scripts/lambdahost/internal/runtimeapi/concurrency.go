@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// Place is one process of a function, reserved for a call that comes soon, so that a source fetches only work that
-// can start at once. The holder either invokes with it or gives it back. It is not safe for concurrent use.
+// Place is one process of a function, reserved for a call that comes soon, so that a source fetches only work that can start at
+// once. The holder either invokes with it or gives it back. It is not safe for concurrent use.
 type Place struct {
 	host     *Host
 	function *function // nil once it is used
 }
 
-// full reports whether the reserved concurrency is used up by calls that are running, waiting for a process or announced by a Place.
-// f.mu must be held.
+// full reports whether the reserved concurrency is used up by calls that are running, waiting for a process or announced by a
+// Place. f.mu must be held.
 func (f *function) full() bool {
-	return f.ReservedConcurrency > 0 && f.unanswered()+f.waiting.Len()+f.places >= f.ReservedConcurrency
+	return f.ReservedConcurrency > 0 && f.unfinishedCalls()+f.waiting.Len()+f.places >= f.ReservedConcurrency
 }
 
-// unanswered counts the calls at a process that have no result yet. A completed call does not count, although its process has not yet
-// asked for more work: its caller may call again at once, and then waits for a process. f.mu must be held.
-func (f *function) unanswered() (n int) {
+// unfinishedCalls counts the calls at a process that have no result yet. A completed call does not count, although its process
+// has not yet asked for more work: its caller may call again at once, and then waits for a process. f.mu must be held.
+func (f *function) unfinishedCalls() (n int) {
 	for _, s := range f.slots {
 		if p := s.process; p != nil && p.call != nil && !p.call.completed {
 			n++

@@ -81,8 +81,8 @@ func (f *function) signal() {
 	f.changed = make(chan struct{})
 }
 
-// Invoke calls a function and returns its response. ctx bounds the wait: if it ends before a process is free, the error
-// is ErrNoFreeProcess and the function was not invoked; if it ends later, the function continues, unobserved, until its own timeout,
+// Invoke calls a function and returns its response. ctx bounds the wait: if it ends before a process is free, the error is
+// ErrNoFreeProcess and the function was not invoked; if it ends later, the function continues, unobserved, until its own timeout,
 // as on Lambda. If the function itself fails, the error is a *FunctionError. If its reserved concurrency is used up, the error is
 // ErrThrottled, at once.
 func (h *Host) Invoke(ctx context.Context, name string, invocation Invocation) ([]byte, error) {

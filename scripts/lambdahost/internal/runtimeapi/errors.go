@@ -25,8 +25,8 @@ const (
 	TypeResponseTooLarge = "Function.ResponseSizeTooLarge"
 )
 
-// FunctionError is an invocation that reached a process and failed: the handler returned an error or panicked, the
-// process ended, the timeout expired, or the response was too large. Any part of the function's effect may have happened.
+// FunctionError is an invocation that reached a process and failed: the handler returned an error or panicked, the process ended,
+// the timeout expired, or the response was too large. Any part of the function's effect may have happened.
 type FunctionError struct {
 	Type    string
 	Message string
@@ -49,8 +49,8 @@ func NotInvoked(err error) bool {
 	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrNoFreeProcess) || errors.Is(err, ErrStopping) || errors.Is(err, ErrUnknownFunction) || errors.Is(err, ErrPayloadTooLarge)
 }
 
-// MayBeInvokedLater reports whether the function was not invoked for a temporary reason. Lambda then tries again and does not count
-// an attempt.
+// MayBeInvokedLater reports whether the function was not invoked for a temporary reason. Lambda then tries again and does not
+// count an attempt.
 func MayBeInvokedLater(err error) bool {
 	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrNoFreeProcess) || errors.Is(err, ErrStopping)
 }

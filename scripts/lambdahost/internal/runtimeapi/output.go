@@ -22,8 +22,8 @@ func (s *sharedWriter) line(line []byte) {
 	_, _ = s.w.Write(line)
 }
 
-// lineWriter cuts the output of one process into lines. Only one goroutine uses it: exec copies standard output and
-// standard error through one pipe if both are the same writer.
+// lineWriter cuts the output of one process into lines. Only one goroutine uses it: exec copies standard output and standard
+// error through one pipe if both are the same writer.
 type lineWriter struct {
 	to      *sharedWriter
 	pending []byte

@@ -57,8 +57,8 @@ func (p *process) work(c *call, deadline time.Time, f *function) {
 	p.next <- c
 }
 
-// expire kills a process that still has the call when its timeout expires. It does so even if the response was sent
-// but the process has not asked for more work: Lambda counts the time until then.
+// expire kills a process that still has the call when its timeout expires. It does so even if the response was sent but the
+// process has not asked for more work: Lambda counts the time until then.
 func (f *function) expire(p *process, c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,8 +89,8 @@ func newFunctionError(kind, message string) *FunctionError {
 	return &FunctionError{Type: kind, Message: message, Payload: payload}
 }
 
-// supervise keeps one process of the slot running until the slot is stopped. A process that got some work is replaced at
-// once, as on Lambda; one that ended before that is started again after a growing pause.
+// supervise keeps one process of the slot running until the slot is stopped. A process that got some work is replaced at once, as
+// on Lambda; one that ended before that is started again after a growing pause.
 func (h *Host) supervise(f *function, s *slot) {
 	delay := h.options.RestartDelay
 	for first := true; ; first = false {

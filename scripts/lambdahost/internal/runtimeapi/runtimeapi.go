@@ -1,8 +1,8 @@
-// Package runtimeapi runs Lambda functions: it keeps a fixed number of processes of each function's bootstrap running and
-// serves them the Lambda Runtime API, from which they fetch invocations and to which they send responses.
+// Package runtimeapi runs Lambda functions: it keeps a fixed number of processes of each function's bootstrap running and serves
+// them the Lambda Runtime API, from which they fetch invocations and to which they send responses.
 //
-// AWS starts one more process when none is free; here the number is fixed, and an invocation waits for a free process, first come,
-// first served.
+// AWS starts one more process when none is free; here the number is fixed, and an invocation waits for a free process, first
+// come, first served.
 package runtimeapi
 
 import (
@@ -59,8 +59,8 @@ type Options struct {
 	Now func() time.Time
 	// Random is the source of request and trace ids; nil is crypto/rand.
 	Random io.Reader
-	// RestartDelay and MaxRestartDelay bound the growing pause before a process that ended without having received
-	// work is started again. Defaults: 100 ms and 5 s.
+	// RestartDelay and MaxRestartDelay bound the growing pause before a process that ended without having received work is
+	// started again. Defaults: 100 ms and 5 s.
 	RestartDelay, MaxRestartDelay time.Duration
 	// CPUShare bounds each process to the share of one processor that follows from its function's memory.
 	CPUShare bool
@@ -86,8 +86,8 @@ type Host struct {
 	supervisors sync.WaitGroup
 }
 
-// Start opens the Runtime API on a loopback port and starts all processes. It does not wait for them: see Missing. It
-// fails if a function has no executable bootstrap, and reports all such functions together.
+// Start opens the Runtime API on a loopback port and starts all processes. It does not wait for them: see Missing. It fails if a
+// function has no executable bootstrap, and reports all such functions together.
 func Start(functions []Function, options Options) (*Host, error) {
 	if err := checkBootstraps(functions); err != nil {
 		return nil, err
@@ -182,9 +182,9 @@ func (h *Host) closeAll() error {
 	return errors.Join(problems...)
 }
 
-// Stop ends everything in this order: new invocations fail with ErrStopping, running ones may finish until ctx
-// ends, processes get SIGTERM and after StopDelay SIGKILL. It returns when every process has ended. The caller must stop
-// its own sources of invocations first; calls that still wait for a process fail with ErrStopping.
+// Stop ends everything in this order: new invocations fail with ErrStopping, running ones may finish until ctx ends, processes
+// get SIGTERM and after StopDelay SIGKILL. It returns when every process has ended. The caller must stop its own sources of
+// invocations first; calls that still wait for a process fail with ErrStopping.
 func (h *Host) Stop(ctx context.Context) error {
 	h.mu.Lock()
 	already := h.stopping

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// starter starts all processes from one operating system thread that lives as long as the host. Linux sends the
-// parent-death signal when the *thread* that started a child ends, not its process, so a child must not be started by a
-// thread that Go might end.
+// starter starts all processes from one operating system thread that lives as long as the host. Linux sends the parent-death
+// signal when the *thread* that started a child ends, not its process, so a child must not be started by a thread that Go might
+// end.
 type starter struct {
 	requests chan startRequest
 	once     *sync.Once

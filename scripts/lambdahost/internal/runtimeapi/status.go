@@ -8,8 +8,9 @@ import (
 // FunctionStatus is a snapshot of one function.
 type FunctionStatus struct {
 	Name string `json:"name"`
-	// All counts are since the start of the host. Errors are of any kind, including timeouts and crashes during an invocation. Crashes
-	// are processes that ended by themselves. Throttles are calls above the reserved concurrency; they are not Invocations.
+	// All counts are since the start of the host. Errors are of any kind, including timeouts and crashes during an invocation.
+	// Crashes are processes that ended by themselves. Throttles are calls above the reserved concurrency; they are not
+	// Invocations.
 	Invocations int             `json:"invocations"`
 	Errors      int             `json:"errors"`
 	Timeouts    int             `json:"timeouts"`

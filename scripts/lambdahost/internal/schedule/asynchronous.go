@@ -8,8 +8,8 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// Lambda's pauses before it repeats an asynchronous invocation: after a throttled one from 1 s growing to 5 min, after a failed one
-// 1 min and then 2 min.
+// Lambda's pauses before it repeats an asynchronous invocation: after a throttled one from 1 s growing to 5 min, after a failed
+// one 1 min and then 2 min.
 const (
 	firstThrottlePause = time.Second
 	maxThrottlePause   = 5 * time.Minute
@@ -18,8 +18,8 @@ const (
 )
 
 // deliver invokes the function with one event, like Lambda's queue of asynchronous events: until it succeeds, its retries are
-// used up, or the event is too old. An invocation that no process took does not count, and is tried again until the event is too old.
-// It returns early when ctx ends, but waits for an invocation under way.
+// used up, or the event is too old. An invocation that no process took does not count, and is tried again until the event is too
+// old. It returns early when ctx ends, but waits for an invocation under way.
 func (s *Schedule) deliver(ctx context.Context, payload []byte) {
 	end := s.options.Now().Add(s.options.MaximumAge)
 	throttled, failed := firstThrottlePause, firstRetryPause

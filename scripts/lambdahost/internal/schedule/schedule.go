@@ -18,8 +18,8 @@ import (
 
 // Target is the function. It must be safe for concurrent use.
 type Target interface {
-	// Invoke waits for a free process, at most for wait if that is over 0, and then for the response. If runtimeapi.MayBeInvokedLater
-	// is true for the error, the function was not invoked.
+	// Invoke waits for a free process, at most for wait if that is over 0, and then for the response. If
+	// runtimeapi.MayBeInvokedLater is true for the error, the function was not invoked.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
 }
 
@@ -72,8 +72,8 @@ func (s *Schedule) Status() Status {
 	}
 }
 
-// Run invokes the function each Every, for the first time one Every from now, until ctx ends. It returns when the last run
-// is done.
+// Run invokes the function each Every, for the first time one Every from now, until ctx ends. It returns when the last run is
+// done.
 func (s *Schedule) Run(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Every)
 	defer ticker.Stop()

@@ -106,8 +106,8 @@ func TestScheduledRunsNeverOverlap(t *testing.T) {
 			atOnce--
 			return nil
 		}))
-		// The run of 1 min ends at 3:25. The tick of 2 min tries until 2:31 and is dropped; that of 3 min tries at 3:31 and starts.
-		// It ends at 5:56, before the tick of 6 min.
+		// The run of 1 min ends at 3:25. The tick of 2 min tries until 2:31 and is dropped; that of 3 min tries at 3:31 and
+		// starts. It ends at 5:56, before the tick of 6 min.
 		time.Sleep(9 * time.Minute)
 		stop()
 		want := []time.Duration{time.Minute, 3*time.Minute + 31*time.Second, 6 * time.Minute}

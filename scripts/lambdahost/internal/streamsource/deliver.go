@@ -14,8 +14,7 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// deliver invokes the function until all records, in order, are handled or given up. It returns false if ctx ended before
-// that.
+// deliver invokes the function until all records, in order, are handled or given up. It returns false if ctx ended before that.
 func (s *Source) deliver(ctx context.Context, shard string, records []types.Record) bool {
 	return s.try(ctx, &batch{shard: shard, records: records, delay: s.options.RetryDelay})
 }
@@ -136,7 +135,7 @@ func (s *Source) invoke(ctx context.Context, records []types.Record) (int, error
 		return 0, err
 	}
 	// An invocation under way when ctx ends is not cancelled: the function has its own timeout.
-	answer, err := s.target.Invoke(context.WithoutCancel(ctx), payload, 0)
+	response, err := s.target.Invoke(context.WithoutCancel(ctx), payload, 0)
 	if runtimeapi.MayBeInvokedLater(err) {
 		return 0, err
 	}
@@ -146,28 +145,28 @@ func (s *Source) invoke(ctx context.Context, records []types.Record) (int, error
 		s.counts.batchFailures.Add(1)
 		return 0, err
 	}
-	done, err := firstFailure(answer, records)
+	done, err := firstFailure(response, records)
 	if err != nil || done < len(records) {
 		s.counts.batchFailures.Add(1)
 	}
 	return done, err
 }
 
-// firstFailure reads ReportBatchItemFailures: the next try begins at the lowest sequence number in it. A response
-// without failures means that all records are done. One that cannot be read, or names an unknown record, fails the batch.
-func firstFailure(answer []byte, records []types.Record) (int, error) {
-	if len(strings.TrimSpace(string(answer))) == 0 {
+// firstFailure reads ReportBatchItemFailures: the next try begins at the lowest sequence number in it. A response without
+// failures means that all records are done. One that cannot be read, or names an unknown record, fails the batch.
+func firstFailure(payload []byte, records []types.Record) (int, error) {
+	if len(strings.TrimSpace(string(payload))) == 0 {
 		return len(records), nil
 	}
 	// Maps, because a struct would also accept member names that differ in case, and AWS does not.
 	var response map[string]json.RawMessage
-	if err := json.Unmarshal(answer, &response); err != nil {
-		return 0, fmt.Errorf("the function's answer: %w", err)
+	if err := json.Unmarshal(payload, &response); err != nil {
+		return 0, fmt.Errorf("the function's response: %w", err)
 	}
 	var reported []map[string]*string
 	if list := response["batchItemFailures"]; list != nil {
 		if err := json.Unmarshal(list, &reported); err != nil {
-			return 0, fmt.Errorf("the function's answer: %w", err)
+			return 0, fmt.Errorf("the function's response: %w", err)
 		}
 	}
 	place := make(map[string]int, len(records))
@@ -179,7 +178,7 @@ func firstFailure(answer []byte, records []types.Record) (int, error) {
 		id := aws.ToString(f["itemIdentifier"])
 		i, ok := place[id]
 		if id == "" || !ok {
-			return 0, fmt.Errorf("the function's answer names %q, which is not in the batch", id)
+			return 0, fmt.Errorf("the function's response names %q, which is not in the batch", id)
 		}
 		first = min(first, i)
 	}

@@ -102,8 +102,8 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-// next gathers a batch until it is full, the window since its first record was read has expired, or the shard ends. It returns nil
-// when the shard or ctx has ended.
+// next gathers a batch until it is full, the window since its first record was read has expired, or the shard ends. It returns
+// nil when the shard or ctx has ended.
 func (l *lane) next(ctx context.Context) []types.Record {
 	if !l.more(ctx, nil) {
 		return nil

@@ -14,8 +14,8 @@ const (
 	conditionAge      = "RecordAgeExceeded"
 )
 
-// letter is what Lambda sends to the destination of failed records: a description of the records without their content. Its form is
-// that of the page "Retain discarded records for a DynamoDB event source in Lambda" of Lambda's guide.
+// letter is what Lambda sends to the destination of failed records: a description of the records without their content. Its form
+// is that of the page "Retain discarded records for a DynamoDB event source in Lambda" of Lambda's guide.
 type letter struct {
 	RequestContext requestContext `json:"requestContext"`
 	// ResponseContext is omitted if the function was never invoked.

@@ -92,8 +92,8 @@ func (h *handled) handle(e events.DynamoDBEvent) (any, error) {
 	return nil, nil
 }
 
-// A batch is tried up to its number of attempts. Then its records are given up with a letter, and the records after them are handled.
-// Without bisecting the whole batch is given up; with it only the failing record, and halving costs no attempt.
+// A batch is tried up to its number of attempts. Then its records are given up with a letter, and the records after them are
+// handled. Without bisecting the whole batch is given up; with it only the failing record, and halving costs no attempt.
 func TestRecordsAreGivenUpAfterTheirAttempts(t *testing.T) {
 	for _, c := range []struct {
 		bisect  bool
@@ -232,8 +232,8 @@ func TestThrottledInvocationCostsNoAttempt(t *testing.T) {
 	})
 }
 
-// While one item's record fails, items in other lanes proceed; the records of each item stay in order. With a single lane all items
-// wait for it.
+// While one item's record fails, items in other lanes proceed; the records of each item stay in order. With a single lane all
+// items wait for it.
 func TestLanesOfAShardAreIndependent(t *testing.T) {
 	for _, factor := range []int{1, 4} {
 		synctest.Test(t, func(t *testing.T) {

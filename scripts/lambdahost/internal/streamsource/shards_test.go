@@ -201,8 +201,8 @@ func TestPauseBetweenTriesGrows(t *testing.T) {
 	})
 }
 
-// A batch is delivered when it is full, when the window since its first record has expired, or when its shard ends. An empty stream
-// opens no window, and a failed read ends none.
+// A batch is delivered when it is full, when the window since its first record has expired, or when its shard ends. An empty
+// stream opens no window, and a failed read ends none.
 func TestRecordsAreGatheredForAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := &sharded{shards: []*shard{{id: "one"}}}

@@ -4,9 +4,9 @@
 // The parallelization factor sets the number of lanes of a shard. All records of one item are in one lane, by the hash of its
 // partition key: lanes proceed independently of each other, and the records of an item stay in order.
 //
-// A failed batch is tried again, while its lane waits, until it succeeds, its records are too old, or its attempts are used
-// up; then a letter about its records is sent to the destination. The position in the stream is only in memory: each run starts
-// at the oldest record that the stream still has, so records are redelivered after a restart.
+// A failed batch is tried again, while its lane waits, until it succeeds, its records are too old, or its attempts are used up;
+// then a letter about its records is sent to the destination. The position in the stream is only in memory: each run starts at
+// the oldest record that the stream still has, so records are redelivered after a restart.
 package streamsource
 
 import (
@@ -42,8 +42,8 @@ type Streams interface {
 
 // Target is the function. It is safe for concurrent use.
 type Target interface {
-	// Invoke waits for a free process, at most for wait if that is over 0, and then for the response. If runtimeapi.MayBeInvokedLater
-	// is true for the error, the call does not count as an attempt.
+	// Invoke waits for a free process, at most for wait if that is over 0, and then for the response. If
+	// runtimeapi.MayBeInvokedLater is true for the error, the call does not count as an attempt.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
 }
 
@@ -58,7 +58,8 @@ type Options struct {
 	Table, Function string
 	// BatchSize is 1–1000.
 	BatchSize int
-	// Window is how long a batch that is not full gathers records, from its first one on; 0 delivers the records of one read at once.
+	// Window is how long a batch that is not full gathers records, from its first one on; 0 delivers the records of one read at
+	// once.
 	Window time.Duration
 	// ParallelizationFactor is the number of lanes of a shard, 1–10; 0 means 1.
 	ParallelizationFactor int
@@ -99,8 +100,8 @@ type counts struct {
 	polls, pollFailures, batches, batchFailures, records, givenUp, letters, shards atomic.Int64
 }
 
-// Status counts since the start. BatchFailures counts failed tries, including partial failures. GivenUp counts records, Letters the
-// letters about them. Shards is the number of shards being read now.
+// Status counts since the start. BatchFailures counts failed tries, including partial failures. GivenUp counts records, Letters
+// the letters about them. Shards is the number of shards being read now.
 type Status struct {
 	Kind          string `json:"kind"`
 	Name          string `json:"name"`
@@ -204,8 +205,8 @@ func (s *Source) Run(ctx context.Context) {
 	}
 }
 
-// ready returns the shards that are not read yet and whose parent, if the stream still has it, has been read to its
-// end. This keeps the records of one item in order.
+// ready returns the shards that are not read yet and whose parent, if the stream still has it, has been read to its end. This
+// keeps the records of one item in order.
 func ready(shards []types.Shard, known map[string]bool) []string {
 	listed := make(map[string]bool, len(shards))
 	for _, shard := range shards {

@@ -60,7 +60,7 @@ func (s *Server) double() {
 		show(w, object, problem)
 	})
 	s.mux.HandleFunc("POST /double/payment_intents/{id}/lose", func(w http.ResponseWriter, r *http.Request) {
-		object, problem := resultOf(s.account.WithoutMethod(r.PathValue("id")))
+		object, problem := resultOf(s.account.LoseMethod(r.PathValue("id")))
 		show(w, object, problem)
 	})
 	s.mux.HandleFunc("POST /double/payment_intents/{id}/dispute", func(w http.ResponseWriter, r *http.Request) {
@@ -129,7 +129,7 @@ func (s *Server) browser() {
 		if i, problem := s.account.Intent(r.PathValue("id")); problem == nil && i.NextAction != nil && i.NextAction.RedirectToURL.ReturnURL != nil {
 			back = *i.NextAction.RedirectToURL.ReturnURL
 		}
-		i, problem := s.account.Answer(r.PathValue("id"), outcome == "succeed")
+		i, problem := s.account.FinishChallenge(r.PathValue("id"), outcome == "succeed")
 		if problem == nil && back != "" {
 			http.Redirect(w, r, back, http.StatusSeeOther) //nolint:gosec // the return URL that our own page passed
 			return

@@ -31,8 +31,8 @@ type endpoint struct {
 	URL    string `json:"url"`
 }
 
-// Deliveries says how events are delivered from now on. The zero value is the normal case: each event goes
-// once, at once, to each endpoint that wants it, and is repeated until the response is 2xx.
+// Deliveries says how events are delivered from now on. The zero value is the normal case: each event goes once, at once, to each
+// endpoint that wants it, and is repeated until the response is 2xx.
 type Deliveries struct {
 	// Types are the event types that the settings apply to; empty means all.
 	Types []string `json:"types"`
@@ -169,7 +169,8 @@ func (h *hooks) deliver(d delivery) {
 	}
 }
 
-// send makes one attempt, and reports whether the response was 2xx. Each attempt is signed anew with the current time, as at Stripe.
+// send makes one attempt, and reports whether the response was 2xx. Each attempt is signed anew with the current time, as at
+// Stripe.
 func (h *hooks) send(d delivery) bool {
 	at, secret := h.o.Now(), d.to.Secret
 	switch d.settings.Signature {

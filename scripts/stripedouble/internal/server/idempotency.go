@@ -32,8 +32,8 @@ type keys struct {
 	all map[string]*saved
 }
 
-// begin reads a key. It sets exactly one result: replay is the response to repeat; problem says why the key cannot be
-// used; first is a new entry, for which the caller must call end or forget.
+// begin reads a key. It sets exactly one result: replay is the response to repeat; problem says why the key cannot be used; first
+// is a new entry, for which the caller must call end or forget.
 func (k *keys) begin(key string, r *http.Request, values url.Values) (replay, first *saved, problem *stripe.Error) {
 	if len(key) > maxKeyLength {
 		return nil, nil, stripe.InvalidParam("", "", "Idempotency keys have at most %d characters.", maxKeyLength)

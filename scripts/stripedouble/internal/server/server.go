@@ -80,8 +80,8 @@ type call struct {
 // id is the id of the object in the path.
 func (c *call) id() string { return c.r.PathValue("id") }
 
-// route is an operation. It reads the whole form before it changes anything. A problem of the form is refused before
-// anything happens, so it is not saved under the key.
+// route is an operation. It reads the whole form before it changes anything. A problem of the form is refused before anything
+// happens, so it is not saved under the key.
 type route func(c *call) (prepare func() (any, *stripe.Error), invalid *stripe.Error)
 
 // handle registers a route. Like Stripe it checks, in this order, the account's key, faults and idempotency.
@@ -105,11 +105,11 @@ func (s *Server) handle(pattern string, forBrowsers bool, do route) {
 			key = r.Header.Get("Idempotency-Key")
 		}
 		c := &call{form: newForm(values), r: r, browser: browser, request: stripe.Request{ID: requestID, IdempotencyKey: key}}
-		s.answer(w, c, key, do)
+		s.respond(w, c, key, do)
 	})
 }
 
-func (s *Server) answer(w http.ResponseWriter, c *call, key string, do route) {
+func (s *Server) respond(w http.ResponseWriter, c *call, key string, do route) {
 	delay, fault := s.faults.of(c.r.Method, c.r.URL.Path, s.orderOf(c))
 	if delay > 0 {
 		s.o.Wait(c.r.Context().Done(), delay)

@@ -1,8 +1,8 @@
 package stripe
 
 // BrowserIntent is a PaymentIntent as a publishable key reads it: the members that Stripe's reference marks as retrievable with a
-// publishable key, which are those of PaymentIntent in the types of Stripe.js. Only the merchant may read the authorised and received
-// amounts, the charge and the metadata.
+// publishable key, which are those of PaymentIntent in the types of Stripe.js. Only the merchant may read the authorised and
+// received amounts, the charge and the metadata.
 type BrowserIntent struct {
 	ID                 string      `json:"id"`
 	Object             string      `json:"object"`

@@ -6,8 +6,8 @@ import (
 	"boxoffice/contracts"
 )
 
-// chargeable returns the error that Stripe returns for an amount: an unknown currency, too little, too much, or last digits that must
-// be 0. Stripe expects currency codes in lower case.
+// chargeable returns the error that Stripe returns for an amount: an unknown currency, too little, too much, or last digits that
+// must be 0. Stripe expects currency codes in lower case.
 func chargeable(amount int64, currency string) *Error {
 	c, known := contracts.CurrencyOf(strings.ToUpper(currency))
 	switch {

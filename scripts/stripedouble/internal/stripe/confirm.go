@@ -101,8 +101,8 @@ func (a *Account) charge(i *Intent) *Charge {
 	return c
 }
 
-// Answer ends a challenge: the buyer approved on the bank's page, or did not.
-func (a *Account) Answer(id string, passed bool) (*Intent, *Error) {
+// FinishChallenge ends a challenge: the buyer approved on the bank's page, or did not.
+func (a *Account) FinishChallenge(id string, passed bool) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, ok := a.intents[id]
@@ -126,9 +126,9 @@ func (a *Account) Answer(id string, passed bool) (*Intent, *Error) {
 	return copyOf(i), nil
 }
 
-// WithoutMethod removes the payment method of an authorised intent, as when an authorisation is reversed: the intent
-// is requires_payment_method again, and cannot be captured.
-func (a *Account) WithoutMethod(id string) (*Intent, *Error) {
+// LoseMethod removes the payment method of an authorised intent, as when an authorisation is reversed: the intent is
+// requires_payment_method again, and cannot be captured.
+func (a *Account) LoseMethod(id string) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, ok := a.intents[id]

@@ -73,8 +73,8 @@ func (a *Account) EventByID(id string) (*Event, *Error) {
 	return nil, noSuch("event", id, "id")
 }
 
-// Page selects a page of a list: at most Limit objects (1 to 100; 0 means 10), older than StartingAfter or newer than EndingBefore,
-// created in a range of seconds.
+// Page selects a page of a list: at most Limit objects (1 to 100; 0 means 10), older than StartingAfter or newer than
+// EndingBefore, created in a range of seconds.
 type Page struct {
 	Limit                       int
 	StartingAfter, EndingBefore string
@@ -86,8 +86,8 @@ const (
 	limitMax     = 100
 )
 
-// paged cuts a page out of a list, which it gets oldest first. keep (nil for all) selects the objects of the list. An object that is
-// not kept is still a valid StartingAfter or EndingBefore: an event may be delivered between two pages.
+// paged cuts a page out of a list, which it gets oldest first. keep (nil for all) selects the objects of the list. An object that
+// is not kept is still a valid StartingAfter or EndingBefore: an event may be delivered between two pages.
 func paged[T any](all []T, p Page, url string, of func(T) (id string, created int64), keep func(T) bool) (List[T], *Error) {
 	l := List[T]{Object: "list", URL: url, Data: []T{}}
 	if p.Limit == 0 {

@@ -1,6 +1,6 @@
-// Package stripe is the account of the double: PaymentIntents, charges, refunds and events, with Stripe's state machine,
-// exact amounts and error codes, at API version 2023-10-16. It has no clock, no randomness and no network of its
-// own: its Options bring them, and package server adds Stripe's paths.
+// Package stripe is the account of the double: PaymentIntents, charges, refunds and events, with Stripe's state machine, exact
+// amounts and error codes, at API version 2023-10-16. It has no clock, no randomness and no network of its own: its Options bring
+// them, and package server adds Stripe's paths.
 //
 // It implements what a pipeline that authorises cards and captures later needs, and refuses everything else by name: a request
 // that the double accepted silently could fail at Stripe in production.
@@ -130,8 +130,8 @@ type Event struct {
 	Request         EventRequest `json:"request"`
 	Type            string       `json:"type"`
 
-	// delivered tells for each endpoint that wants the event whether it has received it. As long as one has not,
-	// delivery_success is false.
+	// delivered tells for each endpoint that wants the event whether it has received it. As long as one has not, delivery_success
+	// is false.
 	delivered map[string]bool
 }
 

@@ -67,8 +67,8 @@ func (a *Account) refunded(c *Charge) (total int64) {
 	return total
 }
 
-// Settle gives a refund its final status, which Stripe reports later: a pending one succeeds; one to a closed card
-// fails after it has succeeded.
+// Settle gives a refund its final status, which Stripe reports later: a pending one succeeds; one to a closed card fails after it
+// has succeeded.
 func (a *Account) Settle(id string) (*Refund, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

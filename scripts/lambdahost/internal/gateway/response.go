@@ -11,15 +11,15 @@ import (
 	"strconv"
 )
 
-// answer is a function's response in the form that is sent to the client.
-type answer struct {
+// response is a function's response in the form that is sent to the client.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// functionAnswer is the response of payload format 2.0.
-type functionAnswer struct {
+// functionResponse is the response of payload format 2.0.
+type functionResponse struct {
 	StatusCode        json.RawMessage            `json:"statusCode"`
 	Headers           map[string]json.RawMessage `json:"headers"`
 	MultiValueHeaders map[string][]string        `json:"multiValueHeaders"`
@@ -31,39 +31,39 @@ type functionAnswer struct {
 // ownHeaders are set by the server. The function's values for them are dropped, since they could contradict the server's.
 var ownHeaders = map[string]bool{"Content-Length": true, "Connection": true, "Transfer-Encoding": true, "Keep-Alive": true, "Apigw-Requestid": true}
 
-// parseAnswer parses a function's response. Like AWS, it takes JSON without statusCode as the body of a 200.
-func parseAnswer(payload []byte) (answer, error) {
+// parseResponse parses a function's response. Like AWS, it takes JSON without statusCode as the body of a 200.
+func parseResponse(payload []byte) (response, error) {
 	if !json.Valid(payload) {
-		return answer{}, errors.New("the function's answer is not JSON")
+		return response{}, errors.New("the function's response is not JSON")
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &members); err != nil || members["statusCode"] == nil {
-		return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json"}}, body: bytes.TrimSpace(payload)}, nil
+		return response{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json"}}, body: bytes.TrimSpace(payload)}, nil
 	}
-	var f functionAnswer
+	var f functionResponse
 	if err := json.Unmarshal(payload, &f); err != nil {
-		return answer{}, fmt.Errorf("the function's answer: %w", err)
+		return response{}, fmt.Errorf("the function's response: %w", err)
 	}
 	status, err := strconv.Atoi(scalar(f.StatusCode))
 	if err != nil || status < 200 || status > 599 {
-		return answer{}, fmt.Errorf("the function's answer has statusCode %.20s", f.StatusCode)
+		return response{}, fmt.Errorf("the function's response has statusCode %.20s", f.StatusCode)
 	}
-	a := answer{status: status, header: http.Header{}}
+	a := response{status: status, header: http.Header{}}
 	if err := a.setHeaders(f); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if f.Body != nil {
 		a.body = []byte(*f.Body)
 		if f.IsBase64Encoded {
 			if a.body, err = base64.StdEncoding.DecodeString(*f.Body); err != nil {
-				return answer{}, fmt.Errorf("the function's body is not base64: %w", err)
+				return response{}, fmt.Errorf("the function's body is not base64: %w", err)
 			}
 		}
 	}
 	return a, nil
 }
 
-func (a answer) setHeaders(f functionAnswer) error {
+func (a response) setHeaders(f functionResponse) error {
 	for name, raw := range f.Headers {
 		if raw[0] == '{' || raw[0] == '[' {
 			return fmt.Errorf("the function's header %s is not a plain value", name)
@@ -91,7 +91,7 @@ func scalar(raw json.RawMessage) string {
 	return string(raw)
 }
 
-func (a answer) write(w http.ResponseWriter) {
+func (a response) write(w http.ResponseWriter) {
 	for name, values := range a.header {
 		if !ownHeaders[name] {
 			w.Header()[name] = values
@@ -101,7 +101,8 @@ func (a answer) write(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	}
 	w.WriteHeader(a.status)
-	// A failed write means that the client is gone, which is not our failure. 204 and 304 have no body, whatever the function returned.
+	// A failed write means that the client is gone, which is not our failure. 204 and 304 have no body, whatever the function
+	// returned.
 	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		_, _ = w.Write(a.body)
 	}
