@@ -6,6 +6,7 @@ package admission
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -36,6 +37,8 @@ type Refusal struct {
 	Detail string
 	// Seats are the ones that the rule is about, if it is about some.
 	Seats []string
+	// RetryAfter is when the same order may be accepted; 0 if time alone does not help.
+	RetryAfter time.Duration
 }
 
 // Error implements error.
@@ -109,7 +112,7 @@ type Admitted struct {
 
 // Check applies every rule, in the order in which a buyer can mend them: the sale, the number of seats, then each
 // seat. now is the producer's clock.
-func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.Instant) (Admitted, *Refusal) {
+func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.Instant) (Admitted, error) {
 	switch concert.Sale(now) {
 	case readmodel.SaleCancelled:
 		return Admitted{}, &Refusal{Code: CodeCancelled, Detail: "This concert is cancelled."}
@@ -121,8 +124,8 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 		}
 		return Admitted{}, &Refusal{Code: CodeSaleNotOpen, Detail: "The seating of this concert is not final yet, so it cannot be sold."}
 	}
-	if refusal := checkNumber(r, concert); refusal != nil {
-		return Admitted{}, refusal
+	if err := checkNumber(r, concert); err != nil {
+		return Admitted{}, err
 	}
 	if r.Best != nil {
 		if section := r.Best.Section; section != "" && !layout.hasSection(section) {
@@ -136,9 +139,9 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 			Wish:          seating.WishOf(*r.Best, concert.AccessibleReleased(now)),
 		}, nil
 	}
-	group, places, refusal := place(r.Seats, layout)
-	if refusal != nil {
-		return Admitted{}, refusal
+	group, places, err := place(r.Seats, layout)
+	if err != nil {
+		return Admitted{}, err
 	}
 	return Admitted{
 		Group:         contracts.SeatGroup{ConcertID: concert.ConcertID, Group: group},
@@ -150,7 +153,7 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 	}, nil
 }
 
-func checkNumber(r Request, concert readmodel.Concert) *Refusal {
+func checkNumber(r Request, concert readmodel.Concert) error {
 	limit, wanted := min(concert.LimitPerOrder, message.MaxSeatsPerOrder), r.Size()
 	switch {
 	case wanted == 0:
@@ -171,7 +174,7 @@ func checkNumber(r Request, concert readmodel.Concert) *Refusal {
 }
 
 // place finds the one group of all seats.
-func place(seats []string, layout *Seating) (group string, places []int, refusal *Refusal) {
+func place(seats []string, layout *Seating) (group string, places []int, err error) {
 	var unknown []string
 	positions := make([]position, 0, len(seats))
 	for _, seat := range seats {

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"boxoffice/producers/internal/admission"
+	"boxoffice/producers/internal/pace"
 )
 
 // Problem is the body of every error: RFC 9457 with a stable code. Members that do not apply are left out.
@@ -44,8 +46,6 @@ const (
 	CodeInvalidCursor         = "invalid_cursor"
 	CodeInvalidFilter         = "invalid_filter"
 	CodeUnavailable           = "unavailable"
-	CodeQueueFull             = "queue_full"
-	CodePaymentBusy           = "payment_busy"
 	CodeSoldOut               = "sold_out"
 	CodeLimitReached          = "limit_reached"
 	CodeOrderNotDecided       = "order_not_decided"
@@ -79,8 +79,6 @@ var kinds = map[string]struct {
 	CodeInvalidCursor:         {http.StatusBadRequest, "Invalid cursor"},
 	CodeInvalidFilter:         {http.StatusBadRequest, "Invalid filter"},
 	CodeUnavailable:           {http.StatusServiceUnavailable, "Temporarily unavailable"},
-	CodeQueueFull:             {http.StatusServiceUnavailable, "Too many orders are waiting"},
-	CodePaymentBusy:           {http.StatusServiceUnavailable, "Payments are behind"},
 	CodeSoldOut:               {http.StatusConflict, "Sold out"},
 	CodeLimitReached:          {http.StatusConflict, "Limit per buyer reached"},
 	CodeOrderNotDecided:       {http.StatusConflict, "Order not decided yet"},
@@ -99,6 +97,8 @@ var kinds = map[string]struct {
 	admission.CodeUnknownSeat:     {http.StatusUnprocessableEntity, "Unknown seat"},
 	admission.CodeUnknownSection:  {http.StatusUnprocessableEntity, "Unknown section"},
 	admission.CodeSeatsSpanGroups: {http.StatusUnprocessableEntity, "Seats of several groups"},
+	admission.CodeQueueFull:       {http.StatusServiceUnavailable, "Too many orders are waiting"},
+	admission.CodePaymentBusy:     {http.StatusServiceUnavailable, "Payments are behind"},
 }
 
 // NewProblem is the problem of a code, with a detail for the person who reads it.
@@ -119,8 +119,21 @@ func Codes() []string {
 	return codes
 }
 
-// Refused is the problem of a refusal of admission.
-func Refused(r *admission.Refusal) *Problem { return NewProblem(r.Code, r.Detail).About(r.Seats) }
+// Refused returns the problem of an error of admission, nil for none.
+func Refused(err error) *Problem {
+	var r *admission.Refusal
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &r):
+		return NewProblem(CodeInternal, "The request could not be processed.")
+	}
+	p := NewProblem(r.Code, r.Detail).About(r.Seats)
+	if r.RetryAfter > 0 {
+		p = p.After(pace.Ms(r.RetryAfter))
+	}
+	return p
+}
 
 // After sets the pace: Retry-After and pollAfterMs. A 503 has one of its own.
 func (p *Problem) After(ms int) *Problem {

@@ -12,7 +12,6 @@ import (
 	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/pace"
 )
 
@@ -26,7 +25,7 @@ const spread = 4
 // A group that knows the order already outranks every other: the order holds seats there, or was sent on from there, or
 // was decided there, and its own hold may be why the map shows no seats. Where no group knows it and none shows seats, the
 // order is soldOut.
-func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (sight, *httpapi.Problem) {
+func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted) (sight, *httpapi.Problem) {
 	layout := admitted.Seating.Groups()
 	groups, versions := make([]contracts.SeatGroup, len(layout)), make([]seatstate.GroupVersion, len(layout))
 	for i, g := range layout {
@@ -55,29 +54,27 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		h.Hints.put(of, states, now)
 	}
 	if at := knownIn(layout, states, request.Best.Section); at >= 0 {
-		admitted.Group = groups[at]
-		return sight{lag: lagOf(states[at])}, queueFull(states[at].Lag)
+		return sight{group: groups[at], lag: lagOf(states[at])}, httpapi.Refused(admission.CheckQueue(states[at].Lag))
 	}
 	candidates := candidatesOf(admitted, states)
 	chosen, found := choose(candidates, id)
 	if !found {
 		return sight{soldOut: true}, nil
 	}
-	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
-	var lag pace.Lag
+	seen := sight{group: contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}}
 	if len(states) > 0 {
-		at := states[slices.Index(groups, admitted.Group)]
-		if !at.Loaded && h.Seats.DownFor(ctx, admitted.Group) >= refuseAfter {
-			return sight{}, h.unavailable(ctx, id, "seats not looked at for long", errors.New("the part of Redis that has "+admitted.Group.Key()+" does not answer"))
+		at := states[slices.Index(groups, seen.group)]
+		if !at.Loaded && !admission.AcceptsBlindly(h.Seats.DownFor(ctx, seen.group)) {
+			return sight{}, h.unavailable(ctx, id, "seats not looked at for long", errors.New("the part of Redis that has "+seen.group.Key()+" does not answer"))
 		}
-		lag = lagOf(at)
+		seen.lag = lagOf(at)
 	}
-	return sight{lag: lag}, queueFull(lag.Behind)
+	return seen, httpapi.Refused(admission.CheckQueue(seen.lag.Behind))
 }
 
 // askRecords asks what the order is in the groups that it may be sent to, whose maps are kept ones. A group that does not answer
 // is not loaded any more.
-func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []string, admitted *admission.Admitted, groups []contracts.SeatGroup, states []look.Group) {
+func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []string, admitted admission.Admitted, groups []contracts.SeatGroup, states []admission.GroupState) {
 	best = best[:min(spread, len(best))]
 	var asked []int
 	for i, g := range admitted.Seating.Groups() {
@@ -95,7 +92,7 @@ func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []stri
 	}
 	for n, i := range asked {
 		if n >= len(records) || !records[n].Known {
-			states[i] = look.Group{}
+			states[i] = admission.GroupState{}
 			continue
 		}
 		states[i].Order = records[n].Order
@@ -103,7 +100,7 @@ func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []stri
 }
 
 // candidatesOf are the groups to try, by what Redis shows of them; nothing is known of a group that has no state.
-func candidatesOf(admitted *admission.Admitted, states []look.Group) seating.Candidates {
+func candidatesOf(admitted admission.Admitted, states []admission.GroupState) seating.Candidates {
 	layout := admitted.Seating.Groups()
 	maps := make([]seatstate.Snapshot, len(layout))
 	for i, s := range states {
@@ -112,14 +109,16 @@ func candidatesOf(admitted *admission.Admitted, states []look.Group) seating.Can
 	return admitted.Wish.Candidates(layout, maps, nil)
 }
 
-func lagOf(g look.Group) pace.Lag { return pace.Lag{Behind: g.Lag, Known: g.LagKnown} }
+func lagOf(g admission.GroupState) pace.Lag { return pace.Lag{Behind: g.Lag, Known: g.LagKnown} }
 
-// blindly chooses the group of an order as if nothing were known of any seats. found is false if the layout never had such
+// blindly chooses the group of an order as if nothing were known of any seats. The order is sold out if the layout never had such
 // seats: then no order can have got them.
-func blindly(id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (found bool) {
+func blindly(id contracts.OrderID, request admission.Request, admitted admission.Admitted) (contracts.SeatGroup, *httpapi.Problem) {
 	chosen, found := choose(candidatesOf(admitted, nil), id)
-	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
-	return found
+	if !found {
+		return contracts.SeatGroup{}, soldOut()
+	}
+	return contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}, nil
 }
 
 // choose takes one of the first few of the best kind.
@@ -135,7 +134,7 @@ func choose(candidates seating.Candidates, id contracts.OrderID) (group string, 
 // knownIn is the group of the section that knows the order, -1 if none does. Where several do, the order was sent on from
 // one to the next: what it holds counts most, and an end least. A group of another section knows it by another body, and
 // must not be asked for seats of this one.
-func knownIn(layout []readmodel.LayoutGroup, states []look.Group, section string) int {
+func knownIn(layout []readmodel.LayoutGroup, states []admission.GroupState, section string) int {
 	for _, state := range []seatstate.RecordState{seatstate.RecordSold, seatstate.RecordHeld, seatstate.RecordForwarded, seatstate.RecordEnded} {
 		for i, g := range states {
 			if g.Order == state && (section == "" || layout[i].Section == section) {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"boxoffice/contracts/layoutitem"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 )
 
 // hintKept is how long the maps of a concert choose groups. An arena has over a hundred maps, which each order would read to be
@@ -23,7 +23,7 @@ type Hints struct {
 }
 
 type hint struct {
-	states []look.Group
+	states []admission.GroupState
 	at     time.Time
 }
 
@@ -36,7 +36,7 @@ func (h hint) young(now time.Time) bool {
 func NewHints() *Hints { return &Hints{of: map[layoutitem.Ref]hint{}} }
 
 // get answers the states of a layout's groups, of which the caller may change what an order is in them.
-func (h *Hints) get(of layoutitem.Ref, now time.Time) ([]look.Group, bool) {
+func (h *Hints) get(of layoutitem.Ref, now time.Time) ([]admission.GroupState, bool) {
 	if h == nil {
 		return nil, false
 	}
@@ -50,7 +50,7 @@ func (h *Hints) get(of layoutitem.Ref, now time.Time) ([]look.Group, bool) {
 }
 
 // put keeps states that were asked for at an instant, and forgets what is too old. No states are no hint.
-func (h *Hints) put(of layoutitem.Ref, states []look.Group, at time.Time) {
+func (h *Hints) put(of layoutitem.Ref, states []admission.GroupState, at time.Time) {
 	if h == nil || len(states) == 0 {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/orders"
 	"boxoffice/producers/internal/redisread"
 )
@@ -263,7 +263,7 @@ func TestAGroupWhosePartOfRedisIsDead(t *testing.T) {
 // been dead for long.
 func TestAnOrderForAnySeatsOfADeadPartOfRedis(t *testing.T) {
 	for down, status := range map[time.Duration]int{29 * time.Second: http.StatusAccepted, 30 * time.Second: http.StatusServiceUnavailable} {
-		w := &world{down: down, hall: []readmodel.LayoutGroup{rowOfFour("G000", 0), rowOfFour("G001", 0)}, maps: []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x55}}}, {}}}
+		w := &world{down: down, hall: []readmodel.LayoutGroup{rowOfFour("G000", 0), rowOfFour("G001", 0)}, maps: []admission.GroupState{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x55}}}, {}}}
 		if response := w.post(t, `{"concertId":"c","bestAvailable":{"quantity":2}}`); response.StatusCode != status || (len(w.sent) == 1) != (status == http.StatusAccepted) {
 			t.Errorf("dead for %s: %d %s, %d sent; want %d", down, response.StatusCode, response.Body, len(w.sent), status)
 		}

@@ -16,7 +16,7 @@ import (
 // What is not known refuses nobody, since the consumer's conditional put decides: not a row that was not read, not an allowance
 // that is not there. An order that is refused for its buyer's limit has no row for sure: the batch may have seen the order's own
 // transaction half done, its seats counted and its row not yet there, so the row is read once more, alone.
-func (h Place) known(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, seen sight) (*readmodel.Order, *httpapi.Problem) {
+func (h Place) known(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, seen sight) (*readmodel.Order, *httpapi.Problem) {
 	account, err := h.Rows.Account(ctx, id, request.ConcertID, user)
 	if err != nil {
 		h.warn(ctx, id, "row and allowance not read before the order was enqueued", err)
@@ -25,9 +25,7 @@ func (h Place) known(ctx context.Context, user string, id contracts.OrderID, req
 	switch {
 	case account.Row != nil:
 		return same(account.Row, admitted.RequestHash)
-	case account.RowUnknown && seen.soldOut && blindly(id, request, admitted):
-		return nil, nil
-	case seen.soldOut:
+	case seen.soldOut && !account.RowUnknown:
 		return nil, soldOut()
 	case account.RowUnknown || account.Counted == nil || *account.Counted+request.Size() <= admitted.BuyerLimit:
 		return nil, nil

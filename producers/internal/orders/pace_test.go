@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 )
 
 // most is a jitter that draws the upper bound.
@@ -53,9 +53,9 @@ func TestThePaceOfAnOrder(t *testing.T) {
 		"a lag of nothing":              {world: world{lagKnown: true}, ms: 300, seconds: 0},
 		"a lag of 9 s":                  {world: world{lagKnown: true, lag: 9 * time.Second}, ms: 4500, seconds: 9},
 		"Redis does not answer":         {world: world{fail: map[string]bool{"look": true}}, ms: 5000, seconds: 5},
-		"any seats, no lag known":       {body: best, world: world{maps: []look.Group{{Snapshot: loaded}}}, ms: 5000, seconds: 5},
-		"any seats, a lag of 9 s":       {body: best, world: world{maps: []look.Group{{Snapshot: loaded, LagKnown: true, Lag: 9 * time.Second}}}, ms: 4500, seconds: 9},
-		"any seats, where the order is": {body: best, world: world{maps: []look.Group{{Snapshot: loaded, LagKnown: true, Order: seatstate.RecordHeld}}}, ms: 300, seconds: 0},
+		"any seats, no lag known":       {body: best, world: world{maps: []admission.GroupState{{Snapshot: loaded}}}, ms: 5000, seconds: 5},
+		"any seats, a lag of 9 s":       {body: best, world: world{maps: []admission.GroupState{{Snapshot: loaded, LagKnown: true, Lag: 9 * time.Second}}}, ms: 4500, seconds: 9},
+		"any seats, where the order is": {body: best, world: world{maps: []admission.GroupState{{Snapshot: loaded, LagKnown: true, Order: seatstate.RecordHeld}}}, ms: 300, seconds: 0},
 		"any seats, no answer":          {body: best, world: world{fail: map[string]bool{"maps": true}}, ms: 5000, seconds: 5},
 		"again, held":                   {world: world{row: row(contracts.Held)}, ms: 1000, seconds: -1},
 		"again, awaiting payment":       {world: world{row: row(contracts.AwaitingPayment)}, ms: 3000, seconds: -1},

@@ -15,7 +15,6 @@ import (
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/pace"
 )
 
@@ -29,15 +28,15 @@ type Catalogue interface {
 type Seats interface {
 	// Look answers which places are for sure another order's, and the lag of the group. In another layout version than the
 	// one asked for the group shows none.
-	Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
+	Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (admission.SeatsState, error)
 	// Groups answers maps and lags of groups, each at one instant, and what an order is in each. A group that did not answer, or
 	// is in another layout version than the one asked for, is not loaded; an error says so of those that did not answer, beside
 	// the others, which are nil if none answered.
-	Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error)
+	Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]admission.GroupState, error)
 	// PaymentLag answers how far payments are behind, some seconds old at most.
 	PaymentLag(ctx context.Context) (time.Duration, error)
 	// Records answers what an order is in groups, and an error beside those that are known.
-	Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Record, error)
+	Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]admission.Record, error)
 	// DownFor says how long none of the groups was answered; 0 while one of them is.
 	DownFor(ctx context.Context, groups ...contracts.SeatGroup) time.Duration
 }
@@ -51,7 +50,7 @@ type Rows interface {
 type Accounts interface {
 	Rows
 	// Account reads the order's row and the buyer's allowance in one call. An error is no answer.
-	Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (look.Account, error)
+	Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (admission.Account, error)
 }
 
 // Queue takes a message; a nil error means that it has it.
@@ -116,31 +115,27 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 		return httpapi.Response{}, problem
 	}
 	id := h.IDs.Mint(user, key)
-	seen, problem := h.look(ctx, id, request, &admitted, now)
+	seen, problem := h.look(ctx, id, request, admitted, now)
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
-	known, problem := h.known(ctx, user, id, request, &admitted, seen)
+	known, problem := h.known(ctx, user, id, request, admitted, seen)
 	if problem != nil {
 		return httpapi.Response{}, problem
 	}
 	if known != nil {
 		return repeated(id, known.Status, known.Version, pace.Row(known.Status, 0, h.Jitter)), nil
 	}
-	if problem := h.enqueue(ctx, user, id, request, admitted, now); problem != nil {
+	if seen.soldOut { // and the row is not known: the maps alone refuse nobody
+		if seen.group, problem = blindly(id, request, admitted); problem != nil {
+			return httpapi.Response{}, problem
+		}
+	}
+	if problem := h.enqueue(ctx, user, id, request, admitted, seen.group, now); problem != nil {
 		return httpapi.Response{}, problem
 	}
 	return queued(id, seen.lag, pace.Queued(seen.lag, h.Jitter)), nil
 }
-
-// refuseAfter is how long Redis may be down before orders are refused: until then they are accepted without the look
-// at the seats, and wait. maxLag is how far the decisions of a group may be behind before more orders would only wait
-// for a certain no; maxPaymentLag how far payments may be before more holds would end with nobody able to pay.
-const (
-	refuseAfter   = 30 * time.Second
-	maxLag        = 60 * time.Second
-	maxPaymentLag = 60 * time.Second
-)
 
 // maxUserID is what a message takes.
 const maxUserID = 128
@@ -176,29 +171,28 @@ func (h Place) admit(ctx context.Context, request admission.Request, now contrac
 			return admission.Admitted{}, h.unavailable(ctx, "", "layout missing", fmt.Errorf("layout %d of %s has no groups", concert.LayoutVersion, concert.ConcertID))
 		}
 	}
-	admitted, refusal := admission.Check(request, concert, seating, now)
-	if refusal != nil {
-		return admission.Admitted{}, httpapi.Refused(refusal)
-	}
-	return admitted, nil
+	admitted, err := admission.Check(request, concert, seating, now)
+	return admitted, httpapi.Refused(err)
 }
 
-// sight is what the look at Redis showed of an order that is not refused by it.
+// sight is what the look at Redis showed of an order that it does not refuse.
 type sight struct {
-	lag pace.Lag
+	// group is the one that the order is sent to; not set if soldOut.
+	group contracts.SeatGroup
+	lag   pace.Lag
 	// soldOut says that no seats are shown for a best-available order. It is refused if it has no row.
 	soldOut bool
 }
 
 // look refuses at once what Redis says for sure: a seat of another order, or a queue that is too long. Without an
 // answer the order is enqueued all the same, unless there has been none for long. For best-available it chooses the group.
-func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, now contracts.Instant) (sight, *httpapi.Problem) {
+func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) (sight, *httpapi.Problem) {
 	if request.Best != nil {
 		return h.lookBest(ctx, id, request, admitted)
 	}
 	shown, err := h.Seats.Look(ctx, seatstate.In(admitted.Group, admitted.LayoutVersion), id, admitted.Places, now)
 	if err != nil {
-		return sight{}, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err, admitted.Group)
+		return sight{group: admitted.Group}, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err, admitted.Group)
 	}
 	if len(shown.Taken) > 0 {
 		seats := make([]string, len(shown.Taken))
@@ -207,14 +201,14 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 		}
 		return sight{}, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
 	}
-	return sight{lag: pace.Lag{Behind: shown.Lag, Known: shown.LagKnown}}, queueFull(shown.Lag)
+	return sight{group: admitted.Group, lag: pace.Lag{Behind: shown.Lag, Known: shown.LagKnown}}, httpapi.Refused(admission.CheckQueue(shown.Lag))
 }
 
 // unseen is what follows from a look without an answer: nothing, until the part of Redis that has the groups has been down for
 // long. It is asked after the
 // look and not before it, because the look is what finds that Redis is back.
 func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, err error, groups ...contracts.SeatGroup) *httpapi.Problem {
-	if h.Seats.DownFor(ctx, groups...) >= refuseAfter {
+	if !admission.AcceptsBlindly(h.Seats.DownFor(ctx, groups...)) {
 		return h.unavailable(ctx, id, "seats not looked at for long", err)
 	}
 	h.warn(ctx, id, what, err)
@@ -228,28 +222,12 @@ func (h Place) paymentBusy(ctx context.Context) *httpapi.Problem {
 		h.warn(ctx, "", "payments not looked at before the order was enqueued", err)
 		return nil
 	}
-	if lag <= maxPaymentLag {
-		return nil
-	}
-	return httpapi.NewProblem(httpapi.CodePaymentBusy, "Payments take longer than seats can be held right now. Send it again with the same Idempotency-Key.").
-		After(behind(lag))
+	return httpapi.Refused(admission.CheckPayments(lag))
 }
 
-func queueFull(lag time.Duration) *httpapi.Problem {
-	if lag <= maxLag {
-		return nil
-	}
-	return httpapi.NewProblem(httpapi.CodeQueueFull, "More orders are waiting for these seats than can be decided soon.").After(behind(lag))
-}
-
-// behind is the pace of who is refused because of a lag.
-func behind(lag time.Duration) int {
-	return pace.Ms(pace.Queued(pace.Lag{Behind: lag, Known: true}, nil))
-}
-
-func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) *httpapi.Problem {
+func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, group contracts.SeatGroup, now contracts.Instant) *httpapi.Problem {
 	encoded, err := message.Encode(message.PlaceOrder{
-		OrderID: id, UserID: user, ConcertID: request.ConcertID, Group: admitted.Group.Group,
+		OrderID: id, UserID: user, ConcertID: request.ConcertID, Group: group.Group,
 		LayoutVersion: admitted.LayoutVersion, Seats: request.Seats, RequestHash: admitted.RequestHash,
 		AcceptedAt: now, Deadline: now.Add(h.DeadlineAfter), BestAvailable: request.Best,
 	}, telemetry.Trace(ctx))
@@ -260,7 +238,7 @@ func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, r
 	if err := h.Queue.Send(ctx, encoded); err != nil {
 		return h.unavailable(ctx, id, "order not enqueued", err)
 	}
-	h.Log.InfoContext(ctx, "order enqueued", telemetry.KeyOrder, id, telemetry.KeySeatGroup, admitted.Group.Key(), telemetry.KeyTrace, telemetry.Trace(ctx))
+	h.Log.InfoContext(ctx, "order enqueued", telemetry.KeyOrder, id, telemetry.KeySeatGroup, group.Key(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	return nil
 }
 

@@ -18,7 +18,6 @@ import (
 	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/orders"
 )
 
@@ -35,7 +34,7 @@ type world struct {
 	// payments is the lag of payments. Asking for it is not noted: it is kept in memory for a second.
 	payments time.Duration
 	down     time.Duration
-	maps     []look.Group
+	maps     []admission.GroupState
 	// hall is in place of the one group of two seats.
 	hall []readmodel.LayoutGroup
 	// released is when accessible places become anybody's; 0 is never.
@@ -78,15 +77,15 @@ func (w *world) Seating(context.Context, string, int, bool) (*admission.Seating,
 	}}), true, nil
 }
 
-func (w *world) Look(_ context.Context, g seatstate.GroupVersion, _ contracts.OrderID, _ []int, _ contracts.Instant) (look.Seats, error) {
+func (w *world) Look(_ context.Context, g seatstate.GroupVersion, _ contracts.OrderID, _ []int, _ contracts.Instant) (admission.SeatsState, error) {
 	w.asked = append(w.asked, g)
 	if err := w.call("look"); err != nil {
-		return look.Seats{}, err
+		return admission.SeatsState{}, err
 	}
-	return look.Seats{Taken: w.taken, Lag: w.lag, LagKnown: w.lagKnown}, nil
+	return admission.SeatsState{Taken: w.taken, Lag: w.lag, LagKnown: w.lagKnown}, nil
 }
 
-func (w *world) Groups(_ context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error) {
+func (w *world) Groups(_ context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]admission.GroupState, error) {
 	w.asked = append(w.asked, groups...)
 	if err := w.call("maps"); err != nil {
 		return nil, err
@@ -112,7 +111,7 @@ func (w *world) DownFor(_ context.Context, groups ...contracts.SeatGroup) time.D
 }
 
 // Records is asked only where maps are kept.
-func (w *world) Records(context.Context, []contracts.SeatGroup, contracts.OrderID) ([]look.Record, error) {
+func (w *world) Records(context.Context, []contracts.SeatGroup, contracts.OrderID) ([]admission.Record, error) {
 	return nil, w.call("records")
 }
 
@@ -129,14 +128,14 @@ func (w *world) Order(context.Context, contracts.OrderID) (readmodel.Order, bool
 	return *w.row, true, nil
 }
 
-func (w *world) Account(_ context.Context, of contracts.OrderID, concertID, userID string) (look.Account, error) {
+func (w *world) Account(_ context.Context, of contracts.OrderID, concertID, userID string) (admission.Account, error) {
 	if err := w.call("account"); err != nil {
-		return look.Account{}, err
+		return admission.Account{}, err
 	}
 	if of != id || concertID != "c" || userID != "anna" {
-		return look.Account{}, errors.New("another account was asked about")
+		return admission.Account{}, errors.New("another account was asked about")
 	}
-	return look.Account{Row: w.row, RowUnknown: w.skipped, Counted: w.counted}, nil
+	return admission.Account{Row: w.row, RowUnknown: w.skipped, Counted: w.counted}, nil
 }
 
 func (w *world) Send(_ context.Context, m message.Encoded) error {
@@ -176,15 +175,15 @@ func postTo(t *testing.T, h orders.Place, body string) httpapi.Response {
 const best = `{"concertId":"c","bestAvailable":{"section":"s","quantity":2}}`
 
 // gone is the one group with a seat taken, and what the order is there.
-func gone(record seatstate.RecordState) []look.Group {
-	return []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}, Order: record}}
+func gone(record seatstate.RecordState) []admission.GroupState {
+	return []admission.GroupState{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}, Order: record}}
 }
 
 // bestRow is the row of the order for any seats.
 var bestRow = &readmodel.Order{Status: contracts.AwaitingPayment, Version: 2, RequestHash: contracts.RequestHashBest("c", "s", 2, 0)}
 
 // free is the one group with all its seats free.
-var free = []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}}}
+var free = []admission.GroupState{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}}}
 
 const good = `{"concertId":"c","seats":["A-1-2","A-1-1"]}`
 
@@ -219,14 +218,14 @@ func TestCallsOfAnOrder(t *testing.T) {
 		"Redis back after long":       {world: world{down: time.Hour}, calls: []string{"look", "account", "send"}, want: 202},
 		"best with Redis down long":   {body: best, world: world{down: 30 * time.Second, fail: map[string]bool{"maps": true}}, calls: []string{"maps"}, want: 503, code: "unavailable"},
 		"best available":              {body: best, world: world{maps: free}, calls: []string{"maps", "account", "send"}, want: 202},
-		"best of a group not loaded":  {body: best, world: world{maps: []look.Group{{}}}, calls: []string{"maps", "account", "send"}, want: 202},
+		"best of a group not loaded":  {body: best, world: world{maps: []admission.GroupState{{}}}, calls: []string{"maps", "account", "send"}, want: 202},
 		"best without an answer":      {body: best, world: world{fail: map[string]bool{"maps": true}}, calls: []string{"maps", "account", "send"}, want: 202},
 		"best where none is left":     {body: best, world: world{maps: gone("")}, calls: []string{"maps", "account"}, want: 409, code: "sold_out"},
 		"best that took the last":     {body: best, world: world{maps: gone(seatstate.RecordHeld)}, calls: []string{"maps", "account", "send"}, want: 202},
 		"best with a row, none left":  {body: best, world: world{maps: gone(""), row: bestRow}, calls: []string{"maps", "account"}, want: 202},
 		"best, a row of another body": {body: best, world: world{maps: gone(""), row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"maps", "account"}, want: 422, code: "idempotency_mismatch"},
 		"best, none left, no answer":  {body: best, world: world{maps: gone(""), fail: map[string]bool{"account": true}}, calls: []string{"maps", "account", "send"}, want: 202},
-		"best of a long queue":        {body: best, world: world{maps: []look.Group{{Snapshot: free[0].Snapshot, Lag: 2 * time.Minute}}}, calls: []string{"maps"}, want: 503, code: "queue_full"},
+		"best of a long queue":        {body: best, world: world{maps: []admission.GroupState{{Snapshot: free[0].Snapshot, Lag: 2 * time.Minute}}}, calls: []string{"maps"}, want: 503, code: "queue_full"},
 		"best of an unknown section":  {body: `{"concertId":"c","bestAvailable":{"section":"x","quantity":2}}`, want: 422, code: "unknown_section"},
 		"best of too many":            {body: `{"concertId":"c","bestAvailable":{"quantity":5}}`, want: 422, code: "too_many_seats"},
 		"best of none":                {body: `{"concertId":"c","bestAvailable":{"quantity":0}}`, want: 400, code: "invalid_request"},

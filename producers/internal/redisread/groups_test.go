@@ -14,7 +14,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/redisread"
 )
 
@@ -124,7 +124,7 @@ func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
 		"{c#B}:rev":                     "4.0.2", "{c#B}:orders " + string(order): seatstate.Record{State: seatstate.RecordForwarded, Hash: "h", To: "A:1"}.String(),
 	}}
 	got, err := n.reader().Groups(t.Context(), groups, order)
-	want := []look.Group{
+	want := []admission.GroupState{
 		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x40}}, Lag: 1500 * time.Millisecond, LagKnown: true, Order: seatstate.RecordHeld},
 		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 4, LayoutVersion: 2}, Map: seatstate.SeatMap{}}, Order: seatstate.RecordForwarded},
 		{},
@@ -167,7 +167,7 @@ func TestAGroupIsAnsweredWhollyOrNotAtAll(t *testing.T) {
 		// However often: the others of its shard are answered.
 		for range 20 {
 			got, err := r.Groups(t.Context(), groups, order)
-			if err == nil || !strings.Contains(err.Error(), "c#B") || len(got) != 2 || !got[0].Loaded || !reflect.DeepEqual(got[1], look.Group{}) {
+			if err == nil || !strings.Contains(err.Error(), "c#B") || len(got) != 2 || !got[0].Loaded || !reflect.DeepEqual(got[1], admission.GroupState{}) {
 				t.Fatalf("%s: got %+v, %v", name, got, err)
 			}
 		}
@@ -190,7 +190,7 @@ func TestRecordsAreAskedForAlone(t *testing.T) {
 		fails:  "hmget {c#C}:orders " + string(order),
 	}
 	got, err := n.reader().Records(t.Context(), groups, order)
-	want := []look.Record{{Known: true}, {Known: true, Order: seatstate.RecordForwarded}, {}}
+	want := []admission.Record{{Known: true}, {Known: true, Order: seatstate.RecordForwarded}, {}}
 	if err == nil || !strings.Contains(err.Error(), "c#C") || !slices.Equal(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}

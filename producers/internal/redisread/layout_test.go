@@ -8,7 +8,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 )
 
 // A place of another layout version is another seat: neither is it taken, nor is its map shown, nor is an order that has it
@@ -32,7 +32,7 @@ func TestAGroupInAnotherLayoutVersionIsNotLoaded(t *testing.T) {
 			"{c#A}:seats 0":                 "sold " + string(order), "{c#A}:seats 5": "sold e1another",
 		}}
 		g := inLayout(2, "A")[0]
-		wantGroup, wantSeats := look.Group{Lag: lag, LagKnown: true}, look.Seats{Lag: lag, LagKnown: true}
+		wantGroup, wantSeats := admission.GroupState{Lag: lag, LagKnown: true}, admission.SeatsState{Lag: lag, LagKnown: true}
 		if c.loaded {
 			wantGroup.Snapshot = seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x80}}
 			wantGroup.Order, wantSeats.Taken = seatstate.RecordHeld, []int{0}

@@ -19,7 +19,7 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 )
 
 // timeoutPerCall bounds a look: a client waits for it, and can do without.
@@ -84,7 +84,7 @@ func (l libraryLog) Printf(ctx context.Context, format string, v ...any) {
 // Look looks at places of a group and at its lag, in one round trip. Of a group that is not in Redis in this layout version
 // nothing is known but its lag: its places are other seats. The revision is read first, since a group never comes back to a
 // version that is not sold.
-func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error) {
+func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (admission.SeatsState, error) {
 	fields := make([]string, len(places))
 	for i, p := range places {
 		fields[i] = strconv.Itoa(p)
@@ -103,9 +103,9 @@ func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contr
 		shown, err = seatstate.SnapshotOf(g, textAt(head, 0), "")
 	}
 	if err != nil {
-		return look.Seats{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
+		return admission.SeatsState{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
 	}
-	var seen look.Seats
+	var seen admission.SeatsState
 	seen.Lag, seen.LagKnown = parseLag(textAt(head, 1))
 	if !shown.Loaded {
 		return seen, nil
@@ -117,7 +117,7 @@ func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contr
 		}
 		e, err := seatstate.ParseEntry(text)
 		if err != nil {
-			return look.Seats{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
+			return admission.SeatsState{}, fmt.Errorf("look at seats of %s: %w", g.Key(), err)
 		}
 		if e.TakenFrom(order, now) {
 			seen.Taken = append(seen.Taken, i)
@@ -145,7 +145,7 @@ func (r *Reader) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]s
 //
 // A group that was not read, or not as a whole, is answered as one that is not loaded: a record that was not read would let an
 // order be refused for its own hold. The error says so beside the states of the others; without any the states are nil.
-func (r *Reader) Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error) {
+func (r *Reader) Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]admission.GroupState, error) {
 	of := make([]contracts.SeatGroup, len(groups))
 	for i, g := range groups {
 		of[i] = g.SeatGroup
@@ -161,13 +161,13 @@ func (r *Reader) Groups(ctx context.Context, groups []seatstate.GroupVersion, or
 		records[i] = p.HMGet(ctx, keys.Orders, string(order))
 		return []redis.Cmder{reads[i], records[i]}
 	})
-	states := make([]look.Group, len(groups))
+	states := make([]admission.GroupState, len(groups))
 	for i := range groups {
 		if errs[i] == nil {
 			states[i], errs[i] = stateOf(groups[i], reads[i], records[i])
 		}
 		if errs[i] != nil {
-			states[i] = look.Group{}
+			states[i] = admission.GroupState{}
 		}
 	}
 	if err, none := unread(of, errs); err != nil {
@@ -181,13 +181,13 @@ func (r *Reader) Groups(ctx context.Context, groups []seatstate.GroupVersion, or
 
 // Records answers what an order is in groups, in one round trip a shard. Of a group that was not read it is not known, and the
 // error says so beside the others.
-func (r *Reader) Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Record, error) {
+func (r *Reader) Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]admission.Record, error) {
 	reads := make([]*redis.SliceCmd, len(groups))
 	errs := r.ask(ctx, groups, func(p redis.Pipeliner, i int) []redis.Cmder {
 		reads[i] = p.HMGet(ctx, seatstate.KeysOf(groups[i]).Orders, string(order))
 		return []redis.Cmder{reads[i]}
 	})
-	records := make([]look.Record, len(groups))
+	records := make([]admission.Record, len(groups))
 	for i := range groups {
 		if errs[i] == nil {
 			records[i].Order, errs[i] = recordOf(reads[i])
@@ -201,16 +201,16 @@ func (r *Reader) Records(ctx context.Context, groups []contracts.SeatGroup, orde
 }
 
 // stateOf reads what a group answered; record is nil when no order was asked about.
-func stateOf(g seatstate.GroupVersion, read, record *redis.SliceCmd) (state look.Group, err error) {
+func stateOf(g seatstate.GroupVersion, read, record *redis.SliceCmd) (state admission.GroupState, err error) {
 	if state.Snapshot, err = seatstate.SnapshotOf(g, textAt(read, 0), textAt(read, 1)); err != nil {
-		return look.Group{}, err
+		return admission.GroupState{}, err
 	}
 	state.Lag, state.LagKnown = parseLag(textAt(read, 2))
 	if !state.Loaded {
 		return state, nil // what lies beside it is of another layout, or left behind
 	}
 	if state.Order, err = recordOf(record); err != nil {
-		return look.Group{}, err
+		return admission.GroupState{}, err
 	}
 	return state, nil
 }
