@@ -15,10 +15,10 @@ import (
 // Decode reads the body strictly into v: at most 8 KB, application/json, valid UTF-8 JSON, no unknown and no duplicate
 // member, every value of its type. null is a type of its own, which no member has. A whole number may be spelt 2, 2.0 or
 // 2e0, since JSON knows one kind of number. The problem names the place.
-func (r Request) Decode(v any) *Problem {
-	body, problem := r.Bytes(MaxBodyBytes, CodeInvalidJSON)
-	if problem != nil {
-		return problem
+func (r Request) Decode(v any) error {
+	body, err := r.Bytes(MaxBodyBytes, CodeInvalidJSON)
+	if err != nil {
+		return err
 	}
 	media, params, err := mime.ParseMediaType(r.Header("Content-Type"))
 	if err != nil || media != "application/json" || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {

@@ -14,7 +14,7 @@ const (
 )
 
 // Limit is the page size that a query asks for: 1 to 100, 20 if it does not say.
-func Limit(query map[string]string) (int, *Problem) {
+func Limit(query map[string]string) (int, error) {
 	text, there := query["limit"]
 	if !there {
 		return defaultLimit, nil
@@ -38,7 +38,7 @@ const sumBytes = 9
 
 // Of is where a query wants the list to go on; the zero K if it does not say. A cursor that we did not make for this list is
 // refused.
-func (c Cursors[K]) Of(query map[string]string) (K, *Problem) {
+func (c Cursors[K]) Of(query map[string]string) (K, error) {
 	var k, zero K
 	text, there := query["cursor"]
 	if !there {

@@ -23,7 +23,10 @@ type Problem struct {
 	// PollAfterMs comes beside Retry-After, with every 503 and where another try may soon do better.
 	PollAfterMs *int `json:"pollAfterMs,omitempty"`
 
+	// allow is the header Allow of a 405.
 	allow string
+	// cause is the error behind an internal problem, for the log alone.
+	cause error
 }
 
 // Codes that are not a rule of admission.
@@ -119,21 +122,27 @@ func Codes() []string {
 	return codes
 }
 
-// Refused returns the problem of an error of admission, nil for none.
-func Refused(err error) *Problem {
-	var r *admission.Refusal
+// ProblemOf returns the problem that answers an error: a *Problem as it is, a refusal of admission by its code, and any other error
+// as an internal one, whose text says nothing of the cause. err must not be nil.
+func ProblemOf(err error) *Problem {
+	var problem *Problem
+	var refusal *admission.Refusal
 	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &r):
-		return NewProblem(CodeInternal, "The request could not be processed.")
+	case errors.As(err, &problem):
+		return problem
+	case !errors.As(err, &refusal):
+		problem = internal()
+		problem.cause = err
+		return problem
 	}
-	p := NewProblem(r.Code, r.Detail).About(r.Seats)
-	if r.RetryAfter > 0 {
-		p = p.After(pace.Ms(r.RetryAfter))
+	problem = NewProblem(refusal.Code, refusal.Detail).About(refusal.Seats)
+	if refusal.RetryAfter > 0 {
+		problem = problem.After(pace.Ms(refusal.RetryAfter))
 	}
-	return p
+	return problem
 }
+
+func internal() *Problem { return NewProblem(CodeInternal, "The request could not be processed.") }
 
 // After sets the pace: Retry-After and pollAfterMs. A 503 has one of its own.
 func (p *Problem) After(ms int) *Problem {

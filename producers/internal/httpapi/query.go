@@ -10,7 +10,7 @@ import (
 
 // Query reads the query string strictly: only the names that the route knows, each once, each pair readable. What cannot be
 // read is refused and never left out, since an answer without one of its filters would be a wider one than was asked for.
-func (r Request) Query(names ...string) (map[string]string, *Problem) {
+func (r Request) Query(names ...string) (map[string]string, error) {
 	if len(names) == 0 && r.RawQueryString != "" {
 		return nil, NewProblem(CodeInvalidFilter, unknownParameter(names))
 	}

@@ -32,7 +32,7 @@ func (r Request) Header(name string) string { return r.Headers[strings.ToLower(n
 
 // Bytes is the body as it was sent, of at most limit bytes. unreadable is the code of one that is not the base64 that the
 // gateway says it is.
-func (r Request) Bytes(limit int, unreadable string) ([]byte, *Problem) {
+func (r Request) Bytes(limit int, unreadable string) ([]byte, error) {
 	tooLarge := NewProblem(CodeBodyTooLarge, fmt.Sprintf("The body may have at most %d bytes.", limit))
 	if len(r.Body) > base64.StdEncoding.EncodedLen(limit) {
 		return nil, tooLarge

@@ -18,8 +18,9 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// Handler answers a request, or refuses it with a problem.
-type Handler func(ctx context.Context, r Request) (Response, *Problem)
+// Handler answers one request. A refusal is an error: a *Problem, or a refusal of admission. Any other error is answered 500 and
+// logged, and none of it is in the answer. It must be safe for concurrent use.
+type Handler func(ctx context.Context, r Request) (Response, error)
 
 // Router sends a request to the handler of its route. It is immutable and safe for concurrent use.
 type Router struct {
@@ -44,19 +45,24 @@ func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPReques
 			r.log.ErrorContext(ctx, "handler panicked", telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()),
 				telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyRoute, event.RouteKey)
 			code = CodeInternal
-			response = NewProblem(CodeInternal, "The request could not be processed.").Response(event.RawPath)
+			response = internal().Response(event.RawPath)
 		}
 		r.log.InfoContext(ctx, "request", telemetry.KeyRoute, event.RouteKey, telemetry.KeyHTTPStatus, response.StatusCode, telemetry.KeyCode, code,
 			telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyDuration, telemetry.Milliseconds(r.now().Sub(started)))
 	}()
 	handler, known := r.handlerOf(event.RouteKey)
 	if !known {
-		handler = func(context.Context, Request) (Response, *Problem) {
+		handler = func(context.Context, Request) (Response, error) {
 			return Response{}, NewProblem(CodeNotFound, "There is no such route.")
 		}
 	}
-	response, problem := handler(ctx, request)
-	if problem != nil {
+	response, err := handler(ctx, request)
+	if err != nil {
+		problem := ProblemOf(err)
+		if problem.cause != nil {
+			r.log.ErrorContext(ctx, "handler failed", telemetry.KeyError, problem.cause.Error(),
+				telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyRoute, event.RouteKey)
+		}
 		code = problem.Code
 		response = problem.Response(event.RawPath)
 	}
@@ -78,7 +84,7 @@ func (r *Router) handlerOf(routeKey string) (Handler, bool) {
 // Fallback is the handler of the $default route: 405 with Allow for a path that has a route under another method, 404
 // for any other. routes are all routes of the API, whoever serves them.
 func Fallback(routes []string) Handler {
-	return func(_ context.Context, r Request) (Response, *Problem) {
+	return func(_ context.Context, r Request) (Response, error) {
 		var allow []string
 		for _, route := range routes {
 			method, pattern, ok := strings.Cut(route, " ")

@@ -11,7 +11,6 @@ import (
 	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/admission"
-	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/pace"
 )
 
@@ -25,7 +24,7 @@ const spread = 4
 // A group that knows the order already outranks every other: the order holds seats there, or was sent on from there, or
 // was decided there, and its own hold may be why the map shows no seats. Where no group knows it and none shows seats, the
 // order is soldOut.
-func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted) (sight, *httpapi.Problem) {
+func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted) (sight, error) {
 	layout := admitted.Seating.Groups()
 	groups, versions := make([]contracts.SeatGroup, len(layout)), make([]seatstate.GroupVersion, len(layout))
 	for i, g := range layout {
@@ -45,8 +44,8 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		// Kept maps refuse nobody: seats may have come free since.
 		var err error
 		if states, err = h.Seats.Groups(ctx, versions, id); err != nil && states == nil {
-			if problem := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err, groups...); problem != nil {
-				return sight{}, problem
+			if err := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err, groups...); err != nil {
+				return sight{}, err
 			}
 		} else if err != nil {
 			h.warn(ctx, id, "some maps not looked at before the order was enqueued", err)
@@ -54,7 +53,7 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		h.Hints.put(of, states, now)
 	}
 	if at := knownIn(layout, states, request.Best.Section); at >= 0 {
-		return sight{group: groups[at], lag: lagOf(states[at])}, httpapi.Refused(admission.CheckQueue(states[at].Lag))
+		return sight{group: groups[at], lag: lagOf(states[at])}, admission.CheckQueue(states[at].Lag)
 	}
 	candidates := candidatesOf(admitted, states)
 	chosen, found := choose(candidates, id)
@@ -69,7 +68,7 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		}
 		seen.lag = lagOf(at)
 	}
-	return seen, httpapi.Refused(admission.CheckQueue(seen.lag.Behind))
+	return seen, admission.CheckQueue(seen.lag.Behind)
 }
 
 // askRecords asks what the order is in the groups that it may be sent to, whose maps are kept ones. A group that does not answer
@@ -113,7 +112,7 @@ func lagOf(g admission.GroupState) pace.Lag { return pace.Lag{Behind: g.Lag, Kno
 
 // blindly chooses the group of an order as if nothing were known of any seats. The order is sold out if the layout never had such
 // seats: then no order can have got them.
-func blindly(id contracts.OrderID, request admission.Request, admitted admission.Admitted) (contracts.SeatGroup, *httpapi.Problem) {
+func blindly(id contracts.OrderID, request admission.Request, admitted admission.Admitted) (contracts.SeatGroup, error) {
 	chosen, found := choose(candidatesOf(admitted, nil), id)
 	if !found {
 		return contracts.SeatGroup{}, soldOut()

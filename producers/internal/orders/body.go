@@ -20,12 +20,12 @@ type bestBody struct {
 	Accessible int     `json:"accessible"`
 }
 
-func decode(r httpapi.Request) (admission.Request, *httpapi.Problem) {
+func decode(r httpapi.Request) (admission.Request, error) {
 	var b *body
-	if problem := r.Decode(&b); problem != nil {
-		return admission.Request{}, problem
+	if err := r.Decode(&b); err != nil {
+		return admission.Request{}, err
 	}
-	invalid := func(detail, pointer string) (admission.Request, *httpapi.Problem) {
+	invalid := func(detail, pointer string) (admission.Request, error) {
 		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, detail).At(pointer)
 	}
 	switch {

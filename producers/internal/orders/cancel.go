@@ -38,7 +38,7 @@ type state struct {
 }
 
 // Handle implements httpapi.Handler.
-func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	user := r.UserID()
 	if user == "" {
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
@@ -82,7 +82,7 @@ func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response
 	}), nil
 }
 
-func (h Cancel) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
+func (h Cancel) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) error {
 	h.Log.WarnContext(ctx, what, telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be cancelled right now. Send the request again.").
 		After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))

@@ -83,56 +83,56 @@ type Place struct {
 
 // Handle implements httpapi.Handler. Validation comes first, then the look at Redis, and row and allowance last: in a stampede
 // most orders want a seat that is taken, and those end without a row being read.
-func (h Place) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	response, problem := h.handle(ctx, r)
-	if problem != nil {
-		h.Meter.Put(telemetry.OrdersRefused, 1, telemetry.Dimension{Name: telemetry.KeyCode, Value: problem.Code})
+func (h Place) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	response, err := h.handle(ctx, r)
+	if err != nil {
+		h.Meter.Put(telemetry.OrdersRefused, 1, telemetry.Dimension{Name: telemetry.KeyCode, Value: httpapi.ProblemOf(err).Code})
 	} else {
 		h.Meter.Put(telemetry.OrdersAccepted, 1)
 	}
-	return response, problem
+	return response, err
 }
 
-func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	now := contracts.InstantOf(h.Now())
 	user := r.UserID()
 	if user == "" || len(user) > maxUserID {
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
 	}
-	key, problem := idempotencyKey(r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	request, problem := decode(r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	request, err := decode(r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	admitted, problem := h.admit(ctx, request, now)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	admitted, err := h.admit(ctx, request, now)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	if problem := h.paymentBusy(ctx); problem != nil {
-		return httpapi.Response{}, problem
+	if err := h.paymentBusy(ctx); err != nil {
+		return httpapi.Response{}, err
 	}
 	id := h.IDs.Mint(user, key)
-	seen, problem := h.look(ctx, id, request, admitted, now)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	seen, err := h.look(ctx, id, request, admitted, now)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	known, problem := h.known(ctx, user, id, request, admitted, seen)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	known, err := h.known(ctx, user, id, request, admitted, seen)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	if known != nil {
 		return repeated(id, known.Status, known.Version, pace.Row(known.Status, 0, h.Jitter)), nil
 	}
 	if seen.soldOut { // and the row is not known: the maps alone refuse nobody
-		if seen.group, problem = blindly(id, request, admitted); problem != nil {
-			return httpapi.Response{}, problem
+		if seen.group, err = blindly(id, request, admitted); err != nil {
+			return httpapi.Response{}, err
 		}
 	}
-	if problem := h.enqueue(ctx, user, id, request, admitted, seen.group, now); problem != nil {
-		return httpapi.Response{}, problem
+	if err := h.enqueue(ctx, user, id, request, admitted, seen.group, now); err != nil {
+		return httpapi.Response{}, err
 	}
 	return queued(id, seen.lag, pace.Queued(seen.lag, h.Jitter)), nil
 }
@@ -140,7 +140,7 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 // maxUserID is what a message takes.
 const maxUserID = 128
 
-func idempotencyKey(r httpapi.Request) (string, *httpapi.Problem) {
+func idempotencyKey(r httpapi.Request) (string, error) {
 	key := r.Header("Idempotency-Key")
 	switch {
 	case key == "":
@@ -153,7 +153,7 @@ func idempotencyKey(r httpapi.Request) (string, *httpapi.Problem) {
 }
 
 // admit applies the rules of admission.
-func (h Place) admit(ctx context.Context, request admission.Request, now contracts.Instant) (admission.Admitted, *httpapi.Problem) {
+func (h Place) admit(ctx context.Context, request admission.Request, now contracts.Instant) (admission.Admitted, error) {
 	concert, found, err := h.Catalogue.Concert(ctx, request.ConcertID)
 	if err != nil {
 		return admission.Admitted{}, h.unavailable(ctx, "", "concert not read", err)
@@ -171,8 +171,7 @@ func (h Place) admit(ctx context.Context, request admission.Request, now contrac
 			return admission.Admitted{}, h.unavailable(ctx, "", "layout missing", fmt.Errorf("layout %d of %s has no groups", concert.LayoutVersion, concert.ConcertID))
 		}
 	}
-	admitted, err := admission.Check(request, concert, seating, now)
-	return admitted, httpapi.Refused(err)
+	return admission.Check(request, concert, seating, now)
 }
 
 // sight is what the look at Redis showed of an order that it does not refuse.
@@ -186,7 +185,7 @@ type sight struct {
 
 // look refuses at once what Redis says for sure: a seat of another order, or a queue that is too long. Without an
 // answer the order is enqueued all the same, unless there has been none for long. For best-available it chooses the group.
-func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) (sight, *httpapi.Problem) {
+func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) (sight, error) {
 	if request.Best != nil {
 		return h.lookBest(ctx, id, request, admitted)
 	}
@@ -201,13 +200,13 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 		}
 		return sight{}, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
 	}
-	return sight{group: admitted.Group, lag: pace.Lag{Behind: shown.Lag, Known: shown.LagKnown}}, httpapi.Refused(admission.CheckQueue(shown.Lag))
+	return sight{group: admitted.Group, lag: pace.Lag{Behind: shown.Lag, Known: shown.LagKnown}}, admission.CheckQueue(shown.Lag)
 }
 
 // unseen is what follows from a look without an answer: nothing, until the part of Redis that has the groups has been down for
 // long. It is asked after the
 // look and not before it, because the look is what finds that Redis is back.
-func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, err error, groups ...contracts.SeatGroup) *httpapi.Problem {
+func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, err error, groups ...contracts.SeatGroup) error {
 	if !admission.AcceptsBlindly(h.Seats.DownFor(ctx, groups...)) {
 		return h.unavailable(ctx, id, "seats not looked at for long", err)
 	}
@@ -216,16 +215,16 @@ func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, er
 }
 
 // paymentBusy refuses orders that could be held and hardly be paid for. Without an answer nobody is refused.
-func (h Place) paymentBusy(ctx context.Context) *httpapi.Problem {
+func (h Place) paymentBusy(ctx context.Context) error {
 	lag, err := h.Seats.PaymentLag(ctx)
 	if err != nil {
 		h.warn(ctx, "", "payments not looked at before the order was enqueued", err)
 		return nil
 	}
-	return httpapi.Refused(admission.CheckPayments(lag))
+	return admission.CheckPayments(lag)
 }
 
-func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, group contracts.SeatGroup, now contracts.Instant) *httpapi.Problem {
+func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, group contracts.SeatGroup, now contracts.Instant) error {
 	encoded, err := message.Encode(message.PlaceOrder{
 		OrderID: id, UserID: user, ConcertID: request.ConcertID, Group: group.Group,
 		LayoutVersion: admitted.LayoutVersion, Seats: request.Seats, RequestHash: admitted.RequestHash,
@@ -244,7 +243,7 @@ func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, r
 
 // unavailable is 503. After a failed send the message may be in the queue all the same; the same key sent again meets
 // the same order either way.
-func (h Place) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
+func (h Place) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) error {
 	h.warn(ctx, id, what, err)
 	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be taken right now. Send it again with the same Idempotency-Key.").
 		After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))

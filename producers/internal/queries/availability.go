@@ -92,19 +92,19 @@ const (
 )
 
 // Handle implements httpapi.Handler.
-func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	if _, problem := r.Query(); problem != nil {
-		return httpapi.Response{}, problem
+func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	if _, err := r.Query(); err != nil {
+		return httpapi.Response{}, err
 	}
-	concert, problem := h.concert(ctx, r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	concert, err := h.concert(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	of, now := layoutitem.Ref{ConcertID: concert.ConcertID, Version: concert.LayoutVersion}, h.Now()
 	shown, young := h.kept.get(of, now)
 	if !young {
-		if shown, problem = h.look(ctx, of, concert.LayoutFrozen == concert.LayoutVersion, now); problem != nil {
-			return httpapi.Response{}, problem
+		if shown, err = h.look(ctx, of, concert.LayoutFrozen == concert.LayoutVersion, now); err != nil {
+			return httpapi.Response{}, err
 		}
 		h.kept.put(of, shown)
 	}
@@ -116,7 +116,7 @@ func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Re
 }
 
 // look makes an answer of what Redis shows now.
-func (h Availability) look(ctx context.Context, of layoutitem.Ref, frozen bool, now time.Time) (answer, *httpapi.Problem) {
+func (h Availability) look(ctx context.Context, of layoutitem.Ref, frozen bool, now time.Time) (answer, error) {
 	plan, found, err := h.Plans.Plan(ctx, of.ConcertID, of.Version, frozen)
 	if err != nil {
 		return answer{}, h.unavailable(ctx, "layout not read", err)

@@ -103,10 +103,10 @@ func cached(now contracts.Instant, concerts ...readmodel.Concert) httpapi.Header
 }
 
 // Detail answers GET /api/concerts/{concertId}.
-func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	concert, problem := h.concert(ctx, r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	concert, err := h.concert(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	now := contracts.InstantOf(h.Now())
 	return httpapi.JSON(http.StatusOK, concertDetailView{
@@ -118,14 +118,14 @@ func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Respon
 
 // Layout answers GET /api/concerts/{concertId}/layout. With ?version= the answer is immutable and may be kept for good, for every
 // version up to the frozen one: none of them ever changes, and tickets of an older one may be looked at for years.
-func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	concert, problem := h.concert(ctx, r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	concert, err := h.concert(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	query, problem := r.Query("version")
-	if problem != nil {
-		return httpapi.Response{}, problem
+	query, err := r.Query("version")
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	version, headers := concert.LayoutVersion, cached(contracts.InstantOf(h.Now()), concert)
 	notFound := httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no such layout.")
@@ -152,7 +152,7 @@ func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	return httpapi.Encoded(http.StatusOK, plan.body, headers), nil
 }
 
-func (h Concerts) concert(ctx context.Context, r httpapi.Request) (readmodel.Concert, *httpapi.Problem) {
+func (h Concerts) concert(ctx context.Context, r httpapi.Request) (readmodel.Concert, error) {
 	concert, found, err := h.Catalogue.Concert(ctx, r.PathParameters["concertId"])
 	if err != nil {
 		return readmodel.Concert{}, h.unavailable(ctx, "concert not read", err)
@@ -167,7 +167,7 @@ func (h Concerts) warn(ctx context.Context, what string, err error) {
 	h.Log.WarnContext(ctx, what, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 }
 
-func (h Concerts) unavailable(ctx context.Context, what string, err error) *httpapi.Problem {
+func (h Concerts) unavailable(ctx context.Context, what string, err error) error {
 	h.warn(ctx, what, err)
 	return httpapi.NewProblem(httpapi.CodeUnavailable, "The catalogue cannot be read right now.")
 }

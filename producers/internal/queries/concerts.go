@@ -20,23 +20,23 @@ type concertsView struct {
 }
 
 // List answers GET /api/concerts?city&genre&from&to&q&cursor&limit, ordered by start and id.
-func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	query, problem := r.Query("city", "genre", "from", "to", "q", "cursor", "limit")
-	if problem != nil {
-		return httpapi.Response{}, problem
+func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	query, err := r.Query("city", "genre", "from", "to", "q", "cursor", "limit")
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	filter, problem := parseFilter(query)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	filter, err := parseFilter(query)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	limit, problem := httpapi.Limit(query)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	limit, err := httpapi.Limit(query)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	cursors := httpapi.Cursors[concertCursor]{List: "concerts " + filter.name()}
-	after, problem := cursors.Of(query)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	after, err := cursors.Of(query)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	all, err := h.Catalogue.Concerts(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ const dateLayout = time.DateOnly
 // maxFilter bounds the text of one filter, in characters as a person counts them: composed.
 const maxFilter = 100
 
-func parseFilter(query map[string]string) (concertFilter, *httpapi.Problem) {
+func parseFilter(query map[string]string) (concertFilter, error) {
 	var f concertFilter
 	for name, into := range map[string]*string{"city": &f.city, "genre": &f.genre, "q": &f.words} {
 		value, there := query[name]

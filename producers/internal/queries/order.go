@@ -95,7 +95,7 @@ type entryView struct {
 
 // Handle implements httpapi.Handler. Whatever is wrong with an id, its form, its tag or its owner, the answer is the
 // same 404, so that nobody learns which orders there are.
-func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	user := r.UserID()
 	if user == "" {
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")

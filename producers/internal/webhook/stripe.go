@@ -66,24 +66,24 @@ const (
 )
 
 // Handle implements httpapi.Handler.
-func (h *Stripe) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	outcome, problem := h.receive(ctx, r)
-	if problem != nil {
-		outcome = problem.Code
+func (h *Stripe) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	outcome, err := h.receive(ctx, r)
+	if err != nil {
+		outcome = httpapi.ProblemOf(err).Code
 	}
 	h.Meter.Put(telemetry.WebhooksReceived, 1, telemetry.Dimension{Name: telemetry.KeyOutcome, Value: outcome})
-	if problem != nil {
-		return httpapi.Response{}, problem
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	return httpapi.JSON(http.StatusOK, received{Enqueued: outcome == outcomeEnqueued}, nil), nil
 }
 
 // receive takes one event and says what became of it. The signature is checked over the bytes as sent, before anything of them
 // is read.
-func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string, _ *httpapi.Problem) {
-	body, problem := r.Bytes(maxBodyBytes, httpapi.CodeInvalidPayload)
-	if problem != nil {
-		return "", problem
+func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string, _ error) {
+	body, err := r.Bytes(maxBodyBytes, httpapi.CodeInvalidPayload)
+	if err != nil {
+		return "", err
 	}
 	switch err := h.Signatures.Verify(body, r.Header("Stripe-Signature")); {
 	case errors.Is(err, ErrStale):
@@ -123,12 +123,12 @@ func (h *Stripe) otherMode(ctx context.Context, event stripeevent.Event) {
 
 // invalid is 400. Stripe sends the event again, which helps once the mistake, here or in what made the PaymentIntent, is
 // mended.
-func (h *Stripe) invalid(ctx context.Context, event stripeevent.Event, err error) *httpapi.Problem {
+func (h *Stripe) invalid(ctx context.Context, event stripeevent.Event, err error) error {
 	h.Log.ErrorContext(ctx, "event cannot be acted on", telemetry.KeyEvent, event.ID, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	return httpapi.NewProblem(httpapi.CodeInvalidPayload, "The body is no event that can be acted on.")
 }
 
-func (h *Stripe) enqueue(ctx context.Context, event stripeevent.Event, m message.Message) *httpapi.Problem {
+func (h *Stripe) enqueue(ctx context.Context, event stripeevent.Event, m message.Message) error {
 	encoded, err := message.Encode(m, telemetry.Trace(ctx))
 	if err != nil {
 		h.Log.ErrorContext(ctx, "event not encoded", telemetry.KeyEvent, event.ID, telemetry.KeyError, err.Error())
