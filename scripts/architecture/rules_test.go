@@ -56,7 +56,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/internal/redisread"},
-		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/pace", redis, breaker},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/breaker", "producers/internal/pace", redis},
 		why:  "an adapter has one SDK",
 	},
 	{

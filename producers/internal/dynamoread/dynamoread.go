@@ -36,7 +36,7 @@ type Reader struct {
 
 // New makes a Reader.
 func New(client *dynamodb.Client, tables Tables) *Reader {
-	return &Reader{client: client, tables: tables, breaker: breaker.New("dynamodb")}
+	return &Reader{client: client, tables: tables, breaker: breaker.ForAWS("dynamodb")}
 }
 
 // Order is a consistent read of an order's row, so that no client sees it go backwards.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 	"time"
-
-	"github.com/sony/gobreaker"
 )
 
 // While the breaker of a shard is open nobody asks where its keys are. When the shard is tried again they may have moved.
@@ -20,7 +18,7 @@ func TestNobodyAsksForAShardThatIsNotCalled(t *testing.T) {
 		if findErr != nil || len(in) != len(keys) {
 			t.Fatalf("%d shards, %v", len(in), findErr)
 		}
-		_ = in[0].call(t.Context(), func(context.Context) error { return err })
+		_ = callShard(t.Context(), in[0], func(context.Context) error { return err })
 	}
 	for range failuresToOpen {
 		call(errors.New("refused"), "a", "b")
@@ -38,7 +36,7 @@ func TestNobodyAsksForAShardThatIsNotCalled(t *testing.T) {
 		t.Errorf("asked %d times for two keys, of which one is new", asked-before)
 	}
 	before, master = asked, "two"
-	for s.byKey["a"].breaker.State() == gobreaker.StateOpen {
+	for s.byKey["a"].Open() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	call(nil, "a")

@@ -240,5 +240,5 @@ func (r *Reader) call(ctx context.Context, key string, op func(context.Context) 
 	if err != nil {
 		return err
 	}
-	return at[0].call(ctx, op)
+	return callShard(ctx, at[0], op)
 }

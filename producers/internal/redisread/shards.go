@@ -8,75 +8,32 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/sony/gobreaker"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/breaker"
 )
 
-// failuresToOpen and openFor: after some failed calls in a row the producer stops waiting for a shard, and tries it again after
-// some seconds.
 const (
+	// failuresToOpen is how many failed calls in a row end the calls to a shard.
 	failuresToOpen = 5
-	openFor        = 2 * time.Second
+	// openFor is how long a shard is not called before it is tried again.
+	openFor = 2 * time.Second
 )
 
-// shard is a breaker before a part of Redis, which also knows for how long that part has been down. It is safe for concurrent
-// use.
-type shard struct {
-	breaker *gobreaker.CircuitBreaker
-	now     func() time.Time
-
-	mu sync.Mutex
-	// downSince is when the breaker opened after it was last closed; zero while it is closed.
-	downSince time.Time
+// newShard makes the breaker before one shard, or before the question where a key is.
+func newShard(now func() time.Time) *breaker.Breaker {
+	return breaker.New(breaker.Settings{Name: "redis", FailuresToOpen: failuresToOpen, OpenFor: openFor, Now: now})
 }
 
-func newShard(now func() time.Time) *shard {
-	s := &shard{now: now}
-	s.breaker = gobreaker.NewCircuitBreaker(gobreaker.Settings{
-		Name:          "redis",
-		Timeout:       openFor,
-		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
-		OnStateChange: s.stateChanged,
-	})
-	return s
-}
-
-func (s *shard) stateChanged(_ string, _, to gobreaker.State) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case to == gobreaker.StateClosed:
-		s.downSince = time.Time{}
-	case s.downSince.IsZero():
-		s.downSince = s.now()
-	}
-}
-
-// downFor counts from the first time that the breaker opened: a failed probe does not begin anew.
-func (s *shard) downFor() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.downSince.IsZero() {
-		return 0
-	}
-	return s.now().Sub(s.downSince)
-}
-
-// call makes one call within its timeout and the breaker. A cancelled call counts as a failure: it says nothing good
-// of Redis, and a cancelled probe must not close the breaker.
-func (s *shard) call(ctx context.Context, op func(context.Context) error) error {
-	_, err := s.breaker.Execute(func() (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
-		defer cancel()
-		err := op(ctx)
-		if errors.Is(err, redis.Nil) {
-			err = nil
+// callShard makes one call within its timeout and the shard's breaker. A missing key is no error.
+func callShard(ctx context.Context, shard *breaker.Breaker, op func(context.Context) error) error {
+	return shard.Do(ctx, timeoutPerCall, func(ctx context.Context) error {
+		if err := op(ctx); !errors.Is(err, redis.Nil) {
+			return err
 		}
-		return nil, err
+		return nil
 	})
-	return err
 }
 
 // shards has a breaker before each shard of the cluster. One before all of them would do both wrongs: a shard that is down would
@@ -86,17 +43,17 @@ type shards struct {
 	masterOf func(ctx context.Context, key string) (string, error)
 	now      func() time.Time
 	// asking stands before masterOf.
-	asking *shard
+	asking *breaker.Breaker
 
 	mu sync.Mutex
 	// byAddress are those of masters. After a failover a shard has another master, with a breaker of its own.
-	byAddress map[string]*shard
+	byAddress map[string]*breaker.Breaker
 	// byKey is where keys were when that was last asked: one of each seat group that is on sale, and two of payments.
-	byKey map[string]*shard
+	byKey map[string]*breaker.Breaker
 }
 
 func newShards(client redis.UniversalClient, now func() time.Time) *shards {
-	s := &shards{now: now, asking: newShard(now), byAddress: map[string]*shard{}, byKey: map[string]*shard{}}
+	s := &shards{now: now, asking: newShard(now), byAddress: map[string]*breaker.Breaker{}, byKey: map[string]*breaker.Breaker{}}
 	s.masterOf = func(context.Context, string) (string, error) { return "", nil }
 	if cluster, ok := client.(*redis.ClusterClient); ok {
 		s.masterOf = func(ctx context.Context, key string) (string, error) {
@@ -113,12 +70,12 @@ func newShards(client redis.UniversalClient, now func() time.Time) *shards {
 // of finds the shards that have keys. It is one question, however many keys there are, and none while no call would be made
 // anyway: a client whose view of the cluster is old dials with each question to renew it, which would be as many dials at a Redis
 // that is away as there are orders.
-func (s *shards) of(ctx context.Context, keys ...string) (in []*shard, err error) {
+func (s *shards) of(ctx context.Context, keys ...string) (in []*breaker.Breaker, err error) {
 	if in := s.closedTo(keys); in != nil {
 		return in, nil
 	}
-	err = s.asking.call(ctx, func(ctx context.Context) error {
-		in = make([]*shard, len(keys))
+	err = callShard(ctx, s.asking, func(ctx context.Context) error {
+		in = make([]*breaker.Breaker, len(keys))
 		for i, key := range keys {
 			address, err := s.masterOf(ctx, key)
 			if err != nil {
@@ -133,13 +90,13 @@ func (s *shards) of(ctx context.Context, keys ...string) (in []*shard, err error
 
 // closedTo are the shards that keys were in last, if the breakers of all of them let no call through right now; else nil. Once a
 // breaker tries its shard again, its keys may be in another one.
-func (s *shards) closedTo(keys []string) []*shard {
+func (s *shards) closedTo(keys []string) []*breaker.Breaker {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := make([]*shard, len(keys))
+	in := make([]*breaker.Breaker, len(keys))
 	for i, key := range keys {
 		known, ok := s.byKey[key]
-		if !ok || known.breaker.State() != gobreaker.StateOpen {
+		if !ok || !known.Open() {
 			return nil
 		}
 		in[i] = known
@@ -147,7 +104,7 @@ func (s *shards) closedTo(keys []string) []*shard {
 	return in
 }
 
-func (s *shards) at(address, key string) *shard {
+func (s *shards) at(address, key string) *breaker.Breaker {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known, ok := s.byAddress[address]
@@ -160,7 +117,7 @@ func (s *shards) at(address, key string) *shard {
 }
 
 // ofGroups sorts indexes of groups by the shard that has them.
-func (s *shards) ofGroups(ctx context.Context, groups []contracts.SeatGroup) (map[*shard][]int, error) {
+func (s *shards) ofGroups(ctx context.Context, groups []contracts.SeatGroup) (map[*breaker.Breaker][]int, error) {
 	keys := make([]string, len(groups))
 	for i, g := range groups {
 		keys[i] = seatstate.KeysOf(g).Rev
@@ -169,7 +126,7 @@ func (s *shards) ofGroups(ctx context.Context, groups []contracts.SeatGroup) (ma
 	if err != nil {
 		return nil, err
 	}
-	in := map[*shard][]int{}
+	in := map[*breaker.Breaker][]int{}
 	for i, at := range shards {
 		in[at] = append(in[at], i)
 	}
@@ -180,11 +137,11 @@ func (s *shards) ofGroups(ctx context.Context, groups []contracts.SeatGroup) (ma
 func (r *Reader) DownFor(ctx context.Context, groups ...contracts.SeatGroup) time.Duration {
 	in, err := r.shards.ofGroups(ctx, groups)
 	if err != nil {
-		return r.shards.asking.downFor()
+		return r.shards.asking.DownFor()
 	}
 	least := time.Duration(-1)
 	for at := range in {
-		if down := at.downFor(); least < 0 || down < least {
+		if down := at.DownFor(); least < 0 || down < least {
 			least = down
 		}
 	}
@@ -206,7 +163,7 @@ func (r *Reader) ask(ctx context.Context, groups []contracts.SeatGroup, add func
 	for at, mine := range in {
 		all.Go(func() {
 			commands := make([][]redis.Cmder, len(mine))
-			err := at.call(ctx, func(ctx context.Context) error {
+			err := callShard(ctx, at, func(ctx context.Context) error {
 				_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 					for n, i := range mine {
 						commands[n] = add(p, i)

@@ -26,7 +26,7 @@ type Sender struct {
 
 // New makes a Sender for these queues.
 func New(client *sqs.Client, urls map[message.Queue]string) *Sender {
-	return &Sender{client: client, urls: urls, breaker: breaker.New("sqs")}
+	return &Sender{client: client, urls: urls, breaker: breaker.ForAWS("sqs")}
 }
 
 // Send sends one message to its queue.
