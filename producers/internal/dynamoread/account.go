@@ -14,9 +14,8 @@ import (
 	"boxoffice/producers/internal/admission"
 )
 
-// Account reads the row of an order and its buyer's allowance for the concert in one consistent BatchGetItem. A key that
-// DynamoDB did not get to is not asked for again: a buyer waits, and what is not known refuses nobody. An error is no answer at
-// all.
+// Account reads the row of an order and its buyer's allowance for the concert in one consistent BatchGetItem. A key that DynamoDB
+// did not process is not read again: a buyer waits, and what is not known refuses nobody. An error means that nothing is known.
 func (r *Reader) Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (admission.Account, error) {
 	keys := func(name, value string) types.KeysAndAttributes {
 		return types.KeysAndAttributes{

@@ -14,17 +14,17 @@ import (
 	"boxoffice/producers/internal/pace"
 )
 
-// spread is over how many of the best groups orders for any seats are spread. All in the best one alone would have
-// them wait in one queue and then be sent on.
+// spread bounds how many of the best groups orders for any seats are spread over. With the best one alone, all would wait in one
+// queue and then be sent on.
 const spread = 4
 
-// lookBest chooses the group that an order for any adjacent seats tries first, among the first few of the best kind. The
-// order's id chooses among them: it is as good as random, and a retry mostly meets the same queue.
+// lookBest chooses the group that an order for any adjacent seats tries first, among the first few of the best kind. The order's
+// id chooses among them: it is as good as random, and a repeat of the order mostly meets the same queue.
 //
-// A group that knows the order already outranks every other: the order holds seats there, or was sent on from there, or
-// was decided there, and its own hold may be why the map shows no seats. Where no group knows it and none shows seats, the
-// order is soldOut.
-func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted) (sight, error) {
+// A group that has a record of the order outranks every other: the order holds seats there, or was sent on from there, or was
+// decided there, and its own hold may be why the map shows no seats. If no group has a record and none shows seats, the result is
+// soldOut.
+func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted) (shown, error) {
 	layout := admitted.Seating.Groups()
 	groups, versions := make([]contracts.SeatGroup, len(layout)), make([]seatstate.GroupVersion, len(layout))
 	for i, g := range layout {
@@ -44,35 +44,35 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		// Kept maps refuse nobody: seats may have come free since.
 		var err error
 		if states, err = h.Seats.Groups(ctx, versions, id); err != nil && states == nil {
-			if err := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err, groups...); err != nil {
-				return sight{}, err
+			if err := h.lookFailed(ctx, id, "maps not read before the order was enqueued", err, groups...); err != nil {
+				return shown{}, err
 			}
 		} else if err != nil {
-			h.warn(ctx, id, "some maps not looked at before the order was enqueued", err)
+			h.warn(ctx, id, "some maps not read before the order was enqueued", err)
 		}
 		h.Hints.put(of, states, now)
 	}
-	if at := knownIn(layout, states, request.Best.Section); at >= 0 {
-		return sight{group: groups[at], lag: lagOf(states[at])}, admission.CheckQueue(states[at].Lag)
+	if at := groupOfRecord(layout, states, request.Best.Section); at >= 0 {
+		return shown{group: groups[at], lag: lagOf(states[at])}, admission.CheckQueue(states[at].Lag)
 	}
 	candidates := candidatesOf(admitted, states)
 	chosen, found := choose(candidates, id)
 	if !found {
-		return sight{soldOut: true}, nil
+		return shown{soldOut: true}, nil
 	}
-	seen := sight{group: contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}}
+	seen := shown{group: contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}}
 	if len(states) > 0 {
 		at := states[slices.Index(groups, seen.group)]
 		if !at.Loaded && !admission.AcceptsBlindly(h.Seats.DownFor(ctx, seen.group)) {
-			return sight{}, h.unavailable(ctx, id, "seats not looked at for long", errors.New("the part of Redis that has "+seen.group.Key()+" does not answer"))
+			return shown{}, h.unavailable(ctx, id, "seats not readable for long", errors.New("the part of Redis that has "+seen.group.Key()+" does not answer"))
 		}
 		seen.lag = lagOf(at)
 	}
 	return seen, admission.CheckQueue(seen.lag.Behind)
 }
 
-// askRecords asks what the order is in the groups that it may be sent to, whose maps are kept ones. A group that does not answer
-// is not loaded any more.
+// askRecords reads the order's record in the groups that it may be sent to, whose maps are kept ones. A group that does not
+// answer counts as not loaded from then on.
 func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []string, admitted admission.Admitted, groups []contracts.SeatGroup, states []admission.GroupState) {
 	best = best[:min(spread, len(best))]
 	var asked []int
@@ -87,7 +87,7 @@ func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []stri
 	}
 	records, err := h.Seats.Records(ctx, ask, id)
 	if err != nil {
-		h.warn(ctx, id, "some records of the order not looked at before it was enqueued", err)
+		h.warn(ctx, id, "some records of the order not read before it was enqueued", err)
 	}
 	for n, i := range asked {
 		if n >= len(records) || !records[n].Known {
@@ -98,7 +98,7 @@ func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []stri
 	}
 }
 
-// candidatesOf are the groups to try, by what Redis shows of them; nothing is known of a group that has no state.
+// candidatesOf ranks the groups by what Redis shows of them. Nothing is known of a group without a state.
 func candidatesOf(admitted admission.Admitted, states []admission.GroupState) seating.Candidates {
 	layout := admitted.Seating.Groups()
 	maps := make([]seatstate.Snapshot, len(layout))
@@ -110,9 +110,9 @@ func candidatesOf(admitted admission.Admitted, states []admission.GroupState) se
 
 func lagOf(g admission.GroupState) pace.Lag { return pace.Lag{Behind: g.Lag, Known: g.LagKnown} }
 
-// blindly chooses the group of an order as if nothing were known of any seats. The order is sold out if the layout never had such
-// seats: then no order can have got them.
-func blindly(id contracts.OrderID, request admission.Request, admitted admission.Admitted) (contracts.SeatGroup, error) {
+// chooseBlindly chooses the group of an order as if nothing were known of any seats. It returns a problem, sold out, if the
+// layout has no such seats at all: then no order can have got them.
+func chooseBlindly(id contracts.OrderID, request admission.Request, admitted admission.Admitted) (contracts.SeatGroup, error) {
 	chosen, found := choose(candidatesOf(admitted, nil), id)
 	if !found {
 		return contracts.SeatGroup{}, soldOut()
@@ -120,7 +120,7 @@ func blindly(id contracts.OrderID, request admission.Request, admitted admission
 	return contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}, nil
 }
 
-// choose takes one of the first few of the best kind.
+// choose returns one of the first few groups of the best kind.
 func choose(candidates seating.Candidates, id contracts.OrderID) (group string, found bool) {
 	best := candidates.Best()
 	if len(best) == 0 {
@@ -130,10 +130,10 @@ func choose(candidates seating.Candidates, id contracts.OrderID) (group string, 
 	return best[int(id[len(id)-8])%len(best)], true
 }
 
-// knownIn is the group of the section that knows the order, -1 if none does. Where several do, the order was sent on from
-// one to the next: what it holds counts most, and an end least. A group of another section knows it by another body, and
-// must not be asked for seats of this one.
-func knownIn(layout []readmodel.LayoutGroup, states []admission.GroupState, section string) int {
+// groupOfRecord returns the index of the group of the section that has a record of the order, -1 if none has. If several have
+// one, the order was sent on from one to the next: what it holds counts most, and an end least. A group of another section has
+// the record of another body, and must not be asked for seats of this one.
+func groupOfRecord(layout []readmodel.LayoutGroup, states []admission.GroupState, section string) int {
 	for _, state := range []seatstate.RecordState{seatstate.RecordSold, seatstate.RecordHeld, seatstate.RecordForwarded, seatstate.RecordEnded} {
 		for i, g := range states {
 			if g.Order == state && (section == "" || layout[i].Section == section) {

@@ -6,8 +6,7 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// body is the request as sent. A member that is absent is nil, which is not the same as an empty one; null is refused by
-// Decode.
+// body is the request as sent. A missing member is nil, which is not the same as an empty one; Decode refuses null.
 type body struct {
 	ConcertID *string   `json:"concertId"`
 	Seats     *[]string `json:"seats"`

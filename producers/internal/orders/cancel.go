@@ -13,23 +13,24 @@ import (
 	"boxoffice/producers/internal/pace"
 )
 
-// Owners says whether an order id is this buyer's, without any store.
+// Owners verifies order ids. It does no I/O and is safe for concurrent use.
 type Owners interface {
+	// Verify returns the id and true if it is this buyer's.
 	Verify(userID, id string) (contracts.OrderID, bool)
 }
 
-// Cancel answers DELETE /api/orders/{orderId}: it enqueues a CancelOrder for an open order. The queue decides: an order
-// may be paid before its turn comes.
+// Cancel answers DELETE /api/orders/{orderId}: it enqueues a CancelOrder for an open order. The queue decides: the order may be
+// paid before the message is handled.
 type Cancel struct {
 	Rows   Rows
 	Queue  Queue
 	Owners Owners
-	// Jitter spreads what clients are told.
+	// Jitter spreads the waits that clients are sent.
 	Jitter pace.Source
 	Log    *slog.Logger
 }
 
-// state is the answer about an order that has a row.
+// state is the body about an order that has a row.
 type state struct {
 	OrderID     contracts.OrderID `json:"orderId"`
 	Status      contracts.Status  `json:"status"`
