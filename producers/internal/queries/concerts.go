@@ -66,15 +66,15 @@ type concertCursor struct {
 	ID       string            `json:"i"`
 }
 
-// before says whether a concert comes after the cursor. The zero cursor is before all.
+// before says whether a concert comes after the cursor. Every concert comes after the zero cursor.
 func (k concertCursor) before(c readmodel.Concert) bool {
 	return k.ID == "" || c.StartsAt > k.StartsAt || c.StartsAt == k.StartsAt && c.ConcertID > k.ID
 }
 
 type concertFilter struct {
-	// city, genre and words are folded; "" if not asked for.
+	// city, genre and words are folded; "" if the query has no such filter.
 	city, genre, words string
-	// from and to are dates in the venue's zone, both inclusive; zero if not asked for.
+	// from and to are dates in the venue's zone, both inclusive; zero if the query has no such filter.
 	from, to time.Time
 }
 
@@ -111,7 +111,7 @@ func parseFilter(query map[string]string) (concertFilter, error) {
 	return f, nil
 }
 
-// name is the same for filters that take the same concerts in the same words.
+// name returns the same text for filters that accept the same concerts in the same words.
 func (f concertFilter) name() string {
 	return fmt.Sprintf("%q %q %q %s %s", f.city, f.genre, f.words, f.from.Format(dateLayout), f.to.Format(dateLayout))
 }
