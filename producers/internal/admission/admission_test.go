@@ -24,7 +24,7 @@ var concert = readmodel.Concert{
 
 func cancelled(c *readmodel.Concert) { c.CancelledAt = 1200 }
 
-func TestRules(t *testing.T) {
+func TestCheckRefusesByRule(t *testing.T) {
 	for name, test := range map[string]struct {
 		seats  []string
 		now    contracts.Instant
@@ -72,7 +72,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-func TestPlacesFollowTheRequestAndTheHashDoesNot(t *testing.T) {
+func TestPlacesFollowRequestOrderAndHashDoesNot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seats := rapid.Permutation([]string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}).Draw(t, "seats")
 		got, err := admission.Check(admission.Request{ConcertID: "c", Seats: seats}, concert, seating, 1500)

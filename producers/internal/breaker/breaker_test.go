@@ -22,15 +22,15 @@ func answered(status int) error {
 	}}
 }
 
-// Three failures in a row open it; after 5 s one call passes, and decides whether the next ones do.
-func TestBreaker(t *testing.T) {
+// Three failures in a row open the breaker; after 5 s one call passes, and decides whether the next ones do.
+func TestBreakerOpensAfterThreeFailuresAndProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := breaker.ForAWS("sqs")
 		calls := 0
 		do := func(answer error) error {
 			return b.Do(t.Context(), time.Second, func(context.Context) error { calls++; return answer })
 		}
-		// What answers is there, and none of these counts as one of three in a row.
+		// A refusal shows a working service, and none of these is one of three failures in a row.
 		for _, answer := range []error{errBroken, answered(500), answered(400), errBroken, answered(503), nil, errBroken, answered(0)} {
 			if err := do(answer); !errors.Is(err, answer) {
 				t.Fatalf("got %v, want %v", err, answer)
@@ -65,8 +65,8 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// The buyer whose order is the probe may go away. That says nothing of the service, which may be down still.
-func TestACancelledProbeKeepsItOpen(t *testing.T) {
+// The buyer whose order is the probe may leave. That says nothing about the service, which may still be down.
+func TestCancelledProbeKeepsBreakerOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := breaker.ForAWS("sqs")
 		do := func(answer error) error {
@@ -85,7 +85,7 @@ func TestACancelledProbeKeepsItOpen(t *testing.T) {
 	})
 }
 
-// The outage is counted from the first opening, by the clock of the settings: a failed probe does not begin it anew.
+// The outage is counted from the first opening, by the clock of the settings: a failed probe does not restart it.
 func TestDownForCountsFromTheFirstOpening(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := breaker.New(breaker.Settings{Name: "redis", FailuresToOpen: 2, OpenFor: time.Second, Now: time.Now})

@@ -33,7 +33,7 @@ func request(body, contentType string) httpapi.Request {
 	return httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{Body: body, Headers: map[string]string{"content-type": contentType}}}
 }
 
-// problemOf returns the problem that an error is, nil for any other error.
+// problemOf returns the problem in an error, nil if there is none.
 func problemOf(err error) *httpapi.Problem {
 	var problem *httpapi.Problem
 	errors.As(err, &problem)
@@ -114,7 +114,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// A whole number is one number however it is spelt, and nothing is rounded to one.
+// A whole number is one number in every spelling, and nothing is rounded to one.
 func TestDecodeOfWholeNumbers(t *testing.T) {
 	for text, want := range map[string]int{
 		"2": 2, "2.0": 2, "2e0": 2, "2E+0": 2, "20e-1": 2, "0.2e1": 2, "2.000000000000000000000000": 2, "-2.0": -2, "0": 0, "-0.0": 0, "0e99": 0,
@@ -133,7 +133,7 @@ func TestDecodeOfWholeNumbers(t *testing.T) {
 	}
 }
 
-func TestDecodeOfABinaryBody(t *testing.T) {
+func TestDecodeOfBase64Body(t *testing.T) {
 	r := request(base64.StdEncoding.EncodeToString([]byte(`{"name":"a"}`)), "application/json")
 	r.IsBase64Encoded = true
 	var v thing
@@ -144,7 +144,7 @@ func TestDecodeOfABinaryBody(t *testing.T) {
 	if problem := problemOf(r.Decode(&v)); problem == nil || problem.Code != "invalid_json" {
 		t.Errorf("got %v", problem)
 	}
-	// The bound is of the bytes that were sent, not of their base64.
+	// The bound applies to the bytes that were sent, not to their base64.
 	for size, code := range map[int]string{8192: "", 8193: "body_too_large", 8194: "body_too_large", 20_000: "body_too_large"} {
 		r.Body = base64.StdEncoding.EncodeToString([]byte(`{"name":"a"}` + strings.Repeat(" ", size-12)))
 		if problem := problemOf(r.Decode(&v)); code == "" && problem != nil || code != "" && (problem == nil || problem.Code != code) {
@@ -178,7 +178,7 @@ func handle(t *testing.T, routes map[string]httpapi.Handler, routeKey, path stri
 	return response
 }
 
-func TestAPanicIsAProblemAndTellsNothing(t *testing.T) {
+func TestPanicIsInternalProblemWithoutCause(t *testing.T) {
 	response := handle(t, map[string]httpapi.Handler{"GET /x": func(context.Context, httpapi.Request) (httpapi.Response, error) {
 		panic("table arn:aws:secret")
 	}}, "GET /x", "/x")
@@ -187,7 +187,7 @@ func TestAPanicIsAProblemAndTellsNothing(t *testing.T) {
 	}
 }
 
-// An error that is no problem is answered 500. Its text is in the log and not in the answer.
+// An error that is no problem is answered 500. Its text is logged and not sent.
 func TestOtherErrorIsInternalAndLogged(t *testing.T) {
 	for name, test := range map[string]struct {
 		err    error
@@ -243,7 +243,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-func TestUnavailableCarriesItsPace(t *testing.T) {
+func TestUnavailableHasRetryAfter(t *testing.T) {
 	got := httpapi.NewProblem(httpapi.CodeUnavailable, "d").Response("/p")
 	var body struct {
 		PollAfterMs int    `json:"pollAfterMs"`
@@ -254,7 +254,7 @@ func TestUnavailableCarriesItsPace(t *testing.T) {
 	}
 }
 
-func TestA401SaysWhatIsWanted(t *testing.T) {
+func TestUnauthorizedHasWWWAuthenticate(t *testing.T) {
 	for code, want := range map[string]string{httpapi.CodeUnauthorized: "Bearer", httpapi.CodeOrderNotFound: ""} {
 		if got := httpapi.NewProblem(code, "d").Response("/p").Headers["WWW-Authenticate"]; got != want {
 			t.Errorf("%s: WWW-Authenticate %q", code, got)
@@ -295,8 +295,8 @@ type cursor struct {
 	S string `json:"s"`
 }
 
-// A cursor is taken for the list that it was made for, as it was made, and in no other way.
-func TestCursor(t *testing.T) {
+// A cursor is accepted for the list that it was made for, unchanged, and otherwise refused.
+func TestCursorIsAcceptedForItsListOnly(t *testing.T) {
 	list := httpapi.Cursors[cursor]{List: "concerts city=paris"}
 	if k, err := list.Of(nil); err != nil || k != (cursor{}) {
 		t.Errorf("no cursor: %v, %v", k, err)
@@ -310,7 +310,7 @@ func TestCursor(t *testing.T) {
 		base64.RawURLEncoding.EncodeToString([]byte(`{"n":7,"s":"nocturne-2030"}`)), list.Encode(cursor{}),
 		httpapi.Cursors[cursor]{List: "concerts city=rome"}.Encode(cursor{N: 7}), httpapi.Cursors[cursor]{}.Encode(cursor{N: 7}),
 	}
-	// One character changed, wherever.
+	// One character changed, anywhere.
 	for i := range text {
 		for _, c := range "Aa0-" {
 			if changed := text[:i] + string(c) + text[i+1:]; changed != text {
@@ -343,8 +343,8 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// An address without parameters takes nothing behind the question mark, so that there is one such address.
-func TestQueryOfAnAddressWithoutParameters(t *testing.T) {
+// A route without parameters refuses every query string, so that each answer has one address.
+func TestRouteWithoutParametersRefusesQuery(t *testing.T) {
 	for raw, refused := range map[string]bool{"": false, "&": true, "=": true, "x": true, "x=1": true, "%zz": true} {
 		r := httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{RawQueryString: raw}}
 		if _, err := r.Query(); (err != nil) != refused || refused && problemOf(err).Code != "invalid_filter" {
@@ -354,7 +354,7 @@ func TestQueryOfAnAddressWithoutParameters(t *testing.T) {
 }
 
 // HEAD is GET without its body, whatever the answer is.
-func TestHead(t *testing.T) {
+func TestHeadIsGetWithoutBody(t *testing.T) {
 	routes := map[string]httpapi.Handler{"GET /x": func(_ context.Context, r httpapi.Request) (httpapi.Response, error) {
 		if r.RawPath == "/bad" {
 			return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeConcertNotFound, "d")
@@ -372,8 +372,8 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// What a client writes into the trace header stays out of logs and messages, but for the id itself.
-func TestTrace(t *testing.T) {
+// Whatever else a client writes into the trace header reaches no log and no message.
+func TestTraceDropsWhatClientsAdd(t *testing.T) {
 	const good = "Root=1-67891233-abcdef012345678912345678"
 	for header, want := range map[string]string{
 		good: good, good + ";Parent=53995c3f42cd8ad8;Sampled=1": good, good + ";anna@example.org": good,
@@ -420,8 +420,8 @@ func TestInstanceIsAURIReference(t *testing.T) {
 	}
 }
 
-// Nothing can be done for a user whose id no message can carry.
-func TestUserID(t *testing.T) {
+// A user whose id no message can carry is refused.
+func TestUserIDIsOneThatMessagesCarry(t *testing.T) {
 	for sub, want := range map[string]string{
 		"anna": "anna", "": "", "anna b": "", "änna": "", strings.Repeat("u", 128): strings.Repeat("u", 128), strings.Repeat("u", 129): "", "a\n": "",
 	} {

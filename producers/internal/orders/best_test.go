@@ -28,7 +28,7 @@ func rowOfFour(name string, accessible int) readmodel.LayoutGroup {
 	return g
 }
 
-// shows is a group that is loaded with these places taken.
+// shows makes a group that is loaded, with these places taken.
 func shows(taken ...int) admission.GroupState {
 	m := seatstate.NewSeatMap(4)
 	for _, p := range taken {
@@ -37,7 +37,7 @@ func shows(taken ...int) admission.GroupState {
 	return admission.GroupState{Snapshot: seatstate.Snapshot{Loaded: true, Map: m}}
 }
 
-// knows is such a group with what the order is in it.
+// knows adds the order's record to a group.
 func knows(g admission.GroupState, state seatstate.RecordState) admission.GroupState {
 	g.Order = state
 	return g
@@ -47,7 +47,7 @@ func wants(quantity, accessible string) string {
 	return `{"concertId":"c","bestAvailable":{"section":"s","quantity":` + quantity + `,"accessible":` + accessible + `}}`
 }
 
-// sentTo is the group that the order was sent to, with the order.
+// sentTo returns the group that the order was sent to, and the order.
 func (w *world) sentTo(t *testing.T) (string, message.PlaceOrder) {
 	t.Helper()
 	if len(w.sent) != 1 {
@@ -61,9 +61,9 @@ func (w *world) sentTo(t *testing.T) (string, message.PlaceOrder) {
 	return order.Group, order
 }
 
-// An order goes to a group of the best kind that there is; accessible places are kept for those who ask for them until
-// they are released, and then they are the last of all.
-func TestTheGroupThatIsTriedFirst(t *testing.T) {
+// An order goes to a group of the best kind. Accessible places are reserved for orders that ask for them until they are released;
+// after that they are tried last.
+func TestBestGroupIsTriedFirst(t *testing.T) {
 	hall := []readmodel.LayoutGroup{rowOfFour("A", 4), rowOfFour("B", 0), rowOfFour("C", 1)}
 	full := shows(0, 1, 2, 3)
 	for name, test := range map[string]struct {
@@ -114,9 +114,9 @@ func TestTheGroupThatIsTriedFirst(t *testing.T) {
 	}
 }
 
-// An order goes where it is known: the same request again must not be tried in a second group, and must not be refused
-// because of what it holds itself.
-func TestAnOrderGoesWhereItIsKnown(t *testing.T) {
+// An order goes to the group that has its record: a repeat must not be tried in a second group, and must not be refused for what
+// the order holds itself.
+func TestOrderGoesToGroupWithItsRecord(t *testing.T) {
 	hall := []readmodel.LayoutGroup{rowOfFour("A", 0), rowOfFour("B", 0), rowOfFour("C", 0), rowOfFour("elsewhere", 0)}
 	hall[3].Section = "t"
 	full := shows(0, 1, 2, 3)
@@ -148,8 +148,8 @@ func TestAnOrderGoesWhereItIsKnown(t *testing.T) {
 	}
 }
 
-// With its row unread an order is never told that it is sold out, unless no layout of this concert could ever have served it.
-func TestARowThatIsNotKnownRefusesNobody(t *testing.T) {
+// While its row is unread, an order is sold out only if no group of the concert's layout could ever have served it.
+func TestUnknownRowRefusesNobody(t *testing.T) {
 	hall := []readmodel.LayoutGroup{rowOfFour("A", 0), rowOfFour("B", 0), rowOfFour("C", 2)}
 	full := shows(0, 1, 2, 3)
 	for body, want := range map[string]string{best: "A B C", wants("2", "1"): "C", wants("3", "3"): ""} {
@@ -168,7 +168,7 @@ func TestARowThatIsNotKnownRefusesNobody(t *testing.T) {
 	}
 }
 
-func TestAccessibleInTheBody(t *testing.T) {
+func TestBodyMemberAccessible(t *testing.T) {
 	const at = "/bestAvailable/"
 	for value, test := range map[string]struct {
 		quantity   string
@@ -227,8 +227,8 @@ func TestAccessibleInTheBody(t *testing.T) {
 	}
 }
 
-// The members beside it keep their rules: null is no value, what is unknown or there twice is no JSON of ours.
-func TestMembersOfTheBody(t *testing.T) {
+// The other members keep their rules: null is no value, and an unknown or duplicate member is invalid JSON.
+func TestBodyMembersAreStrict(t *testing.T) {
 	for body, want := range map[string][2]string{
 		`{"concertId":null,"seats":["A-1-1"]}`:                                           {"invalid_request", "/concertId"},
 		`{"concertId":"c","seats":null}`:                                                 {"invalid_request", "/seats"},

@@ -9,8 +9,9 @@ import (
 	"boxoffice/producers/internal/admission"
 )
 
-// Redis may have a group in another layout version, in which a place is another seat. So each look says which one it means.
-func TestTheLookIsAtTheLayoutVersionThatIsSold(t *testing.T) {
+// Redis may have a group in another layout version, in which a place is another seat. So each read names the version that it
+// means.
+func TestRedisIsReadInTheSoldLayoutVersion(t *testing.T) {
 	want := []seatstate.GroupVersion{seatstate.In(contracts.SeatGroup{ConcertID: "c", Group: "A"}, 2)}
 	for name, body := range map[string]string{
 		"named seats":   `{"concertId":"c","seats":["A-1-2"]}`,

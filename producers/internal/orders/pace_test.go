@@ -17,7 +17,7 @@ type most struct{}
 
 func (most) Int64N(n int64) int64 { return n - 1 }
 
-// wantPace holds an answer to a pace in milliseconds, by member and by header; 0 for neither.
+// wantPace checks the wait of an answer in milliseconds, in member and header; 0 for neither.
 func wantPace(t *testing.T, name string, response httpapi.Response, ms int) {
 	t.Helper()
 	var body struct{ PollAfterMs *int }
@@ -36,8 +36,8 @@ func wantPace(t *testing.T, name string, response httpapi.Response, ms int) {
 	}
 }
 
-// Who orders is told to come back soon only where decisions are known to be fast.
-func TestThePaceOfAnOrder(t *testing.T) {
+// A client is told to ask again soon only where decisions are known to be fast.
+func TestAcceptedOrderSaysWhenToAskAgain(t *testing.T) {
 	loaded := seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}
 	row := func(s contracts.Status) *readmodel.Order {
 		return &readmodel.Order{OrderID: id, UserID: "anna", Status: s, Version: 1, RequestHash: contracts.RequestHash("c", []string{"A-1-1", "A-1-2"})}

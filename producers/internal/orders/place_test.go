@@ -23,7 +23,7 @@ import (
 
 const id = contracts.OrderID("e1000000000000000000000000000000")
 
-// world answers every port of the handler and notes the calls in their order.
+// world implements every port of the handler and records the calls in their order.
 type world struct {
 	calls []string
 	sent  []message.Encoded
@@ -31,22 +31,22 @@ type world struct {
 	lag   time.Duration
 	// lagKnown says that Redis has the lag.
 	lagKnown bool
-	// payments is the lag of payments. Asking for it is not noted: it is kept in memory for a second.
+	// payments is the lag of payments. Reading it is not recorded: the adapter keeps it in memory for a second.
 	payments time.Duration
 	down     time.Duration
 	maps     []admission.GroupState
-	// hall is in place of the one group of two seats.
+	// hall replaces the one group of two seats.
 	hall []readmodel.LayoutGroup
-	// released is when accessible places become anybody's; 0 is never.
+	// released is when accessible places become available to everybody; 0 is never.
 	released contracts.Instant
 	row      *readmodel.Order
 	// counted is how many seats are counted for the buyer, nil for no allowance; the limit is 8. skipped says that the batch did
-	// not get to the row, and late is the row that only the second look sees.
+	// not process the row. late is the row that only the second read returns.
 	counted *int
 	skipped bool
 	late    *readmodel.Order
 	fail    map[string]bool
-	// asked are the groups that the looks at Redis were about.
+	// asked has the groups that were read in Redis.
 	asked []seatstate.GroupVersion
 }
 
@@ -110,7 +110,7 @@ func (w *world) DownFor(_ context.Context, groups ...contracts.SeatGroup) time.D
 	return w.down
 }
 
-// Records is asked only where maps are kept.
+// Records is called only while maps are kept.
 func (w *world) Records(context.Context, []contracts.SeatGroup, contracts.OrderID) ([]admission.Record, error) {
 	return nil, w.call("records")
 }
@@ -174,7 +174,7 @@ func postTo(t *testing.T, h orders.Place, body string) httpapi.Response {
 
 const best = `{"concertId":"c","bestAvailable":{"section":"s","quantity":2}}`
 
-// gone is the one group with a seat taken, and what the order is there.
+// gone is the one group with a seat taken, and the order's record there.
 func gone(record seatstate.RecordState) []admission.GroupState {
 	return []admission.GroupState{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}, Order: record}}
 }
@@ -196,9 +196,9 @@ func code(t *testing.T, r httpapi.Response) string {
 	return p.Code
 }
 
-// The budget of an order that can still succeed: one look at Redis, one read of row and allowance, one send, in this order. Of one
-// whose seat is taken: the look alone.
-func TestCallsOfAnOrder(t *testing.T) {
+// An order that can still succeed costs one read of Redis, one read of row and allowance, and one send, in this order. An order
+// whose seat is taken costs the read of Redis alone.
+func TestCallsPerOrder(t *testing.T) {
 	for name, test := range map[string]struct {
 		world world
 		body  string
@@ -262,7 +262,7 @@ func TestCallsOfAnOrder(t *testing.T) {
 	}
 }
 
-func TestWhatIsEnqueued(t *testing.T) {
+func TestEnqueuedMessage(t *testing.T) {
 	w := world{}
 	response := w.post(t, good)
 	if response.Headers["Location"] != "/api/orders/"+string(id) || len(w.sent) != 1 {
