@@ -26,37 +26,18 @@ const spread = 4
 // soldOut.
 func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted) (shown, error) {
 	layout := admitted.Seating.Groups()
-	groups, versions := make([]contracts.SeatGroup, len(layout)), make([]seatstate.GroupVersion, len(layout))
+	groups := make([]contracts.SeatGroup, len(layout))
 	for i, g := range layout {
 		groups[i] = contracts.SeatGroup{ConcertID: request.ConcertID, Group: g.Group}
-		versions[i] = seatstate.In(groups[i], admitted.LayoutVersion)
 	}
-	of := layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}
-	now := h.Now()
-	states, kept := h.Hints.get(of, now)
-	var best []string
-	if kept {
-		best = candidatesOf(admitted, states).Best()
-	}
-	if len(best) > 0 {
-		h.askRecords(ctx, id, best, admitted, groups, states)
-	} else {
-		// Kept maps refuse nobody: seats may have come free since.
-		var err error
-		if states, err = h.Seats.Groups(ctx, versions, id); err != nil && states == nil {
-			if err := h.lookFailed(ctx, id, "maps not read before the order was enqueued", err, groups...); err != nil {
-				return shown{}, err
-			}
-		} else if err != nil {
-			h.warn(ctx, id, "some maps not read before the order was enqueued", err)
-		}
-		h.Hints.put(of, states, now)
+	states, err := h.groupStates(ctx, id, request, admitted, groups)
+	if err != nil {
+		return shown{}, err
 	}
 	if at := groupOfRecord(layout, states, request.Best.Section); at >= 0 {
 		return shown{group: groups[at], lag: lagOf(states[at])}, admission.CheckQueue(states[at].Lag)
 	}
-	candidates := candidatesOf(admitted, states)
-	chosen, found := choose(candidates, id)
+	chosen, found := choose(candidatesOf(admitted, states), id)
 	if !found {
 		return shown{soldOut: true}, nil
 	}
@@ -71,24 +52,50 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 	return seen, admission.CheckQueue(seen.lag.Behind)
 }
 
-// askRecords reads the order's record in the groups that it may be sent to, whose maps are kept ones. A group that does not
-// answer counts as not loaded from then on.
-func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []string, admitted admission.Admitted, groups []contracts.SeatGroup, states []admission.GroupState) {
+// groupStates returns the states of all groups of the layout, with the order's records. While kept maps show seats, they are used,
+// and only the records in the groups that the order may be sent to are read; otherwise everything is read afresh. The states are
+// nil if Redis does not answer and the order is accepted all the same.
+func (h Place) groupStates(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, groups []contracts.SeatGroup) ([]admission.GroupState, error) {
+	of := layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}
+	now := h.Now()
+	if states, kept := h.Hints.get(of, now); kept {
+		if best := candidatesOf(admitted, states).Best(); len(best) > 0 {
+			return h.withRecords(ctx, id, best, groups, states), nil
+		}
+		// Kept maps refuse nobody: seats may have come free since.
+	}
+	versions := make([]seatstate.GroupVersion, len(groups))
+	for i, g := range groups {
+		versions[i] = seatstate.In(g, admitted.LayoutVersion)
+	}
+	states, err := h.Seats.Groups(ctx, versions, id)
+	if err != nil && states == nil {
+		if err := h.lookFailed(ctx, id, "maps not read before the order was enqueued", err, groups...); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		h.warn(ctx, id, "some maps not read before the order was enqueued", err)
+	}
+	h.Hints.put(of, states, now)
+	return states, nil
+}
+
+// withRecords returns the states with the order's records in the groups that it may be sent to, the first few of best. A group
+// whose record cannot be read is not loaded in the result.
+func (h Place) withRecords(ctx context.Context, id contracts.OrderID, best []string, groups []contracts.SeatGroup, states []admission.GroupState) []admission.GroupState {
 	best = best[:min(spread, len(best))]
 	var asked []int
-	for i, g := range admitted.Seating.Groups() {
+	var ask []contracts.SeatGroup
+	for i, g := range groups {
 		if slices.Contains(best, g.Group) {
-			asked = append(asked, i)
+			asked, ask = append(asked, i), append(ask, g)
 		}
-	}
-	ask := make([]contracts.SeatGroup, len(asked))
-	for n, i := range asked {
-		ask[n] = groups[i]
 	}
 	records, err := h.Seats.Records(ctx, ask, id)
 	if err != nil {
 		h.warn(ctx, id, "some records of the order not read before it was enqueued", err)
 	}
+	states = slices.Clone(states)
 	for n, i := range asked {
 		if n >= len(records) || !records[n].Known {
 			states[i] = admission.GroupState{}
@@ -96,6 +103,7 @@ func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []stri
 		}
 		states[i].Order = records[n].Order
 	}
+	return states
 }
 
 // candidatesOf ranks the groups by what Redis shows of them. Nothing is known of a group without a state.

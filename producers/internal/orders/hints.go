@@ -35,7 +35,7 @@ func (h hint) fresh(now time.Time) bool {
 // NewHints makes empty Hints.
 func NewHints() *Hints { return &Hints{of: map[layoutitem.Ref]hint{}} }
 
-// get returns the states of a layout's groups. The caller may change them.
+// get returns the states of a layout's groups. The caller must not change them.
 func (h *Hints) get(of layoutitem.Ref, now time.Time) ([]admission.GroupState, bool) {
 	if h == nil {
 		return nil, false
@@ -46,7 +46,7 @@ func (h *Hints) get(of layoutitem.Ref, now time.Time) ([]admission.GroupState, b
 	if !found || !known.fresh(now) {
 		return nil, false
 	}
-	return slices.Clone(known.states), true
+	return known.states, true
 }
 
 // put keeps states that were read at an instant, and deletes old ones. An empty list is not kept.

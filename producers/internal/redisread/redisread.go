@@ -171,7 +171,7 @@ func (r *Reader) Groups(ctx context.Context, groups []seatstate.GroupVersion, or
 			states[i] = admission.GroupState{}
 		}
 	}
-	if err, none := unreadError(of, errs); err != nil {
+	if none, err := unreadError(of, errs); err != nil {
 		if none {
 			states = nil
 		}
@@ -195,7 +195,7 @@ func (r *Reader) Records(ctx context.Context, groups []contracts.SeatGroup, orde
 		}
 		records[i].Known = errs[i] == nil
 	}
-	if err, _ := unreadError(groups, errs); err != nil {
+	if _, err := unreadError(groups, errs); err != nil {
 		return records, fmt.Errorf("read an order's records: %w", err)
 	}
 	return records, nil

@@ -212,7 +212,7 @@ func shardError(commands [][]redis.Cmder, err error) error {
 }
 
 // unreadError returns the error about the groups that were not read, nil if all were. none says that no group was read.
-func unreadError(groups []contracts.SeatGroup, errs []error) (err error, none bool) { //nolint:revive // the error is data here, and none says what it means
+func unreadError(groups []contracts.SeatGroup, errs []error) (none bool, err error) {
 	failed := 0
 	for i, e := range errs {
 		if e == nil {
@@ -223,7 +223,7 @@ func unreadError(groups []contracts.SeatGroup, errs []error) (err error, none bo
 		}
 	}
 	if err == nil {
-		return nil, false
+		return false, nil
 	}
-	return fmt.Errorf("%d of %d groups not read, the first is %w", failed, len(groups), err), failed == len(groups)
+	return failed == len(groups), fmt.Errorf("%d of %d groups not read, the first is %w", failed, len(groups), err)
 }
