@@ -35,19 +35,34 @@ var rules = []rule{
 
 	// Producers
 	{
-		from: []string{"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look"},
-		may:  []string{"contracts/..."},
+		from: []string{"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace"},
+		may:  []string{"contracts/...", "producers/internal/pace"},
 		why:  "what decides about a request is pure: it is tested without any store",
 	},
 	{
 		from: []string{"producers/internal/httpapi"},
-		may:  []string{"contracts/...", "producers/internal/admission", lambda, "github.com/go-json-experiment/json/..."},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/pace", lambda, "github.com/go-json-experiment/json/..."},
 		why:  "the HTTP edge knows forms, not stores",
+	},
+	{
+		from: []string{"producers/internal/orders", "producers/internal/queries", "producers/internal/webhook", "producers/internal/catalogue"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace", "golang.org/x/text/..."},
+		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
 	},
 	{
 		from: []string{"producers/internal/breaker"},
 		may:  []string{awsCore, breaker},
-		why:  "what a failing service costs a buyer is decided in one place",
+		why:  "one package knows breakers: it decides how long a failing service is not called",
+	},
+	{
+		from: []string{"producers/internal/dynamoread"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/breaker", awsCore, dynamo, values},
+		why:  "an adapter has one SDK",
+	},
+	{
+		from: []string{"producers/internal/redisread"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/breaker", "producers/internal/pace", redis},
+		why:  "an adapter has one SDK",
 	},
 	{
 		from: []string{"producers/internal/sqssend"},
@@ -55,39 +70,9 @@ var rules = []rule{
 		why:  "an adapter has one SDK",
 	},
 	{
-		from: []string{"producers/internal/dynamoread"},
-		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/look", awsCore, dynamo, values},
-		why:  "an adapter has one SDK",
-	},
-	{
-		from: []string{"producers/internal/redisread"},
-		may:  []string{"contracts/...", "producers/internal/look", "producers/internal/pace", redis, breaker},
-		why:  "an adapter has one SDK; a look at Redis that fails must cost nothing, so it has a breaker",
-	},
-	{
-		from: []string{"producers/internal/catalogue"},
-		may:  []string{"contracts/...", "producers/internal/admission"},
-		why:  "the memory of the catalogue is no adapter: where it reads from is its port",
-	},
-	{
-		from: []string{"producers/internal/orders"},
-		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace", "producers/internal/look"},
-		why:  "a handler declares its ports; adapters are wired in cmd",
-	},
-	{
-		from: []string{"producers/internal/queries"},
-		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace", "golang.org/x/text/..."},
-		why:  "a handler declares its ports; adapters are wired in cmd; text is compared by Unicode's rules, which are a library's work",
-	},
-	{
-		from: []string{"producers/internal/webhook"},
-		may:  []string{"contracts/...", "producers/internal/httpapi"},
-		why:  "a handler declares its ports; adapters are wired in cmd",
-	},
-	{
 		from: []string{"producers/internal/stripesignature"},
 		may:  []string{"contracts/...", "producers/internal/webhook", "github.com/stripe/stripe-go/v76/webhook"},
-		why:  "of Stripe's library the producers have the check of signatures alone, in one place: they call Stripe never",
+		why:  "the producers check Stripe's signatures and never call Stripe",
 	},
 	{
 		from: []string{"producers/internal/contracttest"},
@@ -176,7 +161,7 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look",
+	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
 }
 

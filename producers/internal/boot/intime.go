@@ -8,13 +8,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// answerTime is what is kept of an invocation's time for its answer to reach Lambda. Everything that a handler does ends with
-// its context, that much before Lambda kills the process: a client then gets an answer of ours, which says that it may ask
-// again, and not the gateway's. This is the one place that decides it.
+// answerTime is the part of an invocation's time that is reserved for its answer to reach Lambda. A handler's context ends that
+// much before Lambda kills the process: the client then gets our answer, which says that it may ask again, and not the gateway's.
 const answerTime = 300 * time.Millisecond
 
 // errTimeOver is the cause with which a handler's context ends.
-var errTimeOver = errors.New("the invocation's time is over but for its answer")
+var errTimeOver = errors.New("the invocation has only the time for its answer left")
 
 // inTime ends the context of a handler answerTime before the deadline that Lambda has set.
 type inTime struct{ next lambda.Handler }

@@ -25,7 +25,7 @@ func (f handlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 type key struct{}
 
 // A handler that works until its context ends has answered 300 ms before Lambda kills the process.
-func TestTheContextEndsBeforeTheInvocationDoes(t *testing.T) {
+func TestContextEndsBeforeInvocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, timeout := range []time.Duration{5 * time.Second, 100 * time.Millisecond} {
 			ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "kept"), timeout)
@@ -45,7 +45,7 @@ func TestTheContextEndsBeforeTheInvocationDoes(t *testing.T) {
 	})
 }
 
-func TestAnInvocationWithoutAnEndHasNone(t *testing.T) {
+func TestInvocationWithoutDeadlineHasNone(t *testing.T) {
 	_, err := inTime{handlerFunc(func(ctx context.Context) error {
 		if end, limited := ctx.Deadline(); limited {
 			t.Errorf("ends at %s", end)
@@ -57,8 +57,8 @@ func TestAnInvocationWithoutAnEndHasNone(t *testing.T) {
 	}
 }
 
-// What a library prints by package log is a line of JSON like all others.
-func TestWhatLibrariesPrintIsJSON(t *testing.T) {
+// What a library prints through package log is a line of JSON like all others.
+func TestLibraryOutputIsJSON(t *testing.T) {
 	before, flags, writer := slog.Default(), log.Flags(), log.Writer()
 	defer func() { slog.SetDefault(before); log.SetFlags(flags); log.SetOutput(writer) }()
 	var out bytes.Buffer

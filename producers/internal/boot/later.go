@@ -12,9 +12,9 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// startOrLater builds the handler now, and gives each of its invocations the time that inTime leaves. If nothing is wrong but that
-// the secrets extension is not ready, the first invocation builds it, within its time: the extension may be ready only then, and
-// a start that waited for it would never end. Any other error ends the start.
+// startOrLater builds the handler now, and wraps it in inTime. If the only problem is that the secrets extension is not ready,
+// the first invocation builds the handler, within its time: the extension may become ready only then, and a start that waited for
+// it would never end. Any other error ends the start.
 func startOrLater(ctx context.Context, build func(context.Context) (lambda.Handler, error)) (lambda.Handler, error) {
 	handler, err := build(ctx)
 	if errors.Is(err, secrets.ErrNotReady) {
@@ -27,8 +27,8 @@ func startOrLater(ctx context.Context, build func(context.Context) (lambda.Handl
 	return inTime{next: handler}, nil
 }
 
-// later is a handler that an invocation builds. An invocation that cannot fails, and the next one tries again. Its context must
-// end early enough before Lambda's deadline for the reason to be logged.
+// later is a handler that its first invocation builds. An invocation that cannot build it fails, and the next one tries again.
+// Its context must end early enough before Lambda's deadline for the reason to be logged. It is safe for concurrent use.
 type later struct {
 	build func(context.Context) (lambda.Handler, error)
 

@@ -16,8 +16,8 @@ import (
 	"boxoffice/contracts/secrets"
 )
 
-// An extension that is ready only with the first invocation must not keep the function from its first invocation.
-func TestAFunctionStartsWhenTheExtensionIsReady(t *testing.T) {
+// An extension may become ready only with the first invocation; the start must not wait for it.
+func TestFirstInvocationStartsOnceExtensionIsReady(t *testing.T) {
 	builds, notReady := 0, fmt.Errorf("config: %w", errors.Join(fmt.Errorf("REDIS_PASSWORD: %w", secrets.ErrNotReady)))
 	answers := []error{notReady, notReady, nil}
 	handler, err := startOrLater(t.Context(), func(context.Context) (lambda.Handler, error) {
@@ -40,14 +40,14 @@ func TestAFunctionStartsWhenTheExtensionIsReady(t *testing.T) {
 	}
 }
 
-func TestAnyOtherFailureEndsTheStart(t *testing.T) {
+func TestOtherFailureEndsTheStart(t *testing.T) {
 	wrong := errors.New("REDIS_PASSWORD: there is no such secret")
 	if handler, err := startOrLater(t.Context(), func(context.Context) (lambda.Handler, error) { return nil, wrong }); handler != nil || !errors.Is(err, wrong) {
 		t.Errorf("%v, %v", handler, err)
 	}
 }
 
-// only is an extension that serves one secret, is not ready to serve those of starting, and knows no other.
+// only is an extension that serves one secret, is not ready to serve starting secrets, and has no other.
 func only(starting ...string) secrets.Get {
 	return func(_ context.Context, address, _, _ string) (int, []byte, error) {
 		for _, name := range starting {
@@ -62,8 +62,8 @@ func only(starting ...string) secrets.Get {
 	}
 }
 
-// A start is left to the first invocation only where nothing but the extension is in its way. What else is wrong is wrong then, too.
-func TestAnExtensionThatIsNotReadyHidesNothing(t *testing.T) {
+// The first invocation starts the function only if the extension is the only problem. Any other problem ends the start.
+func TestUnreadyExtensionHidesNoOtherProblem(t *testing.T) {
 	const late = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev/late"
 	const gone = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev/gone"
 	for name, c := range map[string]struct {
@@ -112,7 +112,7 @@ func TestAnExtensionThatIsNotReadyHidesNothing(t *testing.T) {
 }
 
 // An invocation of 5 s that cannot start the function has logged why 300 ms before Lambda kills it.
-func TestAnInvocationThatCannotStartTheFunctionSaysWhy(t *testing.T) {
+func TestInvocationThatCannotStartLogsWhy(t *testing.T) {
 	for name, get := range map[string]secrets.Get{
 		"refused": func(context.Context, string, string, string) (int, []byte, error) {
 			return 0, nil, errors.New("the reason")
@@ -154,7 +154,7 @@ func TestAnInvocationThatCannotStartTheFunctionSaysWhy(t *testing.T) {
 }
 
 // However a function was started, its handler's context ends 300 ms before the invocation does, and not sooner.
-func TestTheTimeForTheAnswerIsKeptOnce(t *testing.T) {
+func TestAnswerTimeIsReservedOnce(t *testing.T) {
 	for name, answers := range map[string][]error{"at once": {nil}, "later": {secrets.ErrNotReady, nil}} {
 		synctest.Test(t, func(t *testing.T) {
 			handler, err := startOrLater(t.Context(), func(context.Context) (lambda.Handler, error) {

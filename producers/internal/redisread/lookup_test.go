@@ -5,12 +5,10 @@ import (
 	"errors"
 	"testing"
 	"time"
-
-	"github.com/sony/gobreaker"
 )
 
-// While the breaker of a shard is open nobody asks where its keys are. When the shard is tried again they may have moved.
-func TestNobodyAsksForAShardThatIsNotCalled(t *testing.T) {
+// While the breaker of a shard is open, the shard of its keys is not looked up. When it is tried again, they may have moved.
+func TestOpenShardIsNotLookedUp(t *testing.T) {
 	asked, master := 0, "one"
 	s := newShards(nil, time.Now)
 	s.masterOf = func(context.Context, string) (string, error) { asked++; return master, nil }
@@ -20,7 +18,7 @@ func TestNobodyAsksForAShardThatIsNotCalled(t *testing.T) {
 		if findErr != nil || len(in) != len(keys) {
 			t.Fatalf("%d shards, %v", len(in), findErr)
 		}
-		_ = in[0].call(t.Context(), func(context.Context) error { return err })
+		_ = callShard(t.Context(), in[0], func(context.Context) error { return err })
 	}
 	for range failuresToOpen {
 		call(errors.New("refused"), "a", "b")
@@ -32,13 +30,13 @@ func TestNobodyAsksForAShardThatIsNotCalled(t *testing.T) {
 	if asked != before {
 		t.Errorf("asked %d times while nothing was called", asked-before)
 	}
-	// A key that nobody has asked for yet may be in a shard that is well.
+	// A new key may be in a shard that works.
 	call(nil, "a", "c")
 	if asked != before+2 {
 		t.Errorf("asked %d times for two keys, of which one is new", asked-before)
 	}
 	before, master = asked, "two"
-	for s.byKey["a"].breaker.State() == gobreaker.StateOpen {
+	for s.byKey["a"].Open() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	call(nil, "a")
