@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/moduleroot"
 )
 
 type cli struct {
@@ -119,7 +119,7 @@ func report(errOut io.Writer, err error) int {
 }
 
 func newApp(out, errOut io.Writer) (*app, error) {
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -154,23 +154,6 @@ func withoutAWS() ([]string, error) {
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
-
-// moduleRoot is the folder of go.mod above the current one.
-func moduleRoot() (string, error) {
-	at, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the project: %w", err)
-	}
-	for folder := at; ; folder = filepath.Dir(folder) {
-		content, err := os.ReadFile(filepath.Join(folder, "go.mod")) //nolint:gosec // looked for above the current folder
-		if err == nil && strings.HasPrefix(string(content), "module boxoffice\n") {
-			return folder, nil
-		}
-		if folder == filepath.Dir(folder) {
-			return "", fmt.Errorf("find the project: no go.mod of boxoffice in %s or above", at)
-		}
-	}
-}
 
 // exitCodeOf a command that was run.
 func exitCodeOf(err error) error {

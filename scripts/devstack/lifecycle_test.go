@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/moduleroot"
 )
 
 const lifecycleStack = "lifecycle-test"
@@ -21,7 +22,7 @@ const lifecycleStack = "lifecycle-test"
 // needsTools skips where the servers are not installed; CI has to have them.
 func needsTools(t *testing.T) {
 	t.Helper()
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		t.Fatal(err)
 	}

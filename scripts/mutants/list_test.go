@@ -5,12 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"boxoffice/scripts/internal/moduleroot"
 )
 
 // A change of the code takes the text of a mutant away without anybody meaning it. That is said here, at once, and not by the
 // lane alone, which takes minutes.
 func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +32,7 @@ func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
 
 // A test that the list names is in its package: a name that no test has would leave the mutant to chance.
 func TestEveryTestOfTheListIsInItsPackage(t *testing.T) {
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		t.Fatal(err)
 	}

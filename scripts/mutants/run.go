@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/moduleroot"
 )
 
 // options are the command line.
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if o.Jobs < 1 {
 		return fail(exitUsage, fmt.Errorf("--jobs is %d, want at least 1", o.Jobs))
 	}
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		return fail(exitUsage, err)
 	}
@@ -85,24 +85,6 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return exitFailed
 	}
 	return exitFound
-}
-
-// moduleRoot is the nearest folder upwards with a go.mod.
-func moduleRoot() (string, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
-		}
-		parent := filepath.Dir(folder)
-		if parent == folder {
-			return "", errors.New("no go.mod here or above")
-		}
-		folder = parent
-	}
 }
 
 // only are the mutants whose name or package contains one of the texts; all if there is none.

@@ -12,7 +12,7 @@ import (
 
 // A module with a package that embeds a file, and what may become of a bug in it.
 var files = map[string]string{
-	"go.mod": "module tiny\n\ngo 1.24\n",
+	"go.mod": "module boxoffice\n\ngo 1.24\n",
 	"p/p.go": `package p
 
 import _ "embed"

@@ -24,6 +24,7 @@ import (
 	"boxoffice/scripts/internal/awsclient"
 	"boxoffice/scripts/internal/freeport"
 	"boxoffice/scripts/internal/ministack"
+	"boxoffice/scripts/internal/moduleroot"
 )
 
 // Variable names the ministack binary to use, before any other place is searched.
@@ -179,7 +180,7 @@ func find() (string, error) {
 		return binary, nil
 	}
 	const inModule = ".local/venv/bin/ministack"
-	if root, ok := moduleRoot(); ok {
+	if root, err := moduleroot.Find(); err == nil {
 		binary := filepath.Join(root, inModule)
 		if _, err := os.Stat(binary); err == nil {
 			return binary, nil
@@ -190,21 +191,4 @@ func find() (string, error) {
 		return "", fmt.Errorf("none named by %s, none at %s, none in PATH", Variable, inModule)
 	}
 	return binary, nil
-}
-
-func moduleRoot() (string, bool) {
-	directory, err := os.Getwd()
-	if err != nil {
-		return "", false
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
-			return directory, true
-		}
-		parent := filepath.Dir(directory)
-		if parent == directory {
-			return "", false
-		}
-		directory = parent
-	}
 }
