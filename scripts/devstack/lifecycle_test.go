@@ -5,42 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"boxoffice/scripts/devstack/internal/stack"
-	"boxoffice/scripts/internal/moduleroot"
+	"boxoffice/scripts/internal/stacktest"
 )
 
 const lifecycleStack = "lifecycle-test"
-
-// needsTools skips where the servers are not installed; CI has to have them.
-func needsTools(t *testing.T) {
-	t.Helper()
-	root, err := moduleroot.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
-	missing := ""
-	if _, err := os.Stat(filepath.Join(stack.Local(root), "venv", "bin", ministackName)); err != nil && os.Getenv("BOXOFFICE_MINISTACK") == "" {
-		missing = "ministack"
-	}
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		missing = "redis-server"
-	}
-	if missing == "" {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal(missing + " is missing")
-	}
-	t.Skip("needs " + missing + ": make tools")
-}
 
 // devstack runs a command on the test's stack and returns its exit code and standard output.
 func devstack(t *testing.T, args ...string) (int, []byte) {
@@ -69,7 +42,7 @@ func pids(t *testing.T) map[string]int {
 }
 
 func TestStackComesUpHealsAndGoesDown(t *testing.T) {
-	needsTools(t)
+	stacktest.NeedTools(t)
 	t.Cleanup(func() { devstack(t, "down") })
 	if code, _ := devstack(t, "up", "--hold-seconds", "30", "--handler-timeout", "3"); code != 0 {
 		t.Fatal("it did not come up")
@@ -168,7 +141,7 @@ func orderStatus(t *testing.T, variables map[string]string, user string) int {
 }
 
 func TestRunTakesItsStackDownAndPassesTheExitCodeOn(t *testing.T) {
-	needsTools(t)
+	stacktest.NeedTools(t)
 	t.Cleanup(func() { devstack(t, "down") })
 	var out, progress bytes.Buffer
 	code := run(t.Context(), []string{"run", "--stack", lifecycleStack, "--", "sh", "-c", `echo "$STACK $HOLD_SECONDS"; exit 7`}, &out, &progress)
