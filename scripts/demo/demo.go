@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/testbed"
 )
 
@@ -26,9 +27,21 @@ type demo struct {
 	out io.Writer
 }
 
-func run(ctx context.Context, out io.Writer) error {
+// misused is the exit code for a mistake of the caller.
+const misused = 80
+
+// run is the program. It returns the exit code: 0 done, 1 failed, misused.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var o options
-	kong.Parse(&o, kong.Name("demo"), kong.Description("Buy seats on a running stack and show what happens to the orders. The stack is the one that the environment names (make env)."))
+	code := cli.Run("demo", &o, args, out, errOut, func(*kong.Context) error { return tour(ctx, o, out) },
+		kong.Description("Buy seats on a running stack and show what happens to the orders. The stack is the one that the environment names (make env)."))
+	if code == cli.Misused {
+		return misused
+	}
+	return code
+}
+
+func tour(ctx context.Context, o options, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	bed, err := testbed.OpenHere(ctx)

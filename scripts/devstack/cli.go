@@ -14,11 +14,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"boxoffice/scripts/devstack/internal/stack"
-	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/moduleroot"
 )
 
-type cli struct {
+// commands is the command line.
+type commands struct {
 	Stack string `help:"Which stack; several may run side by side." default:"default" env:"STACK"`
 
 	Up     upCommand     `cmd:"" help:"Install what is missing, build, start everything, create queues and tables, load the sample concerts."`
@@ -67,55 +68,23 @@ func (a *app) progress(format string, args ...any) {
 
 func (a *app) folder(name string) (stack.Folder, error) {
 	if !stack.ValidName(name) {
-		return stack.Folder{}, usageError{fmt.Errorf("stack name %q: a letter, then up to 30 of a-z, 0-9 and - wanted", name)}
+		return stack.Folder{}, cli.Misuse(fmt.Errorf("stack name %q: a letter, then up to 30 of a-z, 0-9 and - wanted", name))
 	}
 	return stack.Folder{Root: a.root, Name: name}, nil
 }
 
-// usageError is a mistake of the caller: exit code 2.
-type usageError struct{ error }
-
-// exitError carries the exit code of a command that was run.
-type exitError struct {
-	error
-	code int
-}
-
-// run is the program. It returns the exit code: 0 done, 1 failed, 2 used wrongly.
+// run is the program. It returns the exit code: 0 done, 1 failed, 2 used wrongly, or that of the command that was run.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	var c cli
-	parsed, err := commandline.Parse("devstack", &c, args, out, errOut, kong.UsageOnError(),
-		kong.Description("Runs a whole Boxoffice on this machine: AWS emulator, Redis and the functions that would be deployed."))
-	switch {
-	case err != nil:
-		return report(errOut, usageError{err})
-	case parsed == nil:
-		return 0
-	}
-	a, err := newApp(out, errOut)
-	if err != nil {
-		return report(errOut, err)
-	}
-	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(a, &c)
-	return report(errOut, parsed.Run())
-}
-
-func report(errOut io.Writer, err error) int {
-	if err == nil {
-		return 0
-	}
-	_, _ = fmt.Fprintln(errOut, "devstack:", err)
-	var exit exitError
-	var usage usageError
-	switch {
-	case errors.As(err, &exit):
-		return exit.code
-	case errors.As(err, &usage):
-		return 2
-	default:
-		return 1
-	}
+	var c commands
+	return cli.Run("devstack", &c, args, out, errOut, func(parsed *kong.Context) error {
+		a, err := newApp(out, errOut)
+		if err != nil {
+			return err
+		}
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		parsed.Bind(a, &c)
+		return parsed.Run()
+	}, kong.Description("Runs a whole Boxoffice on this machine: AWS emulator, Redis and the functions that would be deployed."))
 }
 
 func newApp(out, errOut io.Writer) (*app, error) {
@@ -155,11 +124,11 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// exitCodeOf a command that was run.
+// exitCodeOf gives the error of a command that was run that command's exit code.
 func exitCodeOf(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return exitError{err, exit.ExitCode()}
+		return cli.WithCode(exit.ExitCode(), err)
 	}
 	return err
 }

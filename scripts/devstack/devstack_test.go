@@ -282,7 +282,7 @@ func tokensOf(t *testing.T, a *app, name string) (*ascent, *oidc.IDTokenVerifier
 func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
 	a, out := testApp(t)
 	u, verifier := tokensOf(t, a, "one")
-	if err := (&tokenCommand{User: "anna"}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+	if err := (&tokenCommand{User: "anna"}).Run(t.Context(), a, &commands{Stack: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	token, err := verifier.Verify(t.Context(), strings.TrimSpace(out.String()))
@@ -291,7 +291,7 @@ func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
 	}
 	out.Reset()
 	expired := -time.Minute
-	if err := (&tokenCommand{User: "anna", TTL: &expired}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+	if err := (&tokenCommand{User: "anna", TTL: &expired}).Run(t.Context(), a, &commands{Stack: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := verifier.Verify(t.Context(), strings.TrimSpace(out.String())); err == nil || !strings.Contains(err.Error(), "expired") {
@@ -302,7 +302,7 @@ func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
 func TestManyTokensAreOneLineEach(t *testing.T) {
 	a, out := testApp(t)
 	_, verifier := tokensOf(t, a, "one")
-	if err := (&tokenCommand{User: "load", Count: 25}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+	if err := (&tokenCommand{User: "load", Count: 25}).Run(t.Context(), a, &commands{Stack: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

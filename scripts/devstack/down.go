@@ -12,7 +12,7 @@ import (
 type downCommand struct{}
 
 // Run implements the command.
-func (c *downCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *downCommand) Run(ctx context.Context, a *app, root *commands) error {
 	f, err := a.folder(root.Stack)
 	if err != nil {
 		return err

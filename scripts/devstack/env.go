@@ -15,7 +15,7 @@ type envCommand struct {
 }
 
 // Run implements the command.
-func (c *envCommand) Run(a *app, root *cli) error {
+func (c *envCommand) Run(a *app, root *commands) error {
 	d, err := a.describe(root.Stack)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type seedCommand struct {
 }
 
 // Run implements the command.
-func (c *seedCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *seedCommand) Run(ctx context.Context, a *app, root *commands) error {
 	d, err := a.describe(root.Stack)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"boxoffice/scripts/devstack/internal/process"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/freeport"
 )
 
@@ -59,7 +60,7 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 	s.Via = flags.Via
 	for service := range s.Via {
 		if _, ok := stack.ViaServices[service]; !ok && service != stack.ViaRedis && service != stack.ViaStripe {
-			return s, usageError{fmt.Errorf("--via %s: no service of that name; there are redis, stripe, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", "))}
+			return s, cli.Misuse(fmt.Errorf("--via %s: no service of that name; there are redis, stripe, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", ")))
 		}
 	}
 	if s.Ports, err = flags.ports(f.Name, freeport.Find); err != nil {
@@ -196,7 +197,7 @@ func adapt(f stack.Folder, t topology.Topology, s stack.Settings) (topology.Topo
 		t.Functions = functions
 	}
 	if err := t.Validate(); err != nil {
-		return t, usageError{err}
+		return t, cli.Misuse(err)
 	}
 	content, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {

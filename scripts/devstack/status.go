@@ -36,7 +36,7 @@ type stackStatus struct {
 var errNotUp = errors.New("not everything of the stack is up")
 
 // Run implements the command.
-func (c *statusCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *statusCommand) Run(ctx context.Context, a *app, root *commands) error {
 	f, err := a.folder(root.Stack)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/cli"
 )
 
 type runCommand struct {
@@ -21,19 +22,19 @@ type runCommand struct {
 const commandGrace = 10 * time.Second
 
 // Run implements the command.
-func (c *runCommand) Run(ctx context.Context, a *app, root *cli) (err error) {
+func (c *runCommand) Run(ctx context.Context, a *app, root *commands) (err error) {
 	if len(c.Command) > 0 && c.Command[0] == "--" {
 		c.Command = c.Command[1:]
 	}
 	if len(c.Command) == 0 {
-		return usageError{errors.New("no command was given")}
+		return cli.Misuse(errors.New("no command was given"))
 	}
 	f, err := a.folder(root.Stack)
 	if err != nil {
 		return err
 	}
 	if f.Name == stack.DefaultName {
-		return usageError{errors.New("run takes its stack down at the end, so it needs one of its own: --stack NAME")}
+		return cli.Misuse(errors.New("run takes its stack down at the end, so it needs one of its own: --stack NAME"))
 	}
 	unlock, err := a.lock(f)
 	if err != nil {

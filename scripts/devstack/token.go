@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/localtokens"
 )
 
@@ -75,12 +76,12 @@ const (
 )
 
 // Run implements the command.
-func (c *tokenCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	if c.User == "" || len(c.User) > maxUserName || strings.ContainsAny(c.User, " \t\n\r") {
-		return usageError{fmt.Errorf("--user: 1 to %d characters without blanks wanted", maxUserName)}
+		return cli.Misuse(fmt.Errorf("--user: 1 to %d characters without blanks wanted", maxUserName))
 	}
 	if c.Count < 0 || c.Count > maxTokens {
-		return usageError{fmt.Errorf("--count: 1 to %d wanted", maxTokens)}
+		return cli.Misuse(fmt.Errorf("--count: 1 to %d wanted", maxTokens))
 	}
 	d, err := a.describe(root.Stack)
 	if err != nil {

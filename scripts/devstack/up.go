@@ -18,6 +18,7 @@ import (
 	"boxoffice/scripts/devstack/internal/redisserver"
 	"boxoffice/scripts/devstack/internal/resources"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/ministack"
 )
 
@@ -27,7 +28,7 @@ type upCommand struct {
 }
 
 // Run implements the command.
-func (c *upCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *upCommand) Run(ctx context.Context, a *app, root *commands) error {
 	f, err := a.folder(root.Stack)
 	if err != nil {
 		return err
@@ -297,7 +298,7 @@ func (u *ascent) redis(emulator started) (server, error) {
 	p := &u.settings.Ports
 	config, err := redisserver.Config(u.folder.Redis(), *p, u.settings.RedisAddress(), u.secrets.Redis)
 	if err != nil {
-		return server{}, usageError{err}
+		return server{}, cli.Misuse(err)
 	}
 	s := u.newServer(redisName, u.tools.redis, []string{filepath.Join(u.folder.Redis(), redisserver.ConfigName)}, nil)
 	s.fingerprint = fingerprint(s.fingerprint, config, emulator.record.PID, emulator.record.Started)

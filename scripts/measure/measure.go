@@ -11,7 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/testbed"
 )
 
@@ -40,41 +40,30 @@ const groupsOfRush = 12
 
 // run is the program. It returns the exit code: 0 measured, 1 failed, 2 used wrongly. No figure makes it fail.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	fail := func(code int, err error) int {
-		// Printing is the last thing that can be done about it.
-		_, _ = fmt.Fprintln(errOut, "measure:", err)
-		return code
-	}
 	var o options
-	parsed, err := commandline.Parse("measure", &o, args, out, errOut,
+	return cli.Run("measure", &o, args, out, errOut, func(*kong.Context) error { return measure(ctx, o, out, errOut) },
 		kong.Description("Measure a stack of its own (make measure): orders a second, CPU time an order, starts of functions. It stops the stack's Lambda host for moments and fills the concert, so it refuses the default stack."))
-	switch {
-	case err != nil:
-		return fail(2, err)
-	case parsed == nil:
-		return 0
-	}
+}
+
+func measure(ctx context.Context, o options, out, errOut io.Writer) error {
 	if err := o.check(); err != nil {
-		return fail(2, err)
+		return cli.Misuse(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
 	defer cancel()
 	bed, err := testbed.OpenHere(ctx)
 	if err != nil {
-		return fail(2, err)
+		return cli.Misuse(err)
 	}
 	defer bed.Close() //nolint:errcheck // nothing is lost with it
-	m := &measures{options: o, progress: commandline.Progress(errOut, time.Now)}
+	m := &measures{options: o, progress: cli.Progress(errOut, time.Now)}
 	report, err := m.all(ctx, bed)
 	// What was measured before a failure is worth its minutes.
 	print := report.print
 	if o.JSON {
 		print = report.printJSON
 	}
-	if err := errors.Join(err, print(out)); err != nil {
-		return fail(1, err)
-	}
-	return 0
+	return errors.Join(err, print(out))
 }
 
 func (o options) check() error {

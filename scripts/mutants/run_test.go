@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"boxoffice/scripts/internal/cli"
 )
 
 // A module with a package that embeds a file, and what may become of a bug in it.
@@ -98,7 +100,7 @@ func TestEveryOutcome(t *testing.T) {
 	root := tiny(t, tinyList, nil)
 	before := tree(t, root)
 	var out, progress bytes.Buffer
-	if code := run(t.Context(), []string{"--file", "list.json", "--json", "--jobs", "2"}, &out, &progress); code != exitFailed {
+	if code := run(t.Context(), []string{"--file", "list.json", "--json", "--jobs", "2"}, &out, &progress); code != cli.Failed {
 		t.Fatalf("exit code %d: %s", code, progress.String())
 	}
 	var got struct {
@@ -157,15 +159,15 @@ func TestExitCodesAndText(t *testing.T) {
 		code int
 		out  string
 	}{
-		"all found":       {[]string{"--file", "list.json", "found in"}, exitFound, "1 mutants"},
-		"one survives":    {[]string{"--file", "list.json", "survives"}, exitFailed, "nobody asks"},
-		"of no such name": {[]string{"--file", "list.json", "nothing"}, exitUsage, ""},
-		"the list":        {[]string{"--file", "list.json", "--list", "found"}, exitFound, "p: found by another\n"},
-		"no such list":    {[]string{"--file", "other.json"}, exitFailed, ""},
-		"no jobs":         {[]string{"--file", "list.json", "--jobs", "0"}, exitUsage, ""},
-		"no such flag":    {[]string{"--nothing"}, exitUsage, ""},
-		"help":            {[]string{"--help"}, exitFound, "Usage: mutants"},
-		"out of time":     {[]string{"--file", "list.json", "--timeout", "1ns", "survives"}, exitFailed, ""},
+		"all found":       {[]string{"--file", "list.json", "found in"}, cli.Done, "1 mutants"},
+		"one survives":    {[]string{"--file", "list.json", "survives"}, cli.Failed, "nobody asks"},
+		"of no such name": {[]string{"--file", "list.json", "nothing"}, cli.Misused, ""},
+		"the list":        {[]string{"--file", "list.json", "--list", "found"}, cli.Done, "p: found by another\n"},
+		"no such list":    {[]string{"--file", "other.json"}, cli.Failed, ""},
+		"no jobs":         {[]string{"--file", "list.json", "--jobs", "0"}, cli.Misused, ""},
+		"no such flag":    {[]string{"--nothing"}, cli.Misused, ""},
+		"help":            {[]string{"--help"}, cli.Done, "Usage: mutants"},
+		"out of time":     {[]string{"--file", "list.json", "--timeout", "1ns", "survives"}, cli.Failed, ""},
 	} {
 		var out, errOut bytes.Buffer
 		if code := run(t.Context(), c.args, &out, &errOut); code != c.code || !strings.Contains(out.String(), c.out) {
@@ -185,7 +187,7 @@ func TestATestThatFindsNothing(t *testing.T) {
 		t.Run(problem, func(t *testing.T) {
 			tiny(t, tinyList, change)
 			var out, errOut bytes.Buffer
-			if code := run(t.Context(), []string{"--file", "list.json"}, &out, &errOut); code != exitFailed || !strings.Contains(errOut.String(), problem) {
+			if code := run(t.Context(), []string{"--file", "list.json"}, &out, &errOut); code != cli.Failed || !strings.Contains(errOut.String(), problem) {
 				t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
 			}
 		})
