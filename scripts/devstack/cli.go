@@ -23,9 +23,9 @@ type commands struct {
 	Stack string `help:"Which stack; several may run side by side." default:"default" env:"STACK"`
 
 	Up     upCommand     `cmd:"" help:"Install what is missing, build, start everything, create queues and tables, load the sample concerts."`
-	Down   downCommand   `cmd:"" help:"Stop everything of the stack and remove its state; logs are kept."`
+	Down   downCommand   `cmd:"" help:"Stop everything of the stack and delete its state; logs are kept."`
 	Status statusCommand `cmd:"" help:"Show each process with its address and health; exit code 1 unless all are up."`
-	Seed   seedCommand   `cmd:"" help:"Load the sample concerts again; what is there is left."`
+	Seed   seedCommand   `cmd:"" help:"Load the sample concerts again; what exists is not changed."`
 	Env    envCommand    `cmd:"" help:"Print every address and name as shell exports."`
 	Token  tokenCommand  `cmd:"" help:"Print an access token of the stack's own issuer."`
 	Run    runCommand    `cmd:"" help:"Bring up a throw-away stack, run a command with its environment, take it down."`
@@ -35,7 +35,7 @@ type commands struct {
 	Package packageCommand `cmd:"" help:"Build what is deployed on AWS: a reproducible arm64 zip of each function."`
 }
 
-// stackFlags are the settings that the first up of a stack fixes.
+// stackFlags are the settings of a stack. Its first up fixes them.
 type stackFlags struct {
 	HoldSeconds    *int              `help:"Length of a hold, in seconds (default: as specified, 300)." env:"HOLD_SECONDS"`
 	HandlerTimeout *int              `help:"Shorter timeout of functions that read a queue, in seconds." env:"HANDLER_TIMEOUT_SECONDS"`
@@ -43,26 +43,26 @@ type stackFlags struct {
 	AWSPort        *int              `name:"aws-port" help:"Port of the AWS emulator (default stack: 4566)." env:"AWS_PORT"`
 	RedisPort      *int              `help:"Port of Redis (default stack: 6380)." env:"REDIS_PORT"`
 	StripePort     *int              `help:"Port of the stand-in for Stripe (default stack: 12111)." env:"STRIPE_PORT"`
-	Via            map[string]string `help:"Address of a proxy that the functions go through: dynamodb, events, redis, sqs, streams, stripe." placeholder:"SERVICE=HOST:PORT"`
-	MainConcerts   bool              `help:"Seed only the main concert and the one in the arena, of nine: the stack is up sooner."`
+	Via            map[string]string `help:"Address of a proxy through which the functions reach a service: dynamodb, events, redis, sqs, streams, stripe." placeholder:"SERVICE=HOST:PORT"`
+	MainConcerts   bool              `help:"Load only the main concert and the one in the arena, of nine: the stack is up sooner."`
 	Topology       string            `help:"Another specification than contracts/topology." type:"path"`
 	Ministack      string            `help:"A ministack that is installed already." env:"BOXOFFICE_MINISTACK" type:"path"`
 }
 
-// app is what every command works with.
+// app is what every command needs.
 type app struct {
 	root     string
 	out, err io.Writer
 	now      func() time.Time
-	// environment is what programs are started with. It has none of the user's AWS_ variables: a local stack must
-	// never speak to a real account.
+	// environment is the environment of started programs. It has no AWS_ variable of the user: a local stack must never reach a
+	// real account.
 	environment []string
 	begun       time.Time
 }
 
 // progress prints a line with the seconds since the command began.
 func (a *app) progress(format string, args ...any) {
-	// Progress that cannot be written is no reason to stop.
+	// A command goes on where its progress cannot be printed.
 	_, _ = fmt.Fprintf(a.err, "%6.1f s  %s\n", a.now().Sub(a.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
@@ -92,7 +92,7 @@ func newApp(out, errOut io.Writer) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	// go-redis prints every refused connection of a server that is still starting.
+	// go-redis would print every refused connection while the server starts.
 	redis.SetLogger(silent{})
 	environment, err := withoutAWS()
 	if err != nil {
@@ -101,8 +101,8 @@ func newApp(out, errOut io.Writer) (*app, error) {
 	return &app{root: root, out: out, err: errOut, now: time.Now, environment: environment, begun: time.Now()}, nil
 }
 
-// withoutAWS takes the user's AWS settings out of this process's environment too, where the SDK reads them, and keeps
-// it from the user's profiles.
+// withoutAWS removes the user's AWS settings from the environment of this process, where the SDK reads them, and hides the user's
+// profiles from the SDK. It returns the environment that is left.
 func withoutAWS() ([]string, error) {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -124,7 +124,7 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// exitCodeOf gives the error of a command that was run that command's exit code.
+// exitCodeOf gives an error of exec.Cmd.Run the exit code of its command.
 func exitCodeOf(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {

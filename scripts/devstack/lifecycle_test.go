@@ -41,7 +41,7 @@ func pids(t *testing.T) map[string]int {
 	return all
 }
 
-func TestStackComesUpHealsAndGoesDown(t *testing.T) {
+func TestStackComesUpRestartsDeadProcessesAndGoesDown(t *testing.T) {
 	stacktest.NeedTools(t)
 	t.Cleanup(func() { devstack(t, "down") })
 	if code, _ := devstack(t, "up", "--hold-seconds", "30", "--handler-timeout", "3"); code != 0 {
@@ -65,20 +65,20 @@ func TestStackComesUpHealsAndGoesDown(t *testing.T) {
 		t.Errorf("discovery document: %s, %v", body, err)
 	}
 	if code := orderStatus(t, variables, "anna"); code != http.StatusAccepted {
-		t.Errorf("an order with a token of the stack is answered %d", code)
+		t.Errorf("an order with a token of the stack gets %d", code)
 	}
 
 	if code, _ := devstack(t, "up"); code != 0 {
 		t.Fatal("a second up failed")
 	}
 	if second := pids(t); second[ministackName] != first[ministackName] || second[redisName] != first[redisName] || second[lambdahostName] != first[lambdahostName] {
-		t.Errorf("a second up started something anew: %v, then %v", first, second)
+		t.Errorf("a second up restarted a process: %v, then %v", first, second)
 	}
 	if code, _ := devstack(t, "up", "--hold-seconds", "31"); code != 1 {
 		t.Errorf("other settings: exit code %d", code)
 	}
 
-	// What died is started again; what runs, and its data, stays.
+	// up restarts dead processes and leaves the others, with their data, running.
 	for _, name := range []string{redisName, lambdahostName} {
 		if err := syscall.Kill(first[name], syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func TestStackComesUpHealsAndGoesDown(t *testing.T) {
 	}
 	awaitDown(t)
 	if code, _ := devstack(t, "up"); code != 0 {
-		t.Fatal("it did not heal")
+		t.Fatal("up did not restart dead processes")
 	}
 	if healed := pids(t); healed[ministackName] != first[ministackName] || healed[redisName] == first[redisName] || healed[lambdahostName] == first[lambdahostName] {
 		t.Errorf("processes were %v, are %v", first, healed)
@@ -101,7 +101,7 @@ func TestStackComesUpHealsAndGoesDown(t *testing.T) {
 		t.Errorf("status of a stack that is down: exit code %d", code)
 	}
 	if _, err := get(t.Context(), discovery); err == nil {
-		t.Error("somebody still answers")
+		t.Error("the site still responds")
 	}
 }
 
@@ -118,7 +118,7 @@ func awaitDown(t *testing.T) {
 	}
 }
 
-// orderStatus places an order for a free seat and returns the answer's code.
+// orderStatus places an order for a free seat and returns the status of the response.
 func orderStatus(t *testing.T, variables map[string]string, user string) int {
 	t.Helper()
 	_, token := devstack(t, "token", "--user", user)
@@ -140,7 +140,7 @@ func orderStatus(t *testing.T, variables map[string]string, user string) int {
 	return response.StatusCode
 }
 
-func TestRunTakesItsStackDownAndPassesTheExitCodeOn(t *testing.T) {
+func TestRunTakesItsStackDownAndReturnsTheCommandsExitCode(t *testing.T) {
 	stacktest.NeedTools(t)
 	t.Cleanup(func() { devstack(t, "down") })
 	var out, progress bytes.Buffer

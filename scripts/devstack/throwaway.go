@@ -18,7 +18,7 @@ type runCommand struct {
 	Command []string `arg:"" passthrough:"" help:"The command and its arguments, after --."`
 }
 
-// commandGrace is how long a command may go on after an interrupt before it is killed.
+// commandGrace bounds how long a command may run after an interrupt before it is killed.
 const commandGrace = 10 * time.Second
 
 // Run implements the command.
@@ -41,12 +41,12 @@ func (c *runCommand) Run(ctx context.Context, a *app, root *commands) (err error
 		return err
 	}
 	defer unlock() //nolint:errcheck // the end of the process unlocks too
-	// What an interrupted run left behind would be tested as if it were new.
+	// Otherwise the command would use what an interrupted run left behind.
 	if err := a.down(ctx, f); err != nil {
 		return err
 	}
 	defer func() {
-		// Also after an interrupt: nothing may be left running.
+		// Also after an interrupt: no process may be left.
 		if downErr := a.down(context.WithoutCancel(ctx), f); downErr != nil {
 			err = errors.Join(err, downErr)
 		}
