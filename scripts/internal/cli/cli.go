@@ -3,10 +3,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -80,6 +84,15 @@ func parse(name string, grammar any, args []string, out, errOut io.Writer, optio
 		return nil, Misuse(fmt.Errorf("%w (see %s --help)", err, name))
 	}
 	return parsed, nil
+}
+
+// Main calls run, the program, with the process's arguments and outputs, and ends the process with the code that run returns. ctx
+// ends at SIGINT and SIGTERM.
+func Main(run func(ctx context.Context, args []string, out, errOut io.Writer) int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // Progress returns a function that prints a line with the seconds since Progress was called. It is safe for concurrent use.
