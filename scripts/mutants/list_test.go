@@ -9,8 +9,7 @@ import (
 	"boxoffice/scripts/internal/moduleroot"
 )
 
-// A change of the code takes the text of a mutant away without anybody meaning it. That is said here, at once, and not by the
-// lane alone, which takes minutes.
+// A change of the code may remove the text of a mutant by mistake. This test reports that at once; make mutants takes minutes.
 func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
 	root, err := moduleroot.Find()
 	if err != nil {
@@ -30,7 +29,7 @@ func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
 	}
 }
 
-// A test that the list names is in its package: a name that no test has would leave the mutant to chance.
+// Every test that the list names is in its package: with a wrong name, no particular test would have to find the mutant.
 func TestEveryTestOfTheListIsInItsPackage(t *testing.T) {
 	root, err := moduleroot.Find()
 	if err != nil {
@@ -65,22 +64,22 @@ func TestEveryTestOfTheListIsInItsPackage(t *testing.T) {
 	}
 }
 
-func TestAListThatSaysTooLittle(t *testing.T) {
+func TestLoadRefusesIncompleteAndDuplicateEntries(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, "p"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	const whole = `{"name":"n","package":"p","file":"p/f.go","text":"a","replacement":"b","test":"TestA","why":"w"}`
 	for name, c := range map[string]struct{ list, problem string }{
-		"whole":                 {"[" + whole + "]", ""},
-		"no list":               {"{}", "cannot unmarshal"},
-		"two lists":             {"[][]", "more than one"},
-		"an unknown member":     {`[{"package":"p","tests":"x"}]`, "unknown field"},
-		"without a reason":      {"[" + strings.Replace(whole, `"w"`, `""`, 1) + "]", "lacks"},
-		"no change":             {"[" + strings.Replace(whole, `"b"`, `"a"`, 1) + "]", "the same"},
-		"no test":               {"[" + strings.Replace(whole, `"TestA"`, `"a"`, 1) + "]", "is no test"},
-		"a package that is not": {"[" + strings.Replace(whole, `"p"`, `"q"`, 1) + "]", "no such file"},
-		"one twice":             {"[" + whole + "," + whole + "]", "there twice"},
+		"whole":             {"[" + whole + "]", ""},
+		"no list":           {"{}", "cannot unmarshal"},
+		"two lists":         {"[][]", "more than one"},
+		"an unknown member": {`[{"package":"p","tests":"x"}]`, "unknown field"},
+		"without a reason":  {"[" + strings.Replace(whole, `"w"`, `""`, 1) + "]", "lacks"},
+		"no change":         {"[" + strings.Replace(whole, `"b"`, `"a"`, 1) + "]", "the same"},
+		"no test":           {"[" + strings.Replace(whole, `"TestA"`, `"a"`, 1) + "]", "is no test"},
+		"a missing package": {"[" + strings.Replace(whole, `"p"`, `"q"`, 1) + "]", "no such file"},
+		"one twice":         {"[" + whole + "," + whole + "]", "in the list twice"},
 	} {
 		file := filepath.Join(root, "list.json")
 		if err := os.WriteFile(file, []byte(c.list), 0o600); err != nil {

@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		kong.Vars{"jobs": fmt.Sprint(runtime.NumCPU())}, kong.Description("Plants known bugs one at a time and says which of them no test finds."))
 }
 
-// plant tries the mutants and prints what became of them.
+// plant tries the mutants and prints the result of each.
 func plant(ctx context.Context, o options, out, errOut io.Writer) error {
 	if o.Jobs < 1 {
 		return cli.Misuse(fmt.Errorf("--jobs is %d, want at least 1", o.Jobs))
@@ -59,7 +59,7 @@ func plant(ctx context.Context, o options, out, errOut io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
 	defer cancel()
 	r, err := tryAll(ctx, root, mutants, o.Jobs, cli.Progress(errOut, time.Now))
-	// What was tried before a failure is worth its minutes.
+	// After a failure, what was tried before it is still printed: it took minutes.
 	print := r.print
 	if o.JSON {
 		print = r.printJSON
@@ -73,7 +73,7 @@ func plant(ctx context.Context, o options, out, errOut io.Writer) error {
 	return nil
 }
 
-// only are the mutants whose name or package contains one of the texts; all if there is none.
+// only returns the mutants whose name or package contains one of the texts, and all mutants if there are no texts.
 func only(mutants []mutant, texts []string) []mutant {
 	if len(texts) == 0 {
 		return mutants

@@ -12,7 +12,7 @@ import (
 	"boxoffice/scripts/internal/cli"
 )
 
-// A module with a package that embeds a file, and what may become of a bug in it.
+// files is a module with a package that embeds a file.
 var files = map[string]string{
 	"go.mod": "module boxoffice\n\ngo 1.24\n",
 	"p/p.go": `package p
@@ -65,14 +65,14 @@ const tinyList = `[
 {"name":"found in a file that is embedded","package":"p","file":"p/greeting.txt","text":"hello","replacement":"good bye","test":"TestGreeting","why":"w"},
 {"name":"found by another","package":"p","file":"p/p.go","text":"a - b","replacement":"b - a","test":"TestAdd","why":"w"},
 {"name":"passes for two and two","package":"p","file":"p/p.go","text":"a + b","replacement":"a * b + 0","test":"TestAdd/two and two","why":"w"},
-{"name":"survives","package":"p","file":"p/p.go","text":"return 1","replacement":"return 2","test":"TestAdd","why":"nobody asks"},
+{"name":"survives","package":"p","file":"p/p.go","text":"return 1","replacement":"return 2","test":"TestAdd","why":"no test checks it"},
 {"name":"is not there","package":"p","file":"p/p.go","text":"a / b","replacement":"b / a","test":"TestAdd","why":"w"},
 {"name":"is there twice","package":"p","file":"p/p.go","text":"(a, b int)","replacement":"(b, a int)","test":"TestAdd","why":"w"},
 {"name":"does not compile","package":"p","file":"p/p.go","text":"a + b","replacement":"a + c","test":"TestAdd","why":"w"},
 {"name":"does not end","package":"p","file":"p/p.go","text":"return a - b","replacement":"panic(a)","test":"TestSub","why":"w"}
 ]`
 
-// tiny writes the module and goes there.
+// tiny writes the module and changes to its folder.
 func tiny(t *testing.T, list string, change map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -130,12 +130,12 @@ func TestEveryOutcome(t *testing.T) {
 	}
 	for _, name := range []string{"found", "survives", "does not compile"} {
 		if !strings.Contains(progress.String(), "p: "+name+"\n") {
-			t.Errorf("no progress tells of %q:\n%s", name, progress.String())
+			t.Errorf("no line of progress has %q:\n%s", name, progress.String())
 		}
 	}
 }
 
-// tree is every file with its text.
+// tree returns every file with its content.
 func tree(t *testing.T, root string) []string {
 	t.Helper()
 	var all []string
@@ -160,7 +160,7 @@ func TestExitCodesAndText(t *testing.T) {
 		out  string
 	}{
 		"all found":       {[]string{"--file", "list.json", "found in"}, cli.Done, "1 mutants"},
-		"one survives":    {[]string{"--file", "list.json", "survives"}, cli.Failed, "nobody asks"},
+		"one survives":    {[]string{"--file", "list.json", "survives"}, cli.Failed, "no test checks it"},
 		"of no such name": {[]string{"--file", "list.json", "nothing"}, cli.Misused, ""},
 		"the list":        {[]string{"--file", "list.json", "--list", "found"}, cli.Done, "p: found by another\n"},
 		"no such list":    {[]string{"--file", "other.json"}, cli.Failed, ""},
@@ -176,8 +176,8 @@ func TestExitCodesAndText(t *testing.T) {
 	}
 }
 
-// A test that fails anyway, or is skipped, finds nothing, so nothing is tried.
-func TestATestThatFindsNothing(t *testing.T) {
+// Nothing is tried if a test fails without its mutant, or is skipped.
+func TestATestThatFailsAnywayOrIsSkippedIsAnError(t *testing.T) {
 	for problem, change := range map[string]map[string]string{
 		"p fails without a mutant": {"p/greeting.txt": "good bye\n"},
 		"TestSub did not run": {"p/p_test.go": strings.Replace(files["p/p_test.go"], "func TestSub(t *testing.T) {", `func TestSub(t *testing.T) {
