@@ -52,7 +52,7 @@ func load(root, file string) ([]mutant, error) {
 		case m.Text == m.Replacement:
 			problems = append(problems, fmt.Errorf("%s: text and replacement are the same", key))
 		case seen[key]:
-			problems = append(problems, fmt.Errorf("%s: it is in the list twice", key))
+			problems = append(problems, fmt.Errorf("%s: it is there twice", key))
 		case !strings.HasPrefix(m.Test, "Test"):
 			problems = append(problems, fmt.Errorf("%s: %q is no test", key, m.Test))
 		}

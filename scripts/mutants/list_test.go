@@ -79,7 +79,7 @@ func TestLoadRefusesIncompleteAndDuplicateEntries(t *testing.T) {
 		"no change":         {"[" + strings.Replace(whole, `"b"`, `"a"`, 1) + "]", "the same"},
 		"no test":           {"[" + strings.Replace(whole, `"TestA"`, `"a"`, 1) + "]", "is no test"},
 		"a missing package": {"[" + strings.Replace(whole, `"p"`, `"q"`, 1) + "]", "no such file"},
-		"one twice":         {"[" + whole + "," + whole + "]", "in the list twice"},
+		"one twice":         {"[" + whole + "," + whole + "]", "there twice"},
 	} {
 		file := filepath.Join(root, "list.json")
 		if err := os.WriteFile(file, []byte(c.list), 0o600); err != nil {

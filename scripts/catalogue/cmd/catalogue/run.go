@@ -28,14 +28,14 @@ type cancelCommand struct {
 	JSON    bool   `help:"Print what was done as JSON."`
 }
 
-// program is what the commands work with.
+// program is what the commands need.
 type program struct {
 	out, err io.Writer
-	// connect makes the client of DynamoDB.
+	// connect returns a client of DynamoDB.
 	connect func(ctx context.Context) (*dynamodb.Client, error)
 }
 
-// connect takes address, region and credentials from the environment, as every program of AWS does.
+// connect takes address, region and credentials from the environment, as programs that use AWS do.
 func connect(ctx context.Context) (*dynamodb.Client, error) {
 	cfg, err := awsclient.Load(ctx)
 	if err != nil {
