@@ -32,7 +32,7 @@ func (b *closableBody) Read(p []byte) (int, error) {
 
 func (b *closableBody) Close() error { b.closed.Store(true); return nil }
 
-func TestTransportNeverReadsTheCallersBodyAfterItStarts(t *testing.T) {
+func TestTransportDoesNotReadAClosedBody(t *testing.T) {
 	received := make(chan []byte, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -42,7 +42,7 @@ func TestTransportNeverReadsTheCallersBodyAfterItStarts(t *testing.T) {
 		received <- body
 	}))
 	defer server.Close()
-	// Larger than what one write of the transport takes, so that sending goes on after the headers are out.
+	// Larger than one write of the transport, so that sending continues after the headers.
 	content := bytes.Repeat([]byte("seat"), 1<<18)
 	body := &closableBody{reader: bytes.NewReader(content)}
 	next := roundTripFunc(func(r *http.Request) (*http.Response, error) {
@@ -71,7 +71,7 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestLoadTakesRegionAndAddressAndSetsTheClient(t *testing.T) {
+func TestLoadUsesRegionAndAddressAndSetsTheClient(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 	cfg, err := Load(context.Background(), config.WithRegion("eu-central-1"),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("000000000001", "secret", "")))

@@ -19,7 +19,7 @@ import (
 	"boxoffice/scripts/internal/faultproxy"
 )
 
-// tables is a service that takes every call, and the SDK's client of it through Calls.
+// tables is a service that accepts every call, and an SDK client that reaches it through Calls.
 type tables struct {
 	*dynamodb.Client
 	calls *faultproxy.Calls
@@ -59,12 +59,12 @@ func (s *tables) put(t *testing.T, id string) error {
 	return err
 }
 
-func TestCallsSeeEachAndCountItOnce(t *testing.T) {
+func TestCallsCountEachCallOnce(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
 	var mu sync.Mutex
 	var tries []int
-	// The first answer is lost, so that the SDK asks again.
+	// The first response is lost, so that the SDK tries again.
 	s.calls.Hook(func(c faultproxy.Call, forward func()) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -88,7 +88,7 @@ func TestCallsSeeEachAndCountItOnce(t *testing.T) {
 	}
 }
 
-func TestCallThatIsNotForwardedHasNoEffect(t *testing.T) {
+func TestACallThatIsNotForwardedHasNoEffect(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
 	s.calls.Hook(func(faultproxy.Call, func()) bool { return false })
@@ -104,7 +104,7 @@ func TestCallThatIsNotForwardedHasNoEffect(t *testing.T) {
 	}
 }
 
-func TestAnswerOfAForwardedCallWaitsForTheHook(t *testing.T) {
+func TestTheResponseToAForwardedCallWaitsForTheHook(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
 	release := make(chan struct{})

@@ -11,7 +11,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// issuer serves the two documents of a key at their paths, as the local gateway does.
+// issuer serves the discovery document and key set of a key at their paths, as the local gateway does.
 func issuer(t *testing.T, key Key) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -102,7 +102,7 @@ func TestTokensThatMustBeRefused(t *testing.T) {
 	}
 }
 
-func TestKeySurvivesPEM(t *testing.T) {
+func TestParseKeyReadsPEM(t *testing.T) {
 	key := newTestKey(t)
 	content, err := key.PEM()
 	if err != nil {
