@@ -9,7 +9,7 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// sold has an order that was paid for and one that was given up after it was authorised.
+// sold returns a snapshot with a paid order, and an order that was cancelled after its authorisation.
 func sold() invariants.Snapshot {
 	paid := row("a", "1", []string{"s1", "s2"}, contracts.Held, contracts.AwaitingPayment, contracts.Committed, contracts.Confirmed)
 	paid.Amount = &contracts.Money{Minor: 9000, Currency: "EUR"}
@@ -26,7 +26,7 @@ func sold() invariants.Snapshot {
 	}
 }
 
-func TestMoney(t *testing.T) {
+func TestMoneyReportsWrongCharges(t *testing.T) {
 	const charged, after, open = "charged if and only if ticketed", "captured after committed", "no authorization of an ended order"
 	for name, c := range map[string]struct {
 		plant func(*invariants.Snapshot, *[]invariants.Effect)

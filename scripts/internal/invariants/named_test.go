@@ -10,8 +10,8 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// bigger has beside the orders of good a best-available one that holds s3 and s4 of a second group, and one for two adjacent
-// seats that was refused because those were gone.
+// bigger returns good with two more orders: a best-available order that holds s3 and s4 of a second group, and an order for two adjacent
+// seats that was refused because those were taken.
 func bigger() invariants.Snapshot {
 	s := good()
 	second := hall()
@@ -34,15 +34,15 @@ func bigger() invariants.Snapshot {
 	return s
 }
 
-// order finds a row of a snapshot by the letter of its id.
+// order returns a row of a snapshot by the letter of its id.
 func order(s *invariants.Snapshot, c string) *readmodel.Order {
 	return &s.Orders[slices.IndexFunc(s.Orders, func(o readmodel.Order) bool { return o.OrderID == id(c) })]
 }
 
-// Each rule that the README names is broken in each way that a snapshot shows, alone.
-func TestNamedRules(t *testing.T) {
+// Each case breaks one rule of the README, and there is a case for each way that a snapshot shows.
+func TestRulesOfTheREADMEAreReported(t *testing.T) {
 	layout := readmodel.LayoutKey("nocturne", 1)
-	// later is the layout as a later version has it.
+	// later adds a later version of the layout.
 	later := func(s *invariants.Snapshot, change func(*readmodel.LayoutGroup)) {
 		next := []readmodel.LayoutGroup{hall()}
 		next[0].Seats, next[0].Rows = slices.Clone(next[0].Seats), nil
@@ -154,7 +154,7 @@ func TestNamedRules(t *testing.T) {
 	}
 }
 
-// One physical seat sold in two groups, as after a layout that moved it: to each of the tables it is another seat.
+// One physical seat is sold in two groups, as after a layout that moved it. In each table it is another seat.
 func TestASeatSoldInTwoGroups(t *testing.T) {
 	s := invariants.Snapshot{}
 	for i, group := range []string{"A", "B"} {
@@ -168,14 +168,14 @@ func TestASeatSoldInTwoGroups(t *testing.T) {
 	}
 }
 
-// republish has the events of an order say what its row says.
+// republish sets the events of an order to the content of its row.
 func republish(s *invariants.Snapshot, c string) {
 	for v := 1; v <= order(s, c).Version; v++ {
 		s.Published[invariants.Version(id(c), v)] = publishedOf(*order(s, c))
 	}
 }
 
-// paidFor has order a authorised at an instant and then end.
+// paidFor authorises order a at an instant and then ends it.
 func paidFor(s *invariants.Snapshot, status contracts.Status, reason contracts.Reason, when contracts.Instant) {
 	a := row("a", "1", []string{"s1"}, contracts.Held, contracts.AwaitingPayment, status)
 	if a.Reason = nil; reason != "" {
@@ -192,13 +192,13 @@ func paidFor(s *invariants.Snapshot, status contracts.Status, reason contracts.R
 		{Kind: "created", At: at, PaymentIntent: "pi_a", Order: id("a"), Amount: 4500}, {Kind: "authorized", At: when, PaymentIntent: "pi_a", Order: id("a"), Amount: 4500},
 		{Kind: "canceled", At: when, PaymentIntent: "pi_a", Order: id("a"), Amount: 4500},
 	}
-	// Order b is COMMITTED, which at rest would be CONFIRMED.
+	// Order b is COMMITTED; at rest it would be CONFIRMED.
 	b := row("b", "2", []string{"s2", "s3"}, contracts.Held, contracts.Committed, contracts.Confirmed)
 	*order(s, "b") = b
 	s.Effects = append(s.Effects, invariants.Effect{Kind: "captured", At: at, PaymentIntent: "pi_b", Order: id("b"), Amount: 9000})
 }
 
-// over is a snapshot in which nothing is left to do.
+// over returns a snapshot in which nothing is left to do.
 func over() invariants.Snapshot {
 	s := good()
 	paidFor(&s, contracts.Expired, "", at+290_000)
@@ -206,7 +206,7 @@ func over() invariants.Snapshot {
 	return s
 }
 
-func TestEnded(t *testing.T) {
+func TestEndedReportsWhatIsLeftToDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		plant func(*invariants.Snapshot)
 		rules []string
