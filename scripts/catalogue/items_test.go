@@ -54,12 +54,12 @@ func TestStoredLayoutItemsAreReadAsTheyWereWritten(t *testing.T) {
 			forSeats := g
 			forSeats.Tier, forSeats.Shape = "", readmodel.Shape{}
 			if !reflect.DeepEqual(seats[i], forSeats) {
-				t.Errorf("group %s came back as %+v", g.Group, seats[i])
+				t.Errorf("group %s was read as %+v", g.Group, seats[i])
 			}
 			forPage := g
 			forPage.Price = page.Groups[i].Price
 			if !reflect.DeepEqual(page.Groups[i], forPage) || page.Groups[i].Price.Currency != "" {
-				t.Errorf("group %s came back as %+v", g.Group, page.Groups[i])
+				t.Errorf("group %s was read as %+v", g.Group, page.Groups[i])
 			}
 		}
 	}

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
 	"boxoffice/contracts/topology"
@@ -83,7 +81,7 @@ func buildDevstack(t *testing.T) string {
 func run(t *testing.T, devstack string, arguments ...string) []byte {
 	t.Helper()
 	// The test's context has ended when the stack is taken down.
-	command := exec.CommandContext(context.WithoutCancel(t.Context()), devstack, append(arguments, "--stack", stackName)...) //nolint:gosec // built above
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), devstack, append(arguments, "--stack", stackName)...)
 	var out, progress bytes.Buffer
 	command.Stdout, command.Stderr = &out, &progress
 	err := command.Run()
@@ -157,8 +155,7 @@ func (s *meteredStack) connect(t *testing.T, variables map[string]string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	cfg, err := awsclient.Load(t.Context(), config.WithRegion(variables["AWS_REGION"]), config.WithBaseEndpoint(variables["AWS_ENDPOINT_URL"]),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], "")))
+	cfg, err := awsclient.LoadAt(t.Context(), variables["AWS_ENDPOINT_URL"], variables["AWS_REGION"], variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -357,7 +357,7 @@ func TestShellQuoteMakesOneWord(t *testing.T) {
 	for _, text := range []string{"", "plain", "it's", "a b", "$HOME `id` \"x\" \\", "line\nline"} {
 		out, err := exec.Command(shell, "-c", "printf %s "+shellQuote(text)).Output()
 		if err != nil || string(out) != text {
-			t.Errorf("%q came back as %q, %v", text, out, err)
+			t.Errorf("the shell read %q as %q, %v", text, out, err)
 		}
 	}
 }

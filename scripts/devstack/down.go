@@ -13,11 +13,7 @@ type downCommand struct{}
 
 // Run implements the command.
 func (c *downCommand) Run(ctx context.Context, a *app, root *commands) error {
-	f, err := a.folder(root.Stack)
-	if err != nil {
-		return err
-	}
-	unlock, err := a.lock(f)
+	f, unlock, err := a.lock(root.Stack)
 	if err != nil {
 		return err
 	}

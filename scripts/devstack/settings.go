@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/devstack/internal/process"
@@ -212,8 +210,7 @@ const secretAccessKey = "local"
 
 // awsConfig returns a configuration for the stack's emulator, whatever the environment says.
 func awsConfig(ctx context.Context, s stack.Settings) (aws.Config, error) {
-	return awsclient.Load(ctx, config.WithRegion(stack.Region), config.WithBaseEndpoint(s.AWSURL()),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(s.Account, secretAccessKey, "")))
+	return awsclient.LoadAt(ctx, s.AWSURL(), stack.Region, s.Account, secretAccessKey)
 }
 
 // awsEnvironment returns the same configuration as variables for a program.

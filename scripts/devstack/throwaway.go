@@ -29,14 +29,10 @@ func (c *runCommand) Run(ctx context.Context, a *app, root *commands) (err error
 	if len(c.Command) == 0 {
 		return cli.Misuse(errors.New("no command was given"))
 	}
-	f, err := a.folder(root.Stack)
-	if err != nil {
-		return err
-	}
-	if f.Name == stack.DefaultName {
+	if root.Stack == stack.DefaultName {
 		return cli.Misuse(errors.New("run takes its stack down at the end, so it needs one of its own: --stack NAME"))
 	}
-	unlock, err := a.lock(f)
+	f, unlock, err := a.lock(root.Stack)
 	if err != nil {
 		return err
 	}

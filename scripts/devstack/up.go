@@ -29,11 +29,7 @@ type upCommand struct {
 
 // Run implements the command.
 func (c *upCommand) Run(ctx context.Context, a *app, root *commands) error {
-	f, err := a.folder(root.Stack)
-	if err != nil {
-		return err
-	}
-	unlock, err := a.lock(f)
+	f, unlock, err := a.lock(root.Stack)
 	if err != nil {
 		return err
 	}
@@ -46,9 +42,12 @@ func (c *upCommand) Run(ctx context.Context, a *app, root *commands) error {
 	return nil
 }
 
-// lock lets only one command change a stack at a time.
-func (a *app) lock(f stack.Folder) (func() error, error) {
-	return stack.Lock(filepath.Join(stack.Local(a.root), "stacks", f.Name+".lock"))
+// lock returns the folder of a stack. No other command changes the stack until unlock is called.
+func (a *app) lock(name string) (f stack.Folder, unlock func() error, err error) {
+	if f, err = a.folder(name); err == nil {
+		unlock, err = stack.Lock(filepath.Join(stack.Local(a.root), "stacks", f.Name+".lock"))
+	}
+	return f, unlock, err
 }
 
 func relative(root, path string) string {

@@ -60,7 +60,7 @@ func TestReadUsageOfThisProcess(t *testing.T) {
 	if used, all := second.of[self]-first.of[self], second.machine-first.machine; used < 0 || all < 0 || second.machine < second.of[self] {
 		t.Errorf("this process used %s, the machine %s", used, all)
 	}
-	if _, err := readUsage([]process{{pid: math.MaxInt32, name: "nobody"}}); err == nil {
+	if _, err := readUsage([]process{{pid: math.MaxInt32, name: "no process"}}); err == nil {
 		t.Error("a process that is not there has CPU time")
 	}
 }

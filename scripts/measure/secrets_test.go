@@ -68,7 +68,7 @@ func TestSecretsOfAStackAreServed(t *testing.T) {
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != 200 || !strings.Contains(string(body), "the value") {
-		t.Errorf("answered %d %s, %v", response.StatusCode, body, err)
+		t.Errorf("the response is %d %s, %v", response.StatusCode, body, err)
 	}
 }
 

@@ -9,16 +9,22 @@ import (
 	"boxoffice/scripts/internal/moduleroot"
 )
 
-// A change of the code may remove the text of a mutant by mistake. This test reports that at once; make mutants takes minutes.
-func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
+// loadList returns the module's root and the mutants of mutants.json.
+func loadList(t *testing.T) (root string, mutants []mutant) {
+	t.Helper()
 	root, err := moduleroot.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	mutants, err := load(root, filepath.Join(root, "scripts/mutants/mutants.json"))
-	if err != nil {
+	if mutants, err = load(root, filepath.Join(root, "scripts/mutants/mutants.json")); err != nil {
 		t.Fatal(err)
 	}
+	return root, mutants
+}
+
+// A change of the code may remove the text of a mutant by mistake. This test reports that at once; make mutants takes minutes.
+func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
+	root, mutants := loadList(t)
 	for _, m := range mutants {
 		if _, err := m.planted(root); err != nil {
 			t.Errorf("%s: %s: %v", m.Package, m.Name, err)
@@ -31,14 +37,7 @@ func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
 
 // Every test that the list names is in its package: with a wrong name, no particular test would have to find the mutant.
 func TestEveryTestOfTheListIsInItsPackage(t *testing.T) {
-	root, err := moduleroot.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
-	mutants, err := load(root, filepath.Join(root, "scripts/mutants/mutants.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root, mutants := loadList(t)
 	sources := map[string]string{}
 	for _, m := range mutants {
 		if _, read := sources[m.Package]; read {

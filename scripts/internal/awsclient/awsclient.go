@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
 // idleConnectionsPerHost is more than the number of calls that a local tool makes at once, so that calls reuse connections.
@@ -29,6 +30,13 @@ func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.
 	}
 	cfg.HTTPClient = NewHTTPClient(cfg.HTTPClient)
 	return cfg, nil
+}
+
+// LoadAt is Load for one address of all services, such as an emulator's, with these credentials. It does not use those of the
+// environment.
+func LoadAt(ctx context.Context, endpoint, region, accessKey, secretKey string) (aws.Config, error) {
+	return Load(ctx, config.WithRegion(region), config.WithBaseEndpoint(endpoint),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")))
 }
 
 // NewHTTPClient returns a client with its own connections that sends a copy of each request body. loaded is the client that the SDK

@@ -2,7 +2,6 @@ package awsclient
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -73,7 +72,7 @@ func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 
 func TestLoadUsesRegionAndAddressAndSetsTheClient(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	cfg, err := Load(context.Background(), config.WithRegion("eu-central-1"),
+	cfg, err := Load(t.Context(), config.WithRegion("eu-central-1"),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("000000000001", "secret", "")))
 	if err != nil {
 		t.Fatal(err)
@@ -87,5 +86,23 @@ func TestLoadUsesRegionAndAddressAndSetsTheClient(t *testing.T) {
 	}
 	if _, ok := client.Transport.(privateBody); !ok {
 		t.Errorf("transport is %T, does not copy bodies", client.Transport)
+	}
+}
+
+func TestLoadAtIgnoresTheEnvironment(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	t.Setenv("AWS_REGION", "us-east-1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "000000000001")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
+	cfg, err := LoadAt(t.Context(), "http://127.0.0.1:2", "eu-central-1", "000000000002", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Region != "eu-central-1" || aws.ToString(cfg.BaseEndpoint) != "http://127.0.0.1:2" || keys.AccessKeyID != "000000000002" || keys.SecretAccessKey != "secret" {
+		t.Errorf("region %q, endpoint %q, key %q", cfg.Region, aws.ToString(cfg.BaseEndpoint), keys.AccessKeyID)
 	}
 }

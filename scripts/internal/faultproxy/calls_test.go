@@ -93,7 +93,7 @@ func TestACallThatIsNotForwardedHasNoEffect(t *testing.T) {
 	s := newTables(t)
 	s.calls.Hook(func(faultproxy.Call, func()) bool { return false })
 	if err := s.put(t, "o-1"); err == nil {
-		t.Error("the call was answered")
+		t.Error("the call got a response")
 	}
 	if had := s.had.Load(); had != 0 {
 		t.Errorf("the service had %d calls, want none", had)
@@ -116,19 +116,19 @@ func TestTheResponseToAForwardedCallWaitsForTheHook(t *testing.T) {
 		<-release
 		return true
 	})
-	answered := make(chan error, 1)
-	go func() { answered <- s.put(t, "o-1") }()
+	returned := make(chan error, 1)
+	go func() { returned <- s.put(t, "o-1") }()
 	<-forwarded
 	if had := s.had.Load(); had != 1 {
 		t.Errorf("the service had %d calls, want 1", had)
 	}
 	select {
-	case err := <-answered:
-		t.Errorf("answered with %v before the hook returned", err)
+	case err := <-returned:
+		t.Errorf("the call returned %v before the hook did", err)
 	default:
 	}
 	close(release)
-	if err := <-answered; err != nil {
+	if err := <-returned; err != nil {
 		t.Error(err)
 	}
 }

@@ -160,7 +160,7 @@ func TestEachBrokenRuleIsReported(t *testing.T) {
 			s.Published[invariants.Version(id("f"), 1)], s.Allowances[0].Seats = publishedOf(s.Orders[4]), 4
 		}, []string{"one order a seat"}},
 		"two rows of an order": {func(s *invariants.Snapshot) { s.Orders = append(s.Orders, s.Orders[3]) }, []string{"identity"}},
-		"an id that nobody gave out": {func(s *invariants.Snapshot) {
+		"a malformed id": {func(s *invariants.Snapshot) {
 			s.Orders[3].OrderID = "x"
 			delete(s.Published, id4())
 			delete(s.Published, id4v2())
@@ -178,15 +178,15 @@ func TestEachBrokenRuleIsReported(t *testing.T) {
 		"a group that is not loaded": {func(s *invariants.Snapshot) {
 			s.NotLoaded = []contracts.SeatGroup{{ConcertID: "nocturne", Group: "B"}}
 		}, []string{"places"}},
-		"a version that nobody heard of": {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
+		"a version without an event": {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
 		"an event of nothing": {func(s *invariants.Snapshot) {
 			s.Published[invariants.Version(id("a"), 2)] = invariants.Published{Seats: []string{"s1"}, Amount: s.Orders[0].Amount}
 		}, []string{"event"}},
 		"money for nothing": {func(s *invariants.Snapshot) {
 			s.Effects = []invariants.Effect{{Kind: "captured", At: at, PaymentIntent: "pi_d", Order: id("d"), Amount: 4500}}
 		}, []string{"captured after committed", "charged if and only if ticketed"}},
-		"a dead message":                  {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{"dead letter"}},
-		"an attempt that never came back": {func(s *invariants.Snapshot) { s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "attempts#1"}} }, []string{"dead letter"}},
+		"a dead message":              {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{"dead letter"}},
+		"an attempt that never ended": {func(s *invariants.Snapshot) { s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "attempts#1"}} }, []string{"dead letter"}},
 	} {
 		s := good()
 		c.plant(&s)

@@ -76,7 +76,7 @@ func TestRulesOfTheREADMEAreReported(t *testing.T) {
 		}, invariants.RuleAsked},
 		"a seat twice":                    {func(s *invariants.Snapshot) { order(s, "c").Seats = []string{"s1", "s1"}; republish(s, "c") }, invariants.RuleAsked},
 		"a refused row without its seats": {func(s *invariants.Snapshot) { order(s, "d").RequestHash = contracts.RequestHash("nocturne", nil) }, invariants.RuleAsked},
-		"seats that nobody asked for":     {func(s *invariants.Snapshot) { order(s, "d").RequestHash = "" }, invariants.RuleAsked},
+		"seats that were not requested":   {func(s *invariants.Snapshot) { order(s, "d").RequestHash = "" }, invariants.RuleAsked},
 		"more seats than were asked for": {func(s *invariants.Snapshot) {
 			order(s, "g").RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 1, 0)
 		}, invariants.RuleAsked},
@@ -87,7 +87,7 @@ func TestRulesOfTheREADMEAreReported(t *testing.T) {
 		"a seat that the layout has not":    {func(s *invariants.Snapshot) { s.Layouts[layout][1].Seats[2] = "t9" }, invariants.RuleAsked},
 		"a layout that the catalogue lacks": {func(s *invariants.Snapshot) { order(s, "g").LayoutVersion = 7 }, invariants.RuleAsked},
 
-		"a seat refused that nobody else asked for": {func(s *invariants.Snapshot) {
+		"refused for a seat that no other order requested": {func(s *invariants.Snapshot) {
 			order(s, "c").Seats, order(s, "c").RequestHash = []string{"s4"}, contracts.RequestHash("nocturne", []string{"s4"})
 			order(s, "d").Seats, order(s, "d").RequestHash = []string{"s2"}, contracts.RequestHash("nocturne", []string{"s2"})
 			republish(s, "c")
@@ -138,7 +138,7 @@ func TestRulesOfTheREADMEAreReported(t *testing.T) {
 			s.Groups[0].Records[id("b")] = seatstate.Record{State: seatstate.RecordSold, Places: []int{1}}
 		}, "places"},
 		"a hold without its record": {func(s *invariants.Snapshot) { delete(s.Groups[0].Records, id("a")) }, "places"},
-		"a place of somebody else's seat": {func(s *invariants.Snapshot) {
+		"a place of another order's seat": {func(s *invariants.Snapshot) {
 			s.Groups[0].Entries[3] = seatstate.Entry{State: seatstate.Sold, Order: id("b")}
 		}, "places"},
 	} {
@@ -149,7 +149,7 @@ func TestRulesOfTheREADMEAreReported(t *testing.T) {
 			want = []string{c.rule}
 		}
 		if got := rules(invariants.AtRest(s)); !slices.Equal(got, want) {
-			t.Errorf("%s: told %v, want %v: %v", name, got, want, invariants.AtRest(s))
+			t.Errorf("%s: reported %v, want %v: %v", name, got, want, invariants.AtRest(s))
 		}
 	}
 }
@@ -164,7 +164,7 @@ func TestASeatSoldInTwoGroups(t *testing.T) {
 		s.Tickets = append(s.Tickets, readmodel.Ticket{SeatGroup: o.SeatGroup().Key(), Seat: "s1", OrderID: o.OrderID})
 	}
 	if got, want := rules(invariants.Always(s)), []string{invariants.RulePhysical, "one order a seat"}; !slices.Equal(got, want) {
-		t.Errorf("told %v, want %v", got, want)
+		t.Errorf("reported %v, want %v", got, want)
 	}
 }
 
@@ -229,12 +229,12 @@ func TestEndedReportsWhatIsLeftToDo(t *testing.T) {
 		"a letter of an order that ended": {func(s *invariants.Snapshot) {
 			s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "message#1", OrderID: id("a")}, {MessageKey: "message#2"}}
 		}, nil},
-		"a letter that nobody has seen": {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{invariants.RuleEnded}},
+		"a letter that is not drained": {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{invariants.RuleEnded}},
 	} {
 		s := over()
 		c.plant(&s)
 		if got := rules(invariants.Ended(s)); !slices.Equal(got, c.rules) {
-			t.Errorf("%s: told %v, want %v: %v", name, got, c.rules, invariants.Ended(s))
+			t.Errorf("%s: reported %v, want %v: %v", name, got, c.rules, invariants.Ended(s))
 		}
 	}
 }

@@ -113,7 +113,7 @@ func TestParseKeyReadsPEM(t *testing.T) {
 		t.Fatal(err)
 	}
 	if read.ID() != key.ID() || !read.private.Equal(key.private) {
-		t.Error("another key came back")
+		t.Error("ParseKey returned another key")
 	}
 	for _, bad := range []string{"", "no pem", string(content) + "more"} {
 		if _, err := ParseKey([]byte(bad)); err == nil {

@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"boxoffice/scripts/internal/awsclient"
 	"boxoffice/scripts/internal/freeport"
@@ -84,8 +82,7 @@ func (e *Emulator) Tenant(t testing.TB) aws.Config {
 	// ministack uses an access key of 12 digits as the account id.
 	e.tenants++
 	account := fmt.Sprintf("%012d", e.tenants)
-	cfg, err := awsclient.Load(t.Context(), config.WithRegion(Region), config.WithBaseEndpoint("http://"+e.address),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(account, "test", "")))
+	cfg, err := awsclient.LoadAt(t.Context(), "http://"+e.address, Region, account, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -94,8 +92,7 @@ func Open(ctx context.Context, environment map[string]string) (*Bed, error) {
 	if b.Key, err = localtokens.ParseKey(pem); err != nil {
 		return nil, fmt.Errorf("STACK_SIGNING_KEY: %w", err)
 	}
-	cfg, err := awsclient.Load(ctx, config.WithRegion(region), config.WithBaseEndpoint(endpoint),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(account, secret, "")))
+	cfg, err := awsclient.LoadAt(ctx, endpoint, region, account, secret)
 	if err != nil {
 		return nil, err
 	}

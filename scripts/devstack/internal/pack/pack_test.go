@@ -59,7 +59,7 @@ func read(t *testing.T, path string) []byte {
 func TestEachZipHasItsFunctionForLambda(t *testing.T) {
 	o := module(t)
 	write(t, filepath.Join(o.Out, "gone.zip"), "of a function that no longer exists")
-	write(t, filepath.Join(o.Out, "notes.txt"), "somebody's")
+	write(t, filepath.Join(o.Out, "notes.txt"), "a file of the user")
 	built, err := Build(t.Context(), functions, o)
 	if err != nil {
 		t.Fatal(err)

@@ -117,9 +117,9 @@ func TestEachUserMayDoOnlyWhatItsSideNeeds(t *testing.T) {
 			t.Errorf("writer's %s: %v, want NOPERM", name, err)
 		}
 	}
-	anybody := redis.NewClient(&redis.Options{Addr: stack.Address(ports.Redis), MaxRetries: -1})
-	defer anybody.Close() //nolint:errcheck // the test is over
-	if err := anybody.Ping(ctx).Err(); err == nil {
+	anonymous := redis.NewClient(&redis.Options{Addr: stack.Address(ports.Redis), MaxRetries: -1})
+	defer anonymous.Close() //nolint:errcheck // the test is over
+	if err := anonymous.Ping(ctx).Err(); err == nil {
 		t.Error("a client without a password may use the server")
 	}
 }
