@@ -18,6 +18,7 @@ import (
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/lambdahost/internal/control"
 	"boxoffice/scripts/lambdahost/internal/gateway"
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
@@ -48,7 +49,7 @@ func start(ctx context.Context, c config, environ []string, log *slog.Logger, ou
 		return nil, err
 	}
 	if cfg.Region == "" {
-		return nil, configError{errors.New("no AWS region: set AWS_REGION")}
+		return nil, cli.Misuse(errors.New("no AWS region: set AWS_REGION"))
 	}
 	h := &host{config: c, log: log}
 	defer func() {
@@ -119,14 +120,14 @@ func (h *host) newGateway(account string) error {
 	for prefix, directory := range c.files {
 		files, err := gateway.OpenFiles(prefix, directory)
 		if err != nil {
-			return configError{err}
+			return cli.Misuse(err)
 		}
 		h.files = append(h.files, files)
 	}
 	options.Files = h.files
 	handler, err := gateway.New(options)
 	if err != nil {
-		return configError{err}
+		return cli.Misuse(err)
 	}
 	h.gateway = newServer(h.log, handler)
 	return nil

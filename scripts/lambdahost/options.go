@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -13,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"boxoffice/contracts/topology"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/cpushare"
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
@@ -42,32 +40,6 @@ type options struct {
 	Drain            time.Duration `help:"How long work may go on after SIGTERM; without it the longest function timeout, plus the long poll, plus 2 s." placeholder:"DURATION"`
 }
 
-// errHelp means that help was asked for and printed.
-var errHelp = errors.New("help")
-
-// configError is a mistake in the command line or in a file it names.
-type configError struct{ error }
-
-func (e configError) Unwrap() error { return e.error }
-
-func parseOptions(args []string, stdout, stderr io.Writer) (options, error) {
-	var o options
-	helped := false
-	parser, err := kong.New(&o, kong.Name("lambdahost"), kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }),
-		kong.Description("The local AWS Lambda: runs bootstrap binaries behind the Lambda Runtime API and invokes them from an HTTP API, FIFO queues, DynamoDB streams and schedules. AWS addresses, region and credentials come from the environment (AWS_ENDPOINT_URL, …)."))
-	if err != nil {
-		return o, fmt.Errorf("command line: %w", err)
-	}
-	_, err = parser.Parse(args)
-	if helped {
-		return o, errHelp
-	}
-	if err != nil {
-		return o, configError{err}
-	}
-	return o, nil
-}
-
 // config is everything checked.
 type config struct {
 	options
@@ -92,7 +64,7 @@ func (o options) check() (config, error) {
 	var err error
 	c.topology, err = o.loadTopology()
 	if err != nil {
-		return c, configError{err}
+		return c, cli.Misuse(err)
 	}
 	c.values, err = o.loadValues(c.topology)
 	add(err)
@@ -117,7 +89,7 @@ func (o options) check() (config, error) {
 	}
 	add(o.checkControl())
 	if len(problems) > 0 {
-		return c, configError{errors.Join(problems...)}
+		return c, cli.Misuse(errors.Join(problems...))
 	}
 	return c, nil
 }

@@ -15,7 +15,7 @@ import (
 
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/stripeevent"
-	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/stripedouble/internal/server"
 )
 
@@ -47,20 +47,8 @@ func inArgument(name string, err error) error {
 // run is the program. It ends when ctx does. Exit codes: 0 success, 1 failure, 2 wrong usage.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var o options
-	parsed, err := commandline.Parse("stripedouble", &o, args, out, errOut,
+	return cli.Run("stripedouble", &o, args, out, errOut, func(*kong.Context) error { return serve(ctx, o, errOut) },
 		kong.Description("Stands in for Stripe: PaymentIntents, refunds, events and signed webhooks, stateful and strict."))
-	switch {
-	case err != nil:
-		_, _ = fmt.Fprintln(errOut, "stripedouble:", err)
-		return 2
-	case parsed == nil:
-		return 0
-	}
-	if err := serve(ctx, o, errOut); err != nil {
-		_, _ = fmt.Fprintln(errOut, "stripedouble:", err)
-		return 1
-	}
-	return 0
 }
 
 // idLength is the length of an id's random part.

@@ -1,9 +1,8 @@
-package main
+package cost
 
 import (
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,13 +12,12 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// costHead begins the table in consumers/README.md.
-const costHead = "| Step | Redis | DynamoDB | SQS, EventBridge | Write units |"
+// orderHead is the first line of the table of steps in README.md.
+const orderHead = "| Step | Redis | DynamoDB | SQS, EventBridge | Write units |"
 
-// What an order costs is exact: the deployed binaries are invoked with batches of one seat group, warm, and what they
-// send over the wire is the table that consumers/README.md shows, call for call.
-func TestWhatAnOrderCosts(t *testing.T) {
-	concert := concertForCost(t)
+// The deployed binaries, warm and with batches of one seat group, send exactly the calls that the table lists.
+func TestOrderMakesTheCallsOfItsTable(t *testing.T) {
+	concert := concertWithOneGroup(t)
 	c := &costs{meteredStack: startMetered(t, []catalogue.Entry{concert}), t: t}
 	seats := concert.Groups[0].Seats
 	c.warmUp(concert)
@@ -52,29 +50,29 @@ func TestWhatAnOrderCosts(t *testing.T) {
 	c.best(concert, "any")
 	c.measure("1 order for any seats held", func() { c.handle(t, "reserve", "orders", 1) })
 
-	// 10 rejected, 10 for one seat, one held, one cancelled, one for any seats: see above for theirs.
+	// 10 orders rejected, 10 for one seat, one held, one cancelled, one for any seats.
 	c.newRecords(t, 23)
 	c.overLimit(concert, seats[len(seats)-12:])
-	c.handle(t, "expire", "expiries", 1) // of the warm-up, whose order is cancelled
+	c.handle(t, "expire", "expiries", 1) // the hold of the warm-up, whose order is cancelled
 	c.measure("10 holds expired", func() { c.handle(t, "expire", "expiries", 10) })
 	c.measureVersions("EXPIRED")
 
-	c.compare(costHead, c.rows)
+	c.compare(orderHead, c.rows)
 }
 
-// overLimit has a buyer hold as many seats as he may have, and then ask for one more.
+// overLimit lets a buyer hold as many seats as the limit allows, and then order one more.
 func (c *costs) overLimit(e catalogue.Entry, seats []string) {
 	c.t.Helper()
 	buyer := c.as(c.t, "regular")
-	most := e.Concert.BuyerLimit()
-	for n := 0; n < most; n++ {
+	limit := e.Concert.BuyerLimit()
+	for n := 0; n < limit; n++ {
 		answer, err := buyer.Place(c.t.Context(), "regular-"+strconv.Itoa(n), apiclient.OrderRequest{ConcertID: e.Concert.ConcertID, Seats: seats[n : n+1]})
 		c.accepted(answer, err, http.StatusAccepted)
 	}
-	c.handle(c.t, "reserve", "orders", most)
-	c.newRecords(c.t, most)
+	c.handle(c.t, "reserve", "orders", limit)
+	c.newRecords(c.t, limit)
 	c.measure("POST, over the limit per buyer", func() {
-		answer, err := buyer.Place(c.t.Context(), "one-more", apiclient.OrderRequest{ConcertID: e.Concert.ConcertID, Seats: seats[most : most+1]})
+		answer, err := buyer.Place(c.t.Context(), "one-more", apiclient.OrderRequest{ConcertID: e.Concert.ConcertID, Seats: seats[limit : limit+1]})
 		c.accepted(answer, err, http.StatusConflict)
 		if answer.Problem().Code != "limit_reached" {
 			c.t.Errorf("refused for %s", answer.Problem().Code)
@@ -82,8 +80,8 @@ func (c *costs) overLimit(e catalogue.Entry, seats []string) {
 	})
 }
 
-// concertForCost is one seat group on sale.
-func concertForCost(t *testing.T) catalogue.Entry {
+// concertWithOneGroup returns a sample concert with its first seat group only.
+func concertWithOneGroup(t *testing.T) catalogue.Entry {
 	t.Helper()
 	all, err := catalogue.Sample()
 	if err != nil {
@@ -94,39 +92,40 @@ func concertForCost(t *testing.T) catalogue.Entry {
 	return concert
 }
 
+// costs collects the rows of a table.
 type costs struct {
 	*meteredStack
 	t    *testing.T
 	rows []string
 }
 
-// measure takes the calls of a step as a row of the first table. What comes with time is not in it, but may not be more than
-// the time allows.
+// measure adds the calls of a step as a row of the first table.
 func (c *costs) measure(step string, do func()) {
 	c.t.Helper()
 	c.rows = append(c.rows, c.count(step, do).row(step, onRedis, onDynamo, onQueues))
 }
 
-// count is what a step's calls are.
-func (c *costs) count(step string, do func()) counted {
+// count returns the calls of a step. Calls that depend on time are not among them; count checks that they are no more than the
+// time allows.
+func (c *costs) count(step string, do func()) calls {
 	c.t.Helper()
 	c.meter.reset()
 	from := time.Now()
 	do()
 	took := time.Since(from)
-	got := c.meter.taken()
+	got := c.meter.sinceReset()
 	c.meter.mu.Lock()
 	defer c.meter.mu.Unlock()
-	if n := c.meter.clocked["pace"]; n > 1+int(took/time.Second) {
-		c.t.Errorf("%s: the pace was read or left %d times in %s", step, n, took)
+	if n := c.meter.timed["pace"]; n > 1+int(took/time.Second) {
+		c.t.Errorf("%s: the pace was read or stored %d times in %s", step, n, took)
 	}
-	if n := c.meter.clocked["concert"]; n > 1+int(took/(10*time.Second)) {
+	if n := c.meter.timed["concert"]; n > 1+int(took/(10*time.Second)) {
 		c.t.Errorf("%s: a concert was read %d times in %s", step, n, took)
 	}
 	return got
 }
 
-// measureVersions hands the new versions of 10 rows to both readers of the stream.
+// measureVersions invokes both readers of the stream with the new versions of 10 rows.
 func (c *costs) measureVersions(status string) {
 	c.t.Helper()
 	versions := c.newRecords(c.t, 10)
@@ -134,11 +133,10 @@ func (c *costs) measureVersions(status string) {
 	c.measure("10 versions "+status+" published", func() { c.invoke(c.t, "publish", versions) })
 }
 
-// warmUp loads the group and takes an order through every function: what is left is what an order costs, and not what a process
-// costs at its start.
+// warmUp loads the group and sends an order through every function, so that the calls of a process's start are not counted.
 func (c *costs) warmUp(e catalogue.Entry) {
 	c.t.Helper()
-	c.handle(c.t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
+	c.handle(c.t, "reserve", "orders", 1) // the RebuildGroup that the load of the catalogue sent
 	seats := e.Groups[0].Seats
 	o := c.post(e, "warm", seats[len(seats)-1], http.StatusAccepted)
 	c.handle(c.t, "reserve", "orders", 1)
@@ -151,14 +149,14 @@ func (c *costs) warmUp(e catalogue.Entry) {
 	c.newRecords(c.t, 1)
 }
 
-// post places an order for one seat, as a user with the key's name.
+// post places an order for one seat. The user's name is the key.
 func (c *costs) post(e catalogue.Entry, key, seat string, want int) apiclient.Accepted {
 	c.t.Helper()
 	answer, err := c.as(c.t, key).Place(c.t.Context(), key, apiclient.OrderRequest{ConcertID: e.Concert.ConcertID, Seats: []string{seat}})
 	return c.accepted(answer, err, want)
 }
 
-// best places an order for any two seats.
+// best places an order for the best two seats that are free.
 func (c *costs) best(e catalogue.Entry, key string) {
 	c.t.Helper()
 	body := `{"concertId":"` + e.Concert.ConcertID + `","bestAvailable":{"quantity":2}}`
@@ -184,7 +182,7 @@ func (c *costs) accepted(answer apiclient.Answer, err error, want int) (a apicli
 		c.t.Fatal(err)
 	}
 	if answer.Status != want {
-		c.t.Fatalf("answered %d %+v, want %d", answer.Status, answer.Problem(), want)
+		c.t.Fatalf("the answer is %d %+v, want %d", answer.Status, answer.Problem(), want)
 	}
 	if want < http.StatusBadRequest {
 		if err := answer.Decode(&a); err != nil {
@@ -194,19 +192,20 @@ func (c *costs) accepted(answer apiclient.Answer, err error, want int) (a apicli
 	return a
 }
 
-// compare holds a table to that of the README that begins with the same head.
+// compare fails the test unless the rows are those of the table in README.md with the same head.
 func (c *costs) compare(head string, rows []string) {
 	c.t.Helper()
 	line := strings.Repeat("| --- ", strings.Count(head, "|")-1) + "|"
 	got := strings.Join(append([]string{head, line}, rows...), "\n") + "\n"
-	c.t.Log("what it costs:\n" + got)
-	readme, err := os.ReadFile(filepath.Join(c.root, "consumers", "README.md"))
+	c.t.Log("measured:\n" + got)
+	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	_, after, _ := strings.Cut(string(readme), head)
 	want, _, _ := strings.Cut(head+after, "\n\n")
+	want = strings.TrimSpace(want)
 	if want+"\n" != got {
-		c.t.Errorf("consumers/README.md shows\n%s\n\nmeasured is\n%s", want, got)
+		c.t.Errorf("README.md shows\n%s\n\nmeasured is\n%s", want, got)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package cost
 
 import (
 	"encoding/json"
@@ -14,78 +14,78 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// journey is one order on its way.
+// journey is one order from its POST to its end.
 type journey struct {
 	*payCosts
 	name  string
 	entry catalogue.Entry
 	seats []string
-	// shown says that its steps are rows of the table.
+	// shown: its steps are rows of the table of steps.
 	shown bool
-	// unpaid is still open when its hold ends.
+	// unpaid: the order is still open when its hold ends.
 	unpaid bool
-	// gathers has mirror take its versions by twos, as they mostly come within the second that the mapping gathers records for:
-	// HELD with AWAITING_PAYMENT, COMMITTED with CONFIRMED. gathered are the records of one that waits for the other.
-	gathers  bool
-	gathered []json.RawMessage
-	user     string
-	id       string
-	intent   *apiclient.Payment
-	total    counted
+	// byTwos: mirror gets two versions in one batch, HELD with AWAITING_PAYMENT and COMMITTED with CONFIRMED. On AWS that is the
+	// usual case, since the mapping collects records for a second. waiting is the version that waits for the next one.
+	byTwos  bool
+	waiting []json.RawMessage
+	user    string
+	id      string
+	intent  *apiclient.Payment
+	total   calls
 }
 
-// journey is an order to come, of a buyer and two seats of its own.
+// journey returns an order that is still to be placed. It has a buyer and two seats of its own.
 func (c *payCosts) journey(name string, e catalogue.Entry) *journey {
 	at := 2 * c.next
 	c.next++
-	return &journey{payCosts: c, name: name, entry: e, seats: e.Groups[0].Seats[at : at+2], user: fmt.Sprint("buyer-", c.next), total: none()}
+	return &journey{payCosts: c, name: name, entry: e, seats: e.Groups[0].Seats[at : at+2], user: fmt.Sprint("buyer-", c.next), total: noCalls()}
 }
 
-// step adds what do costs to the journey's sum.
+// step adds the calls that do makes to the journey's total.
 func (j *journey) step(name string, do func()) {
 	j.t.Helper()
 	j.add(name, j.count(name, do))
 }
 
-func (j *journey) add(step string, got counted) {
+func (j *journey) add(step string, got calls) {
 	j.total = j.total.plus(got)
 	if j.shown {
 		j.rows = append(j.rows, got.row(step, onRedis, onDynamo, onQueues, onStripe))
 	}
 }
 
-// version hands the order's new version to both readers of the stream.
+// version invokes both readers of the stream with the order's new version.
 func (j *journey) version(status string) {
 	j.t.Helper()
 	record := j.newRecords(j.t, 1)
-	if mirrored := j.gather(record); mirrored != nil {
+	if mirrored := j.batchForMirror(record); mirrored != nil {
 		j.step("version "+status+" mirrored", func() { j.invoke(j.t, "mirror", mirrored) })
 	}
 	j.step("version "+status+" published", func() { j.invoke(j.t, "publish", record) })
 }
 
-// gather is the batch that mirror gets now, nil while it waits for another record.
-func (j *journey) gather(event []byte) []byte {
+// batchForMirror returns the batch that mirror gets now, nil while this version waits for the next one.
+func (j *journey) batchForMirror(event []byte) []byte {
 	j.t.Helper()
-	if !j.gathers {
+	if !j.byTwos {
 		return event
 	}
 	var batch struct{ Records []json.RawMessage }
 	if err := json.Unmarshal(event, &batch); err != nil {
 		j.t.Fatal(err)
 	}
-	if j.gathered = append(j.gathered, batch.Records...); len(j.gathered) < 2 {
+	if j.waiting = append(j.waiting, batch.Records...); len(j.waiting) < 2 {
 		return nil
 	}
-	both, err := json.Marshal(map[string]any{"Records": j.gathered})
+	both, err := json.Marshal(map[string]any{"Records": j.waiting})
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	j.gathered = nil
+	j.waiting = nil
 	return both
 }
 
-// awaited is an order from its POST until it awaits payment.
+// awaited takes the order from its POST until it awaits payment.
 func (j *journey) awaited() {
 	j.t.Helper()
 	j.step("POST", func() {
@@ -104,15 +104,16 @@ func (j *journey) awaited() {
 	j.intent = order.Payment
 }
 
-// card confirms as the buyer's browser does, and has Stripe tell of it.
-func (j *journey) card(card, told string) {
+// card confirms the payment as the buyer's browser does. Then Stripe delivers its events, which is the step.
+func (j *journey) card(card, step string) {
 	j.t.Helper()
-	if _, err := j.bed.Confirm(j.t.Context(), j.intent.ClientSecret, card); err != nil {
+	if _, err := j.Confirm(j.t.Context(), j.intent.ClientSecret, card); err != nil {
 		j.t.Fatal(err)
 	}
-	j.step(told, func() { j.double("/double/deliveries/release", "{}") })
+	j.step(step, func() { j.double("/double/deliveries/release", "{}") })
 }
 
+// confirmed takes the order from its POST to CONFIRMED.
 func (j *journey) confirmed() {
 	j.t.Helper()
 	j.awaited()
@@ -123,6 +124,7 @@ func (j *journey) confirmed() {
 	j.version("CONFIRMED")
 }
 
+// declined takes the order from its POST until its card was declined.
 func (j *journey) declined() {
 	j.t.Helper()
 	j.awaited()
@@ -133,7 +135,8 @@ func (j *journey) declined() {
 	j.unpaid = true
 }
 
-// lost is an order for a seat that gets another's ticket before it is paid, as when Redis has lost its hold.
+// lost takes the order from its POST to REJECTED: before it is paid, another order gets the ticket of its seat, as can happen
+// when Redis has lost the hold.
 func (j *journey) lost() {
 	j.t.Helper()
 	j.awaited()
@@ -141,7 +144,7 @@ func (j *journey) lost() {
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	if _, err := j.tables.PutItem(j.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(j.values["tableName:tickets"]), Item: other}); err != nil {
+	if _, err := j.Dynamo.PutItem(j.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(j.Table("tickets")), Item: other}); err != nil {
 		j.t.Fatal(err)
 	}
 	j.card("pm_card_visa", "webhook, card authorised")
@@ -151,7 +154,7 @@ func (j *journey) lost() {
 	j.version("REJECTED")
 }
 
-// voided has the authorisation of an order that has ended given back, of which Stripe tells as well.
+// voided cancels the authorisation of an order that has ended. Stripe sends an event about that too.
 func (j *journey) voided() {
 	j.t.Helper()
 	j.payment("voided")
@@ -159,7 +162,7 @@ func (j *journey) voided() {
 	j.payment("checked")
 }
 
-// payment is a step of pay's. Other orders' messages may be before its own.
+// payment invokes pay until it has handled the order's message, and adds that call's cost. Messages of other orders may come first.
 func (j *journey) payment(name string) {
 	j.t.Helper()
 	for {
@@ -169,7 +172,7 @@ func (j *journey) payment(name string) {
 			j.add(name, got)
 			return
 		}
-		// What Stripe tells of another order is not this one's cost.
+		// The events of another order are no cost of this one.
 		j.double("/double/deliveries/release", "{}")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package cost
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// redis is the address of a proxy to the server that counts the round trips that go through.
+// redis starts a proxy to the server that counts round trips, and returns its address.
 func (m *meter) redis(t *testing.T, target string) string {
 	t.Helper()
 	listener := listen(t)
@@ -43,7 +43,7 @@ func (m *meter) redis(t *testing.T, target string) string {
 	return listener.Addr().String()
 }
 
-// forward passes on what came together in one piece, so that a pipeline is one round trip. It ends with the connection.
+// forward passes commands on until the connection ends. Commands that arrive together count as one round trip, as a pipeline is.
 func (m *meter) forward(client io.Reader, server io.Writer) {
 	in := bufio.NewReaderSize(client, 1<<20)
 	for {
@@ -69,7 +69,7 @@ func (m *meter) forward(client io.Reader, server io.Writer) {
 	}
 }
 
-// setsUp are commands of a connection and of a cluster client that looks for its nodes.
+// setsUp are the commands that set a connection up, and those by which a cluster client finds its nodes.
 var setsUp = []string{"AUTH", "CLIENT", "CLUSTER", "COMMAND", "HELLO", "READONLY"}
 
 func (m *meter) countTrip(commands [][]string) {
@@ -79,15 +79,15 @@ func (m *meter) countTrip(commands [][]string) {
 	}
 	switch {
 	case !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(setsUp, n) }):
-		m.countClocked("connection")
+		m.countTimed("connection")
 	case len(commands) == 1 && len(commands[0]) > 1 && slices.Contains([]string{seatstate.PaceKey, seatstate.PaymentLagKey}, commands[0][1]):
-		m.countClocked("pace")
+		m.countTimed("pace")
 	default:
 		m.count(onRedis, strings.Join(names, "+"))
 	}
 }
 
-// readCommand reads one command in the one form in which clients send them: an array of strings.
+// readCommand reads one command. Clients send every command as an array of strings.
 func readCommand(in *bufio.Reader) ([]string, error) {
 	n, err := readLength(in, '*')
 	if err != nil {
@@ -114,7 +114,7 @@ func readLength(in *bufio.Reader, kind byte) (int, error) {
 		return 0, err
 	}
 	if line[0] != kind {
-		return 0, fmt.Errorf("%q where a length was to be", line)
+		return 0, fmt.Errorf("%q in place of a length", line)
 	}
 	return strconv.Atoi(strings.TrimSpace(line[1:]))
 }

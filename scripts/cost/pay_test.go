@@ -1,4 +1,4 @@
-package main
+package cost
 
 import (
 	"net/http"
@@ -7,37 +7,36 @@ import (
 	"testing"
 
 	"boxoffice/scripts/catalogue"
-	"boxoffice/scripts/internal/testbed"
 )
 
-// payHead and allHead begin the tables of payments in consumers/README.md.
+// payHead and allHead are the first lines of the tables of payments in README.md.
 const (
 	payHead = "| Step of an order of 2 seats | Redis | DynamoDB | SQS, EventBridge | Stripe | Write units |"
 	allHead = "| An order of 2 seats, all in all | Redis | DynamoDB | SQS, EventBridge | Stripe | Write units | SQS requests |"
 )
 
-// Budgets of an order of two seats that is confirmed, each message and version handled alone: nothing is saved by a batch.
+// Budgets of a confirmed order of two seats when each message and version is handled alone, so that no batch saves a call.
 const (
-	sqsRequestsAtMost = 15
-	writeUnitsAtMost  = 20
-	stripeWrites      = 2
+	maxSQSRequests = 15
+	maxWriteUnits  = 20
+	stripeWrites   = 2
 )
 
-// What a payment costs, step by step, and what an order costs from its POST to its end.
-func TestWhatAPaymentCosts(t *testing.T) {
-	concert := concertForCost(t)
+// Each step of a payment, and a whole order from its POST to its end, make exactly the calls that the tables list.
+func TestPaymentMakesTheCallsOfItsTables(t *testing.T) {
+	concert := concertWithOneGroup(t)
 	c := &payCosts{costs: &costs{meteredStack: startMetered(t, []catalogue.Entry{concert}), t: t}, byOrder: map[string]*journey{}}
-	c.open()
-	c.handle(t, "reserve", "orders", 1) // RebuildGroup, from the load of the catalogue
-	// What an order costs, and not what a process costs at its start.
+	c.double("/double/deliveries", `{"hold":true}`)
+	c.handle(t, "reserve", "orders", 1) // the RebuildGroup that the load of the catalogue sent
+	// Two journeys warm the processes up, so that the calls of a process's start are not counted.
 	c.journey("", concert).confirmed()
 	c.journey("", concert).lost()
 	confirmed := c.journey("confirmed", concert)
 	confirmed.shown = true
 	confirmed.confirmed()
-	gathered := c.journey("confirmed, mirrored by twos", concert)
-	gathered.gathers = true
-	gathered.confirmed()
+	byTwos := c.journey("confirmed, mirrored by twos", concert)
+	byTwos.byTwos = true
+	byTwos.confirmed()
 	c.journey("", concert).declined()
 	lost, abandoned := c.journey("its seat is another's", concert), c.journey("abandoned", concert)
 	lost.lost()
@@ -48,57 +47,43 @@ func TestWhatAPaymentCosts(t *testing.T) {
 	abandoned.voided()
 
 	c.compare(payHead, c.rows)
-	c.compare(allHead, []string{confirmed.row(), gathered.row(), abandoned.row(), lost.row()})
-	if n := confirmed.sqsRequests(); n > sqsRequestsAtMost || confirmed.total.units > writeUnitsAtMost {
-		t.Errorf("a confirmed order costs %d SQS requests and %g write units, want at most %d and %d", n, confirmed.total.units, sqsRequestsAtMost, writeUnitsAtMost)
+	c.compare(allHead, []string{confirmed.row(), byTwos.row(), abandoned.row(), lost.row()})
+	if n := confirmed.sqsRequests(); n > maxSQSRequests || confirmed.total.units > maxWriteUnits {
+		t.Errorf("a confirmed order costs %d SQS requests and %g write units, want at most %d and %d", n, confirmed.total.units, maxSQSRequests, maxWriteUnits)
 	}
 	if n := confirmed.stripe("POST"); n != stripeWrites {
 		t.Errorf("a confirmed order costs %d writes at Stripe, want %d", n, stripeWrites)
 	}
-	// Nobody asks Stripe how a payment stands that it has told of.
+	// Stripe's events have told the state of the payment, so it is not read.
 	if n := confirmed.stripe("GET"); n != 0 {
 		t.Errorf("a confirmed order costs %d reads at Stripe", n)
 	}
 }
 
-// payCosts has Stripe deliver nothing until it is told to, so that a webhook is a step like any other.
+// payCosts collects the rows of the tables of payments. Stripe holds its events back until they are released, so that a webhook is a
+// step like any other.
 type payCosts struct {
 	*costs
-	bed     *testbed.Bed
 	byOrder map[string]*journey
-	// next is the next pair of seats.
+	// next is the index of the next pair of seats.
 	next int
-}
-
-func (c *payCosts) open() {
-	c.t.Helper()
-	d := description{folder: c.folder, settings: c.settings, secrets: c.secrets, topology: c.topology, values: c.values}
-	environment, err := d.variables()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if c.bed, err = testbed.Open(c.t.Context(), environment); err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() { _ = c.bed.Close() })
-	c.double("/double/deliveries", `{"hold":true}`)
 }
 
 func (c *payCosts) double(path, body string) {
 	c.t.Helper()
-	if err := c.bed.Double(c.t.Context(), http.MethodPost, path, body, nil); err != nil {
+	if err := c.Double(c.t.Context(), http.MethodPost, path, body, nil); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-// holdEnds handles one ExpireHold, of whichever order it is.
+// holdEnds handles the next ExpireHold and adds its cost to its order.
 func (c *payCosts) holdEnds() {
 	c.t.Helper()
 	var of string
 	got := c.count("hold ended", func() { of = c.handle(c.t, "expire", "expiries", 1)[0] })
 	j := c.byOrder[of]
 	if j == nil {
-		c.t.Fatalf("a hold of order %q ended, which is none of the test's", of)
+		c.t.Fatalf("a hold ended of order %q, which is not an order of the test", of)
 	}
 	switch j.name {
 	case "confirmed", "confirmed, mirrored by twos":
@@ -116,9 +101,9 @@ func (c *payCosts) holdEnds() {
 	}
 }
 
-// sqsRequests are the messages' sends, and for each its receive and its delete by the mapping.
+// sqsRequests counts three requests for each message: its send, and the mapping's receive and delete.
 func (j *journey) sqsRequests() (n int) {
-	for call, times := range j.total.calls[onQueues] {
+	for call, times := range j.total.times[onQueues] {
 		switch name, entries, batch := strings.Cut(call, " of "); {
 		case name == "SendMessage":
 			n += 3 * times
@@ -133,9 +118,9 @@ func (j *journey) sqsRequests() (n int) {
 	return n
 }
 
-// stripe is how many calls of a method there were.
+// stripe returns the number of calls to Stripe with this HTTP method.
 func (j *journey) stripe(method string) (n int) {
-	for call, times := range j.total.calls[onStripe] {
+	for call, times := range j.total.times[onStripe] {
 		if strings.HasPrefix(call, method+" ") {
 			n += times
 		}
@@ -143,7 +128,7 @@ func (j *journey) stripe(method string) (n int) {
 	return n
 }
 
-// row is the journey's row of the table.
+// row returns the journey's row of the table of whole orders.
 func (j *journey) row() string {
 	return j.total.row(j.name, onRedis, onDynamo, onQueues, onStripe) + " " + strconv.Itoa(j.sqsRequests()) + " |"
 }

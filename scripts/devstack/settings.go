@@ -10,13 +10,12 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/devstack/internal/process"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/awsclient"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/freeport"
 )
 
@@ -28,9 +27,9 @@ const (
 	defaultStripe    = 12111
 )
 
-// settle gives the settings of a stack: those it has, or new ones from the flags. A stack that runs with others than
-// asked for is an error, since half of it would keep the old ones.
-func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topology) (stack.Settings, error) {
+// settingsOf returns the settings of a stack: those it has, or new ones from the flags. It is an error if the flags ask for other
+// settings than the stack runs with, since half of the stack would keep the old ones.
+func (a *app) settingsOf(f stack.Folder, flags stackFlags, specified topology.Topology) (stack.Settings, error) {
 	s, found, err := f.LoadSettings()
 	if err != nil {
 		return s, err
@@ -43,7 +42,7 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 		case anyAlive(f):
 			return s, fmt.Errorf("stack %s is up with other settings: %s. Take it down first: make down%s", f.Name, strings.Join(differences, ", "), stackArgument(f.Name))
 		}
-		// Nothing of it runs, after a reboot for example: what it was set to no longer matters.
+		// Nothing of it runs, for example after a reboot, so the old settings do not matter.
 		if err := f.Remove(); err != nil {
 			return s, err
 		}
@@ -59,7 +58,7 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 	s.Via = flags.Via
 	for service := range s.Via {
 		if _, ok := stack.ViaServices[service]; !ok && service != stack.ViaRedis && service != stack.ViaStripe {
-			return s, usageError{fmt.Errorf("--via %s: no service of that name; there are redis, stripe, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", "))}
+			return s, cli.Misuse(fmt.Errorf("--via %s: no service of that name; there are redis, stripe, %s", service, strings.Join(slices.Sorted(maps.Keys(stack.ViaServices)), ", ")))
 		}
 	}
 	if s.Ports, err = flags.ports(f.Name, freeport.Find); err != nil {
@@ -68,7 +67,7 @@ func (a *app) settle(f stack.Folder, flags stackFlags, specified topology.Topolo
 	return s, nil
 }
 
-// stackArgument is what a make command needs to mean this stack.
+// stackArgument returns the argument by which a make command names this stack.
 func stackArgument(name string) string {
 	if name == stack.DefaultName {
 		return ""
@@ -76,7 +75,7 @@ func stackArgument(name string) string {
 	return " STACK=" + name
 }
 
-// portFlag ties a port to how it is chosen.
+// portFlag is a port and how it is chosen.
 type portFlag struct {
 	given          *int
 	standard       int
@@ -96,11 +95,11 @@ func (flags stackFlags) portFlags(p *stack.Ports) []portFlag {
 	}
 }
 
-// ports of a new stack: those given, the well-known ones for the default stack, otherwise free ones as find has them. Nothing
-// listens on any of them yet, so those that are settled come first, and find may not answer one again.
+// ports returns the ports of a new stack: given ports, well-known ports for the default stack, and otherwise free ports that find
+// returns. Nothing listens on any of them yet, so find may return a port that is already chosen; such a port is not used.
 func (flags stackFlags) ports(name string, find func() (int, error)) (stack.Ports, error) {
 	var p stack.Ports
-	var wanting []*int
+	var open []*int
 	taken := map[int]bool{}
 	for _, f := range flags.portFlags(&p) {
 		switch {
@@ -109,12 +108,12 @@ func (flags stackFlags) ports(name string, find func() (int, error)) (stack.Port
 		case name == stack.DefaultName && f.standard != 0:
 			*f.port = f.standard
 		default:
-			wanting = append(wanting, f.port)
+			open = append(open, f.port)
 			continue
 		}
 		taken[*f.port] = true
 	}
-	for _, port := range wanting {
+	for _, port := range open {
 		for *port == 0 || taken[*port] {
 			var err error
 			if *port, err = find(); err != nil {
@@ -126,7 +125,7 @@ func (flags stackFlags) ports(name string, find func() (int, error)) (stack.Port
 	return p, nil
 }
 
-// differences between what is asked for and what a stack has. What is not asked for does not differ.
+// differences lists where the flags ask for other settings than the stack has. A flag that is not given makes no difference.
 func (flags stackFlags) differences(s stack.Settings) []string {
 	var all []string
 	add := func(name string, asked *int, has int) {
@@ -150,7 +149,7 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 	return all
 }
 
-// Processes of a stack, in the order in which they start.
+// Names of the processes of a stack.
 const (
 	ministackName  = "ministack"
 	redisName      = "redis"
@@ -158,6 +157,7 @@ const (
 	lambdahostName = "lambdahost"
 )
 
+// processNames are in the order in which the processes start.
 var processNames = []string{ministackName, redisName, stripeName, lambdahostName}
 
 func anyAlive(f stack.Folder) bool {
@@ -181,8 +181,8 @@ func (flags stackFlags) specification() (topology.Topology, error) {
 	return topology.Parse(content)
 }
 
-// adapt puts the stack's settings into the topology, and writes it for lambdahost. Everything that follows from a
-// number (delays, visibility timeouts) follows from the changed one too.
+// adapt returns the topology with the stack's settings and writes it for lambdahost. What derives from a setting (delays, visibility
+// timeouts) derives from the stack's value.
 func adapt(f stack.Folder, t topology.Topology, s stack.Settings) (topology.Topology, error) {
 	t.HoldSeconds = s.HoldSeconds
 	if s.HandlerTimeoutSeconds > 0 {
@@ -196,7 +196,7 @@ func adapt(f stack.Folder, t topology.Topology, s stack.Settings) (topology.Topo
 		t.Functions = functions
 	}
 	if err := t.Validate(); err != nil {
-		return t, usageError{err}
+		return t, cli.Misuse(err)
 	}
 	content, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
@@ -205,16 +205,15 @@ func adapt(f stack.Folder, t topology.Topology, s stack.Settings) (topology.Topo
 	return t, stack.WriteFile(f.Topology(), append(content, '\n'))
 }
 
-// secretAccessKey is no secret: an emulator takes any.
+// secretAccessKey is no secret: an emulator accepts any.
 const secretAccessKey = "local"
 
-// awsConfig speaks to the stack's emulator, whatever the environment says.
+// awsConfig returns a configuration for the stack's emulator, whatever the environment says.
 func awsConfig(ctx context.Context, s stack.Settings) (aws.Config, error) {
-	return awsclient.Load(ctx, config.WithRegion(stack.Region), config.WithBaseEndpoint(s.AWSURL()),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(s.Account, secretAccessKey, "")))
+	return awsclient.LoadAt(ctx, s.AWSURL(), stack.Region, s.Account, secretAccessKey)
 }
 
-// awsEnvironment is the same for a program.
+// awsEnvironment returns the same configuration as variables for a program.
 func awsEnvironment(s stack.Settings) map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": s.AWSURL(), "AWS_REGION": stack.Region,

@@ -8,19 +8,19 @@ import (
 	"testing/synctest"
 )
 
-func TestSideBySideKeepsSoManyBusyAndNoMore(t *testing.T) {
+func TestInParallelRunsUpToTheLimit(t *testing.T) {
 	for parallel, want := range map[int]int32{0: 1, 1: 1, 3: 3, 9: 6} {
 		synctest.Test(t, func(t *testing.T) {
 			var begun atomic.Int32
 			gate, ended := make(chan struct{}), make(chan error)
 			go func() {
-				ended <- sideBySide(t.Context(), parallel, make([]int, 6), func(context.Context, int) error {
+				ended <- inParallel(t.Context(), parallel, make([]int, 6), func(context.Context, int) error {
 					begun.Add(1)
 					<-gate
 					return nil
 				})
 			}()
-			// Everything that can begin has begun, and waits.
+			// All calls that may run have started and wait.
 			synctest.Wait()
 			if n := begun.Load(); n != want {
 				t.Errorf("%d at a time: %d have begun, want %d", parallel, n, want)
@@ -33,10 +33,10 @@ func TestSideBySideKeepsSoManyBusyAndNoMore(t *testing.T) {
 	}
 }
 
-func TestSideBySideAnswersTheFirstFailureAndCancelsTheOthers(t *testing.T) {
+func TestInParallelReturnsTheFirstFailureAndCancelsTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failure := errors.New("planted")
-		err := sideBySide(t.Context(), 2, []bool{true, false}, func(ctx context.Context, wait bool) error {
+		err := inParallel(t.Context(), 2, []bool{true, false}, func(ctx context.Context, wait bool) error {
 			if wait {
 				<-ctx.Done()
 				return ctx.Err()

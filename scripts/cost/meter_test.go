@@ -1,4 +1,4 @@
-package main
+package cost
 
 import (
 	"bytes"
@@ -18,34 +18,35 @@ import (
 	"testing"
 )
 
-// meter counts the calls that functions make: it stands between them and the servers, so it sees what goes over the
-// wire, whatever a library made of the call.
+// meter counts the calls that functions make. It stands between them and the servers, so it sees the calls as they are on the wire,
+// repetitions by a library included.
 type meter struct {
 	mu sync.Mutex
-	counted
-	// clocked are calls that come with time and not with orders: a concert is read again after 10 s, the pace and the lag of
-	// payments are read and left at most once a second, and a connection is set up.
-	clocked map[string]int
+	calls
+	// timed counts the calls that depend on time and not on orders: a concert is read again after 10 s, the pace and the lag of
+	// payments are read and stored at most once a second, and connections are set up.
+	timed map[string]int
 }
 
-// counted are calls by backend and name.
-type counted struct {
-	calls map[backend]map[string]int
-	// units are write units as the emulator reckons them, indexes included.
+// calls are the calls that were counted.
+type calls struct {
+	// times counts calls by backend and name.
+	times map[backend]map[string]int
+	// units are write units as the emulator reports them, indexes included.
 	units float64
 }
 
-func none() counted {
-	return counted{calls: map[backend]map[string]int{onRedis: {}, onDynamo: {}, onQueues: {}, onStripe: {}}}
+func noCalls() calls {
+	return calls{times: map[backend]map[string]int{onRedis: {}, onDynamo: {}, onQueues: {}, onStripe: {}}}
 }
 
-// plus is what both counted.
-func (c counted) plus(other counted) counted {
-	sum := none()
-	for _, one := range []counted{c, other} {
-		for b, calls := range one.calls {
-			for call, n := range calls {
-				sum.calls[b][call] += n
+// plus returns the sum of both.
+func (c calls) plus(other calls) calls {
+	sum := noCalls()
+	for _, one := range []calls{c, other} {
+		for b, names := range one.times {
+			for name, n := range names {
+				sum.times[b][name] += n
 			}
 		}
 		sum.units += one.units
@@ -71,36 +72,36 @@ func newMeter() *meter {
 func (m *meter) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.counted = none()
-	m.clocked = map[string]int{}
+	m.calls = noCalls()
+	m.timed = map[string]int{}
 }
 
 func (m *meter) count(b backend, call string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls[b][call]++
+	m.times[b][call]++
 }
 
-func (m *meter) countClocked(call string) {
+func (m *meter) countTimed(call string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.clocked[call]++
+	m.timed[call]++
 }
 
-// taken is what was counted since the last reset.
-func (m *meter) taken() counted {
+// sinceReset returns the calls since the last reset.
+func (m *meter) sinceReset() calls {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.plus(none())
+	return m.plus(noCalls())
 }
 
-// row is a row of a table with these backends.
-func (c counted) row(what string, backends ...backend) string {
+// row returns the row of a table that has a column for each of the backends.
+func (c calls) row(what string, backends ...backend) string {
 	cells := []string{what}
 	for _, b := range backends {
 		var parts []string
-		for _, call := range slices.Sorted(maps.Keys(c.calls[b])) {
-			parts = append(parts, fmt.Sprintf("%d %s", c.calls[b][call], call))
+		for _, name := range slices.Sorted(maps.Keys(c.times[b])) {
+			parts = append(parts, fmt.Sprintf("%d %s", c.times[b][name], name))
 		}
 		cells = append(cells, strings.Join(parts, ", "))
 	}
@@ -123,7 +124,7 @@ func tableRow(cells ...string) string {
 	return row
 }
 
-// aws is the address of a proxy to the emulator that counts what goes through.
+// aws starts a proxy to the emulator that counts calls, and returns its address.
 func (m *meter) aws(t *testing.T, target string) *url.URL {
 	t.Helper()
 	to, err := url.Parse(target)
@@ -134,7 +135,7 @@ func (m *meter) aws(t *testing.T, target string) *url.URL {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
 			if err := m.request(r.Out); err != nil {
-				t.Errorf("a call of a function could not be read: %v", err)
+				t.Errorf("read the call of a function: %v", err)
 			}
 		},
 		ModifyResponse: m.response,
@@ -158,8 +159,8 @@ func listen(t *testing.T) net.Listener {
 	return listener
 }
 
-// request counts a call by its target, "DynamoDB_20120810.GetItem" for example, and asks for the write units of those
-// that write.
+// request counts a call by its target, for example "DynamoDB_20120810.GetItem", and changes calls of DynamoDB so that their
+// responses report capacity units.
 func (m *meter) request(r *http.Request) error {
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	body, err := io.ReadAll(r.Body)
@@ -172,7 +173,7 @@ func (m *meter) request(r *http.Request) error {
 	}
 	switch {
 	case strings.HasPrefix(service, "DynamoDB") && operation == "GetItem" && strings.Contains(string(members["TableName"]), "concerts"):
-		m.countClocked("concert")
+		m.countTimed("concert")
 	case strings.HasPrefix(service, "DynamoDB"):
 		m.count(onDynamo, operation)
 		members["ReturnConsumedCapacity"] = json.RawMessage(`"TOTAL"`)
@@ -193,7 +194,7 @@ func (m *meter) request(r *http.Request) error {
 	return nil
 }
 
-// response adds up the write units that an answer tells. Transactions tell them by table, reads tell other units.
+// response adds the write units that a response reports. A transaction reports them by table. Units of reads are not added.
 func (m *meter) response(r *http.Response) error {
 	_, operation, _ := strings.Cut(r.Request.Header.Get("X-Amz-Target"), ".")
 	if r.StatusCode != http.StatusOK || !slices.Contains([]string{"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}, operation) {
@@ -220,7 +221,7 @@ func (m *meter) response(r *http.Response) error {
 	defer m.mu.Unlock()
 	for _, c := range many.ConsumedCapacity {
 		if c.CapacityUnits == nil {
-			return fmt.Errorf("%s does not tell its write units: %s", operation, body)
+			return fmt.Errorf("%s does not report its write units: %s", operation, body)
 		}
 		m.units += *c.CapacityUnits
 	}

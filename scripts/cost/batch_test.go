@@ -1,4 +1,4 @@
-package main
+package cost
 
 import (
 	"bytes"
@@ -20,17 +20,17 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// receive takes the next n messages of a queue, once none of them is delayed any more: a second receive would get none of
-// the same group.
+// receive receives the next n messages of a queue as soon as none of the queue is delayed any more. One receive must get all of
+// them: a second one would get none of the same group.
 func (s *meteredStack) receive(t *testing.T, queue string, n int) []sqstypes.Message {
 	t.Helper()
-	url := aws.String(s.values["queueUrl:"+queue])
+	url := aws.String(s.Queue(queue))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	poll := time.NewTicker(100 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		out, err := s.queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		out, err := s.Queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 			QueueUrl: url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed},
 		})
 		if err != nil {
@@ -46,19 +46,19 @@ func (s *meteredStack) receive(t *testing.T, queue string, n int) []sqstypes.Mes
 		case <-poll.C:
 		}
 	}
-	out, err := s.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+	out, err := s.Queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: url, MaxNumberOfMessages: int32(n), //nolint:gosec // at most 10
 		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
 		MessageAttributeNames:       []string{"All"},
 	})
 	if err != nil || len(out.Messages) != n {
-		t.Fatalf("a receive of %s brought %d messages, want %d: %v", queue, len(out.Messages), n, err)
+		t.Fatalf("received %[2]d messages of %[1]s, want %[3]d: %[4]v", queue, len(out.Messages), n, err)
 	}
 	return out.Messages
 }
 
-// handle invokes a function with the next n messages of a queue as one batch, which it must do, and deletes them. It answers
-// whose orders they were.
+// handle invokes a function with the next n messages of a queue as one batch and deletes them. The function must handle all of
+// them. handle returns the ids of the messages' orders.
 func (s *meteredStack) handle(t *testing.T, function, queue string, n int) (orders []string) {
 	t.Helper()
 	messages := s.receive(t, queue, n)
@@ -77,26 +77,26 @@ func (s *meteredStack) handle(t *testing.T, function, queue string, n int) (orde
 		orders = append(orders, aws.ToString(m.MessageAttributes[message.AttributeOrder].StringValue))
 	}
 	if len(groups) != 1 {
-		t.Fatalf("a batch of %d seat groups: how many calls it takes would depend on how it is cut", len(groups))
+		t.Fatalf("a batch of %d seat groups: the number of calls would depend on how the batch is split", len(groups))
 	}
 	payload, err := json.Marshal(batch)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.invoke(t, function, payload)
-	// Past the meter, as the mapping would.
+	// Not through the meter, as the event source mapping does.
 	for _, m := range messages {
-		if _, err := s.queues.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: aws.String(s.values["queueUrl:"+queue]), ReceiptHandle: m.ReceiptHandle}); err != nil {
+		if _, err := s.Queues.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: aws.String(s.Queue(queue)), ReceiptHandle: m.ReceiptHandle}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return orders
 }
 
-// invoke wants the answer of a batch that is done.
+// invoke invokes a function, which must report that it handled the whole batch.
 func (s *meteredStack) invoke(t *testing.T, function string, payload []byte) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.settings.ControlURL()+"/invoke/"+function, bytes.NewReader(payload))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Control+"/invoke/"+function, bytes.NewReader(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,15 +110,16 @@ func (s *meteredStack) invoke(t *testing.T, function string, payload []byte) {
 		t.Fatal(err)
 	}
 	if got := strings.TrimSpace(string(answer)); got != `{"batchItemFailures":[]}` || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s answered %d %s", function, response.StatusCode, got)
+		t.Fatalf("%s returned %d %s", function, response.StatusCode, got)
 	}
 }
 
-// newRecords are the records of the stream of orders since the last call, as the event of a mapping.
+// newRecords returns the records that the stream of orders has got since the last call, as the event of a mapping. There must be
+// as many as wanted.
 func (s *meteredStack) newRecords(t *testing.T, want int) []byte {
 	t.Helper()
 	ctx := t.Context()
-	listed, err := s.streams.ListStreams(ctx, &dynamodbstreams.ListStreamsInput{TableName: aws.String(s.values["tableName:orders"])})
+	listed, err := s.streams.ListStreams(ctx, &dynamodbstreams.ListStreamsInput{TableName: aws.String(s.Table("orders"))})
 	if err != nil || len(listed.Streams) != 1 {
 		t.Fatalf("streams %v: %v", listed, err)
 	}
@@ -140,7 +141,7 @@ func (s *meteredStack) newRecords(t *testing.T, want int) []byte {
 		t.Fatal(err)
 	}
 	if n := len(all.Records) - s.read; n != want {
-		t.Fatalf("%d rows were written since, want %d", n, want)
+		t.Fatalf("%d rows were written since the last call, want %d", n, want)
 	}
 	event, err := json.Marshal(map[string]any{"Records": all.Records[s.read:]})
 	if err != nil {
@@ -150,13 +151,13 @@ func (s *meteredStack) newRecords(t *testing.T, want int) []byte {
 	return event
 }
 
-// lastBody keeps the body of the last answer.
+// lastBody keeps the body of the last response.
 type lastBody struct {
 	client dynamodbstreams.HTTPClient
 	body   []byte
 }
 
-// Do implements the client of an SDK.
+// Do implements dynamodbstreams.HTTPClient.
 func (l *lastBody) Do(r *http.Request) (*http.Response, error) {
 	response, err := l.client.Do(r)
 	if err != nil {
