@@ -2,6 +2,7 @@ package memhold
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -48,8 +49,16 @@ func newGroup(layoutVersion int, l holds.Load, now contracts.Instant, lapseAfter
 	return grp
 }
 
-// bound is how many places the map has room for: those of the group, rounded up to a whole byte of it.
-func (grp *group) bound() int { return 4 * seatstate.MapBytes(grp.places) }
+// inside reports, as invalid, the first of places that the map has no room for. The map has room for the places of the group,
+// rounded up to a whole byte.
+func (grp *group) inside(g seatstate.GroupVersion, places []int) error {
+	for _, p := range places {
+		if p >= 4*seatstate.MapBytes(grp.places) {
+			return invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
+		}
+	}
+	return nil
+}
 
 // change makes a call's changes and moves the revision by one if any place changed by them.
 func (grp *group) change(call func()) {
@@ -90,33 +99,28 @@ func due(at map[contracts.OrderID]contracts.Instant, now contracts.Instant) []co
 	return orders[:min(len(orders), seatstate.SweepLimit)]
 }
 
-// holdRun decides asks in order. One that shares a place with an order that this run holds, or with an earlier Again,
-// is Again: the holder may still fail, so it is decided once the holder's row is known. So is an order that this run did
-// not hold under another hash: of two bodies the earlier decides what the row is.
+// holdRun decides asks in order. An order that shares a place with one that this run holds, or with an earlier Again, is
+// Again: the holder may still fail, so the order is decided once the holder's row is known.
 func (grp *group) holdRun(asks []holds.Ask, now contracts.Instant, o Options) []holds.Answer {
-	claimed, first := map[int]bool{}, map[contracts.OrderID]string{}
+	claimed := map[int]bool{}
 	answers := make([]holds.Answer, len(asks))
 	for i, ask := range asks {
 		_, known := grp.orders[ask.Order]
-		hash, refused := first[ask.Order]
-		otherBody := refused && hash != ask.Hash
-		if !known && (otherBody || slices.ContainsFunc(ask.Places, func(p int) bool { return claimed[p] })) {
+		if !known && slices.ContainsFunc(ask.Places, func(p int) bool { return claimed[p] }) {
 			answers[i] = holds.Answer{Outcome: holds.Again}
 		} else {
 			answers[i] = grp.hold(ask, now, o)
 		}
 		answers[i].At = now
-		places := answers[i].Places
-		if answers[i].Outcome == holds.Again {
-			places = ask.Places
+		var claims []int
+		switch answers[i].Outcome {
+		case holds.Held:
+			claims = answers[i].Places
+		case holds.Again:
+			claims = ask.Places
 		}
-		if !refused && (answers[i].Outcome == holds.Taken || answers[i].Outcome == holds.Again) {
-			first[ask.Order] = ask.Hash
-		}
-		if answers[i].Outcome == holds.Held || answers[i].Outcome == holds.Again {
-			for _, p := range places {
-				claimed[p] = true
-			}
+		for _, p := range claims {
+			claimed[p] = true
 		}
 	}
 	return answers
@@ -125,16 +129,7 @@ func (grp *group) holdRun(asks []holds.Ask, now contracts.Instant, o Options) []
 // hold decides one ask. The order's own record comes first, then the places.
 func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.Answer {
 	if record, known := grp.orders[ask.Order]; known {
-		switch {
-		case record.Hash != "" && record.Hash != ask.Hash:
-			return holds.Answer{Outcome: holds.Other}
-		case record.State == seatstate.RecordForwarded:
-			return forwardedAnswer(record)
-		case record.State == seatstate.RecordHeld && record.Lapses > now:
-			return heldAnswer(record)
-		default:
-			return holds.Answer{Outcome: holds.Gone}
-		}
+		return answerOf(record, ask.Hash, now)
 	}
 	var taken []int
 	for _, p := range ask.Places {
@@ -163,17 +158,23 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	}))
 }
 
-// forward notes where an order was sent on to, if anywhere. What is known of it here comes first, as for a hold.
+// forward records where an order was sent on to, if anywhere. The order's own record comes first, as for a hold.
 func (grp *group) forward(order contracts.OrderID, hash string, to holds.Forwarding, now contracts.Instant) holds.Answer {
-	record, known := grp.orders[order]
-	switch {
-	case !known && to == holds.Nowhere:
+	if record, known := grp.orders[order]; known {
+		return answerOf(record, hash, now)
+	}
+	if to == holds.Nowhere {
 		return holds.Answer{Outcome: holds.Unknown}
-	case !known:
-		record = seatstate.Record{State: seatstate.RecordForwarded, Hash: hash, To: to.String()}
-		grp.orders[order] = record
-		grp.ends[order] = now.Add(seatstate.RecordKept)
-		return forwardedAnswer(record)
+	}
+	grp.orders[order] = seatstate.Record{State: seatstate.RecordForwarded, Hash: hash, To: to.String()}
+	grp.ends[order] = now.Add(seatstate.RecordKept)
+	return holds.Answer{Outcome: holds.Forwarded, To: to}
+}
+
+// answerOf is the answer that an order's record gives to Hold and Forward. A record without a hash was made by a release
+// before any hold: it is Gone for every hash.
+func answerOf(record seatstate.Record, hash string, now contracts.Instant) holds.Answer {
+	switch {
 	case record.Hash != "" && record.Hash != hash:
 		return holds.Answer{Outcome: holds.Other}
 	case record.State == seatstate.RecordForwarded:

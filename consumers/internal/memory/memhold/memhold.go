@@ -8,7 +8,6 @@ package memhold
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -61,10 +60,8 @@ func (s *Store) Hold(_ context.Context, g seatstate.GroupVersion, run holds.Run)
 		return nil, err
 	}
 	for _, ask := range run.Asks {
-		for _, p := range ask.Places {
-			if p >= grp.bound() {
-				return nil, invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
-			}
+		if err := grp.inside(g, ask.Places); err != nil {
+			return nil, err
 		}
 	}
 	var answers []holds.Answer
@@ -109,10 +106,8 @@ func (s *Store) Keep(_ context.Context, g seatstate.GroupVersion, k holds.Kept) 
 	if err != nil {
 		return "", err
 	}
-	for _, p := range k.Places {
-		if p >= grp.bound() {
-			return "", invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
-		}
+	if err := grp.inside(g, k.Places); err != nil {
+		return "", err
 	}
 	var applied holds.Applied
 	grp.change(func() {
@@ -151,10 +146,8 @@ func (s *Store) owning(g seatstate.GroupVersion, id contracts.OrderID, places []
 	if err != nil {
 		return err
 	}
-	for _, p := range places {
-		if p >= grp.bound() {
-			return invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
-		}
+	if err := grp.inside(g, places); err != nil {
+		return err
 	}
 	grp.change(func() {
 		grp.sweep(now)

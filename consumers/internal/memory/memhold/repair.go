@@ -2,7 +2,6 @@ package memhold
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -25,10 +24,8 @@ func (s *Store) Repair(_ context.Context, g seatstate.GroupVersion, epoch int64,
 		return holds.Repaired{}, err
 	}
 	for _, c := range changes {
-		for p := range c.Seen {
-			if p >= grp.bound() {
-				return holds.Repaired{}, invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
-			}
+		if err := grp.inside(g, slices.Collect(maps.Keys(c.Seen))); err != nil {
+			return holds.Repaired{}, err
 		}
 	}
 	if grp.revision.Epoch != epoch {

@@ -85,15 +85,6 @@ var runPromises = []promise{
 		f.wantHolder("a", 0)
 		f.wantHolder("", 1)
 	}},
-	{"of two bodies of an order the later waits until the earlier is known", func(f *fixture) {
-		f.seats(10)
-		f.held("z", 4)
-		other := holds.Ask{Order: "a", Hash: "other", Places: []int{5}}
-		f.outcomes(f.run(askFor("a", 4), other, askFor("b", 5), askFor("a", 4)), holds.Taken, holds.Again, holds.Again, holds.Taken)
-		f.outcomes(f.run(askFor("c", 0), askFor("a", 0), other), holds.Held, holds.Again, holds.Again)
-		f.wantHolder("", 5)
-		f.outcomes(f.run(other), holds.Held)
-	}},
 	{"an order that is over does not keep its place from the run", func(f *fixture) {
 		f.seats(10)
 		f.held("a", 0)
