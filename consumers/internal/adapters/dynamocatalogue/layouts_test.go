@@ -15,7 +15,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// hall has so many groups of a row of two seats.
+// hall returns this many groups of one row with two seats.
 func hall(groups int) []readmodel.LayoutGroup {
 	layout := make([]readmodel.LayoutGroup, groups)
 	for i := range layout {
@@ -41,7 +41,7 @@ func putLayout(t *testing.T, client *dynamodb.Client, concert string, version in
 	})
 }
 
-// The groups come in the layout's order, and each is found by its name.
+// Groups are in the layout's order, and each is found by its name.
 func TestALayoutComesBackAsItWasWritten(t *testing.T) {
 	catalogue, client, _ := open(t)
 	want := hall(20)
@@ -65,7 +65,7 @@ func TestALayoutComesBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-// A layout that this program cannot read is no reason to refuse its orders: a later deployment reads it.
+// A layout that this program cannot decode does not refuse its orders: a later deployment can decode it.
 func TestALayoutThatCannotBeDecodedIsNoPoison(t *testing.T) {
 	catalogue, client, _ := open(t)
 	write(t, client, "layouts", []readmodel.LayoutItem{{Key: layoutitem.Key("nocturne", 1, layoutitem.UseSeats), Body: []byte{2, 0}}})
@@ -74,7 +74,7 @@ func TestALayoutThatCannotBeDecodedIsNoPoison(t *testing.T) {
 	}
 }
 
-// A process that comes past many large concerts does not keep all of their layouts, and keeps those of a few.
+// A process that reads many large concerts keeps the layouts of a few, not of all.
 func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
 	catalogue, client, faults := open(t)
 	const concerts, places = 12, 150_000 // of 4 MB each, where 32 MB are kept
@@ -116,7 +116,7 @@ func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
 	}
 }
 
-// What the first item names is there before it is asked for; without the item nothing is wrong.
+// Layouts that the first item names are in memory before they are asked for; without that item nothing fails.
 func TestLayoutsAreReadBeforeTheFirstMessage(t *testing.T) {
 	catalogue, client, faults := open(t)
 	if err := catalogue.Preload(t.Context()); err != nil {
@@ -138,7 +138,7 @@ func TestLayoutsAreReadBeforeTheFirstMessage(t *testing.T) {
 	}
 }
 
-// Only a layout that is there as a whole, can be read and shows what is sold is complete.
+// A layout is complete only if all its items are there, can be decoded, and show what is sold.
 func TestWhatIsComplete(t *testing.T) {
 	catalogue, client, _ := open(t)
 	one := func(use layoutitem.Use) string { return layoutitem.Key("nocturne", 1, use) }

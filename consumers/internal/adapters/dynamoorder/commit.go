@@ -11,9 +11,9 @@ import (
 	"boxoffice/consumers/internal/order"
 )
 
-// Commit writes the tickets of all seats of an order, none of which may exist, and its row COMMITTED, if the stored one is
-// still before. That each ticket must not exist is what decides who owns a seat. Reasons of a refusal are read by position:
-// the row's first, then the seats'. A conflict or a throttle is an error: neither yes nor no.
+// Commit writes, in one transaction, the tickets of all seats of an order, none of which may exist, and its row COMMITTED,
+// if the stored one is still before. The condition on the tickets decides who owns a seat. A refusal is a result, read by
+// position: the row's reason first, then the seats'. A conflict or a throttle is an error: the result is unknown.
 func (s *Store) Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error) {
 	put, err := s.versioned(before, after)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) Commit(ctx context.Context, before, after order.Order) (order.Co
 	case !errors.As(err, &cancelled), otherReason(cancelled):
 		return order.CommitResult{}, fmt.Errorf("commit order %s: %w", after.OrderID, err)
 	}
-	// The row's reason comes first: where it has moved, a ticket that is in the way may be the order's own.
+	// The row's reason comes first: if the row has moved, an existing ticket may be the order's own.
 	r := order.CommitResult{Moved: refusedAt(cancelled, 0)}
 	for i, seat := range after.Seats {
 		if refusedAt(cancelled, i+1) {
@@ -49,8 +49,9 @@ func (s *Store) Commit(ctx context.Context, before, after order.Order) (order.Co
 	return r, nil
 }
 
-// Withdraw deletes the tickets of all seats of an order, each if it is the order's, and writes the row, if the stored one is
-// still before. Where Counted changes, the buyer's allowance moves in the same transaction. Refused is an answer.
+// Withdraw deletes, in one transaction, the tickets of all seats of an order, each if it is the order's, and writes the
+// row, if the stored one is still before. Where Counted changes, the transaction also changes the buyer's allowance. A
+// refused condition is a result, not an error.
 func (s *Store) Withdraw(ctx context.Context, before, after order.Order) (done bool, err error) {
 	put, err := s.versioned(before, after)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// What a commit answers to each way in which it can fail. An order whose own tickets are there must never be told that its
-// seats are another's: that would end it, with its buyer's money put aside.
+// Commit returns the right result for each way in which it can fail. It must never report an order's own tickets as
+// another's: the order would end with its buyer's money still authorised.
 func TestCommitsThatFail(t *testing.T) {
 	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
@@ -29,7 +29,7 @@ func TestCommitsThatFail(t *testing.T) {
 		want   order.CommitResult
 		fails  bool
 		stored bool
-		// again is the answer to the same commit once more, from the same row.
+		// again is the result of the same commit once more, from the same row.
 		again order.CommitResult
 	}{
 		{name: "throttled once", faults: throttled[:1], want: order.CommitResult{Done: true}, stored: true, again: order.CommitResult{Moved: true, Taken: []string{"A-1", "A-2"}}},
@@ -89,7 +89,7 @@ func same(a, b order.CommitResult) bool {
 	return a.Done == b.Done && a.Moved == b.Moved && slices.Equal(a.Taken, b.Taken)
 }
 
-// A withdrawal whose answer is lost has taken the tickets and given the allowance back once.
+// A withdrawal whose answer is lost has deleted the tickets and returned the allowance once.
 func TestWithdrawalsThatFail(t *testing.T) {
 	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)

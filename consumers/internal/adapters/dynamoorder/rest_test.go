@@ -78,8 +78,8 @@ func (r raw) get(id contracts.OrderID, path string) string {
 	return s.Value
 }
 
-// What a newer version noted beside the code of a refused card goes with that card, and what this version removes from a row
-// is removed although the rest is kept.
+// What a newer version stored beside the code of a refused card is deleted with that card, and what this version deletes
+// from a row is deleted although the rest is kept.
 func TestWhatIsReplacedOrRemovedTakesItsUnknownPartsAlong(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
@@ -130,7 +130,7 @@ func TestWhatIsReplacedOrRemovedTakesItsUnknownPartsAlong(t *testing.T) {
 	}
 }
 
-// A row of which this program knows all carries nothing beside it: a group's rows are read by the hundred.
+// A row without unknown attributes carries no copy of its item: a group's rows are read by the hundred.
 func TestNothingIsKeptOfARowThatIsKnown(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
@@ -159,7 +159,7 @@ func TestNothingIsKeptOfARowThatIsKnown(t *testing.T) {
 	}
 }
 
-// An order of which only the id was known has no userId: an index that has it as a key refuses an empty one.
+// A row of an order of which only the id was known has no userId attribute: an index with that key refuses an empty one.
 func TestARowWithoutAUserHasNoSuchAttribute(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}

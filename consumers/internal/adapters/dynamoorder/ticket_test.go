@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// No emulator has replicas that lag, so what shows that the read is consistent is what is asked for.
+// No emulator has replicas that lag, so only the request shows that the read is consistent.
 func TestATicketIsReadConsistently(t *testing.T) {
 	config := ministacktest.Load(t)
 	store, faults := broken(config, retry.NoBreaker{})
@@ -40,7 +40,7 @@ func TestATicketIsReadConsistently(t *testing.T) {
 	}
 }
 
-// A read that fails is not "no ticket": the seat would be taken for one that its owner does not own.
+// A failed read is not "no ticket": the seat would be taken for one that its owner does not own.
 func TestATicketThatCannotBeRead(t *testing.T) {
 	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
 	faults.Next("GetItem", throttled...)

@@ -14,9 +14,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Update writes the next version of a row, if the stored one still has the status and version that after was made
-// from. Where Counted changes, the buyer's allowance moves in the same transaction. The whole row is written: a row is
-// at most some 2 KB, and what was read is what was decided on. Attributes that this program does not know stay (rest.go).
+// Update writes the next version of a row, if the stored one still has the status and version that after was made from.
+// Where Counted changes, the same transaction changes the buyer's allowance. The whole row is written, at most some 2 KB,
+// so it is exactly what the decision was made on. Attributes that this program does not know stay (rest.go).
 func (s *Store) Update(ctx context.Context, before, after order.Order) (done bool, err error) {
 	put, err := s.versioned(before, after)
 	if err != nil {
@@ -28,8 +28,8 @@ func (s *Store) Update(ctx context.Context, before, after order.Order) (done boo
 	return s.transact(ctx, after, types.TransactWriteItem{Put: put}, types.TransactWriteItem{Update: s.count(after, after.Counted-before.Counted, nil)})
 }
 
-// RejectLost writes the REJECTED version of an open row as Update does, if a ticket of that seat still belongs to
-// another order. Without that check an order would be ended for a seat that has come back meanwhile.
+// RejectLost writes the REJECTED version of an open row as Update does, if a ticket of that seat still belongs to another
+// order. Without that check an order would end for a seat that has become free meanwhile.
 func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error) {
 	put, err := s.versioned(before, after)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Store) versioned(before, after order.Order) (*types.Put, error) {
 	}, nil
 }
 
-// next is the item of a row's next version.
+// next returns the item of a row's next version.
 func next(before, after order.Order) (map[string]types.AttributeValue, error) {
 	item, err := encode(after)
 	read, some := before.Rest.(map[string]types.AttributeValue)
@@ -95,7 +95,7 @@ func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) (done 
 	var refused *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &refused):
-		// By another's write, or by the effect of the first attempt. Either way the row is read again, and shows which.
+		// Refused by another write, or by the effect of the first attempt. The caller reads the row again and sees which.
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
@@ -104,8 +104,8 @@ func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) (done 
 	}
 }
 
-// transact writes all items or none. A refused condition is an answer; a conflict or a throttle is an error, and the
-// message comes again.
+// transact writes all items or none. A refused condition is a result; a conflict or a throttle is an error, and the message
+// is redelivered.
 func (s *Store) transact(ctx context.Context, after order.Order, items ...types.TransactWriteItem) (done bool, err error) {
 	err = s.call(ctx, s.transaction(items))
 	var cancelled *types.TransactionCanceledException
@@ -119,7 +119,7 @@ func (s *Store) transact(ctx context.Context, after order.Order, items ...types.
 	}
 }
 
-// Allowance is a consistent read of how many seats are counted for a buyer.
+// Allowance reads consistently how many seats are counted for a buyer.
 func (s *Store) Allowance(ctx context.Context, concertID, userID string) (int, error) {
 	var row readmodel.Allowance
 	err := s.call(ctx, func(ctx context.Context) error {

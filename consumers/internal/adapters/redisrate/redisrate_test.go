@@ -22,7 +22,7 @@ func TestPromises(t *testing.T) { paymenttest.ExerciseBuckets(t, open) }
 
 func TestAgreesWithTheModel(t *testing.T) { paymenttest.AgreeOnBuckets(t, open) }
 
-// options leave a loaded machine time: what a test waits for is an answer, not a speed.
+// options have a long timeout, so that a loaded machine does not fail a test.
 func options(rates pay.Rates) redisrate.Options {
 	return redisrate.Options{Rates: rates, TimeoutPerCall: 10 * time.Second}
 }
@@ -41,7 +41,7 @@ func (b ticking) Take(ctx context.Context, c pay.Class) (time.Duration, error) {
 	return b.Bucket.Take(ctx, c)
 }
 
-// open makes full buckets: the server has those of one test after the other.
+// open deletes the buckets of earlier tests, so that they are full.
 func open(t *testing.T, rates pay.Rates, clock *paymenttest.Clock) pay.Bucket {
 	client := redistest.Client(t)
 	forget(t, client)
@@ -57,7 +57,7 @@ func forget(t *testing.T, client *redis.ClusterClient) {
 	}
 }
 
-// With the clock of the server, and its key ends by itself.
+// The deployed script uses the server's clock, and its key expires.
 func TestTheBucketGoesByTheServersClock(t *testing.T) {
 	client := redistest.Client(t)
 	forget(t, client)

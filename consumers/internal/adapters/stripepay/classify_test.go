@@ -25,7 +25,7 @@ const (
 	clientSecret = "pi_1_secret_canary"
 )
 
-// answering is a Provider of a server that answers as it is told: what the double has no way to show.
+// answering is a Provider over a server with a scripted response, for what the double cannot do.
 func answering(t *testing.T, breaker retry.Breaker, log *slog.Logger, answer http.HandlerFunc) *stripepay.Provider {
 	t.Helper()
 	s := httptest.NewServer(answer)
@@ -33,7 +33,7 @@ func answering(t *testing.T, breaker retry.Breaker, log *slog.Logger, answer htt
 	return stripepay.New(stripepay.Options{Key: secretKey, Base: s.URL, TimeoutPerCall: 20 * time.Second}, breaker, log)
 }
 
-// Every row of the table of what an error of Stripe's means, and whether it counts against Stripe for a breaker.
+// Every row of the table of Stripe's errors, and whether it counts as a failure for a breaker.
 func TestErrorsAreClassified(t *testing.T) {
 	for _, c := range []struct {
 		what     string
@@ -86,7 +86,7 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
-// What is no answer of Stripe's at all.
+// Calls without an answer of Stripe.
 func TestAnswersThatAreNone(t *testing.T) {
 	for what, answer := range map[string]http.HandlerFunc{
 		"a page":              func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
@@ -109,7 +109,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// Neither a key nor a client secret is in an error or in the log, whatever Stripe puts where.
+// No error and no log line contains a key or a client secret, wherever Stripe puts them.
 func TestNoErrorTellsASecret(t *testing.T) {
 	intent := fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","client_secret":%q}`, clientSecret)
 	for what, answer := range map[string]struct {
@@ -147,7 +147,7 @@ func TestNoErrorTellsASecret(t *testing.T) {
 	}
 }
 
-// captured reads what the process writes to its outputs from here on: there the library logs, if anywhere.
+// captured returns what the process writes to its outputs from here on: the library would log there.
 func captured(t *testing.T) func() string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
@@ -166,7 +166,7 @@ func captured(t *testing.T) func() string {
 	}
 }
 
-// A breaker counts what Stripe failed in, and not what it refused.
+// A breaker counts the calls in which Stripe failed, not those that it refused.
 func TestTheBreakerOpensForNoAnswers(t *testing.T) {
 	status := http.StatusBadRequest
 	breaker := retry.NewBreaker("stripe", retry.BreakerOptions{Failures: 3, IsSuccessful: stripepay.Healthy})
@@ -196,7 +196,7 @@ func TestTheBreakerOpensForNoAnswers(t *testing.T) {
 	}
 }
 
-// A call that takes too long ends, and counts as a failure; so does one whose caller gives up.
+// A call that takes too long ends and counts as a failure; so does one whose caller cancels it.
 func TestACallEndsInTime(t *testing.T) {
 	hang, asked := make(chan struct{}), make(chan struct{}, 2)
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

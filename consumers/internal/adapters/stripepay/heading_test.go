@@ -13,8 +13,8 @@ import (
 	"boxoffice/contracts"
 )
 
-// What the head of an answer says counts also where its body cannot be read: a 5xx that its key repeats for ever would else
-// bring the message back for as long as Stripe keeps the key.
+// The headers of a response count also where its body cannot be read. Otherwise a 5xx that Stripe repeats for ever would
+// make the message retry for as long as Stripe keeps the key.
 func TestAReplayedFailureIsKnownByItsHead(t *testing.T) {
 	cut := func(w http.ResponseWriter) {
 		// The connection breaks inside the body.

@@ -13,7 +13,7 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// listing is a Provider of a list with these objects, and what it logs.
+// listing is a Provider over a list of these objects, and its log.
 func listing(t *testing.T, more bool, objects ...string) (*stripepay.Provider, *bytes.Buffer, *http.Request) {
 	t.Helper()
 	log, asked := &bytes.Buffer{}, &http.Request{}
@@ -29,7 +29,7 @@ const (
 	intent = `{"id":"pi_%d","object":"payment_intent","status":"succeeded","amount_received":5,"latest_charge":{"amount":5,"amount_captured":5}}`
 )
 
-// An object that cannot be read is reported and keeps back neither the others nor the pages behind it.
+// An object that cannot be read is logged, and neither the other objects nor the next pages are lost.
 func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 	for what, c := range map[string]struct {
 		more    bool
@@ -66,7 +66,7 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 	}
 }
 
-// A page is asked for behind a place and within whole seconds, with the charges that the ledger goes by.
+// A page is requested after an id, within whole seconds, and with the charges that the ledger needs.
 func TestWhatAPageIsAskedWith(t *testing.T) {
 	p, _, asked := listing(t, false)
 	if _, err := p.Entries(t.Context(), 1_001, 5_000, "pi_7"); err != nil {
@@ -90,7 +90,7 @@ func TestWhatAPageIsAskedWith(t *testing.T) {
 	}
 }
 
-// What a charge lost when its authorisation ended, or when a part of it was captured, was never received and so not refunded.
+// The part of a charge that was never captured was never received, so it does not count as refunded.
 func TestWhatCountsAsRefunded(t *testing.T) {
 	for what, c := range map[string]struct {
 		body     string

@@ -16,12 +16,12 @@ type Card string
 const (
 	CardGood     Card = "pm_card_visa"
 	CardDeclined Card = "pm_card_visa_chargeDeclinedInsufficientFunds"
-	// CardAsks is one whose bank wants to see the buyer first.
+	// CardAsks is a card whose bank requires a step of the buyer first.
 	CardAsks Card = "pm_card_threeDSecure2Required"
 )
 
-// Confirm does what a buyer's browser does with the client secret and a card. It answers a *pay.ProviderError: declined, or
-// not in a status that can be confirmed.
+// Confirm confirms a PaymentIntent as a buyer's browser does, with the client secret and a card. The error is a
+// *pay.ProviderError: declined, or not in a status that can be confirmed.
 func (p *Provider) Confirm(c pay.Created, card Card) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,7 +52,7 @@ func (p *Provider) Confirm(c pay.Created, card Card) error {
 	return nil
 }
 
-// Lose takes the authorisation of a PaymentIntent away, as a bank does that reverses it: another card may be tried.
+// Lose ends the authorisation of a PaymentIntent, as a bank does that reverses it. Another card may be tried.
 func (p *Provider) Lose(id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,7 +69,7 @@ func (p *Provider) Lose(id string) error {
 	return nil
 }
 
-// Refund gives back some of what was captured, as the account's owner does at the dashboard.
+// Refund refunds part of the captured amount, as the account's owner does in the dashboard.
 func (p *Provider) Refund(id string, amount int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,7 +85,7 @@ func (p *Provider) Refund(id string, amount int64) error {
 	return nil
 }
 
-// Dispute is a cardholder who asks his bank for what was captured.
+// Dispute disputes the captured amount, as a cardholder does at the bank.
 func (p *Provider) Dispute(id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,7 +102,7 @@ func (p *Provider) Dispute(id string) error {
 	return nil
 }
 
-// Effects is a copy of all that happened, oldest first.
+// Effects returns a copy of all effects, oldest first.
 func (p *Provider) Effects() []Effect {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,5 +135,5 @@ func unexpected(i *intent, what string) *pay.ProviderError {
 	return problem(pay.FailureState, "payment_intent_unexpected_state", fmt.Sprintf("%s is %s and cannot be %s", i.ID, i.Status, what))
 }
 
-// second is how Stripe dates.
+// second is an instant in Stripe's unit, whole seconds.
 func second(i contracts.Instant) int64 { return int64(i) / 1000 }

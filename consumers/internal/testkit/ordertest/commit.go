@@ -13,7 +13,7 @@ import (
 
 var paid = order.Cause{Kind: message.KindPaymentAuthorized, MessageID: "m-3", At: 1_100_000}
 
-// committed is the next version of an open row, with its seats owned.
+// committed returns the COMMITTED version of an open row.
 func committed(t *testing.T, o order.Order) order.Order {
 	t.Helper()
 	next, err := o.Commit("pi_1", paid)
@@ -23,7 +23,7 @@ func committed(t *testing.T, o order.Order) order.Order {
 	return next
 }
 
-// owners wants the tickets of a group, read together and one by one.
+// owners checks the tickets of a group, read together and one by one.
 func owners(t *testing.T, b Backend, g contracts.SeatGroup, want map[string]contracts.OrderID) {
 	t.Helper()
 	for _, seat := range []string{"A-1-1", "A-1-2", "A-1-3"} {
@@ -37,7 +37,7 @@ func owners(t *testing.T, b Backend, g contracts.SeatGroup, want map[string]cont
 	}
 }
 
-// commitTests are the promises of who owns a seat.
+// commitTests are the promises about the ownership of seats.
 func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	return map[string]func(t *testing.T, b Backend){
 		"a commit writes all tickets and the row": func(t *testing.T, b Backend) {
@@ -51,7 +51,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			if got, _, err := b.Store.Read(t.Context(), row.OrderID); err != nil || got.Status != contracts.Committed || got.Payment.IntentID != "pi_1" {
 				t.Errorf("the row is %+v, %v", got, err)
 			}
-			// Repeated, after an answer that was lost, it meets its own row.
+			// Repeated after a lost answer, it finds its own row.
 			if r, err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil || r.Done || !r.Moved {
 				t.Errorf("again: %+v, %v", r, err)
 			}

@@ -8,7 +8,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// limitTests are the promises of the limit per buyer, and of orders that lost a seat.
+// limitTests are the promises about the limit per buyer, and about orders that lost a seat.
 func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	outcome := func(t *testing.T, b Backend, row order.Order, limit int, want order.PutOutcome) {
 		t.Helper()

@@ -1,5 +1,5 @@
-// Package ordertest is the conformance suite of the stores of orders: every promise of the ports of reserve, expire
-// and rebuild, run over memory and over a DynamoDB server.
+// Package ordertest is the conformance suite of the stores of orders: it checks every promise of the ports of reserve,
+// expire and rebuild, in memory and on a DynamoDB server.
 package ordertest
 
 import (
@@ -17,7 +17,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Store is what the suite needs: all the ports that a store of orders fills.
+// Store has all the ports that a store of orders implements.
 type Store interface {
 	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
@@ -35,17 +35,18 @@ type Store interface {
 	NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error)
 }
 
-// Backend is a store with what no port can do: giving a seat to an order, and writing as a newer version of the program.
+// Backend is a Store with what no port has: writing a ticket without a condition, and writing as a newer version of the
+// program.
 type Backend struct {
 	Store     Store
 	PutTicket func(g contracts.SeatGroup, seat string, owner contracts.OrderID)
-	// SetUnknown gives a stored row an attribute that readmodel does not have, and Unknown is what is stored of it, ""
-	// for none. A path is a name, "payment.NAME" or "history[0].NAME".
+	// SetUnknown gives a stored row an attribute that readmodel does not have, and Unknown returns its stored value, "" for
+	// none. A path is a name, "payment.NAME" or "history[0].NAME".
 	SetUnknown func(id contracts.OrderID, path, value string)
 	Unknown    func(id contracts.OrderID, path string) string
 }
 
-// ids makes order ids that no other test of the process uses.
+// ids counts the order ids of this process.
 var ids atomic.Int64
 
 // NewID makes a well-formed order id that no other test of the process uses.
@@ -53,7 +54,7 @@ func NewID() contracts.OrderID {
 	return contracts.OrderID(fmt.Sprintf("e1%030d", ids.Add(1)))
 }
 
-// Placed is a PlaceOrder for these seats, of a buyer of its own: every concert has a limit per buyer.
+// Placed returns a PlaceOrder for these seats, of a new buyer: every concert has a limit per buyer.
 func Placed(g contracts.SeatGroup, seats ...string) message.PlaceOrder {
 	id := NewID()
 	return message.PlaceOrder{
@@ -63,14 +64,14 @@ func Placed(g contracts.SeatGroup, seats ...string) message.PlaceOrder {
 	}
 }
 
-// HeldOrder is the first row of a held order.
+// HeldOrder returns the first row of a held order.
 func HeldOrder(m message.PlaceOrder) order.Order {
 	return order.NewHeld(m, "00000000000000000001", order.Hold{
 		Seats: m.Seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, BuyerLimit: 8,
 	}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600})
 }
 
-// HeldBy is the first row of a held order of that buyer, whose concert has that limit per buyer.
+// HeldBy returns the first row of a held order of that buyer, with that limit per buyer.
 func HeldBy(g contracts.SeatGroup, user string, limit int, seats ...string) order.Order {
 	m := Placed(g, seats...)
 	m.UserID = user
@@ -79,7 +80,7 @@ func HeldBy(g contracts.SeatGroup, user string, limit int, seats ...string) orde
 	return row
 }
 
-// RejectedOrder is the only row of an order that got no seats. It counts none.
+// RejectedOrder returns the only row of an order that got no seats. It counts none.
 func RejectedOrder(m message.PlaceOrder) order.Order {
 	cause := order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600}
 	return order.NewRejected(m, "00000000000000000001", contracts.ReasonSeatTaken, m.Seats, cause)
@@ -94,7 +95,7 @@ func expired(t *testing.T, o order.Order) order.Order {
 	return next
 }
 
-// Exercise runs the suite. open makes a backend; groups that the suite uses are new to it.
+// Exercise runs the suite. open makes a backend that does not know the suite's groups yet.
 func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	group := func() contracts.SeatGroup {
 		return contracts.SeatGroup{ConcertID: fmt.Sprintf("concert-%d", ids.Add(1)), Group: "A-1"}
@@ -236,7 +237,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 					want[row.OrderID]++
 				}
 			}
-			// Of two orders that name the same seats one owns one of them, a stranger another.
+			// Of two orders with the same seats one owns one of them, and another order owns the other.
 			first, second := HeldOrder(Placed(g, "E-1", "E-2", "E-3")), HeldOrder(Placed(g, "E-1", "E-2", "E-3"))
 			b.PutTicket(g, "E-1", second.OrderID)
 			b.PutTicket(g, "E-2", "order-2")
@@ -298,7 +299,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	}
 }
 
-// Put writes the first version of a row and wants it done.
+// Put writes the first version of a row and fails the test if it is not written.
 func Put(t *testing.T, s interface {
 	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 }, row order.Order) {
@@ -313,7 +314,7 @@ func put(t *testing.T, b Backend, row order.Order) {
 	Put(t, b.Store, row)
 }
 
-// race lets n workers do the same at once and wants exactly one of them to have done it.
+// race lets n workers do the same at once and checks that exactly one of them succeeded.
 func race(t *testing.T, n int, do func() (bool, error)) {
 	t.Helper()
 	gate := make(chan struct{})

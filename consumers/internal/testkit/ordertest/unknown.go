@@ -9,11 +9,11 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// unknownPaths are where a newer version of the program may note something in a row.
+// unknownPaths are places in a row where a newer version of the program may store something.
 var unknownPaths = []string{"newer", "payment.newer", "history[0].newer"}
 
 // unknownTests are the promises to a newer version of the program that writes the same rows while it is rolled out: what it
-// noted stays, whatever this version does to the row, and what this version removes is removed all the same.
+// stored stays, whatever this version does to the row, and what this version deletes is deleted all the same.
 func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	read := func(t *testing.T, b Backend, id contracts.OrderID) order.Order {
 		t.Helper()
@@ -23,7 +23,7 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 		}
 		return o
 	}
-	// awaiting is a stored row that awaits payment, with an attribute at each of the paths.
+	// awaiting returns a stored row that awaits payment, with an attribute at each of the paths.
 	awaiting := func(t *testing.T, b Backend, first order.Order) order.Order {
 		t.Helper()
 		put(t, b, first)
@@ -39,7 +39,7 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 		}
 		return read(t, b, first.OrderID)
 	}
-	// kept wants the row to be after, and the attributes to be there.
+	// kept checks that the row is after and that the attributes are there.
 	kept := func(t *testing.T, b Backend, after order.Order) order.Order {
 		t.Helper()
 		got := read(t, b, after.OrderID)

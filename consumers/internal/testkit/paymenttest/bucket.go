@@ -28,22 +28,22 @@ func (c *Clock) Now() time.Time { return time.UnixMicro(c.micros.Load()) }
 // Advance moves the clock, whole microseconds.
 func (c *Clock) Advance(d time.Duration) { c.micros.Add(d.Microseconds()) }
 
-// OpenBucket makes full buckets of these rates that go by the clock.
+// OpenBucket makes full buckets with these rates and this clock.
 type OpenBucket func(t *testing.T, rates pay.Rates, clock *Clock) pay.Bucket
 
-// MemoryBucket is memrate.
+// MemoryBucket is an OpenBucket of memrate.
 func MemoryBucket(_ *testing.T, rates pay.Rates, clock *Clock) pay.Bucket {
 	return memrate.New(rates, clock.Now)
 }
 
-// bucketFixture asks a bucket.
+// bucketFixture makes calls to a bucket.
 type bucketFixture struct {
 	*testing.T
 	*Clock
 	b pay.Bucket
 }
 
-// take answers the wait.
+// take returns the wait.
 func (f *bucketFixture) take(c pay.Class) time.Duration {
 	f.Helper()
 	wait, err := f.b.Take(f.Context(), c)
@@ -53,7 +53,7 @@ func (f *bucketFixture) take(c pay.Class) time.Duration {
 	return wait
 }
 
-// takes is how many of n calls of a class get a token now.
+// takes returns how many of n calls of a class get a token now.
 func (f *bucketFixture) takes(c pay.Class, n int) (taken int) {
 	f.Helper()
 	for range n {
@@ -80,7 +80,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				if n := f.takes(pay.Settling, 20); n != 10 {
 					f.Errorf("settling took %d", n)
 				}
-				// However long nobody asks, the bucket holds no more.
+				// However long no call comes, the bucket holds no more.
 				f.Advance(time.Hour)
 			}
 			if n := f.takes(pay.Reading, 20); n != 10 {
@@ -145,7 +145,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 		"money that is to be settled does not wait for orders that are to be opened": func(f *bucketFixture) {
 			opened, settled := 0, 0
 			for step := range 2000 {
-				// All that can be opened is, and 40 a second are settled.
+				// Opening gets all that it may, and 40 calls a second settle.
 				opened += f.takes(pay.Opening, 2)
 				if step%5 == 0 {
 					if wait := f.take(pay.Settling); wait != 0 {

@@ -160,7 +160,7 @@ var intentPromises = []promise{
 	}},
 }
 
-// step is a call with a key, its effect, and how to make it under a key.
+// step is a call with a key, its effect, and how to make it with a key.
 type step struct {
 	call   mempay.Call
 	effect string
@@ -182,8 +182,8 @@ var steps = []step{
 	}},
 }
 
-// eachStep tries a fault at every call with a key, with an order for each: the PaymentIntent is authorised where the call
-// is not the one that makes it. happened is how often the effect is there.
+// eachStep tries a fault at every call with a key, each with an order of its own. The PaymentIntent is authorised, unless
+// the call is the one that creates it. happened returns how often the effect happened.
 func (f *fixture) eachStep(kind mempay.Fault, check func(ask func(key string) error, happened func() int)) {
 	for _, s := range steps {
 		f.order = newOrder()

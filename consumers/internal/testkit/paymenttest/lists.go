@@ -13,7 +13,7 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// morePages is more than fits a page of a list.
+// morePages is more than one page of a list.
 const morePages = 130
 
 var listPromises = []promise{
@@ -83,7 +83,7 @@ var listPromises = []promise{
 		if before, after := f.intents(from-60_000, from), f.intents(to, to+60_000); len(before)+len(after) != 0 {
 			f.Errorf("%d before and %d after", len(before), len(after))
 		}
-		// Ranges that meet, at a second or inside it, have each once.
+		// Adjacent ranges, split at a second or inside it, have each PaymentIntent once.
 		for _, meet := range []contracts.Instant{begun, begun + 500, begun + 1000} {
 			if got := append(f.intents(from, meet), f.intents(meet, to)...); len(got) != morePages {
 				f.Errorf("%d in two ranges that meet at %s", len(got), meet)
@@ -161,10 +161,10 @@ var listPromises = []promise{
 	}},
 }
 
-// begin is an instant before the test: the last whole second, since lists count in those.
+// begin returns an instant before the test: the last whole second, since lists count in seconds.
 func (f *fixture) begin() contracts.Instant { return (f.b.Now() - 2000) / 1000 * 1000 }
 
-// undelivered are the events of the fixture's order, the newest first.
+// undelivered returns the events of the fixture's order, newest first.
 func (f *fixture) undelivered(since contracts.Instant) (events []stripeevent.Event) {
 	f.Helper()
 	f.pages(func(after string) (int, string, error) {
@@ -175,7 +175,7 @@ func (f *fixture) undelivered(since contracts.Instant) (events []stripeevent.Eve
 	return events
 }
 
-// ours are those of the fixture's order.
+// ours returns the events of the fixture's order.
 func (f *fixture) ours(all []stripeevent.Event) (events []stripeevent.Event) {
 	for _, e := range all {
 		if e.Data.Object.Metadata[stripeevent.MetadataOrder] == string(f.order) {
@@ -185,7 +185,7 @@ func (f *fixture) ours(all []stripeevent.Event) (events []stripeevent.Event) {
 	return events
 }
 
-// entries are those of the fixture's order.
+// entries returns the entries of the fixture's order.
 func (f *fixture) entries(from, to contracts.Instant) (entries []pay.Entry) {
 	f.Helper()
 	f.pages(func(after string) (int, string, error) {
@@ -200,7 +200,7 @@ func (f *fixture) entries(from, to contracts.Instant) (entries []pay.Entry) {
 	return entries
 }
 
-// intents are the ids of those of the fixture's order.
+// intents returns the PaymentIntent ids of the fixture's order.
 func (f *fixture) intents(from, to contracts.Instant) (ids []string) {
 	f.Helper()
 	for _, e := range f.entries(from, to) {

@@ -107,7 +107,7 @@ func (f *fixture) superseded() {
 	old := f.want("a1 a2")
 	f.giveBack(0, old...)
 	f.want("a1 a2")
-	// Whether the queue says so differs; that it does nothing does not.
+	// Whether the queue reports an error differs; that nothing changes does not.
 	_ = f.q.Delete(f.t.Context(), old[0].Receipt)
 	_ = f.q.ReturnAfter(f.t.Context(), receipts(old), 0)
 	f.want("")
@@ -146,7 +146,7 @@ func (f *fixture) delay() {
 	second := f.Now()
 	f.send("a", 2)
 	got := f.wantNotBefore("a1 a2", first.Add(short), second.Add(short))
-	// Only the first time.
+	// The delay is for the first receive only.
 	f.giveBack(0, got...)
 	f.want("a1 a2")
 }
