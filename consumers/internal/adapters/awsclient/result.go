@@ -56,8 +56,8 @@ var reasons = map[string]retry.Result{
 	"ItemCollectionSizeLimitExceeded": retry.ResultInvalid,
 }
 
-// ResultOf returns the result that an error of an AWS client means. nil is retry.ResultOK. The table is codes; an error
-// without an answer is retry.ResultUnknown.
+// ResultOf returns the result that an error of an AWS client means. nil is retry.ResultOK. An error without an answer is
+// retry.ResultUnknown, unless nothing was sent: that is retry.ResultInvalid.
 func ResultOf(err error) retry.Result {
 	var cancelled *types.TransactionCanceledException
 	var api smithy.APIError

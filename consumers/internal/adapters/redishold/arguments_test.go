@@ -19,7 +19,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// good are arguments of each script that it would act on in the groups of newTargets.
+// good has arguments of each script with which it changes the groups of newTargets.
 var good = map[string][]string{
 	"hold":    {"3", "300000", "60000", "1789999999000", "fresh", "h", "0,5", "x", "h", "6"},
 	"release": {"3", "a", "3"},
@@ -33,8 +33,8 @@ var good = map[string][]string{
 	"load":    {"3", "7", "60000", "10", "2", "0", "x", "1", "y", "o", "1", "h", "1790000000000", "1790000300000", "2,3"},
 }
 
-// targets has for each script a group that it would change: one with a hold, an end and a sale, and for load one that
-// is not there and whose lock carries the token.
+// targets has for each script a group that it would change: a group with a hold, an ended order and a sale; for load one
+// that is not there and whose lock carries the token.
 type targets map[string]seatstate.GroupVersion
 
 func newTargets(t testing.TB, b *backend) targets {
@@ -67,7 +67,7 @@ func newScriptBackend(t *testing.T) *backend {
 	return &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
 }
 
-// call runs a script past the checks that Go makes.
+// call runs a script without the checks that Go makes.
 func (b *backend) call(name string, g seatstate.GroupVersion, args []string) ([]any, error) {
 	values := make([]any, len(args))
 	for i, arg := range args {
@@ -76,7 +76,7 @@ func (b *backend) call(name string, g seatstate.GroupVersion, args []string) ([]
 	return redishold.Scripts()[name].Run(context.Background(), b.client, seatstate.KeysOf(g.SeatGroup).All(), values...).Slice()
 }
 
-// Junk in place of a name, and in place of a number or a list of places.
+// Invalid values for a name, and for a number or a list of places.
 var (
 	badNames   = []string{"", " ", "a b", "a\x00b", "a,b", "é", strings.Repeat("a", 65)}
 	badNumbers = []string{"", " ", "-1", "1.5", "1e3", "0x10", "+7", "nan", "99999999999999999999", "1,,2", ",", "0,0", "0,5 ", "-", "a"}
@@ -118,7 +118,7 @@ func TestMalformedArgumentsAreNamedAndChangeNothing(t *testing.T) {
 	}
 }
 
-// A hold whose row is on its way is nobody's to take, whatever a caller believes that it saw.
+// A hold without a row is never freed by a repair, whatever the caller believes to have read: the row may be on its way.
 func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
 	b := newScriptBackend(t)
 	g := newTargets(t, b)["repair"]
@@ -140,7 +140,7 @@ func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
 	}
 }
 
-// Whatever the arguments are, a script ends without an error of Lua, and what it calls invalid it did not act on.
+// With any arguments a script ends without a Lua error, and changes nothing when it returns INVALID.
 func TestScriptsNeverFailHalfWay(t *testing.T) {
 	b := newScriptBackend(t)
 	argument := rapid.OneOf(
@@ -174,7 +174,7 @@ func TestScriptsNeverFailHalfWay(t *testing.T) {
 	})
 }
 
-// What is not ours under a group's key stops the scripts before they write anything.
+// Data of another coding under a group's key stops the scripts before they write anything.
 func TestForeignDataIsAnErrorAndIsKept(t *testing.T) {
 	b := newScriptBackend(t)
 	for _, c := range []struct {

@@ -28,10 +28,10 @@ func TestPromises(t *testing.T) { holdtest.Exercise(t, newBackend) }
 
 func TestAgreesWithTheModel(t *testing.T) { holdtest.Agree(t, newBackend) }
 
-// options leave a loaded machine time: what a test waits for is an answer, not a speed.
+// options have a long timeout, so that a loaded machine does not fail a test.
 var options = redishold.Options{HoldFor: holdtest.HoldFor, TimeoutPerCall: 10 * time.Second}
 
-// backend is a Store whose scripts read a clock that stands in the group's own keys.
+// backend is a Store whose scripts read a clock from a key of the group.
 type backend struct {
 	*holdtest.Clock
 	store  *redishold.Store
@@ -146,7 +146,7 @@ func (b *backend) Inspect(ctx context.Context, g contracts.SeatGroup) (holdtest.
 	return inspect(ctx, b.client, g)
 }
 
-// inspect reads a group through the parsers of the contract, so that what the scripts write is what readers read.
+// inspect reads a group with the parsers of the contract, so that readers can read what the scripts write.
 func inspect(ctx context.Context, client *redis.ClusterClient, g contracts.SeatGroup) (holdtest.State, error) {
 	keys := seatstate.KeysOf(g)
 	s := holdtest.State{
@@ -203,7 +203,7 @@ func newGroup() seatstate.GroupVersion {
 	return seatstate.In(contracts.SeatGroup{ConcertID: "redishold", Group: "g" + strconv.FormatInt(groups.Add(1), 10)}, 3)
 }
 
-// load locks and loads a group of n free places under token 1.
+// load locks and loads a group under token 1.
 func load(t testing.TB, s holdtest.Store, g seatstate.GroupVersion, l holds.Load) {
 	t.Helper()
 	l.Token = 1
@@ -216,7 +216,7 @@ func load(t testing.TB, s holdtest.Store, g seatstate.GroupVersion, l holds.Load
 	}
 }
 
-// dump is all that Redis has of a group, byte for byte.
+// dump returns all data of a group in Redis, byte for byte.
 func dump(t testing.TB, client *redis.ClusterClient, g contracts.SeatGroup) string {
 	t.Helper()
 	var all strings.Builder

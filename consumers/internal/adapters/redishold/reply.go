@@ -8,7 +8,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// reply is what a script answers: a word, the instant by the server's clock, and what it says besides.
+// reply is the result of a script: a word, the instant by the server's clock, and the rest.
 type reply struct {
 	word string
 	at   contracts.Instant
@@ -27,7 +27,7 @@ func parseReply(raw []any) (reply, error) {
 	return reply{word: word, at: contracts.Instant(at), rest: raw[2:]}, nil
 }
 
-// text is the i-th of what a script says besides.
+// text returns the i-th part of the rest.
 func (r reply) text(i int) (string, error) {
 	if i < len(r.rest) {
 		if s, ok := r.rest[i].(string); ok {
@@ -37,7 +37,7 @@ func (r reply) text(i int) (string, error) {
 	return "", fmt.Errorf("answer %s %v has no text at %d", r.word, r.rest, i)
 }
 
-// instant is the i-th of what a script says besides.
+// instant returns the i-th part of the rest, an integer.
 func (r reply) instant(i int) (contracts.Instant, error) {
 	if i < len(r.rest) {
 		if n, ok := r.rest[i].(int64); ok {
@@ -47,7 +47,7 @@ func (r reply) instant(i int) (contracts.Instant, error) {
 	return 0, fmt.Errorf("answer %s %v has no instant at %d", r.word, r.rest, i)
 }
 
-// places is the i-th of what a script says besides: "3,0,12", or "" for none.
+// places returns the i-th part of the rest: "3,0,12", or "" for none.
 func (r reply) places(i int) ([]int, error) {
 	list, err := r.text(i)
 	if err != nil || list == "" {
@@ -64,7 +64,7 @@ func (r reply) places(i int) ([]int, error) {
 	return places, nil
 }
 
-// orders is the i-th of what a script says besides: "a,b", or "" for none.
+// orders returns the i-th part of the rest: "a,b", or "" for none.
 func (r reply) orders(i int) ([]contracts.OrderID, error) {
 	list, err := r.text(i)
 	if err != nil || list == "" {
@@ -77,7 +77,7 @@ func (r reply) orders(i int) ([]contracts.OrderID, error) {
 	return ids, nil
 }
 
-// pairs is the i-th of what a script says besides: a list of texts, two by two.
+// pairs calls each for the i-th part of the rest, a list of texts in pairs.
 func (r reply) pairs(i int, each func(name, value string) error) error {
 	if i >= len(r.rest) {
 		return fmt.Errorf("answer %s has no list at %d", r.word, i)

@@ -23,7 +23,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The suite runs with a clock of its own, so this alone proves that the deployed scripts take the server's.
+// The suite runs with a test clock, so only this test shows that the deployed scripts use the server's.
 func TestTimeIsTheServers(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
@@ -56,7 +56,7 @@ func TestTimeIsTheServers(t *testing.T) {
 	}
 }
 
-// A promoted replica and a restarted server know no scripts.
+// A promoted replica and a restarted server do not know the scripts.
 func TestServerThatForgotTheScripts(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
@@ -115,7 +115,7 @@ func TestLockEndsByItself(t *testing.T) {
 	}
 }
 
-// The revision alone says whether a group is loaded, so a load must not trust what lies beside it.
+// Only the revision says whether a group is loaded, so a load must not trust the other keys.
 func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
@@ -144,8 +144,8 @@ func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 	}
 }
 
-// A record and an entry that disagree are nobody's script's work, but what was sold or went to another must stay so even
-// then: an entry, not a record, says who has a place.
+// No script makes a record and an entry that disagree. Even then a sold place, or one of another order, must stay: an
+// entry, not a record, says who has a place.
 func TestReleaseGoesByTheEntries(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
@@ -170,7 +170,7 @@ func TestReleaseGoesByTheEntries(t *testing.T) {
 	}
 }
 
-// Redis over its memory refuses the first write of a script, and then every one, never some of them.
+// Redis over its memory refuses the first write of a script, and then all of them, never some.
 func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	b := &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
@@ -190,7 +190,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	// The first call has a lapsed order to sweep, which begins by deleting.
+	// The first call has a lapsed order to sweep, which begins with a delete.
 	_, swept := holdtest.Hold(t.Context(), b.store, g, holds.Ask{Order: "b", Hash: "h", Places: []int{3}})
 	state, err := inspect(t.Context(), client, g.SeatGroup)
 	if err != nil {
@@ -209,7 +209,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	}
 }
 
-// countingBreaker notes what each call was to the breaker.
+// countingBreaker counts the successes and failures that the breaker sees.
 type countingBreaker struct{ succeeded, failed int }
 
 func (b *countingBreaker) Do(ctx context.Context, op func(context.Context) error) error {
@@ -250,7 +250,8 @@ func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
 	}
 }
 
-// A server that takes the call and never answers must cost the timeout per call and no more, and fail the breaker.
+// A server that accepts the call and never answers costs the timeout per call and no more, and counts as a failure for the
+// breaker.
 func TestTimeoutPerCallIsNamed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -282,7 +283,7 @@ func TestTimeoutPerCallIsNamed(t *testing.T) {
 	}
 }
 
-// The map that scripts write is the map that readers read: BITFIELD's u2 and SeatMap are one coding.
+// BITFIELD's u2 and SeatMap are one coding: readers read the map that scripts write.
 func TestSeatMapIsBitfield(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: redistest.Addr(t)})
 	t.Cleanup(func() { _ = client.Close() })
@@ -308,7 +309,7 @@ func TestSeatMapIsBitfield(t *testing.T) {
 	})
 }
 
-// The lag of a run stands in the group's key, and goes by itself: one that stayed would refuse buyers for ever.
+// A run stores its lag in the group's key, and the key expires: a lag that stayed would refuse buyers for ever.
 func TestARunLeavesItsLag(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)

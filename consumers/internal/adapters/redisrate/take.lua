@@ -1,16 +1,15 @@
 -- take takes one token for a call, or returns the time to the caller's turn if there is none. memrate does the same in Go.
 --
--- Go puts clock.lua before it, which sets now in Unix microseconds. All numbers are whole; tokens are counted in
--- millionths, so a bucket with n tokens a second gains n millionths in a microsecond.
+-- Go puts clock.lua before it, which sets now in Unix microseconds. All numbers are whole; tokens are counted in millionths,
+-- so a bucket with n tokens a second gains n millionths in a microsecond.
 --
 -- KEYS[1]  the bucket, a hash: level, at (when it had that level), and for each class that was refused turn:CLASS, the
--- instant of its next turn. A bucket that is not there is full
--- ARGV[1]  class   ARGV[2] tokens a second, at least 1   ARGV[3] capacity   ARGV[4] tokens that the class leaves in the
--- bucket
+--          instant of its next turn. A bucket that is not there is full
+-- ARGV[1]  class   ARGV[2] tokens a second, at least 1   ARGV[3] capacity   ARGV[4] tokens that the class leaves in the bucket
 -- ARGV[5]  longest wait, microseconds
 --
--- returns  0 when a token was taken, else the microseconds until the caller's turn, at most ARGV[5]; then no token was
--- taken
+-- returns  0     a token was taken
+--          wait  microseconds until the caller's turn, at most ARGV[5]; no token was taken
 --
 -- Atomic. Not safe to repeat: a repeat is another call, so a lost answer costs one token. The key expires when no call came
 -- for longer than the bucket takes to fill and any turn to pass.

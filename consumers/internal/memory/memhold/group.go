@@ -12,10 +12,10 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// group is one loaded seat group. What must hold after every call:
-//   - a place has a held entry exactly if one record is held and lists it, with the same lapse;
-//   - a held record lists all places that the order was given together, never a part of them;
-//   - an ended record lists no places and has an end; a held one has none.
+// group is one loaded seat group. After every call:
+//   - a place has a held entry if and only if one record is held and lists it, with the same lapse;
+//   - a held record lists all places that the order got together, never a part of them;
+//   - an ended record lists no places and has an end; a held one has no end.
 type group struct {
 	revision seatstate.Revision
 	places   int
@@ -40,7 +40,7 @@ func newGroup(layoutVersion int, l holds.Load, now contracts.Instant, lapseAfter
 		if twice || slices.ContainsFunc(o.Places, func(p int) bool { return grp.seats[p].State != seatstate.Free }) {
 			continue
 		}
-		// An order past its end is held a while longer: its row is still open and may yet be paid for.
+		// An order past its end is held until its lapse from now: its row is still open and may yet be paid for.
 		grp.write(o.Order, seatstate.Record{
 			Version: o.Version, Hash: o.Hash, HeldAt: o.HeldAt, HoldExpiresAt: o.ExpiresAt,
 			Lapses: max(o.ExpiresAt, now).Add(lapseAfter), Places: slices.Clone(o.Places),
@@ -60,7 +60,7 @@ func (grp *group) inside(g seatstate.GroupVersion, places []int) error {
 	return nil
 }
 
-// change makes a call's changes and moves the revision by one if any place changed by them.
+// change runs a call, and raises the revision by one if the call changed a place.
 func (grp *group) change(call func()) {
 	before := maps.Clone(grp.seats)
 	call()
@@ -69,8 +69,8 @@ func (grp *group) change(call func()) {
 	}
 }
 
-// sweep ends what has lapsed and drops records that were kept long enough, the earliest first, SweepLimit of each.
-// Records ended by this very sweep are too young to be dropped.
+// sweep ends lapsed holds and deletes records whose time is over, the earliest first, SweepLimit of each. It does not
+// delete a record that it has just ended.
 func (grp *group) sweep(now contracts.Instant) {
 	lapses := map[contracts.OrderID]contracts.Instant{}
 	for order, record := range grp.orders {
@@ -87,7 +87,7 @@ func (grp *group) sweep(now contracts.Instant) {
 	}
 }
 
-// due lists what is due at now, by instant and then by order id, SweepLimit at most.
+// due returns the orders that are due at now, by instant and then by order id, SweepLimit at most.
 func due(at map[contracts.OrderID]contracts.Instant, now contracts.Instant) []contracts.OrderID {
 	var orders []contracts.OrderID
 	for order, instant := range at {
@@ -126,7 +126,7 @@ func (grp *group) holdRun(asks []holds.Ask, now contracts.Instant, o Options) []
 	return answers
 }
 
-// hold decides one ask. The order's own record comes first, then the places.
+// hold decides one ask. The order's own record decides before the places do.
 func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.Answer {
 	if record, known := grp.orders[ask.Order]; known {
 		return answerOf(record, ask.Hash, now)
@@ -135,7 +135,7 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	for _, p := range ask.Places {
 		entry, has := grp.seats[p]
 		if has && entry.State == seatstate.Sold && entry.Order == ask.Order {
-			// It was paid for, and its record is gone: an order that was committed wants no hold any more.
+			// It was paid for, and its record is gone: a committed order needs no hold any more.
 			return holds.Answer{Outcome: holds.Gone}
 		}
 		if has && entry.TakenFrom(ask.Order, now) {
@@ -145,7 +145,7 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	if len(taken) > 0 {
 		return holds.Answer{Outcome: holds.Taken, Places: taken}
 	}
-	// What is still in the way has lapsed, and the sweep did not get to it. Its order ends with all its places, so
+	// A hold that is still in the way has lapsed and the sweep did not reach it. Its order ends with all its places, so
 	// that no order ever holds some of its seats.
 	for _, p := range ask.Places {
 		if entry, has := grp.seats[p]; has {
@@ -208,15 +208,15 @@ func (grp *group) write(order contracts.OrderID, r seatstate.Record) seatstate.R
 	return r
 }
 
-// free takes the entries of places away.
+// free deletes the entries of places.
 func (grp *group) free(places []int) {
 	for _, p := range places {
 		delete(grp.seats, p)
 	}
 }
 
-// end frees what the order holds, never what is sold to it, and leaves its record, ended, for RecordKept from now: what comes late for the order
-// meets it. It answers the places that became free.
+// end frees what the order holds, never what is sold to it, and keeps its record as ended for RecordKept from now, so that
+// a late message for the order finds it. It returns the freed places.
 func (grp *group) end(order contracts.OrderID, now contracts.Instant) []int {
 	record := grp.orders[order]
 	var freed []int

@@ -1,8 +1,7 @@
-// Package memhold keeps the holds of seat groups in memory. It is the specification of the scripts of redishold, said
-// as plainly as it can be, and the store of holds in simulations. holdtest holds both to the same answers and the same
-// state after every call.
+// Package memhold keeps the holds of seat groups in memory. It is the readable specification of redishold's scripts, and
+// the store of holds in simulations. holdtest checks that both give the same answers and the same state after every call.
 //
-// It is written for reading, not for speed: a call looks at all orders of its group.
+// It is written to be read, not to be fast: a call reads all orders of its group.
 package memhold
 
 import (
@@ -21,11 +20,12 @@ import (
 type Options struct {
 	// HoldFor is the length of a hold, at least 1 ms.
 	HoldFor time.Duration
-	// LapseAfter is how long after its end a hold that nobody released lapses. Default seatstate.LapseAfter.
+	// LapseAfter is how long after its end a hold lapses that was not released. Default seatstate.LapseAfter.
 	LapseAfter time.Duration
 }
 
-// Store of holds. It is safe for concurrent use; each call is atomic.
+// Store keeps holds in memory. It is safe for concurrent use; each call is atomic. Its errors are those of redishold's
+// Store, but no result is ever unknown.
 type Store struct {
 	now func() contracts.Instant
 	o   Options
@@ -46,8 +46,8 @@ func New(now func() contracts.Instant, o Options) *Store {
 	return &Store{now: now, o: o, groups: map[contracts.SeatGroup]*group{}, locks: map[contracts.SeatGroup]lock{}}
 }
 
-// Hold decides the orders of a run one after another, each as if it came alone. See holds.Outcome. It leaves no lag:
-// that is for readers of Redis.
+// Hold decides the orders of a run one after another, each as if it came alone. See holds.Outcome. It stores no lag, which
+// only readers of Redis use.
 func (s *Store) Hold(_ context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	if err := run.Validate(); err != nil {
 		return nil, invalid(err)
@@ -72,8 +72,8 @@ func (s *Store) Hold(_ context.Context, g seatstate.GroupVersion, run holds.Run)
 	return answers, nil
 }
 
-// Forward notes that an order was sent on to another group, unless it holds something here. With holds.Nowhere it only
-// answers what is known of the order.
+// Forward records that an order was sent on to another group, unless it holds something here. With holds.Nowhere it only
+// returns what is known of the order.
 func (s *Store) Forward(_ context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)
@@ -156,7 +156,7 @@ func (s *Store) owning(g seatstate.GroupVersion, id contracts.OrderID, places []
 	return nil
 }
 
-// Sweep ends some orders that hold something past its lapse, and answers how many are left.
+// Sweep ends at most seatstate.SweepLimit orders whose hold has lapsed, and returns how many are left.
 func (s *Store) Sweep(_ context.Context, g seatstate.GroupVersion) (left int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +174,7 @@ func (s *Store) Sweep(_ context.Context, g seatstate.GroupVersion) (left int, er
 	return left, nil
 }
 
-// Maps answers the maps of groups. One that is loaded in another layout version is answered as not loaded.
+// Maps returns the maps of groups. One that is loaded in another layout version is returned as not loaded.
 func (s *Store) Maps(_ context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	maps := make([]seatstate.Snapshot, len(groups))
 	for i, g := range groups {
@@ -186,7 +186,7 @@ func (s *Store) Maps(_ context.Context, groups []seatstate.GroupVersion) ([]seat
 }
 
 // Release frees what the order holds, never what was sold to it, and ends its record under the row's version. Layout
-// version 0 is whichever is loaded: see order.Order.GroupVersion.
+// version 0 means the version in which the group is loaded: see order.Order.GroupVersion.
 func (s *Store) Release(_ context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error) {
 	if err := holds.ValidRelease(order, version); err != nil {
 		return holds.Release{}, invalid(err)
@@ -213,7 +213,7 @@ func (s *Store) Release(_ context.Context, g seatstate.GroupVersion, order contr
 	return released, nil
 }
 
-// invalid marks what another attempt would only meet again.
+// invalid marks an error as poison: another attempt would get it again.
 func invalid(err error) error {
 	return &retry.PoisonError{Reason: "invalid_hold", Err: err}
 }

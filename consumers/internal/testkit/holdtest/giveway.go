@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// giveWayPromises are what becomes of the orders whose places a repair sells to another: a hold goes whole, of a sale just
-// the places that are another's.
+// giveWayPromises are about orders whose places a repair sells to another: they lose a hold whole, but only those places of
+// a sale.
 var giveWayPromises = []promise{
 	{"a ticket makes its place sold, over another's whole hold, and it is said whose", func(f *fixture) {
 		f.seats(8)

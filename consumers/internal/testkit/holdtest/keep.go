@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// keptFor is the hold of a row that was made now.
+// keptFor returns the hold of a row that was made now.
 func (f *fixture) keptFor(order string, version int, places ...int) holds.Kept {
 	return holds.Kept{Ask: askFor(order, places...), Version: version, HeldAt: f.b.Now(), ExpiresAt: f.b.Now().Add(HoldFor)}
 }
@@ -26,7 +26,7 @@ func (f *fixture) keep(k holds.Kept, want holds.Applied) {
 	}
 }
 
-// onlyHolds wants an order to hold these places and no other, by entries and by its record.
+// onlyHolds checks that an order holds these places and no other, by entries and by its record.
 func (f *fixture) onlyHolds(order contracts.OrderID, places ...int) {
 	f.Helper()
 	s := f.state()
@@ -120,7 +120,8 @@ var keepPromises = []promise{
 		f.forward("a", holds.Forwarding{Group: "B", Hop: 1})
 		f.keep(f.keptFor("a", 1, 1, 2), holds.OK)
 		f.onlyHolds("a", 1, 2)
-		// The note would be dropped by now. The hold has lapsed before, and is kept as any end is.
+		// The forwarding record would be deleted by now. The hold has lapsed before that, and its record is kept like any
+		// ended one.
 		f.b.Advance(seatstate.RecordKept)
 		f.held("b", 1)
 		if r := f.state().Records["a"]; r.State != seatstate.RecordEnded {

@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// toLapse is how long after its making a hold lapses.
+// toLapse is the time from the making of a hold to its lapse.
 const toLapse = HoldFor + seatstate.LapseAfter
 
 var lapsePromises = []promise{

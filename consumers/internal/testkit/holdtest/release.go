@@ -93,7 +93,7 @@ var releasePromises = []promise{
 	}},
 }
 
-// open is an open row that was held a minute ago.
+// open returns an open row whose hold was made a minute ago.
 func open(f *fixture, order contracts.OrderID, version int, places ...int) holds.OpenOrder {
 	heldAt := f.b.Now().Add(-time.Minute)
 	return holds.OpenOrder{

@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// skipped makes one change that must not be written.
+// skipped makes one change and checks that it is not written.
 func (f *fixture) skipped(c holds.Change) {
 	f.Helper()
 	f.unchanged(func() {

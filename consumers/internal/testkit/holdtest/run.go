@@ -7,7 +7,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// run asks for several orders in one call: "a:0,1" each, in their order.
+// run asks for several orders in one call.
 func (f *fixture) run(asks ...holds.Ask) []holds.Answer {
 	f.Helper()
 	var answers []holds.Answer

@@ -37,7 +37,7 @@ func (f *fixture) displaced(sale holds.Sale, want ...contracts.OrderID) {
 	}
 }
 
-// notKnown wants no record of an order.
+// notKnown checks that an order has no record.
 func (f *fixture) notKnown(order contracts.OrderID) {
 	f.Helper()
 	if r, known := f.state().Records[order]; known {
