@@ -9,9 +9,7 @@ import (
 
 	"boxoffice/consumers/internal/adapters/redishold"
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/holdtest"
-	"boxoffice/consumers/internal/testkit/redistest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 
@@ -62,11 +60,6 @@ func newTargets(t testing.TB, b *backend) targets {
 	return all
 }
 
-func newScriptBackend(t *testing.T) *backend {
-	client := redistest.Client(t)
-	return &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
-}
-
 // call runs a script without the checks that Go makes.
 func (b *backend) call(name string, g seatstate.GroupVersion, args []string) ([]any, error) {
 	values := make([]any, len(args))
@@ -84,7 +77,7 @@ var (
 )
 
 func TestMalformedArgumentsAreNamedAndChangeNothing(t *testing.T) {
-	b := newScriptBackend(t)
+	b := openBackend(t)
 	groups := newTargets(t, b)
 	for name, args := range good {
 		before := dump(t, b.client, groups[name].SeatGroup)
@@ -120,7 +113,7 @@ func TestMalformedArgumentsAreNamedAndChangeNothing(t *testing.T) {
 
 // A hold without a row is never freed by a repair, whatever the caller believes to have read: the row may be on its way.
 func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
-	b := newScriptBackend(t)
+	b := openBackend(t)
 	g := newTargets(t, b)["repair"]
 	state, err := b.State(t.Context(), g)
 	if err != nil {
@@ -142,7 +135,7 @@ func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
 
 // With any arguments a script ends without a Lua error, and changes nothing when it returns INVALID.
 func TestScriptsNeverFailHalfWay(t *testing.T) {
-	b := newScriptBackend(t)
+	b := openBackend(t)
 	argument := rapid.OneOf(
 		rapid.SampledFrom([]string{"", "-", "0", "1", "3", "7", "9", "10", "999", "1000", "300000", "1790000300000", "a", "e", "s", "h", "free", "held", "sold", "nowhere", "sold s", "held a 1790000360000", "0,1", "1,2", "3,4,5", "9,8", "0,0", "-1", "1e3"}),
 		rapid.String(),
@@ -176,7 +169,7 @@ func TestScriptsNeverFailHalfWay(t *testing.T) {
 
 // Data of another coding under a group's key stops the scripts before they write anything.
 func TestForeignDataIsAnErrorAndIsKept(t *testing.T) {
-	b := newScriptBackend(t)
+	b := openBackend(t)
 	for _, c := range []struct {
 		name  string
 		spoil func(ctx context.Context, keys seatstate.Keys) *redis.Cmd

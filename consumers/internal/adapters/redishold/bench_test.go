@@ -7,11 +7,8 @@ import (
 	"strconv"
 	"testing"
 
-	"boxoffice/consumers/internal/adapters/redishold"
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/holdtest"
-	"boxoffice/consumers/internal/testkit/redistest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 
@@ -23,9 +20,7 @@ import (
 func BenchmarkHoldAndRelease(b *testing.B) {
 	for _, seats := range []int{1, 6} {
 		b.Run(fmt.Sprintf("seats=%d", seats), func(b *testing.B) {
-			client, g := redistest.Client(b), newGroup()
-			store := redishold.New(client, retry.NoBreaker{}, options)
-			load(b, store, g, holds.Load{Places: 300})
+			client, store, g := openLoaded(b, 300)
 			ctx := context.Background()
 			places := make([]int, seats)
 			for i := range places {
@@ -52,9 +47,7 @@ func BenchmarkHoldAndRelease(b *testing.B) {
 // BenchmarkStateAndRepair reads a full group of 300 places and repairs 10 of its orders that are right already: a repair
 // reads and compares the same in every case. 5,000 orders have ended, as in a rush.
 func BenchmarkStateAndRepair(b *testing.B) {
-	client, g := redistest.Client(b), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(b, store, g, holds.Load{Places: 300})
+	client, store, g := openLoaded(b, 300)
 	ctx := context.Background()
 	for i := range 150 {
 		ask := holds.Ask{Order: contracts.OrderID("e1abcdefghjkmnpqrstvwxyz" + fmt.Sprintf("%08d", i)), Hash: "AAAAAAAAAAAAAAAAAAAAAA", Places: []int{2 * i, 2*i + 1}}

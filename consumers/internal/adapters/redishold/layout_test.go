@@ -23,7 +23,7 @@ func (b *backend) unversioned(t *testing.T, g seatstate.GroupVersion) {
 // Groups that such a program loaded are in Redis when this one starts. It is not known which seats their places are, so no
 // script uses them.
 func TestAGroupWithoutALayoutVersionIsNotLoaded(t *testing.T) {
-	b := newScriptBackend(t)
+	b := openBackend(t)
 	groups := newTargets(t, b)
 	b.unversioned(t, groups["hold"])
 	before := dump(t, b.client, groups["hold"].SeatGroup)
@@ -47,7 +47,7 @@ func TestAGroupWithoutALayoutVersionIsNotLoaded(t *testing.T) {
 }
 
 func TestAGroupWithoutALayoutVersionIsLoadedAnew(t *testing.T) {
-	b := newScriptBackend(t)
+	b := openBackend(t)
 	g := newTargets(t, b)["hold"]
 	b.unversioned(t, g)
 	// Its orders can still be released: a release names no place.

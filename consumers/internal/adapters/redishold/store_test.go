@@ -23,11 +23,17 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The suite runs with a test clock, so only this test shows that the deployed scripts use the server's.
-func TestTimeIsTheServers(t *testing.T) {
+// openLoaded returns a client, a deployed Store and a group that it has loaded with n free places.
+func openLoaded(t testing.TB, n int) (*redis.ClusterClient, *redishold.Store, seatstate.GroupVersion) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 4})
+	load(t, store, g, holds.Load{Places: n})
+	return client, store, g
+}
+
+// The suite runs with a test clock, so only this test shows that the deployed scripts use the server's.
+func TestTimeIsTheServers(t *testing.T) {
+	client, store, g := openLoaded(t, 4)
 	before, err := client.Time(t.Context()).Result()
 	if err != nil {
 		t.Fatal(err)
@@ -58,9 +64,7 @@ func TestTimeIsTheServers(t *testing.T) {
 
 // A promoted replica and a restarted server do not know the scripts.
 func TestServerThatForgotTheScripts(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 4})
+	client, store, g := openLoaded(t, 4)
 	ask := holds.Ask{Order: "a", Hash: "h", Places: []int{1}}
 	if _, err := holdtest.Hold(t.Context(), store, g, ask); err != nil {
 		t.Fatal(err)
@@ -147,9 +151,7 @@ func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 // No script makes a record and an entry that disagree. Even then a sold place, or one of another order, must stay: an
 // entry, not a record, says who has a place.
 func TestReleaseGoesByTheEntries(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 8})
+	client, store, g := openLoaded(t, 8)
 	if _, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2, 3, 4}}); err != nil {
 		t.Fatal(err)
 	}
@@ -172,8 +174,8 @@ func TestReleaseGoesByTheEntries(t *testing.T) {
 
 // Redis over its memory refuses the first write of a script, and then all of them, never some.
 func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	b := &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
+	b, g := openBackend(t), newGroup()
+	client := b.client
 	load(t, b, g, holds.Load{Places: 8})
 	if _, err := holdtest.Hold(t.Context(), b, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2}}); err != nil {
 		t.Fatal(err)
@@ -311,9 +313,7 @@ func TestSeatMapIsBitfield(t *testing.T) {
 
 // A run stores its lag in the group's key, and the key expires: a lag that stayed would refuse buyers for ever.
 func TestARunLeavesItsLag(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 4})
+	client, store, g := openLoaded(t, 4)
 	key := seatstate.KeysOf(g.SeatGroup).Lag
 	run := holds.Run{Asks: []holds.Ask{{Order: "a", Hash: "h", Places: []int{1}}}}
 	if _, err := store.Hold(t.Context(), g, run); err != nil {

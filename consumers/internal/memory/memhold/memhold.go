@@ -52,24 +52,13 @@ func (s *Store) Hold(_ context.Context, g seatstate.GroupVersion, run holds.Run)
 	if err := run.Validate(); err != nil {
 		return nil, invalid(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	grp, err := s.loaded(g)
-	if err != nil {
-		return nil, err
-	}
+	var places []int
 	for _, ask := range run.Asks {
-		if err := grp.inside(g, ask.Places); err != nil {
-			return nil, err
-		}
+		places = append(places, ask.Places...)
 	}
 	var answers []holds.Answer
-	grp.change(func() {
-		grp.sweep(now)
-		answers = grp.holdRun(run.Asks, now, s.o)
-	})
-	return answers, nil
+	err := s.call(g, places, func(grp *group, now contracts.Instant) { answers = grp.holdRun(run.Asks, now, s.o) })
+	return answers, err
 }
 
 // Forward records that an order was sent on to another group, unless it holds something here. With holds.Nowhere it only
@@ -78,20 +67,12 @@ func (s *Store) Forward(_ context.Context, g seatstate.GroupVersion, id contract
 	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	grp, err := s.loaded(g)
-	if err != nil {
-		return holds.Answer{}, err
-	}
 	var answer holds.Answer
-	grp.change(func() {
-		grp.sweep(now)
+	err := s.call(g, nil, func(grp *group, now contracts.Instant) {
 		answer = grp.forward(id, hash, to, now)
+		answer.At = now
 	})
-	answer.At = now
-	return answer, nil
+	return answer, err
 }
 
 // Keep makes the hold of an open row what the row says. See holds.Applied.
@@ -99,46 +80,49 @@ func (s *Store) Keep(_ context.Context, g seatstate.GroupVersion, k holds.Kept) 
 	if err := k.Validate(); err != nil {
 		return "", invalid(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	grp, err := s.loaded(g)
-	if err != nil {
-		return "", err
-	}
-	if err := grp.inside(g, k.Places); err != nil {
-		return "", err
-	}
 	var applied holds.Applied
-	grp.change(func() {
-		grp.sweep(now)
-		applied = grp.keep(k, now, s.o)
-	})
-	return applied, nil
+	err := s.call(g, k.Places, func(grp *group, now contracts.Instant) { applied = grp.keep(k, now, s.o) })
+	return applied, err
 }
 
 // Sell makes places an order's own, under its row's version. See holds.Sale.
 func (s *Store) Sell(_ context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+	if err := holds.ValidSale(id, places, version); err != nil {
+		return holds.Sale{}, invalid(err)
+	}
 	var sale holds.Sale
-	err := s.owning(g, id, places, version, func(grp *group, _ contracts.Instant) { sale = grp.sell(id, places, version) })
+	err := s.call(g, places, func(grp *group, _ contracts.Instant) { sale = grp.sell(id, places, version) })
 	return sale, err
 }
 
 // Restore frees places that were sold to an order or held by it, under its row's version.
 func (s *Store) Restore(_ context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+	if err := holds.ValidSale(id, places, version); err != nil {
+		return holds.Release{}, invalid(err)
+	}
 	var released holds.Release
-	err := s.owning(g, id, places, version, func(grp *group, now contracts.Instant) {
+	err := s.call(g, places, func(grp *group, now contracts.Instant) {
 		released = grp.restore(id, places, version, now)
 		released.At = now
 	})
 	return released, err
 }
 
-// owning makes a call about places that an order owns or owned.
-func (s *Store) owning(g seatstate.GroupVersion, id contracts.OrderID, places []int, version int, call func(grp *group, now contracts.Instant)) error {
-	if err := holds.ValidSale(id, places, version); err != nil {
-		return invalid(err)
-	}
+// Sweep ends at most seatstate.SweepLimit orders whose hold has lapsed, and returns how many are left.
+func (s *Store) Sweep(_ context.Context, g seatstate.GroupVersion) (left int, err error) {
+	err = s.call(g, nil, func(grp *group, now contracts.Instant) {
+		for _, record := range grp.orders {
+			if record.State == seatstate.RecordHeld && record.Lapses <= now {
+				left++
+			}
+		}
+	})
+	return left, err
+}
+
+// call sweeps a loaded group and runs op on it, in one atomic call. It returns an error and does neither if the group is not
+// loaded or one of places is outside of it.
+func (s *Store) call(g seatstate.GroupVersion, places []int, op func(grp *group, now contracts.Instant)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -151,27 +135,9 @@ func (s *Store) owning(g seatstate.GroupVersion, id contracts.OrderID, places []
 	}
 	grp.change(func() {
 		grp.sweep(now)
-		call(grp, now)
+		op(grp, now)
 	})
 	return nil
-}
-
-// Sweep ends at most seatstate.SweepLimit orders whose hold has lapsed, and returns how many are left.
-func (s *Store) Sweep(_ context.Context, g seatstate.GroupVersion) (left int, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	grp, err := s.loaded(g)
-	if err != nil {
-		return 0, err
-	}
-	grp.change(func() { grp.sweep(now) })
-	for _, record := range grp.orders {
-		if record.State == seatstate.RecordHeld && record.Lapses <= now {
-			left++
-		}
-	}
-	return left, nil
 }
 
 // Maps returns the maps of groups. One that is loaded in another layout version is returned as not loaded.

@@ -74,13 +74,7 @@ var forwardPromises = []promise{
 		f.held("new", 0)
 	}},
 	{"an order whose hold has lapsed is not sent on, nor is it told that it holds", func(f *fixture) {
-		f.seats(20)
-		for i := range seatstate.SweepLimit {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+		f.unswept()
 		f.outcome(f.forward("late", holds.Nowhere), holds.Gone)
 	}},
 	{"a place to go that cannot be coded is refused and changes nothing", func(f *fixture) {

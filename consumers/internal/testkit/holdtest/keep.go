@@ -138,13 +138,7 @@ var keepPromises = []promise{
 		})
 	}},
 	{"a hold that has lapsed is over, also if the sweep did not reach it", func(f *fixture) {
-		f.seats(30)
-		for i := range seatstate.SweepLimit {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+		f.unswept()
 		f.keep(f.keptFor("late", 1, 17, 18), holds.Stale)
 		f.keep(f.keptFor("late", 2, 20), holds.Stale)
 		f.wantHolder("", 20)

@@ -2,7 +2,6 @@ package holdtest
 
 import (
 	"slices"
-	"time"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
@@ -115,13 +114,7 @@ var sellPromises = []promise{
 		f.wantHolder("c", 3, 4)
 	}},
 	{"a hold that has lapsed gives way like any other, also if the sweep did not reach it", func(f *fixture) {
-		f.seats(30)
-		for i := range seatstate.SweepLimit {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+		f.unswept()
 		f.displaced(f.sell("a", 2, 18), "late")
 		f.soldTo("a", 18)
 		f.wantHolder("", 17)
