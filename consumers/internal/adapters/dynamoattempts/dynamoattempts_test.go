@@ -193,7 +193,7 @@ func TestThrottles(t *testing.T) {
 }
 
 // While calls have their effect and no answer arrives, Begin leaves no note: no End would come to delete it.
-func TestNoNoteWithoutAnswer(t *testing.T) {
+func TestBeginWritesNothingWithoutAnswer(t *testing.T) {
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
@@ -209,7 +209,7 @@ func TestNoNoteWithoutAnswer(t *testing.T) {
 }
 
 // While the breaker is open no attempt begins, but one that began can end.
-func TestBreakerIsAsked(t *testing.T) {
+func TestBeginUsesBreakerAndEndDoesNot(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
 	notes := dynamoattempts.New(client, table, breaker)

@@ -42,7 +42,7 @@ func putLayout(t *testing.T, client *dynamodb.Client, concert string, version in
 }
 
 // Groups are in the layout's order, and each is found by its name.
-func TestALayoutComesBackAsItWasWritten(t *testing.T) {
+func TestLayoutReadsAsWritten(t *testing.T) {
 	catalogue, client, _ := open(t)
 	want := hall(20)
 	putLayout(t, client, "nocturne", 3, want)
@@ -66,7 +66,7 @@ func TestALayoutComesBackAsItWasWritten(t *testing.T) {
 }
 
 // A layout that this program cannot decode does not refuse its orders: a later deployment can decode it.
-func TestALayoutThatCannotBeDecodedIsNoPoison(t *testing.T) {
+func TestUndecodableLayoutIsNotPoison(t *testing.T) {
 	catalogue, client, _ := open(t)
 	write(t, client, "layouts", []readmodel.LayoutItem{{Key: layoutitem.Key("nocturne", 1, layoutitem.UseSeats), Body: []byte{2, 0}}})
 	if _, err := catalogue.LayoutGroup(t.Context(), "nocturne", 1, "A"); err == nil || retry.Classify(err).Class != retry.ClassRetryable {
@@ -75,7 +75,7 @@ func TestALayoutThatCannotBeDecodedIsNoPoison(t *testing.T) {
 }
 
 // A process that reads many large concerts keeps the layouts of a few, not of all.
-func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
+func TestCachedLayoutsAreBounded(t *testing.T) {
 	catalogue, client, faults := open(t)
 	const concerts, places = 12, 150_000 // of 4 MB each, where 32 MB are kept
 	seats := make([]string, places)
@@ -117,7 +117,7 @@ func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
 }
 
 // Layouts that the first item names are in memory before they are asked for; without that item nothing fails.
-func TestLayoutsAreReadBeforeTheFirstMessage(t *testing.T) {
+func TestPreloadReadsFirstLayouts(t *testing.T) {
 	catalogue, client, faults := open(t)
 	if err := catalogue.Preload(t.Context()); err != nil {
 		t.Errorf("without the item: %v", err)
@@ -139,7 +139,7 @@ func TestLayoutsAreReadBeforeTheFirstMessage(t *testing.T) {
 }
 
 // A layout is complete only if all its items are there, can be decoded, and show what is sold.
-func TestWhatIsComplete(t *testing.T) {
+func TestComplete(t *testing.T) {
 	catalogue, client, _ := open(t)
 	one := func(use layoutitem.Use) string { return layoutitem.Key("nocturne", 1, use) }
 	put := func(key string, body []byte) {

@@ -67,7 +67,7 @@ func TestEveryPageIsRead(t *testing.T) {
 }
 
 // A concert that this program cannot decode does not hide the others: the error names it, and the others are returned.
-func TestAConcertThatDoesNotDecodeHidesNoOther(t *testing.T) {
+func TestUndecodableConcertHidesNoOther(t *testing.T) {
 	catalogue, client, _ := open(t)
 	write(t, client, "concerts", []readmodel.Concert{{ConcertID: "a", LayoutVersion: 1}, {ConcertID: "b", LayoutVersion: 1}})
 	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("concerts"), Item: map[string]types.AttributeValue{

@@ -60,7 +60,7 @@ func (w *world) pass(d time.Duration) {
 }
 
 // A concert is served from memory for ten seconds and no longer: every process sees a new limit and the end of a sale.
-func TestAConcertIsReadAgain(t *testing.T) {
+func TestConcertIsReadAgainAfterTenSeconds(t *testing.T) {
 	w := newWorld(t)
 	limitIs := func(want int) {
 		t.Helper()
@@ -83,7 +83,7 @@ func TestAConcertIsReadAgain(t *testing.T) {
 
 // The mark of the frozen layout is seen at once. No cached concert from before the mark makes a process refuse the first
 // orders of a sale or load a group.
-func TestAConcertWithoutAFrozenLayoutIsNotAnsweredFromMemory(t *testing.T) {
+func TestConcertWithoutFrozenLayoutIsNotCached(t *testing.T) {
 	w := newWorld(t)
 	for version, want := range []int{0, 0, 2} {
 		w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LayoutVersion: 1 + version, LayoutFrozen: want})

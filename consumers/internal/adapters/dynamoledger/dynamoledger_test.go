@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 }
 
 // A failed read is never taken for "not known" or "no cursor", and a note has the time from which DynamoDB may delete it.
-func TestCallsThatFail(t *testing.T) {
+func TestFailedCallsAreErrors(t *testing.T) {
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	s := dynamoledger.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})

@@ -50,7 +50,7 @@ func long() readmodel.DeadLetter {
 }
 
 // The largest possible message, cut by Fitted, fits into an item and reads as it was written; a repeat is the same letter.
-func TestTheLargestLetterIsKept(t *testing.T) {
+func TestLargestLetterIsStored(t *testing.T) {
 	store, client, _ := open(t)
 	letter := long().Fitted()
 	for range 2 {
@@ -65,7 +65,7 @@ func TestTheLargestLetterIsKept(t *testing.T) {
 
 // A refused item is told apart from an unreachable table. Only the latter opens the breaker, so that one letter does not
 // block the others.
-func TestALetterThatTheTableRefusesIsPoison(t *testing.T) {
+func TestRefusedLetterIsPoison(t *testing.T) {
 	store, client, faults := open(t)
 	for range 4 {
 		if err := store.Keep(t.Context(), long()); retry.Classify(err).Class != retry.ClassPoison || !dynamoletters.Healthy(err) {

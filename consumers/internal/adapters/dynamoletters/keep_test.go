@@ -22,7 +22,7 @@ var errDown = errors.New("connection refused")
 func (down) Do(*http.Request) (*http.Response, error) { return nil, errDown }
 
 // The caller deletes the message after Keep, so Keep must never succeed without storing the letter.
-func TestALetterThatIsNotStoredIsAnError(t *testing.T) {
+func TestUnstoredLetterIsAnError(t *testing.T) {
 	client := dynamodb.NewFromConfig(aws.Config{
 		Region: "eu-central-1", RetryMaxAttempts: 1, HTTPClient: down{}, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
 	})

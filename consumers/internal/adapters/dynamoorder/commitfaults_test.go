@@ -19,7 +19,7 @@ import (
 
 // Commit returns the right result for each way in which it can fail. It must never report an order's own tickets as
 // another's: the order would end with its buyer's money still authorised.
-func TestCommitsThatFail(t *testing.T) {
+func TestCommitFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
 	for _, test := range []struct {
@@ -90,7 +90,7 @@ func same(a, b order.CommitResult) bool {
 }
 
 // A withdrawal whose answer is lost has deleted the tickets and returned the allowance once.
-func TestWithdrawalsThatFail(t *testing.T) {
+func TestWithdrawFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
 	for _, test := range []struct {

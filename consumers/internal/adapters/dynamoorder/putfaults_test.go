@@ -42,7 +42,7 @@ var (
 // PutAll returns the right result for each way in which it can fail, and stores the right row: of a rejected order, which
 // counts no seats, and of one that counts. After any of them the same put returns the row, and a buyer's seats are counted
 // once.
-func TestPutsThatFail(t *testing.T) {
+func TestPutFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	for _, test := range []struct {
 		name    string
@@ -122,7 +122,7 @@ func TestPutsThatFail(t *testing.T) {
 
 // Which of a buyer's orders is over the limit depends on the order whose result is unknown, so no later one is decided;
 // another buyer's order is.
-func TestAConflictStopsTheBuyersLaterOrders(t *testing.T) {
+func TestConflictStopsLaterOrdersOfBuyer(t *testing.T) {
 	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
 	first, later := ordertest.HeldBy(seatGroup, "ann", 2, "A-1", "A-2"), ordertest.HeldBy(seatGroup, "ann", 2, "A-3")
 	other := ordertest.HeldBy(seatGroup, "ben", 2, "A-4")

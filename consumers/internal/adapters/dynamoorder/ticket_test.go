@@ -17,7 +17,7 @@ import (
 )
 
 // No emulator has replicas that lag, so only the request shows that the read is consistent.
-func TestATicketIsReadConsistently(t *testing.T) {
+func TestTicketIsReadConsistently(t *testing.T) {
 	config := ministacktest.Load(t)
 	store, faults := broken(config, retry.NoBreaker{})
 	g := contracts.SeatGroup{ConcertID: "nocturne", Group: "consistent"}
@@ -41,7 +41,7 @@ func TestATicketIsReadConsistently(t *testing.T) {
 }
 
 // A failed read is not "no ticket": the seat would be taken for one that its owner does not own.
-func TestATicketThatCannotBeRead(t *testing.T) {
+func TestFailedTicketReadIsAnError(t *testing.T) {
 	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
 	faults.Next("GetItem", throttled...)
 	_, _, err := store.Ticket(t.Context(), contracts.SeatGroup{ConcertID: "nocturne", Group: "throttled"}, "A-1")

@@ -23,7 +23,7 @@ import (
 
 // Update returns the right result for each way in which it can fail. "Refused" makes the caller read the row again, so a
 // conflict or a throttle must never return it; it is right where the first attempt's own effect refuses the second.
-func TestUpdatesThatFail(t *testing.T) {
+func TestUpdateFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	type answer int
 	const (
@@ -121,7 +121,7 @@ func putTicket(t *testing.T, client *dynamodb.Client, ticket readmodel.Ticket) {
 }
 
 // A throttled read, or a batch whose keys stay unprocessed, is an error: it is never "no row".
-func TestReadsThatFail(t *testing.T) {
+func TestReadFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	for _, test := range []struct {
 		name, operation string
@@ -204,7 +204,7 @@ func TestUnprocessedKeysAreReadAgain(t *testing.T) {
 }
 
 // A row that does not decode is told apart from a store that fails: a caller that reads many rows skips it.
-func TestARowThatCannotBeRead(t *testing.T) {
+func TestUndecodableRowHasItsOwnError(t *testing.T) {
 	config := ministacktest.Load(t)
 	store, _ := broken(config, retry.NoBreaker{})
 	good, bad := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1")), ordertest.NewID()

@@ -228,7 +228,7 @@ func TestFailedEntriesAreNamed(t *testing.T) {
 
 // An entry or a call that is wrong in itself is told apart from one that may succeed later. Only the latter counts as a
 // failure for the breaker.
-func TestWhatIsRefusedForGoodIsPoison(t *testing.T) {
+func TestFinalRefusalIsPoison(t *testing.T) {
 	for code, final := range map[string]bool{
 		"MalformedDetail": true, "InvalidArgument": true,
 		"ThrottlingException": false, "InternalFailure": false, "InternalException": false, "AccessDeniedException": false,
@@ -271,7 +271,7 @@ func (h *hanging) PutEvents(ctx context.Context, _ *eventbridge.PutEventsInput, 
 
 // A bus that hangs costs the timeout of one call, not that of the invocation. After two calls of two attempts each it is
 // not called for a while.
-func TestABusThatHangsIsGivenUp(t *testing.T) {
+func TestHangingBusIsNotCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, start := &hanging{}, time.Now()
 		bus := eventbus.New(client, "b", retry.NewBreaker("eventbridge", retry.BreakerOptions{Failures: 2}))

@@ -13,7 +13,7 @@ import (
 
 // The client leaves retries to the layer above: it follows one redirect, dials once, and the context's deadline ends every
 // wait. How long it waits otherwise cannot be measured on a busy machine.
-func TestTheClientLeavesRetriesAndTimeToTheCaller(t *testing.T) {
+func TestClientDoesNotRetry(t *testing.T) {
 	client := redisclient.NewClient("127.0.0.1:1", "", "")
 	t.Cleanup(func() { _ = client.Close() })
 	if o := client.Options(); o.MaxRetries > 0 || o.DialerRetries != 1 || o.MaxRedirects != 1 || !o.ContextTimeoutEnabled {
@@ -22,7 +22,7 @@ func TestTheClientLeavesRetriesAndTimeToTheCaller(t *testing.T) {
 }
 
 // A call ends after its own timeout, which is far shorter than the handler's.
-func TestACallHasItsTimeout(t *testing.T) {
+func TestCallHasTimeout(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	err := redisclient.Call(t.Context(), retry.NoBreaker{}, timeout, func(ctx context.Context) error {
 		if end, limited := ctx.Deadline(); !limited || time.Until(end) > timeout {
@@ -38,7 +38,7 @@ func TestACallHasItsTimeout(t *testing.T) {
 }
 
 // A call to a server that does not answer fails with a clear error and counts as a failure for the breaker.
-func TestACallWithoutAnAnswerOpensTheBreaker(t *testing.T) {
+func TestCallWithoutAnswerOpensBreaker(t *testing.T) {
 	breaker := retry.NewBreaker("redis", retry.BreakerOptions{Failures: 1})
 	_ = redisclient.Call(t.Context(), breaker, time.Millisecond, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	err := redisclient.Call(t.Context(), breaker, time.Minute, func(context.Context) error { return nil })

@@ -38,7 +38,7 @@ func without(t *testing.T, key string) redis.UniversalClient {
 	return client
 }
 
-func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
+func TestDecisionLagIsStoredOncePerSecond(t *testing.T) {
 	client := without(t, seatstate.PaceKey)
 	now := time.UnixMilli(1_790_000_000_000)
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Decisions), func() time.Time { return now })
@@ -63,7 +63,7 @@ func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
 	}
 }
 
-func TestTheLagOfPaymentsIsLeftOnceASecond(t *testing.T) {
+func TestPaymentLagIsStoredOncePerSecond(t *testing.T) {
 	client := without(t, seatstate.PaymentLagKey)
 	clock := paymenttest.NewClock()
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Payments), clock.Now)

@@ -76,7 +76,7 @@ var (
 	names      = []string{"fresh", "h", "a", "x", "y", "o"}
 )
 
-func TestMalformedArgumentsAreNamedAndChangeNothing(t *testing.T) {
+func TestScriptsRefuseInvalidArguments(t *testing.T) {
 	b := openBackend(t)
 	groups := newTargets(t, b)
 	for name, args := range good {
@@ -112,7 +112,7 @@ func TestMalformedArgumentsAreNamedAndChangeNothing(t *testing.T) {
 }
 
 // A hold without a row is never freed by a repair, whatever the caller believes to have read: the row may be on its way.
-func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
+func TestRepairKeepsHoldWithoutRow(t *testing.T) {
 	b := openBackend(t)
 	g := newTargets(t, b)["repair"]
 	state, err := b.State(t.Context(), g)
@@ -124,9 +124,7 @@ func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
 	if answer, err := b.call("repair", g, args); err != nil || answer[0] != "INVALID" {
 		t.Errorf("without a row: %v, %v; want INVALID", answer, err)
 	}
-	if after := dump(t, b.client, g.SeatGroup); after != before {
-		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-	}
+	wantDump(t, b.client, g.SeatGroup, before)
 	args[4] = "1"
 	if answer, err := b.call("repair", g, args); err != nil || answer[0] != "OK" || answer[2] != "a" {
 		t.Errorf("with a row that has ended: %v, %v; want it done", answer, err)
@@ -168,7 +166,7 @@ func TestScriptsNeverFailHalfWay(t *testing.T) {
 }
 
 // Data of another coding under a group's key stops the scripts before they write anything.
-func TestForeignDataIsAnErrorAndIsKept(t *testing.T) {
+func TestScriptsFailOnForeignDataAndKeepIt(t *testing.T) {
 	b := openBackend(t)
 	for _, c := range []struct {
 		name  string
@@ -196,9 +194,7 @@ func TestForeignDataIsAnErrorAndIsKept(t *testing.T) {
 					t.Errorf("%s answered %v, want an error", name, answer)
 				}
 			}
-			if after := dump(t, b.client, groups["hold"].SeatGroup); after != before {
-				t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-			}
+			wantDump(t, b.client, groups["hold"].SeatGroup, before)
 		})
 	}
 }

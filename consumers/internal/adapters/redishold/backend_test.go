@@ -212,3 +212,11 @@ func dump(t testing.TB, client *redis.ClusterClient, g contracts.SeatGroup) stri
 	}
 	return all.String()
 }
+
+// wantDump checks that Redis has exactly this data of a group.
+func wantDump(t testing.TB, client *redis.ClusterClient, g contracts.SeatGroup, before string) {
+	t.Helper()
+	if after := dump(t, client, g); after != before {
+		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
+	}
+}

@@ -22,7 +22,7 @@ func (b *backend) unversioned(t *testing.T, g seatstate.GroupVersion) {
 
 // Groups that such a program loaded are in Redis when this one starts. It is not known which seats their places are, so no
 // script uses them.
-func TestAGroupWithoutALayoutVersionIsNotLoaded(t *testing.T) {
+func TestGroupWithoutLayoutVersionIsNotLoaded(t *testing.T) {
 	b := openBackend(t)
 	groups := newTargets(t, b)
 	b.unversioned(t, groups["hold"])
@@ -41,12 +41,10 @@ func TestAGroupWithoutALayoutVersionIsNotLoaded(t *testing.T) {
 	if maps, err := b.Maps(t.Context(), []seatstate.GroupVersion{groups["hold"]}); err != nil || maps[0].Loaded {
 		t.Errorf("maps: %+v, %v; want it not loaded", maps, err)
 	}
-	if after := dump(t, b.client, groups["hold"].SeatGroup); after != before {
-		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-	}
+	wantDump(t, b.client, groups["hold"].SeatGroup, before)
 }
 
-func TestAGroupWithoutALayoutVersionIsLoadedAnew(t *testing.T) {
+func TestGroupWithoutLayoutVersionIsLoadedAgain(t *testing.T) {
 	b := openBackend(t)
 	g := newTargets(t, b)["hold"]
 	b.unversioned(t, g)

@@ -31,7 +31,7 @@ func groupOn(t *testing.T, client *redis.ClusterClient, node redistest.Node) sea
 
 // A shard that is down affects only its own groups: soon calls to it fail at once, also when calls to other shards come
 // between, and the other shards answer all the time.
-func TestAShardThatIsDownHoldsUpOnlyItsOwnGroups(t *testing.T) {
+func TestShardDownAffectsOnlyItsOwnGroups(t *testing.T) {
 	nodes := redistest.Cluster(t, 2)
 	client := redisclient.NewClient(nodes[0].Addr, "", "")
 	t.Cleanup(func() { _ = client.Close() })
@@ -89,7 +89,7 @@ func TestAShardThatIsDownHoldsUpOnlyItsOwnGroups(t *testing.T) {
 
 // While the shard of a key is not known, the breaker of that question applies: after some calls an unreachable cluster
 // costs no call its timeout.
-func TestAClusterThatIsNotThere(t *testing.T) {
+func TestBreakerOpensForUnreachableCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 1)
 	client := redisclient.NewClient(nodes[0].Addr, "", "")
 	t.Cleanup(func() { _ = client.Close() })

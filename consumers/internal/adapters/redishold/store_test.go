@@ -32,7 +32,7 @@ func openLoaded(t testing.TB, n int) (*redis.ClusterClient, *redishold.Store, se
 }
 
 // The suite runs with a test clock, so only this test shows that the deployed scripts use the server's.
-func TestTimeIsTheServers(t *testing.T) {
+func TestScriptsUseServerClock(t *testing.T) {
 	client, store, g := openLoaded(t, 4)
 	before, err := client.Time(t.Context()).Result()
 	if err != nil {
@@ -63,7 +63,7 @@ func TestTimeIsTheServers(t *testing.T) {
 }
 
 // A promoted replica and a restarted server do not know the scripts.
-func TestServerThatForgotTheScripts(t *testing.T) {
+func TestScriptsAreSentAgainAfterFlush(t *testing.T) {
 	client, store, g := openLoaded(t, 4)
 	ask := holds.Ask{Order: "a", Hash: "h", Places: []int{1}}
 	if _, err := holdtest.Hold(t.Context(), store, g, ask); err != nil {
@@ -92,12 +92,10 @@ func TestKeysOfTwoGroupsAreRefused(t *testing.T) {
 			t.Errorf("%s on the keys of two groups: %v, want CROSSSLOT", name, err)
 		}
 	}
-	if after := dump(t, client, a.SeatGroup); after != before {
-		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-	}
+	wantDump(t, client, a.SeatGroup, before)
 }
 
-func TestLockEndsByItself(t *testing.T) {
+func TestLockExpires(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	if locked, err := store.Lock(t.Context(), g.SeatGroup, 1, 30*time.Millisecond); err != nil || !locked {
@@ -120,7 +118,7 @@ func TestLockEndsByItself(t *testing.T) {
 }
 
 // Only the revision says whether a group is loaded, so a load must not trust the other keys.
-func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
+func TestLoadDeletesLeftoverKeys(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 300, Sold: map[int]contracts.OrderID{299: "x"}})
@@ -150,7 +148,7 @@ func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 
 // No script makes a record and an entry that disagree. Even then a sold place, or one of another order, must stay: an
 // entry, not a record, says who has a place.
-func TestReleaseGoesByTheEntries(t *testing.T) {
+func TestReleaseFollowsEntries(t *testing.T) {
 	client, store, g := openLoaded(t, 8)
 	if _, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2, 3, 4}}); err != nil {
 		t.Fatal(err)
@@ -206,9 +204,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("hold: %v, want OOM", err)
 	}
-	if after := dump(t, client, g.SeatGroup); after != before {
-		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-	}
+	wantDump(t, client, g.SeatGroup, before)
 }
 
 // countingBreaker counts the successes and failures that the breaker sees.
@@ -224,7 +220,7 @@ func (b *countingBreaker) Do(ctx context.Context, op func(context.Context) error
 	return err
 }
 
-func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
+func TestBreakerCountsAnswersAsSuccesses(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	breaker := &countingBreaker{}
 	store := redishold.New(client, breaker, options)
@@ -254,7 +250,7 @@ func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
 
 // A server that accepts the call and never answers costs the timeout per call and no more, and counts as a failure for the
 // breaker.
-func TestTimeoutPerCallIsNamed(t *testing.T) {
+func TestCallEndsAfterTimeoutPerCall(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -312,7 +308,7 @@ func TestSeatMapIsBitfield(t *testing.T) {
 }
 
 // A run stores its lag in the group's key, and the key expires: a lag that stayed would refuse buyers for ever.
-func TestARunLeavesItsLag(t *testing.T) {
+func TestHoldStoresLag(t *testing.T) {
 	client, store, g := openLoaded(t, 4)
 	key := seatstate.KeysOf(g.SeatGroup).Lag
 	run := holds.Run{Asks: []holds.Ask{{Order: "a", Hash: "h", Places: []int{1}}}}

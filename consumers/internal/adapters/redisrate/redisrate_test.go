@@ -58,7 +58,7 @@ func forget(t *testing.T, client *redis.ClusterClient) {
 }
 
 // The deployed script uses the server's clock, and its key expires.
-func TestTheBucketGoesByTheServersClock(t *testing.T) {
+func TestBucketUsesServerClock(t *testing.T) {
 	client := redistest.Client(t)
 	forget(t, client)
 	b := redisrate.New(client, retry.NoBreaker{}, options(pay.Rates{Writes: 1, Reads: 1}))
@@ -86,7 +86,7 @@ func TestTheBucketGoesByTheServersClock(t *testing.T) {
 	}
 }
 
-func TestABucketThatIsAwayIsAnError(t *testing.T) {
+func TestUnreachableBucketIsAnError(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 	defer func() { _ = client.Close() }()
 	breaker := retry.NewBreaker("redis", retry.BreakerOptions{Failures: 2})

@@ -90,7 +90,7 @@ func (d dead) receive(t *testing.T, n int) (letters []reconcile.Letter) {
 
 // A letter has all that its order can be settled by: body, attributes, group, sequence number, time, receive count, and the
 // reason if it is poison.
-func TestALetterIsReceivedWithAllThatIsKnownOfIt(t *testing.T) {
+func TestReceiveReturnsWholeLetter(t *testing.T) {
 	d := newDead(t, 30*time.Second)
 	begun := contracts.InstantOf(time.Now())
 	moved := d.send(t, message.CancelOrder{OrderID: "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4", ConcertID: "vienna", Group: "A", CommandID: "v1"})
@@ -118,7 +118,7 @@ func TestALetterIsReceivedWithAllThatIsKnownOfIt(t *testing.T) {
 
 // A queue is drained to its end although it returns ten letters of a group at a time, and a deleted letter is not received
 // again.
-func TestAQueueIsDrained(t *testing.T) {
+func TestQueueIsDrained(t *testing.T) {
 	d := newDead(t, time.Second)
 	const letters = 25
 	for i := range letters {
@@ -142,7 +142,7 @@ func TestAQueueIsDrained(t *testing.T) {
 }
 
 // A postponed letter stays in the queue for longer than the queue's visibility timeout.
-func TestALetterIsPostponed(t *testing.T) {
+func TestPostponeHidesLetter(t *testing.T) {
 	d := newDead(t, time.Second)
 	d.send(t, message.RebuildGroup{ConcertID: "vienna", Group: "A", CommandID: "late"})
 	d.send(t, message.RebuildGroup{ConcertID: "vienna", Group: "B", CommandID: "next"})
@@ -169,7 +169,7 @@ func TestALetterIsPostponed(t *testing.T) {
 }
 
 // Failed stream records go to a standard queue: its letters have no group, no sequence number and no attributes.
-func TestAStandardQueueIsDrained(t *testing.T) {
+func TestStandardQueueIsDrained(t *testing.T) {
 	ministacktest.Setenv(t)
 	config, err := awsclient.Load(t.Context())
 	if err != nil {

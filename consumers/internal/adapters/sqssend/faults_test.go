@@ -16,7 +16,7 @@ import (
 
 // Send returns the right error for each way in which it can fail. After any of them, the same send again puts every message
 // into the queue once: deduplication drops those that were there.
-func TestSendsThatFail(t *testing.T) {
+func TestSendFaults(t *testing.T) {
 	throttle := awsfaults.Throttled("RequestThrottled")
 	for _, test := range []struct {
 		name   string
@@ -65,7 +65,7 @@ func TestSendsThatFail(t *testing.T) {
 }
 
 // Messages whose return failed stay invisible for the queue's own timeout, so the error must name them.
-func TestAReturnWithAFailedEntry(t *testing.T) {
+func TestReturnAfterNamesFailedEntry(t *testing.T) {
 	r, faults := newBrokenFixture(t)
 	if err := r.sender.Send(t.Context(), expiry(t, 1), expiry(t, 2)); err != nil {
 		t.Fatal(err)

@@ -178,7 +178,7 @@ func TestSharedSendArrives(t *testing.T) {
 }
 
 // Each row has three groups, and the calls that follow.
-func TestWhoWaitsForWhom(t *testing.T) {
+func TestSendWaitsForRunningGroups(t *testing.T) {
 	ms := time.Millisecond
 	for _, c := range []struct {
 		name  string
@@ -263,7 +263,7 @@ func TestSharedCallsAreFullAndInOrder(t *testing.T) {
 }
 
 // A failed entry is an error of its own group, and nothing more of that group is sent.
-func TestSharedFailureHitsItsOwner(t *testing.T) {
+func TestSharedFailureIsItsOwnersOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}
 		shared := newShared(client)
@@ -287,7 +287,7 @@ func TestSharedFailureHitsItsOwner(t *testing.T) {
 
 // When the whole call fails, each group gets its error once, with the time that it lasts. When the client panics, no group
 // is left waiting.
-func TestSharedCallThatFails(t *testing.T) {
+func TestFailedSharedCallFailsEachGroup(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"error": func() error { return &retry.BreakerOpenError{Name: "sqs", After: 3 * time.Second} },
 		"panic": func() error { panic("boom") },

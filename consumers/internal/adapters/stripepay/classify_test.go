@@ -87,7 +87,7 @@ func TestErrorsAreClassified(t *testing.T) {
 }
 
 // Calls without an answer of Stripe.
-func TestAnswersThatAreNone(t *testing.T) {
+func TestCallsWithoutAnswer(t *testing.T) {
 	for what, answer := range map[string]http.HandlerFunc{
 		"a page":              func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
 		"a page with a 502":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); _, _ = w.Write([]byte("<html>")) },
@@ -110,7 +110,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 }
 
 // No error and no log line contains a key or a client secret, wherever Stripe puts them.
-func TestNoErrorTellsASecret(t *testing.T) {
+func TestNoErrorContainsSecret(t *testing.T) {
 	intent := fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","client_secret":%q}`, clientSecret)
 	for what, answer := range map[string]struct {
 		status int
@@ -167,7 +167,7 @@ func captured(t *testing.T) func() string {
 }
 
 // A breaker counts the calls in which Stripe failed, not those that it refused.
-func TestTheBreakerOpensForNoAnswers(t *testing.T) {
+func TestBreakerIgnoresRefusals(t *testing.T) {
 	status := http.StatusBadRequest
 	breaker := retry.NewBreaker("stripe", retry.BreakerOptions{Failures: 3, IsSuccessful: stripepay.Healthy})
 	asked := 0
@@ -197,7 +197,7 @@ func TestTheBreakerOpensForNoAnswers(t *testing.T) {
 }
 
 // A call that takes too long ends and counts as a failure; so does one whose caller cancels it.
-func TestACallEndsInTime(t *testing.T) {
+func TestCallEndsAfterTimeout(t *testing.T) {
 	hang, asked := make(chan struct{}), make(chan struct{}, 2)
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}

@@ -15,7 +15,7 @@ import (
 
 // The headers of a response count also where its body cannot be read. Otherwise a 5xx that Stripe repeats for ever would
 // make the message retry for as long as Stripe keeps the key.
-func TestAReplayedFailureIsKnownByItsHead(t *testing.T) {
+func TestReplayedFailureIsKnownFromHeaders(t *testing.T) {
 	cut := func(w http.ResponseWriter) {
 		// The connection breaks inside the body.
 		w.Header().Set("Content-Length", "1000")

@@ -30,7 +30,7 @@ const (
 )
 
 // An object that cannot be read is logged, and neither the other objects nor the next pages are lost.
-func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
+func TestUnreadableObjectIsSkipped(t *testing.T) {
 	for what, c := range map[string]struct {
 		more    bool
 		objects []string
@@ -67,7 +67,7 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 }
 
 // A page is requested after an id, within whole seconds, and with the charges that the ledger needs.
-func TestWhatAPageIsAskedWith(t *testing.T) {
+func TestPageParameters(t *testing.T) {
 	p, _, asked := listing(t, false)
 	if _, err := p.Entries(t.Context(), 1_001, 5_000, "pi_7"); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestWhatAPageIsAskedWith(t *testing.T) {
 }
 
 // The part of a charge that was never captured was never received, so it does not count as refunded.
-func TestWhatCountsAsRefunded(t *testing.T) {
+func TestUncapturedAmountIsNotRefunded(t *testing.T) {
 	for what, c := range map[string]struct {
 		body     string
 		refunded int64

@@ -27,7 +27,7 @@ const mockKey = "sk_test_123"
 
 // stripe-mock, Stripe's own server, stores nothing but knows every parameter of every request: it must accept each kind of
 // request that this package makes. The double checks what we taught it; this one was taught by Stripe.
-func TestStripesOwnMockTakesEachRequest(t *testing.T) {
+func TestStripeMockAcceptsEachRequest(t *testing.T) {
 	program := os.Getenv("BOXOFFICE_STRIPE_MOCK")
 	if program == "" {
 		t.Skip("no stripe-mock in the environment (BOXOFFICE_STRIPE_MOCK is not set): run make stripe-mock")

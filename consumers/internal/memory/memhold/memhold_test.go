@@ -12,7 +12,7 @@ import (
 func TestPromises(t *testing.T) { holdtest.Exercise(t, holdtest.Memory) }
 
 // A loader whose lock has expired must not load the group when it continues.
-func TestLockEndsByItself(t *testing.T) {
+func TestLockExpires(t *testing.T) {
 	clock := holdtest.NewClock()
 	store := memhold.New(clock.Now, memhold.Options{HoldFor: time.Minute})
 	g := contracts.SeatGroup{ConcertID: "c", Group: "g"}

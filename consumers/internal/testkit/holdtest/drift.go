@@ -64,12 +64,12 @@ func (r *rows) pass(f *fixture) {
 }
 
 var driftPromises = []promise{
-	{"one pass mends a difference of each kind", func(f *fixture) {
+	{"one pass repairs a difference of each kind", func(f *fixture) {
 		r := planted(f)
 		f.step(func() error { r.pass(f); return nil })
 		r.agree(f)
 	}},
-	{"while orders come and go one pass mends what was planted, and no running hold is lost", func(f *fixture) {
+	{"while orders come and go one pass repairs what was planted, and no running hold is lost", func(f *fixture) {
 		r := planted(f)
 		var passes, buyers sync.WaitGroup
 		stop, begun := make(chan struct{}), make(chan struct{})

@@ -137,7 +137,7 @@ var keepPromises = []promise{
 			f.keep(f.keptFor("b", 2, 4), holds.Stale)
 		})
 	}},
-	{"a hold that has lapsed is over, also if the sweep did not reach it", func(f *fixture) {
+	{"a lapsed hold has ended, also if the sweep did not reach it", func(f *fixture) {
 		f.unswept()
 		f.keep(f.keptFor("late", 1, 17, 18), holds.Stale)
 		f.keep(f.keptFor("late", 2, 20), holds.Stale)
@@ -148,7 +148,7 @@ var keepPromises = []promise{
 		f.keep(f.keptFor("a", 3, 1), holds.OK)
 		f.unchanged(func() { f.keep(f.keptFor("a", 2, 1), holds.Stale) })
 	}},
-	{"an order that is over does not hold again, whatever the version", func(f *fixture) {
+	{"an order that has ended does not hold again, whatever the version", func(f *fixture) {
 		f.seats(6)
 		f.release("a", 2)
 		f.unchanged(func() {

@@ -21,7 +21,7 @@ var lapsePromises = []promise{
 		f.b.Advance(time.Millisecond)
 		f.held("b", 1)
 	}},
-	{"a lapse frees all places of the order, whoever calls", func(f *fixture) {
+	{"a lapse frees all places of the order, in any call", func(f *fixture) {
 		f.seats(6)
 		f.held("a", 0, 1, 2)
 		f.b.Advance(toLapse)
@@ -31,7 +31,7 @@ var lapsePromises = []promise{
 			f.Fatalf("record is %q", r)
 		}
 	}},
-	{"an order that lapsed is gone until its record is dropped", func(f *fixture) {
+	{"an order that lapsed is gone until its record is deleted", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		f.b.Advance(toLapse)
@@ -86,7 +86,7 @@ var lapsePromises = []promise{
 		f.unswept()
 		f.freed("late", 1, 17, 18)
 	}},
-	{"one call drops eight records", func(f *fixture) {
+	{"one call deletes eight records", func(f *fixture) {
 		f.seats(20)
 		for i := range 12 {
 			f.release(numbered(i), 1)

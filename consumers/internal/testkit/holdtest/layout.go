@@ -53,7 +53,7 @@ var layoutPromises = []promise{
 			})
 		}
 	}},
-	{"a call without a layout version is refused, but for a release", func(f *fixture) {
+	{"every call without a layout version is refused, except a release", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		for _, version := range []int{0, -1} {

@@ -174,7 +174,7 @@ var repairPromises = []promise{
 		f.wantHolder("a", 1, 3)
 		f.soldTo("c", 2)
 	}},
-	{"what is right already is left as it is", func(f *fixture) {
+	{"an order that is right already is not changed", func(f *fixture) {
 		f.seats(6)
 		f.repaired(f.change(seatstate.Held, "a", 2, 1, 3), f.change(seatstate.Sold, "b", 2, 2))
 		f.unchanged(func() {

@@ -73,7 +73,7 @@ var sellPromises = []promise{
 		}
 		f.soldTo("a", 1)
 	}},
-	{"it wins over other orders' holds, takes them whole and says whose", func(f *fixture) {
+	{"it overwrites other orders' holds whole and names their orders", func(f *fixture) {
 		f.seats(8)
 		f.held("b", 1, 2)
 		f.held("c", 3)
@@ -113,7 +113,7 @@ var sellPromises = []promise{
 		f.keep(k, holds.OK)
 		f.wantHolder("c", 3, 4)
 	}},
-	{"a hold that has lapsed gives way like any other, also if the sweep did not reach it", func(f *fixture) {
+	{"a lapsed hold is displaced like any other, also if the sweep did not reach it", func(f *fixture) {
 		f.unswept()
 		f.displaced(f.sell("a", 2, 18), "late")
 		f.soldTo("a", 18)

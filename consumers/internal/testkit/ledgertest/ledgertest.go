@@ -40,7 +40,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 			}
 			known(t, s, key, true)
 		},
-		"the cursor is nowhere before it is moved, and is never moved back": func(t *testing.T, s Store) {
+		"the cursor is zero before it is moved, and is never moved back": func(t *testing.T, s Store) {
 			cursor(t, s, readmodel.LedgerCursor{})
 			for _, to := range []readmodel.LedgerCursor{
 				{MessageKey: readmodel.LedgerCursorKey, SlicesTo: 300_000, DayAt: 1},

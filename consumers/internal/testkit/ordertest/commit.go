@@ -56,7 +56,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 				t.Errorf("again: %+v, %v", r, err)
 			}
 		},
-		"a seat that is another's leaves nothing written": func(t *testing.T, b Backend) {
+		"a commit of a taken seat writes nothing": func(t *testing.T, b Backend) {
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1", "A-1-2", "A-1-3"))
 			put(t, b, row)
@@ -70,7 +70,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 				t.Errorf("the row is %s, %v", got.Status, err)
 			}
 		},
-		"a row that has moved on leaves nothing written": func(t *testing.T, b Backend) {
+		"a commit from an old row writes nothing": func(t *testing.T, b Backend) {
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1"))
 			put(t, b, row)
@@ -112,7 +112,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			}
 			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": winners[0]})
 		},
-		"a revoked order has no tickets, and its allowance back": func(t *testing.T, b Backend) {
+		"a revoked order loses its tickets and gets its allowance back": func(t *testing.T, b Backend) {
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1", "A-1-2"))
 			row.UserID, row.Counted = "revoked-"+string(row.OrderID), 2
@@ -136,7 +136,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 				t.Errorf("again: %v, %v", done, err)
 			}
 		},
-		"a ticket of another is never withdrawn": func(t *testing.T, b Backend) {
+		"a withdrawal never deletes another order's ticket": func(t *testing.T, b Backend) {
 			g := group()
 			row := committed(t, HeldOrder(Placed(g, "A-1-1")))
 			put(t, b, row)

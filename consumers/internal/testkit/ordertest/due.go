@@ -80,7 +80,7 @@ func dueTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b 
 				t.Errorf("%d orders are due at the instant itself, want %d", len(got), len(want)+1)
 			}
 		},
-		"a scan has no order whose step is over": func(t *testing.T, b Backend) {
+		"a scan has no order without a due step": func(t *testing.T, b Backend) {
 			row := dueOrder(group(), dueFrom+1_000_000)
 			put(t, b, row)
 			there := func() bool {
@@ -123,7 +123,7 @@ func dueTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b 
 				t.Errorf("orders by segment: %v", found)
 			}
 		},
-		"what is no cursor is refused": func(t *testing.T, b Backend) {
+		"an invalid cursor is refused": func(t *testing.T, b Backend) {
 			if _, err := b.Store.DuePage(t.Context(), order.DueScan{By: 1, Segments: 1, From: "nonsense"}); err == nil {
 				t.Error("nonsense is taken for a cursor")
 			}

@@ -52,7 +52,7 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 			outcome(t, b, row, 2, order.PutRefused)
 			counted(t, b, row, 2)
 		},
-		"an order that ends gives its seats back once": func(t *testing.T, b Backend) {
+		"an order that ends returns its allowance once": func(t *testing.T, b Backend) {
 			row := HeldBy(group(), "ann", 8, "A-1", "A-2")
 			outcome(t, b, row, 2, order.PutDone)
 			next := expired(t, row)

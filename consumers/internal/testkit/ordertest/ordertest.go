@@ -101,7 +101,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 		return contracts.SeatGroup{ConcertID: fmt.Sprintf("concert-%d", ids.Add(1)), Group: "A-1"}
 	}
 	tests := map[string]func(t *testing.T, b Backend){
-		"a row comes back as it was written": func(t *testing.T, b Backend) {
+		"a row reads as it was written": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1", "A-1-2"))
 			put(t, b, row)
 			got, found, err := b.Store.Read(t.Context(), row.OrderID)
@@ -123,12 +123,12 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 				t.Errorf("got amount %v, reason %+v", got.Amount, got.Reason)
 			}
 		},
-		"no row is not an error": func(t *testing.T, b Backend) {
+		"a missing row is not an error": func(t *testing.T, b Backend) {
 			if _, found, err := b.Store.Read(t.Context(), NewID()); found || err != nil {
 				t.Errorf("found %v, %v", found, err)
 			}
 		},
-		"the first put wins and the second is answered with it": func(t *testing.T, b Backend) {
+		"the first put wins and the second gets its row": func(t *testing.T, b Backend) {
 			m := Placed(group(), "A-1-1")
 			first := HeldOrder(m)
 			put(t, b, first)
@@ -172,7 +172,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			next := expired(t, row)
 			race(t, 32, func() (bool, error) { return b.Store.Update(t.Context(), row, next) })
 		},
-		"the index has open orders of the group alone": func(t *testing.T, b Backend) {
+		"the index has open orders of the group only": func(t *testing.T, b Backend) {
 			g := group()
 			open, over, elsewhere := HeldOrder(Placed(g, "A-1-1")), HeldOrder(Placed(g, "A-1-2")), HeldOrder(Placed(group(), "A-1-1"))
 			for _, row := range []order.Order{open, over, elsewhere} {
@@ -211,12 +211,12 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 				t.Errorf("index has %d, want %d, %v", len(open), len(want), err)
 			}
 		},
-		"no ids are no rows": func(t *testing.T, b Backend) {
+		"no ids give no rows": func(t *testing.T, b Backend) {
 			if rows, err := b.Store.ReadMany(t.Context(), nil); len(rows) != 0 || err != nil {
 				t.Errorf("got %v, %v", rows, err)
 			}
 		},
-		"tickets of the group alone": func(t *testing.T, b Backend) {
+		"tickets are those of the group only": func(t *testing.T, b Backend) {
 			g, other := group(), group()
 			b.PutTicket(g, "A-1-1", "order-1")
 			b.PutTicket(other, "A-1-2", "order-2")

@@ -68,7 +68,7 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 		return kept(t, b, after)
 	}
 	return map[string]func(t *testing.T, b Backend){
-		"what a newer version noted stays from the payment to the revoked order": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay from the payment to the revoked order": func(t *testing.T, b Backend) {
 			o := awaiting(t, b, HeldBy(group(), "newer", 8, "A-1", "A-2"))
 			next, err := o.NoteDecline(readmodel.PaymentError{EventID: "evt_1", At: 5, Code: "card_declined"})
 			o = updated(t, b, o, must(t, next, err))
@@ -85,14 +85,14 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 			}
 			kept(t, b, revoked)
 		},
-		"what a newer version noted stays in an order that ends": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay in an order that ends": func(t *testing.T, b Backend) {
 			// With and without an allowance, which are different writes.
 			for _, first := range []order.Order{HeldOrder(Placed(group(), "A-1")), HeldBy(group(), "newer", 8, "A-1")} {
 				o := awaiting(t, b, first)
 				updated(t, b, o, expired(t, o))
 			}
 		},
-		"what a newer version noted stays in an order that lost a seat": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay in an order that lost a seat": func(t *testing.T, b Backend) {
 			o := awaiting(t, b, HeldBy(group(), "newer", 8, "A-1", "A-2"))
 			b.PutTicket(o.SeatGroup(), "A-2", "other")
 			next, err := o.Reject(contracts.ReasonSeatLost, []string{"A-2"}, paid)
@@ -102,7 +102,7 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 			}
 			kept(t, b, lost)
 		},
-		"what a newer version noted stays whichever way the row was read": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay whichever way the row was read": func(t *testing.T, b Backend) {
 			first := HeldOrder(Placed(group(), "A-1"))
 			o := awaiting(t, b, first)
 			refused := b.Store.PutAll(t.Context(), []order.Order{first})[0]

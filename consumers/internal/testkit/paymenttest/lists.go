@@ -17,7 +17,7 @@ import (
 const morePages = 130
 
 var listPromises = []promise{
-	{"events that were not delivered are fetched, newest first, and mean the same", func(f *fixture) {
+	{"undelivered events are fetched, newest first, and mean the same", func(f *fixture) {
 		f.b.Miss(f.order)
 		c := f.created()
 		f.confirm(c, mempay.CardDeclined, false)
@@ -43,7 +43,7 @@ var listPromises = []promise{
 			f.Errorf("since later: %d events", len(later))
 		}
 	}},
-	{"events that were delivered are not fetched", func(f *fixture) {
+	{"delivered events are not fetched", func(f *fixture) {
 		since := f.begin()
 		f.authorized()
 		f.becomes("the event is delivered", func() bool { return len(f.undelivered(since)) == 0 })
@@ -90,7 +90,7 @@ var listPromises = []promise{
 			}
 		}
 	}},
-	{"a list goes on behind any of its objects", func(f *fixture) {
+	{"a list continues after any of its objects", func(f *fixture) {
 		f.b.Miss(f.order)
 		c := f.created()
 		for range 5 {
@@ -117,7 +117,7 @@ var listPromises = []promise{
 			f.Errorf("behind the last: %d, %v", len(rest.Entries), err)
 		}
 	}},
-	{"the ledger shows what became of the money, whoever moved it", func(f *fixture) {
+	{"the ledger shows captures, refunds and disputes, whoever made them", func(f *fixture) {
 		shows := func(c pay.Created, status string, received, refunded int64, disputed bool) {
 			f.Helper()
 			one, err := f.b.Entry(f.Context(), c.ID)

@@ -184,7 +184,7 @@ func (f *fixture) expiredReturn() {
 	f.want("a1")
 }
 
-func (f *fixture) sideBySide() {
+func (f *fixture) concurrent() {
 	groups := []string{"a", "b", "c", "d", "e", "f"}
 	for _, g := range groups {
 		f.send(g, 1, 2, 3)
