@@ -81,7 +81,7 @@ func owners(rows map[contracts.OrderID]Row, tickets map[int]contracts.OrderID) (
 	for p, id := range tickets {
 		row, known := rows[id]
 		if known && !row.Open && !row.Paid {
-			continue // the row has ended, and its tickets with it
+			continue // the order has ended, and owns nothing
 		}
 		sold[p] = id
 		if !known || row.Open {

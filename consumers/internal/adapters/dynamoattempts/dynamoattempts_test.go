@@ -60,7 +60,7 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin := func(id string, want int) {
 		t.Helper()
 		if before, err := notes.Begin(t.Context(), id, time.Now()); err != nil || len(before) != want {
-			t.Fatalf("begin of %s answers %v, %v, want %d", id, before, err, want)
+			t.Fatalf("begin of %s returned %v, %v, want %d", id, before, err, want)
 		}
 	}
 	end := func(id string) {
@@ -151,7 +151,7 @@ func TestAttemptsOfAnOlderProgram(t *testing.T) {
 // next Begin finds it as a crashed attempt, so an End follows a Begin that failed.
 func TestBeginIsNotRepeated(t *testing.T) {
 	config := ministacktest.Load(t)
-	config.Retryer = nil // that of the SDK, which makes up to three attempts
+	config.Retryer = nil // the SDK then makes up to three attempts
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	faults.Next("UpdateItem", awsfaults.Lost)

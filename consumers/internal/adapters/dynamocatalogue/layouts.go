@@ -136,4 +136,4 @@ func (c *Catalogue) Complete(ctx context.Context, concertID string, version int)
 	return nil
 }
 
-var errNotThere = errors.New("it is not there")
+var errNotThere = errors.New("it does not exist")

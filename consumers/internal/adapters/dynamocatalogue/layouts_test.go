@@ -77,7 +77,7 @@ func TestUndecodableLayoutIsNotPoison(t *testing.T) {
 // A process that reads many large concerts keeps the layouts of a few, not of all.
 func TestCachedLayoutsAreBounded(t *testing.T) {
 	catalogue, client, faults := open(t)
-	const concerts, places = 12, 150_000 // of 4 MB each, where 32 MB are kept
+	const concerts, places = 12, 150_000 // 4 MB each; 32 MB are kept
 	seats := make([]string, places)
 	for i := range seats {
 		seats[i] = fmt.Sprintf("G-0-%d", i+1)
@@ -123,7 +123,7 @@ func TestPreloadReadsFirstLayouts(t *testing.T) {
 		t.Errorf("without the item: %v", err)
 	}
 	putLayout(t, client, "nocturne", 1, hall(2))
-	// Whatever is told later stands.
+	// The last list wins.
 	for _, refs := range [][]layoutitem.Ref{nil, {{ConcertID: "nocturne", Version: 1}}} {
 		if err := catalogue.TellFirst(t.Context(), refs); err != nil {
 			t.Fatal(err)

@@ -59,7 +59,7 @@ func (s *Store) PutAll(ctx context.Context, rows []order.Order) []order.PutResul
 	return results
 }
 
-var errEarlierUnknown = errors.New("an earlier order of the buyer is not known yet")
+var errEarlierUnknown = errors.New("the result of an earlier order of the buyer is unknown")
 
 // lanes returns the indexes of the rows in lists that may be put concurrently; the rows of one list are put in order.
 func lanes(rows []order.Order) [][]int {
@@ -118,7 +118,7 @@ func (s *Store) putPlain(ctx context.Context, row order.Order, item map[string]t
 
 // errNotShown means that a put was refused and the response does not contain the stored row. Without this check the missing
 // row would be taken for another order's, and the seats that this order holds would be freed.
-var errNotShown = errors.New("refused, and the stored row is not shown")
+var errNotShown = errors.New("refused without the stored row")
 
 func storedRow(item map[string]types.AttributeValue) (order.PutResult, error) {
 	if len(item) == 0 {
@@ -151,7 +151,7 @@ func (s *Store) putCounted(ctx context.Context, row order.Order, item map[string
 	case refusedAt(cancelled, 1) && !otherReason(cancelled):
 		return order.PutResult{Outcome: order.PutOverLimit}, nil
 	default:
-		return order.PutResult{}, err // a conflict or a throttle: neither yes nor no
+		return order.PutResult{}, err // a conflict or a throttle: the result is unknown
 	}
 }
 

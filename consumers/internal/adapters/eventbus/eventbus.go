@@ -58,7 +58,7 @@ func final(err error) error { return &retry.PoisonError{Reason: reasonRefused, E
 // Healthy is the IsSuccessful of a breaker before the bus: a bus that refuses a call for its content is healthy.
 func Healthy(err error) bool { return err == nil || retry.Classify(err).Class == retry.ClassPoison }
 
-var errCounts = errors.New("the bus counts failures that no entry names")
+var errCounts = errors.New("the bus reports more failures than failed entries")
 
 // Put puts events in one call; see publish.Bus. It blocks for at most 2 s. A call returns 200 even if each of its entries
 // failed.

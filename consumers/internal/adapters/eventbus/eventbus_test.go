@@ -256,7 +256,7 @@ func TestFinalRefusalIsPoison(t *testing.T) {
 		}
 	}
 	if !eventbus.Healthy(nil) || eventbus.Healthy(errors.New("broken connection")) {
-		t.Error("health is not told")
+		t.Error("Healthy is wrong for no error or for a broken connection")
 	}
 }
 

@@ -33,7 +33,8 @@ func NewShards(client *redis.ClusterClient, newBreaker func() retry.Breaker) *Sh
 	return &Shards{client: client, newBreaker: newBreaker, asking: newBreaker(), byAddress: map[string]*shard{}}
 }
 
-// Call runs op, which concerns one key, through the breaker of the key's shard, bounded by the timeout.
+// Call finds the shard of a key and runs op, which concerns that key, through the shard's breaker. Each of the two is
+// bounded by the timeout.
 func (s *Shards) Call(ctx context.Context, key string, timeout time.Duration, op func(ctx context.Context) error) error {
 	in, err := s.in(ctx, []string{key}, timeout)
 	if err != nil {
@@ -42,9 +43,9 @@ func (s *Shards) Call(ctx context.Context, key string, timeout time.Duration, op
 	return Call(ctx, in[0].breaker, timeout, op)
 }
 
-// Each runs op once for each shard that has some of the keys, with the indexes of these keys. It calls all shards
-// concurrently, each through its breaker and bounded by the timeout, and waits for all of them. The error of a key is the
-// error of its shard.
+// Each finds the shards of keys and runs op once for each shard, with the indexes of its keys: all shards concurrently,
+// each through its breaker and bounded by the timeout. It waits for all of them. The error of a key is the error of its
+// shard; if the shards cannot be found, all keys get that error.
 func (s *Shards) Each(ctx context.Context, keys []string, timeout time.Duration, op func(ctx context.Context, keys []int) error) []error {
 	errs := make([]error, len(keys))
 	in, err := s.in(ctx, keys, timeout)

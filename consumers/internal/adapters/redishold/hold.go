@@ -63,7 +63,7 @@ func holdAnswer(r reply, at int) (holds.Answer, error) {
 		}
 	case holds.Gone, holds.Other, holds.Again, holds.Unknown:
 	default:
-		err = fmt.Errorf("unknown answer %q", word)
+		err = fmt.Errorf("unknown reply %q", word)
 	}
 	if err != nil {
 		return holds.Answer{}, err

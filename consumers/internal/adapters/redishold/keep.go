@@ -27,6 +27,6 @@ func (s *Store) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept
 	case holds.OK, holds.Busy, holds.Stale:
 		return applied, nil
 	default:
-		return "", fmt.Errorf("redis keep %s: unknown answer %q", g.Key(), r.word)
+		return "", fmt.Errorf("redis keep %s: unknown reply %q", g.Key(), r.word)
 	}
 }

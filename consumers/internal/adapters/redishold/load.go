@@ -42,7 +42,7 @@ func (s *Store) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load
 	case "CHANGED":
 		return fmt.Errorf("redis load %s: %w", g.Key(), holds.ErrLoadRefused)
 	default:
-		return fmt.Errorf("redis load %s: unknown answer %q", g.Key(), r.word)
+		return fmt.Errorf("redis load %s: unknown reply %q", g.Key(), r.word)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *Store) maps(ctx context.Context, groups []seatstate.GroupVersion, some 
 			answered = true
 			into[i], own[i] = snapshotOf(groups[i], reply)
 		case !errors.As(own[i], &refused):
-			broken = true // the connection, after it brought some of the answers
+			broken = true // the connection broke after some replies
 		}
 		if own[i] != nil {
 			own[i] = fmt.Errorf("%s: %w", groups[i].Key(), own[i])
@@ -93,7 +93,7 @@ func (s *Store) eachShard(ctx context.Context, groups []seatstate.GroupVersion, 
 func snapshotOf(g seatstate.GroupVersion, reply redis.Cmder) (seatstate.Snapshot, error) {
 	read, ok := reply.(*redis.SliceCmd)
 	if !ok || len(read.Val()) != 2 {
-		return seatstate.Snapshot{}, fmt.Errorf("answer %v is no pair", reply)
+		return seatstate.Snapshot{}, fmt.Errorf("reply %v is not a pair", reply)
 	}
 	revision, _ := read.Val()[0].(string)
 	bits, _ := read.Val()[1].(string)

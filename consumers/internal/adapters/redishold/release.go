@@ -37,7 +37,7 @@ func released(g seatstate.GroupVersion, script string, r reply) (holds.Release, 
 	case "STALE":
 		freed.Stale = true
 	default:
-		err = fmt.Errorf("unknown answer %q", r.word)
+		err = fmt.Errorf("unknown reply %q", r.word)
 	}
 	if err != nil {
 		return holds.Release{}, fmt.Errorf("redis %s %s: %w", script, g.Key(), err)

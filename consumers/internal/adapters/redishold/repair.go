@@ -73,6 +73,6 @@ func repairedOf(r reply) (repaired holds.Repaired, err error) {
 		}
 		return repaired, nil
 	default:
-		return holds.Repaired{}, fmt.Errorf("unknown answer %q", r.word)
+		return holds.Repaired{}, fmt.Errorf("unknown reply %q", r.word)
 	}
 }

@@ -128,7 +128,7 @@ local function without(id, lost)
 end
 
 -- giveWay removes what other orders have on the places of a change: whole holds, but only these places of a sale.
-local displaced, told = {}, {}
+local displaced, named = {}, {}
 local function giveWay(c)
   local lost, sellers, held, holders = {}, {}, {}, {}
   for _, p in ipairs(c.places) do
@@ -151,8 +151,8 @@ local function giveWay(c)
   for _, p in ipairs(displace(holders)) do present[p] = nil end
   for _, o in ipairs(holders) do
     records[o.id] = readRecord(false)
-    if not told[o.id] then
-      told[o.id] = true
+    if not named[o.id] then
+      named[o.id] = true
       displaced[#displaced + 1] = o.id
     end
   end

@@ -48,7 +48,7 @@ func saleOf(r reply) (holds.Sale, error) {
 		ids, err := r.orders(0)
 		return holds.Sale{Displaced: ids}, err
 	default:
-		return holds.Sale{}, fmt.Errorf("unknown answer %q", r.word)
+		return holds.Sale{}, fmt.Errorf("unknown reply %q", r.word)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Options of a Store.
+// Options configures a Store.
 type Options struct {
 	// HoldFor is the length of a hold, at least 1 ms: holdSeconds of the topology.
 	HoldFor time.Duration
@@ -32,9 +32,10 @@ type Options struct {
 	Shards *redisclient.Shards
 }
 
-// Store keeps holds in Redis. It is safe for concurrent use and has no state of its own. Each method blocks for at most
-// TimeoutPerCall a call. Its errors are holds.ErrNotLoaded: rebuild the group and ask again; holds.ErrInvalid, as a
-// *retry.PoisonError: no attempt can succeed; any other: the result is unknown, and a repeat is safe.
+// Store keeps holds in Redis. It is safe for concurrent use and has no state of its own. A method blocks for at most
+// TimeoutPerCall, and with Shards for as long again to find the shard. Its errors are holds.ErrNotLoaded: rebuild the group
+// and ask again; holds.ErrInvalid, as a *retry.PoisonError: no attempt can succeed; any other: the result is unknown, and a
+// repeat is safe.
 type Store struct {
 	client redis.UniversalClient
 	// breaker counts a timeout and a cancelled call as failures of Redis. Every result of a script counts as a success:

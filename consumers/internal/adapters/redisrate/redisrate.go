@@ -16,7 +16,7 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// Options of a Bucket.
+// Options configures a Bucket.
 type Options struct {
 	Rates pay.Rates
 	// TimeoutPerCall bounds one call of Redis. Default 200 ms: it is better to use this instance's own share than to wait

@@ -78,7 +78,7 @@ func letterOf(m types.Message) reconcile.Letter {
 	}
 	sentAt, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
 	if err != nil {
-		sentAt = 0 // not known, as for a message whose server does not say
+		sentAt = 0 // the server did not say
 	}
 	receives, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
 	if err != nil {

@@ -128,7 +128,7 @@ func TestQueueIsDrained(t *testing.T) {
 	for len(seen) < letters {
 		for _, l := range d.receive(t, 1) {
 			if seen[l.MessageID] {
-				t.Fatalf("letter %s comes again", l.MessageID)
+				t.Fatalf("letter %s was received again", l.MessageID)
 			}
 			seen[l.MessageID] = true
 			if err := d.Delete(t.Context(), l); err != nil {

@@ -131,7 +131,7 @@ func (s *Shared) Send(ctx context.Context, messages ...message.Encoded) error {
 	case <-r.done:
 		return me.err
 	case <-ctx.Done():
-		return fmt.Errorf("sent or not: %w", ctx.Err())
+		return fmt.Errorf("unknown whether sent: %w", ctx.Err())
 	}
 }
 

@@ -52,7 +52,7 @@ func TestSharedProperty(t *testing.T) {
 			return nil
 		}
 		var mu sync.Mutex
-		told := map[string]error{} // of each message of a send that returned
+		reported := map[string]error{} // the error of each message of a Send that returned
 		synctest.Test(t, func(t *testing.T) {
 			shared := newShared(client)
 			join := shared.Batch(t.Context(), len(groups))
@@ -96,11 +96,11 @@ func TestSharedProperty(t *testing.T) {
 						cancel()
 						mu.Lock()
 						for _, m := range messages {
-							told[m.Body] = err
+							reported[m.Body] = err
 						}
 						mu.Unlock()
 						if err != nil && over {
-							return // what it gave up may still be on its way, so another send might overtake it
+							return // its messages may still be sent, so another Send could overtake them
 						}
 					}
 				}()
@@ -129,7 +129,7 @@ func TestSharedProperty(t *testing.T) {
 			}
 			last[group] = body
 		}
-		for body, err := range told {
+		for body, err := range reported {
 			if n := client.sent[body]; n > 1 || (n == 0 && err == nil) {
 				rt.Errorf("%s was sent %d times and its sender got %v", body, n, err)
 			}
@@ -140,7 +140,7 @@ func TestSharedProperty(t *testing.T) {
 			}
 		}
 		for body := range client.sent {
-			if _, known := told[body]; !known {
+			if _, known := reported[body]; !known {
 				rt.Errorf("%s was sent and its sender does not know", body)
 			}
 		}

@@ -47,7 +47,7 @@ func New(client Client, urls map[message.Queue]string, breaker retry.Breaker) *S
 }
 
 // ErrNoAddress means that this function was given no URL for the queue of a message.
-var ErrNoAddress = errors.New("queue has no address here")
+var ErrNoAddress = errors.New("this function has no URL for the queue")
 
 // Send sends messages, those of one queue together, in their order, at most 10 a call. It blocks for at most 1.5 s a call.
 // A nil error means that SQS has all of them. After an error some may have been sent: the caller sends all of them again,

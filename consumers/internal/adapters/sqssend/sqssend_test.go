@@ -239,7 +239,7 @@ func TestReturnReportsFailedEntries(t *testing.T) {
 	client := &script{failed: []types.BatchResultErrorEntry{entry("0", "ReceiptHandleIsInvalid", true)}}
 	err := sqssend.New(client, nil, retry.NoBreaker{}).At("url").ReturnAfter(t.Context(), make([]sqsbatch.Receipt, 12), time.Second)
 	if err == nil || strings.Count(err.Error(), "ReceiptHandleIsInvalid") != 2 || client.requests != 2 {
-		t.Errorf("%d requests, error %v: want both calls made and both failures told", client.requests, err)
+		t.Errorf("%d requests, error %v: want both calls made and both failures reported", client.requests, err)
 	}
 }
 

@@ -82,7 +82,7 @@ func problemOf(err error, head heading) error {
 	}
 }
 
-var errUnreadable = errors.New("the answer cannot be read")
+var errUnreadable = errors.New("the response cannot be read")
 
 // codeOf returns Stripe's code; for a declined card, the bank's code.
 func codeOf(e *stripe.Error) string {

@@ -54,7 +54,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		{"an API key that may not", 403, false, `{"type":"invalid_request_error"}`, pay.FailureUnknown, "invalid_request_error", false},
 		{"another status", 400, false, `{"type":"invalid_request_error","code":"payment_intent_unexpected_state"}`, pay.FailureState, "payment_intent_unexpected_state", true},
 		{"another status, once more", 400, true, `{"type":"invalid_request_error","code":"payment_intent_unexpected_state"}`, pay.FailureState, "payment_intent_unexpected_state", true},
-		{"an authorisation that is over", 400, false, `{"type":"invalid_request_error","code":"charge_expired_for_capture"}`, pay.FailureState, "charge_expired_for_capture", true},
+		{"an expired authorisation", 400, false, `{"type":"invalid_request_error","code":"charge_expired_for_capture"}`, pay.FailureState, "charge_expired_for_capture", true},
 		{"the same in another dress", 402, false, `{"type":"card_error","code":"capture_charge_authorization_expired"}`, pay.FailureState, "capture_charge_authorization_expired", true},
 		{"captured elsewhere", 400, false, `{"type":"invalid_request_error","code":"charge_already_captured"}`, pay.FailureState, "charge_already_captured", true},
 		{"a declined card", 402, false, `{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds"}`, pay.FailureDeclined, "insufficient_funds", true},
@@ -62,7 +62,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		{"a key with other parameters", 400, false, `{"type":"idempotency_error"}`, pay.FailureBug, "idempotency_error", true},
 		{"no such PaymentIntent", 404, false, `{"type":"invalid_request_error","code":"resource_missing"}`, pay.FailureBug, "resource_missing", true},
 		{"no such address", 404, false, `{"type":"invalid_request_error"}`, pay.FailureUnknown, "invalid_request_error", true},
-		{"what nobody knows", 418, false, `{"type":"teapot_error"}`, pay.FailureUnknown, "teapot_error", true},
+		{"an unknown type", 418, false, `{"type":"teapot_error"}`, pay.FailureUnknown, "teapot_error", true},
 		{"an error without a word", 400, false, `{}`, pay.FailureBug, "error", true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -139,9 +139,9 @@ func TestNoErrorContainsSecret(t *testing.T) {
 			_, events := p.Undelivered(t.Context(), 1, "")
 			_, entries := p.Entries(t.Context(), 1, 2, "")
 			_, entry := p.Entry(t.Context(), "pi_1")
-			told := fmt.Sprintf("%v %+v %v %v %v %v %v %s%s", created, created, retrieved, cancelled, events, entries, entry, log.String(), out())
-			if strings.Contains(told, "canary") {
-				t.Errorf("told: %s", told)
+			all := fmt.Sprintf("%v %+v %v %v %v %v %v %s%s", created, created, retrieved, cancelled, events, entries, entry, log.String(), out())
+			if strings.Contains(all, "canary") {
+				t.Errorf("a secret is in: %s", all)
 			}
 		})
 	}

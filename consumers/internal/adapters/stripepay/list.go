@@ -124,7 +124,7 @@ func (p *Provider) page(ctx context.Context, name, path string, params stripe.Li
 	for _, raw := range got.Data {
 		id := idOf(raw)
 		if err := read(raw); err != nil {
-			p.log.ErrorContext(ctx, "object of a list passed over", telemetry.KeyKind, name, telemetry.KeyEvent, id, telemetry.KeyError, err.Error())
+			p.log.ErrorContext(ctx, "object of a list skipped", telemetry.KeyKind, name, telemetry.KeyEvent, id, telemetry.KeyError, err.Error())
 		}
 		if id != "" {
 			next = id

@@ -98,7 +98,7 @@ func startMock(t *testing.T, program string) (base string) {
 	return base
 }
 
-// listens waits until the server answers anything.
+// listens waits until the server responds.
 func listens(t *testing.T, base string, exited <-chan struct{}) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

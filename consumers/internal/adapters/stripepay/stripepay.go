@@ -24,7 +24,7 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// Options of a Provider.
+// Options configures a Provider.
 type Options struct {
 	// Key is the account's secret key, or a restricted one that may write PaymentIntents and read events.
 	Key string
@@ -150,7 +150,7 @@ func (p *Provider) intent(ctx context.Context, name string, ask func(context.Con
 }
 
 // errNotAnIntent means that a successful response has no PaymentIntent in it, for example one of a proxy on the way.
-var errNotAnIntent = errors.New("the answer is not a PaymentIntent")
+var errNotAnIntent = errors.New("the response is not a PaymentIntent")
 
 // intentOf decodes a PaymentIntent in the same way as events are decoded, so that both mean the same.
 func intentOf(raw []byte) (i stripeevent.Intent, err error) {

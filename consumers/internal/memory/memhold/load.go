@@ -46,8 +46,8 @@ func (s *Store) Load(_ context.Context, g seatstate.GroupVersion, l holds.Load) 
 	now := s.now()
 	held, locked := s.locks[g.SeatGroup]
 	there, loaded := s.groups[g.SeatGroup]
-	givesWay := loaded && there.revision.LayoutVersion != g.LayoutVersion && l.Token > there.revision.Epoch
-	if loaded && !givesWay || !locked || held.until <= now || held.token != l.Token {
+	replaced := loaded && there.revision.LayoutVersion != g.LayoutVersion && l.Token > there.revision.Epoch
+	if loaded && !replaced || !locked || held.until <= now || held.token != l.Token {
 		return fmt.Errorf("load %s: %w", g.Key(), holds.ErrLoadRefused)
 	}
 	s.groups[g.SeatGroup] = newGroup(g.LayoutVersion, l, now, s.o.LapseAfter)

@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Options of a Store.
+// Options configures a Store.
 type Options struct {
 	// HoldFor is the length of a hold, at least 1 ms.
 	HoldFor time.Duration

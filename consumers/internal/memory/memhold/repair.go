@@ -37,25 +37,25 @@ func (s *Store) Repair(_ context.Context, g seatstate.GroupVersion, epoch int64,
 		r.began = maps.Clone(grp.seats)
 		for _, c := range changes {
 			if !r.mayBeDone(c) {
-				r.told.Skipped = append(r.told.Skipped, c.Order)
+				r.result.Skipped = append(r.result.Skipped, c.Order)
 				continue
 			}
 			r.apply(c)
-			r.told.Done = append(r.told.Done, c.Order)
+			r.result.Done = append(r.result.Done, c.Order)
 		}
 	})
-	r.told.At = now
-	return r.told, nil
+	r.result.At = now
+	return r.result, nil
 }
 
 // repair is one call: the group, its entries when the call began, and the places that the call has given to orders since.
 type repair struct {
 	*group
-	now   contracts.Instant
-	o     Options
-	began map[int]seatstate.Entry
-	given map[int]bool
-	told  holds.Repaired
+	now    contracts.Instant
+	o      Options
+	began  map[int]seatstate.Entry
+	given  map[int]bool
+	result holds.Repaired
 }
 
 // mayBeDone reports whether nothing has happened to the order since it was read, and it may have its places.
@@ -133,8 +133,8 @@ func (r *repair) giveWay(p int, to contracts.OrderID) {
 		return
 	}
 	if entry.State == seatstate.Held {
-		if !slices.Contains(r.told.Displaced, entry.Order) {
-			r.told.Displaced = append(r.told.Displaced, entry.Order)
+		if !slices.Contains(r.result.Displaced, entry.Order) {
+			r.result.Displaced = append(r.result.Displaced, entry.Order)
 		}
 		r.displace(entry.Order)
 		return

@@ -41,8 +41,8 @@ type fault struct {
 	kind  Fault
 }
 
-// Fail makes the next call of that name about an order fail. A retrieve has no effect and no key, so every fault of it but
-// Limited is a lost response.
+// Fail makes the next call of that name about an order fail. A retrieve has no effect and no key: every fault of it is a
+// lost response, except Limited.
 func (p *Provider) Fail(order contracts.OrderID, call Call, kind Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// Options of a Provider.
+// Options configures a Provider.
 type Options struct {
 	// Now is the clock for the times of objects.
 	Now func() contracts.Instant

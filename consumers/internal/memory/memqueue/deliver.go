@@ -19,7 +19,7 @@ type Source interface {
 type Function func(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error)
 
 // ErrUnknownItem means that a function reported the id of a message that was not in its batch.
-var ErrUnknownItem = errors.New("the function's answer names what is not in the batch")
+var ErrUnknownItem = errors.New("the function's response names a message that is not in the batch")
 
 // Deliver does one turn of an event source mapping with ReportBatchItemFailures: it receives up to limit messages, invokes
 // the function with them, and deletes those that the response does not name. After an error, or a response that names an

@@ -17,7 +17,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Options of a Queue. Name and Now are required.
+// Options configures a Queue. Name and Now are required.
 type Options struct {
 	// Name is the prefix of message ids. It must differ from that of other queues.
 	Name string

@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { queuetest.Exercise(t, memory(0)) })
 	// On a busy machine time passes between any two steps; the suite must not take that for a broken promise.
 	for _, step := range []time.Duration{7 * time.Millisecond, 60 * time.Millisecond, 250 * time.Millisecond} {
-		t.Run("memory, each look at the clock takes "+step.String(), func(t *testing.T) { queuetest.Exercise(t, memory(step)) })
+		t.Run("memory, each reading of the clock takes "+step.String(), func(t *testing.T) { queuetest.Exercise(t, memory(step)) })
 	}
 	t.Run("SQS", func(t *testing.T) { queuetest.Exercise(t, server(t)) })
 }

@@ -145,12 +145,12 @@ func EntriesFailed(code string, senderFault bool, positions ...int) Fault {
 			out["Entries"], out["FailedEntryCount"] = entries, len(failed)
 			return answer(status, out)
 		}
-		var told []any
+		var named []any
 		for _, entry := range failed {
 			id := entry.(map[string]any)["Id"]
-			told = append(told, map[string]any{"Id": id, "Code": code, "Message": "try later", "SenderFault": senderFault})
+			named = append(named, map[string]any{"Id": id, "Code": code, "Message": "try later", "SenderFault": senderFault})
 		}
-		out["Failed"] = told
+		out["Failed"] = named
 		return answer(status, out)
 	}
 }

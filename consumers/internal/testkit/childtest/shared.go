@@ -46,7 +46,7 @@ func (s *Shared[Server]) Get(t testing.TB) Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running {
-		t.Fatalf("%[1]s: TestMain must call %[1]s.Run, else nobody stops the server", s.Package)
+		t.Fatalf("%[1]s: TestMain must call %[1]s.Run, else the server keeps running", s.Package)
 	}
 	if !s.started {
 		s.server, s.err = s.Start(t.Context())

@@ -77,7 +77,7 @@ var giveWayPromises = []promise{
 		f.soldTo("a", 1)
 		f.onlyHolds("b", 2, 3)
 	}},
-	{"an order that owns by a load and holds besides loses the sold place, and the hold if it is in the way", func(f *fixture) {
+	{"an order that owns by a load and also holds loses the sold place, and the hold if it is in the way", func(f *fixture) {
 		for _, both := range []bool{true, false} {
 			f.g = newGroup()
 			f.load(holds.Load{Places: 8, Sold: map[int]contracts.OrderID{1: "z", 2: "z"}})

@@ -200,7 +200,7 @@ var keepPromises = []promise{
 			f.Fatalf("%d places are taken", n)
 		}
 	}},
-	{"a lapsed hold gives way with all its places", func(f *fixture) {
+	{"a lapsed hold is displaced with all its places", func(f *fixture) {
 		f.seats(30)
 		for i := range seatstate.SweepLimit + 1 {
 			f.held(contracts.OrderID("old"+string(rune('a'+i))), 2*i, 2*i+1)

@@ -85,7 +85,7 @@ var loadPromises = []promise{
 		f.wantHolder("a", 1, 2)
 		f.wantHolder("c", 3)
 		if _, known := f.state().Records["b"]; known {
-			f.Fatal("b has a record, so that nobody can hold it later")
+			f.Fatal("b has a record, so it cannot hold later")
 		}
 	}},
 	{"an open order that is there twice is loaded once", func(f *fixture) {

@@ -58,7 +58,7 @@ var racePromises = []promise{
 		f.seats(seats)
 		kept := make([]holds.Kept, workers)
 		for i := range kept {
-			first := 2 * i % seats // one of a pair is sold now and then, the other never
+			first := 2 * i % seats // the first of a pair is sold now and then, the other never
 			kept[i] = f.keptFor(string(racer(i)), 1, first, first+1)
 		}
 		gate(workers, func(i int) {

@@ -29,7 +29,7 @@ import (
 // Variable is the environment variable with the ministack binary to use; it comes before all other places.
 const Variable = "BOXOFFICE_MINISTACK"
 
-// Region of every tenant.
+// Region is the AWS region of every tenant.
 const Region = "eu-west-1"
 
 // inModule is where the local stack installs it, below the module's root.

@@ -99,9 +99,9 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 					t.Fatalf("done %v, %v, want %v", done, err, want)
 				}
 			}
-			reject(false) // nobody's
+			reject(false) // the seat has no ticket
 			b.PutTicket(row.SeatGroup(), "A-2", row.OrderID)
-			reject(false) // its own
+			reject(false) // the ticket is its own
 			b.PutTicket(row.SeatGroup(), "A-2", "other")
 			reject(true)
 			reject(false) // the version has moved

@@ -75,7 +75,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("settling took %d of what was left", n)
 			}
 		},
-		"settling may take all, and looks are counted apart": func(f *bucketFixture) {
+		"settling may take all, and reads have a bucket of their own": func(f *bucketFixture) {
 			for range 2 {
 				if n := f.takes(pay.Settling, 20); n != 10 {
 					f.Errorf("settling took %d", n)
@@ -87,7 +87,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("reading took %d", n)
 			}
 		},
-		"an audit leaves four tenths to looks at orders": func(f *bucketFixture) {
+		"an audit leaves four tenths to reads of orders": func(f *bucketFixture) {
 			if n := f.takes(pay.Auditing, 20); n != 6 {
 				f.Errorf("auditing took %d of 10", n)
 			}
@@ -98,7 +98,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("settling took %d", n)
 			}
 		},
-		"whoever waits as told gets a token, if nobody else asks": func(f *bucketFixture) {
+		"a caller that waits for its turn gets a token, if no other calls": func(f *bucketFixture) {
 			for _, c := range pay.Classes() {
 				f.Advance(time.Minute)
 				wait := f.take(c)
@@ -115,7 +115,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				}
 			}
 		},
-		"turns follow one another at the pace, to the longest wait": func(f *bucketFixture) {
+		"turns follow one another at the rate, up to the longest wait": func(f *bucketFixture) {
 			f.takes(pay.Opening, 6)
 			first := f.take(pay.Opening)
 			for n := range 3100 {
@@ -125,7 +125,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				}
 			}
 		},
-		"in a second no more than the pace and a tenth, and over time the pace": func(f *bucketFixture) {
+		"at most the rate and a tenth in a second, and the rate over time": func(f *bucketFixture) {
 			var at []time.Time
 			for range 2000 {
 				if f.take(pay.Settling) == 0 {
@@ -142,7 +142,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				}
 			}
 		},
-		"money that is to be settled does not wait for orders that are to be opened": func(f *bucketFixture) {
+		"settling does not wait for opening": func(f *bucketFixture) {
 			opened, settled := 0, 0
 			for step := range 2000 {
 				// Opening gets all that it may, and 40 calls a second settle.
@@ -159,7 +159,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("opened %d, settled %d in ten seconds", opened, settled)
 			}
 		},
-		"a clock that goes back brings no tokens and takes none": func(f *bucketFixture) {
+		"a clock that goes back adds no tokens and takes none": func(f *bucketFixture) {
 			f.takes(pay.Settling, 7)
 			f.Advance(-time.Hour)
 			if n := f.takes(pay.Settling, 20); n != 3 {
@@ -170,7 +170,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Error("the bucket waits for the hour that came twice")
 			}
 		},
-		"of 50 at once as many get a token as there are": func(f *bucketFixture) {
+		"50 concurrent calls get exactly the tokens that there are": func(f *bucketFixture) {
 			var taken atomic.Int64
 			var all sync.WaitGroup
 			for range 50 {

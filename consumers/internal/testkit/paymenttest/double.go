@@ -23,7 +23,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// Keys of the double's account.
+// Keys of the double's Stripe account.
 const (
 	SecretKey      = "sk_test_of_these_tests"
 	publishableKey = "pk_test_of_these_tests"
@@ -49,7 +49,7 @@ type Server struct {
 	missed    sync.Map
 }
 
-// Double is the package's server, shared by all of its tests. The package's TestMain must be Run.
+// Double returns the package's server, which all of its tests share. TestMain must call Run.
 func Double(t testing.TB) *Server {
 	t.Helper()
 	return shared.Get(t)
@@ -123,7 +123,7 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 		select {
 		case <-s.exited:
-			return errors.New("the double ended by itself")
+			return errors.New("the double exited")
 		case <-ctx.Done():
 			return fmt.Errorf("the double was not ready within %v: %w", readyWithin, err)
 		case <-tick.C:

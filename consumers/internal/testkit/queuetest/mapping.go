@@ -73,7 +73,7 @@ func (f *fixture) wholeFailure() {
 	crash := errors.New("crashed")
 	for n, begun := 0, f.Now(); n == 0; f.Pass(50 * time.Millisecond) {
 		if f.Now().Sub(begun) > within {
-			f.t.Fatal("they did not come again")
+			f.t.Fatal("the messages were not redelivered")
 		}
 		n, err = f.deliver(func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 			return events.SQSEventResponse{}, crash

@@ -132,7 +132,7 @@ func (f *fixture) deduplication() {
 func (f *fixture) forgetting() {
 	f.send("a", 1)
 	f.Pass(3 * time.Minute)
-	f.send("a", 1) // does not begin the five minutes anew
+	f.send("a", 1) // does not restart the five minutes
 	f.Pass(3 * time.Minute)
 	f.send("a", 1)
 	if got := f.receive(f.q); text(got) != "a1 a1" || got[0].MessageID == got[1].MessageID {

@@ -15,7 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Node is one shard of a cluster of several.
+// Node is one node of a cluster of several, with a shard of its own.
 type Node struct {
 	// Addr is HOST:PORT.
 	Addr string

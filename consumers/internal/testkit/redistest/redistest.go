@@ -181,7 +181,7 @@ func (s *server) await(condition func(context.Context) error) error {
 		}
 		select {
 		case <-s.done:
-			return errors.New("redis-server ended by itself")
+			return errors.New("redis-server exited")
 		case <-ctx.Done():
 			return fmt.Errorf("redis-server was not ready within %v: %w", readyWithin, err)
 		case <-tick.C:
