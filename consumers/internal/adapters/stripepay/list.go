@@ -107,7 +107,7 @@ type list struct {
 }
 
 // page reads one page and calls read for each object. next is the id to ask the next page after, "" at the end of the list.
-// An object that read refuses is logged and skipped.
+// An object that read refuses is logged and passed over.
 func (p *Provider) page(ctx context.Context, name, path string, params stripe.ListParamsContainer, after string, read func(json.RawMessage) error) (next string, err error) {
 	values := &form.Values{}
 	form.AppendTo(values, params)
@@ -124,7 +124,7 @@ func (p *Provider) page(ctx context.Context, name, path string, params stripe.Li
 	for _, raw := range got.Data {
 		id := idOf(raw)
 		if err := read(raw); err != nil {
-			p.log.ErrorContext(ctx, "object of a list skipped", telemetry.KeyKind, name, telemetry.KeyEvent, id, telemetry.KeyError, err.Error())
+			p.log.ErrorContext(ctx, "object of a list passed over", telemetry.KeyKind, name, telemetry.KeyEvent, id, telemetry.KeyError, err.Error())
 		}
 		if id != "" {
 			next = id

@@ -41,9 +41,9 @@ func TestUnreadableObjectIsSkipped(t *testing.T) {
 		"all is well":             {true, []string{fmt.Sprintf(event, 1), fmt.Sprintf(event, 2)}, []string{"evt_1", "evt_2"}, "evt_2", ""},
 		"the end":                 {false, []string{fmt.Sprintf(event, 1)}, []string{"evt_1"}, "", ""},
 		"nothing":                 {false, nil, nil, "", ""},
-		"one of another kind":     {true, []string{fmt.Sprintf(event, 1), `{"id":"evt_2","object":"charge"}`}, []string{"evt_1"}, "evt_2", "skipped"},
-		"a number":                {true, []string{fmt.Sprintf(event, 1), `7`}, []string{"evt_1"}, "evt_1", "skipped"},
-		"the last without an id":  {true, []string{fmt.Sprintf(event, 1), `{}`, `{"id":7}`}, []string{"evt_1"}, "evt_1", "skipped"},
+		"one of another kind":     {true, []string{fmt.Sprintf(event, 1), `{"id":"evt_2","object":"charge"}`}, []string{"evt_1"}, "evt_2", "passed over"},
+		"a number":                {true, []string{fmt.Sprintf(event, 1), `7`}, []string{"evt_1"}, "evt_1", "passed over"},
+		"the last without an id":  {true, []string{fmt.Sprintf(event, 1), `{}`, `{"id":7}`}, []string{"evt_1"}, "evt_1", "passed over"},
 		"a page without any id":   {true, []string{`{}`, `{}`}, nil, "", "list ends early"},
 		"an empty page with more": {true, nil, nil, "", "list ends early"},
 	} {
