@@ -18,9 +18,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// What a commit answers to each way in which it can fail. An order whose own tickets are there must never be told that its
-// seats are another's: that would end it, with its buyer's money put aside.
-func TestCommitsThatFail(t *testing.T) {
+// Commit returns the right result for each way in which it can fail. It must never report an order's own tickets as
+// another's: the order would end with its buyer's money still authorised.
+func TestCommitFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
 	for _, test := range []struct {
@@ -100,8 +100,8 @@ func result(err error) string {
 	}
 }
 
-// A withdrawal whose answer is lost has taken the tickets and given the allowance back once.
-func TestWithdrawalsThatFail(t *testing.T) {
+// A withdrawal whose answer is lost has deleted the tickets and returned the allowance once.
+func TestWithdrawFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
 	for _, test := range []struct {

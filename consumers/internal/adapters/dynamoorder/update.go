@@ -15,9 +15,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Update writes the next version of a row, if the stored one still has the status and version that after was made
-// from, and else returns retry.ErrMoved. Where Counted changes, the buyer's allowance moves in the same transaction. The whole row is written: a row is
-// at most some 2 KB, and what was read is what was decided on. Attributes that this program does not know stay (rest.go).
+// Update writes the next version of a row, if the stored one still has the status and version that after was made from; else it
+// returns retry.ErrMoved. Where Counted changes, the same transaction changes the buyer's allowance. The whole row is written, at
+// most some 2 KB, so it is exactly what the decision was made on. Attributes that this program does not know stay (rest.go).
 func (s *Store) Update(ctx context.Context, before, after order.Order) error {
 	put, err := s.versioned(before, after)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Store) versioned(before, after order.Order) (*types.Put, error) {
 	}, nil
 }
 
-// next is the item of a row's next version.
+// next returns the item of a row's next version.
 func next(before, after order.Order) (map[string]types.AttributeValue, error) {
 	item, err := encode(after)
 	read, some := before.Rest.(map[string]types.AttributeValue)
@@ -127,7 +127,7 @@ func (s *Store) transact(ctx context.Context, after order.Order, items ...types.
 	}
 }
 
-// Allowance is a consistent read of how many seats are counted for a buyer.
+// Allowance reads consistently how many seats are counted for a buyer.
 func (s *Store) Allowance(ctx context.Context, concertID, userID string) (int, error) {
 	var row readmodel.Allowance
 	err := s.call(ctx, func(ctx context.Context) error {

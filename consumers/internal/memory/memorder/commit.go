@@ -61,7 +61,7 @@ func (s *Store) Withdraw(_ context.Context, before, after order.Order) error {
 	return nil
 }
 
-// moved says whether the stored row is not before. The lock is held.
+// moved reports whether the stored row is not before. Needs the lock.
 func (s *Store) moved(before order.Order) bool {
 	stored, found := s.rows[before.OrderID]
 	return !found || stored.Version != before.Version || stored.Status != before.Status

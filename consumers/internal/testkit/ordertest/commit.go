@@ -15,7 +15,7 @@ import (
 
 var paid = order.Cause{Kind: message.KindPaymentAuthorized, MessageID: "m-3", At: 1_100_000}
 
-// committed is the next version of an open row, with its seats owned.
+// committed returns the COMMITTED version of an open row.
 func committed(t *testing.T, o order.Order) order.Order {
 	t.Helper()
 	next, err := o.Commit("pi_1", paid)
@@ -25,7 +25,7 @@ func committed(t *testing.T, o order.Order) order.Order {
 	return next
 }
 
-// owners wants the tickets of a group, read together and one by one.
+// owners checks the tickets of a group, read together and one by one.
 func owners(t *testing.T, b Backend, g contracts.SeatGroup, want map[string]contracts.OrderID) {
 	t.Helper()
 	for _, seat := range []string{"A-1-1", "A-1-2", "A-1-3"} {
@@ -39,7 +39,7 @@ func owners(t *testing.T, b Backend, g contracts.SeatGroup, want map[string]cont
 	}
 }
 
-// commitTests are the promises of who owns a seat.
+// commitTests are the promises about the ownership of seats.
 func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	return map[string]func(t *testing.T, b Backend){
 		"a commit writes all tickets and the row": func(t *testing.T, b Backend) {
@@ -58,7 +58,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 				t.Errorf("again: %v", err)
 			}
 		},
-		"a seat that is another's leaves nothing written": func(t *testing.T, b Backend) {
+		"a commit of a taken seat writes nothing": func(t *testing.T, b Backend) {
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1", "A-1-2", "A-1-3"))
 			put(t, b, row)
@@ -73,7 +73,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 				t.Errorf("the row is %s, %v", got.Status, err)
 			}
 		},
-		"a row that has moved on leaves nothing written": func(t *testing.T, b Backend) {
+		"a commit from an old row writes nothing": func(t *testing.T, b Backend) {
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1"))
 			put(t, b, row)
@@ -116,7 +116,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			}
 			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": winners[0]})
 		},
-		"a revoked order has no tickets, and its allowance back": func(t *testing.T, b Backend) {
+		"a revoked order loses its tickets and gets its allowance back": func(t *testing.T, b Backend) {
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1", "A-1-2"))
 			row.UserID, row.Counted = "revoked-"+string(row.OrderID), 2
@@ -140,7 +140,7 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 				t.Errorf("again: %v", err)
 			}
 		},
-		"a ticket of another is never withdrawn": func(t *testing.T, b Backend) {
+		"a withdrawal never deletes another order's ticket": func(t *testing.T, b Backend) {
 			g := group()
 			row := committed(t, HeldOrder(Placed(g, "A-1-1")))
 			put(t, b, row)

@@ -10,13 +10,13 @@ import (
 	"boxoffice/contracts"
 )
 
-// write is a way to write the next version of a row.
+// write is one way to write the next version of a row.
 type write struct {
 	name string
 	do   func(ctx context.Context, s Store, before order.Order) error
 }
 
-// writes are all of them. Each is made from the row that the caller believes in.
+// writes returns all of them. Each starts from the row that the caller believes to be stored.
 func writes(t *testing.T) []write {
 	must := func(o order.Order, err error) order.Order {
 		t.Helper()
@@ -48,8 +48,8 @@ func writes(t *testing.T) []write {
 	}
 }
 
-// conditionTests are the two conditions of every write of a next version. Either alone would do most of the time: a version
-// is written once, and most writes change the status.
+// conditionTests check the two conditions of every write of a next version. Either alone would do most of the time: a
+// version is written once, and most writes change the status.
 func conditionTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	refused := func(t *testing.T, b Backend, stored, before order.Order) {
 		t.Helper()
@@ -70,7 +70,7 @@ func conditionTests(group func() contracts.SeatGroup) map[string]func(t *testing
 		owners(t, b, stored.SeatGroup(), map[string]contracts.OrderID{"A-9": "another", "A-8": stored.OrderID})
 	}
 	return map[string]func(t *testing.T, b Backend){
-		// The row has moved on in the same status, as by a note of a refused card.
+		// The row has a later version with the same status, as after a refused card.
 		"every write of a next version needs the version that it was made from": func(t *testing.T, b Backend) {
 			before := HeldBy(group(), "ann", 8, "A-1")
 			put(t, b, before)

@@ -10,7 +10,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// limitTests are the promises of the limit per buyer, and of orders that lost a seat.
+// limitTests are the promises about the limit per buyer, and about orders that lost a seat.
 func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	outcome := func(t *testing.T, b Backend, row order.Order, limit int, want order.PutOutcome) {
 		t.Helper()
@@ -54,7 +54,7 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 			outcome(t, b, row, 2, order.PutRefused)
 			counted(t, b, row, 2)
 		},
-		"an order that ends gives its seats back once": func(t *testing.T, b Backend) {
+		"an order that ends returns its allowance once": func(t *testing.T, b Backend) {
 			row := HeldBy(group(), "ann", 8, "A-1", "A-2")
 			outcome(t, b, row, 2, order.PutDone)
 			next := expired(t, row)
@@ -101,9 +101,9 @@ func limitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, 
 					t.Fatalf("RejectLost returns %v, want done: %v", err, want)
 				}
 			}
-			reject(false) // nobody's
+			reject(false) // the seat has no ticket
 			b.PutTicket(row.SeatGroup(), "A-2", row.OrderID)
-			reject(false) // its own
+			reject(false) // the ticket is its own
 			b.PutTicket(row.SeatGroup(), "A-2", "other")
 			reject(true)
 			reject(false) // the version has moved
