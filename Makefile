@@ -1,13 +1,13 @@
-# Every command that people and CI use. `make` alone prints them, from the comments behind the targets.
+# Every command that people and CI use. Plain `make` lists them, from the comments behind the targets.
 #
-# Variables that up takes may stand before or behind: HOLD_SECONDS=20 make up, make up STACK=mine.
+# Variables of up may stand before make or behind: HOLD_SECONDS=20 make up, make up STACK=mine.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# One set of flags for functions, tools and tests: any other one compiles the AWS SDK anew. scripts/devstack has the
-# same for those who run it by hand; a test keeps the two equal.
+# Functions, tools and tests share one set of flags: another set compiles the AWS SDK again. scripts/devstack has the same flags
+# for use without make; a test keeps the two equal.
 export CGO_ENABLED := 0
 export GOFLAGS := -buildvcs=false -trimpath -tags=lambda.norpc
 
@@ -19,36 +19,36 @@ STRIPE_MOCK_VERSION := v0.203.0
 STRIPE_MOCK := $(TOOLS)/stripe-mock-$(STRIPE_MOCK_VERSION)
 SOURCES := $(wildcard consumers contracts producers scripts)
 
-# What runs code of many goroutines. The race detector is another set of flags, so it is kept to these.
-RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/... memory/memqueue/... adapters/sqssend/... mirror/... rebuild/... expire/... \
+# The packages that run many goroutines. The race detector needs another set of flags, so only these are tested with it.
+RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/... memory/memqueue/... adapters/sqssend/... mirror/... seats/... expire/... \
   publish/... adapters/redisclient/...) ./scripts/lambdahost/...
-# A number of runs, not a time: at the end of a time the fuzzer now and then reports its own deadline as a failure.
+# A number of runs and not a time: with a time the fuzzer sometimes reports its own deadline as a failure.
 FUZZ_TIME ?= 60000x
 RAPID_CHECKS ?= 10000
 PACKAGE_FLAGS ?= --verify
 
-# USER is also the login name, which is nobody's user id here: it counts only when given to make itself.
+# USER is also the login name, which is no user id here: it counts only as an argument of make.
 TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)')
 
 ##@ The stack on this machine
 .PHONY: demo up down status env token seed cancel
-demo: devstack ## orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
-	@echo "On a stack of its own, which is taken down at the end: a stack of make up, with holds of 300 s, is left alone."
+demo: devstack ## show orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
+	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
 	@$(DEVSTACK) run --stack demo --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
 
 up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT)
 	@$(DEVSTACK) up
 
-down: devstack ## stop all of it; logs are kept (STACK)
+down: devstack ## stop all of it and keep the logs (STACK)
 	@$(DEVSTACK) down
 
-status: devstack ## each process with its address and health (STACK)
+status: devstack ## show each process with its address and health (STACK)
 	@$(DEVSTACK) status
 
-env: devstack ## every address and name as shell exports: eval "$(make env)" (STACK)
+env: devstack ## print every address and name as shell exports: eval "$(make env)" (STACK)
 	@$(DEVSTACK) env
 
-token: devstack ## an access token (USER=anna), or a line `userId token` each (USER=load COUNT=5000) (TTL STACK)
+token: devstack ## print an access token (USER=anna), or many lines `userId token` (USER=load COUNT=5000) (TTL STACK)
 	@$(DEVSTACK) token $(TOKEN_FLAGS)
 
 seed: devstack ## load the sample concerts again (STACK)
@@ -63,43 +63,43 @@ build: devstack ## build every package, and every function as .local/bin/NAME/bo
 	@go build ./...
 	@$(DEVSTACK) build
 
-package: devstack ## what is deployed: a reproducible arm64 zip of each function in .local/package, built twice (PACKAGE_FLAGS=--json)
+package: devstack ## build what is deployed: a reproducible arm64 zip of each function in .local/package, built twice (PACKAGE_FLAGS=--json)
 	@$(DEVSTACK) package $(PACKAGE_FLAGS)
 
 fmt: ## format all Go code
 	@gofmt -w $(SOURCES)
 
-vet: ## formatting and go vet
+vet: ## check formatting and run go vet
 	@unformatted="$$(gofmt -l $(SOURCES))"; if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	@go vet ./...
 
-lint: $(GOLANGCI) ## golangci-lint; installing it takes minutes, once
+lint: $(GOLANGCI) ## run golangci-lint; installing it takes minutes, once
 	@$(GOLANGCI) run ./...
 
-test: tools vet unit e2e faults ## what has to pass before a commit: formatting, vet, all tests, end to end, and broken on purpose
+test: tools vet unit e2e faults ## all that must pass before a commit: formatting, vet, all tests, end-to-end tests, fault tests
 
-check: test lint race fuzz property stripe-mock mutants faults-long package ## test and every slower lane
+check: test lint race fuzz property stripe-mock mutants faults-long package ## run test and every slower step
 
-##@ Single lanes
+##@ Single steps
 .PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock bench measure
-unit: ## all tests that need no stack
+unit: ## run all tests that need no running stack
 	@go test ./...
 
-e2e: devstack ## the end-to-end tests, against a stack of their own with short holds
+e2e: devstack ## run the end-to-end tests on a stack of their own with short holds
 	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
-faults: devstack ## the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the longer forms)
+faults: devstack ## run the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the long forms)
 	@rm -f $(TOOLS)/faults.code; { DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 64 -run '$(or $(RUN),.)' ./scripts/faults/ 2>&1; echo $$? >$(TOOLS)/faults.code; } | \
 	  tee $(TOOLS)/faults$(FAULTS).log | grep --line-buffered -E '^ *---|^(=== NAME|ok|FAIL|panic)|FAULT |_test.go:'; exit "$$(cat $(TOOLS)/faults.code)"
 
-faults-long: ## the fault tests in their long forms: a minute without a service, 100 rounds of kills
+faults-long: ## run the long forms of the fault tests: a minute without a service, 100 rounds of kills
 	@$(MAKE) --no-print-directory faults FAULTS=long
 
-race: ## the race detector on what runs many goroutines
+race: ## run the race detector on the packages with many goroutines
 	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: on Debian apt-get install gcc libc6-dev"; exit 1; }
 	@CGO_ENABLED=1 go test -race $(RACE)
 
-fuzz: ## every fuzz target for FUZZ_TIME
+fuzz: ## run every fuzz target for FUZZ_TIME
 	@grep -rl --include='*_test.go' '^func Fuzz' $(SOURCES) | xargs -r -n1 dirname | sort -u | while read -r package; do \
 	  for target in $$(go test -list '^Fuzz' "./$$package" | grep '^Fuzz'); do \
 	    echo "fuzz ./$$package $$target"; \
@@ -107,30 +107,30 @@ fuzz: ## every fuzz target for FUZZ_TIME
 	  done; \
 	done
 
-property: ## the property tests with RAPID_CHECKS rounds
+property: ## run the property tests with RAPID_CHECKS rounds
 	@go test $$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | grep -F pgregory.net/rapid | cut -d' ' -f1) -count=1 -rapid.checks='$(RAPID_CHECKS)'
 
-mutants: tools ## known bugs, planted one at a time: says which no test finds (ONLY='dynamoorder "page of"', MUTANTS_FLAGS=--json)
+mutants: tools ## plant known bugs one at a time and report those that no test finds (ONLY='dynamoorder "page of"', MUTANTS_FLAGS=--json)
 	@go build -o $(TOOLS)/mutants ./scripts/mutants
 	@$(TOOLS)/mutants $(MUTANTS_FLAGS) $(ONLY)
 
-stripe-mock: $(STRIPE_MOCK) ## each request that is made to Stripe, before Stripe's own validator of requests
+stripe-mock: $(STRIPE_MOCK) ## check each request to Stripe with Stripe's own validator of requests
 	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/adapters/stripepay
 
-bench: ## all benchmarks
+bench: ## run all benchmarks
 	@go test -run '^$$' -bench . -benchmem ./...
 
-# Holds outlast the measure, so that none of them ends in it; a queue's delay cannot be longer.
-measure: devstack ## orders a second and CPU an order, on a stack of its own; starts of the functions (MEASURE_FLAGS='--json --only http')
+# Holds last longer than the measure, so that none ends during it. A queue's delay cannot be longer.
+measure: devstack ## measure orders a second, CPU an order and starts of the functions, on a stack of its own (MEASURE_FLAGS='--json --only http')
 	@go build -o $(TOOLS)/measure ./scripts/measure
 	@$(DEVSTACK) run --stack measure --hold-seconds 880 -- $(TOOLS)/measure --devstack $(DEVSTACK) $(MEASURE_FLAGS)
 
-##@ What the others need
+##@ Needed by the others
 .PHONY: help devstack tools
-help: ## print this
+help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-tools: devstack ## install what the stack and the tests need: the emulator into .local/venv, redis-server
+tools: devstack ## install what the stack and the tests need: redis-server, and the emulator into .local/venv
 	@$(DEVSTACK) tools
 
 devstack:

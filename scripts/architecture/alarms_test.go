@@ -13,10 +13,10 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// series are the metrics that a package writes: whether one is written without, and with, a dimension of its own.
+// series are the metrics that a package writes: plain without a dimension of their own, split with one.
 type series struct{ plain, split map[string]bool }
 
-// written reads which metrics each package of consumers and producers writes, by its import path.
+// written returns which metrics each package of consumers and producers writes, by its import path.
 func written(t *testing.T, all []pkg) map[string]series {
 	t.Helper()
 	found := map[string]series{}
@@ -45,7 +45,7 @@ func written(t *testing.T, all []pkg) map[string]series {
 	return found
 }
 
-// linked are a package and all of this module that it imports, directly or not.
+// linked returns a package and all packages of this module that it imports, directly or indirectly.
 func linked(all []pkg, root string) []string {
 	imports := map[string][]string{}
 	for _, p := range all {
@@ -63,7 +63,7 @@ func linked(all []pkg, root string) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// sum is what several packages write together.
+// sum returns what several packages write together.
 func sum(by map[string]series, packages []string) series {
 	total := series{map[string]bool{}, map[string]bool{}}
 	for _, p := range packages {
@@ -73,11 +73,11 @@ func sum(by map[string]series, packages []string) series {
 	return total
 }
 
-// unwritten says why no series of ours is the alarm's, "" if one is. by are the series of packages.
+// unwritten returns why we write no series for the alarm, "" if we write one. by has the series of packages.
 func unwritten(a topology.Alarm, s topology.Topology, all []pkg, by map[string]series) string {
 	everywhere := sum(by, slices.Collect(maps.Keys(by)))
 	if !everywhere.plain[a.Metric] && !everywhere.split[a.Metric] {
-		return "nobody writes " + a.Metric
+		return "no package writes " + a.Metric
 	}
 	f, found := s.FunctionNamed(a.Function)
 	if !found {
@@ -92,10 +92,10 @@ func unwritten(a topology.Alarm, s topology.Topology, all []pkg, by map[string]s
 	return ""
 }
 
-// An alarm on a function's metric is of the series that has the function alone as its dimension: CloudWatch shows no other one
-// under that name, and an alarm of a series that nobody writes is never raised. So every metric that has an alarm is written
-// somewhere, and without a further dimension, by a package of the function, where the alarm names a function.
-func TestAlarmsAreOfSeriesThatAreWritten(t *testing.T) {
+// An alarm of a function's metric watches the series whose only dimension is the function. An alarm of a series that is never written is
+// never raised. So every metric with an alarm must be written, and if the alarm names a function, a package of that function must write it
+// without a further dimension.
+func TestEveryAlarmHasASeriesThatIsWritten(t *testing.T) {
 	all := packages(t)
 	by := written(t, all)
 	if total := sum(by, slices.Collect(maps.Keys(by))); len(total.plain) < 10 || len(total.split) < 3 {
@@ -113,13 +113,13 @@ func TestAlarmsAreOfSeriesThatAreWritten(t *testing.T) {
 			t.Errorf("alarm %s: %s", a.Name, why)
 		}
 	}
-	// The function that writes a metric, and no other one.
+	// Each of these names a function that does not write the metric, or a metric that does not exist.
 	for _, a := range []topology.Alarm{
 		{Metric: "DecisionLag", Function: "pay"}, {Metric: "DecisionLag", Function: "expire"}, {Metric: "EventsOfOtherMode", Function: "pay"},
 		{Metric: "MirrorLag", Function: "publish"}, {Metric: "OrdersDecided", Function: "reserve"}, {Metric: "Nonsense"},
 	} {
 		if unwritten(a, s, all, by) == "" {
-			t.Errorf("an alarm of %s of %q would be never raised, and is taken", a.Metric, a.Function)
+			t.Errorf("an alarm of %s of %q would never be raised, and is accepted", a.Metric, a.Function)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type pkg struct {
 	Standard   bool
 }
 
-// path is the package's path without the module's name.
+// path returns the package's path without the module's name.
 func (p pkg) path() string { return strings.TrimPrefix(p.ImportPath, module+"/") }
 
 // packages lists every package of the module.
@@ -66,7 +66,7 @@ func matchesAny(patterns []string, path string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, path) })
 }
 
-// standard says whether a path is of the standard library: those have no dot in their first part.
+// standard reports whether a path is of the standard library: such paths have no dot in their first part.
 func standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".") && first != module
@@ -79,7 +79,7 @@ func (r rule) allows(path string) bool {
 	return standard(path) || slices.Contains(r.may, "*") || matchesAny(r.may, path)
 }
 
-// ruleOf is the first rule that takes a package.
+// ruleOf returns the first rule for a package.
 func ruleOf(path string) (rule, bool) {
 	i := slices.IndexFunc(rules, func(r rule) bool { return matchesAny(r.from, path) })
 	if i < 0 {
@@ -92,7 +92,7 @@ func TestImports(t *testing.T) {
 	for _, p := range packages(t) {
 		r, found := ruleOf(p.path())
 		if !found {
-			t.Errorf("%s has no rule: say in rules_test.go what it may import, and why", p.path())
+			t.Errorf("%s has no rule: add to rules_test.go what it may import, and why", p.path())
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -100,22 +100,49 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports %s: %s", p.path(), imported, r.why)
 			}
 		}
+		if several := r.several(p.Imports); len(several) > 1 {
+			t.Errorf("%s imports %s: %s", p.path(), strings.Join(several, " and "), r.why)
+		}
 	}
 }
 
-// A rule that no package needs is a rule for a tree that is not there.
-func TestEveryRuleIsUsed(t *testing.T) {
-	all := packages(t)
-	for _, r := range rules {
-		for _, from := range r.from {
-			if !slices.ContainsFunc(all, func(p pkg) bool { return matches(from, p.path()) }) {
-				t.Errorf("no package is %s", from)
+// several returns those of the rule's oneOf that a package imports.
+func (r rule) several(imports []string) (used []string) {
+	for _, pattern := range r.oneOf {
+		if slices.ContainsFunc(imports, func(path string) bool { return matches(pattern, path) }) {
+			used = append(used, pattern)
+		}
+	}
+	return used
+}
+
+// Nothing that ships imports a store in memory or what only tests use.
+func TestNothingThatShipsImportsTestSupport(t *testing.T) {
+	for _, p := range packages(t) {
+		if matchesAny(testOnly, p.path()) || matches("scripts/...", p.path()) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if matchesAny(testOnly, strings.TrimPrefix(imported, module+"/")) {
+				t.Errorf("%s ships and imports %s, which only tests may use", p.path(), imported)
 			}
 		}
 	}
 }
 
-func TestTheRulesCanFail(t *testing.T) {
+// A rule without a package is left over from an earlier tree.
+func TestEveryRuleIsUsed(t *testing.T) {
+	all := packages(t)
+	for _, r := range rules {
+		for _, from := range r.from {
+			if !slices.ContainsFunc(all, func(p pkg) bool { return matches(from, p.path()) }) {
+				t.Errorf("there is no package %s", from)
+			}
+		}
+	}
+}
+
+func TestRulesRefuseForbiddenImports(t *testing.T) {
 	for path, imported := range map[string]string{
 		"contracts/message":                       "github.com/redis/go-redis/v9",
 		"consumers/internal/reserve":              "boxoffice/consumers/internal/adapters/redishold",
@@ -125,12 +152,16 @@ func TestTheRulesCanFail(t *testing.T) {
 		"producers/cmd/orders":                    "boxoffice/consumers/internal/order",
 		"producers/internal/webhook":              "github.com/stripe/stripe-go/v76/webhook",
 		"scripts/devstack":                        "boxoffice/producers/internal/boot",
-		"consumers/internal/adapters/dynamoorder": "github.com/redis/go-redis/v9",
+		"consumers/internal/adapters/dynamoorder": "github.com/aws/aws-lambda-go/events",
 	} {
 		r, found := ruleOf(path)
 		if !found || r.allows(imported) {
 			t.Errorf("%s may import %s", path, imported)
 		}
+	}
+	r, _ := ruleOf("consumers/internal/adapters/dynamoorder")
+	if several := r.several([]string{"github.com/aws/aws-sdk-go-v2/service/dynamodb/types", "github.com/redis/go-redis/v9"}); len(several) != 2 {
+		t.Errorf("an adapter may have two SDKs: %v", several)
 	}
 }
 
@@ -152,7 +183,7 @@ func TestPurePackagesReadNeitherClockNorRandomness(t *testing.T) {
 	}
 }
 
-// impureCallsIn finds uses of functions that read the clock, by the name under which the file imports the package.
+// impureCallsIn returns the uses of functions that read the clock. It knows under which name the file imports their package.
 func impureCallsIn(t *testing.T, file string) []string {
 	t.Helper()
 	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
@@ -185,15 +216,15 @@ func impureCallsIn(t *testing.T, file string) []string {
 	return found
 }
 
-func TestEveryPackageSaysWhatItIs(t *testing.T) {
+func TestEveryPackageHasAPackageComment(t *testing.T) {
 	for _, p := range packages(t) {
 		if len(p.GoFiles) > 0 && p.Doc == "" {
-			t.Errorf("%s has no package comment: a reader should find any behaviour from the tree alone", p.path())
+			t.Errorf("%s has no package comment: a reader should find every behaviour by reading the tree", p.path())
 		}
 	}
 }
 
-// maxMain bounds the main.go of a deployed function.
+// maxMain bounds the lines of the main.go of a deployed function.
 const maxMain = 16
 
 func TestMainOfAFunctionIsShort(t *testing.T) {
@@ -211,7 +242,7 @@ func TestMainOfAFunctionIsShort(t *testing.T) {
 			continue
 		}
 		if lines := fset.Position(tree.End()).Line; lines > maxMain {
-			t.Errorf("%s/main.go has %d lines: main is some ten lines, the program is what it wires", p.path(), lines)
+			t.Errorf("%s/main.go has %d lines: main should have about ten, and only wire the program", p.path(), lines)
 		}
 	}
 	if found == 0 {

@@ -2,7 +2,7 @@ package catalogue
 
 import "boxoffice/contracts/readmodel"
 
-// checkApart finds rows and areas that lie on each other.
+// checkApart reports rows and areas that overlap.
 func checkApart(p *problems, groups []readmodel.LayoutGroup) {
 	drawn := drawnOf(groups)
 	for i, a := range drawn {
@@ -14,7 +14,7 @@ func checkApart(p *problems, groups []readmodel.LayoutGroup) {
 	}
 }
 
-// rectangle is what a row, one seat deep, or a whole area covers.
+// rectangle is the space of a row, which is one seat deep, or of an area.
 type rectangle struct {
 	name                     string
 	left, right, top, bottom float64

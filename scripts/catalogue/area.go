@@ -7,8 +7,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// area is a general-admission area: so many places, of which buyers get any, in a rectangle that is drawn as one. A
-// place is named letter-area-place, with areas counted through the bands of their section: GA-1-0001.
+// area is a general-admission area: a number of equal places in a rectangle. A place is named letter-area-place, where areas are counted
+// through the bands of their section: GA-1-0001.
 type area struct {
 	Places int     `json:"places"`
 	X      float64 `json:"x"`
@@ -17,7 +17,8 @@ type area struct {
 	Height float64 `json:"height"`
 }
 
-// areaGroup has all places in one row, as readmodel.KindArea says. The row's position is the rectangle's corner.
+// areaGroup returns the area as a seat group with all places in one row, as readmodel.KindArea specifies. The row's position is the
+// corner of the rectangle.
 func (s section) areaGroup(b band, number int) readmodel.LayoutGroup {
 	row := readmodel.LayoutRow{Name: strconv.Itoa(number)}
 	for place := range b.Area.Places {

@@ -61,8 +61,8 @@ func TestAnAreaIsOneRowOfNumberedPlacesInARectangle(t *testing.T) {
 	}
 }
 
-// Every concert is stored with its limit, the default where its file has none.
-func TestLimitsPerBuyer(t *testing.T) {
+// A concert without a limit in its file has the default.
+func TestEveryConcertHasALimitPerBuyer(t *testing.T) {
 	chosen := map[string]int{"static-bloom-2030": 4, "colossus-2030": 6}
 	for _, e := range sample(t) {
 		c := e.Concert

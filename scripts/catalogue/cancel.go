@@ -15,27 +15,27 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// ErrNoConcert is what Cancel returns for a concert that is not stored.
+// ErrNoConcert means that the concert is not stored.
 var ErrNoConcert = errors.New("there is no such concert")
 
-// Cancellation is what became of a Cancel.
+// Cancellation is the result of Cancel.
 type Cancellation struct {
 	ConcertID string `json:"concertId"`
-	// Before is the state of the sale before it.
+	// Before is the state of the sale before the call.
 	Before readmodel.SaleState `json:"before"`
-	// CancelledAt is when the concert was cancelled, now or before; nil in a dry run for one that is not cancelled.
+	// CancelledAt is when the concert was cancelled, by this call or before; nil after a dry run for a concert that is not cancelled.
 	CancelledAt *contracts.Instant `json:"cancelledAt,omitempty"`
-	// Changed says that this call cancelled it, or would have if it were no dry run. A concert is cancelled once.
+	// Changed: this call has cancelled the concert, or would have without DryRun. A concert is cancelled once.
 	Changed bool `json:"changed"`
 	DryRun  bool `json:"dryRun"`
 }
 
-// Cancel ends the sale of a concert for good: from then on, within the 10 s for which producers keep a concert, POST /orders
-// answers 422 concert_cancelled and its status is cancelled. Nothing lifts it, a load of the catalogue neither. It is safe to
-// repeat, beside a load and beside another Cancel.
+// Cancel ends the sale of a concert for good. Within 10 s, for which producers keep a concert in memory, POST /orders returns 422
+// concert_cancelled and the concert's status is cancelled. Nothing undoes it, a load of the catalogue included. It is safe to repeat,
+// also at the same time as a load or another Cancel.
 //
-// It changes no order. Those that were accepted are decided, open ones may be paid until their holds end, and tickets stay valid.
-// Of target it uses DynamoDB and ConcertsTable.
+// It changes no order. Accepted orders are decided, open ones may be paid until their holds end, and tickets stay valid. Of target it
+// uses DynamoDB and ConcertsTable.
 func Cancel(ctx context.Context, target Target, concertID string, dryRun bool, now func() time.Time) (Cancellation, error) {
 	if !contracts.ValidConcertID(concertID) {
 		return Cancellation{}, fmt.Errorf("cancel concert %q: %w", concertID, ErrNoConcert)
@@ -43,7 +43,7 @@ func Cancel(ctx context.Context, target Target, concertID string, dryRun bool, n
 	l := loader{target: target}
 	at := contracts.InstantOf(now())
 	c := Cancellation{ConcertID: concertID, DryRun: dryRun}
-	// A second pass is for a concert that somebody else cancelled in between.
+	// The second pass is for a concert that another call has cancelled after it was read.
 	for range 2 {
 		stored, found, err := l.storedConcert(ctx, concertID)
 		switch {

@@ -38,7 +38,7 @@ func TestCancelEndsASaleOnceAndForGood(t *testing.T) {
 		t.Errorf("once more: %+v, %v", again, err)
 	}
 
-	// Everything else of the row is as before, and a load lifts nothing.
+	// The rest of the row is unchanged, and a load does not undo the cancellation.
 	before := stored(t, x, id)
 	entries[0].Concert.Title = "Another title"
 	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "two"})
@@ -51,7 +51,7 @@ func TestCancelEndsASaleOnceAndForGood(t *testing.T) {
 	}
 }
 
-func TestAConcertThatIsNotThereIsNotCancelled(t *testing.T) {
+func TestCancelRefusesAnUnknownConcert(t *testing.T) {
 	x := target(t)
 	for _, dryRun := range []bool{true, false} {
 		if _, err := Cancel(t.Context(), x, "nothing-2030", dryRun, at(2026)); !errors.Is(err, ErrNoConcert) || !strings.Contains(err.Error(), "nothing-2030") {
@@ -69,8 +69,8 @@ func TestAConcertThatIsNotThereIsNotCancelled(t *testing.T) {
 	}
 }
 
-// Of several at once one has done it, and all report the same instant.
-func TestCancelsAtOnce(t *testing.T) {
+// Of several calls at once, one reports the change, and all report the same instant.
+func TestConcurrentCancelsChangeTheConcertOnce(t *testing.T) {
 	x, entries := target(t), sample(t)[:1]
 	id := entries[0].Concert.ConcertID
 	if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"}); err != nil {
@@ -107,8 +107,8 @@ func TestCancelsAtOnce(t *testing.T) {
 	}
 }
 
-// A concert that the files no longer have is named with what it is, and stays as it is.
-func TestConcertsThatTheFilesNoLongerHaveAreNamed(t *testing.T) {
+// A concert that is no longer in the files is reported with its status and not changed.
+func TestLoadReportsConcertsThatAreNotInTheFiles(t *testing.T) {
 	x, entries := target(t), sample(t)[:3]
 	for i := range entries {
 		entries[i].Groups = entries[i].Groups[:1]

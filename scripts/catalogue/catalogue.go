@@ -1,8 +1,8 @@
-// Package catalogue has the sample concerts and the loader that puts concerts on sale: it parses the data files
-// strictly, expands a hall's sections into the seat groups of a layout, and writes the tables concerts and layouts.
+// Package catalogue has the sample concerts and puts concerts on sale: it parses the data files strictly, expands a hall's sections into
+// the seat groups of a layout, and writes the tables concerts and layouts.
 //
-// Parsing and expanding are pure; Load is the only part with I/O. The loader writes catalogue rows and sends
-// RebuildGroup, and never touches an order, a ticket or Redis.
+// Parsing and expanding are pure. Load and Cancel do I/O: they write the tables concerts and layouts, and Load sends RebuildGroup. They
+// never touch an order, a ticket or Redis.
 package catalogue
 
 import (
@@ -28,13 +28,13 @@ const (
 
 // Entry is one concert with every seat group of its layout.
 type Entry struct {
-	// Layout is the name of its seating plan.
+	// Layout is the name of the concert's seating plan.
 	Layout  string
 	Concert readmodel.Concert
 	Groups  []readmodel.LayoutGroup
 }
 
-// Seats is the number of seats of the concert.
+// Seats returns the number of seats of the concert.
 func (e Entry) Seats() int {
 	n := 0
 	for _, g := range e.Groups {
@@ -43,8 +43,8 @@ func (e Entry) Seats() int {
 	return n
 }
 
-// Sample is the catalogue that a local stack is seeded with. The first entry is the main concert, on sale since a
-// fixed day; among the others one sale has not opened, one is over, and one is in an arena of over 20,000 seats.
+// Sample returns the concerts that are loaded into a local stack. The first is the main concert, on sale since a fixed day. Of the others,
+// one is not on sale yet, one is no longer on sale, and one is in an arena with over 20,000 seats.
 func Sample() ([]Entry, error) {
 	concerts, err := data.ReadFile("data/concerts.json")
 	if err != nil {
@@ -59,8 +59,8 @@ func Sample() ([]Entry, error) {
 	return Parse(concerts, layouts)
 }
 
-// Parse reads a catalogue: the concerts file and the layout files by the name that concerts use for them. Unknown
-// members are refused. Every problem found is reported, so that a file is mended in one go.
+// Parse reads a catalogue: the concerts file, and the layout files by the name that concerts use for them. Unknown members are refused.
+// The error has every problem of the validation, so that a file can be corrected at once.
 func Parse(concerts []byte, layouts map[string][]byte) ([]Entry, error) {
 	var file concertsFile
 	if err := decode(concerts, &file); err != nil {
@@ -99,7 +99,7 @@ func decode(content []byte, into any) error {
 	return nil
 }
 
-// expand makes the rows. It must only be called on what was validated.
+// expand returns the rows of a concert, which must be valid.
 func (c concert) expand(h hall) Entry {
 	prices := make(map[string]contracts.Money, len(c.Prices))
 	var tiers []readmodel.Tier
@@ -128,7 +128,7 @@ func (c concert) expand(h hall) Entry {
 	}
 }
 
-// problems collects what a validation finds.
+// problems collects the problems that a validation finds.
 type problems []error
 
 func (p *problems) checkf(ok bool, format string, args ...any) {

@@ -75,7 +75,7 @@ func TestSampleHasASaleInEachState(t *testing.T) {
 	}
 }
 
-func TestRowsOfOddNumberAreShiftedByHalfASeat(t *testing.T) {
+func TestOddRowsAreShiftedByHalfASeat(t *testing.T) {
 	for _, g := range sample(t)[0].Groups {
 		if g.Group == "boxes" {
 			continue
@@ -90,7 +90,7 @@ func TestRowsOfOddNumberAreShiftedByHalfASeat(t *testing.T) {
 	}
 }
 
-func TestSeatsAreTheirRowsInOrderInsideTheFrame(t *testing.T) {
+func TestSeatsAreThoseOfTheRowsInOrderAndInsideTheFrame(t *testing.T) {
 	for _, g := range sample(t)[0].Groups {
 		var all []string
 		for i, row := range g.Rows {
@@ -110,7 +110,7 @@ func TestSeatsAreTheirRowsInOrderInsideTheFrame(t *testing.T) {
 	}
 }
 
-func TestRowsCountOnThroughTheBandsOfASection(t *testing.T) {
+func TestRowsAreCountedThroughTheBandsOfASection(t *testing.T) {
 	for _, g := range sample(t)[0].Groups {
 		if g.Group == "stalls-centre-middle" && (g.Rows[0].Name != "7" || g.Seats[0] != "B-7-1" || g.Shape.Rows[0].Y != 9) {
 			t.Errorf("first row %s, seat %s, at %+v", g.Rows[0].Name, g.Seats[0], g.Shape.Rows[0])
@@ -137,8 +137,8 @@ func dataFile(t *testing.T, name string) []byte {
 	return content
 }
 
-// TestMistakesAreNamed changes one thing in the sample files each.
-func TestMistakesAreNamed(t *testing.T) {
+// Each case changes one thing in the sample files.
+func TestParseReportsMistakes(t *testing.T) {
 	concerts, theatre, arena := dataFile(t, "concerts"), dataFile(t, LayoutTheatre), dataFile(t, LayoutArena)
 	for name, test := range map[string]struct {
 		file          *[]byte

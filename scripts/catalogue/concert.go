@@ -2,7 +2,7 @@ package catalogue
 
 import (
 	"time"
-	// The zones of the data files must be known on a machine without a zone database too.
+	// The time zones must also be known on a machine without a zone database.
 	_ "time/tzdata"
 
 	"boxoffice/contracts"
@@ -14,7 +14,7 @@ type concertsFile struct {
 	Concerts []concert `json:"concerts"`
 }
 
-// concert is one concert as written in the data file. Times carry the offset that the venue's zone has on that day.
+// concert is a concert in the data file. Times have the offset that the venue's zone has on that day.
 type concert struct {
 	ID            string    `json:"id"`
 	Title         string    `json:"title"`
@@ -28,7 +28,7 @@ type concert struct {
 	OnSaleAt      time.Time `json:"onSaleAt"`
 	OffSaleAt     time.Time `json:"offSaleAt"`
 	LimitPerOrder int       `json:"limitPerOrder"`
-	// LimitPerBuyer may be left out: then it is the default.
+	// LimitPerBuyer is optional; without it the default applies.
 	LimitPerBuyer *int             `json:"limitPerBuyer"`
 	Layout        string           `json:"layout"`
 	LayoutVersion int              `json:"layoutVersion"`
@@ -54,7 +54,7 @@ func (f concertsFile) validate(halls map[string]hall) error {
 }
 
 func (c concert) validate(p *problems) {
-	// The group name stands for any valid one: only the concert's half of the key is judged here.
+	// The group name is any valid one: only the concert's half of the key is checked here.
 	if err := (contracts.SeatGroup{ConcertID: c.ID, Group: "g"}).Validate(); err != nil {
 		p.checkf(false, "concert %s: %w", c.ID, err)
 	}
@@ -65,14 +65,14 @@ func (c concert) validate(p *problems) {
 	}
 	p.checkf(c.LimitPerOrder >= 1 && c.LimitPerOrder <= message.MaxSeatsPerOrder,
 		"concert %s: limitPerOrder is %d, want 1 to %d", c.ID, c.LimitPerOrder, message.MaxSeatsPerOrder)
-	// With a lower one, an order as large as the concert allows could never be held.
+	// With a lower limit, an order of limitPerOrder seats could never be held.
 	p.checkf(c.limitPerBuyer() >= c.LimitPerOrder && c.limitPerBuyer() <= readmodel.MaxLimitPerBuyer,
 		"concert %s: limitPerBuyer is %d, want limitPerOrder to %d, or left out", c.ID, c.limitPerBuyer(), readmodel.MaxLimitPerBuyer)
 	p.checkf(c.LayoutVersion >= 1, "concert %s: layoutVersion is %d, want at least 1", c.ID, c.LayoutVersion)
 	c.validateTimes(p)
 }
 
-// limitPerBuyer is the limit that is stored.
+// limitPerBuyer returns the limit that is stored.
 func (c concert) limitPerBuyer() int {
 	if c.LimitPerBuyer == nil {
 		return readmodel.DefaultLimitPerBuyer(c.LimitPerOrder)
@@ -83,7 +83,7 @@ func (c concert) limitPerBuyer() int {
 func (c concert) validateTimes(p *problems) {
 	p.checkf(c.OnSaleAt.Before(c.OffSaleAt), "concert %s: onSaleAt is not before offSaleAt", c.ID)
 	p.checkf(!c.OffSaleAt.After(c.StartsAt), "concert %s: offSaleAt is after startsAt", c.ID)
-	// "Local" and "" are names that LoadLocation takes and that mean this machine, not the venue.
+	// LoadLocation accepts "Local" and "", but they mean this machine's zone or UTC and not the venue's.
 	zone, err := time.LoadLocation(c.TimeZone)
 	if err != nil || c.TimeZone == "" || c.TimeZone == "Local" {
 		p.checkf(false, "concert %s: timeZone %q is no IANA zone", c.ID, c.TimeZone)
@@ -108,8 +108,7 @@ func (c concert) validatePrices(p *problems, h hall) {
 		if !priced || !known {
 			continue
 		}
-		// Every order that the concert allows can be charged: found here and not by its buyer, who would hold seats that he
-		// cannot pay for.
+		// Stripe must be able to charge every order that the concert allows. Otherwise a buyer would hold seats and could not pay.
 		if err := (contracts.Money{Minor: price, Currency: c.Currency}).CheckPrice(c.LimitPerOrder); err != nil {
 			p.checkf(false, "concert %s: tier %s costs %d %s, for 1 to %d seats: %w", c.ID, t.ID, price, c.Currency, c.LimitPerOrder, err)
 		}

@@ -12,9 +12,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// The requests that the contract shows are ones that somebody may copy and send to the local stack: their concerts are in the
-// sample catalogue, and so are their seats, all of one group.
-func TestExamplesOfTheContractAreInTheSample(t *testing.T) {
+// The example requests of the contract can be copied and sent to the local stack: the sample has their concerts and their seats, which
+// are in one group.
+func TestExamplesOfTheContractFitTheSample(t *testing.T) {
 	document, err := libopenapi.NewDocument(openapi.YAML)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestExamplesOfTheContractAreInTheSample(t *testing.T) {
 	}
 }
 
-// orderable says what is wrong with an order of the sample's seats.
+// orderable returns an error if the sample's seats cannot be ordered so.
 func orderable(sample []Entry, request any) error {
 	encoded, err := json.Marshal(request)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// hall is a seating plan as written in a data file: sections of rows, cut into bands, each band a seat group. A seat
-// is named letter-row-seat; rows count on through the bands of a section, from the stage backwards. A band may be a
-// general-admission area instead (area.go).
+// hall is a seating plan in a data file. It has sections of rows, which are divided into bands; each band is a seat group. A seat is named
+// letter-row-seat, where rows are counted through the bands of a section, from the stage backwards. A band may be a general-admission
+// area instead (area.go).
 type hall struct {
 	Tiers    []hallTier `json:"tiers"`
 	Sections []section  `json:"sections"`
@@ -24,8 +24,8 @@ type hallTier struct {
 	Name string `json:"name"`
 }
 
-// section is placed by X and Y, in seat widths from the middle of the stage edge: Y is its first row; X is its left
-// edge, its middle or its right edge, as Align says. A section whose bands give positions of their own has none.
+// section is a part of the hall. Its position is in seat widths from the middle of the stage edge: Y is its first row, and X is its left
+// edge, middle or right edge, as Align says. If its bands have positions, the section has none.
 type section struct {
 	Section    string   `json:"section"`
 	Letter     string   `json:"letter"`
@@ -36,8 +36,8 @@ type section struct {
 	Accessible []string `json:"accessible"`
 }
 
-// band is one seat group. Rows has the number of seats of each row. At, where given, has the position of each row's
-// first seat; without it rows lie one behind the other, odd rows shifted by half a seat. A band with Area has neither.
+// band is one seat group. Rows has the number of seats of each row. At has the position of each row's first seat; without it the rows are
+// one behind the other, and odd rows are shifted by half a seat. A band with Area has neither.
 type band struct {
 	Group string       `json:"group"`
 	Tier  string       `json:"tier"`
@@ -46,7 +46,7 @@ type band struct {
 	Area  *area        `json:"area"`
 }
 
-// A seat group has this many seats: fewer make groups that are not worth a queue's ordering, more make one order wait
+// Bounds of the number of seats in a group. With fewer seats the ordering of the queue is not worth its cost; with more, an order waits
 // for too many others.
 const (
 	minGroupSeats = 50
@@ -139,7 +139,7 @@ func (h hall) validate() error {
 	groups := map[string]bool{}
 	used := map[string]bool{}
 	for _, s := range h.Sections {
-		// Buyers name it in an order for any seats, which travels in a message.
+		// Buyers name the section in an order for any seats, and the message of that order contains it.
 		p.checkf(contracts.ValidGroup(s.Section), "section %q of letter %q: its name is 1 to 32 of A-Z a-z 0-9 _ -", s.Section, s.Letter)
 		p.checkf(slices.Contains([]string{"", alignLeft, alignCentre, alignRight}, s.Align), "section %s: align %q is unknown", s.Section, s.Align)
 		for _, b := range s.Bands {
@@ -160,7 +160,7 @@ func (h hall) validate() error {
 }
 
 func (b band) validate(p *problems, s section) {
-	// The concert stands for any valid one: only the group's half of the key is judged here.
+	// The concert is any valid one: only the group's half of the key is checked here.
 	if err := (contracts.SeatGroup{ConcertID: "c", Group: b.Group}).Validate(); err != nil {
 		p.checkf(false, "section %s: %w", s.Section, err)
 	}
@@ -178,7 +178,7 @@ func (b band) validate(p *problems, s section) {
 	p.checkf(total >= minGroupSeats && total <= maxGroupSeats, "group %s has %d seats, want %d to %d", b.Group, total, minGroupSeats, maxGroupSeats)
 }
 
-// validateSeats looks at the expanded plan: names, the accessible places, and that no two rows lie on each other.
+// validateSeats checks the expanded plan: seat names, accessible places, and that no two rows overlap.
 func (h hall) validateSeats(p *problems) {
 	groups := h.groups()
 	sectionOf := map[string]string{}
@@ -194,7 +194,7 @@ func (h hall) validateSeats(p *problems) {
 	for _, s := range h.Sections {
 		for _, seat := range s.Accessible {
 			p.checkf(sectionOf[seat] == s.Section, "section %s: accessible place %s is not in it", s.Section, seat)
-			// The places of an area are given out lowest first, whoever asks: none of them can be kept for somebody.
+			// The places of an area are sold lowest first to any buyer, so none of them can be reserved.
 			p.checkf(!inArea[seat], "section %s: accessible place %s is in an area", s.Section, seat)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// itemsOf makes the items of a concert's layout, one for each use.
+// itemsOf returns the items of a concert's layout, one for each use.
 func itemsOf(e Entry) ([]readmodel.LayoutItem, error) {
 	var items []readmodel.LayoutItem
 	for _, use := range layoutitem.Uses {
@@ -39,8 +39,8 @@ func itemsOf(e Entry) ([]readmodel.LayoutItem, error) {
 	return items, nil
 }
 
-// layout compares the items that are there and then writes the missing ones; it returns how many were missing. Nothing is
-// written where something differs, or where an item is too large.
+// layout compares the stored items with the catalogue, writes the missing ones, and returns how many were missing. It writes nothing if
+// an item differs or is too large.
 func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
 	items, err := itemsOf(e)
 	if err != nil {
@@ -71,11 +71,11 @@ func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
 	return len(missing), nil
 }
 
-// same compares what two bodies of an item say: another release may compress otherwise.
+// same compares the decoded bodies of an item, since another release may compress differently.
 func same(key string, stored, own []byte) error {
 	tiers, groups, err := readItem(stored)
 	if err != nil {
-		return fmt.Errorf("layout item %s is stored and not readable: %w", key, err)
+		return fmt.Errorf("layout item %s is stored and cannot be read: %w", key, err)
 	}
 	wantTiers, want, err := readItem(own)
 	if err != nil {
@@ -84,22 +84,22 @@ func same(key string, stored, own []byte) error {
 	if !reflect.DeepEqual(tiers, wantTiers) {
 		return fmt.Errorf("%w: the tiers of %s differ from the catalogue", ErrFrozen, key)
 	}
-	there := make(map[string]readmodel.LayoutGroup, len(groups))
+	extra := make(map[string]readmodel.LayoutGroup, len(groups))
 	for _, g := range groups {
-		there[g.Group] = g
+		extra[g.Group] = g
 	}
 	for _, g := range want {
-		s, found := there[g.Group]
+		s, found := extra[g.Group]
 		if !found {
 			return fmt.Errorf("%w: group %s is not in %s", ErrFrozen, g.Group, key)
 		}
 		if part := difference(s, g); part != "" {
 			return fmt.Errorf("%w: group %s of %s: its %s differs from the catalogue", ErrFrozen, g.Group, key, part)
 		}
-		delete(there, g.Group)
+		delete(extra, g.Group)
 	}
 	for _, g := range groups {
-		if _, extra := there[g.Group]; extra {
+		if _, found := extra[g.Group]; found {
 			return fmt.Errorf("%w: group %s of %s is not in the catalogue", ErrFrozen, g.Group, key)
 		}
 	}
@@ -111,13 +111,13 @@ func same(key string, stored, own []byte) error {
 	return nil
 }
 
-// readItem reads a body of either use: what a use leaves out is empty on both sides.
+// readItem decodes a body of either use. What the use leaves out is empty.
 func readItem(body []byte) ([]readmodel.Tier, []readmodel.LayoutGroup, error) {
 	page, err := layoutitem.DecodePage(body)
 	return page.Tiers, page.Groups, err
 }
 
-// difference names the first part in which two groups differ; "" if they are the same.
+// difference returns the name of the first part in which two groups differ, "" if they are equal.
 func difference(a, b readmodel.LayoutGroup) string {
 	for _, part := range []struct {
 		name string
@@ -152,7 +152,7 @@ func (l *loader) storedItem(ctx context.Context, key string) (body []byte, found
 	return item.Body, true, nil
 }
 
-// putItem writes an item that is not there: two loads may run at once.
+// putItem writes an item on condition that it does not exist, since two loads may run at once.
 func (l *loader) putItem(ctx context.Context, item readmodel.LayoutItem) error {
 	values, err := attributevalue.MarshalMap(item)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// storedItems are the bodies of a concert's layout by use; nil for one that is not there.
+// storedItems returns the bodies of a concert's layout items by use, nil for a missing item.
 func storedItems(t *testing.T, x Target, e Entry) map[layoutitem.Use][]byte {
 	t.Helper()
 	l := loader{target: x}
@@ -34,8 +34,8 @@ func storedItems(t *testing.T, x Target, e Entry) map[layoutitem.Use][]byte {
 	return bodies
 }
 
-// Each use has what it needs of every group of the sample, and no more.
-func TestStoredLayoutItemsComeBackAsTheyWere(t *testing.T) {
+// Each item has what its use needs of every group of the sample, and no more.
+func TestStoredLayoutItemsAreReadAsTheyWereWritten(t *testing.T) {
 	x, entries := target(t), sample(t)
 	if _, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one", Parallel: 8}); err != nil {
 		t.Fatal(err)
@@ -54,20 +54,19 @@ func TestStoredLayoutItemsComeBackAsTheyWere(t *testing.T) {
 			forSeats := g
 			forSeats.Tier, forSeats.Shape = "", readmodel.Shape{}
 			if !reflect.DeepEqual(seats[i], forSeats) {
-				t.Errorf("group %s came back as %+v", g.Group, seats[i])
+				t.Errorf("group %s was read as %+v", g.Group, seats[i])
 			}
 			forPage := g
 			forPage.Price = page.Groups[i].Price
 			if !reflect.DeepEqual(page.Groups[i], forPage) || page.Groups[i].Price.Currency != "" {
-				t.Errorf("group %s came back as %+v", g.Group, page.Groups[i])
+				t.Errorf("group %s was read as %+v", g.Group, page.Groups[i])
 			}
 		}
 	}
 }
 
-// A whole arena is one read unit or two, where its reader needs no more than an eventually consistent read: half a unit for each
-// 4 KB of an item.
-func TestAnArenaIsAFewReadUnits(t *testing.T) {
+// The item of an arena is read with one or two read units: an eventually consistent read takes half a unit for each 4 KB.
+func TestAnArenaTakesFewReadUnits(t *testing.T) {
 	for _, e := range sample(t) {
 		items, err := itemsOf(e)
 		if err != nil {
@@ -84,7 +83,7 @@ func TestAnArenaIsAFewReadUnits(t *testing.T) {
 	}
 }
 
-func TestAFrozenLayoutThatDiffersIsAnErrorThatNamesIt(t *testing.T) {
+func TestADifferenceFromAFrozenLayoutIsInTheError(t *testing.T) {
 	second := func(e *Entry) *readmodel.LayoutGroup { return &e.Groups[1] }
 	for name, test := range map[string]struct {
 		change func(e *Entry)
@@ -122,10 +121,10 @@ func TestAFrozenLayoutThatDiffersIsAnErrorThatNamesIt(t *testing.T) {
 	}
 }
 
-// An item that DynamoDB would refuse is refused before anything is written, by its name.
-func TestALayoutThatIsTooLargeIsRefused(t *testing.T) {
+// The error names an item that DynamoDB would refuse, and nothing is written.
+func TestATooLargeLayoutIsRefused(t *testing.T) {
 	x, entries := target(t), sample(t)[:1]
-	// Names that follow no rule and repeat nothing.
+	// These names follow no rule and repeat nothing.
 	g := &entries[0].Groups[0]
 	g.Seats, g.Rows = nil, nil
 	for i := range 30_000 {
@@ -150,7 +149,7 @@ func TestALayoutThatIsTooLargeIsRefused(t *testing.T) {
 	}
 }
 
-func TestNoMarkBeforeEveryItemIsThere(t *testing.T) {
+func TestTheMarkIsSetOnlyAfterEveryItem(t *testing.T) {
 	x := target(t)
 	concerts, layout := smallHall(t, 12)
 	entries, err := Parse(concerts, map[string][]byte{"hall": layout})
@@ -171,7 +170,7 @@ func TestNoMarkBeforeEveryItemIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := loader{target: x}
-	// The first item is another layout's, the second is there already.
+	// The first item is that of another layout, the second exists already.
 	for _, item := range []readmodel.LayoutItem{wrong[0], right[1]} {
 		if err := l.putItem(t.Context(), item); err != nil {
 			t.Fatal(err)
@@ -186,7 +185,7 @@ func TestNoMarkBeforeEveryItemIsThere(t *testing.T) {
 	if _, err := x.DynamoDB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &x.LayoutsTable, Key: itemKey(wrong[0].Key)}); err != nil {
 		t.Fatal(err)
 	}
-	// The next load finishes what the first began.
+	// The next load writes the rest.
 	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "two"})
 	if err != nil || report.LayoutWritten != 1 || stored(t, x, "c").LayoutFrozen != 1 {
 		t.Errorf("report %+v, error %v", report, err)

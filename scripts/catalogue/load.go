@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Target is where the catalogue is loaded to.
+// Target is where Load writes and sends.
 type Target struct {
 	DynamoDB       *dynamodb.Client
 	SQS            *sqs.Client
@@ -27,52 +27,52 @@ type Target struct {
 
 // Options of Load. Now and CommandID are required.
 type Options struct {
-	// DryRun reads and checks everything and writes and sends nothing.
+	// DryRun: Load reads and checks everything, and writes and sends nothing.
 	DryRun bool
 	// Now decides which sales are open.
 	Now func() time.Time
-	// CommandID is unique to this load, at most 36 characters: a repeated id would be dropped as a duplicate by SQS.
+	// CommandID is unique to this load and has at most 36 characters. SQS would drop messages with a repeated id as duplicates.
 	CommandID string
-	// Parallel is how many batches of messages are sent at a time; 0 is one.
+	// Parallel bounds how many batches of messages are sent at once; 0 means one.
 	Parallel int
-	// Progress is called with one line a concert; nil for none.
+	// Progress, if set, is called with a line for each concert.
 	Progress func(line string)
 }
 
-// Report says what a load did, or in a dry run would have done.
+// Report is what a load did, or would have done without DryRun.
 type Report struct {
 	Concerts      int `json:"concerts"`
 	LayoutItems   int `json:"layoutItems"`
 	LayoutWritten int `json:"layoutWritten"`
 	Rebuilds      int `json:"rebuilds"`
-	// NotInFiles are the concerts that are in the store and not among the entries, by id. They are left as they are: a file that
-	// was cut short must not end sales.
+	// NotInFiles are the concerts that are stored and not among the entries, sorted by id. Load does not change them: an incomplete
+	// file must not end sales.
 	NotInFiles []NotInFiles `json:"notInFiles"`
 }
 
-// NotInFiles is such a concert with the state of its sale.
+// NotInFiles is a concert that is stored and not among the entries, with the state of its sale.
 type NotInFiles struct {
 	ConcertID string              `json:"concertId"`
 	Status    readmodel.SaleState `json:"status"`
 }
 
-// Errors that Load refuses a catalogue with. They name what differs.
+// Errors with which Load refuses a catalogue. They name what differs.
 var (
-	// ErrFrozen: a stored layout differs from the catalogue's. Orders refer to it, so it is never changed; a new seating is a
-	// new layout version.
+	// ErrFrozen: a stored layout differs from the catalogue's. Orders refer to it, so it never changes. A new seating needs a new
+	// layout version.
 	ErrFrozen = errors.New("a layout version is frozen")
-	// ErrOnSale: the catalogue has another layout version than the one on sale. Regrouping seats under running orders
-	// would sell a seat twice.
+	// ErrOnSale: the catalogue has another layout version than the one on sale. Moving seats to other groups during the sale could
+	// sell a seat twice.
 	ErrOnSale = errors.New("the layout of a concert on sale cannot change")
 )
 
-// Load writes the entries, in their order: for each concert the layout items that are missing, the concert's row, then, if its
-// sale is near or open, the mark that its layout is complete and frozen, without which no order is taken. Then it sends
-// RebuildGroup for every group of each concert on sale. A cancelled concert stays cancelled. At the end it names the concerts that
-// are stored and not among the entries.
+// Load writes the entries in order. For each concert it writes the missing layout items, the concert's row, and, if the sale is near or
+// open, the mark that the layout is complete and frozen; without the mark no order is accepted. Then it sends RebuildGroup for every
+// group of a concert on sale. A cancelled concert stays cancelled. At the end it reports the concerts that are stored and not among the
+// entries.
 //
-// It may be repeated, and stopped anywhere: what is there is compared and left, and the mark comes only after every
-// item. Two loads at once are safe, since each write is conditional; one of them may then report a conflict.
+// Load may be repeated and interrupted: it compares existing items and does not change them, and sets the mark only after every item is
+// written. Two loads at once are safe, since each write is conditional; one of them may report a conflict.
 func Load(ctx context.Context, target Target, entries []Entry, options Options) (Report, error) {
 	if options.Progress == nil {
 		options.Progress = func(string) {}
@@ -83,11 +83,11 @@ func Load(ctx context.Context, target Target, entries []Entry, options Options) 
 			return l.report, fmt.Errorf("load concert %s: %w", e.Concert.ConcertID, err)
 		}
 	}
-	return l.report, l.nameOthers(ctx, entries)
+	return l.report, l.reportOthers(ctx, entries)
 }
 
-// nameOthers reports the concerts that are stored and not among the entries.
-func (l *loader) nameOthers(ctx context.Context, entries []Entry) error {
+// reportOthers reports the concerts that are stored and not among the entries.
+func (l *loader) reportOthers(ctx context.Context, entries []Entry) error {
 	concerts, err := l.storedConcerts(ctx)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (l *loader) nameOthers(ctx context.Context, entries []Entry) error {
 		}
 		other := NotInFiles{ConcertID: c.ConcertID, Status: c.Sale(now)}
 		l.report.NotInFiles = append(l.report.NotInFiles, other)
-		l.options.Progress(fmt.Sprintf("%s: %s, is stored and not in the files; it is left as it is, and `catalogue cancel` would end its sale", other.ConcertID, other.Status))
+		l.options.Progress(fmt.Sprintf("%s: %s, is stored and not in the files; it is not changed, and `catalogue cancel` would end its sale", other.ConcertID, other.Status))
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 	if found && stored.LayoutVersion != e.Concert.LayoutVersion {
 		switch {
 		case e.Concert.LayoutVersion < stored.LayoutVersion:
-			return fmt.Errorf("%w: version %d is stored, a version never goes back to %d", ErrFrozen, stored.LayoutVersion, e.Concert.LayoutVersion)
+			return fmt.Errorf("%w: version %d is stored, and the version cannot go back to %d", ErrFrozen, stored.LayoutVersion, e.Concert.LayoutVersion)
 		case stored.LayoutFrozen != 0:
 			return fmt.Errorf("%w: version %d is frozen since shortly before its sale, the catalogue has %d; end the concert and sell it under a new id", ErrOnSale, stored.LayoutFrozen, e.Concert.LayoutVersion)
 		case stored.CancelledAt == 0 && stored.Sale(now) != readmodel.SaleScheduled:
@@ -134,7 +134,7 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 		if err := l.putConcert(ctx, e.Concert, stored, found); err != nil {
 			return err
 		}
-		// Earlier it is reconcile that sets the mark, when the sale is near: until then the seating plan may be mended.
+		// Before that, the seating plan may still be corrected. reconcile sets the mark when the sale is near.
 		if e.Concert.FreezeDue(now) {
 			if err := l.freeze(ctx, e.Concert); err != nil {
 				return err
@@ -159,8 +159,7 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 	return nil
 }
 
-// rebuild asks for every group to be loaded into Redis. A group that is there already in this layout version is left alone by
-// the handler.
+// rebuild sends RebuildGroup for every group. The handler does nothing for a group that is loaded in this layout version.
 func (l *loader) rebuild(ctx context.Context, e Entry) error {
 	messages := make([]message.Encoded, 0, len(e.Groups))
 	for _, g := range e.Groups {
@@ -174,5 +173,5 @@ func (l *loader) rebuild(ctx context.Context, e Entry) error {
 	if l.options.DryRun {
 		return nil
 	}
-	return sideBySide(ctx, l.options.Parallel, slices.Collect(slices.Chunk(messages, maxBatch)), l.send)
+	return inParallel(ctx, l.options.Parallel, slices.Collect(slices.Chunk(messages, maxBatch)), l.send)
 }

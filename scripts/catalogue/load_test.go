@@ -62,7 +62,7 @@ func stored(t *testing.T, x Target, id string) readmodel.Concert {
 	return c
 }
 
-// rebuilds receives everything in the queue and returns the groups that are asked for, by concert.
+// rebuilds receives all messages of the queue and returns the groups of the RebuildGroups, by concert.
 func rebuilds(t *testing.T, x Target) map[string][]string {
 	t.Helper()
 	groups := map[string][]string{}
@@ -97,7 +97,7 @@ func rebuilds(t *testing.T, x Target) map[string][]string {
 	}
 }
 
-func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
+func TestLoadWritesTheSampleOnceAndRebuildsTheGroupsOnSale(t *testing.T) {
 	x, entries := target(t), sample(t)
 	first, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one", Parallel: 8})
 	if err != nil {
@@ -110,7 +110,7 @@ func TestLoadWritesTheSampleOnceAndAsksForTheGroupsOnSale(t *testing.T) {
 	asked := rebuilds(t, x)
 	for _, e := range entries {
 		c := stored(t, x, e.Concert.ConcertID)
-		// The mark comes with the sale, ten minutes before.
+		// The mark is set from ten minutes before the sale.
 		frozen := 0
 		if contracts.InstantOf(at(2026)()) >= c.OnSaleAt.Add(-readmodel.FreezeBeforeSale) {
 			frozen = c.LayoutVersion
@@ -162,7 +162,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 	}
 }
 
-// nextVersion is the same concert with layout version 2.
+// nextVersion returns the same concert with layout version 2.
 func nextVersion(t *testing.T) []Entry {
 	t.Helper()
 	entries := sample(t)[:1]
@@ -170,7 +170,7 @@ func nextVersion(t *testing.T) []Entry {
 	return entries
 }
 
-func TestANewLayoutVersionIsTakenBeforeTheSaleAndRefusedAfterIt(t *testing.T) {
+func TestANewLayoutVersionIsRefusedOnceTheSaleHasBegun(t *testing.T) {
 	id := sample(t)[0].Concert.ConcertID
 	for year, wantErr := range map[int]error{2025: nil, 2026: ErrOnSale} {
 		x := target(t)
@@ -195,9 +195,9 @@ func TestANewLayoutVersionIsTakenBeforeTheSaleAndRefusedAfterIt(t *testing.T) {
 	}
 }
 
-// Once a layout is frozen nothing lifts the mark, whatever the times say later: seats that were sold in one group would be sold
-// again in another.
-func TestAFrozenLayoutStaysWhateverTheTimesSay(t *testing.T) {
+// The mark of a frozen layout stays even if the times of the sale change: otherwise seats that were sold in one group could be sold again
+// in another.
+func TestAFrozenLayoutStaysFrozenWhenTheTimesChange(t *testing.T) {
 	x := target(t)
 	id := sample(t)[0].Concert.ConcertID
 	if _, err := Load(t.Context(), x, sample(t)[:1], Options{Now: at(2026), CommandID: "one"}); err != nil {
@@ -216,7 +216,7 @@ func TestAFrozenLayoutStaysWhateverTheTimesSay(t *testing.T) {
 	if _, err := Load(t.Context(), x, other, Options{Now: at(2026), CommandID: "three"}); !errors.Is(err, ErrOnSale) {
 		t.Errorf("another layout: %v", err)
 	}
-	// A load that has read the row before the mark came is refused too.
+	// A load that has read the row before the mark was set is refused too.
 	l := loader{target: x}
 	before := stored(t, x, id)
 	before.LayoutFrozen = 0
@@ -228,7 +228,7 @@ func TestAFrozenLayoutStaysWhateverTheTimesSay(t *testing.T) {
 	}
 }
 
-// The limit is a matter of the load alone, whatever is on sale, and a row that is stored without one gets one.
+// A load may change the limit during a sale, and adds it to a row that has none.
 func TestALimitPerBuyerMayBeChangedAtAnyTime(t *testing.T) {
 	x, entries := target(t), sample(t)[:1]
 	id := entries[0].Concert.ConcertID

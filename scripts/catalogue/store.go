@@ -39,7 +39,7 @@ func (l *loader) storedConcert(ctx context.Context, id string) (readmodel.Concer
 	return c, true, nil
 }
 
-// storedConcerts are all concerts, by id.
+// storedConcerts returns all stored concerts, sorted by id.
 func (l *loader) storedConcerts(ctx context.Context) ([]readmodel.Concert, error) {
 	pages := dynamodb.NewScanPaginator(l.target.DynamoDB, &dynamodb.ScanInput{TableName: &l.target.ConcertsTable, ConsistentRead: aws.Bool(true)})
 	var concerts []readmodel.Concert
@@ -58,19 +58,19 @@ func (l *loader) storedConcerts(ctx context.Context) ([]readmodel.Concert, error
 	return concerts, nil
 }
 
-// sideBySide calls do for each of all, so many at a time. The first failure cancels the others and is the answer.
-func sideBySide[T any](ctx context.Context, parallel int, all []T, do func(context.Context, T) error) error {
+// inParallel calls do for each element of all, up to limit calls at once. The first failure cancels the others and is returned.
+func inParallel[T any](ctx context.Context, limit int, all []T, do func(context.Context, T) error) error {
 	calls, callCtx := errgroup.WithContext(ctx)
-	calls.SetLimit(max(parallel, 1))
+	calls.SetLimit(max(limit, 1))
 	for _, one := range all {
 		calls.Go(func() error { return do(callCtx, one) })
 	}
 	return calls.Wait()
 }
 
-// putConcert sets every attribute except the mark, which only freeze may set, and the cancellation, which only Cancel may: a plain
-// put would take the mark away and close a sale that is running, or open one that was ended. The condition is that nobody
-// changed the layout version since it was read.
+// putConcert sets every attribute except the mark, which only freeze sets, and the cancellation, which only Cancel sets. A plain put would
+// delete both: it would close a running sale, or open a cancelled one. The condition is that the layout version has not changed since it
+// was read.
 func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored readmodel.Concert, found bool) error {
 	item, err := attributevalue.MarshalMap(c)
 	if err != nil {
@@ -90,14 +90,14 @@ func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored rea
 		condition = "#version = :stored"
 		values[":stored"] = number(stored.LayoutVersion)
 		if stored.LayoutVersion != c.LayoutVersion {
-			// Reconcile may have set the mark since.
+			// reconcile may have set the mark since the read.
 			condition += " AND attribute_not_exists(layoutFrozen)"
 		}
 	}
 	return l.update(ctx, key, "SET "+strings.Join(sets, ", "), condition, names, values)
 }
 
-// freeze marks the layout version as complete, so that it may be sold. It is there already where the concert was loaded before.
+// freeze marks the layout version as complete, so that it may be sold. It may be repeated.
 func (l *loader) freeze(ctx context.Context, c readmodel.Concert) error {
 	return l.update(ctx,
 		map[string]types.AttributeValue{"concertId": &types.AttributeValueMemberS{Value: c.ConcertID}},

@@ -11,14 +11,16 @@ import (
 	"github.com/alecthomas/kong"
 
 	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/testbed"
 )
 
+// options are the command line.
 type options struct {
 	Timeout time.Duration `default:"2m" help:"How long the whole demo may take. An order that expires is shown if that takes at most half of it."`
 }
 
-// demo is one run. Each run has buyers of its own, so that it can be repeated on a running stack.
+// demo is one run. Each run has its own buyers, so that it can be repeated on a running stack.
 type demo struct {
 	*testbed.Bed
 	options
@@ -26,9 +28,22 @@ type demo struct {
 	out io.Writer
 }
 
-func run(ctx context.Context, out io.Writer) error {
+// misused is the exit code for a mistake of the caller. It is kong's own.
+const misused = 80
+
+// run is the program. It returns the exit code: 0 done, 1 failed, misused.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var o options
-	kong.Parse(&o, kong.Name("demo"), kong.Description("Buy seats on a running stack and show what happens to the orders. The stack is the one that the environment names (make env)."))
+	code := cli.Run("demo", &o, args, out, errOut, func(*kong.Context) error { return tour(ctx, o, out) },
+		kong.Description("Buy seats on a running stack and show what happens to the orders. The stack is the one that the environment names (make env)."))
+	if code == cli.Misused {
+		return misused
+	}
+	return code
+}
+
+// tour connects to the stack and plays the demo.
+func tour(ctx context.Context, o options, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	bed, err := testbed.OpenHere(ctx)
@@ -55,17 +70,17 @@ func (d demo) play(ctx context.Context) error {
 		return err
 	}
 	d.sayf("")
-	d.sayf("1. Anna asks for two seats of group %s.", group)
+	d.sayf("1. Anna orders two seats of group %s.", group)
 	if err := d.oneOrder(ctx, free[:2]); err != nil {
 		return err
 	}
 	d.sayf("")
-	d.sayf("2. Ben and Cleo ask for the same two seats in the same instant.")
+	d.sayf("2. Ben and Cleo order the same two seats in the same instant.")
 	if err := d.race(ctx, free[2:4]); err != nil {
 		return err
 	}
 	d.sayf("")
-	d.sayf("3. Dana holds two seats and gives them up; Emil gets them at once.")
+	d.sayf("3. Dana holds two seats and cancels; Emil gets them at once.")
 	if err := d.giveUp(ctx, free[4:6]); err != nil {
 		return err
 	}
@@ -75,23 +90,23 @@ func (d demo) play(ctx context.Context) error {
 		return err
 	}
 	d.sayf("")
-	d.sayf("5. Redis loses a hold, so that Ida and Jon are both offered one seat. Nobody pays for a seat that is another's.")
+	d.sayf("5. Redis loses a hold, so that Ida and Jon are both offered one seat. Only its owner is charged.")
 	if err := d.lostSeat(ctx, group, free[8:9]); err != nil {
 		return err
 	}
 	d.sayf("")
 	if d.HoldFor+freeWithin > d.Timeout/2 {
-		d.sayf("6. An order that expires is not shown, since that takes over %s here (plain make demo has short holds; or --timeout).", d.HoldFor)
+		d.sayf("6. An order that expires is not shown, since that takes over %s here (plain make demo has short holds; --timeout allows longer ones).", d.HoldFor)
 		return nil
 	}
-	d.sayf("6. Fay holds two seats and forgets about them; when the hold has run out, Gus gets them.")
+	d.sayf("6. Fay holds two seats and does not pay; when the hold has ended, Gus gets them.")
 	return d.runOut(ctx, free[9:11])
 }
 
-// buyer is a signed-in buyer of this run.
+// buyer returns a client for a signed-in buyer of this run.
 func (d demo) buyer(name string) (*apiclient.Client, error) { return d.Buyer(name + "-" + d.run) }
 
-// oneOrder places an order and follows it to HELD.
+// oneOrder places an order and waits until it is HELD.
 func (d demo) oneOrder(ctx context.Context, seats []string) error {
 	anna, err := d.buyer("anna")
 	if err != nil {
@@ -105,7 +120,7 @@ func (d demo) oneOrder(ctx context.Context, seats []string) error {
 	return nil
 }
 
-// hold places an order, shows what becomes of it and wants it HELD.
+// hold places an order and shows its way to HELD. Any other status is an error.
 func (d demo) hold(ctx context.Context, buyer *apiclient.Client, seats []string) (apiclient.Order, error) {
 	started := time.Now()
 	answer, err := buyer.Place(ctx, "demo-"+d.run, apiclient.OrderRequest{ConcertID: d.Concert, Seats: seats})

@@ -11,7 +11,7 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// giveUp cancels a held order; another buyer has its seats as soon as it is CANCELLED.
+// giveUp cancels a held order. Another buyer gets its seats as soon as it is CANCELLED.
 func (d demo) giveUp(ctx context.Context, seats []string) error {
 	dana, err := d.buyer("dana")
 	if err != nil {
@@ -32,23 +32,23 @@ func (d demo) giveUp(ctx context.Context, seats []string) error {
 	if answer.Status != http.StatusAccepted {
 		return fmt.Errorf("DELETE /api/orders/%s: %d %+v", held.OrderID, answer.Status, answer.Problem())
 	}
-	over, err := dana.WaitFor(ctx, held.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
+	ended, err := dana.WaitFor(ctx, held.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
 	if err != nil {
 		return err
 	}
 	d.sayf("   DELETE /api/orders/%s: 202, and then:", held.OrderID)
-	d.timeline(over)
-	if over.Status != contracts.Cancelled {
-		return fmt.Errorf("the order is %s, not CANCELLED", over.Status)
+	d.timeline(ended)
+	if ended.Status != contracts.Cancelled {
+		return fmt.Errorf("the order is %s, not CANCELLED", ended.Status)
 	}
 	_, err = d.hold(ctx, emil, seats)
 	return err
 }
 
-// freeWithin is how long after the end of a hold its seats may still be shown as held.
+// freeWithin bounds how long after the end of a hold the seat map may still show its seats as held.
 const freeWithin = 25 * time.Second
 
-// runOut lets the hold of an order end; when the seat map shows its seats free, another buyer has them.
+// runOut waits for the end of a hold. When the seat map shows its seats as free, another buyer gets them.
 func (d demo) runOut(ctx context.Context, seats []string) error {
 	fay, err := d.buyer("fay")
 	if err != nil {
@@ -65,20 +65,20 @@ func (d demo) runOut(ctx context.Context, seats []string) error {
 	if err := d.awaitShown(ctx, seats, seatstate.Held); err != nil {
 		return err
 	}
-	d.sayf("   The seat map shows them held. Waiting for the end of the hold, and the %s that clocks may differ by.", seatstate.ExpireAfter)
-	over, err := fay.WaitFor(ctx, held.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
+	d.sayf("   The seat map shows them as held. Waiting for the end of the hold, and for %s more, since clocks may differ.", seatstate.ExpireAfter)
+	ended, err := fay.WaitFor(ctx, held.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
 	if err != nil {
 		return err
 	}
 	d.sayf("   GET /api/orders/%s:", held.OrderID)
-	d.timeline(over)
-	if over.Status != contracts.Expired {
-		return fmt.Errorf("the order is %s, not EXPIRED", over.Status)
+	d.timeline(ended)
+	if ended.Status != contracts.Expired {
+		return fmt.Errorf("the order is %s, not EXPIRED", ended.Status)
 	}
 	if err := d.awaitShown(ctx, seats, seatstate.Free); err != nil {
 		return err
 	}
-	d.sayf("   The seat map shows them free, %s after the end of the hold.", since(over.HoldExpiresAt.Time()))
+	d.sayf("   The seat map shows them as free, %s after the end of the hold.", since(ended.HoldExpiresAt.Time()))
 	_, err = d.hold(ctx, gus, seats)
 	return err
 }

@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// lostSeat makes Redis forget one buyer's hold, as a failover to a lagging replica would, so that his seat is offered to
-// another. Both are authorised; who pays first owns the seat, and the other is charged nothing. It is the only place where
-// a program reaches into Redis, and it stands for a fault.
+// lostSeat deletes one buyer's hold from Redis, as a failover to a lagging replica would, so that another buyer can hold the seat too.
+// Both payments are authorised. The buyer who pays first owns the seat, and the other is not charged. It is the only step that changes
+// Redis directly, to simulate a fault.
 func (d demo) lostSeat(ctx context.Context, group string, seats []string) error {
 	ida, err := d.buyer("ida")
 	if err != nil {
@@ -31,7 +30,7 @@ func (d demo) lostSeat(ctx context.Context, group string, seats []string) error 
 	if err := d.forget(ctx, group, first); err != nil {
 		return err
 	}
-	d.sayf("   Redis forgets Ida's hold. The seat is offered to Jon as well:")
+	d.sayf("   Redis loses Ida's hold. Jon can hold the seat too:")
 	second, err := d.payable(ctx, jon, seats)
 	if err != nil {
 		return err
@@ -59,8 +58,8 @@ func (d demo) lostSeat(ctx context.Context, group string, seats []string) error 
 	return d.charged(ctx, first, "canceled", "   At Stripe, for Ida: ")
 }
 
-// forget takes an order's places and its record out of a loaded group, once mirror has brought them to its row: it would
-// make a hold again that is missing.
+// forget deletes an order's seats and its record from a loaded group. Before that it waits until mirror has applied the latest version
+// of the row: mirror would restore a missing hold.
 func (d demo) forget(ctx context.Context, group string, o apiclient.Order) error {
 	groups, _, err := d.seatMap(ctx)
 	if err != nil {
@@ -85,24 +84,14 @@ func (d demo) forget(ctx context.Context, group string, o apiclient.Order) error
 	return err
 }
 
-// awaitVersion waits until Redis knows the version of the row that the buyer was shown.
+// awaitVersion waits until Redis has the version of the row that the API has shown.
 func (d demo) awaitVersion(ctx context.Context, keys seatstate.Keys, o apiclient.Order) error {
-	for {
+	return await(ctx, func() (bool, string, error) {
 		text, err := d.Redis.HGet(ctx, keys.Orders, o.OrderID).Result()
 		if err != nil {
-			return err
+			return false, "", err
 		}
 		record, err := seatstate.ParseRecord(text)
-		if err != nil {
-			return err
-		}
-		if record.Version >= o.Version {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("redis knows version %d of order %s, not %d: %w", record.Version, o.OrderID, o.Version, ctx.Err())
-		case <-time.After(mapPoll):
-		}
-	}
+		return record.Version >= o.Version, fmt.Sprintf("redis has version %d of order %s, not %d", record.Version, o.OrderID, o.Version), err
+	})
 }

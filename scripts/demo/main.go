@@ -1,19 +1,15 @@
-// Command demo plays what Boxoffice is for against a running stack, over HTTP, and prints what happened.
+// Command demo buys seats on a running stack over HTTP, as its users do, and prints what happens to the orders.
 package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
-	}
+	os.Exit(code)
 }

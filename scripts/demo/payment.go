@@ -5,14 +5,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// pay holds two seats, tries a card that is declined and then a good one, and shows how the order becomes CONFIRMED.
+// pay holds two seats, confirms the payment with a card that is declined and then with a good one, and shows the order until it is
+// CONFIRMED.
 func (d demo) pay(ctx context.Context, seats []string) error {
 	hana, err := d.buyer("hana")
 	if err != nil {
@@ -31,17 +31,18 @@ func (d demo) pay(ctx context.Context, seats []string) error {
 		if answer.Status == "requires_capture" {
 			continue
 		}
-		told, err := hana.WaitFor(ctx, order.OrderID, func(o apiclient.Order) bool { return o.Payment != nil && o.Payment.LastError != nil })
+		declined, err := hana.WaitFor(ctx, order.OrderID, func(o apiclient.Order) bool { return o.Payment != nil && o.Payment.LastError != nil })
 		if err != nil {
 			return err
 		}
-		d.sayf("   GET says: %s (%s). The order is still %s, at version %d.", told.Payment.LastError.Message, told.Payment.LastError.Code, told.Status, told.Version)
+		d.sayf("   GET says: %s (%s). The order is still %s, at version %d.",
+			declined.Payment.LastError.Message, declined.Payment.LastError.Code, declined.Status, declined.Version)
 	}
 	paid, err := hana.WaitFor(ctx, order.OrderID, func(o apiclient.Order) bool { return o.Status.Settled() })
 	if err != nil {
 		return err
 	}
-	d.sayf("   Stripe's signed webhook came, the seats became hers, and only then the money was taken:")
+	d.sayf("   Stripe sent its signed webhook, Hana got the tickets, and only then the money was captured:")
 	d.timeline(paid)
 	if paid.Status != contracts.Confirmed || len(paid.Tickets) != len(seats) {
 		return fmt.Errorf("the order is %s with %d tickets", paid.Status, len(paid.Tickets))
@@ -68,29 +69,24 @@ func (d demo) payable(ctx context.Context, buyer *apiclient.Client, seats []stri
 	return order, err
 }
 
-// charged waits until the journal of the stand-in for Stripe ends with this effect of the order, and prints its effects.
+// charged waits until the wanted effect is the order's last one in the journal of the stand-in for Stripe, and prints the order's
+// effects.
 func (d demo) charged(ctx context.Context, o apiclient.Order, want, before string) error {
-	for {
+	var effects []string
+	if err := await(ctx, func() (bool, string, error) {
 		all, err := d.Effects(ctx)
-		if err != nil {
-			return err
-		}
-		var effects []string
 		last := ""
+		effects = nil
 		for _, e := range all {
 			if string(e.Order) == o.OrderID {
 				last = e.Kind
 				effects = append(effects, fmt.Sprintf("%s %s", e.Kind, money(contracts.Money{Minor: e.Amount, Currency: o.Amount.Currency})))
 			}
 		}
-		if last == want {
-			d.sayf("%s%s", before, strings.Join(effects, ", "))
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the payment of %s is %v, not %s: %w", o.OrderID, effects, want, ctx.Err())
-		case <-time.After(mapPoll):
-		}
+		return last == want, fmt.Sprintf("the payment of %s is %v, not %s", o.OrderID, effects, want), err
+	}); err != nil {
+		return err
 	}
+	d.sayf("%s%s", before, strings.Join(effects, ", "))
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 func (d demo) sayf(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format+"\n", args...) }
 
-// timeline prints what happened to an order, and among it the end of its hold, unless the order ended before.
+// timeline prints the steps of an order, with the end of its hold among them, unless the order ended before that.
 func (d demo) timeline(o apiclient.Order) {
 	end := o.HoldExpiresAt
 	for _, e := range o.Timeline {

@@ -9,8 +9,8 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// The end of a hold stands where it belongs in the order of time, and only if it came to that.
-func TestATimelineShowsTheEndOfItsHoldInItsPlace(t *testing.T) {
+// The end of the hold is shown at its place in time, and not if the order ended before.
+func TestATimelineShowsTheEndOfTheHoldInOrder(t *testing.T) {
 	end := contracts.Instant(60_000)
 	for status, test := range map[contracts.Status]struct {
 		at   contracts.Instant

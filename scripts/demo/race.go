@@ -9,7 +9,7 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// race lets two buyers ask for the same seats at once: one gets them, the other is told why not.
+// race lets two buyers order the same seats at once. One gets them, and the other gets a reason.
 func (d demo) race(ctx context.Context, seats []string) error {
 	type result struct {
 		name   string
@@ -49,7 +49,7 @@ func (d demo) race(ctx context.Context, seats []string) error {
 		case r.answer.Status != http.StatusAccepted:
 			return fmt.Errorf("%s: %d %+v", r.name, r.answer.Status, r.answer.Problem())
 		default:
-			d.sayf("   %s was answered 202; the order:", r.name)
+			d.sayf("   %s gets 202; the order:", r.name)
 			d.timeline(r.order)
 			if r.order.Status.Open() {
 				held++
@@ -62,6 +62,6 @@ func (d demo) race(ctx context.Context, seats []string) error {
 	if held != 1 || refused != 1 {
 		return fmt.Errorf("%d orders are held and %d refused, want one each", held, refused)
 	}
-	d.sayf("   One has the seats, the other a reason.")
+	d.sayf("   One gets the seats, the other a reason.")
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// wanted is how many seats the demo buys.
+// wanted is the number of seats that the demo orders.
 const wanted = 11
 
-// seatMap reads what anybody sees: the seat groups, and how each seat is shown. A group that is loading shows none free.
+// seatMap reads what every visitor sees: the seat groups, and the state of each seat. A group that is loading shows no free seat.
 func (d demo) seatMap(ctx context.Context) (groups []apiclient.Group, shown map[string]seatstate.State, err error) {
 	anyone, err := d.Buyer("")
 	if err != nil {
@@ -36,7 +36,7 @@ func (d demo) seatMap(ctx context.Context) (groups []apiclient.Group, shown map[
 	return layout.Groups, shown, nil
 }
 
-// freeSeats finds a group with so many free seats.
+// freeSeats returns a group that has wanted free seats.
 func (d demo) freeSeats(ctx context.Context) (group string, seats []string, err error) {
 	groups, shown, err := d.seatMap(ctx)
 	if err != nil {
@@ -62,23 +62,28 @@ func (d demo) freeSeats(ctx context.Context) (group string, seats []string, err 
 	return group, seats, nil
 }
 
-// mapPoll is how often the seat map is read while it is awaited.
-const mapPoll = 250 * time.Millisecond
+const pollEvery = 250 * time.Millisecond
 
-// awaitShown waits until the seat map shows each of the seats in this state.
-func (d demo) awaitShown(ctx context.Context, seats []string, want seatstate.State) error {
+// await polls a condition until it holds. why says what is missing, in the error at the end of ctx.
+func await(ctx context.Context, condition func() (holds bool, why string, err error)) error {
 	for {
-		_, shown, err := d.seatMap(ctx)
-		if err != nil {
+		holds, why, err := condition()
+		if holds || err != nil {
 			return err
-		}
-		if !slices.ContainsFunc(seats, func(seat string) bool { return shown[seat] != want }) {
-			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the seat map does not show %s as they should be: %w", join(seats), ctx.Err())
-		case <-time.After(mapPoll):
+			return fmt.Errorf("%s: %w", why, ctx.Err())
+		case <-time.After(pollEvery):
 		}
 	}
+}
+
+// awaitShown waits until the seat map shows every seat in this state.
+func (d demo) awaitShown(ctx context.Context, seats []string, want seatstate.State) error {
+	return await(ctx, func() (bool, string, error) {
+		_, shown, err := d.seatMap(ctx)
+		differ := slices.ContainsFunc(seats, func(seat string) bool { return shown[seat] != want })
+		return !differ, "the seat map does not show " + join(seats) + " as they should be", err
+	})
 }

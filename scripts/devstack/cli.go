@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,26 +14,28 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"boxoffice/scripts/devstack/internal/stack"
-	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/cli"
+	"boxoffice/scripts/internal/moduleroot"
 )
 
-type cli struct {
+// commands is the command line.
+type commands struct {
 	Stack string `help:"Which stack; several may run side by side." default:"default" env:"STACK"`
 
 	Up     upCommand     `cmd:"" help:"Install what is missing, build, start everything, create queues and tables, load the sample concerts."`
-	Down   downCommand   `cmd:"" help:"Stop everything of the stack and remove its state; logs are kept."`
+	Down   downCommand   `cmd:"" help:"Stop everything of the stack and delete its state; logs are kept."`
 	Status statusCommand `cmd:"" help:"Show each process with its address and health; exit code 1 unless all are up."`
-	Seed   seedCommand   `cmd:"" help:"Load the sample concerts again; what is there is left."`
+	Seed   seedCommand   `cmd:"" help:"Load the sample concerts again; what exists is not changed."`
 	Env    envCommand    `cmd:"" help:"Print every address and name as shell exports."`
 	Token  tokenCommand  `cmd:"" help:"Print an access token of the stack's own issuer."`
-	Run    runCommand    `cmd:"" help:"Bring up a throw-away stack, run a command with its environment, take it down."`
+	Run    runCommand    `cmd:"" help:"Bring up a temporary stack, run a command with its environment, take the stack down."`
 	Tools  toolsCommand  `cmd:"" help:"Only install what the stack and the tests need."`
 	Build  buildCommand  `cmd:"" help:"Only build the functions, each as NAME/bootstrap."`
 
 	Package packageCommand `cmd:"" help:"Build what is deployed on AWS: a reproducible arm64 zip of each function."`
 }
 
-// stackFlags are the settings that the first up of a stack fixes.
+// stackFlags are the settings of a stack. Its first up fixes them.
 type stackFlags struct {
 	HoldSeconds    *int              `help:"Length of a hold, in seconds (default: as specified, 300)." env:"HOLD_SECONDS"`
 	HandlerTimeout *int              `help:"Shorter timeout of functions that read a queue, in seconds." env:"HANDLER_TIMEOUT_SECONDS"`
@@ -42,88 +43,56 @@ type stackFlags struct {
 	AWSPort        *int              `name:"aws-port" help:"Port of the AWS emulator (default stack: 4566)." env:"AWS_PORT"`
 	RedisPort      *int              `help:"Port of Redis (default stack: 6380)." env:"REDIS_PORT"`
 	StripePort     *int              `help:"Port of the stand-in for Stripe (default stack: 12111)." env:"STRIPE_PORT"`
-	Via            map[string]string `help:"Address of a proxy that the functions go through: dynamodb, events, redis, sqs, streams, stripe." placeholder:"SERVICE=HOST:PORT"`
-	MainConcerts   bool              `help:"Seed only the main concert and the one in the arena, of nine: the stack is up sooner."`
+	Via            map[string]string `help:"Address of a proxy through which the functions reach a service: dynamodb, events, redis, sqs, streams, stripe." placeholder:"SERVICE=HOST:PORT"`
+	MainConcerts   bool              `help:"Load only the main concert and the one in the arena, of nine: the stack is up sooner."`
 	Topology       string            `help:"Another specification than contracts/topology." type:"path"`
 	Ministack      string            `help:"A ministack that is installed already." env:"BOXOFFICE_MINISTACK" type:"path"`
 }
 
-// app is what every command works with.
+// app is what every command needs.
 type app struct {
 	root     string
 	out, err io.Writer
 	now      func() time.Time
-	// environment is what programs are started with. It has none of the user's AWS_ variables: a local stack must
-	// never speak to a real account.
+	// environment is the environment of started programs. It has no AWS_ variable of the user: a local stack must never reach a
+	// real account.
 	environment []string
 	begun       time.Time
 }
 
 // progress prints a line with the seconds since the command began.
 func (a *app) progress(format string, args ...any) {
-	// Progress that cannot be written is no reason to stop.
+	// A command goes on where its progress cannot be printed.
 	_, _ = fmt.Fprintf(a.err, "%6.1f s  %s\n", a.now().Sub(a.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
 func (a *app) folder(name string) (stack.Folder, error) {
 	if !stack.ValidName(name) {
-		return stack.Folder{}, usageError{fmt.Errorf("stack name %q: a letter, then up to 30 of a-z, 0-9 and - wanted", name)}
+		return stack.Folder{}, cli.Misuse(fmt.Errorf("stack name %q: a letter, then up to 30 of a-z, 0-9 and - wanted", name))
 	}
 	return stack.Folder{Root: a.root, Name: name}, nil
 }
 
-// usageError is a mistake of the caller: exit code 2.
-type usageError struct{ error }
-
-// exitError carries the exit code of a command that was run.
-type exitError struct {
-	error
-	code int
-}
-
-// run is the program. It returns the exit code: 0 done, 1 failed, 2 used wrongly.
+// run is the program. It returns the exit code: 0 done, 1 failed, 2 used wrongly, or that of the command that was run.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	var c cli
-	parsed, err := commandline.Parse("devstack", &c, args, out, errOut, kong.UsageOnError(),
-		kong.Description("Runs a whole Boxoffice on this machine: AWS emulator, Redis and the functions that would be deployed."))
-	switch {
-	case err != nil:
-		return report(errOut, usageError{err})
-	case parsed == nil:
-		return 0
-	}
-	a, err := newApp(out, errOut)
-	if err != nil {
-		return report(errOut, err)
-	}
-	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(a, &c)
-	return report(errOut, parsed.Run())
-}
-
-func report(errOut io.Writer, err error) int {
-	if err == nil {
-		return 0
-	}
-	_, _ = fmt.Fprintln(errOut, "devstack:", err)
-	var exit exitError
-	var usage usageError
-	switch {
-	case errors.As(err, &exit):
-		return exit.code
-	case errors.As(err, &usage):
-		return 2
-	default:
-		return 1
-	}
+	var c commands
+	return cli.Run("devstack", &c, args, out, errOut, func(parsed *kong.Context) error {
+		a, err := newApp(out, errOut)
+		if err != nil {
+			return err
+		}
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		parsed.Bind(a, &c)
+		return parsed.Run()
+	}, kong.Description("Runs a whole Boxoffice on this machine: AWS emulator, Redis and the functions that would be deployed."))
 }
 
 func newApp(out, errOut io.Writer) (*app, error) {
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		return nil, err
 	}
-	// go-redis prints every refused connection of a server that is still starting.
+	// go-redis would print every refused connection while the server starts.
 	redis.SetLogger(silent{})
 	environment, err := withoutAWS()
 	if err != nil {
@@ -132,8 +101,8 @@ func newApp(out, errOut io.Writer) (*app, error) {
 	return &app{root: root, out: out, err: errOut, now: time.Now, environment: environment, begun: time.Now()}, nil
 }
 
-// withoutAWS takes the user's AWS settings out of this process's environment too, where the SDK reads them, and keeps
-// it from the user's profiles.
+// withoutAWS removes the user's AWS settings from the environment of this process, where the SDK reads them, and hides the user's
+// profiles from the SDK. It returns the environment that is left.
 func withoutAWS() ([]string, error) {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -155,28 +124,11 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// moduleRoot is the folder of go.mod above the current one.
-func moduleRoot() (string, error) {
-	at, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the project: %w", err)
-	}
-	for folder := at; ; folder = filepath.Dir(folder) {
-		content, err := os.ReadFile(filepath.Join(folder, "go.mod")) //nolint:gosec // looked for above the current folder
-		if err == nil && strings.HasPrefix(string(content), "module boxoffice\n") {
-			return folder, nil
-		}
-		if folder == filepath.Dir(folder) {
-			return "", fmt.Errorf("find the project: no go.mod of boxoffice in %s or above", at)
-		}
-	}
-}
-
-// exitCodeOf a command that was run.
+// exitCodeOf gives an error of exec.Cmd.Run the exit code of its command.
 func exitCodeOf(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return exitError{err, exit.ExitCode()}
+		return cli.WithCode(exit.ExitCode(), err)
 	}
 	return err
 }

@@ -25,7 +25,7 @@ import (
 	"boxoffice/scripts/internal/localtokens"
 )
 
-// testApp works in an empty folder, so that no test sees a stack of the developer's.
+// testApp works in an empty folder, so that no test touches a developer's stack.
 func testApp(t *testing.T) (*app, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
@@ -43,7 +43,7 @@ func testFolder(t *testing.T, a *app, name string) stack.Folder {
 	return f
 }
 
-// sleeper starts a process in the place of one of the stack's.
+// sleeper starts a process that stands in for one of the stack's.
 func sleeper(t *testing.T, f stack.Folder, name string) process.Record {
 	t.Helper()
 	sleep, err := exec.LookPath("sleep")
@@ -61,7 +61,7 @@ func sleeper(t *testing.T, f stack.Folder, name string) process.Record {
 	return r.Record
 }
 
-// prepared is a stack as up leaves it before it starts anything.
+// prepared returns a stack in the state in which up starts its first process.
 func prepared(t *testing.T, a *app, name string, flags stackFlags) *ascent {
 	t.Helper()
 	u := &ascent{app: a, folder: testFolder(t, a, name)}
@@ -71,7 +71,7 @@ func prepared(t *testing.T, a *app, name string, flags stackFlags) *ascent {
 	return u
 }
 
-func TestDefaultStackHasTheWellKnownPortsAndOthersFreeOnes(t *testing.T) {
+func TestDefaultStackHasWellKnownPortsAndOthersHaveFreeOnes(t *testing.T) {
 	a, _ := testApp(t)
 	d := prepared(t, a, stack.DefaultName, stackFlags{}).settings
 	if d.Ports.Site != 8080 || d.Ports.AWS != 4566 || d.Ports.Redis != 6380 || d.Account != "000000000000" {
@@ -89,7 +89,7 @@ func TestDefaultStackHasTheWellKnownPortsAndOthersFreeOnes(t *testing.T) {
 	}
 }
 
-// A port that was given stands behind those that are chosen in the list, and none is chosen twice.
+// Given ports come last in the list, after chosen ports, and must not be chosen.
 func TestNoPortIsForTwoServers(t *testing.T) {
 	drawn := []int{20001, 20001, 20002, 20003, 20001, 20004, 20005, 20002, 20006}
 	find := func() (port int, err error) {
@@ -102,7 +102,7 @@ func TestNoPortIsForTwoServers(t *testing.T) {
 	}
 }
 
-func TestSettingsChangeTheTopologyAndAllThatFollowsFromIt(t *testing.T) {
+func TestSettingsChangeTheTopologyAndDerivedNumbers(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "e2e", stackFlags{HoldSeconds: number(5), HandlerTimeout: number(2)})
 	written, err := os.ReadFile(u.folder.Topology())
@@ -132,8 +132,8 @@ func TestSettingsChangeTheTopologyAndAllThatFollowsFromIt(t *testing.T) {
 	}
 }
 
-// What goes through a proxy is what the functions use, and nobody else.
-func TestFunctionsGoThroughTheProxiesThatAreGiven(t *testing.T) {
+// Only the functions use the proxies.
+func TestFunctionsUseTheGivenProxies(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "via", stackFlags{Via: map[string]string{"redis": "127.0.0.1:7", "sqs": "127.0.0.1:8"}})
 	for _, path := range []string{u.folder.Values(), u.folder.FunctionSecrets()} {
@@ -157,12 +157,12 @@ func TestFunctionsGoThroughTheProxiesThatAreGiven(t *testing.T) {
 	if err != nil || !strings.Contains(string(config), "cluster-announce-port 7\n") || u.settings.RedisAddress() != "127.0.0.1:7" {
 		t.Errorf("Redis announces otherwise: %s, %v", config, err)
 	}
-	if _, err := a.settle(testFolder(t, a, "other"), stackFlags{Via: map[string]string{"mail": "127.0.0.1:9"}}, u.topology); err == nil || !strings.Contains(err.Error(), "dynamodb, events, sqs, streams") {
+	if _, err := a.settingsOf(testFolder(t, a, "other"), stackFlags{Via: map[string]string{"mail": "127.0.0.1:9"}}, u.topology); err == nil || !strings.Contains(err.Error(), "dynamodb, events, sqs, streams") {
 		t.Errorf("an unknown service: %v", err)
 	}
 }
 
-func TestARunningStackWithOtherSettingsIsAnErrorThatTellsWhatToDo(t *testing.T) {
+func TestOtherSettingsForARunningStackAreAnErrorWithARemedy(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "one", stackFlags{HoldSeconds: number(5)})
 	running := sleeper(t, u.folder, redisName)
@@ -174,7 +174,7 @@ func TestARunningStackWithOtherSettingsIsAnErrorThatTellsWhatToDo(t *testing.T) 
 	if err := (&ascent{app: a, folder: u.folder}).prepare(stackFlags{}); err != nil {
 		t.Errorf("nothing was asked for, but: %v", err)
 	}
-	// Once nothing of it runs, the new settings are taken.
+	// When nothing of the stack runs, it takes the new settings.
 	if err := running.Stop(t.Context(), 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestARunningStackWithOtherSettingsIsAnErrorThatTellsWhatToDo(t *testing.T) 
 	}
 }
 
-func TestATakenPortIsNamedBeforeAnythingIsStarted(t *testing.T) {
+func TestATakenPortIsReportedBeforeAnythingStarts(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -205,11 +205,11 @@ func TestATakenPortIsNamedBeforeAnythingIsStarted(t *testing.T) {
 		}
 	}
 	if anyAlive(f) {
-		t.Error("something was started all the same")
+		t.Error("a process was started")
 	}
 }
 
-func TestDownStopsWhatRunsKeepsLogsAndMayBeRepeated(t *testing.T) {
+func TestDownStopsProcessesKeepsLogsAndMayBeRepeated(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "one", stackFlags{})
 	other := prepared(t, a, "two", stackFlags{})
@@ -240,7 +240,7 @@ func TestDownStopsWhatRunsKeepsLogsAndMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestDownLeavesAStrangerWithTheSameIDAlone(t *testing.T) {
+func TestDownDoesNotStopAnotherProcessWithTheSameID(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "one", stackFlags{})
 	stranger := sleeper(t, u.folder, redisName)
@@ -257,7 +257,7 @@ func TestDownLeavesAStrangerWithTheSameIDAlone(t *testing.T) {
 	}
 }
 
-// tokensOf serves the stack's documents where its issuer says they are.
+// tokensOf serves the stack's token documents at the addresses that its issuer has.
 func tokensOf(t *testing.T, a *app, name string) (*ascent, *oidc.IDTokenVerifier) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -282,7 +282,7 @@ func tokensOf(t *testing.T, a *app, name string) (*ascent, *oidc.IDTokenVerifier
 func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
 	a, out := testApp(t)
 	u, verifier := tokensOf(t, a, "one")
-	if err := (&tokenCommand{User: "anna"}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+	if err := (&tokenCommand{User: "anna"}).Run(t.Context(), a, &commands{Stack: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	token, err := verifier.Verify(t.Context(), strings.TrimSpace(out.String()))
@@ -291,7 +291,7 @@ func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
 	}
 	out.Reset()
 	expired := -time.Minute
-	if err := (&tokenCommand{User: "anna", TTL: &expired}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+	if err := (&tokenCommand{User: "anna", TTL: &expired}).Run(t.Context(), a, &commands{Stack: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := verifier.Verify(t.Context(), strings.TrimSpace(out.String())); err == nil || !strings.Contains(err.Error(), "expired") {
@@ -299,10 +299,10 @@ func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
 	}
 }
 
-func TestManyTokensAreOneLineEach(t *testing.T) {
+func TestManyTokensArePrintedOneALine(t *testing.T) {
 	a, out := testApp(t)
 	_, verifier := tokensOf(t, a, "one")
-	if err := (&tokenCommand{User: "load", Count: 25}).Run(t.Context(), a, &cli{Stack: "one"}); err != nil {
+	if err := (&tokenCommand{User: "load", Count: 25}).Run(t.Context(), a, &commands{Stack: "one"}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -321,7 +321,7 @@ func TestManyTokensAreOneLineEach(t *testing.T) {
 	}
 }
 
-func TestSecretsAreKeptAndForTheOwnerAlone(t *testing.T) {
+func TestSecretsAreKeptAndOnlyTheOwnerReadsThem(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "one", stackFlags{})
 	again := prepared(t, a, "one", stackFlags{})
@@ -342,7 +342,7 @@ func TestSecretsAreKeptAndForTheOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestEnvironmentOfAServerHasNothingOfTheUsersButWhatItNeeds(t *testing.T) {
+func TestAServerInheritsOnlyTheVariablesItNeeds(t *testing.T) {
 	got := environmentOf([]string{"PATH=/bin", "HOME=/h", "AWS_PROFILE=production", "TOKEN=x"}, map[string]string{"AWS_REGION": "r"})
 	if strings.Join(got, " ") != "AWS_REGION=r HOME=/h PATH=/bin" {
 		t.Errorf("environment %q", got)
@@ -357,7 +357,7 @@ func TestShellQuoteMakesOneWord(t *testing.T) {
 	for _, text := range []string{"", "plain", "it's", "a b", "$HOME `id` \"x\" \\", "line\nline"} {
 		out, err := exec.Command(shell, "-c", "printf %s "+shellQuote(text)).Output()
 		if err != nil || string(out) != text {
-			t.Errorf("%q came back as %q, %v", text, out, err)
+			t.Errorf("the shell read %q as %q, %v", text, out, err)
 		}
 	}
 }
@@ -411,8 +411,8 @@ func TestBuildFlagsAreThoseOfTheMakefile(t *testing.T) {
 	}
 }
 
-// Pay is bounded: by this machine, and by what its mapping allows.
-func TestProcessesOfFunctionsBehindAQueue(t *testing.T) {
+// The number of processes is bounded by this machine and by the mapping's maximum concurrency.
+func TestProcessesOfFunctionsThatReadAQueue(t *testing.T) {
 	for _, c := range []struct {
 		function string
 		most     int
@@ -443,7 +443,7 @@ func TestProcessesOfFunctionsBehindAQueue(t *testing.T) {
 	}
 }
 
-func TestAStackMayHaveTheMainConcertsAlone(t *testing.T) {
+func TestAStackMayHaveOnlyTheMainConcerts(t *testing.T) {
 	all, err := concertsOf(stack.Settings{})
 	if err != nil {
 		t.Fatal(err)

@@ -12,12 +12,8 @@ import (
 type downCommand struct{}
 
 // Run implements the command.
-func (c *downCommand) Run(ctx context.Context, a *app, root *cli) error {
-	f, err := a.folder(root.Stack)
-	if err != nil {
-		return err
-	}
-	unlock, err := a.lock(f)
+func (c *downCommand) Run(ctx context.Context, a *app, root *commands) error {
+	f, unlock, err := a.lock(root.Stack)
 	if err != nil {
 		return err
 	}
@@ -25,8 +21,8 @@ func (c *downCommand) Run(ctx context.Context, a *app, root *cli) error {
 	return a.down(ctx, f)
 }
 
-// down stops what is left of the stack, the handlers before the stores they use. The state is only removed once all of
-// it is gone, since without the records nobody would find the processes again.
+// down stops what is left of the stack, the functions before the stores that they use. It deletes the state only when every process
+// has ended: without the records the processes could not be found again.
 func (a *app) down(ctx context.Context, f stack.Folder) error {
 	var problems []error
 	for _, name := range slices.Backward(processNames) {

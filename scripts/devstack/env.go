@@ -15,7 +15,7 @@ type envCommand struct {
 }
 
 // Run implements the command.
-func (c *envCommand) Run(a *app, root *cli) error {
+func (c *envCommand) Run(a *app, root *commands) error {
 	d, err := a.describe(root.Stack)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (c *envCommand) Run(a *app, root *cli) error {
 	return nil
 }
 
-// variables are what tests and people find the stack by. The names are relied on; see README.md.
+// variables returns what tests and people find the stack by. They rely on the names, which README.md lists.
 func (d description) variables() (map[string]string, error) {
 	concert, err := mainConcert()
 	if err != nil {
@@ -78,7 +78,7 @@ func variableName(name string) string {
 	return strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// shellQuote makes one word of any text, for every POSIX shell.
+// shellQuote quotes a text so that every POSIX shell reads it as one word.
 func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -5,41 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/stacktest"
 )
 
 const lifecycleStack = "lifecycle-test"
-
-// needsTools skips where the servers are not installed; CI has to have them.
-func needsTools(t *testing.T) {
-	t.Helper()
-	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	missing := ""
-	if _, err := os.Stat(filepath.Join(stack.Local(root), "venv", "bin", ministackName)); err != nil && os.Getenv("BOXOFFICE_MINISTACK") == "" {
-		missing = "ministack"
-	}
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		missing = "redis-server"
-	}
-	if missing == "" {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal(missing + " is missing")
-	}
-	t.Skip("needs " + missing + ": make tools")
-}
 
 // devstack runs a command on the test's stack and returns its exit code and standard output.
 func devstack(t *testing.T, args ...string) (int, []byte) {
@@ -67,8 +41,8 @@ func pids(t *testing.T) map[string]int {
 	return all
 }
 
-func TestStackComesUpHealsAndGoesDown(t *testing.T) {
-	needsTools(t)
+func TestStackComesUpRestartsDeadProcessesAndGoesDown(t *testing.T) {
+	stacktest.NeedTools(t)
 	t.Cleanup(func() { devstack(t, "down") })
 	if code, _ := devstack(t, "up", "--hold-seconds", "30", "--handler-timeout", "3"); code != 0 {
 		t.Fatal("it did not come up")
@@ -91,20 +65,20 @@ func TestStackComesUpHealsAndGoesDown(t *testing.T) {
 		t.Errorf("discovery document: %s, %v", body, err)
 	}
 	if code := orderStatus(t, variables, "anna"); code != http.StatusAccepted {
-		t.Errorf("an order with a token of the stack is answered %d", code)
+		t.Errorf("an order with a token of the stack gets %d", code)
 	}
 
 	if code, _ := devstack(t, "up"); code != 0 {
 		t.Fatal("a second up failed")
 	}
 	if second := pids(t); second[ministackName] != first[ministackName] || second[redisName] != first[redisName] || second[lambdahostName] != first[lambdahostName] {
-		t.Errorf("a second up started something anew: %v, then %v", first, second)
+		t.Errorf("a second up restarted a process: %v, then %v", first, second)
 	}
 	if code, _ := devstack(t, "up", "--hold-seconds", "31"); code != 1 {
 		t.Errorf("other settings: exit code %d", code)
 	}
 
-	// What died is started again; what runs, and its data, stays.
+	// up restarts dead processes and leaves the others, with their data, running.
 	for _, name := range []string{redisName, lambdahostName} {
 		if err := syscall.Kill(first[name], syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -112,7 +86,7 @@ func TestStackComesUpHealsAndGoesDown(t *testing.T) {
 	}
 	awaitDown(t)
 	if code, _ := devstack(t, "up"); code != 0 {
-		t.Fatal("it did not heal")
+		t.Fatal("up did not restart dead processes")
 	}
 	if healed := pids(t); healed[ministackName] != first[ministackName] || healed[redisName] == first[redisName] || healed[lambdahostName] == first[lambdahostName] {
 		t.Errorf("processes were %v, are %v", first, healed)
@@ -127,7 +101,7 @@ func TestStackComesUpHealsAndGoesDown(t *testing.T) {
 		t.Errorf("status of a stack that is down: exit code %d", code)
 	}
 	if _, err := get(t.Context(), discovery); err == nil {
-		t.Error("somebody still answers")
+		t.Error("the site still responds")
 	}
 }
 
@@ -144,7 +118,7 @@ func awaitDown(t *testing.T) {
 	}
 }
 
-// orderStatus places an order for a free seat and returns the answer's code.
+// orderStatus places an order for a free seat and returns the status of the response.
 func orderStatus(t *testing.T, variables map[string]string, user string) int {
 	t.Helper()
 	_, token := devstack(t, "token", "--user", user)
@@ -166,8 +140,8 @@ func orderStatus(t *testing.T, variables map[string]string, user string) int {
 	return response.StatusCode
 }
 
-func TestRunTakesItsStackDownAndPassesTheExitCodeOn(t *testing.T) {
-	needsTools(t)
+func TestRunTakesItsStackDownAndReturnsTheCommandsExitCode(t *testing.T) {
+	stacktest.NeedTools(t)
 	t.Cleanup(func() { devstack(t, "down") })
 	var out, progress bytes.Buffer
 	code := run(t.Context(), []string{"run", "--stack", lifecycleStack, "--", "sh", "-c", `echo "$STACK $HOLD_SECONDS"; exit 7`}, &out, &progress)

@@ -42,7 +42,7 @@ func (c *packageCommand) Run(ctx context.Context, a *app) error {
 		return a.printJSON(archives)
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	// A table that cannot be written is reported by its end.
+	// Flush reports an error of these.
 	_, _ = fmt.Fprintln(table, "FUNCTION\tUNPACKED\tZIP\tSHA-256 OF THE ZIP")
 	for _, one := range archives {
 		_, _ = fmt.Fprintf(table, "%s\t%.1f MB\t%.1f MB\t%s\n", one.Function, megabytes(one.UnpackedBytes), megabytes(one.ZipBytes), one.SHA256)

@@ -8,8 +8,8 @@ import (
 	"boxoffice/scripts/devstack/internal/stack"
 )
 
-// nameSecrets puts the ARN of each secret that a function may name into the values, as on AWS, and returns the value of each ARN
-// for the imitated extension.
+// nameSecrets sets the value of each reference to a secret to an ARN, as on AWS, and returns the secret of each ARN for the imitated
+// extension.
 func (u *ascent) nameSecrets() (map[string]string, error) {
 	have := map[string]string{
 		"secret:order-ids": u.secrets.OrderIDs, "secret:stripe-api": u.secrets.Stripe.Secret, "secret:stripe-webhook": u.secrets.Stripe.Webhook,
@@ -33,7 +33,7 @@ func (u *ascent) nameSecrets() (map[string]string, error) {
 	return byARN, nil
 }
 
-// secretARN has the form of Secrets Manager's, which ends in six random characters.
+// secretARN returns an ARN in the form of Secrets Manager's, which end in six random characters.
 func secretARN(s stack.Settings, reference string) string {
 	return fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s/%s-000000", stack.Region, s.Account, s.Name, strings.TrimPrefix(reference, "secret:"))
 }

@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// What a function is started with has no secret in it: each is named by its ARN, which the extension alone can read.
-func TestValuesNameSecretsAndHaveNone(t *testing.T) {
+// A function's variables have no secret. They have its ARN, which only the extension can resolve.
+func TestValuesHaveARNsInPlaceOfSecrets(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "one", stackFlags{})
 	u.values = topology.Values{}
@@ -31,14 +31,14 @@ func TestValuesNameSecretsAndHaveNone(t *testing.T) {
 			arn := u.values[reference]
 			value, known := byARN[arn]
 			if !known || value == "" || !strings.HasPrefix(arn, "arn:aws:secretsmanager:") {
-				t.Errorf("%s of %s is %q, a secret that is known: %v", variable, f.Name, arn, known)
+				t.Errorf("%s of %s is %q; it has a secret: %v", variable, f.Name, arn, known)
 			}
 			if known && strings.Contains(string(written), value) {
 				t.Errorf("the value of %s is in the values", reference)
 			}
 		}
 	}
-	// Readers, writers and pay have Redis passwords of their own; order ids, Stripe's key and its signing secret.
+	// The Redis passwords of readers, writers and pay, the key of order ids, Stripe's key and its signing secret.
 	if len(byARN) != 6 || named < 10 {
 		t.Errorf("%d secrets, named %d times", len(byARN), named)
 	}
@@ -51,7 +51,7 @@ func TestValuesNameSecretsAndHaveNone(t *testing.T) {
 	}
 }
 
-func TestASecretWithoutAValueIsNamed(t *testing.T) {
+func TestASecretWithoutAValueIsAnError(t *testing.T) {
 	a, _ := testApp(t)
 	u := prepared(t, a, "one", stackFlags{})
 	u.values = topology.Values{}

@@ -24,7 +24,7 @@ type seedCommand struct {
 }
 
 // Run implements the command.
-func (c *seedCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *seedCommand) Run(ctx context.Context, a *app, root *commands) error {
 	d, err := a.describe(root.Stack)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (c *seedCommand) Run(ctx context.Context, a *app, root *cli) error {
 	return a.awaitLoaded(ctx, d.settings)
 }
 
-// seed loads the sample catalogue and waits until the main concert can be sold.
+// seed loads the sample concerts and waits until the main concert can be sold.
 func (a *app) seed(ctx context.Context, s stack.Settings, values topology.Values) error {
 	if _, err := a.load(ctx, s, values, false); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (a *app) load(ctx context.Context, s stack.Settings, values topology.Values
 	return report, nil
 }
 
-// concertsOf are the concerts of the sample catalogue that a stack is seeded with.
+// concertsOf returns the sample concerts that are loaded into a stack.
 func concertsOf(s stack.Settings) ([]catalogue.Entry, error) {
 	entries, err := catalogue.Sample()
 	if err != nil || !s.MainConcerts {
@@ -89,7 +89,7 @@ func concertsOf(s stack.Settings) ([]catalogue.Entry, error) {
 	}), nil
 }
 
-// mainConcert is the first one of the sample catalogue.
+// mainConcert returns the id of the first sample concert.
 func mainConcert() (string, error) {
 	entries, err := catalogue.Sample()
 	if err != nil {
@@ -98,7 +98,7 @@ func mainConcert() (string, error) {
 	return entries[0].Concert.ConcertID, nil
 }
 
-// arenaConcert is the one of the sample catalogue in the arena.
+// arenaConcert returns the id of the sample concert in the arena.
 func arenaConcert() (string, error) {
 	entries, err := catalogue.Sample()
 	if err != nil {
@@ -113,9 +113,9 @@ func arenaConcert() (string, error) {
 }
 
 const (
-	// seedParallel is what the emulator, one process, is busy with.
+	// seedParallel is how many calls at once keep the emulator, which is one process, busy.
 	seedParallel = 8
-	// loadTimeout is far above what a few dozen groups take, at about a second for a batch of them.
+	// loadTimeout is far above what a few dozen groups take: about a second for each batch.
 	loadTimeout = 3 * time.Minute
 	loadPoll    = 200 * time.Millisecond
 )

@@ -22,29 +22,29 @@ import (
 	"boxoffice/scripts/internal/freeport"
 )
 
-// server is a process of the stack and how to see that it is ready.
+// server is a process of the stack and the check that it is ready.
 type server struct {
 	spec process.Spec
-	// taken is the error to give when one of the ports is somebody else's.
+	// ports are the errors to return if another program has one of the server's ports.
 	ports []stack.PortTakenError
-	// fingerprint of what it is started with: another one means it has to be started anew.
+	// fingerprint of what the server is started with. When it differs, the server must be restarted.
 	fingerprint string
-	// ready asks it once. An error is the reason why it is not ready yet.
+	// ready asks the server once. An error is the reason why it is not ready yet.
 	ready   func(ctx context.Context) error
 	timeout time.Duration
-	// grace is how long it may take to end by itself.
+	// grace bounds how long the server may take to end by itself.
 	grace time.Duration
 }
 
-// started is a server that runs, though it may not be ready.
+// started is a server that runs and may not be ready yet.
 type started struct {
 	server
 	record process.Record
-	// ended is readable when the process ends; nil for one that was running before.
+	// ended receives the end of the process; nil if it was running before.
 	ended <-chan error
 }
 
-// start makes sure that the server's process runs with the present fingerprint.
+// start makes sure that the server runs with its fingerprint: it restarts a process that has another one.
 func (a *app) start(ctx context.Context, f stack.Folder, s server) (started, error) {
 	name := s.spec.Name
 	record, found, err := process.Read(f.Process(name))
@@ -55,7 +55,7 @@ func (a *app) start(ctx context.Context, f stack.Folder, s server) (started, err
 		if record.Fingerprint == s.fingerprint {
 			return started{server: s, record: record}, nil
 		}
-		a.progress("%s: something it was started with has changed, stopping it", name)
+		a.progress("%s: its programs or settings have changed, stopping it", name)
 		if err := record.Stop(ctx, s.grace); err != nil {
 			return started{}, err
 		}
@@ -69,7 +69,7 @@ func (a *app) start(ctx context.Context, f stack.Folder, s server) (started, err
 	}
 	running.Fingerprint = s.fingerprint
 	if err := running.Save(f.Process(name)); err != nil {
-		// Nobody would find it again.
+		// No command would find the process again.
 		_ = running.Stop(ctx, 0)
 		return started{}, err
 	}
@@ -77,11 +77,11 @@ func (a *app) start(ctx context.Context, f stack.Folder, s server) (started, err
 	return started{server: s, record: running.Record, ended: running.Ended()}, nil
 }
 
-// portGrace is how long the ports of a process that has ended may stay taken: the kernel closes them only when its last
-// thread is gone, a little after the process counts as ended.
+// portGrace bounds how long the ports of an ended process may stay taken: the kernel closes them only when its last thread is gone,
+// a little after the process counts as ended.
 const portGrace = 3 * time.Second
 
-// awaitPorts returns an error for each port that somebody else has.
+// awaitPorts returns an error for each port that another program has.
 func awaitPorts(ctx context.Context, f stack.Folder, name string, ports []stack.PortTakenError) error {
 	limit := time.Duration(0)
 	if _, found, err := process.Read(f.Process(name)); err == nil && found {
@@ -111,7 +111,7 @@ func awaitPorts(ctx context.Context, f stack.Folder, name string, ports []stack.
 
 const readyPoll = 50 * time.Millisecond
 
-// await returns once the server is ready.
+// await returns when the server is ready.
 func (s started) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -127,7 +127,7 @@ func (s started) await(ctx context.Context) error {
 			if err == nil {
 				err = errors.New("without an error")
 			}
-			return fmt.Errorf("%s ended at its start: %w. The end of %s:\n%s", s.record.Name, err, s.record.LogPath, logTail(s.record.LogPath))
+			return fmt.Errorf("%s ended while starting: %w. The end of %s:\n%s", s.record.Name, err, s.record.LogPath, logTail(s.record.LogPath))
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready: %w. The end of %s:\n%s", s.record.Name, reason, s.record.LogPath, logTail(s.record.LogPath))
 		case <-poll.C:
@@ -146,16 +146,16 @@ func logTail(path string) []byte {
 	return content[max(0, len(content)-logTailBytes):]
 }
 
-// fingerprint of anything that can be printed.
+// fingerprint returns the hash of values that can be printed.
 func fingerprint(parts ...any) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", fmt.Sprint(parts...)))
 	return hex.EncodeToString(sum[:])
 }
 
-// healthClient gives up soon: a health check is asked again.
+// healthClient has a short timeout, since health checks are repeated.
 var healthClient = &http.Client{Timeout: 2 * time.Second}
 
-// get asks an address of the stack and returns the body of a 200. Any other answer is an error with its beginning.
+// get returns the body of a response 200 of the stack. Any other response is an error with the beginning of its body.
 func get(ctx context.Context, url string) ([]byte, error) {
 	const limit = 8 << 20
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -172,7 +172,7 @@ func get(ctx context.Context, url string) ([]byte, error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s answers %d: %.300s", url, response.StatusCode, strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("GET %s returned %d: %.300s", url, response.StatusCode, strings.TrimSpace(string(body)))
 	}
 	return body, nil
 }
@@ -194,7 +194,7 @@ func redisReady(client *redis.Client, ready func(context.Context, *redis.Client)
 	}
 }
 
-// inherited are the only variables of the user that a server sees.
+// inherited are the only variables that a server gets from the user's environment.
 var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG"}
 
 func (u *ascent) newServer(name, path string, args []string, variables map[string]string) server {
@@ -204,7 +204,7 @@ func (u *ascent) newServer(name, path string, args []string, variables map[strin
 			Name: name, Path: path, Args: args, Env: environment, Dir: u.folder.Path(),
 			LogPath: filepath.Join(u.folder.Logs(), name+".log"),
 		},
-		// The user's own variables are no part of it: another shell is no reason to start a server anew.
+		// The user's own variables are not part of it: a server is not restarted because up runs in another shell.
 		fingerprint: fingerprint(args, variables),
 		timeout:     startTimeout,
 	}

@@ -36,7 +36,7 @@ type stackStatus struct {
 var errNotUp = errors.New("not everything of the stack is up")
 
 // Run implements the command.
-func (c *statusCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *statusCommand) Run(ctx context.Context, a *app, root *commands) error {
 	f, err := a.folder(root.Stack)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (a *app) printJSON(value any) error {
 	return encoder.Encode(value)
 }
 
-// description is what a stack that is up is described by.
+// description has all that the files of a stack that is up say.
 type description struct {
 	folder   stack.Folder
 	settings stack.Settings
@@ -129,7 +129,7 @@ type description struct {
 	values   topology.Values
 }
 
-// describe reads a stack's files. It is an error when the stack was not brought up.
+// describe reads the files of a stack. It is an error if the stack is not up.
 func (a *app) describe(name string) (description, error) {
 	f, err := a.folder(name)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/cli"
 )
 
 type runCommand struct {
@@ -17,35 +18,31 @@ type runCommand struct {
 	Command []string `arg:"" passthrough:"" help:"The command and its arguments, after --."`
 }
 
-// commandGrace is how long a command may go on after an interrupt before it is killed.
+// commandGrace bounds how long a command may run after an interrupt before it is killed.
 const commandGrace = 10 * time.Second
 
 // Run implements the command.
-func (c *runCommand) Run(ctx context.Context, a *app, root *cli) (err error) {
+func (c *runCommand) Run(ctx context.Context, a *app, root *commands) (err error) {
 	if len(c.Command) > 0 && c.Command[0] == "--" {
 		c.Command = c.Command[1:]
 	}
 	if len(c.Command) == 0 {
-		return usageError{errors.New("no command was given")}
+		return cli.Misuse(errors.New("no command was given"))
 	}
-	f, err := a.folder(root.Stack)
-	if err != nil {
-		return err
+	if root.Stack == stack.DefaultName {
+		return cli.Misuse(errors.New("run takes its stack down at the end, so it needs one of its own: --stack NAME"))
 	}
-	if f.Name == stack.DefaultName {
-		return usageError{errors.New("run takes its stack down at the end, so it needs one of its own: --stack NAME")}
-	}
-	unlock, err := a.lock(f)
+	f, unlock, err := a.lock(root.Stack)
 	if err != nil {
 		return err
 	}
 	defer unlock() //nolint:errcheck // the end of the process unlocks too
-	// What an interrupted run left behind would be tested as if it were new.
+	// Otherwise the command would use what an interrupted run left behind.
 	if err := a.down(ctx, f); err != nil {
 		return err
 	}
 	defer func() {
-		// Also after an interrupt: nothing may be left running.
+		// Also after an interrupt: no process may be left.
 		if downErr := a.down(context.WithoutCancel(ctx), f); downErr != nil {
 			err = errors.Join(err, downErr)
 		}

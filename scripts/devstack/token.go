@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/localtokens"
 )
 
@@ -22,7 +23,7 @@ const (
 	wellKnownPrefix = "/api" + localtokens.WellKnown
 )
 
-// writeTokenDocuments makes the stack's signing key, once, and the two public documents that lead to it.
+// writeTokenDocuments creates the stack's signing key if there is none, and writes the discovery document and the key set.
 func writeTokenDocuments(f stack.Folder, issuer string) error {
 	key, err := signingKey(f)
 	if errors.Is(err, os.ErrNotExist) {
@@ -65,7 +66,7 @@ func saveKey(f stack.Folder, key localtokens.Key) error {
 type tokenCommand struct {
 	User  string         `help:"The user's id; with --count the prefix of the ids." default:"buyer"`
 	Count int            `help:"Print this many lines 'userId token' for USER-1, USER-2, … instead of one token."`
-	TTL   *time.Duration `name:"ttl" help:"How long the token is valid, negative for an expired one (default: 15m; with --count 12h, so that a load test outlives its tokens' making)."`
+	TTL   *time.Duration `name:"ttl" help:"How long the token is valid, negative for an expired one (default: 15m; with --count 12h, since making the tokens of a load test takes long)."`
 }
 
 const (
@@ -75,12 +76,12 @@ const (
 )
 
 // Run implements the command.
-func (c *tokenCommand) Run(ctx context.Context, a *app, root *cli) error {
+func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	if c.User == "" || len(c.User) > maxUserName || strings.ContainsAny(c.User, " \t\n\r") {
-		return usageError{fmt.Errorf("--user: 1 to %d characters without blanks wanted", maxUserName)}
+		return cli.Misuse(fmt.Errorf("--user: 1 to %d characters without blanks wanted", maxUserName))
 	}
 	if c.Count < 0 || c.Count > maxTokens {
-		return usageError{fmt.Errorf("--count: 1 to %d wanted", maxTokens)}
+		return cli.Misuse(fmt.Errorf("--count: 1 to %d wanted", maxTokens))
 	}
 	d, err := a.describe(root.Stack)
 	if err != nil {
@@ -123,7 +124,7 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *cli) error {
 	return out.Flush()
 }
 
-// signMany runs sign for 0 to n-1 on every core, since a signature costs about a millisecond of one.
+// signMany runs sign for 0 to n-1 on every core, since a signature takes about a millisecond.
 func signMany(ctx context.Context, n int, sign func(i int) (string, error)) ([]string, error) {
 	lines := make([]string, n)
 	group, ctx := errgroup.WithContext(ctx)

@@ -18,6 +18,7 @@ import (
 	"boxoffice/scripts/devstack/internal/redisserver"
 	"boxoffice/scripts/devstack/internal/resources"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/ministack"
 )
 
@@ -27,12 +28,8 @@ type upCommand struct {
 }
 
 // Run implements the command.
-func (c *upCommand) Run(ctx context.Context, a *app, root *cli) error {
-	f, err := a.folder(root.Stack)
-	if err != nil {
-		return err
-	}
-	unlock, err := a.lock(f)
+func (c *upCommand) Run(ctx context.Context, a *app, root *commands) error {
+	f, unlock, err := a.lock(root.Stack)
 	if err != nil {
 		return err
 	}
@@ -45,9 +42,12 @@ func (c *upCommand) Run(ctx context.Context, a *app, root *cli) error {
 	return nil
 }
 
-// lock lets only one command change a stack at a time.
-func (a *app) lock(f stack.Folder) (func() error, error) {
-	return stack.Lock(filepath.Join(stack.Local(a.root), "stacks", f.Name+".lock"))
+// lock returns the folder of a stack. No other command changes the stack until unlock is called.
+func (a *app) lock(name string) (f stack.Folder, unlock func() error, err error) {
+	if f, err = a.folder(name); err == nil {
+		unlock, err = stack.Lock(filepath.Join(stack.Local(a.root), "stacks", f.Name+".lock"))
+	}
+	return f, unlock, err
 }
 
 func relative(root, path string) string {
@@ -57,7 +57,7 @@ func relative(root, path string) string {
 	return path
 }
 
-// ascent is what one up works with.
+// ascent is one run of up.
 type ascent struct {
 	*app
 	folder   stack.Folder
@@ -69,7 +69,7 @@ type ascent struct {
 	values   topology.Values
 }
 
-// up brings the stack up. What runs already with the same settings, versions and programs is left running.
+// up brings the stack up. It leaves running what already runs with the same settings, versions and programs.
 func (a *app) up(ctx context.Context, f stack.Folder, flags stackFlags, seed bool) (stack.Settings, error) {
 	u := &ascent{app: a, folder: f}
 	if err := u.prepare(flags); err != nil {
@@ -94,7 +94,7 @@ func (a *app) up(ctx context.Context, f stack.Folder, flags stackFlags, seed boo
 	if err != nil {
 		return u.settings, err
 	}
-	// Redis counts its delays from the moment it has its slots, which it gets while it is awaited.
+	// Redis takes commands some seconds after it got its slots, and await gives it the slots. So it is awaited during the build.
 	ready, readyCtx := errgroup.WithContext(ctx)
 	ready.Go(func() error { return emulator.await(readyCtx) })
 	ready.Go(func() error { return cache.await(readyCtx) })
@@ -130,13 +130,13 @@ func (a *app) up(ctx context.Context, f stack.Folder, flags stackFlags, seed boo
 	return u.settings, a.seed(ctx, u.settings, u.values)
 }
 
-// prepare settles everything that needs no running server.
+// prepare does everything that needs no running server: it writes settings, topology, secrets and token documents.
 func (u *ascent) prepare(flags stackFlags) error {
 	specified, err := flags.specification()
 	if err != nil {
 		return err
 	}
-	if u.settings, err = u.settle(u.folder, flags, specified); err != nil {
+	if u.settings, err = u.settingsOf(u.folder, flags, specified); err != nil {
 		return err
 	}
 	if u.topology, err = adapt(u.folder, specified, u.settings); err != nil {
@@ -157,7 +157,7 @@ func (a *app) installer() install.Installer {
 	return install.Installer{Root: a.root, Progress: a.progress, Environment: a.environment}
 }
 
-// toolsLock is shared by all stacks, which share what is installed and built.
+// toolsLock is one lock for all stacks, since they share what is installed and built.
 func (a *app) toolsLock() (func() error, error) {
 	return stack.Lock(filepath.Join(stack.Local(a.root), "tools.lock"))
 }
@@ -192,7 +192,7 @@ func (a *app) build(ctx context.Context, functions []topology.Function) (install
 	return binaries, err
 }
 
-// resources creates queues and tables, and settles the value of each reference.
+// resources creates queues and tables, and writes the value of each reference of the topology.
 func (u *ascent) resources(ctx context.Context) error {
 	cfg, err := awsConfig(ctx, u.settings)
 	if err != nil {
@@ -200,7 +200,7 @@ func (u *ascent) resources(ctx context.Context) error {
 	}
 	result, err := resources.Ensure(ctx, cfg, u.topology)
 	if err != nil {
-		return fmt.Errorf("the stack's resources are not as specified (after a change of the topology take it down first: make down%s):\n%w", stackArgument(u.folder.Name), err)
+		return fmt.Errorf("the stack's resources are not as specified (after a change of the topology, take the stack down first: make down%s):\n%w", stackArgument(u.folder.Name), err)
 	}
 	u.progress("queues and tables: %d created, all as specified", len(result.Created))
 	u.values = u.topology.Numbers()
@@ -228,13 +228,12 @@ func (u *ascent) resources(ctx context.Context) error {
 
 const (
 	startTimeout = time.Minute
-	// handlersGrace lets what is being handled end; killed handlers would leave their groups locked for the
-	// visibility timeout.
+	// handlersGrace lets running handlers finish. The seat groups of killed handlers would stay locked for the visibility timeout.
 	handlersGrace = 20 * time.Second
 	serverGrace   = 5 * time.Second
 )
 
-// checkPorts tells of a taken port before anything is installed, built or started.
+// checkPorts returns an error for each taken port, before anything is installed, built or started.
 func (u *ascent) checkPorts(ctx context.Context) error {
 	p := &u.settings.Ports
 	var problems []error
@@ -261,7 +260,7 @@ func (u *ascent) ministack() server {
 	p := &u.settings.Ports
 	variables := ministack.Variables(p.AWS, stack.Region)
 	variables["LAMBDA_EXECUTOR"] = "local"
-	// One that serves itself leaves a file with its process number there, which nobody else would delete.
+	// A ministack that serves itself leaves a file with its process id in TMPDIR. In the stack's folder it is deleted by down.
 	variables["TMPDIR"] = u.folder.Path()
 	program, args := ministack.Command(u.tools.ministack, p.AWS)
 	s := u.newServer(ministackName, program, args, variables)
@@ -271,16 +270,16 @@ func (u *ascent) ministack() server {
 	return s
 }
 
-// queueProcesses is how many processes a function behind a queue has. They wait more than they work: a seat group that
-// is being loaded keeps one for over a second, and orders of other groups must not wait for it.
+// queueProcesses is the number of processes of a function that reads a queue. The processes mostly wait: loading a seat group keeps
+// one busy for over a second, and orders of other groups must not wait for it.
 const queueProcesses = 6
 
-// payProcesses is how many processes pay has. Payments that are opened compete with the decisions of other orders for the
-// processors of this machine: with six of them the last seat of a stampede goes later (README). Two is the least that Lambda takes
-// as a mapping's maximum concurrency, and shows what two of them do to each other.
+// payProcesses is the number of processes of pay. Opening payments competes with the decisions of other orders for the processors of
+// this machine: with six processes the last seat of a stampede is sold later (README). Two is the lowest maximum concurrency that
+// Lambda accepts for a mapping, and it shows how two processes affect each other.
 const payProcesses = 2
 
-// processesOf is how many processes the function behind a queue has, within what its mapping allows on AWS.
+// processesOf returns the number of processes of a function that reads a queue, within the maximum concurrency of its mapping.
 func processesOf(f topology.Function) int {
 	n := queueProcesses
 	if f.Name == "pay" {
@@ -292,12 +291,12 @@ func processesOf(f topology.Function) int {
 	return n
 }
 
-// redis is tied to the emulator: holds of orders whose rows are gone would be nonsense.
+// redis is restarted with the emulator: holds of orders whose rows are gone would be wrong.
 func (u *ascent) redis(emulator started) (server, error) {
 	p := &u.settings.Ports
 	config, err := redisserver.Config(u.folder.Redis(), *p, u.settings.RedisAddress(), u.secrets.Redis)
 	if err != nil {
-		return server{}, usageError{err}
+		return server{}, cli.Misuse(err)
 	}
 	s := u.newServer(redisName, u.tools.redis, []string{filepath.Join(u.folder.Redis(), redisserver.ConfigName)}, nil)
 	s.fingerprint = fingerprint(s.fingerprint, config, emulator.record.PID, emulator.record.Started)
@@ -307,15 +306,15 @@ func (u *ascent) redis(emulator started) (server, error) {
 	return s, redisserver.WriteConfig(u.folder.Redis(), config)
 }
 
-// webhookPath is where the stand-in delivers its events.
+// webhookPath is where the stand-in for Stripe delivers its events.
 const webhookPath = "/api/webhooks/stripe"
 
-// stripe is tied to the emulator: payments of orders whose rows are gone would be nonsense.
+// stripe is restarted with the emulator: payments of orders whose rows are gone would be wrong.
 func (u *ascent) stripe(emulator started) server {
 	p := &u.settings.Ports
 	s := u.newServer(stripeName, u.binaries.Stripedouble, []string{
 		"--listen", stack.Address(p.Stripe), "--endpoint", u.settings.SiteURL() + webhookPath,
-		// As an endpoint at Stripe has to be made: any other event would be answered and forgotten.
+		// The endpoint at Stripe must be configured the same way: any other event is accepted and ignored.
 		"--endpoint-events", strings.Join(stripeevent.Types(), ","),
 	}, map[string]string{
 		"STRIPE_SECRET_KEY": u.secrets.Stripe.Secret, "STRIPE_PUBLISHABLE_KEY": u.secrets.Stripe.Publishable,

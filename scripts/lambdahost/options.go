@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -13,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"boxoffice/contracts/topology"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/cpushare"
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
@@ -42,32 +40,6 @@ type options struct {
 	Drain            time.Duration `help:"How long work may go on after SIGTERM; without it the longest function timeout, plus the long poll, plus 2 s." placeholder:"DURATION"`
 }
 
-// errHelp means that help was asked for and printed.
-var errHelp = errors.New("help")
-
-// configError is a mistake in the command line or in a file it names.
-type configError struct{ error }
-
-func (e configError) Unwrap() error { return e.error }
-
-func parseOptions(args []string, stdout, stderr io.Writer) (options, error) {
-	var o options
-	helped := false
-	parser, err := kong.New(&o, kong.Name("lambdahost"), kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }),
-		kong.Description("The local AWS Lambda: runs bootstrap binaries behind the Lambda Runtime API and invokes them from an HTTP API, FIFO queues, DynamoDB streams and schedules. AWS addresses, region and credentials come from the environment (AWS_ENDPOINT_URL, …)."))
-	if err != nil {
-		return o, fmt.Errorf("command line: %w", err)
-	}
-	_, err = parser.Parse(args)
-	if helped {
-		return o, errHelp
-	}
-	if err != nil {
-		return o, configError{err}
-	}
-	return o, nil
-}
-
 // config is everything checked.
 type config struct {
 	options
@@ -92,7 +64,7 @@ func (o options) check() (config, error) {
 	var err error
 	c.topology, err = o.loadTopology()
 	if err != nil {
-		return c, configError{err}
+		return c, cli.Misuse(err)
 	}
 	c.values, err = o.loadValues(c.topology)
 	add(err)
@@ -117,7 +89,7 @@ func (o options) check() (config, error) {
 	}
 	add(o.checkControl())
 	if len(problems) > 0 {
-		return c, configError{errors.Join(problems...)}
+		return c, cli.Misuse(errors.Join(problems...))
 	}
 	return c, nil
 }
@@ -144,13 +116,13 @@ func (o options) loadValues(t topology.Topology) (topology.Values, error) {
 	}
 	var given topology.Values
 	if err := json.Unmarshal(data, &given); err != nil {
-		return values, fmt.Errorf("values: %s is no JSON object of strings: %w", o.Values, err)
+		return values, fmt.Errorf("values: %s is not a JSON object of strings: %w", o.Values, err)
 	}
 	maps.Copy(values, given)
 	return values, nil
 }
 
-// loadSecrets returns nil where there is no extension. Nothing of the file is in the error.
+// loadSecrets returns nil where there is no extension. Its errors contain nothing of the file's content.
 func (o options) loadSecrets() (map[string]string, error) {
 	if o.Secrets == "" {
 		return nil, nil
@@ -161,7 +133,7 @@ func (o options) loadSecrets() (map[string]string, error) {
 	}
 	all := map[string]string{}
 	if json.Unmarshal(data, &all) != nil {
-		return nil, fmt.Errorf("secrets: %s is no JSON object of strings", o.Secrets)
+		return nil, fmt.Errorf("secrets: %s is not a JSON object of strings", o.Secrets)
 	}
 	return all, nil
 }
@@ -214,7 +186,7 @@ func (c *config) parseProcesses() (map[string]int, error) {
 	return out, errors.Join(problems...)
 }
 
-// checkSources looks for the values that the host itself needs.
+// checkSources reports missing values that the host itself needs.
 func (c *config) checkSources() error {
 	var problems []error
 	need := func(function, reference string) {
@@ -259,7 +231,7 @@ func (c *config) checkNumbers() error {
 	return errors.Join(problems...)
 }
 
-// checkControl: whoever reaches the control endpoint can run functions, so it is for this machine alone.
+// checkControl accepts only loopback addresses, because every client of the control endpoint can run functions.
 func (o options) checkControl() error {
 	if o.Control == "" {
 		return nil

@@ -2,44 +2,26 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"boxoffice/scripts/internal/cli"
 )
 
-// Exit codes.
-const (
-	exitOK      = 0
-	exitFailure = 1
-	exitUsage   = 2
-)
-
-// run is the program. It ends when ctx does, and returns the exit code.
+// run is the program. It ends when ctx does. Exit codes: 0 done, 1 failed, 2 used wrongly.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	o, err := parseOptions(args, stdout, stderr)
-	if errors.Is(err, errHelp) {
-		return exitOK
-	}
-	var c config
-	if err == nil {
-		c, err = o.check()
-	}
-	var h *host
-	if err == nil {
-		h, err = start(ctx, c, environ, slog.New(slog.NewJSONHandler(stderr, nil)), stderr)
-	}
-	if err == nil {
-		err = h.serve(ctx)
-	}
-	if err == nil {
-		return exitOK
-	}
-	// Printing is the last thing that can be done about it.
-	_, _ = fmt.Fprintln(stderr, "lambdahost:", err)
-	var misuse configError
-	if errors.As(err, &misuse) {
-		return exitUsage
-	}
-	return exitFailure
+	var o options
+	return cli.Run("lambdahost", &o, args, stdout, stderr, func(*kong.Context) error {
+		c, err := o.check()
+		if err != nil {
+			return err
+		}
+		h, err := start(ctx, c, environ, slog.New(slog.NewJSONHandler(stderr, nil)), stderr)
+		if err != nil {
+			return err
+		}
+		return h.serve(ctx)
+	}, kong.Description("The local AWS Lambda: runs bootstrap binaries behind the Lambda Runtime API and invokes them from an HTTP API, FIFO queues, DynamoDB streams and schedules. AWS addresses, region and credentials come from the environment (AWS_ENDPOINT_URL, …)."))
 }

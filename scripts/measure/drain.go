@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// phase is the measure of one way to let orders be decided.
+// phase is the result of one measure of deciding orders.
 type phase struct {
 	Name     string `json:"name"`
 	Groups   int    `json:"groups"`
 	Orders   int    `json:"orders"`
 	Held     int    `json:"held"`
 	Rejected int    `json:"rejectedSeatTaken"`
-	// Confirmed are those that were paid.
+	// Confirmed is the number of paid orders.
 	Confirmed int `json:"confirmed"`
-	// Batches is how many batches reserve got.
+	// Batches is the number of batches that reserve got.
 	Batches int `json:"batches"`
-	// Seconds is from letting go to the last decision, or confirmation. CPU counts until every payment that is due is opened, and
-	// mirror and publish are through, as well.
+	// Seconds is the time from the start of the functions to the last decision, or confirmation. CPU counts until every due payment
+	// is opened and mirror and publish have caught up.
 	Seconds         float64       `json:"seconds"`
 	OrdersPerSecond float64       `json:"ordersPerSecond"`
 	CPU             []processCost `json:"cpu"`
-	// OthersShare is the share of the machine that other programs took meanwhile, 0 to 1.
+	// OthersShare is the share of the machine that other programs used meanwhile, 0 to 1.
 	OthersShare float64 `json:"othersShare"`
 	// Floor is the bare loop of the same calls, if it was measured.
 	Floor *floorResult `json:"floor,omitempty"`
 }
 
-// newRun names a run; its buyers' names begin so.
+// newRun returns a new name of a run, which is the prefix of its buyers' names.
 func newRun() string { return "measure-" + strings.ToLower(rand.Text()[:8]) }
 
-// drain lets orders wait in the queue, with the host stopped, and measures from letting it go until all are decided.
+// drain stops lambdahost, enqueues orders, and measures from the continuation of lambdahost until all orders are decided.
 func (m *measures) drain(ctx context.Context, groups []group) (phase, error) {
 	p := phase{Name: "draining", Groups: len(groups), Orders: m.Orders}
 	run := newRun()
@@ -51,29 +51,29 @@ func (m *measures) drain(ctx context.Context, groups []group) (phase, error) {
 	if err != nil {
 		return p, err
 	}
-	goOn, err := m.pause(ctx)
+	resume, err := m.pause(ctx)
 	if err != nil {
 		return p, err
 	}
-	defer goOn() //nolint:errcheck // it was let go already, or the failure is told
+	defer resume() //nolint:errcheck // it is resumed already, or another error is returned
 	m.progress("draining, seat groups %d: %d orders into the queue", p.Groups, p.Orders)
 	if err := m.enqueue(ctx, m.Queue("orders"), messages); err != nil {
 		return p, err
 	}
-	from, err := look(processes)
+	from, err := readUsage(processes)
 	if err != nil {
 		return p, err
 	}
 	m.progress("draining, seat groups %d: deciding", p.Groups)
 	released := time.Now()
-	if err := goOn(); err != nil {
+	if err := resume(); err != nil {
 		return p, err
 	}
 	o, err := m.finish(ctx, &p, run, before, from)
 	if err != nil {
 		return p, err
 	}
-	p.time(released, o)
+	p.setRate(released, o)
 	m.progress("draining, seat groups %d: %.0f orders/s", p.Groups, p.OrdersPerSecond)
 	if !m.NoFloor {
 		if p.Floor, err = m.floor(ctx, p, o, messages); err != nil {
@@ -83,8 +83,8 @@ func (m *measures) drain(ctx context.Context, groups []group) (phase, error) {
 	return p, nil
 }
 
-// time sets the rate.
-func (p *phase) time(released time.Time, o outcome) {
+// setRate sets the duration and the rate.
+func (p *phase) setRate(released time.Time, o outcome) {
 	p.Seconds = o.last.Sub(released).Seconds()
 	p.OrdersPerSecond = float64(p.Orders) / p.Seconds
 }
@@ -92,7 +92,7 @@ func (p *phase) time(released time.Time, o outcome) {
 // decideWithin bounds how long a phase may take.
 const decideWithin = 3 * time.Minute
 
-// finish waits until the orders of a phase are through all functions, and tells what they cost and what became of them.
+// finish waits until all functions have processed the orders of a phase. It sets the CPU time and the number of orders by outcome.
 func (m *measures) finish(ctx context.Context, p *phase, run string, before hostStatus, from usage) (outcome, error) {
 	err := await(ctx, decideWithin, func() (bool, string, error) {
 		now, err := m.hostStatus(ctx)
@@ -138,7 +138,7 @@ func (m *measures) finish(ctx context.Context, p *phase, run string, before host
 	if err != nil {
 		return o, err
 	}
-	to, err := look(processes)
+	to, err := readUsage(processes)
 	if err != nil {
 		return o, err
 	}
@@ -147,7 +147,7 @@ func (m *measures) finish(ctx context.Context, p *phase, run string, before host
 	return o, err
 }
 
-// done counts the messages that a queue's function has done between two looks.
+// done returns the number of messages that a queue's function has handled between two statuses.
 func done(before, now sourceStatus) int {
 	return now.Messages - now.MessageFailures - before.Messages + before.MessageFailures
 }

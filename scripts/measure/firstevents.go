@@ -21,21 +21,21 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// firstEvent is what a function that was just started has to answer. It makes the function call what it depends on, and
-// changes nothing, however often it is given.
+// firstEvent is the event for a function that was just started. It makes the function call its dependencies and changes nothing,
+// however often it is sent.
 type firstEvent struct {
-	// what says it for people; want is in the answer if that is right.
+	// what describes the event for people. want is a part of every correct response.
 	what    string
 	payload []byte
 	want    string
 }
 
-// firstEvents has some for each function, about an order that is made for it and cancelled.
+// firstEvents returns first events for each function. They are about an order that is placed for them and cancelled.
 func (m *measures) firstEvents(ctx context.Context) (map[string][]firstEvent, error) {
 	g := m.layout.Groups[3*groupsOfMany+1]
-	over, row, err := m.cancelledOrder(ctx, g)
+	ended, row, err := m.cancelledOrder(ctx, g)
 	if err != nil {
-		return nil, fmt.Errorf("an order that is over: %w", err)
+		return nil, fmt.Errorf("an order that has ended: %w", err)
 	}
 	const noFailure = `"batchItemFailures":[]`
 	made := map[string][]firstEvent{}
@@ -53,23 +53,23 @@ func (m *measures) firstEvents(ctx context.Context) (map[string][]firstEvent, er
 	}
 	event, err := queueEvent(message.RebuildGroup{ConcertID: m.Arena, Group: g.Group, CommandID: newRun()})
 	add("reserve", "RebuildGroup of a loaded group", noFailure, event, err)
-	event, err = queueEvent(message.ExpireHold{OrderID: over, ConcertID: m.Arena, Group: g.Group, RowVersion: 1})
-	add("expire", "ExpireHold of an order that is over", noFailure, event, err)
-	event, err = queueEvent(message.OpenPayment{OrderID: over, ConcertID: m.Arena, Group: g.Group, RowVersion: 1})
-	add("pay", "OpenPayment of an order that is over", noFailure, event, err)
+	event, err = queueEvent(message.ExpireHold{OrderID: ended, ConcertID: m.Arena, Group: g.Group, RowVersion: 1})
+	add("expire", "ExpireHold of an order that has ended", noFailure, event, err)
+	event, err = queueEvent(message.OpenPayment{OrderID: ended, ConcertID: m.Arena, Group: g.Group, RowVersion: 1})
+	add("pay", "OpenPayment of an order that has ended", noFailure, event, err)
 	event, err = queueEvent(message.PaymentDeclined{
-		OrderID: over, ConcertID: m.Arena, Group: g.Group, EventID: "evt_measure", At: contracts.InstantOf(time.Now()), Code: "card_declined", Text: "Declined.",
+		OrderID: ended, ConcertID: m.Arena, Group: g.Group, EventID: "evt_measure", At: contracts.InstantOf(time.Now()), Code: "card_declined", Text: "Declined.",
 	})
-	add("commit", "PaymentDeclined of an order that is over", noFailure, event, err)
-	told, err := m.webhook(over, g)
-	add("stripe-webhook", "Stripe's word of an order that is over", `"statusCode":200`, told, err)
-	add("mirror", "a row that is over", noFailure, streamEvent(over, row), nil)
-	add("publish", "a row that is over", noFailure, streamEvent(over, row), nil)
-	add("reconcile", "the minute's whole run", `{`, map[string]string{}, nil)
+	add("commit", "PaymentDeclined of an order that has ended", noFailure, event, err)
+	delivery, err := m.webhook(ended, g)
+	add("stripe-webhook", "an event of an order that has ended", `"statusCode":200`, delivery, err)
+	add("mirror", "the row of an order that has ended", noFailure, streamEvent(ended, row), nil)
+	add("publish", "the row of an order that has ended", noFailure, streamEvent(ended, row), nil)
+	add("reconcile", "its whole run of each minute", `{`, map[string]string{}, nil)
 	return made, errors.Join(problems...)
 }
 
-// cancelledOrder makes an order, lets it be held, cancels it, and answers it with its row.
+// cancelledOrder places an order, cancels it when it is held, and returns its id and row.
 func (m *measures) cancelledOrder(ctx context.Context, g group) (contracts.OrderID, map[string]types.AttributeValue, error) {
 	buyer, err := m.Buyer(newRun())
 	if err != nil {
@@ -105,14 +105,14 @@ func (m *measures) cancelledOrder(ctx context.Context, g group) (contracts.Order
 	return contracts.OrderID(id), out.Item, nil
 }
 
-// webhook is Stripe's signed word that the PaymentIntent of an order was cancelled. It becomes a message each time, which SQS
-// drops by its id after the first.
-func (m *measures) webhook(over contracts.OrderID, g group) (events.APIGatewayV2HTTPRequest, error) {
+// webhook returns the request with Stripe's signed event that the PaymentIntent of an order was cancelled. Each delivery becomes a
+// message, and SQS drops all but the first by their deduplication id.
+func (m *measures) webhook(ended contracts.OrderID, g group) (events.APIGatewayV2HTTPRequest, error) {
 	now := time.Now()
 	body, err := json.Marshal(map[string]any{
 		"id": "evt_measure", "object": "event", "api_version": stripeevent.APIVersion, "created": now.Unix(), "type": stripeevent.TypeCanceled,
 		"data": map[string]any{"object": map[string]any{"id": "pi_measure", "object": "payment_intent", "status": "canceled", "metadata": map[string]string{
-			stripeevent.MetadataEnvironment: m.Stack, stripeevent.MetadataOrder: string(over), stripeevent.MetadataConcert: m.Arena, stripeevent.MetadataGroup: g.Group,
+			stripeevent.MetadataEnvironment: m.Stack, stripeevent.MetadataOrder: string(ended), stripeevent.MetadataConcert: m.Arena, stripeevent.MetadataGroup: g.Group,
 		}}},
 	})
 	r := m.request("POST /api/webhooks/stripe", string(body), nil)
@@ -120,7 +120,7 @@ func (m *measures) webhook(over contracts.OrderID, g group) (events.APIGatewayV2
 	return r, err
 }
 
-// request is what API Gateway makes of a request of a signed-in buyer.
+// request returns the event that API Gateway makes from a signed-in buyer's request.
 func (m *measures) request(route, body string, path map[string]string) events.APIGatewayV2HTTPRequest {
 	r := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: route, Body: body, PathParameters: path,
@@ -133,7 +133,7 @@ func (m *measures) request(route, body string, path map[string]string) events.AP
 	return r
 }
 
-// queueEvent is a batch of one message that comes for the first time.
+// queueEvent returns a batch of one message that is delivered for the first time.
 func queueEvent(m message.Message) (events.SQSEvent, error) {
 	encoded, err := message.Encode(m, "")
 	if err != nil {
@@ -153,7 +153,7 @@ func queueEvent(m message.Message) (events.SQSEvent, error) {
 	return events.SQSEvent{Records: []events.SQSMessage{record}}, nil
 }
 
-// streamEvent is a batch of one version of a row.
+// streamEvent returns a batch of one version of a row.
 func streamEvent(id contracts.OrderID, row map[string]types.AttributeValue) any {
 	type object = map[string]any
 	return object{"Records": []any{object{
@@ -162,7 +162,7 @@ func streamEvent(id contracts.OrderID, row map[string]types.AttributeValue) any 
 	}}}
 }
 
-// rowJSON writes a row as DynamoDB does. Rows have no other types.
+// rowJSON returns a row in DynamoDB's JSON. valueJSON knows all types that rows have.
 func rowJSON(row map[string]types.AttributeValue) map[string]any {
 	out := map[string]any{}
 	for name, value := range row {

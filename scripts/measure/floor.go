@@ -20,29 +20,29 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// floorResult is what the machine does when the calls of the pipeline are made by bare loops in one process.
+// floorResult is the result of the bare loop: the calls of the pipeline, made by loops in one process.
 type floorResult struct {
 	OrdersPerSecond float64 `json:"ordersPerSecond"`
-	// Ratio is the pipeline's rate by this one.
+	// Ratio is the pipeline's rate divided by this rate.
 	Ratio float64       `json:"ratio"`
 	CPU   []processCost `json:"cpu"`
-	// OthersShare is as in the phase.
+	// OthersShare is defined as in phase.
 	OthersShare float64 `json:"othersShare"`
 }
 
-// floorWorkers is how many batches are at work at once: as many as devstack gives reserve processes.
+// floorWorkers bounds how many batches run at once. It is the number of processes that devstack gives reserve.
 const floorWorkers = 6
 
-// bare is the calls of the pipeline without the pipeline: by reserve a receive, a call to Redis a group, a put or a
-// transaction an order, two sends and a delete; by pay for each held order a call to Redis, a read, a PaymentIntent and a
-// put; by mirror a read and a call to Redis a version; by publish a put of ten events. Queues, tables and bus are copies of
-// the stack's own, made for it: no row and no place of the stack is written. So Redis is only asked for an answer, without the
-// work of the scripts (some 40 µs). The PaymentIntents are made in the stack's own stand-in for Stripe and stay there, as
-// nobody's: their metadata names no environment.
+// bare makes the calls of the pipeline without the pipeline. Of reserve: for each batch a receive, two sends and a delete, for each
+// group a call to Redis, for each order a put or a transaction. Of pay: for each held order a call to Redis, a read, a PaymentIntent
+// and a put. Of mirror: for each version a read and a call to Redis. Of publish: a put of ten events. Queues, tables and bus are
+// copies, so that no row or seat of the stack changes. For the same reason Redis gets only a PING, which leaves out the work of the
+// scripts (some 40 µs). The PaymentIntents are created in the stack's stand-in for Stripe and stay there. They belong to no order,
+// since their metadata names no environment.
 type bare struct {
 	*copies
 	redis *redis.Client
-	// held is how many orders are held, the first ones; heldRow and rejectedRow are what is stored, but for the id.
+	// The first held orders are held, the others rejected. heldRow, awaitingRow and rejectedRow are stored with each order's id.
 	held                              int64
 	heldRow, awaitingRow, rejectedRow map[string]types.AttributeValue
 	detail                            string // of an event
@@ -52,18 +52,18 @@ type bare struct {
 	last                              atomic.Int64 // Unix nanoseconds of the last put
 }
 
-// floor repeats what a phase did, with the same messages and as many held rows, while lambdahost is stopped.
+// floor repeats a phase as a bare loop, with the same messages and as many held rows, while lambdahost is stopped.
 func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []message.Encoded) (_ *floorResult, err error) {
 	m.progress("the same calls in a bare loop, seat groups %d", p.Groups)
 	processes, err := m.processes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	goOn, err := m.pause(ctx)
+	resume, err := m.pause(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, goOn()) }()
+	defer func() { err = errors.Join(err, resume()) }()
 	c, err := m.copy(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 	if err := m.enqueue(ctx, c.ordersQueue, messages); err != nil {
 		return nil, err
 	}
-	from, err := look(processes)
+	from, err := readUsage(processes)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 	if err := loops.Wait(); err != nil {
 		return nil, err
 	}
-	to, err := look(processes)
+	to, err := readUsage(processes)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +99,8 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 	return f, err
 }
 
-// poll hands batches of a queue on until so many messages have come. As in an event source mapping one poller serves all
-// batches, and a receive that brought nothing is repeated when a batch is over.
+// poll passes batches of a queue to handle until so many messages are received. As in an event source mapping, one poller serves all
+// batches, and an empty receive is repeated when a batch is done.
 func (b *bare) poll(ctx context.Context, queue string, messages int64, handle func(context.Context, []sqstypes.Message) error) error {
 	batches, ctx := errgroup.WithContext(ctx)
 	batches.SetLimit(floorWorkers)
@@ -136,7 +136,7 @@ func (b *bare) poll(ctx context.Context, queue string, messages int64, handle fu
 	return batches.Wait()
 }
 
-// idlePoll is how long a poller waits that found an empty queue.
+// idlePoll is how long a poller waits after an empty receive.
 const idlePoll = 100 * time.Millisecond
 
 func (b *bare) batch(ctx context.Context, batch []sqstypes.Message) error {
@@ -174,13 +174,13 @@ func (b *bare) batch(ctx context.Context, batch []sqstypes.Message) error {
 	return b.sendSteps(ctx, held)
 }
 
-// heldOrder is an order with the message that it came by.
+// heldOrder is an order and the message that placed it.
 type heldOrder struct {
 	id     contracts.OrderID
 	placed sqstypes.Message
 }
 
-// sendSteps sends the payment and the end of the hold of each held order, in one call a queue.
+// sendSteps sends OpenPayment and ExpireHold of each held order, in one call for each queue.
 func (b *bare) sendSteps(ctx context.Context, held <-chan heldOrder) error {
 	var opens, ends []sqstypes.SendMessageBatchRequestEntry
 	for one := range held {

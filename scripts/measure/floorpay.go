@@ -16,8 +16,8 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// payments makes the calls of pay for a batch of OpenPayments: a token of the pace, the row, the PaymentIntent, and the row's
-// next version.
+// payments makes the calls of pay for a batch of OpenPayments: a token of the rate limit, the read of the row, the PaymentIntent, and
+// the put of the row's next version.
 func (b *bare) payments(ctx context.Context, batch []sqstypes.Message) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	for _, one := range batch {
@@ -30,7 +30,7 @@ func (b *bare) payments(ctx context.Context, batch []sqstypes.Message) error {
 			if err := errors.Join(readErr, b.redis.Ping(ctx).Err()); err != nil {
 				return err
 			}
-			// Without the metadata of the stack's own: its webhook passes over what becomes of this one.
+			// The metadata names no environment, so the stack's webhook ignores events of this PaymentIntent.
 			params := &stripe.PaymentIntentParams{
 				Amount: stripe.Int64(12000), Currency: stripe.String("eur"), CaptureMethod: stripe.String("manual"),
 				PaymentMethodTypes: stripe.StringSlice([]string{"card"}), Metadata: map[string]string{"orderId": order},
@@ -42,7 +42,7 @@ func (b *bare) payments(ctx context.Context, batch []sqstypes.Message) error {
 			}
 			item := maps.Clone(b.awaitingRow)
 			item["orderId"] = id
-			// What is put has to differ from what is there, or it is no version for those who follow.
+			// The put must change the row, or the stream gets no record.
 			item["version"] = &types.AttributeValueMemberN{Value: "99"}
 			_, err := b.dynamo.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.ordersTable, Item: item, ConditionExpression: aws.String("attribute_exists(orderId)")})
 			return err

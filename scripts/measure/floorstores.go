@@ -23,7 +23,7 @@ import (
 	"boxoffice/scripts/internal/awsclient"
 )
 
-// copies are queues, tables and a bus like the stack's own, for bare loops. They begin empty.
+// copies are empty copies of the stack's queues, tables and bus, for bare loops.
 type copies struct {
 	sqs     *sqs.Client
 	dynamo  *dynamodb.Client
@@ -57,7 +57,7 @@ func (s *stack) copy(ctx context.Context) (*copies, error) {
 	return c, nil
 }
 
-// copiedAttributes are what makes the cost of a queue.
+// copiedAttributes are the attributes that affect the cost of a queue.
 var copiedAttributes = []sqstypes.QueueAttributeName{
 	sqstypes.QueueAttributeNameFifoQueue, sqstypes.QueueAttributeNameDeduplicationScope, sqstypes.QueueAttributeNameFifoThroughputLimit,
 	sqstypes.QueueAttributeNameDelaySeconds, sqstypes.QueueAttributeNameVisibilityTimeout,
@@ -97,7 +97,7 @@ func (c *copies) copyTable(ctx context.Context, table, name string) error {
 	return nil
 }
 
-// remove takes them away, as far as they were made.
+// remove deletes the copies that exist.
 func (c *copies) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -119,7 +119,7 @@ func (c *copies) remove(ctx context.Context) error {
 	return errors.Join(append(problems, err)...)
 }
 
-// putRow writes a row under its id, with the allowance of a new buyer if it is held, as reserve does.
+// putRow writes a row with the order's id, and with a new buyer's allowance if it is held, as reserve does.
 func (b *bare) putRow(ctx context.Context, order contracts.OrderID, row map[string]types.AttributeValue, held bool) error {
 	item := maps.Clone(row)
 	id := &types.AttributeValueMemberS{Value: string(order)}
@@ -140,13 +140,13 @@ func (b *bare) putRow(ctx context.Context, order contracts.OrderID, row map[stri
 	return err
 }
 
-// streamBatch and streamPause are those of an event source mapping.
+// streamBatch and streamPause are as in an event source mapping.
 const (
 	streamBatch = 100
 	streamPause = 250 * time.Millisecond
 )
 
-// follow reads the stream of the orders until every version came by.
+// follow reads the stream of orders until it has read every version.
 func (b *bare) follow(ctx context.Context, handle func(context.Context, []streamtypes.Record) error) error {
 	described, err := b.streams.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &b.streamARN})
 	if err != nil {
@@ -162,7 +162,7 @@ func (b *bare) follow(ctx context.Context, handle func(context.Context, []stream
 		return fmt.Errorf("stream: %w", err)
 	}
 	iterator := start.ShardIterator
-	// Of a held order there are two versions.
+	// A held order has two versions.
 	for seen := int64(0); seen < b.orders+b.held; {
 		out, err := b.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: iterator, Limit: aws.Int32(streamBatch)})
 		if err != nil {
@@ -192,12 +192,12 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// mirrorSide is how many orders mirror applies at once.
-const mirrorSide = 16
+// maxMirrored bounds how many orders are mirrored at once, as in mirror.
+const maxMirrored = 16
 
 func (b *bare) mirror(ctx context.Context, records []streamtypes.Record) error {
 	calls, ctx := errgroup.WithContext(ctx)
-	calls.SetLimit(mirrorSide)
+	calls.SetLimit(maxMirrored)
 	for _, r := range records {
 		calls.Go(func() error {
 			id, ok := r.Dynamodb.Keys["orderId"].(*streamtypes.AttributeValueMemberS)
@@ -213,7 +213,7 @@ func (b *bare) mirror(ctx context.Context, records []streamtypes.Record) error {
 	return calls.Wait()
 }
 
-// publish puts events on the bus that are about as long as an order's.
+// publish puts events on the bus that are about as long as those of an order.
 func (b *bare) publish(ctx context.Context, records []streamtypes.Record) error {
 	for chunk := range slices.Chunk(records, maxBatch) {
 		var entries []bustypes.PutEventsRequestEntry

@@ -12,8 +12,8 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// overHTTP lets buyers order through the gateway. So many at once send an order and follow it until it is decided, more often
-// than the API tells, since its pace is not what is measured; then the next buyer comes.
+// overHTTP measures buyers who order through the gateway. m.Clients buyers at once place an order and poll it until it is decided; then
+// the next buyer starts. They poll more often than the API says, since polling is not what is measured.
 func (m *measures) overHTTP(ctx context.Context, groups []group) (phase, error) {
 	return m.buyers(ctx, phase{Name: "over HTTP", Groups: len(groups), Orders: m.HTTPOrders}, groups,
 		func(ctx context.Context, buyer *apiclient.Client, id string) error {
@@ -22,7 +22,7 @@ func (m *measures) overHTTP(ctx context.Context, groups []group) (phase, error) 
 		})
 }
 
-// paid is overHTTP by buyers who pay as well, and follow their orders until they are CONFIRMED.
+// paid is overHTTP with buyers who also pay, and poll their orders until they are CONFIRMED.
 func (m *measures) paid(ctx context.Context, groups []group) (phase, error) {
 	return m.buyers(ctx, phase{Name: "over HTTP, paid", Groups: len(groups), Orders: m.HTTPOrders}, groups,
 		func(ctx context.Context, buyer *apiclient.Client, id string) error {
@@ -41,30 +41,15 @@ func (m *measures) paid(ctx context.Context, groups []group) (phase, error) {
 		})
 }
 
-// buyers lets each buyer place an order and follow it.
+// buyers measures buyers who each place an order and then follow it.
 func (m *measures) buyers(ctx context.Context, p phase, groups []group, follow func(context.Context, *apiclient.Client, string) error) (phase, error) {
 	run := newRun()
 	list := wishes(run, groups, p.Orders)
-	m.progress("%s: %d tokens", p.Name, len(list))
-	buyers := make([]*apiclient.Client, len(list))
-	for i, w := range list {
-		var err error
-		if buyers[i], err = m.Buyer(w.user); err != nil {
-			return p, err
-		}
-	}
-	if err := m.idle(ctx); err != nil {
-		return p, err
-	}
-	before, err := m.hostStatus(ctx)
+	buyers, err := m.signIn(p.Name, list)
 	if err != nil {
 		return p, err
 	}
-	processes, err := m.processes(ctx)
-	if err != nil {
-		return p, err
-	}
-	from, err := look(processes)
+	before, from, err := m.begin(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -88,9 +73,39 @@ func (m *measures) buyers(ctx context.Context, p phase, groups []group, follow f
 	if err != nil {
 		return p, err
 	}
-	p.time(begun, o)
+	p.setRate(begun, o)
 	m.progress("%s: %.0f orders/s", p.Name, p.OrdersPerSecond)
 	return p, nil
+}
+
+// signIn returns a client for the buyer of each wish.
+func (m *measures) signIn(measure string, list []wish) ([]*apiclient.Client, error) {
+	m.progress("%s: %d tokens", measure, len(list))
+	buyers := make([]*apiclient.Client, len(list))
+	for i, w := range list {
+		var err error
+		if buyers[i], err = m.Buyer(w.user); err != nil {
+			return nil, err
+		}
+	}
+	return buyers, nil
+}
+
+// begin waits until no function is busy and returns the status and the CPU time at that moment.
+func (m *measures) begin(ctx context.Context) (hostStatus, usage, error) {
+	if err := m.idle(ctx); err != nil {
+		return hostStatus{}, usage{}, err
+	}
+	status, err := m.hostStatus(ctx)
+	if err != nil {
+		return status, usage{}, err
+	}
+	processes, err := m.processes(ctx)
+	if err != nil {
+		return status, usage{}, err
+	}
+	from, err := readUsage(processes)
+	return status, from, err
 }
 
 func (m *measures) place(ctx context.Context, buyer *apiclient.Client, w wish) (id string, err error) {

@@ -11,18 +11,18 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/testbed"
 )
 
-// options are the command line; what has a variable comes from make env.
+// options are the command line. Options with a variable come from make env.
 type options struct {
 	Only       []string      `enum:"stampede,http,paid,drain,start" default:"stampede,http,paid,drain,start" help:"Parts to measure: ${enum}."`
 	Orders     int           `default:"3000" help:"Orders that wait in the queue before it is drained."`
 	HTTPOrders int           `name:"http-orders" default:"1000" help:"Orders sent over HTTP, without payment and with it."`
-	Clients    int           `default:"64" help:"Buyers at once over HTTP; each sends an order, follows it until it is decided or paid, and the next one comes."`
-	RushBuyers int           `name:"stampede-buyers" default:"5000" help:"Buyers who ask in the same instant."`
-	RushSeats  int           `name:"stampede-seats" default:"1000" help:"Seats that they want, each as many of them."`
+	Clients    int           `default:"64" help:"Buyers at once over HTTP. Each places an order and polls it until it is decided or paid; then the next buyer starts."`
+	RushBuyers int           `name:"stampede-buyers" default:"5000" help:"Buyers who order in the same instant."`
+	RushSeats  int           `name:"stampede-seats" default:"1000" help:"Seats that they order, each seat by equally many buyers."`
 	Starts     int           `default:"11" help:"Starts of each function."`
 	NoFloor    bool          `help:"Leave out the bare loops."`
 	JSON       bool          `name:"json" help:"Print JSON."`
@@ -32,55 +32,44 @@ type options struct {
 	Devstack string `default:".local/tools/devstack" type:"existingfile" help:"The devstack program, which knows the stack's processes."`
 }
 
-// groupsOfMany is how many seat groups the wider measures have.
+// groupsOfMany is the number of seat groups of the measures with many groups.
 const groupsOfMany = 32
 
-// groupsOfRush is how many seat groups the seats of the stampede are in at most.
+// groupsOfRush bounds the number of seat groups that the seats of the stampede are in.
 const groupsOfRush = 12
 
 // run is the program. It returns the exit code: 0 measured, 1 failed, 2 used wrongly. No figure makes it fail.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	fail := func(code int, err error) int {
-		// Printing is the last thing that can be done about it.
-		_, _ = fmt.Fprintln(errOut, "measure:", err)
-		return code
-	}
 	var o options
-	parsed, err := commandline.Parse("measure", &o, args, out, errOut,
+	return cli.Run("measure", &o, args, out, errOut, func(*kong.Context) error { return measure(ctx, o, out, errOut) },
 		kong.Description("Measure a stack of its own (make measure): orders a second, CPU time an order, starts of functions. It stops the stack's Lambda host for moments and fills the concert, so it refuses the default stack."))
-	switch {
-	case err != nil:
-		return fail(2, err)
-	case parsed == nil:
-		return 0
-	}
+}
+
+func measure(ctx context.Context, o options, out, errOut io.Writer) error {
 	if err := o.check(); err != nil {
-		return fail(2, err)
+		return cli.Misuse(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
 	defer cancel()
 	bed, err := testbed.OpenHere(ctx)
 	if err != nil {
-		return fail(2, err)
+		return cli.Misuse(err)
 	}
 	defer bed.Close() //nolint:errcheck // nothing is lost with it
-	m := &measures{options: o, progress: commandline.Progress(errOut, time.Now)}
+	m := &measures{options: o, progress: cli.Progress(errOut, time.Now)}
 	report, err := m.all(ctx, bed)
-	// What was measured before a failure is worth its minutes.
+	// After a failure, what was measured before it is still printed: it took minutes.
 	print := report.print
 	if o.JSON {
 		print = report.printJSON
 	}
-	if err := errors.Join(err, print(out)); err != nil {
-		return fail(1, err)
-	}
-	return 0
+	return errors.Join(err, print(out))
 }
 
 func (o options) check() error {
 	var problems []error
 	if o.Stack == "default" {
-		problems = append(problems, errors.New("the default stack is somebody's: measure needs one of its own (make measure)"))
+		problems = append(problems, errors.New("the default stack is in use by people: measure needs one of its own (make measure)"))
 	}
 	for name, n := range map[string]int{"--orders": o.Orders, "--http-orders": o.HTTPOrders, "--clients": o.Clients, "--stampede-buyers": o.RushBuyers, "--stampede-seats": o.RushSeats, "--starts": o.Starts} {
 		if n < 1 {
@@ -108,8 +97,8 @@ func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 		return r, err
 	}
 	groups := m.layout.Groups
-	if most := 3*groupsOfMany + 2 + groupsOfRush; len(groups) < most {
-		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Arena, len(groups), most)
+	if needed := 3*groupsOfMany + 2 + groupsOfRush; len(groups) < needed {
+		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Arena, len(groups), needed)
 	}
 	if slices.Contains(m.Only, "stampede") {
 		s, err := m.rush(ctx, groups[len(groups)-groupsOfRush:])
@@ -118,7 +107,7 @@ func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 		}
 		r.Stampede = &s
 	}
-	// Early, since the emulator gets slower with each held order, whose end waits in a queue.
+	// Before the drain: the emulator gets slower with each held order, whose ExpireHold waits in a queue.
 	if slices.Contains(m.Only, "http") {
 		p, err := m.overHTTP(ctx, groups[1+groupsOfMany:1+2*groupsOfMany])
 		if err != nil {

@@ -88,7 +88,7 @@ func sampleReport() report {
 	}
 }
 
-func TestTheTable(t *testing.T) {
+func TestTheTableHasEveryFigure(t *testing.T) {
 	var out bytes.Buffer
 	if err := sampleReport().print(&out); err != nil {
 		t.Fatal(err)
@@ -128,8 +128,8 @@ func TestJSONHasEveryFigure(t *testing.T) {
 	}
 }
 
-// A condition is asked again until it holds; its own error and the end of the context end it at once.
-func TestAwait(t *testing.T) {
+// An error of the condition and the end of the context end await at once.
+func TestAwaitPollsUntilTheConditionHolds(t *testing.T) {
 	asked := 0
 	err := await(t.Context(), time.Minute, func() (bool, string, error) { asked++; return asked == 3, "", nil })
 	if err != nil || asked != 3 {

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// memoryUse is what the processes of a function have used at most, beside what the function has.
+// memoryUse is the most memory that a process of a function has used, and the memory that the function has.
 type memoryUse struct {
 	Name string `json:"name"`
-	// Megabytes is the function's memory in the topology, PeakMegabytes the greatest resident set of any of its present processes
-	// since its start, both in units of 2^20 bytes, as Lambda counts.
+	// Megabytes is the function's memory in the topology. PeakMegabytes is the largest resident set of any of its processes since the
+	// process's start. Both are in units of 2^20 bytes, as Lambda counts.
 	Megabytes     int     `json:"megabytes"`
 	PeakMegabytes float64 `json:"peakMegabytes"`
 }
 
-// memory reads the peaks of all functions, in the order of the topology.
+// memory returns the use of all functions, in the order of the topology.
 func (m *measures) memory(ctx context.Context) ([]memoryUse, error) {
 	status, err := m.hostStatus(ctx)
 	if err != nil {

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestPeakOfMemory(t *testing.T) {
+func TestParsePeakReadsVmHWM(t *testing.T) {
 	const status = "Name:\tbootstrap\nVmPeak:\t 1270000 kB\nVmSize:\t 1260000 kB\nVmHWM:\t   32912 kB\nVmRSS:\t   30000 kB\n"
 	if got, err := parsePeak(status); got != 32912 || err != nil {
 		t.Errorf("%d, %v", got, err)
@@ -14,7 +14,7 @@ func TestPeakOfMemory(t *testing.T) {
 	}
 }
 
-func TestMemoryOfAFunction(t *testing.T) {
+func TestMemoryOfReadsTheVariable(t *testing.T) {
 	if got, err := memoryOf([]string{"PATH=/bin", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256"}); got != 256 || err != nil {
 		t.Errorf("%d, %v", got, err)
 	}

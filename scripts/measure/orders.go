@@ -20,14 +20,14 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// wish is what one buyer asks for.
+// wish is what one buyer orders.
 type wish struct {
 	user, group string
 	seats       []string
 }
 
-// wishes are n orders of a buyer each, of one seat and of two in turn, side by side through the groups. In a group they
-// take its seats from the first to the last and then begin again, so that all are held while there are seats.
+// wishes returns n wishes of n buyers, alternately for one seat and for two, spread over the groups in turn. In each group they take
+// the seats from the first to the last and then begin again, so that orders are held while there are free seats.
 func wishes(run string, groups []group, n int) []wish {
 	next := make([]int, len(groups))
 	list := make([]wish, n)
@@ -44,7 +44,7 @@ func wishes(run string, groups []group, n int) []wish {
 	return list
 }
 
-// placeOrders are the messages that the API would send. They wait before they are handled, so their deadline is far away.
+// placeOrders returns the messages that the API would send. They wait before they are handled, so their deadline is late.
 func (s *stack) placeOrders(list []wish) ([]message.Encoded, error) {
 	now := contracts.InstantOf(time.Now())
 	all := make([]message.Encoded, len(list))
@@ -61,7 +61,7 @@ func (s *stack) placeOrders(list []wish) ([]message.Encoded, error) {
 	return all, nil
 }
 
-// newOrderID has the form of an order's id; only the API could make one that it verifies.
+// newOrderID returns an id in the form of an order's. Only the API can make one that it verifies.
 func newOrderID() contracts.OrderID {
 	id := make([]byte, contracts.OrderIDLength)
 	// Read never fails (crypto/rand).
@@ -73,16 +73,16 @@ func newOrderID() contracts.OrderID {
 	return contracts.OrderID(id)
 }
 
-// maxBatch is what SQS takes in one call; sendSide is how many calls are made at once.
+// maxBatch is the most messages that SQS takes in one call. maxSends bounds how many calls are made at once.
 const (
 	maxBatch = 10
-	sendSide = 4
+	maxSends = 4
 )
 
-// enqueue sends messages to a queue. Calls go side by side, so their order is not kept.
+// enqueue sends messages to a queue. Calls run in parallel, so the order of the messages is not kept.
 func (s *stack) enqueue(ctx context.Context, queueURL string, messages []message.Encoded) error {
 	calls, ctx := errgroup.WithContext(ctx)
-	calls.SetLimit(sendSide)
+	calls.SetLimit(maxSends)
 	for chunk := range slices.Chunk(messages, maxBatch) {
 		calls.Go(func() error {
 			out, err := s.Queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &queueURL, Entries: sendEntries(chunk)})
@@ -112,18 +112,18 @@ func sendEntries(messages []message.Encoded) []sqstypes.SendMessageBatchRequestE
 	return entries
 }
 
-// outcome is what became of a run's orders.
+// outcome is the result of a run's orders.
 type outcome struct {
 	held, rejected, confirmed int
-	// versions is how many there are of all rows.
+	// versions is the number of versions of all rows.
 	versions int
-	// last is when the last one was decided, or confirmed; lastHeld is when the last one was held.
+	// last is when the last order was decided, or confirmed. lastHeld is when the last order was held.
 	last, lastHeld time.Time
-	// rows has one row of each status, as it is stored.
+	// rows has one stored row of each status.
 	rows map[contracts.Status]map[string]types.AttributeValue
 }
 
-// outcomeOf reads the rows of a run. Each order must have one.
+// outcomeOf reads the rows of a run. It is an error if an order has no row.
 func (s *stack) outcomeOf(ctx context.Context, run string, orders int) (outcome, error) {
 	o := outcome{rows: map[contracts.Status]map[string]types.AttributeValue{}}
 	pages := dynamodb.NewScanPaginator(s.Dynamo, &dynamodb.ScanInput{

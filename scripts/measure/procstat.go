@@ -10,11 +10,10 @@ import (
 	"time"
 )
 
-// ticksPerSecond is Linux's USER_HZ, in which /proc counts CPU time on every architecture that Go runs on.
+// ticksPerSecond is Linux's USER_HZ. /proc counts CPU time in it on every architecture that Go supports.
 const ticksPerSecond = 100
 
-// cpuOf is the CPU time that a process has used in user and kernel mode, to 10 ms. Ended children that it has collected
-// are not in it.
+// cpuOf returns the CPU time of a process in user and kernel mode, in steps of 10 ms. The time of ended children is not in it.
 func cpuOf(pid int) (time.Duration, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -24,7 +23,7 @@ func cpuOf(pid int) (time.Duration, error) {
 }
 
 // parseStat reads utime and stime, fields 14 and 15 of /proc/PID/stat (proc_pid_stat(5)). The second field is the
-// program's name in parentheses and may hold anything, also spaces and parentheses.
+// program's name in parentheses, which may contain spaces and parentheses.
 func parseStat(stat string) (time.Duration, error) {
 	end := strings.LastIndexByte(stat, ')')
 	if end < 0 {
@@ -38,24 +37,24 @@ func parseStat(stat string) (time.Duration, error) {
 	return sumTicks(fields[utime], fields[stime])
 }
 
-// part is whose a process is.
+// part says what a process is.
 type part string
 
 const (
 	ours    part = "ours"     // a function that would be deployed
-	standIn part = "stand-in" // what takes the place of AWS
-	load    part = "load"     // this program, in the place of buyers
+	standIn part = "stand-in" // a program that takes the place of AWS or Stripe, and Redis
+	load    part = "load"     // this program, which plays the buyers
 )
 
-// usage is the CPU time used so far, at an instant: by each process, and by everything on the machine.
+// usage is the CPU time used until an instant: by each process, and by everything on the machine.
 type usage struct {
 	at      time.Time
 	of      map[process]time.Duration
 	machine time.Duration
 }
 
-// look reads the CPU time of processes.
-func look(all []process) (usage, error) {
+// readUsage reads the CPU time of processes.
+func readUsage(all []process) (usage, error) {
 	u := usage{at: time.Now(), of: map[process]time.Duration{}}
 	content, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -72,8 +71,8 @@ func look(all []process) (usage, error) {
 	return u, nil
 }
 
-// parseMachine adds up the first line of /proc/stat (proc_stat(5)) but for what was idle or waited for a disk, the
-// fourth and fifth number, and for the guests, after the eighth, which are in the first two.
+// parseMachine adds up the first line of /proc/stat (proc_stat(5)). It leaves out the fourth and fifth number, which are idle time and
+// waiting for disks, and those after the eighth, which are guests and already in the first two.
 func parseMachine(stat string) (time.Duration, error) {
 	line, _, _ := strings.Cut(stat, "\n")
 	fields := strings.Fields(line)
@@ -95,8 +94,7 @@ func sumTicks(fields ...string) (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
 
-// others is the share of the machine's CPU, 0 to 1, that went to processes that were not looked at. What they take, the
-// measured ones may have waited for.
+// others returns the share of the machine's CPU, 0 to 1, that other processes used. The measured processes may have waited for it.
 func others(before, after usage, cores int) float64 {
 	rest := after.machine - before.machine
 	for p := range before.of {
@@ -105,21 +103,21 @@ func others(before, after usage, cores int) float64 {
 	return max(0, rest.Seconds()/(after.at.Sub(before.at).Seconds()*float64(cores)))
 }
 
-// processCost is the CPU time that the processes of one name used for an order.
+// processCost is the CPU time for an order that the processes with one name used.
 type processCost struct {
 	Name string `json:"name"`
 	Part part   `json:"part"`
-	// MillisecondsPerOrder is CPU time; Share is of all but the load's, 0 to 1.
+	// MillisecondsPerOrder is CPU time. Share is the share of all CPU time except the load's, 0 to 1.
 	MillisecondsPerOrder float64 `json:"millisecondsPerOrder"`
 	Share                float64 `json:"share"`
 }
 
-// costs is what was used between two looks for so many orders, the greatest first; names that used nothing are left out.
-// A process that is not in both looks would be counted wrongly, so it is an error.
+// costs returns the CPU time used between before and after for so many orders, the largest first. Names without CPU time are left
+// out. A process that is not in both usages is an error, since it would be counted wrongly.
 func costs(before, after usage, orders int) ([]processCost, error) {
 	for p := range after.of {
 		if _, found := before.of[p]; !found {
-			return nil, fmt.Errorf("process %d of %s was started meanwhile", p.pid, p.name)
+			return nil, fmt.Errorf("process %d of %s was started during the measure", p.pid, p.name)
 		}
 	}
 	spent := map[process]time.Duration{} // by name, without the id
@@ -127,7 +125,7 @@ func costs(before, after usage, orders int) ([]processCost, error) {
 	for p, then := range before.of {
 		now, found := after.of[p]
 		if !found {
-			return nil, fmt.Errorf("process %d of %s ended meanwhile", p.pid, p.name)
+			return nil, fmt.Errorf("process %d of %s ended during the measure", p.pid, p.name)
 		}
 		spent[process{name: p.name, part: p.part}] += now - then
 		if p.part != load {

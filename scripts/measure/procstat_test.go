@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A line of /proc/PID/stat, its user time 1234 and its kernel time 66 ticks.
+// A line of /proc/PID/stat with a user time of 1234 and a kernel time of 66 ticks.
 const statTail = " S 1 42 42 0 -1 4194560 5000 900 3 0 1234 66 70 80 20 0 9 0 123456 1300000000 7000 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0\n"
 
-func TestStatOfAProcess(t *testing.T) {
+func TestParseStat(t *testing.T) {
 	for _, name := range []string{"(reserve)", "(a b)", "(x) S 1 (y)", "()"} {
 		got, err := parseStat("42 " + name + statTail)
 		if err != nil || got != 13*time.Second {
@@ -28,7 +28,7 @@ func TestStatOfAProcess(t *testing.T) {
 	}
 }
 
-func TestStatOfTheMachine(t *testing.T) {
+func TestParseMachine(t *testing.T) {
 	// user nice system idle iowait irq softirq steal guest guest_nice
 	got, err := parseMachine("cpu  100 20 30 9999 8888 4 5 6 70 7\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
 	if want := 1650 * time.Millisecond; err != nil || got != want {
@@ -41,26 +41,26 @@ func TestStatOfTheMachine(t *testing.T) {
 	}
 }
 
-// The kernel's own files are read as they are: this process has used CPU time, and no more than all of the machine.
-func TestLookAtThisProcess(t *testing.T) {
+// This reads the real files of the kernel: this process has used CPU time, and no more than the machine.
+func TestReadUsageOfThisProcess(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("this machine has no /proc: measure runs on Linux alone")
 	}
 	self := process{os.Getpid(), "test", load}
-	first, err := look([]process{self})
+	first, err := readUsage([]process{self})
 	if err != nil {
 		t.Fatal(err)
 	}
 	second := first
 	for second.of[self] == first.of[self] { // at most some ticks of 10 ms
-		if second, err = look([]process{self}); err != nil {
+		if second, err = readUsage([]process{self}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if used, all := second.of[self]-first.of[self], second.machine-first.machine; used < 0 || all < 0 || second.machine < second.of[self] {
 		t.Errorf("this process used %s, the machine %s", used, all)
 	}
-	if _, err := look([]process{{pid: math.MaxInt32, name: "nobody"}}); err == nil {
+	if _, err := readUsage([]process{{pid: math.MaxInt32, name: "no process"}}); err == nil {
 		t.Error("a process that is not there has CPU time")
 	}
 }
@@ -77,7 +77,7 @@ func at(seconds float64, machine time.Duration, of map[process]time.Duration) us
 	return usage{at: time.Unix(0, 0).Add(time.Duration(seconds * float64(time.Second))), of: of, machine: machine}
 }
 
-func TestCostsAreOfAnOrderByNameAndShareWithoutTheLoad(t *testing.T) {
+func TestCostsArePerOrderAndSharesLeaveTheLoadOut(t *testing.T) {
 	before := at(0, 100*time.Second, map[process]time.Duration{reserve1: time.Second, reserve2: 0, emulator: 5 * time.Second, buyers: 0, quiet: time.Second})
 	after := at(10, 112*time.Second, map[process]time.Duration{reserve1: 2 * time.Second, reserve2: time.Second, emulator: 11 * time.Second, buyers: 2 * time.Second, quiet: time.Second})
 	got, err := costs(before, after, 1000)
@@ -90,13 +90,13 @@ func TestCostsAreOfAnOrderByNameAndShareWithoutTheLoad(t *testing.T) {
 			t.Errorf("%+v, want %+v", got[i], want[i])
 		}
 	}
-	// 12 s of the machine, of them 10 by those that were looked at, of 20 that two cores have.
+	// The machine has used 12 of the 20 s that two cores have; the measured processes have used 10 of them.
 	if share := others(before, after, 2); math.Abs(share-0.1) > 1e-9 {
 		t.Errorf("others had %f, want 0.1", share)
 	}
 }
 
-func TestAProcessThatIsNotInBothLooksIsAnError(t *testing.T) {
+func TestAProcessThatIsNotInBothUsagesIsAnError(t *testing.T) {
 	one := at(0, 0, map[process]time.Duration{reserve1: 0})
 	both := at(1, 0, map[process]time.Duration{reserve1: 0, reserve2: 0})
 	if _, err := costs(one, both, 1); err == nil || !strings.Contains(err.Error(), "started") {

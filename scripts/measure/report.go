@@ -13,7 +13,7 @@ type report struct {
 	Go       string    `json:"go"`
 	Stampede *stampede `json:"stampede,omitempty"`
 	Phases   []phase   `json:"phases"`
-	// Memory is what the functions have used at most in all parts but the starts.
+	// Memory is the most memory that the functions have used in all parts except the starts.
 	Memory    []memoryUse    `json:"memory"`
 	Functions []functionCost `json:"functions"`
 }
@@ -27,7 +27,7 @@ func (r report) printJSON(w io.Writer) error {
 // print writes tables for people. Columns are separated by at least two spaces.
 func (r report) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	// A failed write is told by Flush.
+	// Flush returns the error of a failed write.
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 	row("%d cores, %s", r.Cores, r.Go)
 	if s := r.Stampede; s != nil {
@@ -72,7 +72,7 @@ func (r report) print(w io.Writer) error {
 	return t.Flush()
 }
 
-// printCosts writes a row a process name, and one for each part. The load's has no share.
+// printCosts writes a row for each process name and one for each part. The load has no share.
 func printCosts(row func(string, ...any), costs []processCost) {
 	sums := map[part]processCost{}
 	for _, c := range costs {

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// runtimeAPI is a Lambda Runtime API with one event to give, for one process.
+// runtimeAPI is a Lambda Runtime API for one process. It has one event.
 type runtimeAPI struct {
 	address string
 	answers chan answer
 	server  *http.Server
 }
 
-// answer is what a function answered, or its failure.
+// answer is the response of a function, or its failure.
 type answer struct {
-	// asked is when the process asked for work, at when its answer was there.
+	// asked is when the process asked for work, at is when its response arrived.
 	asked, at time.Time
 	body      []byte
 	failed    bool
@@ -25,7 +25,7 @@ type answer struct {
 
 const requestID = "00000000-0000-4000-8000-000000000000"
 
-// eventTime is what the function is told to have for its event.
+// eventTime is the time until the deadline of the event.
 const eventTime = time.Minute
 
 func newRuntimeAPI(event []byte) (*runtimeAPI, error) {
@@ -41,13 +41,13 @@ func newRuntimeAPI(event []byte) (*runtimeAPI, error) {
 		select {
 		case asked <- now:
 		default:
-			<-r.Context().Done() // there is one event only
+			<-r.Context().Done() // there is only one event
 			return
 		}
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", requestID)
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(now.Add(eventTime).UnixMilli()))
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:local:000000000000:function:measured")
-		// A process that is gone has no answer, which is told elsewhere.
+		// If the process has ended, start reports that there was no response.
 		_, _ = w.Write(event)
 	})
 	take := func(failed bool) http.HandlerFunc {

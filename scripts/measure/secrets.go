@@ -15,8 +15,8 @@ import (
 	"boxoffice/scripts/internal/secretsextension"
 )
 
-// serveSecrets serves the secrets of the stack's functions while lambdahost, which does that otherwise, is stopped. variable is
-// what a function needs to ask here. The extension is always ready, so that no wait of it is in the time of a start.
+// serveSecrets serves the secrets of the stack's functions while lambdahost, which serves them otherwise, is stopped. variable is the
+// environment variable with the port. The extension is always ready, so that no start has to wait for it.
 func (s *stack) serveSecrets() (variable string, end func() error, err error) {
 	values, err := s.functionSecrets()
 	if err != nil {
@@ -34,11 +34,11 @@ func (s *stack) serveSecrets() (variable string, end func() error, err error) {
 		Handler:           &secretsextension.Extension{Secrets: values, Valid: func(string) bool { return true }},
 		ReadHeaderTimeout: 10 * time.Second,
 	}
-	go func() { _ = server.Serve(listener) }() // it ends with end
+	go func() { _ = server.Serve(listener) }() // end ends it
 	return secrets.PortVariable + "=" + port, server.Close, nil
 }
 
-// functionSecrets reads the file that lambdahost was started with.
+// functionSecrets reads the file of secrets that lambdahost was started with.
 func (s *stack) functionSecrets() (map[string]string, error) {
 	i := slices.IndexFunc(s.servers, func(p server) bool { return p.Name == lambdahost })
 	if i < 0 {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// lambdahostWith stands in for a lambdahost that was started with these arguments, until the test ends.
+// lambdahostWith starts a process that looks like a lambdahost with these arguments. It runs until the test ends.
 func lambdahostWith(t *testing.T, arguments ...string) *stack {
 	t.Helper()
 	command := exec.Command("sh", append([]string{"-c", "read line", lambdahost}, arguments...)...)
@@ -28,7 +28,7 @@ func lambdahostWith(t *testing.T, arguments ...string) *stack {
 		_ = stdin.Close() // which ends it
 		_ = command.Wait()
 	})
-	// The kernel shows the arguments a little after the program has begun.
+	// The kernel shows the arguments a little after the start of the program.
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", command.Process.Pid))
 		if err == nil && strings.Contains(string(line), lambdahost) {
@@ -41,8 +41,8 @@ func lambdahostWith(t *testing.T, arguments ...string) *stack {
 	return &stack{servers: []server{{Name: "redis", PID: 1}, {Name: lambdahost, PID: command.Process.Pid}}}
 }
 
-// While lambdahost is stopped, a function finds its secrets here.
-func TestTheSecretsOfAStackAreServed(t *testing.T) {
+// While lambdahost is stopped, functions get their secrets from measure.
+func TestSecretsOfAStackAreServed(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:measure/stripe-api-000000"
 	path := filepath.Join(t.TempDir(), "secrets.json")
 	if err := os.WriteFile(path, []byte(`{"`+arn+`":"the value"}`), 0o600); err != nil {
@@ -68,11 +68,11 @@ func TestTheSecretsOfAStackAreServed(t *testing.T) {
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != 200 || !strings.Contains(string(body), "the value") {
-		t.Errorf("answered %d %s, %v", response.StatusCode, body, err)
+		t.Errorf("the response is %d %s, %v", response.StatusCode, body, err)
 	}
 }
 
-func TestAStackWithoutSecretsIsNamed(t *testing.T) {
+func TestAStackWithoutSecretsIsAnError(t *testing.T) {
 	for want, s := range map[string]*stack{
 		"without --secrets": lambdahostWith(t, "--values", "x"), "has no lambdahost": {servers: []server{{Name: "redis", PID: 1}}},
 		"no such file": lambdahostWith(t, "--secrets", filepath.Join(t.TempDir(), "absent")),

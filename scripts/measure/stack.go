@@ -16,11 +16,11 @@ import (
 
 type group = apiclient.Group
 
-// stack is the running stack that is measured. Orders are in the arena.
+// stack is the running stack that is measured. Orders are for the arena.
 type stack struct {
 	*testbed.Bed
 	layout apiclient.Layout
-	// servers are the processes that are no function.
+	// servers are the processes that are not functions.
 	servers []server
 }
 
@@ -29,7 +29,7 @@ type server struct {
 	PID  int    `json:"pid"`
 }
 
-// lambdahost is devstack's name of the process that takes the place of Lambda and API Gateway.
+// lambdahost is devstack's name for the process that takes the place of Lambda and API Gateway.
 const lambdahost = "lambdahost"
 
 func connect(ctx context.Context, bed *testbed.Bed, o options) (*stack, error) {
@@ -70,7 +70,7 @@ func (s *stack) awaitLoaded(ctx context.Context) error {
 
 const pollEvery = 50 * time.Millisecond
 
-// await asks for a condition until it holds. why says what is missing.
+// await polls a condition until it holds. why says what is missing.
 func await(ctx context.Context, within time.Duration, condition func() (holds bool, why string, err error)) error {
 	limit := time.NewTimer(within)
 	defer limit.Stop()
@@ -114,7 +114,7 @@ func (s *stack) hostStatus(ctx context.Context) (hostStatus, error) {
 	return status, control.Get(ctx, "/status", &status)
 }
 
-// source is the queue or stream that a function reads.
+// source returns the status of the queue or stream that a function reads.
 func (h hostStatus) source(function string) sourceStatus {
 	for _, s := range h.Sources {
 		if s.Function == function {
@@ -124,7 +124,7 @@ func (h hostStatus) source(function string) sourceStatus {
 	return sourceStatus{}
 }
 
-// errors counts the invocations that failed.
+// errors returns the number of failed invocations.
 func (h hostStatus) errors() int {
 	n := 0
 	for _, f := range h.Functions {
@@ -133,7 +133,7 @@ func (h hostStatus) errors() int {
 	return n
 }
 
-// busy names a function that is at work, "" for none.
+// busy returns the name of a function that is running, "" for none.
 func (h hostStatus) busy() string {
 	for _, f := range h.Functions {
 		if f.InFlight+f.Waiting > 0 {
@@ -143,22 +143,22 @@ func (h hostStatus) busy() string {
 	return ""
 }
 
-// quietSince says whether nothing is at work, and why not. An invocation that has failed since another status is an error.
+// quietSince reports whether no function is running, and if not, why. A failed invocation since the status before is an error.
 func (h hostStatus) quietSince(before hostStatus) (quiet bool, why string, err error) {
 	if n := h.errors() - before.errors(); n > 0 {
 		return false, "", fmt.Errorf("%d invocations failed (logs: STACK_LOGS)", n)
 	}
-	return h.busy() == "", "function " + h.busy() + " is at work", nil
+	return h.busy() == "", "function " + h.busy() + " is running", nil
 }
 
-// process is one whose CPU time is counted.
+// process is a process whose CPU time is counted.
 type process struct {
 	pid  int
 	name string
 	part part
 }
 
-// processes are those of the stack, and this one.
+// processes returns the processes of the stack, and this one.
 func (s *stack) processes(ctx context.Context) ([]process, error) {
 	status, err := s.hostStatus(ctx)
 	if err != nil {
@@ -176,17 +176,17 @@ func (s *stack) processes(ctx context.Context) ([]process, error) {
 	return append(all, process{os.Getpid(), "measure", load}), nil
 }
 
-// idle waits until no function is at work.
+// idle waits until no function is running.
 func (s *stack) idle(ctx context.Context) error {
 	return await(ctx, time.Minute, func() (bool, string, error) {
 		status, err := s.hostStatus(ctx)
-		return status.busy() == "", "function " + status.busy() + " is at work", err
+		return status.busy() == "", "function " + status.busy() + " is running", err
 	})
 }
 
-// pause stops lambdahost where it is, so that nothing is polled and no function gets work, and lets it go on with the
-// answered function, which may be called more than once. Nothing may be at work: its time would run on.
-func (s *stack) pause(ctx context.Context) (goOn func() error, err error) {
+// pause stops lambdahost, so that it polls nothing and no function gets work. resume continues it and may be called more than once.
+// pause waits until no function is running, since the deadline of an invocation would go on.
+func (s *stack) pause(ctx context.Context) (resume func() error, err error) {
 	if err := s.idle(ctx); err != nil {
 		return nil, err
 	}

@@ -13,17 +13,17 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// stampede is what became of many buyers who want few seats in the same instant.
+// stampede is the result of many buyers who order few seats in the same instant.
 type stampede struct {
 	Buyers int `json:"buyers"`
 	Seats  int `json:"seats"`
-	// Refused were refused by the API at once, Rejected by the queue. Held have a seat. TurnedAway are requests that waited over 30 s
-	// for a process, which is all that a gateway waits: their buyers asked again.
+	// The API refused Refused orders at once, and reserve rejected Rejected. Held orders have a seat. TurnedAway counts requests that
+	// waited over 30 s for a process, which is how long a gateway waits: their buyers sent them again.
 	Refused    int `json:"refused"`
 	Rejected   int `json:"rejected"`
 	Held       int `json:"held"`
 	TurnedAway int `json:"turnedAway"`
-	// Times from the first request: until the last answer of the API, until the last seat went, until the last order was
+	// Times from the first request: until the last response of the API, until the last seat was held, until the last order was
 	// decided.
 	AnsweredSeconds float64       `json:"answeredSeconds"`
 	LastSeatSeconds float64       `json:"lastSeatSeconds"`
@@ -32,8 +32,8 @@ type stampede struct {
 	OthersShare     float64       `json:"othersShare"`
 }
 
-// rush lets every buyer ask for one seat at once; each seat is wanted by as many. Each gets one answer, and only who is turned away
-// for want of a process asks again. Those that are accepted follow their orders at the pace that the API tells.
+// rush measures buyers who each order one seat at once; each seat is ordered by equally many. A buyer repeats a request only if it was
+// turned away because no process was free. Buyers whose orders are accepted poll them as often as the API says.
 func (m *measures) rush(ctx context.Context, groups []group) (stampede, error) {
 	s := stampede{Buyers: m.RushBuyers, Seats: m.RushSeats}
 	run := newRun()
@@ -41,26 +41,14 @@ func (m *measures) rush(ctx context.Context, groups []group) (stampede, error) {
 	if err != nil {
 		return s, err
 	}
-	m.progress("stampede: %d tokens", len(list))
-	buyers := make([]*apiclient.Client, len(list))
-	for i, w := range list {
-		if buyers[i], err = m.Buyer(w.user); err != nil {
-			return s, err
-		}
-		buyers[i].AsTold = true
-	}
-	if err := m.idle(ctx); err != nil {
-		return s, err
-	}
-	before, err := m.hostStatus(ctx)
+	buyers, err := m.signIn("stampede", list)
 	if err != nil {
 		return s, err
 	}
-	processes, err := m.processes(ctx)
-	if err != nil {
-		return s, err
+	for _, b := range buyers {
+		b.AsTold = true
 	}
-	from, err := look(processes)
+	before, from, err := m.begin(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -82,11 +70,11 @@ func (m *measures) rush(ctx context.Context, groups []group) (stampede, error) {
 	if s.Held != s.Seats {
 		return s, fmt.Errorf("%d of %d seats are held", s.Held, s.Seats)
 	}
-	m.progress("stampede: the last seat went after %.1f s", s.LastSeatSeconds)
+	m.progress("stampede: the last seat was held after %.1f s", s.LastSeatSeconds)
 	return s, nil
 }
 
-// askAll sends all orders and follows those that are accepted until they are decided.
+// askAll places all orders and polls the accepted ones until they are decided.
 func (m *measures) askAll(ctx context.Context, s *stampede, list []wish, buyers []*apiclient.Client, begun time.Time) (accepted int, err error) {
 	var mu sync.Mutex
 	all, ctx := errgroup.WithContext(ctx)
@@ -128,7 +116,7 @@ func (m *measures) askAll(ctx context.Context, s *stampede, list []wish, buyers 
 	return accepted, all.Wait()
 }
 
-// rushWishes are orders for one seat each, so that every seat is wanted by equally many, in random order.
+// rushWishes returns wishes for one seat each in random order, equally many for every seat.
 func rushWishes(run string, groups []group, seats, buyers int) ([]wish, error) {
 	var wanted []wish
 	for _, g := range groups {

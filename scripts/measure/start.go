@@ -15,18 +15,18 @@ import (
 	"boxoffice/scripts/internal/cpushare"
 )
 
-// functionCost is what a function's binary costs.
+// functionCost is the size of a function's binary and the duration of its starts.
 type functionCost struct {
 	Name string `json:"name"`
 	// Bytes is the size of its bootstrap.
 	Bytes int64 `json:"bytes"`
-	// Ready is from the start of the process until it asks for work, Answer until it has answered its first event, each
-	// the median and the worst of the starts, in milliseconds.
+	// Ready is the time from the start of the process until it asks for work, Answer until it has responded to its first event: the
+	// median and the worst of the starts, in milliseconds.
 	Ready  spread `json:"ready"`
 	Answer spread `json:"answer"`
-	// Event is what it had to answer.
+	// Event describes the first event.
 	Event string `json:"event"`
-	// Megabytes is the function's memory, and Held the same times with the share of a processor that Lambda gives it.
+	// Megabytes is the function's memory. Held has the same times with the share of a processor that Lambda gives this memory.
 	Megabytes int  `json:"megabytes"`
 	Held      held `json:"held"`
 }
@@ -41,15 +41,15 @@ type spread struct {
 	Worst  float64 `json:"worst"`
 }
 
-// spreadOf times, of which there is at least one.
+// spreadOf returns the median and the worst of at least one time.
 func spreadOf(times []time.Duration) spread {
 	sorted := slices.Sorted(slices.Values(times))
 	ms := func(d time.Duration) float64 { return d.Seconds() * 1000 }
 	return spread{Median: ms(sorted[len(sorted)/2]), Worst: ms(sorted[len(sorted)-1])}
 }
 
-// starts starts each function anew, alone on the machine but for the servers, with the environment that lambdahost gave
-// it but a Runtime API and a secrets extension of this program's own, and one event to answer.
+// starts measures starts of each function while only the servers run. A function gets the environment that lambdahost gave it, but a
+// Runtime API with one event and a secrets extension of this program.
 func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 	events, err := m.firstEvents(ctx)
 	if err != nil {
@@ -59,11 +59,11 @@ func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 	if err != nil {
 		return nil, err
 	}
-	goOn, err := m.pause(ctx)
+	resume, err := m.pause(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, goOn()) }()
+	defer func() { err = errors.Join(err, resume()) }()
 	variable, end, err := m.serveSecrets()
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 	return all, nil
 }
 
-// startsOf starts a function with the environment of the process like, and one variable more.
+// startsOf measures starts of a function with the environment of the process like and one more variable.
 func (m *measures) startsOf(ctx context.Context, name string, like int, variable string, event firstEvent) (functionCost, error) {
 	c := functionCost{Name: name, Event: event.what}
 	binary, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", like))
@@ -113,7 +113,7 @@ func (m *measures) startsOf(ctx context.Context, name string, like int, variable
 	return c, err
 }
 
-// startAll starts a function so often. A share of 0 is the whole machine.
+// startAll starts a function m.Starts times. A share of 0 is the whole machine.
 func (m *measures) startAll(ctx context.Context, binary string, environment []string, event firstEvent, share float64) (toReady, toAnswer spread, err error) {
 	var ready, answered []time.Duration
 	for range m.Starts {
@@ -126,7 +126,7 @@ func (m *measures) startAll(ctx context.Context, binary string, environment []st
 	return spreadOf(ready), spreadOf(answered), nil
 }
 
-// memoryOf reads the memory that a function is told to have.
+// memoryOf returns the memory in megabytes that the environment says a function has.
 func memoryOf(environment []string) (megabytes int, err error) {
 	const variable = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	for _, entry := range environment {
@@ -143,10 +143,10 @@ func memoryOf(environment []string) (megabytes int, err error) {
 	return megabytes, nil
 }
 
-// startWithin bounds one start; reconcile works for seconds.
+// startWithin bounds one start. reconcile runs for seconds.
 const startWithin = time.Minute
 
-// start starts a function with a share of a processor, gives it an event, takes its answer and ends it. A share of 0 is no limit.
+// start starts a function with a share of a processor, sends it an event, receives its response and kills it. A share of 0 is no limit.
 func start(ctx context.Context, binary string, environment []string, event firstEvent, share float64) (ready, answered time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -178,10 +178,10 @@ func start(ctx context.Context, binary string, environment []string, event first
 	select {
 	case first = <-api.answers:
 	case <-ctx.Done():
-		return 0, 0, fmt.Errorf("no answer: %w", ctx.Err())
+		return 0, 0, fmt.Errorf("no response: %w", ctx.Err())
 	}
 	if first.failed || !strings.Contains(string(first.body), event.want) {
-		return 0, 0, fmt.Errorf("answered %.300s, want %s", first.body, event.want)
+		return 0, 0, fmt.Errorf("the response is %.300s, want %s", first.body, event.want)
 	}
 	return first.asked.Sub(begun), first.at.Sub(begun), nil
 }

@@ -11,23 +11,23 @@ import (
 	"strings"
 )
 
-// mutant is one bug: where it is planted, and who has to find it.
+// mutant is one bug: where it is planted, and which test must find it.
 type mutant struct {
 	// Name says what is wrong, in a few words.
 	Name string `json:"name"`
-	// Package is the folder whose tests run, and File what is changed; both from the module's root.
+	// Package is the folder whose tests run, File the file that is changed. Both are relative to the module's root.
 	Package string `json:"package"`
 	File    string `json:"file"`
-	// Text is in the file exactly once, and Replacement comes in its place.
+	// Text is in the file exactly once. Replacement replaces it.
 	Text        string `json:"text"`
 	Replacement string `json:"replacement"`
-	// Test has to fail: "TestName" or "TestName/the subtest's name".
+	// Test is the test that must fail: "TestName" or "TestName/the subtest's name".
 	Test string `json:"test"`
 	// Why is what the bug does to a buyer, an order or the money.
 	Why string `json:"why"`
 }
 
-// load reads the list and refuses an entry that says too little, or the same as another.
+// load reads the list. It refuses incomplete entries and duplicates.
 func load(root, file string) ([]mutant, error) {
 	text, err := os.ReadFile(file) //nolint:gosec // the list of the caller
 	if err != nil {
@@ -64,10 +64,10 @@ func load(root, file string) ([]mutant, error) {
 	return all, errors.Join(problems...)
 }
 
-// errNotOnce says that the text of a mutant is not in its file, or more than once: then nobody knows any more what was meant.
+// errNotOnce means that the text of a mutant is not in its file exactly once, so that the intended bug is unknown.
 var errNotOnce = errors.New("its text is not in the file exactly once")
 
-// planted is the file with the bug.
+// planted returns the content of the file with the bug.
 func (m mutant) planted(root string) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(root, m.File)) //nolint:gosec // a file of the module
 	if err != nil {

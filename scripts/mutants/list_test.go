@@ -5,19 +5,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"boxoffice/scripts/internal/moduleroot"
 )
 
-// A change of the code takes the text of a mutant away without anybody meaning it. That is said here, at once, and not by the
-// lane alone, which takes minutes.
+// loadList returns the module's root and the mutants of mutants.json.
+func loadList(t *testing.T) (root string, mutants []mutant) {
+	t.Helper()
+	root, err := moduleroot.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mutants, err = load(root, filepath.Join(root, "scripts/mutants/mutants.json")); err != nil {
+		t.Fatal(err)
+	}
+	return root, mutants
+}
+
+// A change of the code may remove the text of a mutant by mistake. This test reports that at once; make mutants takes minutes.
 func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
-	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	mutants, err := load(root, filepath.Join(root, "scripts/mutants/mutants.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root, mutants := loadList(t)
 	for _, m := range mutants {
 		if _, err := m.planted(root); err != nil {
 			t.Errorf("%s: %s: %v", m.Package, m.Name, err)
@@ -28,16 +35,9 @@ func TestEveryTextOfTheListIsInItsFileOnce(t *testing.T) {
 	}
 }
 
-// A test that the list names is in its package: a name that no test has would leave the mutant to chance.
+// Every test that the list names is in its package: with a wrong name, no particular test would have to find the mutant.
 func TestEveryTestOfTheListIsInItsPackage(t *testing.T) {
-	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	mutants, err := load(root, filepath.Join(root, "scripts/mutants/mutants.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root, mutants := loadList(t)
 	sources := map[string]string{}
 	for _, m := range mutants {
 		if _, read := sources[m.Package]; read {
@@ -63,22 +63,22 @@ func TestEveryTestOfTheListIsInItsPackage(t *testing.T) {
 	}
 }
 
-func TestAListThatSaysTooLittle(t *testing.T) {
+func TestLoadRefusesIncompleteAndDuplicateEntries(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, "p"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	const whole = `{"name":"n","package":"p","file":"p/f.go","text":"a","replacement":"b","test":"TestA","why":"w"}`
 	for name, c := range map[string]struct{ list, problem string }{
-		"whole":                 {"[" + whole + "]", ""},
-		"no list":               {"{}", "cannot unmarshal"},
-		"two lists":             {"[][]", "more than one"},
-		"an unknown member":     {`[{"package":"p","tests":"x"}]`, "unknown field"},
-		"without a reason":      {"[" + strings.Replace(whole, `"w"`, `""`, 1) + "]", "lacks"},
-		"no change":             {"[" + strings.Replace(whole, `"b"`, `"a"`, 1) + "]", "the same"},
-		"no test":               {"[" + strings.Replace(whole, `"TestA"`, `"a"`, 1) + "]", "is no test"},
-		"a package that is not": {"[" + strings.Replace(whole, `"p"`, `"q"`, 1) + "]", "no such file"},
-		"one twice":             {"[" + whole + "," + whole + "]", "there twice"},
+		"whole":             {"[" + whole + "]", ""},
+		"no list":           {"{}", "cannot unmarshal"},
+		"two lists":         {"[][]", "more than one"},
+		"an unknown member": {`[{"package":"p","tests":"x"}]`, "unknown field"},
+		"without a reason":  {"[" + strings.Replace(whole, `"w"`, `""`, 1) + "]", "lacks"},
+		"no change":         {"[" + strings.Replace(whole, `"b"`, `"a"`, 1) + "]", "the same"},
+		"no test":           {"[" + strings.Replace(whole, `"TestA"`, `"a"`, 1) + "]", "is no test"},
+		"a missing package": {"[" + strings.Replace(whole, `"p"`, `"q"`, 1) + "]", "no such file"},
+		"one twice":         {"[" + whole + "," + whole + "]", "there twice"},
 	} {
 		file := filepath.Join(root, "list.json")
 		if err := os.WriteFile(file, []byte(c.list), 0o600); err != nil {

@@ -8,13 +8,13 @@ import (
 	"text/tabwriter"
 )
 
-// report is what became of all mutants.
+// report has the results of all mutants.
 type report struct {
 	Mutants []result `json:"mutants"`
 	Seconds float64  `json:"seconds"`
 }
 
-// count is how many have one of these outcomes.
+// count returns the number of mutants with one of these outcomes.
 func (r report) count(outcomes ...outcome) (n int) {
 	for _, m := range r.Mutants {
 		for _, o := range outcomes {
@@ -26,7 +26,7 @@ func (r report) count(outcomes ...outcome) (n int) {
 	return n
 }
 
-// good says whether a test has found each of them.
+// good reports whether a test has found every mutant.
 func (r report) good() bool { return r.count(found, foundElsewhere) == len(r.Mutants) }
 
 func (r report) print(w io.Writer) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -13,7 +12,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/cli"
+	"boxoffice/scripts/internal/moduleroot"
 )
 
 // options are the command line.
@@ -26,86 +26,54 @@ type options struct {
 	Timeout time.Duration `default:"40m" help:"How long all of it may take."`
 }
 
-// Exit codes.
-const (
-	exitFound  = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 // run is the program. It returns the exit code: 0 every mutant is found by a test, 1 one is not or could not be tried, 2 used
 // wrongly.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	fail := func(code int, err error) int {
-		// Printing is the last thing that can be done about it.
-		_, _ = fmt.Fprintln(errOut, "mutants:", err)
-		return code
-	}
 	var o options
-	parsed, err := commandline.Parse("mutants", &o, args, out, errOut, kong.Vars{"jobs": fmt.Sprint(runtime.NumCPU())},
-		kong.Description("Plants known bugs one at a time and says which of them no test finds."))
-	switch {
-	case err != nil:
-		return fail(exitUsage, err)
-	case parsed == nil:
-		return exitFound
-	}
+	return cli.Run("mutants", &o, args, out, errOut, func(*kong.Context) error { return plant(ctx, o, out, errOut) },
+		kong.Vars{"jobs": fmt.Sprint(runtime.NumCPU())}, kong.Description("Plants known bugs one at a time and says which of them no test finds."))
+}
+
+// plant tries the mutants and prints the result of each.
+func plant(ctx context.Context, o options, out, errOut io.Writer) error {
 	if o.Jobs < 1 {
-		return fail(exitUsage, fmt.Errorf("--jobs is %d, want at least 1", o.Jobs))
+		return cli.Misuse(fmt.Errorf("--jobs is %d, want at least 1", o.Jobs))
 	}
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
-		return fail(exitUsage, err)
+		return cli.Misuse(err)
 	}
 	mutants, err := load(root, filepath.Join(root, o.File))
 	if err != nil {
-		return fail(exitFailed, err)
+		return err
 	}
 	if mutants = only(mutants, o.Only); len(mutants) == 0 {
-		return fail(exitUsage, fmt.Errorf("no mutant is named like %s", strings.Join(o.Only, " or ")))
+		return cli.Misuse(fmt.Errorf("no mutant is named like %s", strings.Join(o.Only, " or ")))
 	}
 	if o.List {
 		for _, m := range mutants {
 			_, _ = fmt.Fprintf(out, "%s: %s\n", m.Package, m.Name)
 		}
-		return exitFound
+		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not done within %s", o.Timeout))
 	defer cancel()
-	r, err := tryAll(ctx, root, mutants, o.Jobs, commandline.Progress(errOut, time.Now))
-	// What was tried before a failure is worth its minutes.
+	r, err := tryAll(ctx, root, mutants, o.Jobs, cli.Progress(errOut, time.Now))
+	// After a failure, what was tried before it is still printed: it took minutes.
 	print := r.print
 	if o.JSON {
 		print = r.printJSON
 	}
 	if err := errors.Join(err, print(out)); err != nil {
-		return fail(exitFailed, err)
+		return err
 	}
 	if !r.good() {
-		return exitFailed
+		return cli.WithCode(cli.Failed, nil) // the report says why
 	}
-	return exitFound
+	return nil
 }
 
-// moduleRoot is the nearest folder upwards with a go.mod.
-func moduleRoot() (string, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
-		}
-		parent := filepath.Dir(folder)
-		if parent == folder {
-			return "", errors.New("no go.mod here or above")
-		}
-		folder = parent
-	}
-}
-
-// only are the mutants whose name or package contains one of the texts; all if there is none.
+// only returns the mutants whose name or package contains one of the texts, and all mutants if there are no texts.
 func only(mutants []mutant, texts []string) []mutant {
 	if len(texts) == 0 {
 		return mutants

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"boxoffice/scripts/internal/cli"
 )
 
-// A module with a package that embeds a file, and what may become of a bug in it.
+// files is a module with a package that embeds a file.
 var files = map[string]string{
-	"go.mod": "module tiny\n\ngo 1.24\n",
+	"go.mod": "module boxoffice\n\ngo 1.24\n",
 	"p/p.go": `package p
 
 import _ "embed"
@@ -63,14 +65,14 @@ const tinyList = `[
 {"name":"found in a file that is embedded","package":"p","file":"p/greeting.txt","text":"hello","replacement":"good bye","test":"TestGreeting","why":"w"},
 {"name":"found by another","package":"p","file":"p/p.go","text":"a - b","replacement":"b - a","test":"TestAdd","why":"w"},
 {"name":"passes for two and two","package":"p","file":"p/p.go","text":"a + b","replacement":"a * b + 0","test":"TestAdd/two and two","why":"w"},
-{"name":"survives","package":"p","file":"p/p.go","text":"return 1","replacement":"return 2","test":"TestAdd","why":"nobody asks"},
+{"name":"survives","package":"p","file":"p/p.go","text":"return 1","replacement":"return 2","test":"TestAdd","why":"no test checks it"},
 {"name":"is not there","package":"p","file":"p/p.go","text":"a / b","replacement":"b / a","test":"TestAdd","why":"w"},
 {"name":"is there twice","package":"p","file":"p/p.go","text":"(a, b int)","replacement":"(b, a int)","test":"TestAdd","why":"w"},
 {"name":"does not compile","package":"p","file":"p/p.go","text":"a + b","replacement":"a + c","test":"TestAdd","why":"w"},
 {"name":"does not end","package":"p","file":"p/p.go","text":"return a - b","replacement":"panic(a)","test":"TestSub","why":"w"}
 ]`
 
-// tiny writes the module and goes there.
+// tiny writes the module and changes to its folder.
 func tiny(t *testing.T, list string, change map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -98,7 +100,7 @@ func TestEveryOutcome(t *testing.T) {
 	root := tiny(t, tinyList, nil)
 	before := tree(t, root)
 	var out, progress bytes.Buffer
-	if code := run(t.Context(), []string{"--file", "list.json", "--json", "--jobs", "2"}, &out, &progress); code != exitFailed {
+	if code := run(t.Context(), []string{"--file", "list.json", "--json", "--jobs", "2"}, &out, &progress); code != cli.Failed {
 		t.Fatalf("exit code %d: %s", code, progress.String())
 	}
 	var got struct {
@@ -128,12 +130,12 @@ func TestEveryOutcome(t *testing.T) {
 	}
 	for _, name := range []string{"found", "survives", "does not compile"} {
 		if !strings.Contains(progress.String(), "p: "+name+"\n") {
-			t.Errorf("no progress tells of %q:\n%s", name, progress.String())
+			t.Errorf("no line of progress has %q:\n%s", name, progress.String())
 		}
 	}
 }
 
-// tree is every file with its text.
+// tree returns every file with its content.
 func tree(t *testing.T, root string) []string {
 	t.Helper()
 	var all []string
@@ -157,15 +159,15 @@ func TestExitCodesAndText(t *testing.T) {
 		code int
 		out  string
 	}{
-		"all found":       {[]string{"--file", "list.json", "found in"}, exitFound, "1 mutants"},
-		"one survives":    {[]string{"--file", "list.json", "survives"}, exitFailed, "nobody asks"},
-		"of no such name": {[]string{"--file", "list.json", "nothing"}, exitUsage, ""},
-		"the list":        {[]string{"--file", "list.json", "--list", "found"}, exitFound, "p: found by another\n"},
-		"no such list":    {[]string{"--file", "other.json"}, exitFailed, ""},
-		"no jobs":         {[]string{"--file", "list.json", "--jobs", "0"}, exitUsage, ""},
-		"no such flag":    {[]string{"--nothing"}, exitUsage, ""},
-		"help":            {[]string{"--help"}, exitFound, "Usage: mutants"},
-		"out of time":     {[]string{"--file", "list.json", "--timeout", "1ns", "survives"}, exitFailed, ""},
+		"all found":       {[]string{"--file", "list.json", "found in"}, cli.Done, "1 mutants"},
+		"one survives":    {[]string{"--file", "list.json", "survives"}, cli.Failed, "no test checks it"},
+		"of no such name": {[]string{"--file", "list.json", "nothing"}, cli.Misused, ""},
+		"the list":        {[]string{"--file", "list.json", "--list", "found"}, cli.Done, "p: found by another\n"},
+		"no such list":    {[]string{"--file", "other.json"}, cli.Failed, ""},
+		"no jobs":         {[]string{"--file", "list.json", "--jobs", "0"}, cli.Misused, ""},
+		"no such flag":    {[]string{"--nothing"}, cli.Misused, ""},
+		"help":            {[]string{"--help"}, cli.Done, "Usage: mutants"},
+		"out of time":     {[]string{"--file", "list.json", "--timeout", "1ns", "survives"}, cli.Failed, ""},
 	} {
 		var out, errOut bytes.Buffer
 		if code := run(t.Context(), c.args, &out, &errOut); code != c.code || !strings.Contains(out.String(), c.out) {
@@ -174,8 +176,8 @@ func TestExitCodesAndText(t *testing.T) {
 	}
 }
 
-// A test that fails anyway, or is skipped, finds nothing, so nothing is tried.
-func TestATestThatFindsNothing(t *testing.T) {
+// Nothing is tried if a test fails without its mutant, or is skipped.
+func TestATestThatFailsAnywayOrIsSkippedIsAnError(t *testing.T) {
 	for problem, change := range map[string]map[string]string{
 		"p fails without a mutant": {"p/greeting.txt": "good bye\n"},
 		"TestSub did not run": {"p/p_test.go": strings.Replace(files["p/p_test.go"], "func TestSub(t *testing.T) {", `func TestSub(t *testing.T) {
@@ -185,7 +187,7 @@ func TestATestThatFindsNothing(t *testing.T) {
 		t.Run(problem, func(t *testing.T) {
 			tiny(t, tinyList, change)
 			var out, errOut bytes.Buffer
-			if code := run(t.Context(), []string{"--file", "list.json"}, &out, &errOut); code != exitFailed || !strings.Contains(errOut.String(), problem) {
+			if code := run(t.Context(), []string{"--file", "list.json"}, &out, &errOut); code != cli.Failed || !strings.Contains(errOut.String(), problem) {
 				t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
 			}
 		})

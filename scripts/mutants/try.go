@@ -23,7 +23,7 @@ type outcome string
 const (
 	// found: the test that must fail has failed.
 	found outcome = "found"
-	// foundElsewhere: that test passes, another one of the package fails.
+	// foundElsewhere: that test passes and another test of the package fails.
 	foundElsewhere outcome = "found by another test"
 	// survived: every test of the package passes.
 	survived outcome = "SURVIVED"
@@ -31,28 +31,28 @@ const (
 	notOnce outcome = "TEXT NOT FOUND ONCE"
 	// notCompiled: the replacement does not compile.
 	notCompiled outcome = "DOES NOT COMPILE"
-	// notTried: there was no time, or something else was in the way.
+	// notTried: the time was over, or an error of another kind prevented the try.
 	notTried outcome = "NOT TRIED"
 )
 
 const (
-	// timeoutOfTests ends a test that the bug makes wait for ever. That counts as a failure.
-	timeoutOfTests = 90 * time.Second
-	// killedAfter is how long after that a test binary may take to end.
-	killedAfter = 10 * time.Second
+	// testTimeout ends a test that the bug makes wait for ever, which counts as a failure.
+	testTimeout = 90 * time.Second
+	// killGrace bounds how long a test binary may take to end after testTimeout.
+	killGrace = 10 * time.Second
 )
 
-// result is what became of one mutant.
+// result is the result of trying one mutant.
 type result struct {
 	mutant
 	Outcome outcome `json:"outcome"`
-	// By are the tests that failed, the innermost ones.
+	// By are the tests that failed; of a test with subtests, the subtests.
 	By      []string `json:"by,omitempty"`
 	Detail  string   `json:"detail,omitempty"`
 	Seconds float64  `json:"seconds"`
 }
 
-// tryAll tries mutants, so many at once, after it has seen that their tests pass without them.
+// tryAll tries mutants, up to jobs at once. Before that it checks that their tests pass without them.
 func tryAll(ctx context.Context, root string, mutants []mutant, jobs int, progress func(string, ...any)) (report, error) {
 	begun := time.Now()
 	scratch, err := os.MkdirTemp("", "mutants-")
@@ -60,7 +60,7 @@ func tryAll(ctx context.Context, root string, mutants []mutant, jobs int, progre
 		return report{}, err
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
-	progress("the tests of %d mutants without them", len(mutants))
+	progress("running the tests of %d mutants without them", len(mutants))
 	if err := unharmed(ctx, root, mutants); err != nil {
 		return report{}, err
 	}
@@ -87,8 +87,8 @@ func tryAll(ctx context.Context, root string, mutants []mutant, jobs int, progre
 	return r, nil
 }
 
-// unharmed runs the tests that have to find the mutants, without them: one that fails anyway finds nothing, nor does one that
-// is skipped.
+// unharmed runs the tests that must find the mutants, without the mutants. A test that fails anyway or is skipped is an error: it
+// could find nothing.
 func unharmed(ctx context.Context, root string, mutants []mutant) error {
 	tests := map[string]map[string]bool{}
 	for _, m := range mutants {
@@ -115,7 +115,7 @@ func unharmed(ctx context.Context, root string, mutants []mutant) error {
 	return errors.Join(failed...)
 }
 
-// try is one mutant that is tried.
+// try is the try of one mutant.
 type try struct {
 	mutant
 	root, scratch string
@@ -163,7 +163,7 @@ func (t try) run(ctx context.Context) result {
 	return r
 }
 
-// build makes the test binary of the package with the bug in it. An overlay also reaches files that the package embeds.
+// build builds the package's test binary with the bug. The overlay also replaces files that the package embeds.
 func (t try) build(ctx context.Context) (binary string, err error) {
 	text, err := t.planted(t.root)
 	if err != nil {
@@ -186,20 +186,20 @@ func (t try) build(ctx context.Context) (binary string, err error) {
 		return "", fmt.Errorf("%w\n%s", err, tail(out))
 	}
 	if _, err := os.Stat(binary); err != nil {
-		// The compiler makes none.
+		// For a package without tests the compiler writes no binary.
 		return "", errNoTests
 	}
 	return binary, nil
 }
 
-// errNoTests says that there is no test to find anything.
+// errNoTests means that the package has no test that could find the bug.
 var errNoTests = errors.New("its package has no test")
 
-// test runs the tests of that pattern as go test would: in their package's folder.
+// test runs the tests that match the pattern, in their package's folder as go test does.
 func (t try) test(ctx context.Context, binary, pattern string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeoutOfTests+killedAfter)
+	ctx, cancel := context.WithTimeout(ctx, testTimeout+killGrace)
 	defer cancel()
-	flags := []string{"-test.run", pattern, "-test.count=1", "-test.failfast", "-test.v", "-test.timeout", timeoutOfTests.String()}
+	flags := []string{"-test.run", pattern, "-test.count=1", "-test.failfast", "-test.v", "-test.timeout", testTimeout.String()}
 	folder := filepath.Join(t.root, t.Package)
 	if _, err := command(ctx, folder, binary, "-test.run", "^$", noFailureFiles); err == nil {
 		flags = append(flags, noFailureFiles)
@@ -207,11 +207,11 @@ func (t try) test(ctx context.Context, binary, pattern string) ([]byte, error) {
 	return command(ctx, folder, binary, flags...)
 }
 
-// noFailureFiles keeps property tests from writing the inputs that they failed with beside their package. Binaries without
-// such tests do not know the flag.
+// noFailureFiles keeps property tests from writing files with failing inputs into their package. Binaries without such tests do not
+// know the flag.
 const noFailureFiles = "-rapid.nofailfile"
 
-// patternOf is the pattern that a test's name alone matches.
+// patternOf returns the pattern that matches only the test with this name.
 func patternOf(test string) string {
 	parts := strings.Split(test, "/")
 	for i, part := range parts {
@@ -222,7 +222,7 @@ func patternOf(test string) string {
 
 var failLine = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// failedIn are the tests that failed: of a test with subtests only those.
+// failedIn returns the failed tests in the output: of a test with failed subtests, only the subtests.
 func failedIn(out []byte) []string {
 	var all []string
 	for _, match := range failLine.FindAllSubmatch(out, -1) {
@@ -233,11 +233,11 @@ func failedIn(out []byte) []string {
 	})
 }
 
-// command runs a program in a folder and answers what it printed.
+// command runs a program in a folder and returns what it printed.
 func command(ctx context.Context, folder, program string, args ...string) ([]byte, error) {
 	c := exec.CommandContext(ctx, program, args...) //nolint:gosec // go, and the binaries that it builds
 	c.Dir = folder
-	// What a killed program's children still hold open is not waited for.
+	// Do not wait for children of a killed program that keep its outputs open.
 	c.WaitDelay = time.Second
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
@@ -245,7 +245,7 @@ func command(ctx context.Context, folder, program string, args ...string) ([]byt
 	return out.Bytes(), err
 }
 
-// tail is the end of what a program printed, which has what went wrong.
+// tail returns the last lines of a program's output, which tell what failed.
 func tail(out []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	return strings.Join(lines[max(len(lines)-20, 0):], "\n")

@@ -8,38 +8,38 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Row is what the row of an order says of one group.
+// Row is what the row of an order says about one group.
 type Row struct {
 	Version int
 	// Hash is the request hash of the row.
 	Hash string
 	// Open: the order is open and of this group, where it holds Places from HeldAt to ExpiresAt.
 	Open bool
-	// Paid: the order is paid and of this group, where it owns Places. Neither: it has nothing here, since it has ended or
-	// its row is another group's.
+	// Paid: the order is paid and of this group, where it owns Places. If it is neither, it has nothing here: it has ended,
+	// or its row belongs to another group.
 	Paid              bool
 	Places            []int
 	HeldAt, ExpiresAt contracts.Instant
 }
 
-// Drift is what a group in the store has otherwise than rows and tickets say.
+// Drift is the difference between a group in the store and its rows and tickets.
 type Drift struct {
-	// Changes mend it: what is freed comes first, then what is sold, then what is held.
+	// Changes repair it: frees come first, then sales, then holds.
 	Changes []Change
-	// Lost are the open orders one of whose places another order owns. They get no hold: they have to end.
+	// Lost are the open orders that have a place which another order owns. They get no hold: they have to end.
 	Lost []contracts.OrderID
 }
 
-// Drift compares the group with the rows, which were read after it, and with the tickets (place to owner), which were
-// read last. The rows go first: a query of tickets may see a transaction half done, so a ticket that is missing says
-// nothing, and one that is there says whose the place is where no row does.
+// Drift compares the group with the rows, which were read after it, and with the tickets (place to owner), which were read
+// last. The rows decide before the tickets do: a query of tickets may see half of a transaction. So a missing ticket proves
+// nothing, and an existing one decides only where no row does.
 //
-//	paid row                          its places sold to it, seen with a ticket or not, but for those with another's ticket
-//	open row, and a ticket of its own the same: it was committed after the row was read
-//	open row otherwise                held by it, while its hold has not lapsed
-//	row otherwise, or no row and sold free
-//	no row, and a ticket              left for another time: it was sold to in between
-//	no row and held                   left alone: the row may be on its way
+//	paid row                            its places sold to it, with a ticket or without, except those with another's ticket
+//	open row, and a ticket of its own   the same: it was committed after the row was read
+//	open row otherwise                  held by it, until its hold lapses
+//	other row, or no row and sold       free
+//	no row, and a ticket                not changed: it was sold in between
+//	no row and held                     not changed: the row may be on its way
 func (s State) Drift(rows map[contracts.OrderID]Row, tickets map[int]contracts.OrderID) Drift {
 	owned, sold := owners(rows, tickets)
 	has := s.byOrder()
@@ -74,14 +74,14 @@ func (s State) Drift(rows map[contracts.OrderID]Row, tickets map[int]contracts.O
 	return d
 }
 
-// owners says who owns what, by order and by place. An order that owns and has no place is paid, and each of its places
-// has another's ticket: it has lost them since its row was read.
+// owners returns the places that each order owns, and the owner of each place. A paid order without a place in owned has
+// lost all of them to other orders' tickets since its row was read.
 func owners(rows map[contracts.OrderID]Row, tickets map[int]contracts.OrderID) (owned map[contracts.OrderID][]int, sold map[int]contracts.OrderID) {
 	owned, sold = map[contracts.OrderID][]int{}, map[int]contracts.OrderID{}
 	for p, id := range tickets {
 		row, known := rows[id]
 		if known && !row.Open && !row.Paid {
-			continue // the row has ended, and its tickets with it
+			continue // the order has ended, and owns nothing
 		}
 		sold[p] = id
 		if !known || row.Open {
@@ -104,8 +104,8 @@ func owners(rows map[contracts.OrderID]Row, tickets map[int]contracts.OrderID) (
 	return owned, sold
 }
 
-// Unsettled are the orders whose rows a comparison needs: all that have a place here or a ticket, but not the ones whose
-// places are just their tickets. In a group that is nearly sold out those are most, and nothing would be changed of them.
+// Unsettled returns the orders whose rows a comparison needs: all that have a place here or a ticket, except those whose
+// places are exactly their tickets. In a nearly sold out group most are of that kind, and nothing would change for them.
 func (s State) Unsettled(tickets map[int]contracts.OrderID) []contracts.OrderID {
 	owned, has := map[contracts.OrderID][]int{}, s.byOrder()
 	for p, id := range tickets {
@@ -127,7 +127,7 @@ func (s State) byOrder() map[contracts.OrderID]map[int]seatstate.State {
 	return has
 }
 
-// agrees says whether an order that has these places has what the change wants.
+// agrees reports whether an order that has these places has what the change wants.
 func (c Change) agrees(has map[int]seatstate.State) bool {
 	return len(has) == len(c.Places) && !slices.ContainsFunc(c.Places, func(p int) bool { return has[p] != c.Want })
 }

@@ -18,7 +18,7 @@ func entry(state seatstate.State, order contracts.OrderID) seatstate.Entry {
 	return e
 }
 
-// Drift is what reconcile and the promises of every store of holds go by; each line of its table, and what is left alone.
+// Each line of Drift's table, and what it leaves unchanged. Reconcile and the promises of every store of holds rely on it.
 func TestDrift(t *testing.T) {
 	const free, held, sold = seatstate.Free, seatstate.Held, seatstate.Sold
 	openRow := func(version int, places ...int) holds.Row {
@@ -124,7 +124,7 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// Whose places are just his tickets needs no row, and only he.
+// Only an order whose places are exactly its tickets needs no row.
 func TestUnsettled(t *testing.T) {
 	state := holds.State{Entries: map[int]seatstate.Entry{
 		0: entry(seatstate.Sold, "agrees"), 1: entry(seatstate.Sold, "agrees"), 2: entry(seatstate.Held, "holds"),

@@ -1,9 +1,9 @@
-// Package holds has the words in which handlers ask for seats in Redis and are answered: what a hold is, what can
-// become of asking for one, and what a group is loaded from. It is pure; handlers declare the few methods they need
-// in these words, redishold and memhold fill them, and holdtest holds both to the same promises.
+// Package holds defines the types of the calls to a store of holds: what a handler asks for, what the store answers, and
+// what a group is loaded from. It is pure. Handlers declare the few methods that they need with these types, redishold and
+// memhold implement them, and holdtest checks both against the same promises.
 //
 // Seats are places here (contracts/seatstate): indexes into the seats of the group's layout item. So every call that names
-// places takes the group in the layout version that they are of.
+// places takes the group in the layout version that they belong to.
 package holds
 
 import (
@@ -15,27 +15,31 @@ import (
 	"boxoffice/contracts"
 )
 
-// ErrNotLoaded says that the group is not in Redis, or not in the layout version whose places are meant. It is never an
-// answer about a seat: the caller rebuilds the group and asks again. A missing key never means "free".
+// ErrNotLoaded means that the group is not in Redis, or not in the layout version of the call. It says nothing about a seat:
+// the caller rebuilds the group and asks again. A missing key never means "free". Nothing was written.
 var ErrNotLoaded = errors.New("seat group is not loaded")
 
-// ErrLoadRefused says that a load wrote nothing: the group is loaded already in this layout version or under a later
-// token, or the lock no longer carries the load's token. In both cases somebody else has seen to the group, so the call that met ErrNotLoaded is made again.
+// ErrLoadRefused means that a load wrote nothing: the group is loaded already in this layout version or under a later token,
+// or the lock no longer carries the load's token. Either way another process takes care of the group, so the caller repeats
+// the call that got ErrNotLoaded.
 var ErrLoadRefused = errors.New("seat group is loaded, or the lock has another token")
 
-// Ask is what one order wants in its group.
+// Ask is the request of one order for places of its group.
 type Ask struct {
 	Order contracts.OrderID
-	// Hash is the request hash of the order's body.
-	Hash   string
+	// Hash is the request hash of the order's body: 1 to 64 of A-Z a-z 0-9 _ -, but not "-".
+	Hash string
+	// Places are 1 to MaxPlaces different places of the group, from 0.
 	Places []int
 }
 
 // Run is the consecutive orders of one group that one call decides, each as if it came alone.
 type Run struct {
+	// Asks has at least one ask, and each order once. The caller has a later message of an order wait until the earlier one
+	// has made the order's row; the store does not check that.
 	Asks []Ask
-	// SentAt is when the queue took the last message of the run, 0 if that is not known. The time from then to the
-	// decision is left as the group's lag for seatstate.LagKept.
+	// SentAt is when the queue took the last message of the run, 0 if that is not known. The store keeps the time from then
+	// to the decision as the group's lag for seatstate.LagKept.
 	SentAt contracts.Instant
 }
 
@@ -49,32 +53,31 @@ const (
 	Held Outcome = "HELD"
 	// Taken: Places, some of those asked for, are held by or sold to another order. Nothing was written.
 	Taken Outcome = "TAKEN"
-	// Gone: the order is over in this group, held here and lapsed, or owns a place of it. Nothing was written.
+	// Gone: the order has ended in this group, its hold has lapsed, or it owns a place of the group. Nothing was written.
 	Gone Outcome = "GONE"
 	// Other: the order is known here with another request hash. Nothing was written.
 	Other Outcome = "OTHER"
-	// Again: the order shares a place with one that this run holds, or with an earlier Again, or this run refused it or
-	// made it wait with another hash. Nothing was written. It is decided by the next run, once the rows of this one are
-	// known: the holder may still fail, and of two bodies of one order the earlier decides its row.
+	// Again: the order shares a place with an order that this run holds, or with an earlier Again. Nothing was written. That
+	// order may still fail, so this one is asked for in the next call, once the rows of this run are known.
 	Again Outcome = "AGAIN"
-	// Forwarded: the order was sent on from this group to Forwarding, and is never held here again. Nothing was written.
+	// Forwarded: the order was sent on from this group to Answer.To, and is never held here again.
 	Forwarded Outcome = "FORWARDED"
-	// Unknown: the order was to be sent Nowhere, and the group has no record of it. Nothing was written.
+	// Unknown: Forward was called with Nowhere, and the group has no record of the order. Nothing was written.
 	Unknown Outcome = "UNKNOWN"
 )
 
-// Forwarding is where a best-available order was sent on to.
+// Forwarding is the group that a best-available order was sent on to.
 type Forwarding struct {
 	Group string
-	// Hop is the number of groups that it came through before, at least 1.
+	// Hop is the number of groups that the order came through before, 1 to 9.
 	Hop int
 }
 
-// Nowhere is no Forwarding. To send an order nowhere is to ask what the group knows of it and to write nothing: it may
-// hold here, by a try whose answer was lost, and must then not be refused for want of seats.
+// Nowhere is no Forwarding. Forward with Nowhere writes nothing and returns what the group knows of the order: an earlier try
+// whose answer was lost may have made a hold here, and then the order must not be refused for want of seats.
 var Nowhere Forwarding
 
-// String is the coding in a record: "group:hop".
+// String returns the coding in a record: "group:hop".
 func (f Forwarding) String() string { return f.Group + ":" + strconv.Itoa(f.Hop) }
 
 // ParseForwarding is the inverse of String.
@@ -90,8 +93,9 @@ func ParseForwarding(s string) (Forwarding, error) {
 // Answer to an Ask.
 type Answer struct {
 	Outcome Outcome
-	Places  []int
-	// HeldAt and ExpiresAt are set when Held: the instant the hold was made, and that plus the hold's length.
+	// Places are set when Held or Taken.
+	Places []int
+	// HeldAt and ExpiresAt are set when Held: the instant the hold was made, and the instant it ends.
 	HeldAt, ExpiresAt contracts.Instant
 	// To is set when Forwarded.
 	To Forwarding
@@ -99,23 +103,24 @@ type Answer struct {
 	At contracts.Instant
 }
 
-// Release of an order's hold.
+// Release is the result of freeing an order's places.
 type Release struct {
 	// Stale: a later version of the order's row was applied before; nothing was written. Never an error.
 	Stale bool
 	// Freed are the places that became free, none if there was nothing to free.
 	Freed []int
-	At    contracts.Instant
+	// At is when the store decided, by the store's clock.
+	At contracts.Instant
 }
 
-// Sale is what became of selling an order's places.
+// Sale is the result of selling an order's places.
 type Sale struct {
 	// Stale: a later version of the order's row was applied before; nothing was written. Never an error.
 	Stale bool
 	// Conflict is set when a place is sold to another order: nothing was written.
 	Conflict *Conflict
 	// Displaced are the orders whose holds were overwritten, each once, in no order. Each lost its whole hold, also the
-	// places that were not sold. They are told by a message.
+	// places that were not sold. The caller sends each of them a message.
 	Displaced []contracts.OrderID
 }
 
@@ -127,12 +132,13 @@ type Conflict struct {
 
 // Load is a whole group as DynamoDB knows it.
 type Load struct {
-	// Token is the fencing token under which the group was read. The lock must still carry it.
+	// Token is the fencing token under which the group was read, at least 1. The lock must still carry it.
 	Token int64
-	// Places is the number of places of the group.
+	// Places is the number of places of the group, 1 to MaxPlaces.
 	Places int
 	// Sold maps a place to the order whose ticket it is.
 	Sold map[int]contracts.OrderID
+	// Open are the open orders of the group, also those past their end. Of two for one place the first gets it.
 	Open []OpenOrder
 }
 
@@ -143,29 +149,30 @@ type OpenOrder struct {
 	HeldAt, ExpiresAt contracts.Instant
 }
 
-// Kept is the hold of an open row, as it is made again where it is missing or has other places than the row.
+// Kept is the hold that an open row says its order has. Keep makes it where it is missing or different.
 type Kept struct {
 	Ask
-	// Version of the row that was read.
+	// Version of the row that was read, at least 1.
 	Version           int
 	HeldAt, ExpiresAt contracts.Instant
 }
 
-// Applied is what became of a row's version in a group.
+// Applied is the result of applying a version of a row to its group.
 type Applied string
 
-// What became of it.
+// Results of Keep.
 const (
-	// OK: the group is now as the version says, or was before.
+	// OK: the group is as the version says, since now or before.
 	OK Applied = "OK"
-	// Stale: a later version was applied before, or the order has ended here. Read the row again. Never an error.
+	// Stale: a later version was applied before, the order has ended here, or the hold would have lapsed already. Nothing was
+	// written; the caller reads the row again. Never an error.
 	Stale Applied = "STALE"
 	// Busy: a place is held by or sold to another order. Nothing was written: the transaction of the tickets decides.
 	Busy Applied = "TAKEN"
 )
 
-// UnreadError is of a call that reads several groups and got no answer about some: their part of Redis is down. What it returns
-// of the others is right; of these nothing is known, and neither "not loaded" nor "free" may be made of that.
+// UnreadError means that a call that reads several groups got no answer about some: their shard of Redis is down. The results
+// of the other groups are right. Nothing is known of the Groups here: they count neither as not loaded nor as free.
 type UnreadError struct {
 	Groups []contracts.SeatGroup
 	Err    error
@@ -176,5 +183,5 @@ func (e *UnreadError) Error() string {
 	return fmt.Sprintf("%d groups not read, the first is %s: %v", len(e.Groups), e.Groups[0].Key(), e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *UnreadError) Unwrap() error { return e.Err }

@@ -7,22 +7,22 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// State is a group as the store has it at one instant: what a repair compares with the rows and the tickets.
+// State is a group in the store at one instant. A repair compares it with the rows and the tickets.
 type State struct {
 	Revision seatstate.Revision
 	Map      seatstate.SeatMap
-	// Entries are the taken places. One that has lapsed and was not swept is among them.
+	// Entries are the taken places, also those whose hold has lapsed and was not swept.
 	Entries map[int]seatstate.Entry
-	// Records are those of the orders that have a place. Those of orders that are over or were sent on are left out:
-	// they have none, and there may be a hundred times as many.
+	// Records are those of the orders that have a place. Records of orders that ended or were sent on have no place and are
+	// left out: there may be a hundred times as many.
 	Records map[contracts.OrderID]seatstate.Record
-	// Lapsed is how many orders hold something past its lapse.
+	// Lapsed is the number of orders that hold something past its lapse.
 	Lapsed int
 	At     contracts.Instant
 }
 
-// Seen is what the state says of the places that a change of an order touches: those that it has, and those that it is
-// to have.
+// Seen returns what the state says of the places that a change of an order touches: those that it has, and those that it
+// shall have.
 func (s State) Seen(id contracts.OrderID, places []int) map[int]seatstate.Entry {
 	seen := map[int]seatstate.Entry{}
 	for p, entry := range s.Entries {
@@ -36,19 +36,19 @@ func (s State) Seen(id contracts.OrderID, places []int) map[int]seatstate.Entry 
 	return seen
 }
 
-// Change is what a repair wants of one order: that it has Places, as Want says, and no other place of the group.
+// Change is what a repair wants for one order: that it has Places, as Want says, and no other place of the group.
 //
-// It is written only if nothing has happened to the order since: its places and those that it is to have are as Seen,
-// and no version after Version was applied. The group is read first and DynamoDB second, rows before tickets; so
-// whoever moved the order in between either changed a place that was seen or applied a later version.
+// It is written only if nothing has happened to the order since: its places and its new places are as in Seen, and no
+// version after Version was applied. The group is read first and DynamoDB second, rows before tickets; so any call that
+// moved the order in between either changed a place in Seen or applied a later version.
 type Change struct {
 	Order contracts.OrderID
-	// Version of the row that was read; 0 if there is none, then only what was sold to it can be taken away.
+	// Version of the row that was read; 0 if there is none, and then only places that were sold to the order can be freed.
 	Version int
 	// Hash is the request hash of the row, "" without one.
 	Hash string
-	// Want Sold: the order has tickets of Places. Held: its row is open, which it was until ExpiresAt. Free: it has no
-	// place, so Places is empty; with a row, that row has ended.
+	// Want Sold: the order has tickets of Places. Held: its row is open, until ExpiresAt. Free: it has no place, so Places
+	// is empty; if it has a row, that has ended.
 	Want   seatstate.State
 	Places []int
 	// HeldAt and ExpiresAt are the row's, for Held.
@@ -57,19 +57,20 @@ type Change struct {
 	Seen map[int]seatstate.Entry
 }
 
-// Repaired is what became of changes.
+// Repaired is the result of a repair.
 type Repaired struct {
-	// EpochChanged: the group was loaded anew since it was read; nothing was written.
+	// EpochChanged: the group was loaded again since it was read; nothing was written.
 	EpochChanged bool
-	// Done and Skipped are the orders of the changes, in their order. What was skipped is looked at again in the next
-	// pass: something has happened since, or a place is not free.
+	// Done and Skipped are the orders of the changes, in their order. A change is skipped when something has happened
+	// since, or a place is not free; the next pass looks at it again.
 	Done, Skipped []contracts.OrderID
-	// Displaced are the orders whose holds were overwritten by a sale, each once. Each lost its whole hold.
+	// Displaced are the orders whose holds a sale overwrote, each once. Each lost its whole hold.
 	Displaced []contracts.OrderID
 	At        contracts.Instant
 }
 
-// ValidRepair reports changes that cannot be coded, or that no reading of the group and the rows could lead to.
+// ValidRepair returns ErrInvalid for changes that cannot be coded, or that no reading of the group and the rows could lead
+// to.
 func ValidRepair(epoch int64, changes []Change) error {
 	if epoch < 1 || len(changes) == 0 || len(changes) > MaxPlaces {
 		return fmt.Errorf("%w: repair of epoch %d by %d changes, want 1 to %d", ErrInvalid, epoch, len(changes), MaxPlaces)
@@ -124,7 +125,7 @@ func (c Change) validSeen() error {
 		case seatstate.Free:
 			ok = ok && entry == (seatstate.Entry{})
 		case seatstate.Held:
-			// A hold whose row was never written ends by its lapse alone: the row may still be on its way.
+			// A hold without a row ends only when it lapses: the row may still be on its way.
 			ok = ok && ValidOrder(entry.Order) == nil && entry.Lapses > 0 && (entry.Order != c.Order || c.Version > 0)
 		case seatstate.Sold:
 			ok = ok && ValidOrder(entry.Order) == nil && entry.Lapses == 0

@@ -8,15 +8,15 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// ErrInvalid says that a store was asked for something that no state of the group could answer: a place outside the
-// group, a place twice, a name that the coding cannot hold. Nothing was written, and asking again changes nothing.
+// ErrInvalid means that a request to a store is wrong whatever the state of the group is: a place outside the group, a
+// place twice, a name that the coding cannot hold. Nothing was written, and a repeat gets the same error.
 var ErrInvalid = errors.New("invalid request to the store of holds")
 
-// MaxPlaces bounds a group. Groups have 50 to 300 seats; the bound keeps every list in a script far below the 8,000
-// values that Lua can pass to one command.
+// MaxPlaces bounds the places of a group. Groups have 50 to 300 seats; the bound keeps every list in a script far below the
+// 8,000 values that Lua can pass to one command.
 const MaxPlaces = 1000
 
-// ValidVersion reports a group without a layout version: places mean nothing without one.
+// ValidVersion returns ErrInvalid for a group without a layout version: places mean nothing without one.
 func ValidVersion(g seatstate.GroupVersion) error {
 	if g.LayoutVersion < 1 {
 		return fmt.Errorf("%w: layout version %d", ErrInvalid, g.LayoutVersion)
@@ -24,7 +24,7 @@ func ValidVersion(g seatstate.GroupVersion) error {
 	return nil
 }
 
-// Validate reports an ask that cannot be coded. Whether its places are in the group only the store knows.
+// Validate returns ErrInvalid for an ask that cannot be coded. Only the store knows whether its places are in the group.
 func (a Ask) Validate() error {
 	if err := ValidOrder(a.Order); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (a Ask) Validate() error {
 	return nil
 }
 
-// Validate reports a run that cannot be coded.
+// Validate returns ErrInvalid for a run that cannot be coded.
 func (r Run) Validate() error {
 	if len(r.Asks) == 0 || r.SentAt < 0 {
 		return fmt.Errorf("%w: a run of %d orders, sent at %d", ErrInvalid, len(r.Asks), r.SentAt)
@@ -58,7 +58,7 @@ func (r Run) Validate() error {
 	return nil
 }
 
-// Validate reports a hold that cannot be coded.
+// Validate returns ErrInvalid for a hold that cannot be coded.
 func (k Kept) Validate() error {
 	if err := k.Ask.Validate(); err != nil {
 		return err
@@ -69,7 +69,7 @@ func (k Kept) Validate() error {
 	return nil
 }
 
-// ValidSale reports a sale, or its withdrawal, that cannot be coded.
+// ValidSale returns ErrInvalid for a sale, or its withdrawal, that cannot be coded.
 func ValidSale(id contracts.OrderID, places []int, version int) error {
 	if err := ValidRelease(id, version); err != nil {
 		return err
@@ -77,7 +77,7 @@ func ValidSale(id contracts.OrderID, places []int, version int) error {
 	return Ask{Order: id, Hash: "h", Places: places}.Validate()
 }
 
-// ValidForwarding reports a forwarding that cannot be coded.
+// ValidForwarding returns ErrInvalid for a forwarding that cannot be coded.
 func ValidForwarding(id contracts.OrderID, hash string, to Forwarding) error {
 	if err := ValidOrder(id); err != nil {
 		return err
@@ -89,7 +89,8 @@ func ValidForwarding(id contracts.OrderID, hash string, to Forwarding) error {
 	return nil
 }
 
-// ValidRelease reports a release that cannot be coded. Only a stored row ends an order, so its version is at least 1.
+// ValidRelease returns ErrInvalid for a release that cannot be coded. Only a stored row ends an order, so its version is at
+// least 1.
 func ValidRelease(order contracts.OrderID, version int) error {
 	if err := ValidOrder(order); err != nil {
 		return err
@@ -100,7 +101,7 @@ func ValidRelease(order contracts.OrderID, version int) error {
 	return nil
 }
 
-// Validate reports a load that cannot be coded or names a place outside the group.
+// Validate returns ErrInvalid for a load that cannot be coded or names a place outside the group.
 func (l Load) Validate() error {
 	if l.Token < 1 {
 		return fmt.Errorf("%w: fencing token %d", ErrInvalid, l.Token)
@@ -132,7 +133,7 @@ func (l Load) Validate() error {
 	return nil
 }
 
-// ValidOrder reports an id that an entry or a record cannot hold: the parts of both are separated by spaces.
+// ValidOrder returns ErrInvalid for an id that an entry or a record cannot hold: the parts of both are separated by spaces.
 func ValidOrder(order contracts.OrderID) error {
 	if !isWord(string(order)) {
 		return fmt.Errorf("%w: order id %q", ErrInvalid, order)
@@ -140,5 +141,5 @@ func ValidOrder(order contracts.OrderID) error {
 	return nil
 }
 
-// isWord: 1 to 64 of A-Z a-z 0-9 _ -, which takes in order ids and base64url.
+// isWord reports whether s is 1 to 64 of A-Z a-z 0-9 _ -, which includes order ids and base64url.
 func isWord(s string) bool { return contracts.ValidIdempotencyKey(s) }

@@ -1,4 +1,4 @@
-// Command orders is the Lambda behind POST /api/orders.
+// Command orders is the Lambda behind POST /api/orders and DELETE /api/orders/{orderId}.
 package main
 
 import "boxoffice/producers/internal/boot"

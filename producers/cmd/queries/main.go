@@ -1,8 +1,8 @@
-// Command queries is the Lambda behind everything that only reads, and behind the default route.
+// Command queries is the Lambda behind all routes that only read, and behind the default route.
 package main
 
 import (
-	// The runtime image has no time zone database, and filters by date are in the venue's zone.
+	// The runtime image has no time zone database, and filters by date use the venue's zone.
 	_ "time/tzdata"
 
 	"boxoffice/producers/internal/boot"

@@ -7,9 +7,9 @@ import (
 	"boxoffice/producers/internal/boottest"
 )
 
-// Every buyer's browser gets the publishable key: one of the other mode confirms no payment of ours, and a secret key must never
-// be shown.
-func TestQueriesStartsWithAPublishableKeyOfItsModeOnly(t *testing.T) {
+// Every buyer's browser gets the publishable key: a key of the other mode confirms no payment of ours, and a secret key must
+// never be shown.
+func TestQueriesStartsOnlyWithPublishableKeyOfItsMode(t *testing.T) {
 	for _, c := range []struct{ mode, key, says string }{
 		{"test", "pk_test_c4n4ry", ""}, {"live", "pk_live_c4n4ry", ""},
 		{"test", "pk_live_c4n4ry", "STRIPE_PUBLISHABLE_KEY: the key is of mode live"}, {"live", "pk_test_c4n4ry", "STRIPE_PUBLISHABLE_KEY: the key is of mode test"},

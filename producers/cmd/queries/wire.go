@@ -20,7 +20,7 @@ import (
 
 type config struct {
 	boot.Reads
-	// PaymentMode is the one that the publishable key has to be of.
+	// PaymentMode is the mode that the publishable key must have.
 	PaymentMode    message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
 	PublishableKey string              `env:"STRIPE_PUBLISHABLE_KEY,notEmpty"`
 }
@@ -30,7 +30,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Every buyer is shown it: a secret key in its place would be public.
+	// Every buyer sees this key: a secret key in its place would be public.
 	if err := stripeevent.CheckKey(c.PublishableKey, c.PaymentMode, stripeevent.KeyPublishable); err != nil {
 		return nil, fmt.Errorf("STRIPE_PUBLISHABLE_KEY: %w", err)
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 type config struct {
-	// WebhookSecrets are "whsec_…,whsec_…": any of them may have signed.
+	// WebhookSecrets are "whsec_…,whsec_…": any of them may have signed an event.
 	WebhookSecrets string `env:"STRIPE_WEBHOOK_SECRETS,notEmpty"`
-	// Environment is the name in the metadata of our PaymentIntents, the one that consumers put there.
+	// Environment is the name that the consumers put into the metadata of our PaymentIntents.
 	Environment string `env:"ENVIRONMENT,notEmpty"`
-	// PaymentMode is the one that events have to be of.
+	// PaymentMode is the mode that events must have.
 	PaymentMode            message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
 	AuthorizationsQueueURL string              `env:"AUTHORIZATIONS_QUEUE_URL,notEmpty"`
 	PaymentsQueueURL       string              `env:"PAYMENTS_QUEUE_URL,notEmpty"`

@@ -1,11 +1,12 @@
-// Package admission says which orders may enter the queue: pure checks of a request against the concert and its
-// layout, before anything is looked up in Redis or sent. What it refuses, it refuses by a stable code with the seats
-// that it is about; nothing is enqueued.
+// Package admission decides which orders may enter the queue. Its rules compare a request with the concert, its layout, and the
+// lags that Redis shows. It is pure: it reads no clock and no store. A refusal has a stable code and the seats that it is about;
+// a refused order is not enqueued.
 package admission
 
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -13,16 +14,16 @@ import (
 	"boxoffice/contracts/seating"
 )
 
-// Request is the body of POST /orders.
+// Request is the decoded body of POST /api/orders.
 type Request struct {
 	ConcertID string
-	// Seats by name; nil when Best is set.
+	// Seats are named seats; nil if Best is set.
 	Seats []string
-	// Best asks for any adjacent seats.
+	// Best asks for any adjacent seats; nil if Seats is set.
 	Best *message.BestAvailable
 }
 
-// Size is how many seats are asked for.
+// Size returns how many seats the request asks for.
 func (r Request) Size() int {
 	if r.Best != nil {
 		return r.Best.Quantity
@@ -30,18 +31,20 @@ func (r Request) Size() int {
 	return len(r.Seats)
 }
 
-// Refusal is why an order may not enter the queue.
+// Refusal says why an order may not enter the queue. It is an error.
 type Refusal struct {
 	Code   string
 	Detail string
-	// Seats are the ones that the rule is about, if it is about some.
+	// Seats are the seats that the rule is about; nil if it is about none in particular.
 	Seats []string
+	// RetryAfter is how long the client should wait before it sends the order again; 0 if waiting does not help.
+	RetryAfter time.Duration
 }
 
 // Error implements error.
 func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
 
-// Codes of refusals.
+// Codes of refusals that the request, the concert or the layout causes.
 const (
 	CodeSaleNotOpen     = "sale_not_open"
 	CodeSaleOver        = "sale_over"
@@ -54,7 +57,7 @@ const (
 	CodeUnknownSection  = "unknown_section"
 )
 
-// Seating finds the group and place of each seat of one layout version. It is immutable.
+// Seating maps each seat of one layout version to its group and place. It is immutable and safe for concurrent use.
 type Seating struct {
 	groups []readmodel.LayoutGroup
 	at     map[string]position
@@ -62,13 +65,13 @@ type Seating struct {
 
 type position struct{ group, place int }
 
-// NewSeating indexes a layout.
+// NewSeating builds the index of a layout. It keeps groups, which must not change afterwards.
 func NewSeating(groups []readmodel.LayoutGroup) *Seating {
 	places := 0
 	for _, group := range groups {
 		places += len(group.Seats)
 	}
-	// Made in one piece: growing it step by step would take as long again.
+	// Allocated at its full size: growing the map step by step would take as long again.
 	s := &Seating{groups: groups, at: make(map[string]position, places)}
 	for g, group := range groups {
 		for p, seat := range group.Seats {
@@ -82,34 +85,34 @@ func (s *Seating) hasSection(section string) bool {
 	return slices.ContainsFunc(s.groups, func(g readmodel.LayoutGroup) bool { return g.Section == section })
 }
 
-// IndexSize is about how many bytes of memory the index takes, beside those of the groups.
+// IndexSize estimates the memory of the index in bytes, without that of the groups.
 func (s *Seating) IndexSize() int {
 	const perSeat = 48
 	return len(s.at) * perSeat
 }
 
-// Groups lists the groups in the layout's order.
+// Groups returns the groups in the layout's order. The caller must not change them.
 func (s *Seating) Groups() []readmodel.LayoutGroup { return s.groups }
 
-// Admitted is a request that may enter the queue.
+// Admitted is what the rules found out about a request that may enter the queue.
 type Admitted struct {
-	// Group of the seats; not set for best-available, whose group the maps tell.
+	// Group has all the named seats; not set for best-available, whose group is chosen from the seat maps.
 	Group contracts.SeatGroup
-	// Places of the seats in their group, in the order of the request.
+	// Places are the places of the named seats in their group, in the order of the request.
 	Places        []int
 	LayoutVersion int
 	RequestHash   string
-	// BuyerLimit is the most seats that the buyer may have of the concert.
+	// BuyerLimit is the most seats of the concert that one buyer may have.
 	BuyerLimit int
 	// Seating is the layout that the request was checked against.
 	Seating *Seating
-	// Wish is what a best-available order may have at this instant.
+	// Wish says which seats a best-available order may get at this instant.
 	Wish seating.Wish
 }
 
-// Check applies every rule, in the order in which a buyer can mend them: the sale, the number of seats, then each
-// seat. now is the producer's clock.
-func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.Instant) (Admitted, *Refusal) {
+// Check applies every rule, in the order in which a buyer can correct them: the sale, the number of seats, then each seat. now is
+// the producer's clock. The error is a *Refusal.
+func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.Instant) (Admitted, error) {
 	switch concert.Sale(now) {
 	case readmodel.SaleCancelled:
 		return Admitted{}, &Refusal{Code: CodeCancelled, Detail: "This concert is cancelled."}
@@ -121,8 +124,8 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 		}
 		return Admitted{}, &Refusal{Code: CodeSaleNotOpen, Detail: "The seating of this concert is not final yet, so it cannot be sold."}
 	}
-	if refusal := checkNumber(r, concert); refusal != nil {
-		return Admitted{}, refusal
+	if err := checkNumber(r, concert); err != nil {
+		return Admitted{}, err
 	}
 	if r.Best != nil {
 		if section := r.Best.Section; section != "" && !layout.hasSection(section) {
@@ -136,9 +139,9 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 			Wish:          seating.WishOf(*r.Best, concert.AccessibleReleased(now)),
 		}, nil
 	}
-	group, places, refusal := place(r.Seats, layout)
-	if refusal != nil {
-		return Admitted{}, refusal
+	group, places, err := place(r.Seats, layout)
+	if err != nil {
+		return Admitted{}, err
 	}
 	return Admitted{
 		Group:         contracts.SeatGroup{ConcertID: concert.ConcertID, Group: group},
@@ -150,7 +153,7 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 	}, nil
 }
 
-func checkNumber(r Request, concert readmodel.Concert) *Refusal {
+func checkNumber(r Request, concert readmodel.Concert) error {
 	limit, wanted := min(concert.LimitPerOrder, message.MaxSeatsPerOrder), r.Size()
 	switch {
 	case wanted == 0:
@@ -170,8 +173,8 @@ func checkNumber(r Request, concert readmodel.Concert) *Refusal {
 	return nil
 }
 
-// place finds the one group of all seats.
-func place(seats []string, layout *Seating) (group string, places []int, refusal *Refusal) {
+// place returns the one group that has all the seats, and their places in it.
+func place(seats []string, layout *Seating) (group string, places []int, err error) {
 	var unknown []string
 	positions := make([]position, 0, len(seats))
 	for _, seat := range seats {

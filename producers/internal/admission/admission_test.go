@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"testing"
@@ -23,7 +24,7 @@ var concert = readmodel.Concert{
 
 func cancelled(c *readmodel.Concert) { c.CancelledAt = 1200 }
 
-func TestRules(t *testing.T) {
+func TestCheckRefusesByRule(t *testing.T) {
 	for name, test := range map[string]struct {
 		seats  []string
 		now    contracts.Instant
@@ -53,16 +54,17 @@ func TestRules(t *testing.T) {
 			if test.change != nil {
 				test.change(&c)
 			}
-			got, refusal := admission.Check(admission.Request{ConcertID: "c", Seats: test.seats}, c, seating, test.now)
+			got, err := admission.Check(admission.Request{ConcertID: "c", Seats: test.seats}, c, seating, test.now)
+			var refusal *admission.Refusal
 			switch {
-			case test.code == "" && refusal != nil:
-				t.Fatalf("refused: %v", refusal)
+			case test.code == "" && err != nil:
+				t.Fatalf("refused: %v", err)
 			case test.code == "":
 				if got.Group.Key() != "c#A" || len(got.Places) != len(test.seats) || got.LayoutVersion != 3 {
 					t.Errorf("got %+v", got)
 				}
-			case refusal == nil:
-				t.Fatalf("admitted: %+v", got)
+			case !errors.As(err, &refusal):
+				t.Fatalf("admitted: %+v, %v", got, err)
 			case refusal.Code != test.code || !slices.Equal(refusal.Seats, test.about):
 				t.Errorf("got %s about %v, want %s about %v", refusal.Code, refusal.Seats, test.code, test.about)
 			}
@@ -70,12 +72,12 @@ func TestRules(t *testing.T) {
 	}
 }
 
-func TestPlacesFollowTheRequestAndTheHashDoesNot(t *testing.T) {
+func TestPlacesFollowRequestOrderAndHashDoesNot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seats := rapid.Permutation([]string{"A-1-1", "A-1-2", "A-1-3", "A-1-4"}).Draw(t, "seats")
-		got, refusal := admission.Check(admission.Request{ConcertID: "c", Seats: seats}, concert, seating, 1500)
-		if refusal != nil {
-			t.Fatal(refusal)
+		got, err := admission.Check(admission.Request{ConcertID: "c", Seats: seats}, concert, seating, 1500)
+		if err != nil {
+			t.Fatal(err)
 		}
 		for i, place := range got.Places {
 			if seating.Groups()[0].Seats[place] != seats[i] {

@@ -10,11 +10,11 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// sdkLog writes what the SDK logs as lines of a function's log. What it logs besides warnings is chosen by the client log mode,
-// so nothing of it is dropped here.
+// sdkLog writes what the SDK logs to a function's log. The client log mode chooses what the SDK logs besides warnings, so sdkLog
+// drops nothing.
 type sdkLog struct {
 	log *slog.Logger
-	// ctx is that of one call: the SDK asks for a logger for each.
+	// ctx is the context of one call: the SDK asks for a logger for each call.
 	ctx context.Context
 }
 

@@ -16,8 +16,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// A call that the SDK makes again shows as a line of JSON, and nothing of the request or of the credentials does.
-func TestARepeatedCallOfTheSDKIsALineOfJSON(t *testing.T) {
+// A retry of the SDK is logged as a line of JSON, without the request and the credentials.
+func TestSDKRetryIsLoggedAsJSON(t *testing.T) {
 	for name, value := range map[string]string{
 		"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": "",
 		"AWS_ACCESS_KEY_ID": "c4n4ry1", "AWS_SECRET_ACCESS_KEY": "c4n4ry2", "AWS_SESSION_TOKEN": "c4n4ry3",

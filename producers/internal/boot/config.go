@@ -1,7 +1,7 @@
 package boot
 
-// Reads are the variables that every producer of orders needs. Their names are those of contracts/topology, which the
-// local stack and Terraform resolve.
+// Reads are the variables that every producer of orders reads. Their names are those of contracts/topology, which the local stack
+// and Terraform resolve.
 type Reads struct {
 	ConcertsTable string `env:"CONCERTS_TABLE,notEmpty"`
 	LayoutsTable  string `env:"LAYOUTS_TABLE,notEmpty"`

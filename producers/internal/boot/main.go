@@ -1,6 +1,6 @@
-// Package boot starts a producer: it parses the one config struct of the binary, builds the clients once, and hands
-// the handler to the Lambda runtime. Everything that reads the environment, the clock or the random source of the
-// process is here; the packages it wires take them as parameters.
+// Package boot starts a producer: it parses the config struct of the binary, builds the clients once, and passes the handler to
+// the Lambda runtime. Only this package reads the environment, the clock and the random source of the process; the packages that
+// it wires get them as parameters.
 package boot
 
 import (
@@ -24,28 +24,27 @@ import (
 	"boxoffice/producers/internal/pace"
 )
 
-// Process is what every producer is built from.
+// Process has what every producer is built from.
 type Process struct {
 	Log   *slog.Logger
 	Meter *telemetry.Meter
 	Now   func() time.Time
-	// Jitter is where paces draw their jitter from.
+	// Jitter is the random source of waits.
 	Jitter pace.Source
 	AWS    aws.Config
-	// Warm is what is done before the first invocation.
+	// Warm runs before the first invocation.
 	Warm *warm.Tasks
 }
 
 // jitter draws from the process's own generator, which is seeded at random.
 type jitter struct{}
 
-// Int64N needs no secrecy: a pace that can be guessed does no harm.
+// Int64N needs no secrecy: a wait that can be guessed does no harm.
 func (jitter) Int64N(n int64) int64 { return rand.Int64N(n) } //nolint:gosec // G404: jitter is no secret
 
-// Main runs a function's binary: wire builds its routes from the config. It does not return. A config or client that
-// is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
-// buyer's request. The one exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation
-// starts the function.
+// Main runs a function's binary; wire builds its routes from the config. It does not return. A config or client that cannot be
+// used is logged, with all problems together, and ends the process, so that the deployment fails and not a buyer's request. The
+// one exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation starts the function.
 func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Handler, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
 	handler, err := invocation.StartOrLater(context.Background(), func(ctx context.Context) (invocation.Handler, error) {
@@ -58,7 +57,7 @@ func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Hand
 	lambda.Start(handler)
 }
 
-// start is Main without the process around it: the handler, whose invocations invocation.StartOrLater gives their time.
+// start is Main without the process around it. It returns the handler.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
@@ -85,6 +84,6 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	return lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle), nil
 }
 
-// logLibraries sends what libraries print through package log to the function's own log, for the whole process: net/http and
+// logLibraries redirects what libraries print through package log to the function's log, for the whole process: net/http and
 // aws-lambda-go would write plain text to standard error.
 func logLibraries(log *slog.Logger) { slog.SetDefault(log) }

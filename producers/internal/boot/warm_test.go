@@ -9,8 +9,8 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// A process asks for its first event when it is ready, and not before.
-func TestAProcessIsReadyBeforeItsFirstInvocation(t *testing.T) {
+// A process asks for its first event once it is ready, and not before.
+func TestProcessIsReadyBeforeFirstInvocation(t *testing.T) {
 	for name, value := range map[string]string{"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": ""} {
 		t.Setenv(name, value)
 	}

@@ -1,5 +1,5 @@
-// Package boottest holds the config struct of each binary to the environment that the topology gives its function. The package of
-// a binary has this test in config_test.go:
+// Package boottest checks the config struct of each binary against the environment that the topology gives its function. The
+// package of a binary has this test in config_test.go:
 //
 //	func TestConfig(t *testing.T) { boottest.Config(t, wire) }
 package boottest
@@ -23,8 +23,8 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// Config tests the function that has the name of the current folder: the topology names the variables that its config reads and no
-// others, a sample of their values makes a config from which wire builds the handler, and no error shows a secret.
+// Config tests the function that has the name of the current folder. Its config reads exactly the variables that the topology
+// names; wire builds the handler from a sample of their values; no error shows a secret.
 func Config[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.Handler, error)) {
 	t.Helper()
 	f := function(t)
@@ -84,7 +84,7 @@ func specification(t *testing.T) topology.Topology {
 	return specified
 }
 
-// function is the one that has the name of the current folder.
+// function returns the function that has the name of the current folder.
 func function(t *testing.T) topology.Function {
 	t.Helper()
 	folder, err := os.Getwd()

@@ -10,7 +10,6 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-	"github.com/sony/gobreaker"
 
 	"boxoffice/producers/internal/breaker"
 )
@@ -23,15 +22,15 @@ func answered(status int) error {
 	}}
 }
 
-// Three failures in a row open it; after 5 s one call passes, and decides whether the next ones do.
-func TestBreaker(t *testing.T) {
+// Three failures in a row open the breaker; after 5 s one call passes, and decides whether the next ones do.
+func TestBreakerOpensAfterThreeFailuresAndProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := breaker.New("sqs")
+		b := breaker.ForAWS("sqs")
 		calls := 0
 		do := func(answer error) error {
 			return b.Do(t.Context(), time.Second, func(context.Context) error { calls++; return answer })
 		}
-		// What answers is there, and none of these counts as one of three in a row.
+		// A refusal shows a working service, and none of these is one of three failures in a row.
 		for _, answer := range []error{errBroken, answered(500), answered(400), errBroken, answered(503), nil, errBroken, answered(0)} {
 			if err := do(answer); !errors.Is(err, answer) {
 				t.Fatalf("got %v, want %v", err, answer)
@@ -47,7 +46,7 @@ func TestBreaker(t *testing.T) {
 		}
 		calls = 0
 		for range 10 {
-			if err := do(nil); !errors.Is(err, gobreaker.ErrOpenState) {
+			if err := do(nil); !errors.Is(err, breaker.ErrOpen) {
 				t.Fatalf("got %v from an open breaker", err)
 			}
 		}
@@ -66,10 +65,10 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// The buyer whose order is the probe may go away. That says nothing of the service, which may be down still.
-func TestACancelledProbeKeepsItOpen(t *testing.T) {
+// The buyer whose order is the probe may leave. That says nothing about the service, which may still be down.
+func TestCancelledProbeKeepsBreakerOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := breaker.New("sqs")
+		b := breaker.ForAWS("sqs")
 		do := func(answer error) error {
 			return b.Do(t.Context(), time.Second, func(context.Context) error { return answer })
 		}
@@ -80,8 +79,39 @@ func TestACancelledProbeKeepsItOpen(t *testing.T) {
 		if err := do(context.Canceled); !errors.Is(err, context.Canceled) {
 			t.Fatalf("no probe: %v", err)
 		}
-		if err := do(nil); !errors.Is(err, gobreaker.ErrOpenState) {
+		if err := do(nil); !errors.Is(err, breaker.ErrOpen) {
 			t.Errorf("after a cancelled probe: %v", err)
 		}
+	})
+}
+
+// The outage is counted from the first opening, by the clock of the settings: a failed probe does not restart it.
+func TestDownForCountsFromTheFirstOpening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New(breaker.Settings{Name: "redis", FailuresToOpen: 2, OpenFor: time.Second, Now: time.Now})
+		do := func(answer error) {
+			_ = b.Do(t.Context(), time.Second, func(context.Context) error { return answer })
+		}
+		want := func(down time.Duration, open bool) {
+			t.Helper()
+			if b.DownFor() != down || b.Open() != open {
+				t.Errorf("down for %s, open %t; want %s, %t", b.DownFor(), b.Open(), down, open)
+			}
+		}
+		do(errBroken)
+		time.Sleep(time.Minute)
+		want(0, false)
+		do(errBroken)
+		want(0, true)
+		time.Sleep(time.Second + 1)
+		want(time.Second+1, false)
+		do(errBroken)
+		want(time.Second+1, true)
+		time.Sleep(time.Second + 1)
+		do(nil)
+		want(0, false)
+		do(errBroken)
+		time.Sleep(time.Minute)
+		want(0, false)
 	})
 }

@@ -1,4 +1,4 @@
-// Package catalogue answers concerts, and the seats of layouts, from the memory of the process: a layout version never changes,
+// Package catalogue keeps concerts, and the seats of layouts, in the memory of the process. A layout version never changes;
 // concerts are read again after some seconds.
 package catalogue
 
@@ -17,22 +17,24 @@ import (
 	"boxoffice/producers/internal/admission"
 )
 
-// Source is where concerts and layouts are stored.
+// Source is the store of concerts and layouts. Its methods block until they have an answer or ctx ends, and are safe for
+// concurrent use. An error means that the answer is not known; found is false if there is no such item. The order of Concerts is
+// not defined.
 type Source interface {
 	Concert(ctx context.Context, concertID string) (concert readmodel.Concert, found bool, err error)
 	Concerts(ctx context.Context) ([]readmodel.Concert, error)
 	layoutitem.Source
 }
 
-// Kept is how old a concert or the list of them may be. The state of a sale is worked out at each request, so the
-// opening is not late by this.
+// Kept bounds the age of a concert or of the list of concerts. The state of a sale is computed at each request, so this does not
+// delay an opening.
 const Kept = 10 * time.Second
 
-// KeptBeforeMark is how old a concert may be whose sale has opened and whose layout has no mark yet: it is set at any moment, and
-// until then every order is refused.
+// KeptBeforeMark bounds the age of a concert whose sale has opened and whose layout is not marked as frozen yet. The mark may be
+// set at any moment, and until then every order is refused.
 const KeptBeforeMark = time.Second
 
-// keptFor is how old a concert may be at an instant.
+// keptFor returns the bound of a concert's age at an instant.
 func keptFor(c readmodel.Concert, now time.Time) time.Duration {
 	if c.AwaitsMark(contracts.InstantOf(now)) {
 		return KeptBeforeMark
@@ -40,15 +42,15 @@ func keptFor(c readmodel.Concert, now time.Time) time.Duration {
 	return Kept
 }
 
-// KeptWithoutSource is how old a concert may be while it cannot be read. Orders are taken all that time; what they are decided
-// by is read by who decides.
+// KeptWithoutSource bounds the age of a concert while it cannot be read. Orders are accepted all that time; the consumers read
+// the concert themselves before they decide.
 const KeptWithoutSource = 15 * time.Minute
 
-// seatBytes is how much memory the layouts may take that orders are checked against: an eighth of the function's. An arena of
+// seatBytes bounds the memory of the layouts that orders are checked against: an eighth of the function's memory. An arena of
 // 23,000 seats takes 2 MB.
 const seatBytes = 32 << 20
 
-// Catalogue is safe for concurrent use. Two requests may read the same at once; both answers are right.
+// Catalogue is safe for concurrent use. Two requests may read the same item at once; both answers are right.
 type Catalogue struct {
 	source Source
 	log    *slog.Logger
@@ -65,7 +67,7 @@ type kept[T any] struct {
 	at    time.Time
 }
 
-// New makes a Catalogue with an empty memory.
+// New makes an empty Catalogue.
 func New(source Source, log *slog.Logger, now func() time.Time) *Catalogue {
 	return &Catalogue{
 		source: source, log: log, now: now, concerts: map[string]kept[readmodel.Concert]{},
@@ -80,8 +82,8 @@ func New(source Source, log *slog.Logger, now func() time.Time) *Catalogue {
 	}
 }
 
-// Concert answers a concert, at most Kept old, or KeptWithoutSource while it cannot be read. That there is none is not kept. An id that no concert can have is not
-// asked for: the store would refuse an empty one as a mistake of ours.
+// Concert returns a concert, at most Kept old, or KeptWithoutSource while it cannot be read. A missing concert is not kept. An id
+// that no concert can have is not read: the store would refuse an empty one as a mistake of ours.
 func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Concert, bool, error) {
 	if !contracts.ValidConcertID(concertID) {
 		return readmodel.Concert{}, false, nil
@@ -107,7 +109,8 @@ func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Co
 	return concert, true, nil
 }
 
-// Concerts answers all concerts by start and id, at most Kept old, or KeptWithoutSource while they cannot be read. The caller must not change the slice.
+// Concerts returns all concerts by start and id, at most Kept old, or KeptWithoutSource while they cannot be read. The caller
+// must not change the slice.
 func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	now := c.now()
 	c.mu.Lock()
@@ -133,14 +136,14 @@ func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	return concerts, nil
 }
 
-// old tells that an answer is older than it should be, and why.
+// old logs that an answer is older than it should be, and why.
 func (c *Catalogue) old(ctx context.Context, at time.Time, err error) {
 	c.log.WarnContext(ctx, "catalogue not read, the last one is used", telemetry.KeyDuration, telemetry.Milliseconds(c.now().Sub(at)),
 		telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 }
 
-// Seating answers the seats of a layout version. found is false if it is not there; that is not kept. frozen says that the
-// version is sold or was passed over by one that is, so that it is read once.
+// Seating returns the seats of a layout version. found is false if there is no such version; that is not kept. frozen says that
+// the version never changes any more, because it is sold or a later version is; a frozen version is read once.
 func (c *Catalogue) Seating(ctx context.Context, concertID string, version int, frozen bool) (seating *admission.Seating, found bool, err error) {
 	return c.seats.Get(ctx, concertID, version, frozen)
 }

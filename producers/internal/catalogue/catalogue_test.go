@@ -14,7 +14,7 @@ import (
 	"boxoffice/producers/internal/catalogue"
 )
 
-// source counts what it is asked for.
+// source counts its reads.
 type source struct {
 	concerts int
 	lists    int
@@ -66,8 +66,8 @@ func TestConcertsAreKeptForAWhile(t *testing.T) {
 	}
 }
 
-// A sale that should be open and waits for the mark of its layout opens within a second of it.
-func TestAConcertIsReadOftenUntilItsLayoutHasItsMark(t *testing.T) {
+// A sale that should be open and waits for the mark of its layout opens within a second of the mark.
+func TestConcertIsReadEachSecondUntilItsLayoutIsMarked(t *testing.T) {
 	for name, c := range map[string]struct {
 		concert readmodel.Concert
 		often   bool
@@ -92,7 +92,7 @@ func TestAConcertIsReadOftenUntilItsLayoutHasItsMark(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotThereIsNotKept(t *testing.T) {
+func TestMissingItemIsNotKept(t *testing.T) {
 	s := &source{}
 	c := catalogue.New(s, quiet, time.Now)
 	for range 2 {
@@ -117,8 +117,8 @@ func TestWhatIsNotThereIsNotKept(t *testing.T) {
 	}
 }
 
-// 20 orders are one read of the layout, and it costs half of a consistent one. The page's item is not read.
-func TestTheSeatsOfALayoutAreReadOnce(t *testing.T) {
+// 20 orders make one read of the layout, at half the cost of a consistent one. The page's item is not read.
+func TestSeatsOfLayoutAreReadOnce(t *testing.T) {
 	group := readmodel.LayoutGroup{Group: "A", Section: "s", Seats: []string{"A-1", "A-2"}}
 	body, err := layoutitem.EncodeSeats([]readmodel.LayoutGroup{group})
 	if err != nil {
@@ -141,8 +141,8 @@ func TestTheSeatsOfALayoutAreReadOnce(t *testing.T) {
 	}
 }
 
-// A concert that cannot be read is answered as it was, for a quarter of an hour.
-func TestAnOldConcertIsBetterThanNone(t *testing.T) {
+// A concert that cannot be read is used as it was, for a quarter of an hour.
+func TestOldConcertIsUsedWhileStoreFails(t *testing.T) {
 	s, now := &source{}, time.UnixMilli(0)
 	c := catalogue.New(s, quiet, func() time.Time { return now })
 	read := func() (concert, list error) {
@@ -170,7 +170,7 @@ func TestAnOldConcertIsBetterThanNone(t *testing.T) {
 	if concert, list := read(); concert == nil || list == nil {
 		t.Errorf("for too long: %v, %v", concert, list)
 	}
-	// It was tried each time, and a concert that is there again is read.
+	// Each request tried to read it, and a concert that can be read again is read.
 	s.err = nil
 	before := s.concerts
 	if concert, _ := read(); concert != nil || s.concerts != before+1 {

@@ -1,4 +1,4 @@
-// Package contracttest holds a handler's answers to contracts/openapi, before there is a stack that could.
+// Package contracttest checks the answers of handlers against contracts/openapi in unit tests, without a stack.
 package contracttest
 
 import (
@@ -14,10 +14,10 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// Contract is the contract, read. It is not safe for concurrent use.
+// Contract is the parsed contract. It is not safe for concurrent use.
 type Contract struct{ validator validator.Validator }
 
-// New reads the contract.
+// New parses the contract.
 func New(t testing.TB) *Contract {
 	t.Helper()
 	document, err := libopenapi.NewDocument(openapi.YAML)
@@ -31,7 +31,7 @@ func New(t testing.TB) *Contract {
 	return &Contract{validator: v}
 }
 
-// Problems are what the contract has against an answer to a request, as one text; "" if it has nothing.
+// Problems returns what violates the contract in an answer to a request, as one text; "" if nothing does.
 func (c *Contract) Problems(t testing.TB, method, path string, response httpapi.Response) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:8080"+path, http.NoBody)

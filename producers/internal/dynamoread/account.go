@@ -11,13 +11,12 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 )
 
-// Account reads the row of an order and its buyer's allowance for the concert in one consistent BatchGetItem. A key that
-// DynamoDB did not get to is not asked for again: a buyer waits, and what is not known refuses nobody. An error is no answer at
-// all.
-func (r *Reader) Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (look.Account, error) {
+// Account reads the row of an order and its buyer's allowance for the concert in one consistent BatchGetItem. A key that DynamoDB
+// did not process is not read again: a buyer waits, and what is not known refuses nobody. An error means that nothing is known.
+func (r *Reader) Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (admission.Account, error) {
 	keys := func(name, value string) types.KeysAndAttributes {
 		return types.KeysAndAttributes{
 			ConsistentRead: aws.Bool(true),
@@ -33,19 +32,19 @@ func (r *Reader) Account(ctx context.Context, id contracts.OrderID, concertID, u
 		return err
 	})
 	if err != nil {
-		return look.Account{}, fmt.Errorf("read order %s and its allowance: %w", id, err)
+		return admission.Account{}, fmt.Errorf("read order %s and its allowance: %w", id, err)
 	}
-	a := look.Account{RowUnknown: len(out.UnprocessedKeys[r.tables.Orders].Keys) > 0}
+	a := admission.Account{RowUnknown: len(out.UnprocessedKeys[r.tables.Orders].Keys) > 0}
 	for _, item := range out.Responses[r.tables.Orders] {
 		a.Row = &readmodel.Order{}
 		if err := attributevalue.UnmarshalMap(item, a.Row); err != nil {
-			return look.Account{}, fmt.Errorf("decode order %s: %w", id, err)
+			return admission.Account{}, fmt.Errorf("decode order %s: %w", id, err)
 		}
 	}
 	for _, item := range out.Responses[r.tables.Allowances] {
 		var allowance readmodel.Allowance
 		if err := attributevalue.UnmarshalMap(item, &allowance); err != nil {
-			return look.Account{}, fmt.Errorf("decode allowance: %w", err)
+			return admission.Account{}, fmt.Errorf("decode allowance: %w", err)
 		}
 		a.Counted = &allowance.Seats
 	}

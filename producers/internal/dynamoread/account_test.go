@@ -18,7 +18,7 @@ import (
 	"boxoffice/producers/internal/dynamoread"
 )
 
-// batch answers every request with one body, and keeps what was asked.
+// batch replies to every request with one body, and keeps the requests.
 type batch struct {
 	status int
 	body   string
@@ -46,9 +46,9 @@ func account(status int, body string) (*dynamoread.Reader, *batch) {
 	return dynamoread.New(client, dynamoread.Tables{Orders: "orders", Concerts: "concerts", Layouts: "layouts", Allowances: "allowances"}), b
 }
 
-// Row and allowance are one call, both consistent: an allowance that is some seconds old would refuse a buyer who has just given
-// seats back.
-func TestAnAccountIsOneConsistentRead(t *testing.T) {
+// Row and allowance are read in one call, both consistently: an allowance of some seconds ago would refuse a buyer who has just
+// returned seats.
+func TestAccountIsOneConsistentRead(t *testing.T) {
 	r, b := account(http.StatusOK, `{}`)
 	if _, err := r.Account(t.Context(), id, "nocturne", "anna"); err != nil || len(b.asked) != 1 {
 		t.Fatalf("asked %v, %v", b.asked, err)
@@ -73,8 +73,8 @@ func TestAnAccountIsOneConsistentRead(t *testing.T) {
 	}
 }
 
-// What was not answered is not the same as what is not there, and each of the two may be either.
-func TestWhatABatchSays(t *testing.T) {
+// An item that was not processed is not the same as a missing one, and each of the two items may be either.
+func TestAccountDistinguishesMissingFromUnknown(t *testing.T) {
 	const (
 		row       = `"orders":[{"orderId":{"S":"e1"},"status":{"S":"HELD"},"version":{"N":"3"},"requestHash":{"S":"h"}}]`
 		allowance = `"allowances":[{"buyerConcert":{"S":"nocturne#anna"},"seats":{"N":"5"}}]`
@@ -115,8 +115,8 @@ func TestWhatABatchSays(t *testing.T) {
 	}
 }
 
-// Something that cannot be read is no answer, and neither is an error.
-func TestAnAccountThatCannotBeRead(t *testing.T) {
+// An item that does not decode yields an error and no account, and so does a failed call.
+func TestUnreadableAccountIsAnError(t *testing.T) {
 	for name, test := range map[string]struct {
 		status int
 		body   string

@@ -1,4 +1,5 @@
-// Package dynamoread reads DynamoDB for the producers, which write nothing: rows of orders, allowances, concerts and layouts.
+// Package dynamoread reads DynamoDB for the producers: rows of orders, allowances, concerts and layouts. It writes nothing. Each
+// call takes at most 2 s; while DynamoDB fails, a breaker refuses calls at once.
 package dynamoread
 
 import (
@@ -16,7 +17,7 @@ import (
 	"boxoffice/producers/internal/breaker"
 )
 
-// Tables names the tables of one deployment. Allowances is for Account alone.
+// Tables has the names of the tables. Account alone needs Allowances.
 type Tables struct {
 	Orders     string
 	Concerts   string
@@ -24,7 +25,7 @@ type Tables struct {
 	Allowances string
 }
 
-// timeoutPerCall bounds one read with the SDK's own retries; a client waits for it.
+// timeoutPerCall bounds one read with the SDK's own retries.
 const timeoutPerCall = 2 * time.Second
 
 // Reader is safe for concurrent use.
@@ -36,10 +37,10 @@ type Reader struct {
 
 // New makes a Reader.
 func New(client *dynamodb.Client, tables Tables) *Reader {
-	return &Reader{client: client, tables: tables, breaker: breaker.New("dynamodb")}
+	return &Reader{client: client, tables: tables, breaker: breaker.ForAWS("dynamodb")}
 }
 
-// Order is a consistent read of an order's row, so that no client sees it go backwards.
+// Order reads an order's row, consistently, so that no client sees it go backwards.
 func (r *Reader) Order(ctx context.Context, id contracts.OrderID) (row readmodel.Order, found bool, err error) {
 	found, err = r.get(ctx, r.tables.Orders, "orderId", string(id), true, &row)
 	if err != nil {
@@ -48,7 +49,7 @@ func (r *Reader) Order(ctx context.Context, id contracts.OrderID) (row readmodel
 	return row, found, nil
 }
 
-// Concert is a consistent read of a concert.
+// Concert reads a concert, consistently.
 func (r *Reader) Concert(ctx context.Context, concertID string) (concert readmodel.Concert, found bool, err error) {
 	found, err = r.get(ctx, r.tables.Concerts, "concertId", concertID, true, &concert)
 	if err != nil {
@@ -57,7 +58,7 @@ func (r *Reader) Concert(ctx context.Context, concertID string) (concert readmod
 	return concert, found, nil
 }
 
-// Concerts reads all concerts, in no order. There are some hundreds at most; answers are kept by the caller.
+// Concerts reads all concerts, in no order and not consistently. There are some hundreds at most; the caller keeps them.
 func (r *Reader) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	var concerts []readmodel.Concert
 	in := &dynamodb.ScanInput{TableName: aws.String(r.tables.Concerts)}

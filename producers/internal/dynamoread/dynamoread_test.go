@@ -18,11 +18,11 @@ import (
 	"boxoffice/producers/internal/dynamoread"
 )
 
-// table stands where the HTTP client is and answers as DynamoDB would with these pages, one a call. What the SDK makes of
-// requests and answers is in the test; what a server would do with them is not.
+// table replaces the HTTP client and replies as DynamoDB would with these pages, one per call. The test covers what the SDK makes
+// of requests and replies, and not what a server would do.
 type table struct {
 	pages [][]string
-	// asked are the requests.
+	// asked has the requests.
 	asked []map[string]any
 }
 
@@ -65,7 +65,7 @@ func reader(pages ...[]string) (*dynamoread.Reader, *table) {
 
 const id = contracts.OrderID("e1000000000000000000000000000000")
 
-// What is shown to a buyer never goes backwards. The list of concerts may be some seconds old in any case.
+// What a buyer is shown never goes backwards. The list of concerts may be some seconds old in any case.
 func TestReadsAreConsistent(t *testing.T) {
 	for name, read := range map[string]func(*dynamoread.Reader) error{
 		"an order":  func(r *dynamoread.Reader) error { _, _, err := r.Order(t.Context(), id); return err },
@@ -82,8 +82,8 @@ func TestReadsAreConsistent(t *testing.T) {
 	}
 }
 
-// An item of a layout is one read, of its key alone, and costs half where it need not be consistent.
-func TestALayoutItemIsOneRead(t *testing.T) {
+// An item of a layout is one read, by its key alone, and costs half if it need not be consistent.
+func TestLayoutItemIsOneRead(t *testing.T) {
 	r, table := reader([]string{`{"layoutItem":{"S":"nocturne#1#seats"},"body":{"B":"AXg="}}`})
 	body, found, err := r.LayoutItem(t.Context(), "nocturne#1#seats", false)
 	if err != nil || !found || string(body) != "\x01x" || len(table.asked) != 1 {
@@ -128,9 +128,8 @@ func TestEveryPageIsRead(t *testing.T) {
 	}
 }
 
-// A row is not there, or it is there without a user: of an order whose message could not be read. Then the tag of its id says
-// whose it is.
-func TestARowWithoutAUser(t *testing.T) {
+// A row may be missing, or have no user: of an order whose message could not be read. Then the tag of its id says whose it is.
+func TestRowWithoutUserIsRead(t *testing.T) {
 	r, _ := reader()
 	if _, found, err := r.Order(t.Context(), id); found || err != nil {
 		t.Errorf("no item: found %v, %v", found, err)

@@ -12,19 +12,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Decode reads the body strictly into v: at most 8 KB, application/json, valid UTF-8 JSON, no unknown and no duplicate
-// member, every value of its type. null is a type of its own, which no member has. A whole number may be spelt 2, 2.0 or
-// 2e0, since JSON knows one kind of number. The problem names the place.
-func (r Request) Decode(v any) *Problem {
-	body, problem := r.Bytes(MaxBodyBytes, CodeInvalidJSON)
-	if problem != nil {
-		return problem
+// Decode parses the body strictly into v: at most 8 KB, application/json, valid UTF-8 JSON, no unknown and no duplicate member,
+// every value of its type. null is a type of its own, which no member has. A whole number may be written 2, 2.0 or 2e0, since
+// JSON has one kind of number. The error is a *Problem that names the place in the body.
+func (r Request) Decode(v any) error {
+	body, err := r.Bytes(MaxBodyBytes, CodeInvalidJSON)
+	if err != nil {
+		return err
 	}
 	media, params, err := mime.ParseMediaType(r.Header("Content-Type"))
 	if err != nil || media != "application/json" || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
 		return NewProblem(CodeUnsupportedMediaType, "Content-Type must be application/json.")
 	}
-	// What is no JSON is told before what is wrong with a value in it, wherever either is.
+	// Invalid JSON is reported before a wrong value in it, wherever either is.
 	null, err := walk(body)
 	if err != nil {
 		return decodeProblem(err)
@@ -38,7 +38,7 @@ func (r Request) Decode(v any) *Problem {
 	return nil
 }
 
-// decodeProblem tells what is wrong with the JSON itself from what is wrong with a value in it.
+// decodeProblem distinguishes a fault of the JSON itself from a wrong value in it.
 func decodeProblem(err error) *Problem {
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
@@ -58,8 +58,9 @@ func decodeProblem(err error) *Problem {
 	return NewProblem(CodeInvalidJSON, "The body is not valid JSON.").At("")
 }
 
-// walk reads a body to its end. It gives the place of the first null, nil if there is none: the decoder reads a null as a
-// member that is not there, and a list's as a zero value. The error is what makes the body no JSON, or a member there twice.
+// walk reads a body to its end. It returns the place of the first null, nil if there is none: the decoder takes a null for a
+// missing member, and in a list for a zero value. The error says that the body is not one JSON value, or that a member occurs
+// twice.
 func walk(body []byte) (null *string, err error) {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	for values := 0; ; {
@@ -85,7 +86,7 @@ var errSeveral = errors.New("several values")
 
 var errNotWhole = errors.New("no whole number")
 
-// readInt takes the spellings of a whole number that encoding libraries of other languages write.
+// readInt decodes a whole number in any spelling that encoders of other languages write.
 func readInt(d *jsontext.Decoder, n *int) error {
 	token, err := d.ReadToken()
 	if err != nil {
@@ -102,10 +103,10 @@ func readInt(d *jsontext.Decoder, n *int) error {
 	return nil
 }
 
-// maxDigits is how many digits a whole number may have. It is more than any member takes, and less than overflows.
+// maxDigits bounds the digits of a whole number. No member needs as many, and as many do not overflow.
 const maxDigits = 15
 
-// wholeNumber reads a JSON number that is whole, exactly: a float would round 2.0000000000000000001.
+// wholeNumber parses a JSON number that is whole, exactly: a float would round 2.0000000000000000001.
 func wholeNumber(text string) (n int, ok bool) {
 	mantissa, exponentText, hasExponent := strings.Cut(strings.ToLower(text), "e")
 	exponent := 0

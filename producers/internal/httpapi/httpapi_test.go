@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -17,6 +19,7 @@ import (
 	"boxoffice/contracts/openapi"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/topology"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
 )
 
@@ -28,6 +31,13 @@ type thing struct {
 
 func request(body, contentType string) httpapi.Request {
 	return httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{Body: body, Headers: map[string]string{"content-type": contentType}}}
+}
+
+// problemOf returns the problem in an error, nil if there is none.
+func problemOf(err error) *httpapi.Problem {
+	var problem *httpapi.Problem
+	errors.As(err, &problem)
+	return problem
 }
 
 func TestDecode(t *testing.T) {
@@ -86,7 +96,7 @@ func TestDecode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var v thing
-			problem := request(test.body, test.contentType).Decode(&v)
+			problem := problemOf(request(test.body, test.contentType).Decode(&v))
 			if test.code == "" {
 				if problem != nil {
 					t.Fatalf("refused: %v", problem)
@@ -104,7 +114,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// A whole number is one number however it is spelt, and nothing is rounded to one.
+// A whole number is one number in every spelling, and nothing is rounded to one.
 func TestDecodeOfWholeNumbers(t *testing.T) {
 	for text, want := range map[string]int{
 		"2": 2, "2.0": 2, "2e0": 2, "2E+0": 2, "20e-1": 2, "0.2e1": 2, "2.000000000000000000000000": 2, "-2.0": -2, "0": 0, "-0.0": 0, "0e99": 0,
@@ -117,13 +127,13 @@ func TestDecodeOfWholeNumbers(t *testing.T) {
 	}
 	for _, text := range []string{"2.5", "2.0000000000000000000000001", "1e-1", "1e15", "1e400", "1e99999999999999999999", "9999999999999999", "true", `"2"`, "[2]"} {
 		var v thing
-		if problem := request(`{"count":`+text+`}`, "application/json").Decode(&v); problem == nil || problem.Code != "invalid_request" {
+		if problem := problemOf(request(`{"count":`+text+`}`, "application/json").Decode(&v)); problem == nil || problem.Code != "invalid_request" {
 			t.Errorf("%s: %v, %v", text, v.Count, problem)
 		}
 	}
 }
 
-func TestDecodeOfABinaryBody(t *testing.T) {
+func TestDecodeOfBase64Body(t *testing.T) {
 	r := request(base64.StdEncoding.EncodeToString([]byte(`{"name":"a"}`)), "application/json")
 	r.IsBase64Encoded = true
 	var v thing
@@ -131,13 +141,13 @@ func TestDecodeOfABinaryBody(t *testing.T) {
 		t.Errorf("got %+v, %v", v, problem)
 	}
 	r.Body = "!"
-	if problem := r.Decode(&v); problem == nil || problem.Code != "invalid_json" {
+	if problem := problemOf(r.Decode(&v)); problem == nil || problem.Code != "invalid_json" {
 		t.Errorf("got %v", problem)
 	}
-	// The bound is of the bytes that were sent, not of their base64.
+	// The bound applies to the bytes that were sent, not to their base64.
 	for size, code := range map[int]string{8192: "", 8193: "body_too_large", 8194: "body_too_large", 20_000: "body_too_large"} {
 		r.Body = base64.StdEncoding.EncodeToString([]byte(`{"name":"a"}` + strings.Repeat(" ", size-12)))
-		if problem := r.Decode(&v); code == "" && problem != nil || code != "" && (problem == nil || problem.Code != code) {
+		if problem := problemOf(r.Decode(&v)); code == "" && problem != nil || code != "" && (problem == nil || problem.Code != code) {
 			t.Errorf("%d bytes in base64: %v", size, problem)
 		}
 	}
@@ -151,7 +161,7 @@ func FuzzDecode(f *testing.F) {
 		r := request(body, contentType)
 		r.IsBase64Encoded = binary
 		var v thing
-		problem := r.Decode(&v)
+		problem := problemOf(r.Decode(&v))
 		if problem != nil && (problem.Status < 400 || problem.Status > 499 || !slices.Contains(httpapi.Codes(), problem.Code)) {
 			t.Errorf("bad input answers %d %s", problem.Status, problem.Code)
 		}
@@ -168,12 +178,48 @@ func handle(t *testing.T, routes map[string]httpapi.Handler, routeKey, path stri
 	return response
 }
 
-func TestAPanicIsAProblemAndTellsNothing(t *testing.T) {
-	response := handle(t, map[string]httpapi.Handler{"GET /x": func(context.Context, httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+func TestPanicIsInternalProblemWithoutCause(t *testing.T) {
+	response := handle(t, map[string]httpapi.Handler{"GET /x": func(context.Context, httpapi.Request) (httpapi.Response, error) {
 		panic("table arn:aws:secret")
 	}}, "GET /x", "/x")
 	if response.StatusCode != http.StatusInternalServerError || response.Headers["Content-Type"] != "application/problem+json" || strings.Contains(response.Body, "secret") {
 		t.Errorf("got %d %s", response.StatusCode, response.Body)
+	}
+}
+
+// An error that is no problem is answered 500. Its text is logged and not sent.
+func TestOtherErrorIsInternalAndLogged(t *testing.T) {
+	for name, test := range map[string]struct {
+		err    error
+		status int
+		code   string
+		logged bool
+	}{
+		"an error":            {errors.New("table arn:aws:secret"), 500, "internal", true},
+		"a problem":           {httpapi.NewProblem(httpapi.CodeSeatTaken, "d"), 409, "seat_taken", false},
+		"a wrapped problem":   {fmt.Errorf("secret: %w", httpapi.NewProblem(httpapi.CodeSeatTaken, "d")), 409, "seat_taken", false},
+		"a refusal":           {&admission.Refusal{Code: admission.CodeNoSeats, Detail: "d"}, 422, "no_seats", false},
+		"a refusal with pace": {admission.CheckQueue(time.Hour), 503, "queue_full", false},
+	} {
+		var log strings.Builder
+		router := httpapi.NewRouter(map[string]httpapi.Handler{"GET /x": func(context.Context, httpapi.Request) (httpapi.Response, error) {
+			return httpapi.Response{}, test.err
+		}}, slog.New(slog.NewJSONHandler(&log, nil)), time.Now)
+		response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: "GET /x", RawPath: "/x"})
+		var body struct{ Code, Instance string }
+		if err != nil || json.Unmarshal([]byte(response.Body), &body) != nil || response.StatusCode != test.status || body.Code != test.code || body.Instance != "/x" {
+			t.Errorf("%s: got %d %s, %v", name, response.StatusCode, response.Body, err)
+		}
+		if strings.Contains(response.Body, "secret") || strings.Contains(log.String(), "secret") != test.logged || !strings.Contains(log.String(), `"code":"`+test.code+`"`) {
+			t.Errorf("%s: answered %s, logged %s", name, response.Body, log.String())
+		}
+		wait := ""
+		if test.status == 503 {
+			wait = "15"
+		}
+		if response.Headers["Retry-After"] != wait {
+			t.Errorf("%s: Retry-After is %q", name, response.Headers["Retry-After"])
+		}
 	}
 }
 
@@ -197,7 +243,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-func TestUnavailableCarriesItsPace(t *testing.T) {
+func TestUnavailableHasRetryAfter(t *testing.T) {
 	got := httpapi.NewProblem(httpapi.CodeUnavailable, "d").Response("/p")
 	var body struct {
 		PollAfterMs int    `json:"pollAfterMs"`
@@ -208,7 +254,7 @@ func TestUnavailableCarriesItsPace(t *testing.T) {
 	}
 }
 
-func TestA401SaysWhatIsWanted(t *testing.T) {
+func TestUnauthorizedHasWWWAuthenticate(t *testing.T) {
 	for code, want := range map[string]string{httpapi.CodeUnauthorized: "Bearer", httpapi.CodeOrderNotFound: ""} {
 		if got := httpapi.NewProblem(code, "d").Response("/p").Headers["WWW-Authenticate"]; got != want {
 			t.Errorf("%s: WWW-Authenticate %q", code, got)
@@ -249,22 +295,22 @@ type cursor struct {
 	S string `json:"s"`
 }
 
-// A cursor is taken for the list that it was made for, as it was made, and in no other way.
-func TestCursor(t *testing.T) {
+// A cursor is accepted for the list that it was made for, unchanged, and otherwise refused.
+func TestCursorIsAcceptedForItsListOnly(t *testing.T) {
 	list := httpapi.Cursors[cursor]{List: "concerts city=paris"}
-	if k, problem := list.Of(nil); problem != nil || k != (cursor{}) {
-		t.Errorf("no cursor: %v, %v", k, problem)
+	if k, err := list.Of(nil); err != nil || k != (cursor{}) {
+		t.Errorf("no cursor: %v, %v", k, err)
 	}
 	text := list.Encode(cursor{N: 7, S: "nocturne-2030"})
-	if k, problem := list.Of(map[string]string{"cursor": text}); problem != nil || k.N != 7 || k.S != "nocturne-2030" {
-		t.Errorf("ours: %v, %v", k, problem)
+	if k, err := list.Of(map[string]string{"cursor": text}); err != nil || k.N != 7 || k.S != "nocturne-2030" {
+		t.Errorf("ours: %v, %v", k, err)
 	}
 	bad := []string{
 		"", "x", text + "A", text + "=", " " + text, text[1:], text[:len(text)-1], strings.ToUpper(text), text + text, "e30", "null",
 		base64.RawURLEncoding.EncodeToString([]byte(`{"n":7,"s":"nocturne-2030"}`)), list.Encode(cursor{}),
 		httpapi.Cursors[cursor]{List: "concerts city=rome"}.Encode(cursor{N: 7}), httpapi.Cursors[cursor]{}.Encode(cursor{N: 7}),
 	}
-	// One character changed, wherever.
+	// One character changed, anywhere.
 	for i := range text {
 		for _, c := range "Aa0-" {
 			if changed := text[:i] + string(c) + text[i+1:]; changed != text {
@@ -273,8 +319,8 @@ func TestCursor(t *testing.T) {
 		}
 	}
 	for _, text := range bad {
-		if k, problem := list.Of(map[string]string{"cursor": text}); problem == nil || problem.Code != "invalid_cursor" {
-			t.Errorf("%q: got %v, %v", text, k, problem)
+		if k, err := list.Of(map[string]string{"cursor": text}); problemOf(err) == nil || problemOf(err).Code != "invalid_cursor" {
+			t.Errorf("%q: got %v, %v", text, k, err)
 		}
 	}
 }
@@ -286,9 +332,9 @@ func TestQuery(t *testing.T) {
 		"x=1": "invalid_filter", "Q=a": "invalid_filter", "q=a&x=": "invalid_filter",
 	} {
 		r := httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{RawQueryString: raw}}
-		query, problem := r.Query("q", "limit")
+		query, err := r.Query("q", "limit")
 		got := query["q"]
-		if problem != nil {
+		if problem := problemOf(err); problem != nil {
 			got = problem.Code
 		}
 		if got != want {
@@ -297,19 +343,19 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// An address without parameters takes nothing behind the question mark, so that there is one such address.
-func TestQueryOfAnAddressWithoutParameters(t *testing.T) {
+// A route without parameters refuses every query string, so that each answer has one address.
+func TestRouteWithoutParametersRefusesQuery(t *testing.T) {
 	for raw, refused := range map[string]bool{"": false, "&": true, "=": true, "x": true, "x=1": true, "%zz": true} {
 		r := httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{RawQueryString: raw}}
-		if _, problem := r.Query(); (problem != nil) != refused || refused && problem.Code != "invalid_filter" {
-			t.Errorf("%q: %v", raw, problem)
+		if _, err := r.Query(); (err != nil) != refused || refused && problemOf(err).Code != "invalid_filter" {
+			t.Errorf("%q: %v", raw, err)
 		}
 	}
 }
 
 // HEAD is GET without its body, whatever the answer is.
-func TestHead(t *testing.T) {
-	routes := map[string]httpapi.Handler{"GET /x": func(_ context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+func TestHeadIsGetWithoutBody(t *testing.T) {
+	routes := map[string]httpapi.Handler{"GET /x": func(_ context.Context, r httpapi.Request) (httpapi.Response, error) {
 		if r.RawPath == "/bad" {
 			return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeConcertNotFound, "d")
 		}
@@ -326,8 +372,8 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// What a client writes into the trace header stays out of logs and messages, but for the id itself.
-func TestTrace(t *testing.T) {
+// Whatever else a client writes into the trace header reaches no log and no message.
+func TestTraceDropsWhatClientsAdd(t *testing.T) {
 	const good = "Root=1-67891233-abcdef012345678912345678"
 	for header, want := range map[string]string{
 		good: good, good + ";Parent=53995c3f42cd8ad8;Sampled=1": good, good + ";anna@example.org": good,
@@ -336,7 +382,7 @@ func TestTrace(t *testing.T) {
 	} {
 		var logged strings.Builder
 		seen := ""
-		routes := map[string]httpapi.Handler{"GET /x": func(ctx context.Context, _ httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+		routes := map[string]httpapi.Handler{"GET /x": func(ctx context.Context, _ httpapi.Request) (httpapi.Response, error) {
 			seen = telemetry.Trace(ctx)
 			return httpapi.JSON(http.StatusOK, "", nil), nil
 		}}
@@ -374,8 +420,8 @@ func TestInstanceIsAURIReference(t *testing.T) {
 	}
 }
 
-// Nothing can be done for a user whose id no message can carry.
-func TestUserID(t *testing.T) {
+// A user whose id no message can carry is refused.
+func TestUserIDIsOneThatMessagesCarry(t *testing.T) {
 	for sub, want := range map[string]string{
 		"anna": "anna", "": "", "anna b": "", "änna": "", strings.Repeat("u", 128): strings.Repeat("u", 128), strings.Repeat("u", 129): "", "a\n": "",
 	} {

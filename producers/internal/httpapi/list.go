@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-// Bounds of a page.
+// defaultLimit and maxLimit bound the items of a page.
 const (
 	defaultLimit = 20
 	maxLimit     = 100
 )
 
-// Limit is the page size that a query asks for: 1 to 100, 20 if it does not say.
-func Limit(query map[string]string) (int, *Problem) {
+// Limit returns the page size that a query asks for: 1 to 100, 20 if it does not say. The error is a *Problem.
+func Limit(query map[string]string) (int, error) {
 	text, there := query["limit"]
 	if !there {
 		return defaultLimit, nil
@@ -26,19 +26,20 @@ func Limit(query map[string]string) (int, *Problem) {
 	return n, nil
 }
 
-// Cursors makes and reads the cursors of one list: K says where it goes on. A cursor is a position and lets nobody see more,
-// so it needs no secret; a sum over it and the list shows that it is as we made it, and for this list.
+// Cursors makes and parses the cursors of one list. K is the position where the next page begins. A cursor has no secret, because
+// a position shows nothing that the list does not. A checksum over the position, the list and its filters shows that we made it,
+// and for this list.
 type Cursors[K comparable] struct {
-	// List names the list with its filters: a cursor of another one points to nowhere in this.
+	// List names the list with its filters. A cursor of another list is refused: its position means nothing here.
 	List string
 }
 
-// sumBytes of a cursor: nobody hits upon one by accident.
+// sumBytes is the length of the checksum: nobody hits upon one by accident.
 const sumBytes = 9
 
-// Of is where a query wants the list to go on; the zero K if it does not say. A cursor that we did not make for this list is
-// refused.
-func (c Cursors[K]) Of(query map[string]string) (K, *Problem) {
+// Of returns the position that a query asks for, the zero K if it asks for none. The error is a *Problem if we did not make the
+// cursor for this list.
+func (c Cursors[K]) Of(query map[string]string) (K, error) {
 	var k, zero K
 	text, there := query["cursor"]
 	if !there {
@@ -55,7 +56,7 @@ func (c Cursors[K]) Of(query map[string]string) (K, *Problem) {
 	return k, nil
 }
 
-// Encode makes the opaque text of a cursor.
+// Encode returns the opaque text of a cursor.
 func (c Cursors[K]) Encode(k K) string {
 	raw, err := json.Marshal(k)
 	if err != nil {

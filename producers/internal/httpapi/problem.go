@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"boxoffice/producers/internal/admission"
+	"boxoffice/producers/internal/pace"
 )
 
-// Problem is the body of every error: RFC 9457 with a stable code. Members that do not apply are left out.
+// Problem is the body of every error answer: RFC 9457 with a stable code. It is an error. Members that do not apply are omitted.
 type Problem struct {
 	Type     string `json:"type"`
 	Title    string `json:"title"`
@@ -16,15 +18,18 @@ type Problem struct {
 	Instance string `json:"instance"`
 	// Pointer is an RFC 6901 pointer to the place in the body that is wrong.
 	Pointer *string `json:"pointer,omitempty"`
-	// Seats are the ones that the error is about.
+	// Seats are the seats that the error is about.
 	Seats []string `json:"seats,omitempty"`
-	// PollAfterMs comes beside Retry-After, with every 503 and where another try may soon do better.
+	// PollAfterMs is sent with Retry-After, for every 503 and for any error that another try may soon avoid. In milliseconds.
 	PollAfterMs *int `json:"pollAfterMs,omitempty"`
 
+	// allow is the header Allow of a 405.
 	allow string
+	// cause is the error behind an internal problem, for the log alone.
+	cause error
 }
 
-// Codes that are not a rule of admission.
+// Codes that are no rule of admission.
 const (
 	CodeNotFound              = "not_found"
 	CodeMethodNotAllowed      = "method_not_allowed"
@@ -44,8 +49,6 @@ const (
 	CodeInvalidCursor         = "invalid_cursor"
 	CodeInvalidFilter         = "invalid_filter"
 	CodeUnavailable           = "unavailable"
-	CodeQueueFull             = "queue_full"
-	CodePaymentBusy           = "payment_busy"
 	CodeSoldOut               = "sold_out"
 	CodeLimitReached          = "limit_reached"
 	CodeOrderNotDecided       = "order_not_decided"
@@ -56,7 +59,7 @@ const (
 	CodeInternal              = "internal"
 )
 
-// kinds is the one table of codes: status and title. A code that is not here is a mistake of ours and answers 500.
+// kinds is the one table of codes. An unknown code is a mistake of ours and has status 500.
 var kinds = map[string]struct {
 	status int
 	title  string
@@ -79,8 +82,6 @@ var kinds = map[string]struct {
 	CodeInvalidCursor:         {http.StatusBadRequest, "Invalid cursor"},
 	CodeInvalidFilter:         {http.StatusBadRequest, "Invalid filter"},
 	CodeUnavailable:           {http.StatusServiceUnavailable, "Temporarily unavailable"},
-	CodeQueueFull:             {http.StatusServiceUnavailable, "Too many orders are waiting"},
-	CodePaymentBusy:           {http.StatusServiceUnavailable, "Payments are behind"},
 	CodeSoldOut:               {http.StatusConflict, "Sold out"},
 	CodeLimitReached:          {http.StatusConflict, "Limit per buyer reached"},
 	CodeOrderNotDecided:       {http.StatusConflict, "Order not decided yet"},
@@ -99,9 +100,11 @@ var kinds = map[string]struct {
 	admission.CodeUnknownSeat:     {http.StatusUnprocessableEntity, "Unknown seat"},
 	admission.CodeUnknownSection:  {http.StatusUnprocessableEntity, "Unknown section"},
 	admission.CodeSeatsSpanGroups: {http.StatusUnprocessableEntity, "Seats of several groups"},
+	admission.CodeQueueFull:       {http.StatusServiceUnavailable, "Too many orders are waiting"},
+	admission.CodePaymentBusy:     {http.StatusServiceUnavailable, "Payments are behind"},
 }
 
-// NewProblem is the problem of a code, with a detail for the person who reads it.
+// NewProblem returns the problem of a code. detail is shown to a person.
 func NewProblem(code, detail string) *Problem {
 	kind, known := kinds[code]
 	if !known {
@@ -110,7 +113,7 @@ func NewProblem(code, detail string) *Problem {
 	return &Problem{Type: "about:blank", Title: kind.title, Status: kind.status, Code: code, Detail: detail}
 }
 
-// Codes lists every code that a problem may have.
+// Codes returns every code that a problem may have, in no order.
 func Codes() []string {
 	codes := make([]string, 0, len(kinds))
 	for code := range kinds {
@@ -119,22 +122,41 @@ func Codes() []string {
 	return codes
 }
 
-// Refused is the problem of a refusal of admission.
-func Refused(r *admission.Refusal) *Problem { return NewProblem(r.Code, r.Detail).About(r.Seats) }
+// ProblemOf returns the problem that answers an error: a *Problem as it is, a refusal of admission by its code, any other error
+// as the internal problem, which shows nothing of the cause. err must not be nil.
+func ProblemOf(err error) *Problem {
+	var problem *Problem
+	var refusal *admission.Refusal
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case !errors.As(err, &refusal):
+		problem = internal()
+		problem.cause = err
+		return problem
+	}
+	problem = NewProblem(refusal.Code, refusal.Detail).About(refusal.Seats)
+	if refusal.RetryAfter > 0 {
+		problem = problem.After(pace.Ms(refusal.RetryAfter))
+	}
+	return problem
+}
 
-// After sets the pace: Retry-After and pollAfterMs. A 503 has one of its own.
+func internal() *Problem { return NewProblem(CodeInternal, "The request could not be processed.") }
+
+// After sets Retry-After and pollAfterMs, in milliseconds. A 503 without it has 1 s.
 func (p *Problem) After(ms int) *Problem {
 	p.PollAfterMs = &ms
 	return p
 }
 
-// At names the place in the body.
+// At sets the place in the body, an RFC 6901 pointer.
 func (p *Problem) At(pointer string) *Problem {
 	p.Pointer = &pointer
 	return p
 }
 
-// About names the seats.
+// About sets the seats that the problem is about.
 func (p *Problem) About(seats []string) *Problem {
 	p.Seats = seats
 	return p

@@ -8,9 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// Query reads the query string strictly: only the names that the route knows, each once, each pair readable. What cannot be
-// read is refused and never left out, since an answer without one of its filters would be a wider one than was asked for.
-func (r Request) Query(names ...string) (map[string]string, *Problem) {
+// Query parses the query string strictly: only the names that the route knows, each at most once, each pair readable. What cannot
+// be read is refused and not ignored, since an answer without one of its filters would show more than was asked for. The error is
+// a *Problem.
+func (r Request) Query(names ...string) (map[string]string, error) {
 	if len(names) == 0 && r.RawQueryString != "" {
 		return nil, NewProblem(CodeInvalidFilter, unknownParameter(names))
 	}

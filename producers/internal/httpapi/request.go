@@ -15,11 +15,11 @@ type Request struct {
 	events.APIGatewayV2HTTPRequest
 }
 
-// MaxBodyBytes bounds every body but a webhook's.
+// MaxBodyBytes bounds every body except a webhook's.
 const MaxBodyBytes = 8 << 10
 
-// UserID is the subject of the token that the authorizer has verified. It is "" if the route has no token, and for a subject
-// that no message can carry: nothing can be done for such a user, and his token is refused.
+// UserID returns the subject of the token that the authorizer has verified. It is "" if the route has no token, and for a subject
+// that no message can carry: such a token is refused.
 func (r Request) UserID() string {
 	if a := r.RequestContext.Authorizer; a != nil && a.JWT != nil && message.ValidUserID(a.JWT.Claims["sub"]) {
 		return a.JWT.Claims["sub"]
@@ -27,12 +27,12 @@ func (r Request) UserID() string {
 	return ""
 }
 
-// Header is a header's value, "" if it is absent. API Gateway gives the names in lower case.
+// Header returns a header's value, "" if it is absent. API Gateway sends the names in lower case.
 func (r Request) Header(name string) string { return r.Headers[strings.ToLower(name)] }
 
-// Bytes is the body as it was sent, of at most limit bytes. unreadable is the code of one that is not the base64 that the
-// gateway says it is.
-func (r Request) Bytes(limit int, unreadable string) ([]byte, *Problem) {
+// Bytes returns the body as it was sent, at most limit bytes. unreadable is the code for a body that the gateway marks as base64
+// and that is not. The error is a *Problem.
+func (r Request) Bytes(limit int, unreadable string) ([]byte, error) {
 	tooLarge := NewProblem(CodeBodyTooLarge, fmt.Sprintf("The body may have at most %d bytes.", limit))
 	if len(r.Body) > base64.StdEncoding.EncodedLen(limit) {
 		return nil, tooLarge

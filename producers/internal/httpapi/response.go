@@ -13,10 +13,10 @@ import (
 // Response is an HTTP API response of payload format 2.0.
 type Response = events.APIGatewayV2HTTPResponse
 
-// Headers of one answer.
+// Headers are the headers of one answer.
 type Headers map[string]string
 
-// JSON answers a body. A body that cannot be encoded is a mistake of ours and answers 500.
+// JSON makes an answer with a body. A body that cannot be encoded is a mistake of ours and makes a 500.
 func JSON(status int, body any, headers Headers) Response {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -25,7 +25,7 @@ func JSON(status int, body any, headers Headers) Response {
 	return Encoded(status, string(encoded), headers)
 }
 
-// Encoded answers a body that is JSON already.
+// Encoded makes an answer whose body is JSON already. headers may override Content-Type and Cache-Control.
 func Encoded(status int, body string, headers Headers) Response {
 	h := map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}
 	for name, value := range headers {
@@ -34,15 +34,15 @@ func Encoded(status int, body string, headers Headers) Response {
 	return Response{StatusCode: status, Headers: h, Body: body}
 }
 
-// NotModified answers 304.
+// NotModified makes a 304.
 func NotModified(headers Headers) Response {
 	return Response{StatusCode: http.StatusNotModified, Headers: headers}
 }
 
-// retryAfterMs of an answer that does not know better.
+// retryAfterMs is the wait of a 503 that has none of its own.
 const retryAfterMs = 1000
 
-// reference makes a path, which the gateway gives decoded, a URI reference. Two slashes at its beginning would name a host.
+// reference encodes a path, which the gateway sends decoded, as a URI reference. Two slashes at its beginning would name a host.
 func reference(path string) string {
 	if path == "" {
 		return ""
@@ -50,7 +50,7 @@ func reference(path string) string {
 	return (&url.URL{Path: "/" + strings.TrimLeft(path, "/")}).EscapedPath()
 }
 
-// Response answers the problem; instance is the path of the request.
+// Response makes the answer of a problem. instance is the path of the request.
 func (p *Problem) Response(instance string) Response {
 	p.Instance = reference(instance)
 	headers := Headers{"Content-Type": "application/problem+json"}
@@ -70,5 +70,5 @@ func (p *Problem) Response(instance string) Response {
 	return JSON(p.Status, p, headers)
 }
 
-// RetryAfter is the header for a pace: whole seconds, rounded up, at least 1.
+// RetryAfter returns the value of the header: whole seconds, rounded up, at least 1.
 func RetryAfter(pollAfterMs int) string { return strconv.Itoa(max(1, (pollAfterMs+999)/1000)) }

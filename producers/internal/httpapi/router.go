@@ -1,5 +1,5 @@
-// Package httpapi is the HTTP edge of the producers: strict decoding of requests, problem+json, and the router from an
-// HTTP API route to its handler. It is the only package of the producers that knows the form of an answer.
+// Package httpapi is the HTTP edge of the producers. It parses requests strictly, routes them to their handlers, and makes the
+// answers; every error is answered as problem+json. It is the only package of the producers that knows the form of an answer.
 package httpapi
 
 import (
@@ -18,22 +18,23 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// Handler answers a request, or refuses it with a problem.
-type Handler func(ctx context.Context, r Request) (Response, *Problem)
+// Handler answers one request. A refusal is an error: a *Problem, or a refusal of admission. Any other error is answered 500; its
+// text is logged and not sent. A handler ends with ctx and is safe for concurrent use.
+type Handler func(ctx context.Context, r Request) (Response, error)
 
-// Router sends a request to the handler of its route. It is immutable and safe for concurrent use.
+// Router calls the handler of a request's route. It is immutable and safe for concurrent use.
 type Router struct {
 	routes map[string]Handler
 	log    *slog.Logger
 	now    func() time.Time
 }
 
-// NewRouter makes a router of "METHOD /path" to handler. What a handler leaves as a panic becomes a 500 problem.
+// NewRouter makes a router. routes maps "METHOD /path" to a handler. A panic of a handler is answered 500 and logged.
 func NewRouter(routes map[string]Handler, log *slog.Logger, now func() time.Time) *Router {
 	return &Router{routes: routes, log: log, now: now}
 }
 
-// Handle is the Lambda handler. It never returns an error: API Gateway would answer one with an opaque 500.
+// Handle is the Lambda handler. Its error is always nil: API Gateway would answer one with an opaque 500.
 func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response Response, _ error) {
 	started := r.now()
 	request := Request{event}
@@ -44,19 +45,24 @@ func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPReques
 			r.log.ErrorContext(ctx, "handler panicked", telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()),
 				telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyRoute, event.RouteKey)
 			code = CodeInternal
-			response = NewProblem(CodeInternal, "The request could not be processed.").Response(event.RawPath)
+			response = internal().Response(event.RawPath)
 		}
 		r.log.InfoContext(ctx, "request", telemetry.KeyRoute, event.RouteKey, telemetry.KeyHTTPStatus, response.StatusCode, telemetry.KeyCode, code,
 			telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyDuration, telemetry.Milliseconds(r.now().Sub(started)))
 	}()
 	handler, known := r.handlerOf(event.RouteKey)
 	if !known {
-		handler = func(context.Context, Request) (Response, *Problem) {
+		handler = func(context.Context, Request) (Response, error) {
 			return Response{}, NewProblem(CodeNotFound, "There is no such route.")
 		}
 	}
-	response, problem := handler(ctx, request)
-	if problem != nil {
+	response, err := handler(ctx, request)
+	if err != nil {
+		problem := ProblemOf(err)
+		if problem.cause != nil {
+			r.log.ErrorContext(ctx, "handler failed", telemetry.KeyError, problem.cause.Error(),
+				telemetry.KeyTrace, telemetry.Trace(ctx), telemetry.KeyRequest, event.RequestContext.RequestID, telemetry.KeyRoute, event.RouteKey)
+		}
 		code = problem.Code
 		response = problem.Response(event.RawPath)
 	}
@@ -66,7 +72,7 @@ func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPReques
 	return response, nil
 }
 
-// handlerOf finds the handler of a route. HEAD is answered as GET, without the body.
+// handlerOf returns the handler of a route. HEAD is answered as GET, without the body.
 func (r *Router) handlerOf(routeKey string) (Handler, bool) {
 	if path, head := strings.CutPrefix(routeKey, http.MethodHead+" "); head {
 		routeKey = http.MethodGet + " " + path
@@ -75,10 +81,10 @@ func (r *Router) handlerOf(routeKey string) (Handler, bool) {
 	return handler, known
 }
 
-// Fallback is the handler of the $default route: 405 with Allow for a path that has a route under another method, 404
-// for any other. routes are all routes of the API, whoever serves them.
+// Fallback returns the handler of the $default route: 405 with Allow for a path that has a route under another method, 404 for
+// any other path. routes are all routes of the API, of every function.
 func Fallback(routes []string) Handler {
-	return func(_ context.Context, r Request) (Response, *Problem) {
+	return func(_ context.Context, r Request) (Response, error) {
 		var allow []string
 		for _, route := range routes {
 			method, pattern, ok := strings.Cut(route, " ")
@@ -96,7 +102,7 @@ func Fallback(routes []string) Handler {
 	}
 }
 
-// AllRoutes lists the routes of every function of a topology but the default one.
+// AllRoutes returns the routes of every function of a topology except the default one.
 func AllRoutes(t topology.Topology) []string {
 	var routes []string
 	for _, f := range t.Functions {
@@ -109,7 +115,7 @@ func AllRoutes(t topology.Topology) []string {
 	return routes
 }
 
-// matches compares a path with a pattern part by part; {name} takes any one part that is not empty.
+// matches compares a path with a pattern part by part. {name} matches any one part that is not empty.
 func matches(pattern, path string) bool {
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// traceForm is the root of an X-Ray trace header. What may follow it is left out: a client can write anything there, and the
-// trace goes into each log line and message.
+// traceForm matches the root of an X-Ray trace header. What follows the root is dropped: a client can write anything there, and
+// the trace goes into each log line and message.
 var traceForm = regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24}(?:;|$)`)
 
-// rootLength is that of a root without what follows.
+// rootLength is the length of a root in bytes.
 const rootLength = len("Root=1-") + 8 + 1 + 24
 
-// traceOf is the trace of a request: the root of the header where that has its form, else a new one. The new one is made
-// from the gateway's id of the request, which is unique, so that it needs no source of randomness.
+// traceOf returns the trace of a request: the root of the header if it has one, else a new root. The new one is made from the
+// gateway's unique id of the request, so that it needs no source of randomness.
 func traceOf(header, requestID string, now time.Time) string {
 	if traceForm.MatchString(header) {
 		return header[:rootLength]

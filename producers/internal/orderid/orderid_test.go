@@ -24,7 +24,7 @@ func minter(t *testing.T, secrets string) *orderid.Minter {
 	return m
 }
 
-func TestTheSameKeyGivesTheSameOrder(t *testing.T) {
+func TestSameKeyGivesSameOrder(t *testing.T) {
 	m := minter(t, secret("1", 'x'))
 	a, b := m.Mint("anna", "key-1"), minter(t, secret("1", 'x')).Mint("anna", "key-1")
 	if a != b {
@@ -38,14 +38,14 @@ func TestTheSameKeyGivesTheSameOrder(t *testing.T) {
 	}
 }
 
-// Golden, so that no change of the code changes the ids of orders that exist.
-func TestGolden(t *testing.T) {
+// The ids of existing orders must never change.
+func TestIDsNeverChange(t *testing.T) {
 	if got, want := minter(t, secret("1", 'x')).Mint("anna", "key-1"), contracts.OrderID("e174nccx3fncgmzxxqm8qag906q06ca0"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-func TestIDsAreTheirBuyersAlone(t *testing.T) {
+func TestIDVerifiesForItsBuyerOnly(t *testing.T) {
 	m := minter(t, secret("1", 'x'))
 	rapid.Check(t, func(t *rapid.T) {
 		user, other := rapid.String().Draw(t, "user"), rapid.String().Draw(t, "other")
@@ -72,7 +72,7 @@ func TestIDsAreTheirBuyersAlone(t *testing.T) {
 	})
 }
 
-func TestAnOldSecretStillVerifies(t *testing.T) {
+func TestOldSecretStillVerifies(t *testing.T) {
 	old := minter(t, secret("1", 'x')).Mint("anna", "key-1")
 	rotated := minter(t, secret("2", 'y')+","+secret("1", 'x'))
 	if _, ok := rotated.Verify("anna", string(old)); !ok {
@@ -86,7 +86,7 @@ func TestAnOldSecretStillVerifies(t *testing.T) {
 	}
 }
 
-func TestBadSecretsAreNamed(t *testing.T) {
+func TestBadSecretsAreReportedByName(t *testing.T) {
 	for secrets, want := range map[string]string{
 		"":                          "version:base64url",
 		"1":                         "version:base64url",

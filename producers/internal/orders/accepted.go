@@ -9,25 +9,25 @@ import (
 	"boxoffice/producers/internal/pace"
 )
 
-// accepted is the answer 202.
+// accepted is the body of a 202.
 type accepted struct {
 	OrderID     contracts.OrderID `json:"orderId"`
 	Status      contracts.Status  `json:"status"`
 	Version     int               `json:"version"`
 	PollAfterMs int               `json:"pollAfterMs"`
-	// EstimatedWaitSeconds is there while the order is queued.
+	// EstimatedWaitSeconds is set while the order is queued.
 	EstimatedWaitSeconds *int `json:"estimatedWaitSeconds,omitempty"`
 }
 
-// queued is the answer about an order that waits for its turn.
-func queued(id contracts.OrderID, lag pace.Lag, after time.Duration) httpapi.Response {
-	wait := pace.WaitSeconds(lag, after)
-	return answer(accepted{OrderID: id, Status: contracts.Queued, PollAfterMs: pace.Ms(after), EstimatedWaitSeconds: &wait})
+// queued makes the answer about an order that was enqueued. wait is when the client should ask.
+func queued(id contracts.OrderID, lag pace.Lag, wait time.Duration) httpapi.Response {
+	estimate := pace.WaitSeconds(lag, wait)
+	return answer(accepted{OrderID: id, Status: contracts.Queued, PollAfterMs: pace.Ms(wait), EstimatedWaitSeconds: &estimate})
 }
 
-// repeated is the answer about an order that has a row.
-func repeated(id contracts.OrderID, status contracts.Status, version int, after time.Duration) httpapi.Response {
-	return answer(accepted{OrderID: id, Status: status, Version: version, PollAfterMs: pace.Ms(after)})
+// repeated makes the answer about an order that has a row.
+func repeated(id contracts.OrderID, status contracts.Status, version int, wait time.Duration) httpapi.Response {
+	return answer(accepted{OrderID: id, Status: status, Version: version, PollAfterMs: pace.Ms(wait)})
 }
 
 func answer(a accepted) httpapi.Response {

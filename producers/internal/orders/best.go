@@ -11,99 +11,103 @@ import (
 	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/admission"
-	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/pace"
 )
 
-// spread is over how many of the best groups orders for any seats are spread. All in the best one alone would have
-// them wait in one queue and then be sent on.
+// spread bounds how many of the best groups orders for any seats are spread over. With the best one alone, all would wait in one
+// queue and then be sent on.
 const spread = 4
 
-// lookBest chooses the group that an order for any adjacent seats tries first, among the first few of the best kind. The
-// order's id chooses among them: it is as good as random, and a retry mostly meets the same queue.
+// lookBest chooses the group that an order for any adjacent seats tries first, among the first few of the best kind. The order's
+// id chooses among them: it is as good as random, and a repeat of the order mostly meets the same queue.
 //
-// A group that knows the order already outranks every other: the order holds seats there, or was sent on from there, or
-// was decided there, and its own hold may be why the map shows no seats. Where no group knows it and none shows seats, the
-// order is soldOut.
-func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (sight, *httpapi.Problem) {
+// A group that has a record of the order outranks every other: the order holds seats there, or was sent on from there, or was
+// decided there, and its own hold may be why the map shows no seats. If no group has a record and none shows seats, the result is
+// soldOut.
+func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted) (shown, error) {
 	layout := admitted.Seating.Groups()
-	groups, versions := make([]contracts.SeatGroup, len(layout)), make([]seatstate.GroupVersion, len(layout))
+	groups := make([]contracts.SeatGroup, len(layout))
 	for i, g := range layout {
 		groups[i] = contracts.SeatGroup{ConcertID: request.ConcertID, Group: g.Group}
-		versions[i] = seatstate.In(groups[i], admitted.LayoutVersion)
 	}
-	of := layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}
-	now := h.Now()
-	states, kept := h.Hints.get(of, now)
-	var best []string
-	if kept {
-		best = candidatesOf(admitted, states).Best()
+	states, err := h.groupStates(ctx, id, request, admitted, groups)
+	if err != nil {
+		return shown{}, err
 	}
-	if len(best) > 0 {
-		h.askRecords(ctx, id, best, admitted, groups, states)
-	} else {
-		// Kept maps refuse nobody: seats may have come free since.
-		var err error
-		if states, err = h.Seats.Groups(ctx, versions, id); err != nil && states == nil {
-			if problem := h.unseen(ctx, id, "maps not looked at before the order was enqueued", err, groups...); problem != nil {
-				return sight{}, problem
-			}
-		} else if err != nil {
-			h.warn(ctx, id, "some maps not looked at before the order was enqueued", err)
-		}
-		h.Hints.put(of, states, now)
+	if at := groupOfRecord(layout, states, request.Best.Section); at >= 0 {
+		return shown{group: groups[at], lag: lagOf(states[at])}, admission.CheckQueue(states[at].Lag)
 	}
-	if at := knownIn(layout, states, request.Best.Section); at >= 0 {
-		admitted.Group = groups[at]
-		return sight{lag: lagOf(states[at])}, queueFull(states[at].Lag)
-	}
-	candidates := candidatesOf(admitted, states)
-	chosen, found := choose(candidates, id)
+	chosen, found := choose(candidatesOf(admitted, states), id)
 	if !found {
-		return sight{soldOut: true}, nil
+		return shown{soldOut: true}, nil
 	}
-	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
-	var lag pace.Lag
+	seen := shown{group: contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}}
 	if len(states) > 0 {
-		at := states[slices.Index(groups, admitted.Group)]
-		if !at.Loaded && h.Seats.DownFor(ctx, admitted.Group) >= refuseAfter {
-			return sight{}, h.unavailable(ctx, id, "seats not looked at for long", errors.New("the part of Redis that has "+admitted.Group.Key()+" does not answer"))
+		at := states[slices.Index(groups, seen.group)]
+		if !at.Loaded && !admission.AcceptsBlindly(h.Seats.DownFor(ctx, seen.group)) {
+			return shown{}, h.unavailable(ctx, id, "seats not readable for long", errors.New("the part of Redis that has "+seen.group.Key()+" does not answer"))
 		}
-		lag = lagOf(at)
+		seen.lag = lagOf(at)
 	}
-	return sight{lag: lag}, queueFull(lag.Behind)
+	return seen, admission.CheckQueue(seen.lag.Behind)
 }
 
-// askRecords asks what the order is in the groups that it may be sent to, whose maps are kept ones. A group that does not answer
-// is not loaded any more.
-func (h Place) askRecords(ctx context.Context, id contracts.OrderID, best []string, admitted *admission.Admitted, groups []contracts.SeatGroup, states []look.Group) {
+// groupStates returns the states of all groups of the layout, with the order's records. While kept maps show seats, they are used,
+// and only the records in the groups that the order may be sent to are read; otherwise everything is read afresh. The states are
+// nil if Redis does not answer and the order is accepted all the same.
+func (h Place) groupStates(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, groups []contracts.SeatGroup) ([]admission.GroupState, error) {
+	of := layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}
+	now := h.Now()
+	if states, kept := h.Hints.get(of, now); kept {
+		if best := candidatesOf(admitted, states).Best(); len(best) > 0 {
+			return h.withRecords(ctx, id, best, groups, states), nil
+		}
+		// Kept maps refuse nobody: seats may have come free since.
+	}
+	versions := make([]seatstate.GroupVersion, len(groups))
+	for i, g := range groups {
+		versions[i] = seatstate.In(g, admitted.LayoutVersion)
+	}
+	states, err := h.Seats.Groups(ctx, versions, id)
+	if err != nil && states == nil {
+		if err := h.lookFailed(ctx, id, "maps not read before the order was enqueued", err, groups...); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		h.warn(ctx, id, "some maps not read before the order was enqueued", err)
+	}
+	h.Hints.put(of, states, now)
+	return states, nil
+}
+
+// withRecords returns the states with the order's records in the groups that it may be sent to, the first few of best. A group
+// whose record cannot be read is not loaded in the result.
+func (h Place) withRecords(ctx context.Context, id contracts.OrderID, best []string, groups []contracts.SeatGroup, states []admission.GroupState) []admission.GroupState {
 	best = best[:min(spread, len(best))]
 	var asked []int
-	for i, g := range admitted.Seating.Groups() {
+	var ask []contracts.SeatGroup
+	for i, g := range groups {
 		if slices.Contains(best, g.Group) {
-			asked = append(asked, i)
+			asked, ask = append(asked, i), append(ask, g)
 		}
-	}
-	ask := make([]contracts.SeatGroup, len(asked))
-	for n, i := range asked {
-		ask[n] = groups[i]
 	}
 	records, err := h.Seats.Records(ctx, ask, id)
 	if err != nil {
-		h.warn(ctx, id, "some records of the order not looked at before it was enqueued", err)
+		h.warn(ctx, id, "some records of the order not read before it was enqueued", err)
 	}
+	states = slices.Clone(states)
 	for n, i := range asked {
 		if n >= len(records) || !records[n].Known {
-			states[i] = look.Group{}
+			states[i] = admission.GroupState{}
 			continue
 		}
 		states[i].Order = records[n].Order
 	}
+	return states
 }
 
-// candidatesOf are the groups to try, by what Redis shows of them; nothing is known of a group that has no state.
-func candidatesOf(admitted *admission.Admitted, states []look.Group) seating.Candidates {
+// candidatesOf ranks the groups by what Redis shows of them. Nothing is known of a group without a state.
+func candidatesOf(admitted admission.Admitted, states []admission.GroupState) seating.Candidates {
 	layout := admitted.Seating.Groups()
 	maps := make([]seatstate.Snapshot, len(layout))
 	for i, s := range states {
@@ -112,17 +116,19 @@ func candidatesOf(admitted *admission.Admitted, states []look.Group) seating.Can
 	return admitted.Wish.Candidates(layout, maps, nil)
 }
 
-func lagOf(g look.Group) pace.Lag { return pace.Lag{Behind: g.Lag, Known: g.LagKnown} }
+func lagOf(g admission.GroupState) pace.Lag { return pace.Lag{Behind: g.Lag, Known: g.LagKnown} }
 
-// blindly chooses the group of an order as if nothing were known of any seats. found is false if the layout never had such
-// seats: then no order can have got them.
-func blindly(id contracts.OrderID, request admission.Request, admitted *admission.Admitted) (found bool) {
+// chooseBlindly chooses the group of an order as if nothing were known of any seats. It returns a problem, sold out, if the
+// layout has no such seats at all: then no order can have got them.
+func chooseBlindly(id contracts.OrderID, request admission.Request, admitted admission.Admitted) (contracts.SeatGroup, error) {
 	chosen, found := choose(candidatesOf(admitted, nil), id)
-	admitted.Group = contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}
-	return found
+	if !found {
+		return contracts.SeatGroup{}, soldOut()
+	}
+	return contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}, nil
 }
 
-// choose takes one of the first few of the best kind.
+// choose returns one of the first few groups of the best kind.
 func choose(candidates seating.Candidates, id contracts.OrderID) (group string, found bool) {
 	best := candidates.Best()
 	if len(best) == 0 {
@@ -132,10 +138,10 @@ func choose(candidates seating.Candidates, id contracts.OrderID) (group string, 
 	return best[int(id[len(id)-8])%len(best)], true
 }
 
-// knownIn is the group of the section that knows the order, -1 if none does. Where several do, the order was sent on from
-// one to the next: what it holds counts most, and an end least. A group of another section knows it by another body, and
-// must not be asked for seats of this one.
-func knownIn(layout []readmodel.LayoutGroup, states []look.Group, section string) int {
+// groupOfRecord returns the index of the group of the section that has a record of the order, -1 if none has. If several have
+// one, the order was sent on from one to the next: what it holds counts most, and an end least. A group of another section has
+// the record of another body, and must not be asked for seats of this one.
+func groupOfRecord(layout []readmodel.LayoutGroup, states []admission.GroupState, section string) int {
 	for _, state := range []seatstate.RecordState{seatstate.RecordSold, seatstate.RecordHeld, seatstate.RecordForwarded, seatstate.RecordEnded} {
 		for i, g := range states {
 			if g.Order == state && (section == "" || layout[i].Section == section) {

@@ -13,8 +13,8 @@ import (
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 )
 
 // rowOfFour makes a group of one row of four seats, the first ones accessible.
@@ -28,17 +28,17 @@ func rowOfFour(name string, accessible int) readmodel.LayoutGroup {
 	return g
 }
 
-// shows is a group that is loaded with these places taken.
-func shows(taken ...int) look.Group {
+// shows makes a group that is loaded, with these places taken.
+func shows(taken ...int) admission.GroupState {
 	m := seatstate.NewSeatMap(4)
 	for _, p := range taken {
 		m.Set(p, seatstate.Held)
 	}
-	return look.Group{Snapshot: seatstate.Snapshot{Loaded: true, Map: m}}
+	return admission.GroupState{Snapshot: seatstate.Snapshot{Loaded: true, Map: m}}
 }
 
-// knows is such a group with what the order is in it.
-func knows(g look.Group, state seatstate.RecordState) look.Group {
+// knows adds the order's record to a group.
+func knows(g admission.GroupState, state seatstate.RecordState) admission.GroupState {
 	g.Order = state
 	return g
 }
@@ -47,7 +47,7 @@ func wants(quantity, accessible string) string {
 	return `{"concertId":"c","bestAvailable":{"section":"s","quantity":` + quantity + `,"accessible":` + accessible + `}}`
 }
 
-// sentTo is the group that the order was sent to, with the order.
+// sentTo returns the group that the order was sent to, and the order.
 func (w *world) sentTo(t *testing.T) (string, message.PlaceOrder) {
 	t.Helper()
 	if len(w.sent) != 1 {
@@ -61,35 +61,35 @@ func (w *world) sentTo(t *testing.T) (string, message.PlaceOrder) {
 	return order.Group, order
 }
 
-// An order goes to a group of the best kind that there is; accessible places are kept for those who ask for them until
-// they are released, and then they are the last of all.
-func TestTheGroupThatIsTriedFirst(t *testing.T) {
+// An order goes to a group of the best kind. Accessible places are reserved for orders that ask for them until they are released;
+// after that they are tried last.
+func TestBestGroupIsTriedFirst(t *testing.T) {
 	hall := []readmodel.LayoutGroup{rowOfFour("A", 4), rowOfFour("B", 0), rowOfFour("C", 1)}
 	full := shows(0, 1, 2, 3)
 	for name, test := range map[string]struct {
 		quantity, accessible string
-		maps                 []look.Group
+		maps                 []admission.GroupState
 		released             contracts.Instant
 		want                 string
 		code                 string
 	}{
-		"ordinary seats elsewhere":               {maps: []look.Group{shows(), shows(), full}, want: "B"},
-		"ordinary seats in a group of both":      {maps: []look.Group{shows(), full, shows()}, want: "C"},
-		"accessible seats alone":                 {maps: []look.Group{shows(), full, full}, code: "sold_out"},
-		"not loaded":                             {maps: []look.Group{shows(), full, {}}, want: "C"},
-		"not loaded and accessible alone":        {maps: []look.Group{{}, full, full}, code: "sold_out"},
-		"shown before not loaded":                {maps: []look.Group{{}, {}, shows()}, want: "C"},
-		"a run that needs an accessible one":     {maps: []look.Group{full, full, shows(2, 3)}, code: "sold_out"},
-		"before the release":                     {maps: []look.Group{shows(), full, full}, released: 5001, code: "sold_out"},
-		"the instant of the release":             {maps: []look.Group{shows(), full, full}, released: 5000, want: "A"},
-		"after the release, ordinary ones":       {maps: []look.Group{shows(), shows(2, 3), shows(0)}, released: 1, want: "B"},
-		"after the release, not loaded":          {maps: []look.Group{shows(), {}, full}, released: 1, want: "B"},
-		"after the release, none":                {maps: []look.Group{full, full, full}, released: 1, code: "sold_out"},
-		"an accessible place and another seat":   {accessible: "1", maps: []look.Group{shows(), shows(), shows()}, want: "C"},
-		"two accessible places":                  {accessible: "2", maps: []look.Group{shows(), shows(), shows()}, want: "A"},
-		"accessible places that nobody has":      {quantity: "4", accessible: "3", maps: []look.Group{shows(), shows(), shows()}, code: "sold_out"},
-		"an accessible place after the release":  {accessible: "1", maps: []look.Group{shows(), shows(), full}, released: 1, code: "sold_out"},
-		"an accessible place, none in the group": {accessible: "1", maps: []look.Group{full, shows(), {}}, want: "C"},
+		"ordinary seats elsewhere":               {maps: []admission.GroupState{shows(), shows(), full}, want: "B"},
+		"ordinary seats in a group of both":      {maps: []admission.GroupState{shows(), full, shows()}, want: "C"},
+		"accessible seats alone":                 {maps: []admission.GroupState{shows(), full, full}, code: "sold_out"},
+		"not loaded":                             {maps: []admission.GroupState{shows(), full, {}}, want: "C"},
+		"not loaded and accessible alone":        {maps: []admission.GroupState{{}, full, full}, code: "sold_out"},
+		"shown before not loaded":                {maps: []admission.GroupState{{}, {}, shows()}, want: "C"},
+		"a run that needs an accessible one":     {maps: []admission.GroupState{full, full, shows(2, 3)}, code: "sold_out"},
+		"before the release":                     {maps: []admission.GroupState{shows(), full, full}, released: 5001, code: "sold_out"},
+		"the instant of the release":             {maps: []admission.GroupState{shows(), full, full}, released: 5000, want: "A"},
+		"after the release, ordinary ones":       {maps: []admission.GroupState{shows(), shows(2, 3), shows(0)}, released: 1, want: "B"},
+		"after the release, not loaded":          {maps: []admission.GroupState{shows(), {}, full}, released: 1, want: "B"},
+		"after the release, none":                {maps: []admission.GroupState{full, full, full}, released: 1, code: "sold_out"},
+		"an accessible place and another seat":   {accessible: "1", maps: []admission.GroupState{shows(), shows(), shows()}, want: "C"},
+		"two accessible places":                  {accessible: "2", maps: []admission.GroupState{shows(), shows(), shows()}, want: "A"},
+		"accessible places that nobody has":      {quantity: "4", accessible: "3", maps: []admission.GroupState{shows(), shows(), shows()}, code: "sold_out"},
+		"an accessible place after the release":  {accessible: "1", maps: []admission.GroupState{shows(), shows(), full}, released: 1, code: "sold_out"},
+		"an accessible place, none in the group": {accessible: "1", maps: []admission.GroupState{full, shows(), {}}, want: "C"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := world{hall: hall, maps: test.maps, released: test.released}
@@ -114,26 +114,26 @@ func TestTheGroupThatIsTriedFirst(t *testing.T) {
 	}
 }
 
-// An order goes where it is known: the same request again must not be tried in a second group, and must not be refused
-// because of what it holds itself.
-func TestAnOrderGoesWhereItIsKnown(t *testing.T) {
+// An order goes to the group that has its record: a repeat must not be tried in a second group, and must not be refused for what
+// the order holds itself.
+func TestOrderGoesToGroupWithItsRecord(t *testing.T) {
 	hall := []readmodel.LayoutGroup{rowOfFour("A", 0), rowOfFour("B", 0), rowOfFour("C", 0), rowOfFour("elsewhere", 0)}
 	hall[3].Section = "t"
 	full := shows(0, 1, 2, 3)
 	for name, test := range map[string]struct {
-		maps []look.Group
+		maps []admission.GroupState
 		want string
 	}{
-		"another body of it holds in another section": {maps: []look.Group{full, shows(), full, knows(full, seatstate.RecordHeld)}, want: "B"},
-		"its hold took the last":                      {maps: []look.Group{full, full, knows(full, seatstate.RecordHeld)}, want: "C"},
-		"others are free":                             {maps: []look.Group{shows(), knows(full, seatstate.RecordHeld), shows()}, want: "B"},
-		"it was sent on, and holds there":             {maps: []look.Group{knows(shows(), seatstate.RecordForwarded), shows(), knows(full, seatstate.RecordHeld)}, want: "C"},
-		"it was sent on":                              {maps: []look.Group{full, knows(full, seatstate.RecordForwarded), full}, want: "B"},
-		"it is over":                                  {maps: []look.Group{full, knows(full, seatstate.RecordEnded), full}, want: "B"},
-		"it has bought":                               {maps: []look.Group{knows(full, seatstate.RecordSold), full, knows(full, seatstate.RecordEnded)}, want: "A"},
+		"another body of it holds in another section": {maps: []admission.GroupState{full, shows(), full, knows(full, seatstate.RecordHeld)}, want: "B"},
+		"its hold took the last":                      {maps: []admission.GroupState{full, full, knows(full, seatstate.RecordHeld)}, want: "C"},
+		"others are free":                             {maps: []admission.GroupState{shows(), knows(full, seatstate.RecordHeld), shows()}, want: "B"},
+		"it was sent on, and holds there":             {maps: []admission.GroupState{knows(shows(), seatstate.RecordForwarded), shows(), knows(full, seatstate.RecordHeld)}, want: "C"},
+		"it was sent on":                              {maps: []admission.GroupState{full, knows(full, seatstate.RecordForwarded), full}, want: "B"},
+		"it is over":                                  {maps: []admission.GroupState{full, knows(full, seatstate.RecordEnded), full}, want: "B"},
+		"it has bought":                               {maps: []admission.GroupState{knows(full, seatstate.RecordSold), full, knows(full, seatstate.RecordEnded)}, want: "A"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := world{hall: hall, maps: append(test.maps, make([]look.Group, len(hall)-len(test.maps))...)}
+			w := world{hall: hall, maps: append(test.maps, make([]admission.GroupState, len(hall)-len(test.maps))...)}
 			response := w.post(t, best)
 			if group, _ := w.sentTo(t); group != test.want || response.StatusCode != http.StatusAccepted {
 				t.Errorf("sent to %q: %d %s", group, response.StatusCode, response.Body)
@@ -142,18 +142,18 @@ func TestAnOrderGoesWhereItIsKnown(t *testing.T) {
 	}
 	behind := knows(full, seatstate.RecordHeld)
 	behind.Lag = 2 * time.Minute
-	w := world{hall: hall, maps: []look.Group{shows(), behind, shows(), full}}
-	if response := w.post(t, best); response.StatusCode != http.StatusServiceUnavailable || code(t, response) != httpapi.CodeQueueFull {
+	w := world{hall: hall, maps: []admission.GroupState{shows(), behind, shows(), full}}
+	if response := w.post(t, best); response.StatusCode != http.StatusServiceUnavailable || code(t, response) != admission.CodeQueueFull {
 		t.Errorf("got %d %s", response.StatusCode, response.Body)
 	}
 }
 
-// With its row unread an order is never told that it is sold out, unless no layout of this concert could ever have served it.
-func TestARowThatIsNotKnownRefusesNobody(t *testing.T) {
+// While its row is unread, an order is sold out only if no group of the concert's layout could ever have served it.
+func TestUnknownRowRefusesNobody(t *testing.T) {
 	hall := []readmodel.LayoutGroup{rowOfFour("A", 0), rowOfFour("B", 0), rowOfFour("C", 2)}
 	full := shows(0, 1, 2, 3)
 	for body, want := range map[string]string{best: "A B C", wants("2", "1"): "C", wants("3", "3"): ""} {
-		w := world{hall: hall, maps: []look.Group{full, full, full}, fail: map[string]bool{"account": true}}
+		w := world{hall: hall, maps: []admission.GroupState{full, full, full}, fail: map[string]bool{"account": true}}
 		response := w.post(t, body)
 		group, _ := w.sentTo(t)
 		if want == "" {
@@ -168,7 +168,7 @@ func TestARowThatIsNotKnownRefusesNobody(t *testing.T) {
 	}
 }
 
-func TestAccessibleInTheBody(t *testing.T) {
+func TestBodyMemberAccessible(t *testing.T) {
 	const at = "/bestAvailable/"
 	for value, test := range map[string]struct {
 		quantity   string
@@ -209,7 +209,7 @@ func TestAccessibleInTheBody(t *testing.T) {
 		if test.quantity == "none" {
 			body = `{"concertId":"c","bestAvailable":{"accessible":` + value + `}}`
 		}
-		w := world{hall: []readmodel.LayoutGroup{rowOfFour("A", 2)}, maps: []look.Group{{}}}
+		w := world{hall: []readmodel.LayoutGroup{rowOfFour("A", 2)}, maps: []admission.GroupState{{}}}
 		response := w.post(t, body)
 		if test.pointer == "" {
 			if _, order := w.sentTo(t); response.StatusCode != http.StatusAccepted || order.BestAvailable == nil || order.BestAvailable.Accessible != test.accessible || order.BestAvailable.Quantity != 2 {
@@ -227,8 +227,8 @@ func TestAccessibleInTheBody(t *testing.T) {
 	}
 }
 
-// The members beside it keep their rules: null is no value, what is unknown or there twice is no JSON of ours.
-func TestMembersOfTheBody(t *testing.T) {
+// The other members keep their rules: null is no value, and an unknown or duplicate member is invalid JSON.
+func TestBodyMembersAreStrict(t *testing.T) {
 	for body, want := range map[string][2]string{
 		`{"concertId":null,"seats":["A-1-1"]}`:                                           {"invalid_request", "/concertId"},
 		`{"concertId":"c","seats":null}`:                                                 {"invalid_request", "/seats"},

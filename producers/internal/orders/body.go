@@ -6,8 +6,7 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// body is the request as sent. A member that is absent is nil, which is not the same as an empty one; null is refused by
-// Decode.
+// body is the request as sent. A missing member is nil, which is not the same as an empty one; Decode refuses null.
 type body struct {
 	ConcertID *string   `json:"concertId"`
 	Seats     *[]string `json:"seats"`
@@ -20,12 +19,12 @@ type bestBody struct {
 	Accessible int     `json:"accessible"`
 }
 
-func decode(r httpapi.Request) (admission.Request, *httpapi.Problem) {
+func decode(r httpapi.Request) (admission.Request, error) {
 	var b *body
-	if problem := r.Decode(&b); problem != nil {
-		return admission.Request{}, problem
+	if err := r.Decode(&b); err != nil {
+		return admission.Request{}, err
 	}
-	invalid := func(detail, pointer string) (admission.Request, *httpapi.Problem) {
+	invalid := func(detail, pointer string) (admission.Request, error) {
 		return admission.Request{}, httpapi.NewProblem(httpapi.CodeInvalidRequest, detail).At(pointer)
 	}
 	switch {

@@ -13,23 +13,24 @@ import (
 	"boxoffice/producers/internal/pace"
 )
 
-// Owners says whether an order id is this buyer's, without any store.
+// Owners verifies order ids. It does no I/O and is safe for concurrent use.
 type Owners interface {
+	// Verify returns the id and true if it is this buyer's.
 	Verify(userID, id string) (contracts.OrderID, bool)
 }
 
-// Cancel answers DELETE /api/orders/{orderId}: it enqueues a CancelOrder for an open order. The queue decides: an order
-// may be paid before its turn comes.
+// Cancel answers DELETE /api/orders/{orderId}: it enqueues a CancelOrder for an open order. The queue decides: the order may be
+// paid before the message is handled.
 type Cancel struct {
 	Rows   Rows
 	Queue  Queue
 	Owners Owners
-	// Jitter spreads what clients are told.
+	// Jitter spreads the waits that clients are sent.
 	Jitter pace.Source
 	Log    *slog.Logger
 }
 
-// state is the answer about an order that has a row.
+// state is the body about an order that has a row.
 type state struct {
 	OrderID     contracts.OrderID `json:"orderId"`
 	Status      contracts.Status  `json:"status"`
@@ -38,7 +39,7 @@ type state struct {
 }
 
 // Handle implements httpapi.Handler.
-func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	user := r.UserID()
 	if user == "" {
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
@@ -82,7 +83,7 @@ func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response
 	}), nil
 }
 
-func (h Cancel) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
+func (h Cancel) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) error {
 	h.Log.WarnContext(ctx, what, telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be cancelled right now. Send the request again.").
 		After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))

@@ -59,8 +59,8 @@ func TestCancelInEveryStatus(t *testing.T) {
 	}
 }
 
-// Whoever has to look again is told when, by what the order is.
-func TestThePaceOfACancellation(t *testing.T) {
+// A client that has to ask again is told when, depending on the order's status.
+func TestCancelSaysWhenToAskAgain(t *testing.T) {
 	for status, want := range map[contracts.Status]int{
 		"": 5000, contracts.Held: 1000, contracts.AwaitingPayment: 3000, contracts.Committed: 1000, contracts.Confirmed: 0, contracts.Expired: 0,
 	} {
@@ -87,8 +87,9 @@ func TestCancelSendsToTheGroupOfTheRow(t *testing.T) {
 	}
 }
 
-// Of an order whose message could not be read the row may have no user: it has ended, and who has the tag is told so.
-func TestCancelOfARowWithoutAUser(t *testing.T) {
+// The row of an order whose message could not be read may have no user. The order has ended, and the buyer whose tag the id has
+// is told so.
+func TestCancelOfRowWithoutUser(t *testing.T) {
 	w := &world{row: &readmodel.Order{OrderID: id, Status: contracts.Rejected, Version: 1}}
 	if response := w.delete(t, "anna", string(id)); response.StatusCode != 200 || len(w.sent) > 0 {
 		t.Errorf("the buyer gets %d %s", response.StatusCode, response.Body)
@@ -98,7 +99,7 @@ func TestCancelOfARowWithoutAUser(t *testing.T) {
 	}
 }
 
-func TestCancelOfWhatCannotBeCancelled(t *testing.T) {
+func TestCancelRefusals(t *testing.T) {
 	held := readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: contracts.Held, Version: 1}
 	others := held
 	others.UserID = "ben"

@@ -17,12 +17,12 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/orders"
 	"boxoffice/producers/internal/redisread"
 )
 
-// server answers what a look asks of Redis, and counts the round trips and the commands of each kind.
+// server replies to the reads of Redis, and counts the round trips and the commands of each kind.
 type server struct {
 	mu    sync.Mutex
 	full  bool
@@ -38,7 +38,7 @@ func (s *server) DialHook(redis.DialHook) redis.DialHook {
 	return func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nothing is dialled") }
 }
 
-// ProcessHook answers the lag of payments, which is none.
+// ProcessHook replies that there is no lag of payments.
 func (s *server) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	return func(_ context.Context, command redis.Cmder) error { command.SetErr(redis.Nil); return redis.Nil }
 }
@@ -77,13 +77,13 @@ func (s *server) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 	}
 }
 
-// refusal is an error that the server answers.
+// refusal is an error reply of the server.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 func (refusal) RedisError()     {}
 
-// arena is a world of so many groups of four seats behind such a server, of one process, with a clock.
+// arena is a world of one process with a clock, with so many groups of four seats in such a server.
 type arena struct {
 	*world
 	server *server
@@ -122,7 +122,7 @@ func (a *arena) pass(d time.Duration) {
 	a.now = a.now.Add(d)
 }
 
-// order posts an order for two adjacent seats of a section, or of any, and checks what it cost and what it led to.
+// order posts an order for two adjacent seats of a section, or of any section, and checks its cost and its outcome.
 func (a *arena) order(t *testing.T, section string, status, trips, mget, hmget int) string {
 	t.Helper()
 	*a.server = server{full: a.server.full, where: a.server.where, down: a.server.down, dead: a.server.dead}
@@ -141,9 +141,9 @@ func (a *arena) order(t *testing.T, section string, status, trips, mget, hmget i
 	return group
 }
 
-// The maps of an arena are read once in half a second. Each order asks the groups that it may be sent to, four at most, what it
-// is there.
-func TestTheMapsOfAConcertAreReadOnceInHalfASecond(t *testing.T) {
+// The maps of an arena are read once in half a second. Each order reads its records in the groups that it may be sent to, four at
+// most.
+func TestMapsAreReadOnceInHalfASecond(t *testing.T) {
 	a := newArena(126)
 	first := a.order(t, "", http.StatusAccepted, 1, 126, 126)
 	for range 10 {
@@ -151,19 +151,19 @@ func TestTheMapsOfAConcertAreReadOnceInHalfASecond(t *testing.T) {
 			t.Errorf("the same order was sent to %s and to %s", first, again)
 		}
 	}
-	// The maps are those of the concert, for every section.
+	// The maps are kept per concert, for every section.
 	a.order(t, "t", http.StatusAccepted, 1, 0, 4)
 	a.pass(500*time.Millisecond - 1)
 	a.order(t, "", http.StatusAccepted, 1, 0, 4)
 	a.pass(1)
 	a.order(t, "", http.StatusAccepted, 1, 126, 126)
-	// A clock that was set back makes no map young.
+	// A clock that was set back makes no map fresh.
 	a.pass(-4 * time.Second)
 	a.order(t, "", http.StatusAccepted, 1, 126, 126)
 }
 
-// Before an order is refused because no seats are shown, every map is read afresh, with what the order is there, and then its row.
-func TestAnOrderIsNotRefusedForItsOwnHoldByAKeptMap(t *testing.T) {
+// Before an order is refused because no seats are shown, all maps are read afresh with its records, and then its row.
+func TestKeptMapDoesNotRefuseOrderForItsOwnHold(t *testing.T) {
 	a := newArena(126)
 	a.server.full = true
 	a.order(t, "", http.StatusConflict, 1, 126, 126)
@@ -176,7 +176,7 @@ func TestAnOrderIsNotRefusedForItsOwnHoldByAKeptMap(t *testing.T) {
 	if group := a.order(t, "", http.StatusAccepted, 1, 126, 126); group != "G077" {
 		t.Errorf("an order that holds seats was sent to %q", group)
 	}
-	// A group of another section knows it by another body.
+	// A group of another section has the record of another body.
 	a.order(t, "s", http.StatusConflict, 1, 126, 126)
 	a.server.where = ""
 	a.row = &readmodel.Order{Status: contracts.Held, Version: 1, RequestHash: contracts.RequestHashBest("c", "", 2, 0)}
@@ -185,8 +185,8 @@ func TestAnOrderIsNotRefusedForItsOwnHoldByAKeptMap(t *testing.T) {
 	}
 }
 
-// Seats that came free are there for the next order, whatever was read a moment ago.
-func TestAKeptMapRefusesNobody(t *testing.T) {
+// Seats that came free are available to the next order, whatever was read a moment ago.
+func TestKeptMapRefusesNobody(t *testing.T) {
 	a := newArena(126)
 	a.server.full = true
 	a.order(t, "", http.StatusConflict, 1, 126, 126)
@@ -195,8 +195,8 @@ func TestAKeptMapRefusesNobody(t *testing.T) {
 	a.order(t, "", http.StatusAccepted, 1, 0, 4)
 }
 
-// What an order is in a group is asked of each order, and never kept with the maps.
-func TestWhatAnOrderIsIsNotKept(t *testing.T) {
+// The record of an order is read for each order, and never kept with the maps.
+func TestRecordOfOrderIsNotKept(t *testing.T) {
 	a := newArena(8)
 	elsewhere := a.order(t, "", http.StatusAccepted, 1, 8, 8)
 	a.server.where = "G007"
@@ -208,15 +208,15 @@ func TestWhatAnOrderIsIsNotKept(t *testing.T) {
 	if group := a.order(t, "", http.StatusAccepted, 1, 0, 4); group != elsewhere {
 		t.Errorf("another one was sent to %s, want %s", group, elsewhere)
 	}
-	// One of the groups that it may be sent to knows it.
+	// One of the groups that it may be sent to has its record.
 	a.server.where = elsewhere
 	if group := a.order(t, "", http.StatusAccepted, 1, 0, 4); group != elsewhere {
 		t.Errorf("it was sent to %s, want %s", group, elsewhere)
 	}
 }
 
-// Without an answer nothing is kept, and where the records do not come, nobody is refused by kept maps.
-func TestKeptMapsWithoutRedis(t *testing.T) {
+// Without an answer nothing is kept, and if the records cannot be read, kept maps refuse nobody.
+func TestKeptMapsRefuseNobodyWithoutRedis(t *testing.T) {
 	a := newArena(8)
 	a.server.down = true
 	a.order(t, "", http.StatusAccepted, 1, 0, 0)
@@ -230,13 +230,12 @@ func TestKeptMapsWithoutRedis(t *testing.T) {
 	}
 }
 
-// A group whose part of Redis is dead is one that is not loaded: orders for any seats go to the others, and where those show none,
-// to it.
-func TestAGroupWhosePartOfRedisIsDead(t *testing.T) {
+// A group on a dead shard is not loaded: orders for any seats go to the others, and to it only if those show none.
+func TestGroupOnDeadShardIsTriedLast(t *testing.T) {
 	a := newArena(4)
 	a.server.dead = "G001"
 	for range 3 {
-		// Its commands are no part of what was answered.
+		// Its commands do not count as answered.
 		if group := a.order(t, "", http.StatusAccepted, 1, 3, 3); group == "G001" || group == "" {
 			t.Errorf("sent to %q", group)
 		}
@@ -249,7 +248,7 @@ func TestAGroupWhosePartOfRedisIsDead(t *testing.T) {
 	if group := a.order(t, "s", http.StatusConflict, 1, 3, 3); group != "" {
 		t.Errorf("sent to %q", group)
 	}
-	// It died after its map was read, which showed no seats.
+	// Its shard died after its map was read, which showed no seats.
 	b := newArena(4)
 	b.server.full = true
 	b.order(t, "", http.StatusConflict, 1, 4, 4)
@@ -259,11 +258,11 @@ func TestAGroupWhosePartOfRedisIsDead(t *testing.T) {
 	}
 }
 
-// An order for any seats that only a dead part of Redis may have is refused like one for named seats there, once that part has
-// been dead for long.
-func TestAnOrderForAnySeatsOfADeadPartOfRedis(t *testing.T) {
+// An order for any seats that only a dead shard may have is refused like one for named seats there, once the shard has been dead
+// for long.
+func TestBestOrderIsRefusedWhenOnlyLongDeadShardRemains(t *testing.T) {
 	for down, status := range map[time.Duration]int{29 * time.Second: http.StatusAccepted, 30 * time.Second: http.StatusServiceUnavailable} {
-		w := &world{down: down, hall: []readmodel.LayoutGroup{rowOfFour("G000", 0), rowOfFour("G001", 0)}, maps: []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x55}}}, {}}}
+		w := &world{down: down, hall: []readmodel.LayoutGroup{rowOfFour("G000", 0), rowOfFour("G001", 0)}, maps: []admission.GroupState{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x55}}}, {}}}
 		if response := w.post(t, `{"concertId":"c","bestAvailable":{"quantity":2}}`); response.StatusCode != status || (len(w.sent) == 1) != (status == http.StatusAccepted) {
 			t.Errorf("dead for %s: %d %s, %d sent; want %d", down, response.StatusCode, response.Body, len(w.sent), status)
 		}

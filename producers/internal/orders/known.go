@@ -10,13 +10,14 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// known says what the tables say of an order that Redis did not refuse: its row, if it has one, or why it is refused. Neither
-// is an order that may be enqueued. The row comes first, whatever else is known: an order that has a row is that row.
+// checkAccount reads the order's row and its buyer's allowance. It returns the row if there is one, an error if the order is
+// refused, and neither if the order may be enqueued. The row comes first, whatever else is known: an order that has a row is that
+// row.
 //
-// What is not known refuses nobody, since the consumer's conditional put decides: not a row that was not read, not an allowance
-// that is not there. An order that is refused for its buyer's limit has no row for sure: the batch may have seen the order's own
-// transaction half done, its seats counted and its row not yet there, so the row is read once more, alone.
-func (h Place) known(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, seen sight) (*readmodel.Order, *httpapi.Problem) {
+// What is not known refuses nobody, since the consumer's conditional put decides: neither a row that was not read nor a missing
+// allowance. An order that is refused for its buyer's limit certainly has no row. The batch may have seen the order's own
+// transaction half done, with its seats counted and its row missing, so the row is read once more, alone.
+func (h Place) checkAccount(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, seen shown) (*readmodel.Order, error) {
 	account, err := h.Rows.Account(ctx, id, request.ConcertID, user)
 	if err != nil {
 		h.warn(ctx, id, "row and allowance not read before the order was enqueued", err)
@@ -24,10 +25,8 @@ func (h Place) known(ctx context.Context, user string, id contracts.OrderID, req
 	}
 	switch {
 	case account.Row != nil:
-		return same(account.Row, admitted.RequestHash)
-	case account.RowUnknown && seen.soldOut && blindly(id, request, admitted):
-		return nil, nil
-	case seen.soldOut:
+		return sameRequest(account.Row, admitted.RequestHash)
+	case seen.soldOut && !account.RowUnknown:
 		return nil, soldOut()
 	case account.RowUnknown || account.Counted == nil || *account.Counted+request.Size() <= admitted.BuyerLimit:
 		return nil, nil
@@ -38,25 +37,25 @@ func (h Place) known(ctx context.Context, user string, id contracts.OrderID, req
 		h.warn(ctx, id, "row not read again before the order was enqueued", err)
 		return nil, nil
 	case found:
-		return same(&row, admitted.RequestHash)
+		return sameRequest(&row, admitted.RequestHash)
 	default:
 		return nil, limitReached(*account.Counted, request.Size(), admitted.BuyerLimit)
 	}
 }
 
-// same is the row, if it is that of this very request.
-func same(row *readmodel.Order, hash string) (*readmodel.Order, *httpapi.Problem) {
+// sameRequest returns the row if it is the row of this very request, else a problem.
+func sameRequest(row *readmodel.Order, hash string) (*readmodel.Order, error) {
 	if row.RequestHash != hash {
 		return nil, httpapi.NewProblem(httpapi.CodeIdempotencyMismatch, "This Idempotency-Key belongs to an order with another body.")
 	}
 	return row, nil
 }
 
-func soldOut() *httpapi.Problem {
+func soldOut() error {
 	return httpapi.NewProblem(httpapi.CodeSoldOut, contracts.ReasonNoAdjacent.Detail())
 }
 
-func limitReached(counted, wanted, limit int) *httpapi.Problem {
+func limitReached(counted, wanted, limit int) error {
 	return httpapi.NewProblem(httpapi.CodeLimitReached, fmt.Sprintf(
 		"A buyer may have at most %d seats of this concert, in open orders and tickets together. You have %d, and this order asks for %d.", limit, counted, wanted))
 }

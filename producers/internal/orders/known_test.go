@@ -11,7 +11,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// row is the order's, of this body.
+// row returns the row of the order with this body.
 func row(hash string) *readmodel.Order {
 	return &readmodel.Order{Status: contracts.Held, Version: 1, RequestHash: hash}
 }
@@ -19,8 +19,8 @@ func row(hash string) *readmodel.Order {
 func number(n int) *int { return &n }
 
 // The limit is 8 and the order is for two seats. Its row decides, whatever the allowance says; what is not known refuses nobody;
-// and before 409 limit_reached the row is read once more, and no other call is made.
-func TestTheLimitPerBuyerAtTheDoor(t *testing.T) {
+// before 409 limit_reached the row is read once more, and no other call is made.
+func TestBuyerLimit(t *testing.T) {
 	named, adjacent := contracts.RequestHash("c", []string{"A-1-1", "A-1-2"}), contracts.RequestHashBest("c", "s", 2, 0)
 	enqueued, refused, again := []string{"account", "send"}, []string{"account", "row"}, []string{"account", "row", "send"}
 	for name, test := range map[string]struct {
@@ -70,8 +70,8 @@ func TestTheLimitPerBuyerAtTheDoor(t *testing.T) {
 	}
 }
 
-// Who is refused is told what counts.
-func TestWhatALimitSays(t *testing.T) {
+// The answer states the numbers that refused the buyer.
+func TestLimitReachedStatesTheCounts(t *testing.T) {
 	w := world{counted: number(7)}
 	response := w.post(t, good)
 	if !strings.Contains(response.Body, "at most 8 seats") || !strings.Contains(response.Body, "You have 7, and this order asks for 2.") {

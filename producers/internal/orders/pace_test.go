@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 )
 
 // most is a jitter that draws the upper bound.
@@ -17,7 +17,7 @@ type most struct{}
 
 func (most) Int64N(n int64) int64 { return n - 1 }
 
-// wantPace holds an answer to a pace in milliseconds, by member and by header; 0 for neither.
+// wantPace checks the wait of an answer in milliseconds, in member and header; 0 for neither.
 func wantPace(t *testing.T, name string, response httpapi.Response, ms int) {
 	t.Helper()
 	var body struct{ PollAfterMs *int }
@@ -36,8 +36,8 @@ func wantPace(t *testing.T, name string, response httpapi.Response, ms int) {
 	}
 }
 
-// Who orders is told to come back soon only where decisions are known to be fast.
-func TestThePaceOfAnOrder(t *testing.T) {
+// A client is told to ask again soon only where decisions are known to be fast.
+func TestAcceptedOrderSaysWhenToAskAgain(t *testing.T) {
 	loaded := seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}
 	row := func(s contracts.Status) *readmodel.Order {
 		return &readmodel.Order{OrderID: id, UserID: "anna", Status: s, Version: 1, RequestHash: contracts.RequestHash("c", []string{"A-1-1", "A-1-2"})}
@@ -53,9 +53,9 @@ func TestThePaceOfAnOrder(t *testing.T) {
 		"a lag of nothing":              {world: world{lagKnown: true}, ms: 300, seconds: 0},
 		"a lag of 9 s":                  {world: world{lagKnown: true, lag: 9 * time.Second}, ms: 4500, seconds: 9},
 		"Redis does not answer":         {world: world{fail: map[string]bool{"look": true}}, ms: 5000, seconds: 5},
-		"any seats, no lag known":       {body: best, world: world{maps: []look.Group{{Snapshot: loaded}}}, ms: 5000, seconds: 5},
-		"any seats, a lag of 9 s":       {body: best, world: world{maps: []look.Group{{Snapshot: loaded, LagKnown: true, Lag: 9 * time.Second}}}, ms: 4500, seconds: 9},
-		"any seats, where the order is": {body: best, world: world{maps: []look.Group{{Snapshot: loaded, LagKnown: true, Order: seatstate.RecordHeld}}}, ms: 300, seconds: 0},
+		"any seats, no lag known":       {body: best, world: world{maps: []admission.GroupState{{Snapshot: loaded}}}, ms: 5000, seconds: 5},
+		"any seats, a lag of 9 s":       {body: best, world: world{maps: []admission.GroupState{{Snapshot: loaded, LagKnown: true, Lag: 9 * time.Second}}}, ms: 4500, seconds: 9},
+		"any seats, where the order is": {body: best, world: world{maps: []admission.GroupState{{Snapshot: loaded, LagKnown: true, Order: seatstate.RecordHeld}}}, ms: 300, seconds: 0},
 		"any seats, no answer":          {body: best, world: world{fail: map[string]bool{"maps": true}}, ms: 5000, seconds: 5},
 		"again, held":                   {world: world{row: row(contracts.Held)}, ms: 1000, seconds: -1},
 		"again, awaiting payment":       {world: world{row: row(contracts.AwaitingPayment)}, ms: 3000, seconds: -1},

@@ -1,5 +1,5 @@
-// Package orders answers POST /api/orders: it validates, looks at Redis and the row, and enqueues. It writes nothing
-// else; the queue decides.
+// Package orders answers POST /api/orders and DELETE /api/orders/{orderId}. It validates a request, reads Redis and the order's
+// row, and enqueues one message. It writes nothing else; the consumers decide.
 package orders
 
 import (
@@ -15,137 +15,140 @@ import (
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/pace"
 )
 
-// Catalogue answers concerts and layouts, some seconds old at most.
+// Catalogue has concerts and layouts, some seconds old at most. Its methods may block for a read, until ctx ends, and are safe
+// for concurrent use. found is false if there is no such item; an error means that it is not known.
 type Catalogue interface {
-	Concert(ctx context.Context, concertID string) (readmodel.Concert, bool, error)
-	Seating(ctx context.Context, concertID string, version int, frozen bool) (*admission.Seating, bool, error)
+	Concert(ctx context.Context, concertID string) (concert readmodel.Concert, found bool, err error)
+	Seating(ctx context.Context, concertID string, version int, frozen bool) (seating *admission.Seating, found bool, err error)
 }
 
-// Seats is the look at Redis. An error is no answer, neither yes nor no.
+// Seats reads Redis. Its methods block for at most some hundred milliseconds and are safe for concurrent use. What they return is
+// a hint. An error means that nothing is known: neither that a seat is free nor that it is taken.
 type Seats interface {
-	// Look answers which places are for sure another order's, and the lag of the group. In another layout version than the
-	// one asked for the group shows none.
-	Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (look.Seats, error)
-	// Groups answers maps and lags of groups, each at one instant, and what an order is in each. A group that did not answer, or
-	// is in another layout version than the one asked for, is not loaded; an error says so of those that did not answer, beside
-	// the others, which are nil if none answered.
-	Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error)
-	// PaymentLag answers how far payments are behind, some seconds old at most.
+	// Look returns which places certainly belong to another order, and the lag of the group. If the group is in another layout
+	// version than the given one, no place is reported.
+	Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (admission.SeatsState, error)
+	// Groups returns maps and lags of groups, each at one instant, and the order's record in each. A group that did not answer,
+	// or is in another layout version than the given one, is not loaded. An error is about the groups that did not answer, beside
+	// the states of the others; the states are nil if none answered.
+	Groups(ctx context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]admission.GroupState, error)
+	// PaymentLag returns how far payments are behind, some seconds old at most; 0 if no payment was made for a while.
 	PaymentLag(ctx context.Context) (time.Duration, error)
-	// Records answers what an order is in groups, and an error beside those that are known.
-	Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]look.Record, error)
-	// DownFor says how long none of the groups was answered; 0 while one of them is.
+	// Records returns the order's record in each of the groups. An error is about the groups that did not answer, whose records
+	// are not known.
+	Records(ctx context.Context, groups []contracts.SeatGroup, order contracts.OrderID) ([]admission.Record, error)
+	// DownFor returns how long none of the groups has answered; 0 while any of them does.
 	DownFor(ctx context.Context, groups ...contracts.SeatGroup) time.Duration
 }
 
-// Rows is a consistent read of an order's row.
+// Rows reads rows of orders. It is safe for concurrent use.
 type Rows interface {
+	// Order reads an order's row, consistently. It blocks until then or until ctx ends. An error means that the row is not known.
 	Order(ctx context.Context, id contracts.OrderID) (row readmodel.Order, found bool, err error)
 }
 
-// Accounts are rows of orders, alone or each with its buyer's allowance.
+// Accounts reads rows of orders, alone or each with its buyer's allowance. It is safe for concurrent use.
 type Accounts interface {
 	Rows
-	// Account reads the order's row and the buyer's allowance in one call. An error is no answer.
-	Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (look.Account, error)
+	// Account reads the order's row and the buyer's allowance in one call, each consistently. It blocks until then or until ctx
+	// ends. An error means that neither is known.
+	Account(ctx context.Context, id contracts.OrderID, concertID, userID string) (admission.Account, error)
 }
 
-// Queue takes a message; a nil error means that it has it.
+// Queue is where messages are sent. It is safe for concurrent use.
 type Queue interface {
+	// Send blocks until the queue has the message. After an error the queue may have it all the same.
 	Send(ctx context.Context, m message.Encoded) error
 }
 
-// IDs makes order ids.
+// IDs makes order ids. It does no I/O and is safe for concurrent use.
 type IDs interface {
+	// Mint returns the same id for the same buyer and key.
 	Mint(userID, idempotencyKey string) contracts.OrderID
 }
 
-// Place answers POST /api/orders.
+// Place answers POST /api/orders. It is safe for concurrent use.
 type Place struct {
 	Catalogue Catalogue
 	Seats     Seats
-	// Hints keeps the maps that orders for any seats are sent by; nil keeps none.
+	// Hints keeps the maps that orders for any seats are routed by; nil keeps none.
 	Hints *Hints
 	Rows  Accounts
 	Queue Queue
 	IDs   IDs
-	// DeadlineAfter is how long the order may wait in the queue before it is refused.
+	// DeadlineAfter is how long the order may wait in the queue before the consumers refuse it.
 	DeadlineAfter time.Duration
-	// Jitter spreads what clients are told.
+	// Jitter spreads the waits that clients are sent.
 	Jitter pace.Source
 	Log    *slog.Logger
 	Meter  *telemetry.Meter
 	Now    func() time.Time
 }
 
-// Handle implements httpapi.Handler. Validation comes first, then the look at Redis, and row and allowance last: in a stampede
-// most orders want a seat that is taken, and those end without a row being read.
-func (h Place) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	response, problem := h.handle(ctx, r)
-	if problem != nil {
-		h.Meter.Put(telemetry.OrdersRefused, 1, telemetry.Dimension{Name: telemetry.KeyCode, Value: problem.Code})
+// Handle implements httpapi.Handler. Validation comes first, then Redis, and row and allowance last: in a stampede most orders
+// want a seat that is taken, and those end without a row being read.
+func (h Place) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	response, err := h.handle(ctx, r)
+	if err != nil {
+		h.Meter.Put(telemetry.OrdersRefused, 1, telemetry.Dimension{Name: telemetry.KeyCode, Value: httpapi.ProblemOf(err).Code})
 	} else {
 		h.Meter.Put(telemetry.OrdersAccepted, 1)
 	}
-	return response, problem
+	return response, err
 }
 
-func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	now := contracts.InstantOf(h.Now())
 	user := r.UserID()
 	if user == "" || len(user) > maxUserID {
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
 	}
-	key, problem := idempotencyKey(r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	request, problem := decode(r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	request, err := decode(r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	admitted, problem := h.admit(ctx, request, now)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	admitted, err := h.admit(ctx, request, now)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	if problem := h.paymentBusy(ctx); problem != nil {
-		return httpapi.Response{}, problem
+	if err := h.checkPayments(ctx); err != nil {
+		return httpapi.Response{}, err
 	}
 	id := h.IDs.Mint(user, key)
-	seen, problem := h.look(ctx, id, request, &admitted, now)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	seen, err := h.look(ctx, id, request, admitted, now)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	known, problem := h.known(ctx, user, id, request, &admitted, seen)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	row, err := h.checkAccount(ctx, user, id, request, admitted, seen)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	if known != nil {
-		return repeated(id, known.Status, known.Version, pace.Row(known.Status, 0, h.Jitter)), nil
+	if row != nil {
+		return repeated(id, row.Status, row.Version, pace.Row(row.Status, 0, h.Jitter)), nil
 	}
-	if problem := h.enqueue(ctx, user, id, request, admitted, now); problem != nil {
-		return httpapi.Response{}, problem
+	admitted.Group = seen.group
+	if seen.soldOut { // and the row is not known: maps alone refuse nobody
+		if admitted.Group, err = chooseBlindly(id, request, admitted); err != nil {
+			return httpapi.Response{}, err
+		}
+	}
+	if err := h.enqueue(ctx, user, id, request, admitted, now); err != nil {
+		return httpapi.Response{}, err
 	}
 	return queued(id, seen.lag, pace.Queued(seen.lag, h.Jitter)), nil
 }
 
-// refuseAfter is how long Redis may be down before orders are refused: until then they are accepted without the look
-// at the seats, and wait. maxLag is how far the decisions of a group may be behind before more orders would only wait
-// for a certain no; maxPaymentLag how far payments may be before more holds would end with nobody able to pay.
-const (
-	refuseAfter   = 30 * time.Second
-	maxLag        = 60 * time.Second
-	maxPaymentLag = 60 * time.Second
-)
-
-// maxUserID is what a message takes.
+// maxUserID bounds a user id in a message, in bytes.
 const maxUserID = 128
 
-func idempotencyKey(r httpapi.Request) (string, *httpapi.Problem) {
+func idempotencyKey(r httpapi.Request) (string, error) {
 	key := r.Header("Idempotency-Key")
 	switch {
 	case key == "":
@@ -157,8 +160,8 @@ func idempotencyKey(r httpapi.Request) (string, *httpapi.Problem) {
 	}
 }
 
-// admit applies the rules of admission.
-func (h Place) admit(ctx context.Context, request admission.Request, now contracts.Instant) (admission.Admitted, *httpapi.Problem) {
+// admit applies the rules of admission to the request.
+func (h Place) admit(ctx context.Context, request admission.Request, now contracts.Instant) (admission.Admitted, error) {
 	concert, found, err := h.Catalogue.Concert(ctx, request.ConcertID)
 	if err != nil {
 		return admission.Admitted{}, h.unavailable(ctx, "", "concert not read", err)
@@ -176,78 +179,59 @@ func (h Place) admit(ctx context.Context, request admission.Request, now contrac
 			return admission.Admitted{}, h.unavailable(ctx, "", "layout missing", fmt.Errorf("layout %d of %s has no groups", concert.LayoutVersion, concert.ConcertID))
 		}
 	}
-	admitted, refusal := admission.Check(request, concert, seating, now)
-	if refusal != nil {
-		return admission.Admitted{}, httpapi.Refused(refusal)
-	}
-	return admitted, nil
+	return admission.Check(request, concert, seating, now)
 }
 
-// sight is what the look at Redis showed of an order that is not refused by it.
-type sight struct {
-	lag pace.Lag
-	// soldOut says that no seats are shown for a best-available order. It is refused if it has no row.
+// shown is what Redis shows of an order that it does not refuse.
+type shown struct {
+	// group is the group that the order is sent to; not set if soldOut.
+	group contracts.SeatGroup
+	lag   pace.Lag
+	// soldOut says that no group shows seats for a best-available order. The order is refused if it has no row.
 	soldOut bool
 }
 
-// look refuses at once what Redis says for sure: a seat of another order, or a queue that is too long. Without an
-// answer the order is enqueued all the same, unless there has been none for long. For best-available it chooses the group.
-func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted *admission.Admitted, now contracts.Instant) (sight, *httpapi.Problem) {
+// look reads Redis, and refuses what is certain: a seat of another order, or a queue that is too long. If Redis does not answer,
+// the order is enqueued all the same, unless Redis has been unreachable for long. For best-available it chooses the group.
+func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) (shown, error) {
 	if request.Best != nil {
 		return h.lookBest(ctx, id, request, admitted)
 	}
-	shown, err := h.Seats.Look(ctx, seatstate.In(admitted.Group, admitted.LayoutVersion), id, admitted.Places, now)
+	seats, err := h.Seats.Look(ctx, seatstate.In(admitted.Group, admitted.LayoutVersion), id, admitted.Places, now)
 	if err != nil {
-		return sight{}, h.unseen(ctx, id, "seats not looked at before the order was enqueued", err, admitted.Group)
+		return shown{group: admitted.Group}, h.lookFailed(ctx, id, "seats not read before the order was enqueued", err, admitted.Group)
 	}
-	if len(shown.Taken) > 0 {
-		seats := make([]string, len(shown.Taken))
-		for i, at := range shown.Taken {
-			seats[i] = request.Seats[at]
+	if len(seats.Taken) > 0 {
+		taken := make([]string, len(seats.Taken))
+		for i, at := range seats.Taken {
+			taken[i] = request.Seats[at]
 		}
-		return sight{}, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(seats)
+		return shown{}, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(taken)
 	}
-	return sight{lag: pace.Lag{Behind: shown.Lag, Known: shown.LagKnown}}, queueFull(shown.Lag)
+	return shown{group: admitted.Group, lag: pace.Lag{Behind: seats.Lag, Known: seats.LagKnown}}, admission.CheckQueue(seats.Lag)
 }
 
-// unseen is what follows from a look without an answer: nothing, until the part of Redis that has the groups has been down for
-// long. It is asked after the
-// look and not before it, because the look is what finds that Redis is back.
-func (h Place) unseen(ctx context.Context, id contracts.OrderID, what string, err error, groups ...contracts.SeatGroup) *httpapi.Problem {
-	if h.Seats.DownFor(ctx, groups...) >= refuseAfter {
-		return h.unavailable(ctx, id, "seats not looked at for long", err)
+// lookFailed accepts the order anyway, unless the part of Redis that has the groups has been unreachable for too long. That is
+// asked after the read and not before it, because only a read finds out that Redis is back.
+func (h Place) lookFailed(ctx context.Context, id contracts.OrderID, what string, err error, groups ...contracts.SeatGroup) error {
+	if !admission.AcceptsBlindly(h.Seats.DownFor(ctx, groups...)) {
+		return h.unavailable(ctx, id, "seats not readable for long", err)
 	}
 	h.warn(ctx, id, what, err)
 	return nil
 }
 
-// paymentBusy refuses orders that could be held and hardly be paid for. Without an answer nobody is refused.
-func (h Place) paymentBusy(ctx context.Context) *httpapi.Problem {
+// checkPayments refuses orders that could be held and hardly be paid for. If Redis does not answer, it refuses nobody.
+func (h Place) checkPayments(ctx context.Context) error {
 	lag, err := h.Seats.PaymentLag(ctx)
 	if err != nil {
-		h.warn(ctx, "", "payments not looked at before the order was enqueued", err)
+		h.warn(ctx, "", "lag of payments not read before the order was enqueued", err)
 		return nil
 	}
-	if lag <= maxPaymentLag {
-		return nil
-	}
-	return httpapi.NewProblem(httpapi.CodePaymentBusy, "Payments take longer than seats can be held right now. Send it again with the same Idempotency-Key.").
-		After(behind(lag))
+	return admission.CheckPayments(lag)
 }
 
-func queueFull(lag time.Duration) *httpapi.Problem {
-	if lag <= maxLag {
-		return nil
-	}
-	return httpapi.NewProblem(httpapi.CodeQueueFull, "More orders are waiting for these seats than can be decided soon.").After(behind(lag))
-}
-
-// behind is the pace of who is refused because of a lag.
-func behind(lag time.Duration) int {
-	return pace.Ms(pace.Queued(pace.Lag{Behind: lag, Known: true}, nil))
-}
-
-func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) *httpapi.Problem {
+func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) error {
 	encoded, err := message.Encode(message.PlaceOrder{
 		OrderID: id, UserID: user, ConcertID: request.ConcertID, Group: admitted.Group.Group,
 		LayoutVersion: admitted.LayoutVersion, Seats: request.Seats, RequestHash: admitted.RequestHash,
@@ -264,9 +248,9 @@ func (h Place) enqueue(ctx context.Context, user string, id contracts.OrderID, r
 	return nil
 }
 
-// unavailable is 503. After a failed send the message may be in the queue all the same; the same key sent again meets
-// the same order either way.
-func (h Place) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) *httpapi.Problem {
+// unavailable logs why an order cannot be accepted and returns a 503. After a failed send the message may be in the queue all the
+// same; the same key sent again meets the same order either way.
+func (h Place) unavailable(ctx context.Context, id contracts.OrderID, what string, err error) error {
 	h.warn(ctx, id, what, err)
 	return httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be taken right now. Send it again with the same Idempotency-Key.").
 		After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))

@@ -18,13 +18,12 @@ import (
 	"boxoffice/contracts/seatstate"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/look"
 	"boxoffice/producers/internal/orders"
 )
 
 const id = contracts.OrderID("e1000000000000000000000000000000")
 
-// world answers every port of the handler and notes the calls in their order.
+// world implements every port of the handler and records the calls in their order.
 type world struct {
 	calls []string
 	sent  []message.Encoded
@@ -32,22 +31,22 @@ type world struct {
 	lag   time.Duration
 	// lagKnown says that Redis has the lag.
 	lagKnown bool
-	// payments is the lag of payments. Asking for it is not noted: it is kept in memory for a second.
+	// payments is the lag of payments. Reading it is not recorded: the adapter keeps it in memory for a second.
 	payments time.Duration
 	down     time.Duration
-	maps     []look.Group
-	// hall is in place of the one group of two seats.
+	maps     []admission.GroupState
+	// hall replaces the one group of two seats.
 	hall []readmodel.LayoutGroup
-	// released is when accessible places become anybody's; 0 is never.
+	// released is when accessible places become available to everybody; 0 is never.
 	released contracts.Instant
 	row      *readmodel.Order
 	// counted is how many seats are counted for the buyer, nil for no allowance; the limit is 8. skipped says that the batch did
-	// not get to the row, and late is the row that only the second look sees.
+	// not process the row. late is the row that only the second read returns.
 	counted *int
 	skipped bool
 	late    *readmodel.Order
 	fail    map[string]bool
-	// asked are the groups that the looks at Redis were about.
+	// asked has the groups that were read in Redis.
 	asked []seatstate.GroupVersion
 }
 
@@ -78,15 +77,15 @@ func (w *world) Seating(context.Context, string, int, bool) (*admission.Seating,
 	}}), true, nil
 }
 
-func (w *world) Look(_ context.Context, g seatstate.GroupVersion, _ contracts.OrderID, _ []int, _ contracts.Instant) (look.Seats, error) {
+func (w *world) Look(_ context.Context, g seatstate.GroupVersion, _ contracts.OrderID, _ []int, _ contracts.Instant) (admission.SeatsState, error) {
 	w.asked = append(w.asked, g)
 	if err := w.call("look"); err != nil {
-		return look.Seats{}, err
+		return admission.SeatsState{}, err
 	}
-	return look.Seats{Taken: w.taken, Lag: w.lag, LagKnown: w.lagKnown}, nil
+	return admission.SeatsState{Taken: w.taken, Lag: w.lag, LagKnown: w.lagKnown}, nil
 }
 
-func (w *world) Groups(_ context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]look.Group, error) {
+func (w *world) Groups(_ context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]admission.GroupState, error) {
 	w.asked = append(w.asked, groups...)
 	if err := w.call("maps"); err != nil {
 		return nil, err
@@ -111,8 +110,8 @@ func (w *world) DownFor(_ context.Context, groups ...contracts.SeatGroup) time.D
 	return w.down
 }
 
-// Records is asked only where maps are kept.
-func (w *world) Records(context.Context, []contracts.SeatGroup, contracts.OrderID) ([]look.Record, error) {
+// Records is called only while maps are kept.
+func (w *world) Records(context.Context, []contracts.SeatGroup, contracts.OrderID) ([]admission.Record, error) {
 	return nil, w.call("records")
 }
 
@@ -129,14 +128,14 @@ func (w *world) Order(context.Context, contracts.OrderID) (readmodel.Order, bool
 	return *w.row, true, nil
 }
 
-func (w *world) Account(_ context.Context, of contracts.OrderID, concertID, userID string) (look.Account, error) {
+func (w *world) Account(_ context.Context, of contracts.OrderID, concertID, userID string) (admission.Account, error) {
 	if err := w.call("account"); err != nil {
-		return look.Account{}, err
+		return admission.Account{}, err
 	}
 	if of != id || concertID != "c" || userID != "anna" {
-		return look.Account{}, errors.New("another account was asked about")
+		return admission.Account{}, errors.New("another account was asked about")
 	}
-	return look.Account{Row: w.row, RowUnknown: w.skipped, Counted: w.counted}, nil
+	return admission.Account{Row: w.row, RowUnknown: w.skipped, Counted: w.counted}, nil
 }
 
 func (w *world) Send(_ context.Context, m message.Encoded) error {
@@ -175,16 +174,16 @@ func postTo(t *testing.T, h orders.Place, body string) httpapi.Response {
 
 const best = `{"concertId":"c","bestAvailable":{"section":"s","quantity":2}}`
 
-// gone is the one group with a seat taken, and what the order is there.
-func gone(record seatstate.RecordState) []look.Group {
-	return []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}, Order: record}}
+// gone is the one group with a seat taken, and the order's record there.
+func gone(record seatstate.RecordState) []admission.GroupState {
+	return []admission.GroupState{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0x10}}, Order: record}}
 }
 
 // bestRow is the row of the order for any seats.
 var bestRow = &readmodel.Order{Status: contracts.AwaitingPayment, Version: 2, RequestHash: contracts.RequestHashBest("c", "s", 2, 0)}
 
 // free is the one group with all its seats free.
-var free = []look.Group{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}}}
+var free = []admission.GroupState{{Snapshot: seatstate.Snapshot{Loaded: true, Map: seatstate.SeatMap{0}}}}
 
 const good = `{"concertId":"c","seats":["A-1-2","A-1-1"]}`
 
@@ -197,9 +196,9 @@ func code(t *testing.T, r httpapi.Response) string {
 	return p.Code
 }
 
-// The budget of an order that can still succeed: one look at Redis, one read of row and allowance, one send, in this order. Of one
-// whose seat is taken: the look alone.
-func TestCallsOfAnOrder(t *testing.T) {
+// An order that can still succeed costs one read of Redis, one read of row and allowance, and one send, in this order. An order
+// whose seat is taken costs the read of Redis alone.
+func TestCallsPerOrder(t *testing.T) {
 	for name, test := range map[string]struct {
 		world world
 		body  string
@@ -219,14 +218,14 @@ func TestCallsOfAnOrder(t *testing.T) {
 		"Redis back after long":       {world: world{down: time.Hour}, calls: []string{"look", "account", "send"}, want: 202},
 		"best with Redis down long":   {body: best, world: world{down: 30 * time.Second, fail: map[string]bool{"maps": true}}, calls: []string{"maps"}, want: 503, code: "unavailable"},
 		"best available":              {body: best, world: world{maps: free}, calls: []string{"maps", "account", "send"}, want: 202},
-		"best of a group not loaded":  {body: best, world: world{maps: []look.Group{{}}}, calls: []string{"maps", "account", "send"}, want: 202},
+		"best of a group not loaded":  {body: best, world: world{maps: []admission.GroupState{{}}}, calls: []string{"maps", "account", "send"}, want: 202},
 		"best without an answer":      {body: best, world: world{fail: map[string]bool{"maps": true}}, calls: []string{"maps", "account", "send"}, want: 202},
 		"best where none is left":     {body: best, world: world{maps: gone("")}, calls: []string{"maps", "account"}, want: 409, code: "sold_out"},
 		"best that took the last":     {body: best, world: world{maps: gone(seatstate.RecordHeld)}, calls: []string{"maps", "account", "send"}, want: 202},
 		"best with a row, none left":  {body: best, world: world{maps: gone(""), row: bestRow}, calls: []string{"maps", "account"}, want: 202},
 		"best, a row of another body": {body: best, world: world{maps: gone(""), row: &readmodel.Order{RequestHash: "other"}}, calls: []string{"maps", "account"}, want: 422, code: "idempotency_mismatch"},
 		"best, none left, no answer":  {body: best, world: world{maps: gone(""), fail: map[string]bool{"account": true}}, calls: []string{"maps", "account", "send"}, want: 202},
-		"best of a long queue":        {body: best, world: world{maps: []look.Group{{Snapshot: free[0].Snapshot, Lag: 2 * time.Minute}}}, calls: []string{"maps"}, want: 503, code: "queue_full"},
+		"best of a long queue":        {body: best, world: world{maps: []admission.GroupState{{Snapshot: free[0].Snapshot, Lag: 2 * time.Minute}}}, calls: []string{"maps"}, want: 503, code: "queue_full"},
 		"best of an unknown section":  {body: `{"concertId":"c","bestAvailable":{"section":"x","quantity":2}}`, want: 422, code: "unknown_section"},
 		"best of too many":            {body: `{"concertId":"c","bestAvailable":{"quantity":5}}`, want: 422, code: "too_many_seats"},
 		"best of none":                {body: `{"concertId":"c","bestAvailable":{"quantity":0}}`, want: 400, code: "invalid_request"},
@@ -263,7 +262,7 @@ func TestCallsOfAnOrder(t *testing.T) {
 	}
 }
 
-func TestWhatIsEnqueued(t *testing.T) {
+func TestEnqueuedMessage(t *testing.T) {
 	w := world{}
 	response := w.post(t, good)
 	if response.Headers["Location"] != "/api/orders/"+string(id) || len(w.sent) != 1 {

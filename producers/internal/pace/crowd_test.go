@@ -12,7 +12,7 @@ import (
 // crowd is how many clients follow their orders.
 const crowd = 100_000
 
-// visits are the instants of the next looks of all clients, the earliest first.
+// visits has the instants of the next request of each client, the earliest first.
 type visits []visit
 
 type visit struct{ at, wait time.Duration }
@@ -27,9 +27,9 @@ func (v *visits) Pop() any {
 	return last
 }
 
-// looksASecond plays a minute in which nothing is decided: all clients come within the first second, and each comes back
-// when it is told to, by the clock since the last decision and its last wait.
-func looksASecond(told func(now, last time.Duration) time.Duration) (perSecond []int) {
+// requestsPerSecond simulates a minute in which nothing is decided: all clients order within the first second, and each asks
+// again when it is told to, by the time since the last decision and its last wait.
+func requestsPerSecond(told func(now, last time.Duration) time.Duration) (perSecond []int) {
 	random := rand.New(rand.NewPCG(17, 0))
 	all := make(visits, crowd)
 	for i := range all {
@@ -48,10 +48,10 @@ func looksASecond(told func(now, last time.Duration) time.Duration) (perSecond [
 	return perSecond
 }
 
-// With reserve stopped, 100,000 clients come at most 40,000 times in any second but the one in which they order, and at most
-// 11,000 times once half a minute has passed. If the last decision was a fast one, its lag stands for 10 s, and they come up
-// to 180,000 times in the second after it and at most 60,000 times from the fourth second on.
-func TestACrowdIsSpreadWhileNothingIsDecided(t *testing.T) {
+// With reserve stopped, 100,000 clients make at most 40,000 requests in any second after the one in which they order, and at most
+// 11,000 once half a minute has passed. If the last decision was a fast one, its lag is shown for 10 s, and they make up to
+// 180,000 requests in the second after it and at most 60,000 from the fourth second on.
+func TestCrowdIsSpreadWhileNothingIsDecided(t *testing.T) {
 	var random *rand.Rand
 	unknown := func(now, _ time.Duration) time.Duration { return pace.Queued(pace.Lag{For: now}, random) }
 	const stands = 10 * time.Second
@@ -61,8 +61,8 @@ func TestACrowdIsSpreadWhileNothingIsDecided(t *testing.T) {
 		}
 		return pace.Queued(pace.Lag{For: now - stands}, random)
 	}
-	// A process that has just started knows of nothing, so it tells the first wait each time. Who doubles his own is spread
-	// all the same.
+	// A process that has just started has measured nothing, so it states the first wait each time. Clients that double their wait
+	// are spread all the same.
 	doubling := func(_, last time.Duration) time.Duration {
 		own := min(2*last, 15*time.Second)
 		return max(pace.Queued(pace.Lag{}, random), own-time.Duration(random.Int64N(int64(own/4)+1)))
@@ -77,7 +77,7 @@ func TestACrowdIsSpreadWhileNothingIsDecided(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			random = rand.New(rand.NewPCG(1, 1))
-			perSecond := looksASecond(test.told)
+			perSecond := requestsPerSecond(test.told)
 			for second, looks := range perSecond {
 				want := crowd * 4 // the second in which they order
 				switch {

@@ -18,7 +18,7 @@ type (
 func (least) Int64N(int64) int64  { return 0 }
 func (most) Int64N(n int64) int64 { return n - 1 }
 
-func TestAKnownLagIsAskedForTwiceWithinIt(t *testing.T) {
+func TestKnownLagIsHalved(t *testing.T) {
 	for _, test := range []struct{ behind, unchanged, want time.Duration }{
 		{0, 0, 300 * time.Millisecond},
 		{599 * time.Millisecond, 0, 300 * time.Millisecond},
@@ -42,7 +42,7 @@ func TestAKnownLagIsAskedForTwiceWithinIt(t *testing.T) {
 	}
 }
 
-func TestWhereNoLagIsKnownTheWaitIsSpreadAndGrows(t *testing.T) {
+func TestUnknownLagSpreadsAndGrowsTheWait(t *testing.T) {
 	for unknownFor, want := range map[time.Duration][2]time.Duration{
 		-time.Second:     {2 * time.Second, 5 * time.Second},
 		0:                {2 * time.Second, 5 * time.Second},
@@ -61,7 +61,7 @@ func TestWhereNoLagIsKnownTheWaitIsSpreadAndGrows(t *testing.T) {
 	}
 }
 
-func TestThePaceOfAnOrderWithARow(t *testing.T) {
+func TestWaitOfOrderWithRow(t *testing.T) {
 	for _, s := range contracts.Statuses() {
 		for unchanged, open := range map[time.Duration]time.Duration{
 			-time.Second: time.Second, 0: time.Second, 2 * time.Second: time.Second, 5 * time.Second: 2500 * time.Millisecond, time.Hour: 5 * time.Second,
@@ -80,7 +80,7 @@ func TestThePaceOfAnOrderWithARow(t *testing.T) {
 	}
 }
 
-func TestWaitIsRoundedUpAndNeverNothingWhereNothingIsKnown(t *testing.T) {
+func TestEstimateIsRoundedUpAndNeverZeroWithoutLag(t *testing.T) {
 	for behind, want := range map[time.Duration]int{0: 0, 1: 1, time.Second: 1, time.Second + 1: 2} {
 		if got := pace.WaitSeconds(pace.Lag{Behind: behind, Known: true, For: time.Hour}, time.Minute); got != want {
 			t.Errorf("lag %s: %d s, want %d", behind, got, want)
@@ -91,8 +91,8 @@ func TestWaitIsRoundedUpAndNeverNothingWhereNothingIsKnown(t *testing.T) {
 	}
 }
 
-// Nothing that is told about an order that is not settled is under 300 ms or over 15 s, and jitter uses its whole range.
-func TestWhatIsToldIsWithinItsBounds(t *testing.T) {
+// No wait of an order that is not settled is under 300 ms or over 15 s, and jitter uses its whole range.
+func TestWaitsStayWithinBounds(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	seen := map[time.Duration]bool{}
 	for range 20_000 {

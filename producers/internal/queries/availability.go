@@ -18,19 +18,19 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// SeatMaps reads the maps of groups, each at one instant. A group in another layout version than the one asked for is not
-// loaded.
+// SeatMaps reads the maps of groups. It is safe for concurrent use.
 type SeatMaps interface {
-	// Maps answers a snapshot a group. A group that is not known because its part of Redis does not answer is not loaded, and
-	// the error says so beside all other snapshots, which are nil if none is known.
+	// Maps returns a snapshot of each group, each at one instant. It blocks for at most some hundred milliseconds. A group in
+	// another layout version than the given one is not loaded. So is a group whose part of Redis does not answer; the error says
+	// so beside the other snapshots, which are nil if no group is known.
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 
-// answerKept is how old a snapshot of seats may be: as old as an edge may keep it.
+// answerKept bounds the age of a snapshot of seats: as long as an edge may keep it.
 const answerKept = time.Second
 
-// Availability answers GET /api/concerts/{concertId}/availability: one public snapshot without parameters, so that a
-// million viewers cost the origin one read a second per edge. It is made by NewAvailability.
+// Availability answers GET /api/concerts/{concertId}/availability: one public snapshot without parameters, so that a million
+// viewers cost the origin one read a second per edge. Make it with NewAvailability.
 type Availability struct {
 	Concerts
 	seatMaps SeatMaps
@@ -42,7 +42,7 @@ func NewAvailability(c Concerts, seatMaps SeatMaps) Availability {
 	return Availability{Concerts: c, seatMaps: seatMaps, kept: &answers{of: map[layoutitem.Ref]answer{}}}
 }
 
-// answers are the encoded snapshots of the last second. It is safe for concurrent use.
+// answers keeps the encoded snapshots of the last second. It is safe for concurrent use.
 type answers struct {
 	mu sync.Mutex
 	of map[layoutitem.Ref]answer
@@ -57,18 +57,18 @@ func (a *answers) get(of layoutitem.Ref, now time.Time) (answer, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known, found := a.of[of]
-	return known, found && known.young(now)
+	return known, found && known.fresh(now)
 }
 
-// put keeps an answer, and forgets those that are too old, so that there are never more than were asked for in a second.
+// put keeps an answer and deletes old ones, so that there are never more than were asked for in a second.
 func (a *answers) put(of layoutitem.Ref, made answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	maps.DeleteFunc(a.of, func(_ layoutitem.Ref, old answer) bool { return !old.young(made.at) })
+	maps.DeleteFunc(a.of, func(_ layoutitem.Ref, old answer) bool { return !old.fresh(made.at) })
 	a.of[of] = made
 }
 
-func (a answer) young(now time.Time) bool { return now.Sub(a.at) < answerKept }
+func (a answer) fresh(now time.Time) bool { return now.Sub(a.at) < answerKept }
 
 type availabilityView struct {
 	ConcertID     string              `json:"concertId"`
@@ -85,26 +85,26 @@ type groupAvailability struct {
 	Seats []byte `json:"seats"`
 }
 
-// States of a group in the answer. A group that is loading has all its seats shown as held: nobody can be promised one.
+// States of a group in the answer. A loading group shows all its seats as held: none can be promised.
 const (
 	stateReady   = "ready"
 	stateLoading = "loading"
 )
 
 // Handle implements httpapi.Handler.
-func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	if _, problem := r.Query(); problem != nil {
-		return httpapi.Response{}, problem
+func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	if _, err := r.Query(); err != nil {
+		return httpapi.Response{}, err
 	}
-	concert, problem := h.concert(ctx, r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	concert, err := h.concert(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	of, now := layoutitem.Ref{ConcertID: concert.ConcertID, Version: concert.LayoutVersion}, h.Now()
-	shown, young := h.kept.get(of, now)
-	if !young {
-		if shown, problem = h.look(ctx, of, concert.LayoutFrozen == concert.LayoutVersion, now); problem != nil {
-			return httpapi.Response{}, problem
+	shown, fresh := h.kept.get(of, now)
+	if !fresh {
+		if shown, err = h.read(ctx, of, concert.LayoutFrozen == concert.LayoutVersion, now); err != nil {
+			return httpapi.Response{}, err
 		}
 		h.kept.put(of, shown)
 	}
@@ -115,8 +115,8 @@ func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Re
 	return httpapi.Encoded(http.StatusOK, shown.body, headers), nil
 }
 
-// look makes an answer of what Redis shows now.
-func (h Availability) look(ctx context.Context, of layoutitem.Ref, frozen bool, now time.Time) (answer, *httpapi.Problem) {
+// read makes an answer of what Redis shows now.
+func (h Availability) read(ctx context.Context, of layoutitem.Ref, frozen bool, now time.Time) (answer, error) {
 	plan, found, err := h.Plans.Plan(ctx, of.ConcertID, of.Version, frozen)
 	if err != nil {
 		return answer{}, h.unavailable(ctx, "layout not read", err)
@@ -161,8 +161,8 @@ func availabilityOf(group string, places int, s seatstate.Snapshot) groupAvailab
 	return groupAvailability{Group: group, Epoch: s.Revision.Epoch, Rev: s.Revision.Rev, State: stateReady, Seats: s.Map.Padded(places)}
 }
 
-// etag depends on everything of the answer but the time: two answers with the same tag show the same seats. It is weak, since
-// their bodies differ by the time.
+// etag depends on everything in the answer except the time: two answers with the same tag show the same seats. It is weak, since
+// their bodies differ in the time.
 func etag(v availabilityView) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s %d", v.ConcertID, v.LayoutVersion)
@@ -172,7 +172,7 @@ func etag(v availabilityView) string {
 	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
 }
 
-// matchesTag compares weakly, as RFC 9110 wants of If-None-Match.
+// matchesTag compares weakly, as RFC 9110 requires for If-None-Match.
 func matchesTag(header, tag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")

@@ -18,11 +18,11 @@ import (
 	"boxoffice/producers/internal/queries"
 )
 
-// hall is a concert of one group of five seats, in a layout version that is sold or only to come.
+// hall is a concert with one group of five seats, in a layout version that is sold or only planned.
 type hall struct {
 	concerts
 	concert readmodel.Concert
-	// revision is what Redis has of the group.
+	// revision is the group's revision in Redis.
 	revision string
 }
 
@@ -43,8 +43,8 @@ func (h hall) Maps(_ context.Context, groups []seatstate.GroupVersion) ([]seatst
 	return []seatstate.Snapshot{shown}, err
 }
 
-// A map of another layout version than the one that is answered would show a seat by another one's state.
-func TestAMapOfAnotherLayoutVersionIsShownAsLoading(t *testing.T) {
+// A map of another layout version would show a seat with the state of another one.
+func TestMapOfOtherLayoutVersionIsLoading(t *testing.T) {
 	ready, allHeld := []byte{0b10_00_00_00, 0}, []byte{0b01_01_01_01, 0b01_00_00_00}
 	for _, c := range []struct {
 		name       string

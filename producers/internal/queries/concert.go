@@ -13,13 +13,15 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// Catalogue answers concerts, some seconds old at most.
+// Catalogue has concerts, some seconds old at most. Its methods may block for a read, until ctx ends, and are safe for concurrent
+// use. found is false if there is no such concert; an error means that it is not known. Concerts are ordered by start and id, and
+// must not be changed.
 type Catalogue interface {
-	Concert(ctx context.Context, concertID string) (readmodel.Concert, bool, error)
+	Concert(ctx context.Context, concertID string) (concert readmodel.Concert, found bool, err error)
 	Concerts(ctx context.Context) ([]readmodel.Concert, error)
 }
 
-// Concerts answers the routes of the catalogue but availability.
+// Concerts answers the routes of the catalogue, except availability.
 type Concerts struct {
 	Catalogue Catalogue
 	Plans     Plans
@@ -27,7 +29,7 @@ type Concerts struct {
 	Now       func() time.Time
 }
 
-// ordersURL is where the home Region of a concert takes orders; with one Region it is this one.
+// ordersURL is where the home Region of a concert takes orders; with one Region it is this API.
 const ordersURL = "/api/orders"
 
 type concertView struct {
@@ -51,7 +53,7 @@ type concertDetailView struct {
 	Description   string `json:"description"`
 	LimitPerOrder int    `json:"limitPerOrder"`
 	LimitPerBuyer int    `json:"limitPerBuyer"`
-	// Rules are those of POST /orders that a page explains before anybody meets them.
+	// Rules are the rules of POST /api/orders that a page explains before a buyer meets them.
 	Rules     rulesView `json:"rules"`
 	OrdersURL string    `json:"ordersUrl"`
 }
@@ -59,7 +61,7 @@ type concertDetailView struct {
 type rulesView struct {
 	// NoSingleSeat says that no order may leave a single seat. No concert has that rule yet.
 	NoSingleSeat bool `json:"noSingleSeat"`
-	// AccessibleReleaseAt is left out where accessible places are kept to the end.
+	// AccessibleReleaseAt is omitted if accessible places are reserved to the end of the sale.
 	AccessibleReleaseAt *contracts.Instant `json:"accessibleReleaseAt,omitempty"`
 }
 
@@ -77,15 +79,15 @@ func viewOfConcert(c readmodel.Concert, now contracts.Instant) concertView {
 	}
 }
 
-// catalogueAge is how long a browser or edge may keep a catalogue answer in which no status is about to change.
+// catalogueAge bounds how long a browser or edge may keep a catalogue answer in which no status is about to change.
 const catalogueAge = 10 * time.Second
 
 // ageBeforeMark is catalogueAge of a concert whose sale waits for the mark of its layout.
 const ageBeforeMark = time.Second
 
-// cached lets an answer about concerts be kept for catalogueAge, but never past the next change of a status in it: a sale that
-// opens must not look closed for as long as somebody keeps an answer from before. It waits for no instant, but for its mark, where
-// that is late.
+// cached lets an answer about concerts be kept for catalogueAge, but never past the next change of a status in it: an answer from
+// before the sale must not make an open sale look closed. A sale that waits for the mark of its layout has no known instant of
+// opening, so it is kept for ageBeforeMark.
 func cached(now contracts.Instant, concerts ...readmodel.Concert) httpapi.Headers {
 	age := catalogueAge
 	for _, c := range concerts {
@@ -98,15 +100,15 @@ func cached(now contracts.Instant, concerts ...readmodel.Concert) httpapi.Header
 			}
 		}
 	}
-	// Whole seconds, rounded down: at the end of the last one the status is another.
+	// Whole seconds, rounded down: at the end of the last one the status differs.
 	return httpapi.Headers{"Cache-Control": "public, max-age=" + strconv.FormatInt(int64(age/time.Second), 10)}
 }
 
 // Detail answers GET /api/concerts/{concertId}.
-func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	concert, problem := h.concert(ctx, r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	concert, err := h.concert(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	now := contracts.InstantOf(h.Now())
 	return httpapi.JSON(http.StatusOK, concertDetailView{
@@ -117,15 +119,15 @@ func (h Concerts) Detail(ctx context.Context, r httpapi.Request) (httpapi.Respon
 }
 
 // Layout answers GET /api/concerts/{concertId}/layout. With ?version= the answer is immutable and may be kept for good, for every
-// version up to the frozen one: none of them ever changes, and tickets of an older one may be looked at for years.
-func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	concert, problem := h.concert(ctx, r)
-	if problem != nil {
-		return httpapi.Response{}, problem
+// version up to the frozen one: none of them ever changes, and tickets of an older one may be shown for years.
+func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	concert, err := h.concert(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	query, problem := r.Query("version")
-	if problem != nil {
-		return httpapi.Response{}, problem
+	query, err := r.Query("version")
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	version, headers := concert.LayoutVersion, cached(contracts.InstantOf(h.Now()), concert)
 	notFound := httpapi.NewProblem(httpapi.CodeLayoutNotFound, "This concert has no such layout.")
@@ -141,7 +143,7 @@ func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	if named && frozen {
 		headers = httpapi.Headers{"Cache-Control": "public, max-age=31536000, immutable"}
 	}
-	// A version that is higher than the concert's is looked for as well: the concert in memory may be some seconds old.
+	// A version that is higher than the concert's is read as well: the concert in memory may be some seconds old.
 	plan, found, err := h.Plans.Plan(ctx, concert.ConcertID, version, frozen)
 	if err != nil {
 		return httpapi.Response{}, h.unavailable(ctx, "layout not read", err)
@@ -152,7 +154,7 @@ func (h Concerts) Layout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	return httpapi.Encoded(http.StatusOK, plan.body, headers), nil
 }
 
-func (h Concerts) concert(ctx context.Context, r httpapi.Request) (readmodel.Concert, *httpapi.Problem) {
+func (h Concerts) concert(ctx context.Context, r httpapi.Request) (readmodel.Concert, error) {
 	concert, found, err := h.Catalogue.Concert(ctx, r.PathParameters["concertId"])
 	if err != nil {
 		return readmodel.Concert{}, h.unavailable(ctx, "concert not read", err)
@@ -167,7 +169,7 @@ func (h Concerts) warn(ctx context.Context, what string, err error) {
 	h.Log.WarnContext(ctx, what, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 }
 
-func (h Concerts) unavailable(ctx context.Context, what string, err error) *httpapi.Problem {
+func (h Concerts) unavailable(ctx context.Context, what string, err error) error {
 	h.warn(ctx, what, err)
 	return httpapi.NewProblem(httpapi.CodeUnavailable, "The catalogue cannot be read right now.")
 }

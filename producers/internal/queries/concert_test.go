@@ -28,8 +28,8 @@ func (c concerts) Concert(_ context.Context, id string) (readmodel.Concert, bool
 
 func (concerts) Concerts(context.Context) ([]readmodel.Concert, error) { return nil, nil }
 
-// What a concert says of its limit per buyer is what holds, also where none is stored, and a cancelled one says so.
-func TestAConcertTellsItsLimitPerBuyerAndItsCancellation(t *testing.T) {
+// The limit per buyer that a concert shows is the one that holds, also if none is stored, and a cancelled concert says so.
+func TestConcertShowsBuyerLimitAndCancellation(t *testing.T) {
 	h := queries.Concerts{
 		Catalogue: concerts{
 			"limited": {LimitPerOrder: 4, LimitPerBuyer: 6}, "default": {LimitPerOrder: 4}, "large orders": {LimitPerOrder: 12},
@@ -60,8 +60,8 @@ func TestAConcertTellsItsLimitPerBuyerAndItsCancellation(t *testing.T) {
 	}
 }
 
-// The rules of a concert's orders are always there, and an instant that it does not have is left out.
-func TestAConcertTellsItsRules(t *testing.T) {
+// The rules of a concert's orders are always present; an instant that the concert does not have is omitted.
+func TestConcertShowsItsRules(t *testing.T) {
 	contract := contracttest.New(t)
 	concert := readmodel.Concert{ConcertID: "c", LimitPerOrder: 4, LimitPerBuyer: 8, LayoutVersion: 1, PriceFrom: contracts.Money{Minor: 100, Currency: "EUR"}}
 	kept := concert
@@ -85,8 +85,8 @@ func TestAConcertTellsItsRules(t *testing.T) {
 	}
 }
 
-// An answer is never kept past the instant at which it would be another: a sale that opens is seen to be open.
-func TestNoAnswerIsKeptPastTheNextChangeOfStatus(t *testing.T) {
+// An answer is never kept past the instant at which it changes: a sale that opens looks open.
+func TestAnswerIsNotKeptPastChangeOfStatus(t *testing.T) {
 	now := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		on, off time.Duration // from now

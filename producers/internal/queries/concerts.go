@@ -20,23 +20,23 @@ type concertsView struct {
 }
 
 // List answers GET /api/concerts?city&genre&from&to&q&cursor&limit, ordered by start and id.
-func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	query, problem := r.Query("city", "genre", "from", "to", "q", "cursor", "limit")
-	if problem != nil {
-		return httpapi.Response{}, problem
+func (h Concerts) List(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	query, err := r.Query("city", "genre", "from", "to", "q", "cursor", "limit")
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	filter, problem := parseFilter(query)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	filter, err := parseFilter(query)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	limit, problem := httpapi.Limit(query)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	limit, err := httpapi.Limit(query)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	cursors := httpapi.Cursors[concertCursor]{List: "concerts " + filter.name()}
-	after, problem := cursors.Of(query)
-	if problem != nil {
-		return httpapi.Response{}, problem
+	after, err := cursors.Of(query)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	all, err := h.Catalogue.Concerts(ctx)
 	if err != nil {
@@ -66,15 +66,15 @@ type concertCursor struct {
 	ID       string            `json:"i"`
 }
 
-// before says whether a concert comes after the cursor. The zero cursor is before all.
+// before says whether a concert comes after the cursor. Every concert comes after the zero cursor.
 func (k concertCursor) before(c readmodel.Concert) bool {
 	return k.ID == "" || c.StartsAt > k.StartsAt || c.StartsAt == k.StartsAt && c.ConcertID > k.ID
 }
 
 type concertFilter struct {
-	// city, genre and words are folded; "" if not asked for.
+	// city, genre and words are folded; "" if the query has no such filter.
 	city, genre, words string
-	// from and to are dates in the venue's zone, both inclusive; zero if not asked for.
+	// from and to are dates in the venue's zone, both inclusive; zero if the query has no such filter.
 	from, to time.Time
 }
 
@@ -83,7 +83,7 @@ const dateLayout = time.DateOnly
 // maxFilter bounds the text of one filter, in characters as a person counts them: composed.
 const maxFilter = 100
 
-func parseFilter(query map[string]string) (concertFilter, *httpapi.Problem) {
+func parseFilter(query map[string]string) (concertFilter, error) {
 	var f concertFilter
 	for name, into := range map[string]*string{"city": &f.city, "genre": &f.genre, "q": &f.words} {
 		value, there := query[name]
@@ -111,7 +111,7 @@ func parseFilter(query map[string]string) (concertFilter, *httpapi.Problem) {
 	return f, nil
 }
 
-// name is the same for filters that take the same concerts in the same words.
+// name returns the same text for filters that accept the same concerts in the same words.
 func (f concertFilter) name() string {
 	return fmt.Sprintf("%q %q %q %s %s", f.city, f.genre, f.words, f.from.Format(dateLayout), f.to.Format(dateLayout))
 }

@@ -21,7 +21,7 @@ import (
 	"boxoffice/producers/internal/queries"
 )
 
-// listed is a catalogue of a list of concerts.
+// listed is a catalogue with a list of concerts.
 type listed struct {
 	concerts
 	all []readmodel.Concert
@@ -29,7 +29,7 @@ type listed struct {
 
 func (l listed) Concerts(context.Context) ([]readmodel.Concert, error) { return l.all, nil }
 
-// list asks for concerts by a query string and gives their ids, or the code of the refusal.
+// list requests concerts by a query string and returns their ids, or the code of the refusal.
 func list(t *testing.T, h queries.Concerts, query string) []string {
 	t.Helper()
 	const route = "GET /api/concerts"
@@ -104,9 +104,9 @@ func TestFiltersCompareFoldedText(t *testing.T) {
 	}
 }
 
-// Pages of any size, to the end, have each concert once, also of those that begin at one instant. A cursor goes on in the list
-// that it was made for, by any page size, and in no other.
-func TestPagesToTheEnd(t *testing.T) {
+// Pages of any size, read to the end, have each concert once, also concerts that begin at the same instant. A cursor continues
+// the list that it was made for, with any page size, and no other list.
+func TestPagesListEachConcertOnce(t *testing.T) {
 	var all []readmodel.Concert
 	var want []string
 	for i := range 23 {

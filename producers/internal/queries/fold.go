@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// folded is a text as filters compare it: without case, accents and differences of composition, so that "theatre du quai" finds
-// "Théâtre du Quai" in whichever form of Unicode either is written. Words are separated by one space.
+// folded returns a text as filters compare it: without case, accents and differences of composition, so that "theatre du quai"
+// finds "Théâtre du Quai" in whichever form of Unicode either is written. Words are separated by one space.
 func folded(text string) string {
 	decomposed := norm.NFKD.String(text)
 	var b strings.Builder
@@ -24,7 +24,7 @@ func folded(text string) string {
 				b.WriteRune(r)
 			}
 		case r == '\'' || r == '’':
-			// "L'Olympia" is looked for as "lolympia" and as "l olympia"; the first is the more common.
+			// "L'Olympia" is searched for as "lolympia" and as "l olympia"; the first is more common.
 		default:
 			b.WriteByte(' ')
 		}
@@ -32,12 +32,13 @@ func folded(text string) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// plainLetters are letters that Unicode does not take apart, as they are typed without their key. ß becomes ss by folding case.
+// plainLetters has letters that Unicode does not decompose, as people type them without the key. Folding the case turns ß into
+// ss.
 var plainLetters = map[rune]string{
 	'ł': "l", 'ø': "o", 'đ': "d", 'ð': "d", 'þ': "th", 'æ': "ae", 'œ': "oe", 'ı': "i", 'ħ': "h", 'ŧ': "t", 'ŋ': "n", 'ĸ': "k",
 }
 
-// hasWords says whether each of the words is in the text, both folded. A word may be the beginning or a part of a longer one.
+// hasWords says whether the text contains each of the words, both folded. A word may be a part of a longer one.
 func hasWords(text, words string) bool {
 	for word := range strings.FieldsSeq(words) {
 		if !strings.Contains(text, word) {

@@ -1,4 +1,5 @@
-// Package queries answers what only reads: an order to its buyer, and the catalogue to anybody. One file a route.
+// Package queries answers the routes that only read: an order to its buyer, and the catalogue to everybody. There is one file per
+// route.
 package queries
 
 import (
@@ -14,35 +15,38 @@ import (
 	"boxoffice/producers/internal/pace"
 )
 
-// Rows is a consistent read of an order's row.
+// Rows reads rows of orders. It is safe for concurrent use.
 type Rows interface {
+	// Order reads an order's row, consistently. It blocks until then or until ctx ends. An error means that the row is not known.
 	Order(ctx context.Context, id contracts.OrderID) (row readmodel.Order, found bool, err error)
 }
 
-// Owners says whether an order id is this buyer's, without any store.
+// Owners verifies order ids. It does no I/O and is safe for concurrent use.
 type Owners interface {
+	// Verify returns the id and true if it is this buyer's.
 	Verify(userID, id string) (contracts.OrderID, bool)
 }
 
-// Pacer tells how far decisions are behind the queue. An error comes with a lag that is not known.
+// Pacer reads how far decisions are behind the queue. It is safe for concurrent use.
 type Pacer interface {
+	// Pace blocks for at most some hundred milliseconds. With an error the lag is not known.
 	Pace(ctx context.Context) (pace.Lag, error)
 }
 
-// Order answers GET /api/orders/{orderId}.
+// Order answers GET /api/orders/{orderId}. It is safe for concurrent use.
 type Order struct {
 	Rows   Rows
 	Owners Owners
 	Pacer  Pacer
-	// Jitter spreads what clients are told.
+	// Jitter spreads the waits that clients are sent.
 	Jitter pace.Source
-	// PublishableKey of Stripe's goes to the browser with the client secret.
+	// PublishableKey is Stripe's key for browsers. It is sent with the client secret.
 	PublishableKey string
 	Log            *slog.Logger
 	Now            func() time.Time
 }
 
-// orderView is an order as its buyer sees it. Members that do not apply yet are left out.
+// orderView is an order as its buyer sees it. Members that do not apply yet are omitted.
 type orderView struct {
 	OrderID       contracts.OrderID  `json:"orderId"`
 	Version       int                `json:"version"`
@@ -51,18 +55,18 @@ type orderView struct {
 	Seats         []string           `json:"seats,omitempty"`
 	Amount        *contracts.Money   `json:"amount,omitempty"`
 	HoldExpiresAt *contracts.Instant `json:"holdExpiresAt,omitempty"`
-	// EstimatedWaitSeconds is there while the order is queued.
+	// EstimatedWaitSeconds is set while the order is queued.
 	EstimatedWaitSeconds *int        `json:"estimatedWaitSeconds,omitempty"`
 	PollAfterMs          *int        `json:"pollAfterMs,omitempty"`
 	Reason               *reasonView `json:"reason,omitempty"`
-	// Payment is there while the order awaits payment, and no longer: who has the secret may pay.
+	// Payment is set while the order awaits payment, and no longer: the secret lets its holder pay.
 	Payment *paymentView `json:"payment,omitempty"`
-	// Tickets are there from CONFIRMED on.
+	// Tickets are set once the order is confirmed.
 	Tickets  []ticketView `json:"tickets,omitempty"`
 	Timeline []entryView  `json:"timeline"`
 }
 
-// paymentView is what a browser confirms the payment with, and what became of the last try.
+// paymentView is what a browser confirms the payment with, and the error of the last try.
 type paymentView struct {
 	ClientSecret   string            `json:"clientSecret"`
 	PublishableKey string            `json:"publishableKey"`
@@ -93,9 +97,9 @@ type entryView struct {
 	Cause   string             `json:"cause,omitempty"`
 }
 
-// Handle implements httpapi.Handler. Whatever is wrong with an id, its form, its tag or its owner, the answer is the
-// same 404, so that nobody learns which orders there are.
-func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
+// Handle implements httpapi.Handler. Whatever is wrong with an id, its form, its tag or its owner, the answer is the same 404, so
+// that nobody learns which orders exist.
+func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	user := r.UserID()
 	if user == "" {
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
@@ -108,7 +112,7 @@ func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	row, found, err := h.Rows.Order(ctx, id)
 	if err != nil {
 		h.Log.WarnContext(ctx, "row not read", telemetry.KeyOrder, id, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
-		// Everybody who follows an order is told so while the rows are away.
+		// While rows cannot be read, every client that follows an order gets this answer.
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "The order cannot be read right now.").
 			After(pace.Ms(pace.Queued(pace.Lag{}, h.Jitter)))
 	}
@@ -126,7 +130,7 @@ func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	return orderAnswer(h.viewOf(row), pace.Row(row.Status, h.unchanged(row), h.Jitter)), nil
 }
 
-// lag paces an order that has no row yet.
+// lag returns the lag that paces an order without a row.
 func (h Order) lag(ctx context.Context) pace.Lag {
 	lag, err := h.Pacer.Pace(ctx)
 	if err != nil {
@@ -135,7 +139,7 @@ func (h Order) lag(ctx context.Context) pace.Lag {
 	return lag
 }
 
-// unchanged is for how long a row has been as it is.
+// unchanged returns how long a row has been as it is.
 func (h Order) unchanged(row readmodel.Order) time.Duration {
 	if len(row.History) == 0 {
 		return 0
@@ -143,13 +147,13 @@ func (h Order) unchanged(row readmodel.Order) time.Duration {
 	return contracts.InstantOf(h.Now()).Sub(row.History[len(row.History)-1].At)
 }
 
-// orderAnswer tells an order, and when to look again if it is not settled.
-func orderAnswer(v orderView, after time.Duration) httpapi.Response {
+// orderAnswer makes the answer about an order. wait is when the client should ask again if the order is not settled.
+func orderAnswer(v orderView, wait time.Duration) httpapi.Response {
 	headers := httpapi.Headers{}
 	if !v.Status.Settled() {
-		wait := pace.Ms(after)
-		v.PollAfterMs = &wait
-		headers["Retry-After"] = httpapi.RetryAfter(wait)
+		ms := pace.Ms(wait)
+		v.PollAfterMs = &ms
+		headers["Retry-After"] = httpapi.RetryAfter(ms)
 	}
 	return httpapi.JSON(http.StatusOK, v, headers)
 }
@@ -179,7 +183,7 @@ func (h Order) viewOf(row readmodel.Order) orderView {
 	return v
 }
 
-// timelineOf begins with QUEUED at version 0, which no row has, and then has the row's history.
+// timelineOf returns QUEUED at version 0, which no row has, and then the row's history.
 func timelineOf(row readmodel.Order) []entryView {
 	zero := 0
 	timeline := []entryView{{Status: contracts.Queued, Version: &zero, At: &row.AcceptedAt}}

@@ -38,7 +38,7 @@ func (owners) Verify(user, asked string) (contracts.OrderID, bool) {
 	return contracts.OrderID(asked), user == "anna" && asked == string(id)
 }
 
-// pacer knows a lag, or fails.
+// pacer returns a lag, or fails.
 type pacer struct {
 	lag pace.Lag
 	err error
@@ -56,7 +56,7 @@ func get(t *testing.T, r rows, user, asked string) httpapi.Response {
 	return getPaced(t, r, pacer{lag: pace.Lag{Behind: 4500 * time.Millisecond, Known: true}}, nil, user, asked)
 }
 
-// at is the instant at which orders are asked for.
+// at is the instant of the requests.
 const at = 6200
 
 func getPaced(t *testing.T, r rows, p pacer, jitter pace.Source, user, asked string) httpapi.Response {
@@ -78,7 +78,7 @@ func getPaced(t *testing.T, r rows, p pacer, jitter pace.Source, user, asked str
 	return response
 }
 
-func TestAnOrderWithoutARowIsQueued(t *testing.T) {
+func TestOrderWithoutRowIsQueued(t *testing.T) {
 	got := get(t, rows{}, "anna", string(id))
 	want := `{"orderId":"` + string(id) + `","version":0,"status":"QUEUED","estimatedWaitSeconds":5,"pollAfterMs":2250,"timeline":[{"status":"QUEUED"}]}`
 	if got.StatusCode != 200 || got.Body != want || got.Headers["Retry-After"] != "3" {
@@ -86,9 +86,9 @@ func TestAnOrderWithoutARowIsQueued(t *testing.T) {
 	}
 }
 
-// Where no decision was made for a while, or Redis does not say, an order is told to come back after seconds, and never that
-// its wait is 0 s.
-func TestAnOrderWithoutARowWhereNoLagIsKnown(t *testing.T) {
+// If no decision was made for a while, or Redis does not answer, a client is told to ask again after seconds, and never that the
+// wait is 0 s.
+func TestOrderWithoutRowAndLagWaitsSeconds(t *testing.T) {
 	for name, test := range map[string]struct {
 		pacer  pacer
 		jitter pace.Source
@@ -110,8 +110,8 @@ func TestAnOrderWithoutARowWhereNoLagIsKnown(t *testing.T) {
 	}
 }
 
-// An order that has a row is asked for more seldom the longer it stays as it is, but for one that its buyer may pay at any time.
-func TestThePaceOfAnOrderWithARow(t *testing.T) {
+// A client asks more seldom the longer an order stays as it is, unless its buyer may pay at any time.
+func TestWaitOfOrderWithRow(t *testing.T) {
 	for status, want := range map[contracts.Status][2]string{
 		contracts.Held: {`"pollAfterMs":2500`, "3"}, contracts.Committed: {`"pollAfterMs":2500`, "3"}, contracts.AwaitingPayment: {`"pollAfterMs":3000`, "3"},
 	} {
@@ -123,7 +123,7 @@ func TestThePaceOfAnOrderWithARow(t *testing.T) {
 	}
 }
 
-func TestOrdersThatAreNotTheBuyers(t *testing.T) {
+func TestOtherBuyersOrderIsNotFound(t *testing.T) {
 	for name, got := range map[string]httpapi.Response{
 		"a wrong tag":           get(t, rows{}, "ben", string(id)),
 		"no order id":           get(t, rows{}, "anna", "x"),
@@ -135,8 +135,8 @@ func TestOrdersThatAreNotTheBuyers(t *testing.T) {
 	}
 }
 
-// Of an order whose message could not be read the row may have no user. The tag of its id says whose it is.
-func TestARowWithoutAUserIsShownToWhoHasTheTag(t *testing.T) {
+// The row of an order whose message could not be read may have no user. The tag of its id says whose it is.
+func TestRowWithoutUserIsShownToTagsOwner(t *testing.T) {
 	row := readmodel.Order{OrderID: id, Status: contracts.Rejected, Version: 1, Reason: &readmodel.Reason{Code: contracts.ReasonInternal}}
 	if got := get(t, rows{row: &row}, "anna", string(id)); got.StatusCode != 200 || !strings.Contains(got.Body, `"status":"REJECTED"`) {
 		t.Errorf("the buyer gets %d %s", got.StatusCode, got.Body)
@@ -146,15 +146,15 @@ func TestARowWithoutAUserIsShownToWhoHasTheTag(t *testing.T) {
 	}
 }
 
-func TestARowThatCannotBeReadIsUnavailable(t *testing.T) {
+func TestUnreadableRowIsUnavailable(t *testing.T) {
 	got := get(t, rows{err: errors.New("dial tcp 10.0.0.1: refused")}, "anna", string(id))
 	if got.StatusCode != 503 || strings.Contains(got.Body, "10.0.0.1") || got.Headers["Retry-After"] != "2" || !strings.Contains(got.Body, `"pollAfterMs":2000`) {
 		t.Errorf("got %d %s", got.StatusCode, got.Body)
 	}
 }
 
-// Every status: the pace is there until the order is settled, and the timeline begins with QUEUED and ends with the
-// present status.
+// In every status: the wait is stated until the order is settled, and the timeline begins with QUEUED and ends with the present
+// status.
 func TestEveryStatus(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		row := &readmodel.Order{

@@ -15,8 +15,8 @@ import (
 
 const clientSecret = "pi_1_secret_2"
 
-// paid is a row with everything that payment leaves in one, whatever its status: what is shown must not hang on what a
-// step has cleared.
+// paid is a row with everything that payment leaves in one, whatever its status: what is shown must not depend on what a step has
+// cleared.
 func paid(status contracts.Status) *readmodel.Order {
 	row := &readmodel.Order{
 		OrderID: id, UserID: "anna", ConcertID: "c", Group: "g", Seats: []string{"A-1", "A-2"}, Status: status, Version: 3,
@@ -39,7 +39,7 @@ func paid(status contracts.Status) *readmodel.Order {
 	return row
 }
 
-// view is the part of an order that payment is about.
+// view is the part of an order that is about payment.
 type view struct {
 	Reason *struct {
 		Code, Detail string
@@ -59,9 +59,9 @@ func viewed(t *testing.T, row *readmodel.Order) (view, httpapi.Response) {
 	return v, response
 }
 
-// The secret, and whose key it is for, are shown while the order awaits payment and in no other status; so is the last
-// error. Nothing else that the row has of Stripe is ever shown.
-func TestThePaymentIsShownWhileTheOrderAwaitsIt(t *testing.T) {
+// The secret and the publishable key are shown while the order awaits payment and in no other status; so is the last error.
+// Nothing else of Stripe's in the row is ever shown.
+func TestPaymentIsShownWhileOrderAwaitsIt(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		v, response := viewed(t, paid(status))
 		want := ""
@@ -80,7 +80,7 @@ func TestThePaymentIsShownWhileTheOrderAwaitsIt(t *testing.T) {
 	}
 }
 
-func TestNoErrorIsShownBeforeThereIsOne(t *testing.T) {
+func TestPaymentWithoutErrorShowsNone(t *testing.T) {
 	row := paid(contracts.AwaitingPayment)
 	row.Payment.LastError = nil
 	if v, _ := viewed(t, row); string(v.Payment) != `{"clientSecret":"pi_1_secret_2","publishableKey":"pk_test_1"}` {
@@ -88,8 +88,8 @@ func TestNoErrorIsShownBeforeThereIsOne(t *testing.T) {
 	}
 }
 
-// A row that is not the buyer's shows no secret to somebody who has the order's id.
-func TestTheSecretIsForTheBuyerAlone(t *testing.T) {
+// A row of another buyer shows no secret to a client that has the order's id.
+func TestSecretIsShownToBuyerOnly(t *testing.T) {
 	row := paid(contracts.AwaitingPayment)
 	row.UserID = "ben"
 	if response := get(t, rows{row: row}, "anna", string(id)); response.StatusCode != 404 || strings.Contains(response.Body, clientSecret) {
@@ -97,7 +97,7 @@ func TestTheSecretIsForTheBuyerAlone(t *testing.T) {
 	}
 }
 
-func TestTicketsAreThereOnceTheOrderIsConfirmed(t *testing.T) {
+func TestTicketsAreShownOnceConfirmed(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		v, _ := viewed(t, paid(status))
 		if status != contracts.Confirmed {
@@ -119,16 +119,16 @@ func TestTicketsAreThereOnceTheOrderIsConfirmed(t *testing.T) {
 	}
 }
 
-func TestARevokedOrderSaysWhy(t *testing.T) {
+func TestRevokedOrderSaysWhy(t *testing.T) {
 	v, _ := viewed(t, paid(contracts.Revoked))
 	if r := v.Reason; r == nil || r.Code != "authorization_gone" || !strings.Contains(r.Detail, "withdrawn") || !slices.Equal(r.Seats, []string{"A-1", "A-2"}) {
 		t.Errorf("reason %+v", v.Reason)
 	}
 }
 
-// A buyer whose payment was cancelled at Stripe is told so, and is shown no form that cannot succeed. Each reason that a
-// row may have is one of the contract's.
-func TestARejectedOrderSaysWhy(t *testing.T) {
+// A buyer whose payment was cancelled at Stripe is told so, and is shown no form that cannot succeed. Each reason that a row may
+// have is in the contract.
+func TestRejectedOrderSaysWhy(t *testing.T) {
 	contract, path := contracttest.New(t), "/api/orders/"+string(id)
 	for _, reason := range contracts.Reasons() {
 		row := paid(contracts.Rejected)
@@ -143,7 +143,7 @@ func TestARejectedOrderSaysWhy(t *testing.T) {
 	}
 }
 
-// Every answer is as the contract says, in every status, before and after a card was refused.
+// Every answer fits the contract, in every status, before and after a card was refused.
 func TestAnswersFitTheContract(t *testing.T) {
 	contract, path := contracttest.New(t), "/api/orders/"+string(id)
 	for _, status := range contracts.Statuses()[1:] {

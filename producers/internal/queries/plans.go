@@ -20,20 +20,21 @@ type planGroup struct {
 	places int
 }
 
-// Plans answers layouts. found is false if there is no such version; frozen says that it is sold or was passed over by one that
-// is, and so never changes.
+// Plans has layouts. found is false if there is no such version. frozen says that the version never changes any more, because it
+// is sold or a later version is. Plan may block for a read, until ctx ends, and is safe for concurrent use; an error means that
+// the plan is not known.
 type Plans interface {
 	Plan(ctx context.Context, concertID string, version int, frozen bool) (plan *Plan, found bool, err error)
 }
 
-// planBytes is how much memory the plans may take that a process keeps: an eighth of the function's. An arena of 23,000 seats
+// planBytes bounds the memory of the plans that a process keeps: an eighth of the function's memory. An arena of 23,000 seats
 // takes 0.6 MB.
 const planBytes = 32 << 20
 
-// KeptPlans are the plans of layouts from the memory of the process. It is safe for concurrent use.
+// KeptPlans keeps plans in the memory of the process. It is safe for concurrent use.
 type KeptPlans struct{ memory *layoutitem.Memory[*Plan] }
 
-// NewPlans makes KeptPlans with an empty memory.
+// NewPlans makes empty KeptPlans.
 func NewPlans(source layoutitem.Source, now func() time.Time) KeptPlans {
 	return KeptPlans{layoutitem.NewMemory(layoutitem.UsePage, source, planBytes, now, newPlan)}
 }
@@ -64,7 +65,8 @@ type groupView struct {
 	Shape      readmodel.Shape       `json:"shape"`
 }
 
-// newPlan makes the answer of an item. Tiers are the item's and not the concert's: an old version has its own prices.
+// newPlan encodes the answer of an item, and returns its size in bytes. Tiers are the item's and not the concert's: an old
+// version has its own prices.
 func newPlan(of layoutitem.Ref, body []byte) (*Plan, int, error) {
 	page, err := layoutitem.DecodePage(body)
 	if err != nil {

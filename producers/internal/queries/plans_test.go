@@ -21,14 +21,14 @@ import (
 	"boxoffice/producers/internal/queries"
 )
 
-// venue is the catalogue, the items of layouts and Redis. It counts what is read of the latter two.
+// venue is the catalogue, the items of layouts and Redis. It counts the reads of the latter two.
 type venue struct {
 	concerts
 	now   time.Time
 	items map[string][]byte
 	reads []string
 	maps  []seatstate.Snapshot
-	// mapsErr is the error beside maps.
+	// mapsErr is returned beside maps.
 	mapsErr error
 	looks   int
 }
@@ -44,7 +44,7 @@ func (v *venue) Maps(context.Context, []seatstate.GroupVersion) ([]seatstate.Sna
 	return v.maps, v.mapsErr
 }
 
-// newVenue has a concert whose third layout is sold, and a fourth layout.
+// newVenue makes a concert whose third layout is sold, and a fourth layout.
 func newVenue(t *testing.T) *venue {
 	t.Helper()
 	v := &venue{
@@ -75,7 +75,7 @@ const (
 	availabilityRoute = "GET /api/concerts/{concertId}/availability"
 )
 
-// api is the routes over the venue, as one process has them.
+// api has the routes over the venue, as one process has them.
 func (v *venue) api() func(t *testing.T, route, query string, headers map[string]string) httpapi.Response {
 	now := func() time.Time { return v.now }
 	log := slog.New(slog.DiscardHandler)
@@ -93,8 +93,8 @@ func (v *venue) api() func(t *testing.T, route, query string, headers map[string
 	}
 }
 
-// Twenty requests for an old version are one read. It is immutable, and has the tiers that it was made with.
-func TestEveryVersionUpToTheFrozenOneIsReadOnceAndImmutable(t *testing.T) {
+// Twenty requests for an old version make one read. The answer is immutable, and has the tiers of that version.
+func TestVersionsUpToFrozenAreReadOnceAndImmutable(t *testing.T) {
 	v := newVenue(t)
 	get := v.api()
 	for range 20 {
@@ -124,7 +124,8 @@ func TestEveryVersionUpToTheFrozenOneIsReadOnceAndImmutable(t *testing.T) {
 	if response := get(t, layoutRoute, "", nil); response.Headers["Cache-Control"] == "public, max-age=31536000, immutable" || response.StatusCode != http.StatusOK {
 		t.Errorf("without a version: %d, %s", response.StatusCode, response.Headers["Cache-Control"])
 	}
-	// What is no version is not looked for, and is no other's answer. One that is newer than the concert in memory is.
+	// A text that is no version is not read, and gets no other version's answer. A version that is newer than the concert in
+	// memory is read.
 	if response := get(t, layoutRoute, "version=4", nil); response.StatusCode != http.StatusOK || strings.Contains(response.Headers["Cache-Control"], "immutable") {
 		t.Errorf("a newer one: %d, %s", response.StatusCode, response.Headers["Cache-Control"])
 	}
@@ -147,8 +148,8 @@ func TestEveryVersionUpToTheFrozenOneIsReadOnceAndImmutable(t *testing.T) {
 	}
 }
 
-// A layout that is not frozen may still be replaced: it is kept for seconds, by the process and by whoever else keeps the answer.
-func TestALayoutThatIsNotFrozenIsNotImmutable(t *testing.T) {
+// A layout that is not frozen may still be replaced: it is kept for seconds, by the process and by every cache.
+func TestUnfrozenLayoutIsNotImmutable(t *testing.T) {
 	v := newVenue(t)
 	c := v.concerts["c"]
 	c.LayoutFrozen = 0
@@ -166,8 +167,8 @@ func TestALayoutThatIsNotFrozenIsNotImmutable(t *testing.T) {
 	}
 }
 
-// An answer about seats is made once a second, whoever asks, and once it is old it is made anew.
-func TestAvailabilityIsLookedAtOnceASecond(t *testing.T) {
+// An answer about seats is made once a second, however many clients ask.
+func TestAvailabilityIsReadOnceASecond(t *testing.T) {
 	v := newVenue(t)
 	get := v.api()
 	first := get(t, availabilityRoute, "", nil)
@@ -193,8 +194,8 @@ func TestAvailabilityIsLookedAtOnceASecond(t *testing.T) {
 	}
 }
 
-// A part of Redis that does not answer is a group that is loading, all held; nothing at all is an error that is not kept.
-func TestAGroupThatRedisDoesNotShowIsLoading(t *testing.T) {
+// A group whose part of Redis does not answer is loading, all seats held. If nothing answers, the error is not kept.
+func TestUnreadGroupIsLoading(t *testing.T) {
 	v := newVenue(t)
 	get := v.api()
 	v.maps, v.mapsErr = nil, errors.New("connection refused")

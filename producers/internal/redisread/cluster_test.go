@@ -16,15 +16,15 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// node of a real cluster. The consumers have a package for this; the two sides share contracts and nothing else.
+// clusterNode is a node of a real cluster. The consumers have a package for this; the two sides share contracts and nothing else.
 type clusterNode struct {
 	addr    string
 	process *os.Process
 	client  *redis.Client
 }
 
-// threeShards starts a cluster of three masters with a third of the slots each, until the test ends. Without redis-server the
-// test is skipped with the reason, or fails where CI is true.
+// threeShards starts a cluster of three masters with a third of the slots each, until the test ends. Without redis-server it
+// skips the test and says why, or fails it if CI is true.
 func threeShards(t *testing.T) []clusterNode {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
@@ -64,7 +64,7 @@ func threeShards(t *testing.T) []clusterNode {
 	return nodes
 }
 
-// slots is how many a cluster has.
+// slots is how many slots a cluster has.
 const slots = 16384
 
 // start starts a node on free ports, which another process may take first.
@@ -127,7 +127,7 @@ func await(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// groupsOn makes seat groups that are loaded, two on each node.
+// groupsOn returns seat groups, two on each node.
 func groupsOn(t *testing.T, client *redis.ClusterClient, nodes []clusterNode) (groups []contracts.SeatGroup) {
 	t.Helper()
 	for i := range nodes {
@@ -148,7 +148,7 @@ func groupsOn(t *testing.T, client *redis.ClusterClient, nodes []clusterNode) (g
 	return groups
 }
 
-// inSecond are groups in their second layout version.
+// inSecond returns the groups in their second layout version.
 func inSecond(groups []contracts.SeatGroup) []seatstate.GroupVersion {
 	versions := make([]seatstate.GroupVersion, len(groups))
 	for i, g := range groups {

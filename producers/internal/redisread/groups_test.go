@@ -14,18 +14,18 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/redisread"
 )
 
-// node answers pipelines of MGET and HMGET from values, and notes the commands of each round trip.
+// node replies to pipelines of MGET and HMGET from values, and records the commands of each round trip.
 type node struct {
 	values map[string]string
-	// fails is the command, as noted, that it answers with an error.
+	// fails is the command, as recorded, that it refuses.
 	fails string
-	// breaks is the command before whose answer the connection breaks.
+	// breaks is the command before whose reply the connection breaks.
 	breaks string
-	// down answers every command with an error.
+	// down refuses every command.
 	down  bool
 	trips [][]string
 }
@@ -82,9 +82,9 @@ func (n *node) reader() *redisread.Reader {
 	return redisread.New(client, func() time.Time { return time.UnixMilli(0) })
 }
 
-// A connection that breaks behind the first answers is a fault of the shard: without an end to it each look would take its whole
-// timeout.
-func TestAShardThatAnswersInPartIsNotAskedForLong(t *testing.T) {
+// A connection that breaks after the first replies is a fault of the shard: otherwise each read would take its whole timeout, for
+// as long as that lasts.
+func TestShardThatBreaksOffOpensItsBreaker(t *testing.T) {
 	groups := inLayout(2, "A", "B")
 	n := &node{values: map[string]string{"{c#A}:rev": "3.7.2"}, breaks: "mget {c#B}:rev {c#B}:map {c#B}:lag"}
 	r := n.reader()
@@ -98,13 +98,13 @@ func TestAShardThatAnswersInPartIsNotAskedForLong(t *testing.T) {
 	}
 }
 
-// refusal is an error that the server answers.
+// refusal is an error reply of the server.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 func (refusal) RedisError()     {}
 
-// inLayout are groups of one concert in a layout version.
+// inLayout returns groups of one concert in a layout version.
 func inLayout(version int, names ...string) []seatstate.GroupVersion {
 	var groups []seatstate.GroupVersion
 	for _, name := range names {
@@ -113,9 +113,9 @@ func inLayout(version int, names ...string) []seatstate.GroupVersion {
 	return groups
 }
 
-// Maps, lags and what an order is in each group come in one round trip, the order's record behind the map of its group:
-// who holds what a map shows as taken is seen to hold it.
-func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
+// Maps, lags and the order's record in each group are read in one round trip, the record after the map of its group: then the
+// record of a hold that the map shows is seen.
+func TestGroupsReturnRecordOfOrder(t *testing.T) {
 	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
 	groups := inLayout(2, "A", "B", "C")
 	n := &node{values: map[string]string{
@@ -124,7 +124,7 @@ func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
 		"{c#B}:rev":                     "4.0.2", "{c#B}:orders " + string(order): seatstate.Record{State: seatstate.RecordForwarded, Hash: "h", To: "A:1"}.String(),
 	}}
 	got, err := n.reader().Groups(t.Context(), groups, order)
-	want := []look.Group{
+	want := []admission.GroupState{
 		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x40}}, Lag: 1500 * time.Millisecond, LagKnown: true, Order: seatstate.RecordHeld},
 		{Snapshot: seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 4, LayoutVersion: 2}, Map: seatstate.SeatMap{}}, Order: seatstate.RecordForwarded},
 		{},
@@ -151,9 +151,9 @@ func TestGroupsTellWhatAnOrderIsThere(t *testing.T) {
 	}
 }
 
-// A group whose answer is not whole is not loaded, since a record that was not read would let an order be refused for its own
-// hold. The others are answered, and the error names it.
-func TestAGroupIsAnsweredWhollyOrNotAtAll(t *testing.T) {
+// A group that was not read as a whole is not loaded, since without its record an order could be refused for its own hold. The
+// others are returned, and the error names the group.
+func TestGroupIsReadWhollyOrNotAtAll(t *testing.T) {
 	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
 	groups := inLayout(2, "A", "B")
 	good := map[string]string{"{c#A}:rev": "3.7.2", "{c#B}:rev": "4.0.2"}
@@ -164,10 +164,10 @@ func TestAGroupIsAnsweredWhollyOrNotAtAll(t *testing.T) {
 		"a revision does not parse": {values: map[string]string{"{c#A}:rev": "3.7.2", "{c#B}:rev": "3"}},
 	} {
 		r := n.reader()
-		// However often: the others of its shard are answered.
+		// However often this happens: the others of its shard are read.
 		for range 20 {
 			got, err := r.Groups(t.Context(), groups, order)
-			if err == nil || !strings.Contains(err.Error(), "c#B") || len(got) != 2 || !got[0].Loaded || !reflect.DeepEqual(got[1], look.Group{}) {
+			if err == nil || !strings.Contains(err.Error(), "c#B") || len(got) != 2 || !got[0].Loaded || !reflect.DeepEqual(got[1], admission.GroupState{}) {
 				t.Fatalf("%s: got %+v, %v", name, got, err)
 			}
 		}
@@ -181,8 +181,8 @@ func TestAGroupIsAnsweredWhollyOrNotAtAll(t *testing.T) {
 	}
 }
 
-// The records alone are a third of the commands, and still one round trip.
-func TestRecordsAreAskedForAlone(t *testing.T) {
+// The records alone are a third of the commands, in one round trip.
+func TestRecordsAreOneRoundTrip(t *testing.T) {
 	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
 	groups := []contracts.SeatGroup{{ConcertID: "c", Group: "A"}, {ConcertID: "c", Group: "B"}, {ConcertID: "c", Group: "C"}}
 	n := &node{
@@ -190,7 +190,7 @@ func TestRecordsAreAskedForAlone(t *testing.T) {
 		fails:  "hmget {c#C}:orders " + string(order),
 	}
 	got, err := n.reader().Records(t.Context(), groups, order)
-	want := []look.Record{{Known: true}, {Known: true, Order: seatstate.RecordForwarded}, {}}
+	want := []admission.Record{{Known: true}, {Known: true, Order: seatstate.RecordForwarded}, {}}
 	if err == nil || !strings.Contains(err.Error(), "c#C") || !slices.Equal(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -15,7 +15,7 @@ import (
 	"boxoffice/producers/internal/redisread"
 )
 
-// wire stands before the network: it answers GET from values, or fails, and notes the keys asked for.
+// wire replaces the network: it replies to GET from values, or fails, and records the keys.
 type wire struct {
 	values map[string]string
 	down   bool
@@ -47,7 +47,7 @@ func (w *wire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	return next
 }
 
-// Each lag is read from its own key, at most once a second; without an answer, or with none that is a lag, it is 0.
+// Each lag is read from its own key, at most once a second. Without an answer, or with a text that is no lag, it is 0.
 func TestLagsAreReadOnceASecond(t *testing.T) {
 	for key, read := range map[string]func(*redisread.Reader, context.Context) (time.Duration, error){
 		seatstate.PaceKey: func(r *redisread.Reader, ctx context.Context) (time.Duration, error) {
@@ -95,9 +95,9 @@ func TestLagsAreReadOnceASecond(t *testing.T) {
 	}
 }
 
-// A pace says for how long the process has read the same, whether it is a lag, none, or no answer. That ends with another
-// value, and when nobody has asked for over 16 s: nobody was waiting then. A known lag stands for no longer than its key.
-func TestThePaceSaysForHowLongItStands(t *testing.T) {
+// A pace says how long the process has read the same, be it a lag, none, or no answer. That ends with another value, and after 16
+// s without a read: no client was waiting then. A known lag counts no longer than its key lives.
+func TestPaceSaysHowLongItIsUnchanged(t *testing.T) {
 	w := &wire{values: map[string]string{}}
 	client := redis.NewClient(&redis.Options{})
 	client.AddHook(w)
@@ -139,9 +139,9 @@ func TestThePaceSaysForHowLongItStands(t *testing.T) {
 	}
 }
 
-// Two buyers who come one after the other and wait for nothing of each other are told the short wait of an idle service, and one
-// who looks as seldom as he is ever told to is told a longer one.
-func TestAnIdleServiceTellsAShortWait(t *testing.T) {
+// Two buyers who order one after the other get the short wait of an idle service, and a client that asks as seldom as it is ever
+// told to gets a longer one.
+func TestIdleServiceHasShortWait(t *testing.T) {
 	w := &wire{values: map[string]string{}}
 	client := redis.NewClient(&redis.Options{})
 	client.AddHook(w)
@@ -162,7 +162,7 @@ func TestAnIdleServiceTellsAShortWait(t *testing.T) {
 	if told(pace.Most); told(pace.Most) < 10*time.Second {
 		t.Error("who waits for half a minute is told the wait of one who has just come")
 	}
-	// Decisions are made all the time, each as fast as the clocks can tell.
+	// Decisions are made all the time, each as fast as the clocks can measure.
 	w.values[seatstate.PaceKey] = "0"
 	for range 120 {
 		if wait := told(time.Second); wait > 5*time.Second {

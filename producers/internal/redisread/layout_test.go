@@ -8,12 +8,12 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
-	"boxoffice/producers/internal/look"
+	"boxoffice/producers/internal/admission"
 )
 
-// A place of another layout version is another seat: neither is it taken, nor is its map shown, nor is an order that has it
-// known. The lag is of the queue, whatever the version.
-func TestAGroupInAnotherLayoutVersionIsNotLoaded(t *testing.T) {
+// A place of another layout version is another seat: it is not taken, its map is not shown, and its record of an order does not
+// count. The lag is the queue's, whatever the version.
+func TestGroupInOtherLayoutVersionIsNotLoaded(t *testing.T) {
 	const order = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
 	held := seatstate.Record{State: seatstate.RecordHeld, Version: 1, Hash: "h", HeldAt: 1, HoldExpiresAt: 2, Lapses: 3, Places: []int{0}}
 	lag := 1500 * time.Millisecond
@@ -32,7 +32,7 @@ func TestAGroupInAnotherLayoutVersionIsNotLoaded(t *testing.T) {
 			"{c#A}:seats 0":                 "sold " + string(order), "{c#A}:seats 5": "sold e1another",
 		}}
 		g := inLayout(2, "A")[0]
-		wantGroup, wantSeats := look.Group{Lag: lag, LagKnown: true}, look.Seats{Lag: lag, LagKnown: true}
+		wantGroup, wantSeats := admission.GroupState{Lag: lag, LagKnown: true}, admission.SeatsState{Lag: lag, LagKnown: true}
 		if c.loaded {
 			wantGroup.Snapshot = seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x80}}
 			wantGroup.Order, wantSeats.Taken = seatstate.RecordHeld, []int{0}
@@ -56,7 +56,7 @@ func TestAGroupInAnotherLayoutVersionIsNotLoaded(t *testing.T) {
 	}
 }
 
-func TestALookThatIsNotWholeIsNone(t *testing.T) {
+func TestPartialLookIsAnError(t *testing.T) {
 	g := inLayout(2, "A")[0]
 	good := map[string]string{"{c#A}:rev": "3.7.2"}
 	for name, n := range map[string]*node{

@@ -11,8 +11,8 @@ import (
 
 const anOrder = contracts.OrderID("e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4")
 
-// One shard of three is dead. The groups of the others are looked at and shown as ever, those of the dead one are loading, and
-// soon nobody waits for it; "down for long" is said of its groups alone.
+// One shard of three is dead. The groups of the others are read and shown as before, those of the dead one are loading, and soon
+// no call waits for it. Only its groups are reported as down for long.
 func TestOneDeadShardOfThree(t *testing.T) {
 	nodes := threeShards(t)
 	client := redisread.NewClient(nodes[0].addr, "", "")
@@ -83,8 +83,8 @@ func TestOneDeadShardOfThree(t *testing.T) {
 	}
 }
 
-// A cluster that is gone as a whole answers nothing, and says for how long.
-func TestAClusterThatIsGone(t *testing.T) {
+// A cluster that is unreachable as a whole returns nothing, and for how long.
+func TestUnreachableCluster(t *testing.T) {
 	ahead := time.Duration(0)
 	client := redisread.NewClient("127.0.0.1:1", "", "")
 	t.Cleanup(func() { _ = client.Close() })

@@ -1,4 +1,5 @@
-// Package sqssend puts a message into its queue. A nil error means that SQS has it.
+// Package sqssend sends messages to their queues. A nil error means that SQS has the message; after an error it may have it all
+// the same. Each call takes at most 3 s; while SQS fails, a breaker refuses calls at once.
 package sqssend
 
 import (
@@ -14,7 +15,7 @@ import (
 	"boxoffice/producers/internal/breaker"
 )
 
-// timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: the deduplication id makes SQS drop it.
+// timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: SQS drops it by its deduplication id.
 const timeoutPerCall = 3 * time.Second
 
 // Sender is safe for concurrent use.
@@ -24,12 +25,12 @@ type Sender struct {
 	breaker *breaker.Breaker
 }
 
-// New makes a Sender for these queues.
+// New makes a Sender. urls has the address of each queue that messages may be sent to.
 func New(client *sqs.Client, urls map[message.Queue]string) *Sender {
-	return &Sender{client: client, urls: urls, breaker: breaker.New("sqs")}
+	return &Sender{client: client, urls: urls, breaker: breaker.ForAWS("sqs")}
 }
 
-// Send sends one message to its queue.
+// Send sends one message to its queue and blocks until SQS has it, the call fails, or ctx ends.
 func (s *Sender) Send(ctx context.Context, m message.Encoded) error {
 	url, known := s.urls[m.Queue]
 	if !known {

@@ -1,5 +1,5 @@
-// Package stripesignature says whether Stripe sent a body, by the header Stripe-Signature. Nothing of a body is read
-// before that, and nothing of it, of a secret or of a signature is in an error.
+// Package stripesignature verifies the header Stripe-Signature: that Stripe sent a body. It does not parse the body, and no error
+// contains any of the body, a secret or a signature.
 package stripesignature
 
 import (
@@ -13,19 +13,19 @@ import (
 	"boxoffice/producers/internal/webhook"
 )
 
-// tolerance is how old a signature may be. Stripe signs each attempt anew, so an older one is somebody's copy.
+// tolerance bounds the age of a signature. Stripe signs each attempt anew, so an older one is a copy that somebody kept.
 const tolerance = 300 * time.Second
 
-// secretPrefix begins every signing secret of Stripe's. Another kind of key in its place is a mistake of the deployment.
+// secretPrefix begins every signing secret of Stripe. Another kind of key in its place is a mistake of the deployment.
 const secretPrefix = "whsec_"
 
-// Verifier is immutable and safe for concurrent use. The age of a signature is taken by the clock of the process.
+// Verifier is immutable and safe for concurrent use. It measures the age of a signature by the clock of the process.
 type Verifier struct {
 	secrets []string
 }
 
-// New parses the signing secrets "whsec_…,whsec_…". A body signed with any of them is Stripe's, so a secret can be
-// replaced while webhooks of both are on their way.
+// New parses the signing secrets "whsec_…,whsec_…". A body that any of them signed is Stripe's, so a secret can be replaced while
+// webhooks of both are on their way. The error joins all problems.
 func New(secrets string) (*Verifier, error) {
 	v := &Verifier{secrets: strings.Split(secrets, ",")}
 	var problems []error
@@ -40,9 +40,10 @@ func New(secrets string) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify implements webhook.Signatures. The signature comes first, so that only who can sign is told of its age.
+// Verify implements webhook.Signatures. It checks the signature before the age, so that only the holder of a secret learns about
+// the age.
 func (v *Verifier) Verify(body []byte, header string) error {
-	// The library's ConstructEvent would read the body into its own types as well, and refuse one of another API version.
+	// The library's ConstructEvent would also parse the body into its own types, and refuse one of another API version.
 	for _, secret := range v.secrets {
 		if stripe.ValidatePayloadIgnoringTolerance(body, header, secret) != nil {
 			continue

@@ -61,8 +61,8 @@ func TestVerify(t *testing.T) {
 	})
 }
 
-// A secret that anybody could guess, or a key of another kind, ends the start of the process; its text is in no error.
-func TestSecretsThatAreNone(t *testing.T) {
+// A secret that anybody could guess, or a key of another kind, ends the start of the process; no error contains its text.
+func TestBadSecretsEndTheStart(t *testing.T) {
 	for _, secrets := range []string{"", ",", newest + ",", "sk_test_secret", newest + ", " + older, "whsec_", "whsec_a b"} {
 		_, err := stripesignature.New(secrets)
 		if err == nil || strings.Contains(err.Error(), "secret_") || strings.Contains(err.Error(), "of_these_tests") {
@@ -74,7 +74,7 @@ func TestSecretsThatAreNone(t *testing.T) {
 	}
 }
 
-// The library that consumers speak to Stripe with asks for one version of the API; events are read in the same.
+// The library with which the consumers call Stripe uses one version of the API; events are parsed in the same version.
 func TestEventsAreReadInTheVersionOfTheLibrary(t *testing.T) {
 	if stripeevent.APIVersion != stripe.APIVersion {
 		t.Errorf("events are read as of %s, the library is of %s", stripeevent.APIVersion, stripe.APIVersion)

@@ -1,5 +1,5 @@
-// Package webhook answers POST /api/webhooks/stripe: it checks who sent an event, says which message it becomes, and
-// enqueues that. It reads no store: what an event says is compared with the row by whoever handles the message.
+// Package webhook answers POST /api/webhooks/stripe: it verifies that Stripe sent an event, turns the event into a message, and
+// enqueues that. It reads no store: the consumers compare what an event says with the row.
 package webhook
 
 import (
@@ -15,9 +15,9 @@ import (
 	"boxoffice/producers/internal/httpapi"
 )
 
-// Signatures says whether Stripe sent a body.
+// Signatures verifies that Stripe sent a body. It does no I/O and is safe for concurrent use.
 type Signatures interface {
-	// Verify answers ErrForged when no secret of ours made the signature in the header, ErrStale when one did too long ago.
+	// Verify returns ErrForged if no secret of ours made the signature in the header, and ErrStale if one did too long ago.
 	Verify(body []byte, header string) error
 }
 
@@ -27,38 +27,39 @@ var (
 	ErrStale  = errors.New("signature is too old")
 )
 
-// Queue takes a message; a nil error means that it has it.
+// Queue is where messages are sent. It is safe for concurrent use.
 type Queue interface {
+	// Send blocks until the queue has the message. After an error the queue may have it all the same.
 	Send(ctx context.Context, m message.Encoded) error
 }
 
-// Stripe answers POST /api/webhooks/stripe. Stripe takes any 2xx for "it is yours now" and sends an event again, for days,
-// after any other answer; so 200 comes only once the queue has the message. Events come more than once and in any order,
-// and each copy is enqueued: handlers go by the row, and SQS drops what comes twice within minutes.
+// Stripe answers POST /api/webhooks/stripe. Stripe takes any 2xx as received and sends an event again, for days, after any other
+// answer; so it is answered 200 only once the queue has the message. Events arrive more than once and in any order, and each copy
+// is enqueued: the consumers decide by the row, and SQS drops a repeat within minutes.
 type Stripe struct {
 	Signatures Signatures
 	Queue      Queue
-	// Environment is the name in the metadata of our PaymentIntents; events of another one are none of ours.
+	// Environment is the name in the metadata of our PaymentIntents; events of another environment are not ours.
 	Environment string
-	// Mode is that of our keys. An event of the other mode means that a wrong endpoint or a wrong signing secret is in use.
+	// Mode is the mode of our keys. An event of the other mode means that a wrong endpoint or a wrong signing secret is in use.
 	Mode  message.PaymentMode
 	Log   *slog.Logger
 	Meter *telemetry.Meter
 
-	// versionTold: that events are of another API version is said once in the life of a process.
-	versionTold sync.Once
+	// versionLogged makes the warning about another API version appear once in the life of a process.
+	versionLogged sync.Once
 }
 
 // maxBodyBytes bounds an event; Stripe's are a few KB.
 const maxBodyBytes = 256 << 10
 
-// received is the answer 200.
+// received is the body of a 200.
 type received struct {
-	// Enqueued is false for an event that is none of ours.
+	// Enqueued is false for an event that is not ours.
 	Enqueued bool `json:"enqueued"`
 }
 
-// What becomes of an event that is not refused, as a dimension of WebhooksReceived.
+// Outcomes of an event that is not refused, as a dimension of WebhooksReceived.
 const (
 	outcomeEnqueued = "enqueued"
 	outcomeNotOurs  = "not_ours"
@@ -66,24 +67,23 @@ const (
 )
 
 // Handle implements httpapi.Handler.
-func (h *Stripe) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, *httpapi.Problem) {
-	outcome, problem := h.receive(ctx, r)
-	if problem != nil {
-		outcome = problem.Code
+func (h *Stripe) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	outcome, err := h.receive(ctx, r)
+	if err != nil {
+		outcome = httpapi.ProblemOf(err).Code
 	}
 	h.Meter.Put(telemetry.WebhooksReceived, 1, telemetry.Dimension{Name: telemetry.KeyOutcome, Value: outcome})
-	if problem != nil {
-		return httpapi.Response{}, problem
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	return httpapi.JSON(http.StatusOK, received{Enqueued: outcome == outcomeEnqueued}, nil), nil
 }
 
-// receive takes one event and says what became of it. The signature is checked over the bytes as sent, before anything of them
-// is read.
-func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string, _ *httpapi.Problem) {
-	body, problem := r.Bytes(maxBodyBytes, httpapi.CodeInvalidPayload)
-	if problem != nil {
-		return "", problem
+// receive handles one event and returns its outcome. It verifies the signature over the bytes as sent, before it parses them.
+func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string, _ error) {
+	body, err := r.Bytes(maxBodyBytes, httpapi.CodeInvalidPayload)
+	if err != nil {
+		return "", err
 	}
 	switch err := h.Signatures.Verify(body, r.Header("Stripe-Signature")); {
 	case errors.Is(err, ErrStale):
@@ -96,7 +96,7 @@ func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string
 		return "", h.invalid(ctx, event, err)
 	}
 	if v := event.APIVersion; v != stripeevent.APIVersion && event.OfOurType() {
-		h.versionTold.Do(func() {
+		h.versionLogged.Do(func() {
 			h.Log.WarnContext(ctx, "events are of another API version than they are read in", telemetry.KeyEvent, event.ID, telemetry.KeyVersion, v)
 		})
 	}
@@ -114,21 +114,22 @@ func (h *Stripe) receive(ctx context.Context, r httpapi.Request) (outcome string
 	return outcomeEnqueued, h.enqueue(ctx, event, m)
 }
 
-// otherMode is the alarm for an event of the other mode. The answer is 200 all the same: Stripe would send the event again for days,
-// and it can never be acted on here. The signature is right, so an endpoint or a signing secret of the other mode is in use.
+// otherMode raises the alarm for an event of the other mode. The answer is 200 all the same: Stripe would send the event again
+// for days, and it can never be acted on here. The signature is right, so an endpoint or a signing secret of the other mode is in
+// use.
 func (h *Stripe) otherMode(ctx context.Context, event stripeevent.Event) {
 	h.Log.ErrorContext(ctx, "event of the other payment mode", telemetry.KeyEvent, event.ID, telemetry.KeyMode, event.Mode(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	h.Meter.Put(telemetry.EventsOfOtherMode, 1)
 }
 
-// invalid is 400. Stripe sends the event again, which helps once the mistake, here or in what made the PaymentIntent, is
-// mended.
-func (h *Stripe) invalid(ctx context.Context, event stripeevent.Event, err error) *httpapi.Problem {
+// invalid logs the event and returns a 400. Stripe sends the event again, which helps once the mistake, here or where the
+// PaymentIntent was made, is corrected.
+func (h *Stripe) invalid(ctx context.Context, event stripeevent.Event, err error) error {
 	h.Log.ErrorContext(ctx, "event cannot be acted on", telemetry.KeyEvent, event.ID, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	return httpapi.NewProblem(httpapi.CodeInvalidPayload, "The body is no event that can be acted on.")
 }
 
-func (h *Stripe) enqueue(ctx context.Context, event stripeevent.Event, m message.Message) *httpapi.Problem {
+func (h *Stripe) enqueue(ctx context.Context, event stripeevent.Event, m message.Message) error {
 	encoded, err := message.Encode(m, telemetry.Trace(ctx))
 	if err != nil {
 		h.Log.ErrorContext(ctx, "event not encoded", telemetry.KeyEvent, event.ID, telemetry.KeyError, err.Error())

@@ -35,10 +35,10 @@ const (
 	ours   = `{"environment":"dev","orderId":"` + order + `","concertId":"nocturne-2030","seatGroup":"parkett-left"}`
 )
 
-// limit of a body: 256 KB.
+// limit bounds a body: 256 KB.
 const limit = 262_144
 
-// event is one as Stripe sends it, with members that nobody may see.
+// event is an event as Stripe sends it, with members that must never be shown.
 func event(kind, metadata string) string {
 	return fmt.Sprintf(`{"id":"evt_1","object":"event","api_version":%q,"created":1800003600,"livemode":false,"pending_webhooks":1,"type":%q,
 		"data":{"object":{"id":"pi_1","object":"payment_intent","amount":12000,"amount_capturable":12000,"currency":"eur","livemode":false,
@@ -47,7 +47,7 @@ func event(kind, metadata string) string {
 		stripeevent.APIVersion, kind, metadata)
 }
 
-// live is the event as Stripe sends it of live mode. What it is about stays as it is: the event's own member counts.
+// live is the same event in live mode. Its object stays as it is: the event's own member counts.
 func live(event string) string {
 	return strings.Replace(event, `"livemode":false`, `"livemode":true`, 1)
 }
@@ -60,7 +60,7 @@ func sign(payload string, age time.Duration) string {
 const thin = `{"id":"evt_2","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered","livemode":false,
 	"created":"2024-09-17T06:20:52.246Z","related_object":{"id":"mtr_canary","type":"billing.meter","url":"/v1/billing/meters/mtr_canary"}}`
 
-// queue notes what it takes; it takes nothing while err is set.
+// queue keeps the messages that it takes; it takes none while err is set.
 type queue struct {
 	sent []message.Encoded
 	err  error
@@ -119,7 +119,7 @@ func (h *hook) send(t testing.TB, request events.APIGatewayV2HTTPRequest) httpap
 	return response
 }
 
-// outcomes are those of the metric, in their order.
+// outcomes has the outcomes of the metric, in their order.
 func (h *hook) outcomes(t testing.TB) (outcomes []string) {
 	t.Helper()
 	for line := range strings.Lines(h.out.String()) {
@@ -146,8 +146,9 @@ func code(t testing.TB, r httpapi.Response) string {
 	return p.Code
 }
 
-// Every answer, that it is as the contract says, what is in the queue after it, and that nothing of a body, a secret or a signature is in what was written.
-func TestAnswers(t *testing.T) {
+// Every answer fits the contract, the queue has what it should have, and nothing of a body, a secret or a signature is in any log
+// or answer.
+func TestAnswerPerEvent(t *testing.T) {
 	contract := contracttest.New(t)
 	authorized := event(stripeevent.TypeAuthorized, ours)
 	padded := func(size int) string { return authorized + strings.Repeat(" ", size-len(authorized)) }
@@ -156,7 +157,7 @@ func TestAnswers(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		body string
-		// signature of the body, unless another is said.
+		// signature is of the body, unless another one is set.
 		signature string
 		age       time.Duration
 		change    func(*events.APIGatewayV2HTTPRequest)
@@ -246,7 +247,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestWhatIsEnqueued(t *testing.T) {
+func TestEnqueuedMessage(t *testing.T) {
 	h := newHook(t)
 	body := event(stripeevent.TypeAuthorized, ours)
 	if response := h.post(t, body, sign(body, 0)); response.Body != `{"enqueued":true}` || len(h.queue.sent) != 1 {
@@ -269,8 +270,8 @@ func TestWhatIsEnqueued(t *testing.T) {
 	}
 }
 
-// An endpoint that gets events of the other mode is set up wrongly: somebody has to hear of it, and nothing may come of the event.
-func TestAnEventOfTheOtherModeIsAnAlarm(t *testing.T) {
+// An endpoint that receives events of the other mode is misconfigured: it must raise an alarm, and the event must have no effect.
+func TestEventOfOtherModeIsAnAlarm(t *testing.T) {
 	ofTest := event(stripeevent.TypeAuthorized, ours)
 	for _, c := range []struct {
 		mode  message.PaymentMode
@@ -294,8 +295,8 @@ func TestAnEventOfTheOtherModeIsAnAlarm(t *testing.T) {
 	}
 }
 
-// An event of a type that is none of ours has whatever form Stripe gives it. One that does not tell its mode is of no other.
-func TestTheModeOfAnEventOfAnotherType(t *testing.T) {
+// An event of a type that is not ours may have any form. If it states no mode, it is of no other mode.
+func TestEventWithoutModeIsOfNoOtherMode(t *testing.T) {
 	for body, alarm := range map[string]bool{
 		`{"type":"v2.core.account.updated"}`:                     false,
 		`{"type":"v2.core.account.updated","livemode":null}`:     false,
@@ -314,9 +315,9 @@ func TestTheModeOfAnEventOfAnotherType(t *testing.T) {
 	}
 }
 
-// Stripe sends an event again when it heard no answer. Each copy is enqueued, under one deduplication id, so that SQS drops
-// what comes twice and nothing is lost when it was the first answer that was.
-func TestADuplicateIsEnqueuedAgainUnderTheSameID(t *testing.T) {
+// Stripe sends an event again when it received no answer. Each copy is enqueued, under one deduplication id: SQS drops the
+// repeat, and nothing is lost if only the first answer was.
+func TestDuplicateIsEnqueuedUnderSameID(t *testing.T) {
 	h := newHook(t)
 	body := event(stripeevent.TypeAuthorized, ours)
 	for _, age := range []time.Duration{time.Minute, 0} {
@@ -329,7 +330,7 @@ func TestADuplicateIsEnqueuedAgainUnderTheSameID(t *testing.T) {
 	}
 }
 
-func TestAnotherAPIVersionIsToldOnce(t *testing.T) {
+func TestOtherAPIVersionIsLoggedOnce(t *testing.T) {
 	h := newHook(t)
 	warned := func() int { return strings.Count(h.out.String(), "another API version") }
 	body := event(stripeevent.TypeAuthorized, ours)
@@ -352,8 +353,7 @@ func TestAnotherAPIVersionIsToldOnce(t *testing.T) {
 	}
 }
 
-// Whatever is signed answers by what it is: no panic, nothing enqueued that does not decode, and no 5xx while the queue
-// takes messages.
+// Whatever is signed: no panic, nothing enqueued that does not decode, and no 5xx while the queue takes messages.
 func FuzzStripe(f *testing.F) {
 	f.Add(event(stripeevent.TypeAuthorized, ours))
 	f.Add(event(stripeevent.TypeDeclined, ours))

@@ -1,5 +1,5 @@
-// Package apiclient speaks the HTTP API as a buyer's program would. The demo and the end-to-end tests use it; tests may
-// look at every exchange.
+// Package apiclient calls the HTTP API as a buyer's program does. The demo, the measures and the tests use it. Tests may see every
+// exchange.
 package apiclient
 
 import (
@@ -17,21 +17,21 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Client calls one API as one user. It is safe for concurrent use.
+// Client calls the API of one stack as one user. It is safe for concurrent use.
 type Client struct {
 	// Base is the address with /api.
 	Base string
 	// Token is the bearer token, "" for none.
 	Token string
 	HTTP  *http.Client
-	// AsTold lets WaitFor ask no more often than the API tells (see Backoff); a test that has one order to wait for asks four
-	// times a second at first, and once a second while the order waits in the queue.
+	// AsTold makes WaitFor poll no more often than the API says (see Backoff). Without it, WaitFor polls four times a second at first
+	// and once a second while the order waits in the queue, as fits a test that waits for one order.
 	AsTold bool
-	// Seen, if set, is shown every exchange. It must not keep or read the bodies of the request and response.
+	// Seen, if set, is called with every exchange. It must not read or keep the bodies of request and response.
 	Seen func(request *http.Request, response *http.Response, body []byte)
 }
 
-// Answer is a response with its body read.
+// Answer is a response whose body was read.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -46,7 +46,7 @@ func (a Answer) Decode(v any) error {
 	return nil
 }
 
-// Problem is the part of a problem that a client branches on.
+// Problem is the part of an error's body that clients use.
 type Problem struct {
 	Code    string   `json:"code"`
 	Detail  string   `json:"detail"`
@@ -55,7 +55,7 @@ type Problem struct {
 	Message string   `json:"message"`
 }
 
-// Problem reads an error's body; the gateway's own errors have only a message.
+// Problem decodes an error's body. Errors of the gateway itself have only a message.
 func (a Answer) Problem() Problem {
 	var p Problem
 	if err := json.Unmarshal(a.Body, &p); err != nil {
@@ -64,7 +64,7 @@ func (a Answer) Problem() Problem {
 	return p
 }
 
-// Do sends a request with this body and headers and reads the answer.
+// Do sends a request and reads the response.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte, headers map[string]string) (Answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	defer func() { _ = response.Body.Close() }()
 	read, err := io.ReadAll(response.Body)
 	if err != nil {
-		return Answer{}, fmt.Errorf("read the answer of %s %s: %w", method, path, err)
+		return Answer{}, fmt.Errorf("read the response to %s %s: %w", method, path, err)
 	}
 	if c.Seen != nil {
 		c.Seen(request, response, read)
@@ -91,21 +91,21 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: read}, nil
 }
 
-// OrderRequest is the body of POST /orders: either seats or any adjacent ones.
+// OrderRequest is the body of POST /orders. It has either Seats or Best.
 type OrderRequest struct {
 	ConcertID string         `json:"concertId"`
 	Seats     []string       `json:"seats,omitempty"`
 	Best      *BestAvailable `json:"bestAvailable,omitempty"`
 }
 
-// BestAvailable asks for so many adjacent seats of a section, "" for any, with exactly so many accessible ones.
+// BestAvailable orders Quantity adjacent seats of a section ("" for any section), of which exactly Accessible are accessible places.
 type BestAvailable struct {
 	Section    string `json:"section,omitempty"`
 	Quantity   int    `json:"quantity"`
 	Accessible int    `json:"accessible,omitempty"`
 }
 
-// Accepted is the body of 202.
+// Accepted is the body of a response 202.
 type Accepted struct {
 	OrderID     string           `json:"orderId"`
 	Status      contracts.Status `json:"status"`
@@ -113,7 +113,7 @@ type Accepted struct {
 	PollAfterMs int              `json:"pollAfterMs"`
 }
 
-// Place sends POST /orders under an Idempotency-Key.
+// Place sends POST /orders with an Idempotency-Key.
 func (c *Client) Place(ctx context.Context, key string, order OrderRequest) (Answer, error) {
 	body, err := json.Marshal(order)
 	if err != nil {
@@ -122,7 +122,7 @@ func (c *Client) Place(ctx context.Context, key string, order OrderRequest) (Ans
 	return c.Do(ctx, http.MethodPost, "/orders", body, map[string]string{"Content-Type": "application/json", "Idempotency-Key": key})
 }
 
-// Order is GET /orders/{id}.
+// Order is the body of GET /orders/{id}.
 type Order struct {
 	OrderID       string             `json:"orderId"`
 	Version       int                `json:"version"`
@@ -138,14 +138,14 @@ type Order struct {
 	Timeline      []Entry            `json:"timeline"`
 }
 
-// Payment of an order that awaits it.
+// Payment of an order that awaits payment.
 type Payment struct {
 	ClientSecret   string        `json:"clientSecret"`
 	PublishableKey string        `json:"publishableKey"`
 	LastError      *PaymentError `json:"lastError"`
 }
 
-// PaymentError is why the last card was refused.
+// PaymentError is the reason why the last card was declined.
 type PaymentError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -173,7 +173,7 @@ type Entry struct {
 	Cause   string             `json:"cause"`
 }
 
-// Order asks for an order.
+// Order sends GET /orders/{id}. Unless the status is 200, the order is empty and the answer has the problem.
 func (c *Client) Order(ctx context.Context, id string) (Order, Answer, error) {
 	a, err := c.Do(ctx, http.MethodGet, "/orders/"+id, nil, nil)
 	if err != nil || a.Status != http.StatusOK {
@@ -183,7 +183,7 @@ func (c *Client) Order(ctx context.Context, id string) (Order, Answer, error) {
 	return o, a, a.Decode(&o)
 }
 
-// WaitFor polls an order by AsTold until done says so or the context ends.
+// WaitFor polls an order until done returns true or ctx ends. AsTold says how often.
 func (c *Client) WaitFor(ctx context.Context, id string, done func(Order) bool) (Order, error) {
 	backoff := Backoff{Jitter: rand.Int64N}
 	if !c.AsTold {
@@ -207,10 +207,10 @@ func (c *Client) WaitFor(ctx context.Context, id string, done func(Order) bool) 
 	}
 }
 
-// Decided says whether an order has left the queue.
+// Decided reports whether an order has left the queue.
 func Decided(o Order) bool { return o.Status != contracts.Queued }
 
-// Payable says whether an order has left the queue and, if it got seats, can be paid.
+// Payable reports whether an order has left the queue and, if it is open, can be paid.
 func Payable(o Order) bool { return Decided(o) && o.Status != contracts.Held }
 
 // Concert is the part of GET /concerts/{id} that programs use.
@@ -245,7 +245,7 @@ type Group struct {
 	Accessible []string `json:"accessible"`
 }
 
-// Availability is GET /concerts/{id}/availability.
+// Availability is the body of GET /concerts/{id}/availability.
 type Availability struct {
 	LayoutVersion int `json:"layoutVersion"`
 	Groups        []struct {
@@ -257,7 +257,7 @@ type Availability struct {
 	} `json:"groups"`
 }
 
-// Get asks for a document of the catalogue.
+// Get reads a document of the catalogue into v. Any status but 200 is an error.
 func (c *Client) Get(ctx context.Context, path string, v any) error {
 	a, err := c.Do(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {

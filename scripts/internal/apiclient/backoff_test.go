@@ -9,7 +9,7 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// waits are those of a client that is told so many milliseconds each time, about orders in these statuses.
+// waits returns the waits of a client that polls orders with these statuses and is told to wait so many milliseconds each time.
 func waits(jitter func(int64) int64, told int, statuses ...contracts.Status) (all []time.Duration) {
 	b := apiclient.Backoff{Jitter: jitter}
 	for _, s := range statuses {
@@ -22,7 +22,7 @@ func waits(jitter func(int64) int64, told int, statuses ...contracts.Status) (al
 	return all
 }
 
-func TestWhoWaitsInTheQueueComesMoreAndMoreSeldom(t *testing.T) {
+func TestAWaitingClientPollsLessAndLessOften(t *testing.T) {
 	q := contracts.Queued
 	ms := func(all ...int) (waits []time.Duration) {
 		for _, n := range all {

@@ -2,7 +2,6 @@ package awsclient
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -32,7 +31,7 @@ func (b *closableBody) Read(p []byte) (int, error) {
 
 func (b *closableBody) Close() error { b.closed.Store(true); return nil }
 
-func TestTransportNeverReadsTheCallersBodyAfterItStarts(t *testing.T) {
+func TestTransportDoesNotReadAClosedBody(t *testing.T) {
 	received := make(chan []byte, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -42,7 +41,7 @@ func TestTransportNeverReadsTheCallersBodyAfterItStarts(t *testing.T) {
 		received <- body
 	}))
 	defer server.Close()
-	// Larger than what one write of the transport takes, so that sending goes on after the headers are out.
+	// Larger than one write of the transport, so that sending continues after the headers.
 	content := bytes.Repeat([]byte("seat"), 1<<18)
 	body := &closableBody{reader: bytes.NewReader(content)}
 	next := roundTripFunc(func(r *http.Request) (*http.Response, error) {
@@ -71,9 +70,9 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestLoadTakesRegionAndAddressAndSetsTheClient(t *testing.T) {
+func TestLoadUsesRegionAndAddressAndSetsTheClient(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	cfg, err := Load(context.Background(), config.WithRegion("eu-central-1"),
+	cfg, err := Load(t.Context(), config.WithRegion("eu-central-1"),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("000000000001", "secret", "")))
 	if err != nil {
 		t.Fatal(err)
@@ -87,5 +86,23 @@ func TestLoadTakesRegionAndAddressAndSetsTheClient(t *testing.T) {
 	}
 	if _, ok := client.Transport.(privateBody); !ok {
 		t.Errorf("transport is %T, does not copy bodies", client.Transport)
+	}
+}
+
+func TestLoadAtIgnoresTheEnvironment(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	t.Setenv("AWS_REGION", "us-east-1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "000000000001")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
+	cfg, err := LoadAt(t.Context(), "http://127.0.0.1:2", "eu-central-1", "000000000002", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Region != "eu-central-1" || aws.ToString(cfg.BaseEndpoint) != "http://127.0.0.1:2" || keys.AccessKeyID != "000000000002" || keys.SecretAccessKey != "secret" {
+		t.Errorf("region %q, endpoint %q, key %q", cfg.Region, aws.ToString(cfg.BaseEndpoint), keys.AccessKeyID)
 	}
 }

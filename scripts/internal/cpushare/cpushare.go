@@ -1,6 +1,5 @@
-// Package cpushare holds a process to a share of one processor, as Lambda holds a function to the share that follows from its
-// memory. It needs no rights and no control groups: the process is stopped (SIGSTOP) when it has used up what it may use, and
-// goes on (SIGCONT) when it may use some more.
+// Package cpushare limits a process to a share of one processor, as Lambda limits a function by its memory. It needs no privileges and
+// no control groups: it stops the process (SIGSTOP) when the process has used its share, and continues it (SIGCONT) later.
 package cpushare
 
 import (
@@ -12,27 +11,28 @@ import (
 // megabytesPerProcessor is the memory at which Lambda gives a function one processor.
 const megabytesPerProcessor = 1769
 
-// Of gives the share of a function with so many megabytes: 0.145 for 256.
+// Of returns the share of a function with so many megabytes of memory: 0.145 for 256.
 func Of(memoryMegabytes int) float64 { return float64(memoryMegabytes) / megabytesPerProcessor }
 
-// ErrUnsupported means that this system does not tell how much a process has used.
+// ErrUnsupported means that this system does not report the CPU time of a process.
 var ErrUnsupported = errors.New("a share of a processor needs Linux")
 
 // Supported returns nil or ErrUnsupported.
 func Supported() error { return supported() }
 
 const (
-	// period is what a share is of: the process may use share × period in one go.
+	// period: the process may use share × period at once.
 	period = 20 * time.Millisecond
-	// lookEvery is how often a running process is looked at. It may use that much too much, for which it then stands still longer.
-	lookEvery = time.Millisecond
+	// checkEvery is how often the CPU time of a running process is read. It may use that much more than its share, and is then stopped
+	// for longer.
+	checkEvery = time.Millisecond
 )
 
-// Limit holds a process, with all its threads, to a share of one processor over 0, until ctx ends or the process does. Then the
-// process goes on without a limit. A share of 1 or more does not stop a process that uses one processor.
+// Limit limits a process with all its threads to a share of one processor, which must be over 0. It returns when ctx or the process ends;
+// in the first case the process continues without a limit. A share of 1 or more does not stop a process that uses one processor.
 //
-// Its user must be allowed to send signals to the process. Limit must have ended before the number of the process can be another
-// one's, so whoever waits for the process ends ctx after that. Nobody else may stop the process meanwhile.
+// The caller must be allowed to send signals to the process, must end ctx soon after the process has ended and was waited for, since its
+// id can then belong to another process, and must not stop the process by other means meanwhile.
 func Limit(ctx context.Context, pid int, share float64) error {
 	if err := supported(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func Limit(ctx context.Context, pid int, share float64) error {
 	}
 	b := newBudget(share)
 	at := time.Now()
-	timer := time.NewTimer(lookEvery)
+	timer := time.NewTimer(checkEvery)
 	defer timer.Stop()
 	for {
 		select {
@@ -56,21 +56,21 @@ func Limit(ctx context.Context, pid int, share float64) error {
 		if err != nil {
 			return nil //nolint:nilerr // it has ended
 		}
-		stop := b.spend(usedNow-used, now.Sub(at))
+		pause := b.spend(usedNow-used, now.Sub(at))
 		used, at = usedNow, now
-		if stop == 0 {
-			timer.Reset(lookEvery)
+		if pause == 0 {
+			timer.Reset(checkEvery)
 			continue
 		}
-		if !standStill(ctx, pid, stop) {
+		if !stopFor(ctx, pid, pause) {
 			return nil
 		}
-		timer.Reset(lookEvery)
+		timer.Reset(checkEvery)
 	}
 }
 
-// standStill stops a process for a while. It is false if ctx or the process has ended.
-func standStill(ctx context.Context, pid int, d time.Duration) bool {
+// stopFor stops a process for a time. It returns false if ctx or the process has ended.
+func stopFor(ctx context.Context, pid int, d time.Duration) bool {
 	if signalStop(pid) != nil {
 		return false
 	}
@@ -85,7 +85,7 @@ func standStill(ctx context.Context, pid int, d time.Duration) bool {
 	return signalContinue(pid) == nil && !ended
 }
 
-// budget is what a process may use. It fills by the share and holds no more than one period's worth.
+// budget is the CPU time that a process may use. It grows with time by the share, up to the share of one period.
 type budget struct {
 	share float64
 	full  time.Duration
@@ -97,8 +97,8 @@ func newBudget(share float64) *budget {
 	return &budget{share: share, full: full, left: full}
 }
 
-// spend takes what was used in a time off the budget. It returns how long the process has to stand still until the budget is full
-// again, 0 if there is some left.
+// spend subtracts the CPU time that was used in the elapsed time. It returns how long the process must be stopped until the budget is
+// full again, 0 if there is budget left.
 func (b *budget) spend(used, elapsed time.Duration) time.Duration {
 	b.left = min(b.full, b.left-used+time.Duration(b.share*float64(elapsed)))
 	if b.left > 0 {

@@ -10,12 +10,12 @@ import (
 
 func supported() error { return nil }
 
-// cpuTime is what all threads of a process have used, in user and kernel mode, to the nanosecond: its CPU clock, whose number is
-// made of the process's as clock_getcpuclockid(3) does.
+// cpuTime returns the CPU time of all threads of a process, in user and kernel mode, in nanoseconds. It reads the process's CPU clock,
+// whose id it derives from the process id as clock_getcpuclockid(3) does.
 func cpuTime(pid int) (time.Duration, error) {
 	const schedulerClock = 2
 	var t unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|schedulerClock), &t); err != nil { //nolint:gosec // process numbers have 22 bits
+	if err := unix.ClockGettime(int32(^pid<<3|schedulerClock), &t); err != nil { //nolint:gosec // process ids have 22 bits
 		return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
 	}
 	return time.Duration(t.Nano()), nil

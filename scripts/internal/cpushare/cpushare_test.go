@@ -13,12 +13,12 @@ func TestShareOfMemory(t *testing.T) {
 	}
 }
 
-// A budget lets through its share on average, however the use is spread, and never more than that and one period's worth.
-func TestBudget(t *testing.T) {
+// A budget allows its share on average, however the use is distributed, and at most the share of one period more.
+func TestBudgetAllowsItsShare(t *testing.T) {
 	for name, use := range map[string]struct{ used, elapsed time.Duration }{
 		"one thread":                {time.Millisecond, time.Millisecond},
 		"two threads":               {2 * time.Millisecond, time.Millisecond},
-		"looked at late":            {30 * time.Millisecond, 30 * time.Millisecond},
+		"checked late":              {30 * time.Millisecond, 30 * time.Millisecond},
 		"waits more than it works":  {100 * time.Microsecond, time.Millisecond},
 		"has just the share":        {145 * time.Microsecond, time.Millisecond},
 		"does nothing for a second": {0, time.Second},
@@ -34,15 +34,15 @@ func TestBudget(t *testing.T) {
 				stops++
 				b.spend(0, stop)
 			}
-			if most := time.Duration(share*float64(all)) + b.full + use.used; used > most {
-				t.Fatalf("%s: %s used in %s, at most %s", name, used, all, most)
+			if limit := time.Duration(share*float64(all)) + b.full + use.used; used > limit {
+				t.Fatalf("%s: %s used in %s, at most %s", name, used, all, limit)
 			}
 		}
-		got, wanted := used.Seconds()/all.Seconds(), use.used.Seconds()/use.elapsed.Seconds()
-		if wanted < share && stops > 0 {
+		got, demand := used.Seconds()/all.Seconds(), use.used.Seconds()/use.elapsed.Seconds()
+		if demand < share && stops > 0 {
 			t.Errorf("%s: stopped %d times", name, stops)
 		}
-		if wanted >= 2*share && (got < share-0.005 || got > share+0.005) {
+		if demand >= 2*share && (got < share-0.005 || got > share+0.005) {
 			t.Errorf("%s: share %.3f, want %.3f", name, got, share)
 		}
 	}

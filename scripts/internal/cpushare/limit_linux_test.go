@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// asBurner makes the test binary a program that uses all the processors it gets, with two threads.
+// asBurner names the variable that makes the test binary a program with two threads that use all the processors they get.
 const asBurner = "CPUSHARE_TEST_BURN"
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,7 @@ func burn(t *testing.T) *exec.Cmd {
 	return command
 }
 
-// used is what a process has used so far.
+// used returns the CPU time of a process.
 func used(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	d, err := cpuTime(pid)
@@ -57,8 +57,8 @@ func used(t *testing.T, pid int) time.Duration {
 	return d
 }
 
-// stands tells whether a process is stopped.
-func stands(t *testing.T, pid int) bool {
+// stopped reports whether a process is stopped.
+func stopped(t *testing.T, pid int) bool {
 	t.Helper()
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -67,9 +67,9 @@ func stands(t *testing.T, pid int) bool {
 	return bytes.Contains(content, []byte(") T "))
 }
 
-// A program that would use all processors gets its share, and is never stopped again when the limit has ended. Whatever else runs
-// on the machine can take time from the program and make the limit's looks late, so what it uses is waited for.
-func TestAProcessIsHeldToItsShare(t *testing.T) {
+// A program that would use all processors gets its share, and is not stopped any more when the limit has ended. Other programs can take
+// time from it and delay the checks of its CPU time, so the test waits until the share is right.
+func TestLimitKeepsAProcessAtItsShare(t *testing.T) {
 	const share = 0.145
 	const patience = 10 * time.Second
 	pid := burn(t).Process.Pid
@@ -82,30 +82,30 @@ func TestAProcessIsHeldToItsShare(t *testing.T) {
 	})
 	time.Sleep(100 * time.Millisecond)
 
-	// A look that is late lets the program use more, and then it stands still for longer: the average comes back to the share.
-	begun, before, stopped := time.Now(), used(t, pid), false
+	// After a late check the program has used more and is stopped for longer, so the average returns to the share.
+	begun, before, wasStopped := time.Now(), used(t, pid), false
 	for {
 		time.Sleep(10 * time.Millisecond)
 		elapsed := time.Since(begun)
 		held := (used(t, pid) - before).Seconds() / elapsed.Seconds()
-		stopped = stopped || stands(t, pid)
-		if elapsed >= 2*time.Second && stopped && held > share*0.1 && held < share*1.5 {
+		wasStopped = wasStopped || stopped(t, pid)
+		if elapsed >= 2*time.Second && wasStopped && held > share*0.1 && held < share*1.5 {
 			break
 		}
 		if elapsed > patience {
-			t.Errorf("it used %.3f of a processor, want %.3f; was it stopped: %t", held, share, stopped)
+			t.Errorf("it used %.3f of a processor, want %.3f; was it stopped: %t", held, share, wasStopped)
 			break
 		}
 	}
 	cancel()
 	limit.Wait()
 
-	// With the limit it stands still for most of the time. How much it gets now is up to what else runs, but it goes on.
+	// With the limit it was stopped for most of the time. How much it gets now depends on other programs, but it runs.
 	for begun, before := time.Now(), used(t, pid); ; {
 		time.Sleep(10 * time.Millisecond)
 		elapsed, free := time.Since(begun), used(t, pid)-before
-		if elapsed > 100*time.Millisecond && stands(t, pid) {
-			t.Errorf("it stands still %s after the limit had ended", elapsed)
+		if elapsed > 100*time.Millisecond && stopped(t, pid) {
+			t.Errorf("it is stopped %s after the limit had ended", elapsed)
 			break
 		}
 		if elapsed >= time.Second && free > 50*time.Millisecond {

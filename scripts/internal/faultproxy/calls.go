@@ -15,29 +15,29 @@ import (
 
 // Call is one request of a function to a service of AWS, or to Stripe.
 type Call struct {
-	// Operation is the name of the operation, "PutItem"; of Stripe's the path without the ids, "POST payment_intents/capture".
-	// Body is its JSON or form.
+	// Operation is the name of the operation, "PutItem", and for Stripe the path without ids, "POST payment_intents/capture". Body is
+	// its JSON or form.
 	Operation string
 	Body      []byte
-	// About is what a call to Stripe says beside its body: the path, with the id of its object, and the idempotency key.
+	// About has the path of a call to Stripe, with the id of its object, and the idempotency key.
 	About string
-	// Attempt is the number of the SDK's try: 1, or 2 for any later one.
+	// Attempt is 1 for the SDK's first try and 2 for any later one.
 	Attempt int
-	// From is the caller's end of the connection, To the other, host:port.
+	// From is the caller's address (host:port) of the connection, To the proxy's.
 	From, To string
 }
 
-// Mentions says whether the call has a text in it, an order's id for example.
+// Mentions reports whether the call contains a text, for example an order's id.
 func (c Call) Mentions(text string) bool {
 	return bytes.Contains(c.Body, []byte(text)) || strings.Contains(c.About, text)
 }
 
-// CallHook sees a call before it has had its effect. forward passes it on and returns when it has had it; the answer is kept
-// back until the hook returns. With false the caller gets no answer: its connection breaks. Hooks of calls that come at the
-// same time run at the same time.
+// CallHook is called before a call has its effect. forward forwards the call and returns when it has had its effect; the response waits
+// until the hook returns. If the hook returns false, the caller gets no response: its connection breaks. Hooks of concurrent calls run
+// concurrently.
 type CallHook func(c Call, forward func()) (answer bool)
 
-// Calls passes the calls to one service on. It is safe for concurrent use.
+// Calls is a proxy for the calls to one service. It is safe for concurrent use.
 type Calls struct {
 	upstream string
 	server   *http.Server
@@ -50,7 +50,7 @@ type Calls struct {
 	counts  map[string]int
 }
 
-// NewCalls listens on an address of its own; upstream is host:port.
+// NewCalls starts a proxy on an address of its own. upstream is host:port.
 func NewCalls(upstream string) (*Calls, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,25 +72,25 @@ func NewCalls(upstream string) (*Calls, error) {
 	return c, nil
 }
 
-// Address is where it listens.
+// Address returns the proxy's address (host:port).
 func (c *Calls) Address() string { return c.listener.Addr().String() }
 
-// Hook sets what is done with each call from now on; nil passes all on.
+// Hook sets the hook of later calls. With nil all calls are forwarded.
 func (c *Calls) Hook(h CallHook) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hook = h
 }
 
-// Dialled sets what hears of each new connection, by both ends of it (host:port), before anything is read from it and
-// before the next one is accepted; nil ends it.
+// Dialled sets a function that is called with both addresses (host:port) of each new connection, before anything is read from it and
+// before the next one is accepted. nil removes it.
 func (c *Calls) Dialled(h func(from, to string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dialled = h
 }
 
-// Count is how many calls of an operation came, the SDK's own repetitions not among them; of all operations for "".
+// Count returns the number of calls of an operation, or of all operations for "". Repetitions by the SDK are not counted.
 func (c *Calls) Count(operation string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *Calls) Count(operation string) int {
 	return total
 }
 
-// Close breaks what is under way.
+// Close closes the proxy and breaks its connections.
 func (c *Calls) Close() error { return c.server.Close() }
 
 // ServeHTTP implements http.Handler.
@@ -133,7 +133,7 @@ func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var failed error
 	var once sync.Once
 	forward := func() {
-		// The effect is wanted even if the caller is killed meanwhile.
+		// The call must have its effect even if the caller is killed meanwhile.
 		once.Do(func() { got, failed = c.forward(context.WithoutCancel(r.Context()), r, body) })
 	}
 	if hook != nil && !hook(call, forward) {
@@ -147,10 +147,10 @@ func (c *Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(got.status)
-	_, _ = w.Write(got.content) // a caller that is gone needs no answer
+	_, _ = w.Write(got.content) // fails if the caller is gone
 }
 
-// stripeOperation names a call by its path, /v1/RESOURCE/ID/ACTION, without the id.
+// stripeOperation returns the name of a call from its path, /v1/RESOURCE/ID/ACTION, without the id.
 func stripeOperation(method, path string) string {
 	parts := strings.Split(strings.TrimPrefix(path, "/v1/"), "/")
 	if len(parts) > 1 {
@@ -159,7 +159,7 @@ func stripeOperation(method, path string) string {
 	return method + " " + strings.Join(parts, "/")
 }
 
-// answer of the service.
+// answer is the response of the service.
 type answer struct {
 	status  int
 	header  http.Header

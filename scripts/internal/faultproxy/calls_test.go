@@ -19,7 +19,7 @@ import (
 	"boxoffice/scripts/internal/faultproxy"
 )
 
-// tables is a service that takes every call, and the SDK's client of it through Calls.
+// tables is a service that accepts every call, and an SDK client that reaches it through Calls.
 type tables struct {
 	*dynamodb.Client
 	calls *faultproxy.Calls
@@ -59,12 +59,12 @@ func (s *tables) put(t *testing.T, id string) error {
 	return err
 }
 
-func TestCallsSeeEachAndCountItOnce(t *testing.T) {
+func TestCallsCountEachCallOnce(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
 	var mu sync.Mutex
 	var tries []int
-	// The first answer is lost, so that the SDK asks again.
+	// The first response is lost, so that the SDK tries again.
 	s.calls.Hook(func(c faultproxy.Call, forward func()) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -88,12 +88,12 @@ func TestCallsSeeEachAndCountItOnce(t *testing.T) {
 	}
 }
 
-func TestCallThatIsNotForwardedHasNoEffect(t *testing.T) {
+func TestACallThatIsNotForwardedHasNoEffect(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
 	s.calls.Hook(func(faultproxy.Call, func()) bool { return false })
 	if err := s.put(t, "o-1"); err == nil {
-		t.Error("the call was answered")
+		t.Error("the call got a response")
 	}
 	if had := s.had.Load(); had != 0 {
 		t.Errorf("the service had %d calls, want none", had)
@@ -104,7 +104,7 @@ func TestCallThatIsNotForwardedHasNoEffect(t *testing.T) {
 	}
 }
 
-func TestAnswerOfAForwardedCallWaitsForTheHook(t *testing.T) {
+func TestTheResponseToAForwardedCallWaitsForTheHook(t *testing.T) {
 	t.Parallel()
 	s := newTables(t)
 	release := make(chan struct{})
@@ -116,19 +116,19 @@ func TestAnswerOfAForwardedCallWaitsForTheHook(t *testing.T) {
 		<-release
 		return true
 	})
-	answered := make(chan error, 1)
-	go func() { answered <- s.put(t, "o-1") }()
+	returned := make(chan error, 1)
+	go func() { returned <- s.put(t, "o-1") }()
 	<-forwarded
 	if had := s.had.Load(); had != 1 {
 		t.Errorf("the service had %d calls, want 1", had)
 	}
 	select {
-	case err := <-answered:
-		t.Errorf("answered with %v before the hook returned", err)
+	case err := <-returned:
+		t.Errorf("the call returned %v before the hook did", err)
 	default:
 	}
 	close(release)
-	if err := <-answered; err != nil {
+	if err := <-returned; err != nil {
 		t.Error(err)
 	}
 }

@@ -7,22 +7,22 @@ import (
 	"sync/atomic"
 )
 
-// Command is what a client sends to Redis at once: one command, or a pipeline of some.
+// Command is what a client sends to Redis at once: one command or a pipeline.
 type Command struct {
 	Sent []byte
-	// From is the client's end of the connection, To the other, host:port.
+	// From is the client's address (host:port) of the connection, To the proxy's.
 	From, To string
 }
 
-// Mentions says whether what was sent has a text in it, an order's id for example.
+// Mentions reports whether the command contains a text, for example an order's id.
 func (c Command) Mentions(text string) bool { return bytes.Contains(c.Sent, []byte(text)) }
 
-// CommandHook sees a command before it has had its effect. forward passes it on and returns when Redis has answered; the
-// reply is kept back until the hook returns. With false the client gets no reply: its connection breaks, and what was not
-// forwarded has no effect. Hooks of different connections run at the same time.
+// CommandHook is called before a command has its effect. forward forwards it and returns when Redis has replied; the reply waits until
+// the hook returns. If the hook returns false, the client gets no reply: its connection breaks, and a command that was not forwarded has
+// no effect. Hooks of different connections run concurrently.
 type CommandHook func(c Command, forward func()) (answer bool)
 
-// Commands passes connections to Redis on. It is safe for concurrent use.
+// Commands is a proxy for connections to Redis. It is safe for concurrent use.
 type Commands struct {
 	upstream string
 	listener net.Listener
@@ -34,7 +34,7 @@ type Commands struct {
 	conns   map[net.Conn]bool
 }
 
-// NewCommands listens on an address of its own; upstream is host:port.
+// NewCommands starts a proxy on an address of its own. upstream is host:port.
 func NewCommands(upstream string) (*Commands, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,24 +45,25 @@ func NewCommands(upstream string) (*Commands, error) {
 	return c, nil
 }
 
-// Address is where it listens.
+// Address returns the proxy's address (host:port).
 func (c *Commands) Address() string { return c.listener.Addr().String() }
 
-// Hook sets what is done with each command from now on; nil passes all on.
+// Hook sets the hook of later commands. With nil all commands are forwarded.
 func (c *Commands) Hook(h CommandHook) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hook = h
 }
 
-// Dialled sets what hears of each new connection, by the client's end of it (host:port), before it is passed on; nil ends it.
+// Dialled sets a function that is called with both addresses (host:port) of each new connection, before anything is forwarded. nil
+// removes it.
 func (c *Commands) Dialled(h func(from, to string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dialled = h
 }
 
-// Close breaks all connections.
+// Close closes the proxy and breaks its connections.
 func (c *Commands) Close() error {
 	c.closed.Store(true)
 	err := c.listener.Close()
@@ -84,23 +85,23 @@ func (c *Commands) accept() {
 	}
 }
 
-// connection is one client's, with its own connection to Redis.
+// connection is a client's connection with its own connection to Redis.
 type connection struct {
 	client, server net.Conn
-	// ended is closed when Redis says no more.
+	// ended is closed when Redis sends no more.
 	ended chan struct{}
-	// kept is the reply that waits for its hook; nil while replies go straight to the client.
-	kept atomic.Pointer[reply]
+	// pending is the reply that waits for its hook; nil while replies go directly to the client.
+	pending atomic.Pointer[reply]
 }
 
-// reply is told when it is there, and whether the client is to have it.
+// reply: arrived is closed when the reply arrives, and deliver receives whether the client gets it.
 type reply struct {
-	there  chan struct{}
-	answer chan bool
+	arrived chan struct{}
+	deliver chan bool
 }
 
 func (c *Commands) serve(client net.Conn) {
-	defer client.Close() //nolint:errcheck // nothing is kept in it
+	defer client.Close() //nolint:errcheck // nothing is lost with it
 	c.mu.Lock()
 	dialled := c.dialled
 	c.mu.Unlock()
@@ -111,43 +112,43 @@ func (c *Commands) serve(client net.Conn) {
 	if err != nil {
 		return
 	}
-	defer server.Close() //nolint:errcheck // nothing is kept in it
+	defer server.Close() //nolint:errcheck // nothing is lost with it
 	for _, conn := range []net.Conn{client, server} {
-		c.hold(conn, true)
-		defer c.hold(conn, false)
+		c.track(conn, true)
+		defer c.track(conn, false)
 	}
 	k := &connection{client: client, server: server, ended: make(chan struct{})}
 	go k.replies()
 	buffer := make([]byte, 256<<10)
 	for {
 		n, err := client.Read(buffer)
-		if err != nil || !k.pass(buffer[:n], c.hooked()) {
+		if err != nil || !k.forward(buffer[:n], c.currentHook()) {
 			return
 		}
 	}
 }
 
-// pass passes a command on as the hook says; false ends the connection.
-func (k *connection) pass(sent []byte, hook CommandHook) bool {
+// forward forwards a command as the hook says. It returns false if the connection must end.
+func (k *connection) forward(sent []byte, hook CommandHook) bool {
 	if hook == nil {
 		_, err := k.server.Write(sent)
 		return err == nil
 	}
 	forwarded, failed := false, false
-	r := &reply{there: make(chan struct{}), answer: make(chan bool, 1)}
+	r := &reply{arrived: make(chan struct{}), deliver: make(chan bool, 1)}
 	forward := func() {
 		if forwarded {
 			return
 		}
-		// Before the command is passed on, so that it is its own reply that is kept.
+		// Before the command is forwarded, so that its own reply waits.
 		forwarded = true
-		k.kept.Store(r)
+		k.pending.Store(r)
 		if _, err := k.server.Write(sent); err != nil {
 			failed = true
 			return
 		}
 		select {
-		case <-r.there:
+		case <-r.arrived:
 		case <-k.ended:
 			failed = true
 		}
@@ -155,11 +156,11 @@ func (k *connection) pass(sent []byte, hook CommandHook) bool {
 	answer := hook(Command{Sent: bytes.Clone(sent), From: k.client.RemoteAddr().String(), To: k.client.LocalAddr().String()}, forward)
 	switch {
 	case !answer || failed:
-		r.answer <- false
+		r.deliver <- false
 		return false
 	case forwarded:
-		k.kept.Store(nil)
-		r.answer <- true
+		k.pending.Store(nil)
+		r.deliver <- true
 		return true
 	default:
 		_, err := k.server.Write(sent)
@@ -167,7 +168,7 @@ func (k *connection) pass(sent []byte, hook CommandHook) bool {
 	}
 }
 
-// replies gives the client what Redis says.
+// replies sends the client what Redis sends.
 func (k *connection) replies() {
 	defer k.client.Close() //nolint:errcheck // ends the other direction
 	defer close(k.ended)
@@ -177,9 +178,9 @@ func (k *connection) replies() {
 		if err != nil {
 			return
 		}
-		if r := k.kept.Load(); r != nil {
-			close(r.there)
-			if !<-r.answer {
+		if r := k.pending.Load(); r != nil {
+			close(r.arrived)
+			if !<-r.deliver {
 				return
 			}
 		}
@@ -189,13 +190,13 @@ func (k *connection) replies() {
 	}
 }
 
-func (c *Commands) hooked() CommandHook {
+func (c *Commands) currentHook() CommandHook {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.hook
 }
 
-func (c *Commands) hold(conn net.Conn, open bool) {
+func (c *Commands) track(conn net.Conn, open bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if open && c.closed.Load() {

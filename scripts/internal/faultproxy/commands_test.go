@@ -20,7 +20,7 @@ func newCommands(t *testing.T) (*lines, *faultproxy.Commands) {
 	return server, commands
 }
 
-func TestCommandsSeeEachAndPassItOn(t *testing.T) {
+func TestCommandsForwardEachCommand(t *testing.T) {
 	t.Parallel()
 	_, commands := newCommands(t)
 	c := dial(t, commands.Address())
@@ -46,7 +46,7 @@ func TestCommandsSeeEachAndPassItOn(t *testing.T) {
 	}
 }
 
-func TestCommandThatIsNotForwardedHasNoEffect(t *testing.T) {
+func TestACommandThatIsNotForwardedHasNoEffect(t *testing.T) {
 	t.Parallel()
 	server, commands := newCommands(t)
 	commands.Hook(func(faultproxy.Command, func()) bool { return false })
@@ -58,7 +58,7 @@ func TestCommandThatIsNotForwardedHasNoEffect(t *testing.T) {
 	}
 }
 
-func TestCommandWhoseReplyIsLostHasItsEffect(t *testing.T) {
+func TestACommandWhoseReplyIsLostHasItsEffect(t *testing.T) {
 	t.Parallel()
 	server, commands := newCommands(t)
 	commands.Hook(func(c faultproxy.Command, forward func()) bool {
@@ -73,7 +73,7 @@ func TestCommandWhoseReplyIsLostHasItsEffect(t *testing.T) {
 	}
 }
 
-func TestReplyOfAForwardedCommandWaitsForTheHook(t *testing.T) {
+func TestTheReplyToAForwardedCommandWaitsForTheHook(t *testing.T) {
 	t.Parallel()
 	_, commands := newCommands(t)
 	forwarded, release := make(chan struct{}), make(chan struct{})
@@ -97,7 +97,7 @@ func TestReplyOfAForwardedCommandWaitsForTheHook(t *testing.T) {
 	want(t, got, err, "+2")
 }
 
-func TestCommandsThatAreClosedBreakConnections(t *testing.T) {
+func TestCloseBreaksConnections(t *testing.T) {
 	t.Parallel()
 	_, commands := newCommands(t)
 	c := dial(t, commands.Address())

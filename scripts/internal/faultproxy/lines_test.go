@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// lines is a server that answers each line with how many it has had.
+// lines is a server that replies to each line with the number of lines so far.
 type lines struct {
 	address string
 	had     atomic.Int64
@@ -42,7 +42,7 @@ func newLines(t *testing.T) *lines {
 	return l
 }
 
-// reaches waits until the server has had so many lines.
+// reaches waits until the server has received so many lines.
 func (l *lines) reaches(t *testing.T, n int64) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -54,7 +54,7 @@ func (l *lines) reaches(t *testing.T, n int64) {
 	}
 }
 
-// caller has one connection, on which it waits for each answer.
+// caller has one connection, on which it waits for each reply.
 type caller struct {
 	net.Conn
 	in *bufio.Reader
@@ -70,7 +70,7 @@ func dial(t *testing.T, address string) caller {
 	return caller{conn, bufio.NewReader(conn)}
 }
 
-// ask sends a line and answers what comes back within a time.
+// ask sends a line and returns the reply that arrives within a time.
 func (c caller) ask(line string, within time.Duration) (string, error) {
 	if _, err := fmt.Fprintf(c, "%s\r\n", line); err != nil {
 		return "", err
@@ -92,5 +92,5 @@ func want(t *testing.T, got string, err error, answer string) {
 	}
 }
 
-// long is enough for an answer on any machine; short is how long a test listens for one that must not come.
+// long is enough for a reply on any machine. short is how long a test waits for a reply that must not arrive.
 const long, short = 10 * time.Second, 100 * time.Millisecond

@@ -1,6 +1,6 @@
-// Package faultproxy stands between the functions of a stack and what they depend on, and breaks it in chosen ways: a Link
-// is a connection that can be cut, slowed or made to swallow replies (toxiproxy does the work); Calls and Commands see each
-// call to AWS and each command to Redis, and can stop the world between a call's effect and its answer.
+// Package faultproxy has proxies between the functions of a stack and their dependencies, which fail in chosen ways. A Link can be cut,
+// slowed or made to swallow replies (it uses toxiproxy). Calls and Commands call a hook for each call to AWS or Stripe and each command to
+// Redis, which can act between the effect of a call and its response.
 package faultproxy
 
 import (
@@ -13,14 +13,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Link passes connections on to one server. Its faults are of the network: the server itself goes on. It is safe for
+// Link is a proxy for connections to one server. Its faults are faults of the network: the server itself continues. It is safe for
 // concurrent use.
 type Link struct {
 	proxy *toxiproxy.Proxy
 }
 
-// NewLink listens on an address of its own and passes on to upstream (host:port), which is dialled for each connection,
-// so it need not be there yet.
+// NewLink starts a proxy on an address of its own for upstream (host:port). upstream is dialled for each connection, so it need not
+// listen yet.
 func NewLink(name, upstream string) (*Link, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	l := &Link{proxy: toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream)}
@@ -30,7 +30,7 @@ func NewLink(name, upstream string) (*Link, error) {
 	return l, nil
 }
 
-// Address is where the link listens, also while it is cut.
+// Address returns the link's address (host:port), which stays the same while the link is cut.
 func (l *Link) Address() string { return l.proxy.Listen }
 
 // Cut breaks all connections and refuses new ones.
@@ -44,12 +44,12 @@ func (l *Link) Mend() error {
 	return nil
 }
 
-// Swallow passes requests on and loses every reply: each call has its effect and is never answered, until Heal.
+// Swallow forwards requests and drops every reply until Heal: each call has its effect and gets no response.
 func (l *Link) Swallow() error {
 	return l.toxic(`{"name":"fault","type":"timeout","attributes":{"timeout":0}}`)
 }
 
-// Slow delays every reply by d, until Heal.
+// Slow delays every reply by d until Heal.
 func (l *Link) Slow(d time.Duration) error {
 	return l.toxic(fmt.Sprintf(`{"name":"fault","type":"latency","attributes":{"latency":%d}}`, d.Milliseconds()))
 }
@@ -62,5 +62,5 @@ func (l *Link) toxic(json string) error {
 // Heal undoes Swallow and Slow.
 func (l *Link) Heal(ctx context.Context) error { return l.proxy.Toxics.RemoveToxic(ctx, "fault") }
 
-// Close ends the link.
+// Close closes the link.
 func (l *Link) Close() { l.proxy.Stop() }

@@ -21,7 +21,7 @@ func newLink(t *testing.T) (*lines, *faultproxy.Link) {
 	return server, link
 }
 
-func TestLinkThatIsCutRefusesUntilItIsMended(t *testing.T) {
+func TestACutLinkRefusesConnectionsUntilMend(t *testing.T) {
 	t.Parallel()
 	server, link := newLink(t)
 	address := link.Address()
@@ -51,7 +51,7 @@ func TestLinkThatIsCutRefusesUntilItIsMended(t *testing.T) {
 	want(t, got, err, "+2")
 }
 
-func TestLinkThatSwallowsLosesOnlyReplies(t *testing.T) {
+func TestSwallowDropsOnlyReplies(t *testing.T) {
 	t.Parallel()
 	server, link := newLink(t)
 	c := dial(t, link.Address())
@@ -69,7 +69,7 @@ func TestLinkThatSwallowsLosesOnlyReplies(t *testing.T) {
 	want(t, got, err, "+2")
 }
 
-func TestLinkThatIsSlowDelaysReplies(t *testing.T) {
+func TestSlowDelaysReplies(t *testing.T) {
 	t.Parallel()
 	_, link := newLink(t)
 	if err := link.Slow(2 * short); err != nil {

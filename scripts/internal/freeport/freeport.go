@@ -1,4 +1,4 @@
-// Package freeport finds ports of this machine for servers that are started a moment later.
+// Package freeport finds free ports of this machine for servers that start a moment later.
 package freeport
 
 import (
@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// Ports are given from below those from which Linux takes the ports of outgoing connections (32768 and up): of the ones that
-// the kernel picks for a listener, one connection or another of a busy machine takes some before the server has begun.
+// Ports are below the range from which Linux takes the ports of outgoing connections (32768 and up). In that range, a connection of a busy
+// machine sometimes takes a port before the server has started.
 const (
 	first = 20000
 	last  = 32767
@@ -25,13 +25,13 @@ var (
 
 var errNone = errors.New("no free port")
 
-// Find is a port of 127.0.0.1 on which nobody listens and that this process has not been given before. Another process may
-// still take it: whoever starts a server has to bear that.
+// Find returns a port of 127.0.0.1 that is free and that it has not returned before in this process. Another process may still take the
+// port, so the caller must expect that a server cannot listen on it.
 func Find() (int, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	for range tries {
-		port := first + rand.IntN(last-first+1) //nolint:gosec // G404: which one is no secret
+		port := first + rand.IntN(last-first+1) //nolint:gosec // G404: the port is no secret
 		if !given[port] && Free(port) {
 			given[port] = true
 			return port, nil
@@ -40,7 +40,7 @@ func Find() (int, error) {
 	return 0, fmt.Errorf("%w in %d tries from %d to %d", errNone, tries, first, last)
 }
 
-// Free says whether a port of 127.0.0.1 can be listened on.
+// Free reports whether a server can listen on a port of 127.0.0.1.
 func Free(port int) bool {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {

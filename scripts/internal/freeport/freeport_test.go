@@ -24,13 +24,13 @@ func TestPortsAreDifferentAndFree(t *testing.T) {
 			t.Fatal(err)
 		}
 		if freeport.Free(port) {
-			t.Errorf("port %d is called free while somebody listens on it", port)
+			t.Errorf("port %d is reported free while a server listens on it", port)
 		}
 		if err := listener.Close(); err != nil {
 			t.Fatal(err)
 		}
 		if !freeport.Free(port) {
-			t.Errorf("port %d is not called free though nobody listens on it", port)
+			t.Errorf("port %d is reported taken while no server listens on it", port)
 		}
 	}
 }

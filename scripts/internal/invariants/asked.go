@@ -9,16 +9,15 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// asked is I31: a row's seats are exactly those that were asked for, or as many adjacent ones as were asked for, at the price of
-// all of them, in every version of the row. What was asked for is known from the hash of the request, what is adjacent and what
-// a seat costs from the layout, and the versions from their events.
+// asked is I31: in every version, a row has exactly the requested seats, or the requested number of adjacent seats, at the price of all of
+// them. The request is known by its hash, prices and adjacent seats by the layout, and versions by their events.
 func asked(s Snapshot) []Violation {
 	l := list{rule: RuleAsked}
 	for _, o := range s.Orders {
 		named, best, accessible := asksFor(s, o)
 		switch {
 		case o.RequestHash == "":
-			// A row of which only the message's attributes were known. It never held anything.
+			// For this row only the message's attributes were known. It has never held a seat.
 			if len(o.Seats) > 0 || o.HeldAt != 0 {
 				l.addf("order %s has %v and no request", o.OrderID, o.Seats)
 			}
@@ -44,8 +43,8 @@ func asked(s Snapshot) []Violation {
 	return l.all
 }
 
-// asksFor says whether the request of a row was for just its seats, and whether it was for so many adjacent ones, of the
-// concert or of the section of its group, and with how many accessible places among them.
+// asksFor reports whether a row's request named exactly its seats, or whether it was for that number of adjacent seats, of the concert or
+// of its group's section, and how many of them had to be accessible places.
 func asksFor(s Snapshot, o readmodel.Order) (named, best bool, accessible int) {
 	if o.RequestHash == contracts.RequestHash(o.ConcertID, o.Seats) {
 		return true, false, 0
@@ -58,8 +57,8 @@ func asksFor(s Snapshot, o readmodel.Order) (named, best bool, accessible int) {
 	return false, best, accessible
 }
 
-// isBest says whether a row's request was for n adjacent seats, of the concert ("") or of one of the sections, and how many of
-// them were to be accessible places.
+// isBest reports whether a row's request was for n adjacent seats, of the concert ("") or of one of the sections, and how many of them had
+// to be accessible places.
 func isBest(o readmodel.Order, sections []string, n int) (accessible int, best bool) {
 	for accessible := range n + 1 {
 		for _, section := range sections {
@@ -104,7 +103,7 @@ func layoutOf(s Snapshot, o readmodel.Order) (readmodel.LayoutGroup, bool) {
 	return groups[i], true
 }
 
-// adjacent says whether seats lie one beside the other in a row. In an area any places will do.
+// adjacent reports whether the seats are next to each other in a row. In an area any places are adjacent.
 func adjacent(g readmodel.LayoutGroup, seats []string) bool {
 	if g.Kind == readmodel.KindArea {
 		return true
@@ -127,8 +126,8 @@ func sameMoney(a, b *contracts.Money) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// physical is I34: for one concert a seat has one group, one place and one price, in every layout version that orders have or
-// that is sold, and whatever group it is in, one owner.
+// physical is I34: for one concert, a seat has one group, one place and one price in all layout versions that are frozen or that orders
+// have, and one owner over all groups.
 func physical(s Snapshot) []Violation {
 	l := list{rule: RulePhysical}
 	type where struct {

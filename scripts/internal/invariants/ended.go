@@ -7,9 +7,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Ended is I33: when no fault is left, no message is under way and every hold has ended, no order is open, no PaymentIntent of
-// an order that ended without a ticket can still be paid or captured, and no letter is about an order that still needs it.
-// AtRest allows open orders, this does not.
+// Ended returns the violations of I33: when there are no faults any more, no messages are under way and every hold has ended, then no order
+// is open, no PaymentIntent of an order that ended without a ticket can still be paid or captured, and no letter is about an order that
+// still needs it. Unlike AtRest it does not allow open orders.
 func Ended(s Snapshot) []Violation {
 	l := list{rule: RuleEnded}
 	settled := map[contracts.OrderID]bool{}
@@ -29,8 +29,8 @@ func Ended(s Snapshot) []Violation {
 	return sorted(l.all, leftOpen(s))
 }
 
-// leftOpen: no money is put aside for an order that has ended, and no PaymentIntent that its buyer was shown can be paid any
-// more. One that was made and never shown can be paid by nobody.
+// leftOpen: no money is authorised for an order that has ended, and no PaymentIntent that its buyer has seen can still be paid. A
+// PaymentIntent that was never shown cannot be paid by anyone.
 func leftOpen(s Snapshot) []Violation {
 	authorized, payable := list{rule: "no authorization of an ended order"}, list{rule: RuleEnded}
 	open := map[string]Effect{}
@@ -59,8 +59,8 @@ func leftOpen(s Snapshot) []Violation {
 	return sorted(authorized.all, payable.all)
 }
 
-// inTime is I37: who paid a minute before his hold ended is not told that it was too late, or that the seats are somebody
-// else's, because a dependency was away meanwhile.
+// inTime is I37: an order that was paid a minute before the end of its hold is neither EXPIRED nor rejected for a lost seat because a
+// dependency was unreachable.
 func inTime(s Snapshot) []Violation {
 	l := list{rule: RuleInTime}
 	paid := map[contracts.OrderID]contracts.Instant{}

@@ -1,9 +1,9 @@
-// Package invariants says what must hold of a whole deployment: of its rows, of what Redis shows, of the events and dead
-// letters. It is pure; whoever has gathered a Snapshot can ask. Rules that hold at any instant are Always, those that
-// need the pipeline to have come to rest are AtRest.
+// Package invariants checks what must hold for a whole deployment: for its rows, its state in Redis, its events, its letters and its
+// payments. It is pure and works on a Snapshot. The rules of Always hold at any instant. Those of AtRest hold when no message is under
+// way, and those of Ended when also every hold has ended.
 //
-// The rules are the promises of the README: one owner a seat, counted allowances, every version published, every order
-// that was accepted has an end. This folder's README has which promise is held here and which elsewhere.
+// The rules are promises of the product: one owner a seat, counted allowances, every version published, an end for every accepted order.
+// README.md lists which promises are checked here and which elsewhere.
 package invariants
 
 import (
@@ -16,32 +16,32 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Snapshot is what was gathered. A nil map or slice has nothing in it; what was not gathered at all says so by a field.
+// Snapshot is the state of a deployment. Some fields may be nil because they were not read, as their comments say; any other nil is empty.
 type Snapshot struct {
-	// At is the instant by which Redis and the rows are compared.
+	// At is the instant at which Redis and the rows are compared.
 	At         contracts.Instant
 	Orders     []readmodel.Order
 	Tickets    []readmodel.Ticket
 	Allowances []readmodel.Allowance
-	// DeadLetters are the rows of attempts, of drained messages and of given-up records of a stream; Dead are the messages in
-	// dead-letter queues and the letters about streams that nobody has drained.
+	// DeadLetters are the rows of attempts, of drained messages and of stream records that were given up. Dead is the number of messages
+	// in dead-letter queues and of letters about streams that are not drained.
 	DeadLetters []readmodel.DeadLetter
 	Dead        int
-	// Groups are the loaded seat groups as producers see them, NotLoaded those on sale that are not there.
+	// Groups are the loaded seat groups as producers see them, NotLoaded those on sale that are not loaded.
 	Groups    []Group
 	NotLoaded []contracts.SeatGroup
-	// Accepted are the orders that were answered 202.
+	// Accepted are the orders that the API accepted with 202.
 	Accepted []contracts.OrderID
-	// Layouts are the groups of the layout versions that held orders have or that are sold, by readmodel.LayoutKey; nil if
-	// nobody gathered them.
+	// Layouts are the groups of the layout versions that are frozen or that held orders have, by readmodel.LayoutKey; nil if they were
+	// not read.
 	Layouts map[string][]readmodel.LayoutGroup
-	// Published are the versions that came out of the bus, as "ORDER.VERSION"; nil if nobody listened.
+	// Published are the versions that were received from the bus, as "ORDER.VERSION"; nil if nothing was subscribed.
 	Published map[string]Published
-	// Effects are everything that happened to money at Stripe, oldest first; nil if nobody asked.
+	// Effects are everything that happened to money at Stripe, oldest first; nil if they were not read.
 	Effects []Effect
 }
 
-// Published is what an event said of a version.
+// Published is the content of a version's event.
 type Published struct {
 	Seats  []string
 	Amount *contracts.Money
@@ -52,7 +52,7 @@ type Group struct {
 	contracts.SeatGroup
 	Seats []string
 	Map   seatstate.SeatMap
-	// Entries are who has which place, and Records what Redis remembers of orders; nil if nobody gathered them.
+	// Entries are the orders that have the places, Records the orders' records in Redis; nil if they were not read.
 	Entries map[int]seatstate.Entry
 	Records map[contracts.OrderID]seatstate.Record
 }
@@ -67,19 +67,18 @@ const (
 	RuleInTime   = "I37 paid in time, seats kept"
 )
 
-// Violation is a rule that does not hold, and what breaks it.
+// Violation is a broken rule and what breaks it.
 type Violation struct{ Rule, What string }
 
 func (v Violation) String() string { return v.Rule + ": " + v.What }
 
-// Always are the violations of the rules that hold at any instant, however the snapshot was cut: each compares what one
-// transaction or one row wrote.
+// Always returns the violations of the rules that hold at any instant, even if the snapshot was not read at one instant: each rule compares
+// what one transaction or one row has written.
 func Always(s Snapshot) []Violation {
 	return sorted(histories(s), tickets(s), seatsOnce(s), identities(s), asked(s), physical(s))
 }
 
-// AtRest are the violations of all rules. The pipeline has come to rest when no message is under way and each hold that
-// was going to end has ended.
+// AtRest returns the violations of the rules that hold when no message is under way and each hold that is due has ended.
 func AtRest(s Snapshot) []Violation {
 	return sorted(Always(s), counted(s), withinLimit(s), answered(s), places(s), records(s), refused(s), published(s), dead(s), Money(s))
 }
@@ -100,5 +99,5 @@ func (l *list) addf(format string, args ...any) {
 	l.all = append(l.all, Violation{l.rule, fmt.Sprintf(format, args...)})
 }
 
-// Version names a version of a row in Snapshot.Published.
+// Version returns the name of a version of a row in Snapshot.Published.
 func Version(id contracts.OrderID, version int) string { return fmt.Sprintf("%s.%d", id, version) }

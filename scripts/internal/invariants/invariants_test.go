@@ -43,7 +43,7 @@ func row(c, fence string, seats []string, statuses ...contracts.Status) readmode
 	return o
 }
 
-// hall is the layout of the concert: a row of four seats.
+// hall returns the layout of the concert: a row of four seats.
 func hall() readmodel.LayoutGroup {
 	seats := []string{"s1", "s2", "s3", "s4"}
 	return readmodel.LayoutGroup{
@@ -56,7 +56,7 @@ func publishedOf(o readmodel.Order) invariants.Published {
 	return invariants.Published{Seats: slices.Clone(o.Seats), Amount: o.Amount}
 }
 
-// good has one order of each kind, and everything as it should be.
+// good returns a snapshot without violations that has one order of each kind.
 func good() invariants.Snapshot {
 	s := invariants.Snapshot{
 		At: at,
@@ -84,7 +84,7 @@ func good() invariants.Snapshot {
 	s.Groups[0].Entries = map[int]seatstate.Entry{
 		0: {State: seatstate.Held, Order: id("a"), Lapses: at + 360_000},
 		1: {State: seatstate.Sold, Order: id("b")}, 2: {State: seatstate.Sold, Order: id("b")},
-		// Lapsed, so it counts as free, whosever it was.
+		// This hold has ended, so the place counts as free.
 		3: {State: seatstate.Held, Order: id("y"), Lapses: at},
 	}
 	s.Groups[0].Records = map[contracts.OrderID]seatstate.Record{
@@ -103,14 +103,14 @@ func rules(all []invariants.Violation) []string {
 	return slices.Compact(names)
 }
 
-func TestNothingToSay(t *testing.T) {
+func TestAGoodSnapshotHasNoViolation(t *testing.T) {
 	if all := invariants.AtRest(good()); len(all) != 0 {
 		t.Errorf("of a snapshot without fault: %v", all)
 	}
 }
 
-// A refused card and another key are versions without a status.
-func TestNotesAreVersions(t *testing.T) {
+// Notes, for example of a declined card, are versions without a new status.
+func TestVersionsMayBeNotes(t *testing.T) {
 	s := good()
 	row := func(c string) *readmodel.Order {
 		i := slices.IndexFunc(s.Orders, func(o readmodel.Order) bool { return o.OrderID == id(c) })
@@ -129,8 +129,8 @@ func TestNotesAreVersions(t *testing.T) {
 	}
 }
 
-// Every rule is broken once, alone.
-func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
+// Each case breaks one rule.
+func TestEachBrokenRuleIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		plant func(*invariants.Snapshot)
 		rules []string
@@ -160,7 +160,7 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 			s.Published[invariants.Version(id("f"), 1)], s.Allowances[0].Seats = publishedOf(s.Orders[4]), 4
 		}, []string{"one order a seat"}},
 		"two rows of an order": {func(s *invariants.Snapshot) { s.Orders = append(s.Orders, s.Orders[3]) }, []string{"identity"}},
-		"an id that nobody gave out": {func(s *invariants.Snapshot) {
+		"a malformed id": {func(s *invariants.Snapshot) {
 			s.Orders[3].OrderID = "x"
 			delete(s.Published, id4())
 			delete(s.Published, id4v2())
@@ -178,20 +178,20 @@ func TestEachRuleIsToldWhenItIsBroken(t *testing.T) {
 		"a group that is not loaded": {func(s *invariants.Snapshot) {
 			s.NotLoaded = []contracts.SeatGroup{{ConcertID: "nocturne", Group: "B"}}
 		}, []string{"places"}},
-		"a version that nobody heard of": {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
+		"a version without an event": {func(s *invariants.Snapshot) { delete(s.Published, invariants.Version(id("b"), 1)) }, []string{"event"}},
 		"an event of nothing": {func(s *invariants.Snapshot) {
 			s.Published[invariants.Version(id("a"), 2)] = invariants.Published{Seats: []string{"s1"}, Amount: s.Orders[0].Amount}
 		}, []string{"event"}},
 		"money for nothing": {func(s *invariants.Snapshot) {
 			s.Effects = []invariants.Effect{{Kind: "captured", At: at, PaymentIntent: "pi_d", Order: id("d"), Amount: 4500}}
 		}, []string{"captured after committed", "charged if and only if ticketed"}},
-		"a dead message":                  {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{"dead letter"}},
-		"an attempt that never came back": {func(s *invariants.Snapshot) { s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "attempts#1"}} }, []string{"dead letter"}},
+		"a dead message":              {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{"dead letter"}},
+		"an attempt that never ended": {func(s *invariants.Snapshot) { s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "attempts#1"}} }, []string{"dead letter"}},
 	} {
 		s := good()
 		c.plant(&s)
 		if got := rules(invariants.AtRest(s)); !slices.Equal(got, c.rules) {
-			t.Errorf("%s: told %v, want %v: %v", name, got, c.rules, invariants.AtRest(s))
+			t.Errorf("%s: reported %v, want %v: %v", name, got, c.rules, invariants.AtRest(s))
 		}
 	}
 }
@@ -200,7 +200,7 @@ func id4() string   { return invariants.Version(id("d"), 1) }
 func id4v2() string { return invariants.Version(id("d"), 2) }
 func id4v3() string { return invariants.Version(id("d"), 3) }
 
-func TestFirstServed(t *testing.T) {
+func TestFirstServedReportsOrdersOutOfTurn(t *testing.T) {
 	for name, c := range map[string]struct {
 		rows []readmodel.Order
 		want int

@@ -9,9 +9,9 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// An order is judged by the limit that it was held under, whatever the concert's is now and was at other times. Each order here
-// has a seat for each of its number, and is held that many seconds after the first.
-func TestLimitsThatChange(t *testing.T) {
+// An order is checked against the limit under which it was held, not against the concert's limit at other times. Each order here is given
+// by its number of seats and by how many seconds after the first it was held.
+func TestAnOrderIsCheckedAgainstItsOwnLimit(t *testing.T) {
 	type held struct {
 		seats, limit, after int
 		status              contracts.Status

@@ -5,9 +5,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Effect is something that happened to money at Stripe, in the order in which it happened.
+// Effect is something that happened to money at Stripe.
 type Effect struct {
-	// Kind is created, authorized, captured, canceled, expired or refunded; others say nothing here.
+	// Kind is created, authorized, captured, canceled, expired or refunded. Other kinds are ignored.
 	Kind          string
 	At            contracts.Instant
 	PaymentIntent string
@@ -24,8 +24,8 @@ const (
 	effectExpired    = "expired"
 )
 
-// Money is what the rows and the effects at Stripe must agree on at rest: an order is charged if and only if it has its
-// tickets, once, for its price, after it owned its seats; and nothing stays put aside for an order that has ended.
+// Money returns the violations of the rules about rows and effects at Stripe, which hold at rest: an order is charged if and only if it has
+// its tickets, once, its price, and after it owned its seats. No money stays authorised for an order that has ended.
 func Money(s Snapshot) []Violation {
 	if s.Effects == nil {
 		return nil
@@ -88,7 +88,7 @@ func afterCommit(s Snapshot) []Violation {
 	return l.all
 }
 
-// when an order took a status.
+// when returns the instant at which an order got a status.
 func when(o readmodel.Order, s contracts.Status) (contracts.Instant, bool) {
 	for _, h := range o.History {
 		if h.Status == s {

@@ -10,8 +10,8 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// bigger has beside the orders of good a best-available one that holds s3 and s4 of a second group, and one for two adjacent
-// seats that was refused because those were gone.
+// bigger returns good with two more orders: a best-available order that holds s3 and s4 of a second group, and an order for two adjacent
+// seats that was refused because those were taken.
 func bigger() invariants.Snapshot {
 	s := good()
 	second := hall()
@@ -34,15 +34,15 @@ func bigger() invariants.Snapshot {
 	return s
 }
 
-// order finds a row of a snapshot by the letter of its id.
+// order returns a row of a snapshot by the letter of its id.
 func order(s *invariants.Snapshot, c string) *readmodel.Order {
 	return &s.Orders[slices.IndexFunc(s.Orders, func(o readmodel.Order) bool { return o.OrderID == id(c) })]
 }
 
-// Each rule that the README names is broken in each way that a snapshot shows, alone.
-func TestNamedRules(t *testing.T) {
+// Each case breaks one rule of the README, and there is a case for each way that a snapshot shows.
+func TestRulesOfTheREADMEAreReported(t *testing.T) {
 	layout := readmodel.LayoutKey("nocturne", 1)
-	// later is the layout as a later version has it.
+	// later adds a later version of the layout.
 	later := func(s *invariants.Snapshot, change func(*readmodel.LayoutGroup)) {
 		next := []readmodel.LayoutGroup{hall()}
 		next[0].Seats, next[0].Rows = slices.Clone(next[0].Seats), nil
@@ -76,7 +76,7 @@ func TestNamedRules(t *testing.T) {
 		}, invariants.RuleAsked},
 		"a seat twice":                    {func(s *invariants.Snapshot) { order(s, "c").Seats = []string{"s1", "s1"}; republish(s, "c") }, invariants.RuleAsked},
 		"a refused row without its seats": {func(s *invariants.Snapshot) { order(s, "d").RequestHash = contracts.RequestHash("nocturne", nil) }, invariants.RuleAsked},
-		"seats that nobody asked for":     {func(s *invariants.Snapshot) { order(s, "d").RequestHash = "" }, invariants.RuleAsked},
+		"seats that were not requested":   {func(s *invariants.Snapshot) { order(s, "d").RequestHash = "" }, invariants.RuleAsked},
 		"more seats than were asked for": {func(s *invariants.Snapshot) {
 			order(s, "g").RequestHash = contracts.RequestHashBest("nocturne", "Balcony", 1, 0)
 		}, invariants.RuleAsked},
@@ -87,7 +87,7 @@ func TestNamedRules(t *testing.T) {
 		"a seat that the layout has not":    {func(s *invariants.Snapshot) { s.Layouts[layout][1].Seats[2] = "t9" }, invariants.RuleAsked},
 		"a layout that the catalogue lacks": {func(s *invariants.Snapshot) { order(s, "g").LayoutVersion = 7 }, invariants.RuleAsked},
 
-		"a seat refused that nobody else asked for": {func(s *invariants.Snapshot) {
+		"refused for a seat that no other order requested": {func(s *invariants.Snapshot) {
 			order(s, "c").Seats, order(s, "c").RequestHash = []string{"s4"}, contracts.RequestHash("nocturne", []string{"s4"})
 			order(s, "d").Seats, order(s, "d").RequestHash = []string{"s2"}, contracts.RequestHash("nocturne", []string{"s2"})
 			republish(s, "c")
@@ -138,7 +138,7 @@ func TestNamedRules(t *testing.T) {
 			s.Groups[0].Records[id("b")] = seatstate.Record{State: seatstate.RecordSold, Places: []int{1}}
 		}, "places"},
 		"a hold without its record": {func(s *invariants.Snapshot) { delete(s.Groups[0].Records, id("a")) }, "places"},
-		"a place of somebody else's seat": {func(s *invariants.Snapshot) {
+		"a place of another order's seat": {func(s *invariants.Snapshot) {
 			s.Groups[0].Entries[3] = seatstate.Entry{State: seatstate.Sold, Order: id("b")}
 		}, "places"},
 	} {
@@ -149,12 +149,12 @@ func TestNamedRules(t *testing.T) {
 			want = []string{c.rule}
 		}
 		if got := rules(invariants.AtRest(s)); !slices.Equal(got, want) {
-			t.Errorf("%s: told %v, want %v: %v", name, got, want, invariants.AtRest(s))
+			t.Errorf("%s: reported %v, want %v: %v", name, got, want, invariants.AtRest(s))
 		}
 	}
 }
 
-// One physical seat sold in two groups, as after a layout that moved it: to each of the tables it is another seat.
+// One physical seat is sold in two groups, as after a layout that moved it. In each table it is another seat.
 func TestASeatSoldInTwoGroups(t *testing.T) {
 	s := invariants.Snapshot{}
 	for i, group := range []string{"A", "B"} {
@@ -164,18 +164,18 @@ func TestASeatSoldInTwoGroups(t *testing.T) {
 		s.Tickets = append(s.Tickets, readmodel.Ticket{SeatGroup: o.SeatGroup().Key(), Seat: "s1", OrderID: o.OrderID})
 	}
 	if got, want := rules(invariants.Always(s)), []string{invariants.RulePhysical, "one order a seat"}; !slices.Equal(got, want) {
-		t.Errorf("told %v, want %v", got, want)
+		t.Errorf("reported %v, want %v", got, want)
 	}
 }
 
-// republish has the events of an order say what its row says.
+// republish sets the events of an order to the content of its row.
 func republish(s *invariants.Snapshot, c string) {
 	for v := 1; v <= order(s, c).Version; v++ {
 		s.Published[invariants.Version(id(c), v)] = publishedOf(*order(s, c))
 	}
 }
 
-// paidFor has order a authorised at an instant and then end.
+// paidFor authorises order a at an instant and then ends it.
 func paidFor(s *invariants.Snapshot, status contracts.Status, reason contracts.Reason, when contracts.Instant) {
 	a := row("a", "1", []string{"s1"}, contracts.Held, contracts.AwaitingPayment, status)
 	if a.Reason = nil; reason != "" {
@@ -192,13 +192,13 @@ func paidFor(s *invariants.Snapshot, status contracts.Status, reason contracts.R
 		{Kind: "created", At: at, PaymentIntent: "pi_a", Order: id("a"), Amount: 4500}, {Kind: "authorized", At: when, PaymentIntent: "pi_a", Order: id("a"), Amount: 4500},
 		{Kind: "canceled", At: when, PaymentIntent: "pi_a", Order: id("a"), Amount: 4500},
 	}
-	// Order b is COMMITTED, which at rest would be CONFIRMED.
+	// Order b is COMMITTED; at rest it would be CONFIRMED.
 	b := row("b", "2", []string{"s2", "s3"}, contracts.Held, contracts.Committed, contracts.Confirmed)
 	*order(s, "b") = b
 	s.Effects = append(s.Effects, invariants.Effect{Kind: "captured", At: at, PaymentIntent: "pi_b", Order: id("b"), Amount: 9000})
 }
 
-// over is a snapshot in which nothing is left to do.
+// over returns a snapshot in which nothing is left to do.
 func over() invariants.Snapshot {
 	s := good()
 	paidFor(&s, contracts.Expired, "", at+290_000)
@@ -206,7 +206,7 @@ func over() invariants.Snapshot {
 	return s
 }
 
-func TestEnded(t *testing.T) {
+func TestEndedReportsWhatIsLeftToDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		plant func(*invariants.Snapshot)
 		rules []string
@@ -229,12 +229,12 @@ func TestEnded(t *testing.T) {
 		"a letter of an order that ended": {func(s *invariants.Snapshot) {
 			s.DeadLetters = []readmodel.DeadLetter{{MessageKey: "message#1", OrderID: id("a")}, {MessageKey: "message#2"}}
 		}, nil},
-		"a letter that nobody has seen": {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{invariants.RuleEnded}},
+		"a letter that is not drained": {func(s *invariants.Snapshot) { s.Dead = 1 }, []string{invariants.RuleEnded}},
 	} {
 		s := over()
 		c.plant(&s)
 		if got := rules(invariants.Ended(s)); !slices.Equal(got, c.rules) {
-			t.Errorf("%s: told %v, want %v: %v", name, got, c.rules, invariants.Ended(s))
+			t.Errorf("%s: reported %v, want %v: %v", name, got, c.rules, invariants.Ended(s))
 		}
 	}
 }

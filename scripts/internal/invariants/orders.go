@@ -10,8 +10,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// histories: each version with a new status is a step that the status graph allows, and the last of these is the row's. An
-// order that has ended stays as it ended. Versions between two entries are notes, of a refused card or of another key.
+// histories: each entry is a step that the status graph allows, and the last entry has the row's status. An order that has ended does not
+// change its status. Versions between two entries are notes, for example of a declined card.
 func histories(s Snapshot) []Violation {
 	l := list{rule: "history"}
 	for _, o := range s.Orders {
@@ -23,7 +23,7 @@ func histories(s Snapshot) []Violation {
 			if !from.CanBecome(h.Status) {
 				l.addf("order %s: %s became %s", o.OrderID, from, h.Status)
 			}
-			// Clocks of processes may differ by less than the 10 s that the times of a hold allow for.
+			// Clocks of processes may differ by less than 10 s, which the times of a hold allow for.
 			if h.At.Add(clocksDiffer) < at {
 				l.addf("order %s: %s is before what came before it", o.OrderID, h.Status)
 			}
@@ -39,7 +39,7 @@ func histories(s Snapshot) []Violation {
 	return l.all
 }
 
-// notes is how many versions a row may have had without leaving a status.
+// notes bounds the number of versions that a row may have within a status.
 func notes(o readmodel.Order, in contracts.Status) int {
 	switch p := o.Payment; {
 	case p == nil, in == contracts.Queued:
@@ -47,7 +47,7 @@ func notes(o readmodel.Order, in contracts.Status) int {
 	case in == contracts.Held:
 		return p.OpenAttempt
 	case in == contracts.AwaitingPayment:
-		return math.MaxInt // refused cards, which a payment makes the row forget
+		return math.MaxInt // declined cards, which the row does not list
 	case in == contracts.Committed:
 		return p.CaptureAttempt + p.VoidAttempt
 	default:
@@ -55,9 +55,10 @@ func notes(o readmodel.Order, in contracts.Status) int {
 	}
 }
 
+// clocksDiffer bounds how much the clocks of two processes differ.
 const clocksDiffer = 10 * time.Second
 
-// tickets: each is of a seat of a paid order of that group, and a committed order has all of its own.
+// tickets: each ticket is for a seat of a paid order of that group, and a committed order has all of its tickets.
 func tickets(s Snapshot) []Violation {
 	l := list{rule: "ticket"}
 	owner := map[string]contracts.OrderID{}
@@ -88,8 +89,8 @@ func tickets(s Snapshot) []Violation {
 	return l.all
 }
 
-// seatsOnce: no seat is held or owned by two orders. This one can be broken for a while when Redis was lost between a
-// hold and its row; the tickets decide then.
+// seatsOnce: no seat is held or owned by two orders. The rule can be broken for a while if Redis was lost between a hold and its row; then
+// the tickets decide.
 func seatsOnce(s Snapshot) []Violation {
 	l := list{rule: "one order a seat"}
 	by := map[string]readmodel.Order{}
@@ -108,7 +109,7 @@ func seatsOnce(s Snapshot) []Violation {
 	return l.all
 }
 
-// identities: one row an order, with an id that could have been given out.
+// identities: each order has one row, with a well-formed id.
 func identities(s Snapshot) []Violation {
 	l := list{rule: "identity"}
 	seen := map[contracts.OrderID]bool{}
@@ -124,8 +125,8 @@ func identities(s Snapshot) []Violation {
 	return l.all
 }
 
-// counted is I35: a buyer's allowance is the sum of what his rows count, each of them all its seats or, once it has ended
-// without a ticket, none. It moves in the transaction of the row, but the two tables are read one after the other.
+// counted is I35: a buyer's allowance is the sum of what the buyer's rows count. A row counts all its seats, or none when the order has ended
+// without a ticket. Row and allowance change in one transaction, but the two tables are read one after the other.
 func counted(s Snapshot) []Violation {
 	l := list{rule: RuleCounted}
 	sum := map[string]int{}
@@ -153,9 +154,9 @@ func counted(s Snapshot) []Violation {
 	return l.all
 }
 
-// withinLimit: no order was held that gave its buyer more seats, in open orders and tickets, than the limit that it was held
-// under. That limit is in its row. The concert's present one says nothing of an order from before it: a limit that is lowered
-// below what was bought breaks no promise, and one that is raised excuses none.
+// withinLimit: with no order, its buyer got more seats in open orders and tickets than the limit under which the order was held. That limit
+// is in the row. The concert's present limit does not matter: lowering a limit below what was bought breaks no promise, and raising it
+// excuses nothing.
 func withinLimit(s Snapshot) []Violation {
 	l := list{rule: "allowance"}
 	byBuyer := map[string][]readmodel.Order{}
@@ -174,7 +175,7 @@ func withinLimit(s Snapshot) []Violation {
 		})
 		had := 0
 		for _, o := range orders {
-			// Those that are still there and were held before it were counted when it was.
+			// Orders that were held before it and still count were counted when it was held.
 			if had += len(o.Seats); had > limitAt(orders, countedAt(o)) {
 				l.addf("%s has %d seats with order %s, which was held under a limit of %d", key, had, o.OrderID, o.BuyerLimit)
 			}
@@ -183,7 +184,7 @@ func withinLimit(s Snapshot) []Violation {
 	return l.all
 }
 
-// countedAt is when an order was held, by the clock of the process that counted its seats.
+// countedAt returns when an order was held, by the clock of the process that counted its seats.
 func countedAt(o readmodel.Order) contracts.Instant {
 	if len(o.History) == 0 {
 		return o.HeldAt
@@ -191,19 +192,19 @@ func countedAt(o readmodel.Order) contracts.Instant {
 	return o.History[0].At
 }
 
-// limitAt is the highest limit of a buyer's orders of about that time. Which of two was counted first the clocks of two
-// processes do not say, nor is a limit that has changed known to all of them at once.
+// limitAt returns the highest limit of a buyer's orders of about that time. The clocks of two processes do not tell which of two orders was
+// counted first, and processes learn of a changed limit at different times.
 func limitAt(orders []readmodel.Order, at contracts.Instant) int {
-	most := 0
+	highest := 0
 	for _, o := range orders {
 		if held := countedAt(o); held.Add(clocksDiffer) > at && at.Add(clocksDiffer) > held {
-			most = max(most, o.BuyerLimit)
+			highest = max(highest, o.BuyerLimit)
 		}
 	}
-	return most
+	return highest
 }
 
-// answered: each order that was accepted has a row, and none waits for a step that is long due.
+// answered: each accepted order has a row, and no order is open long after the end of its hold.
 func answered(s Snapshot) []Violation {
 	l := list{rule: "answer"}
 	rows := map[contracts.OrderID]bool{}
@@ -221,6 +222,5 @@ func answered(s Snapshot) []Violation {
 	return l.all
 }
 
-// endsWithin is how long after D an open order may still be open: 3 minutes, the bound of the promise that every order
-// is settled.
+// endsWithin bounds how long an order may be open after the end of its hold. It is the bound of the promise that every order is settled.
 const endsWithin = 3 * time.Minute

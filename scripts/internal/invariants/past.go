@@ -18,12 +18,12 @@ type span struct {
 	from, to contracts.Instant
 }
 
-// NeverShared judges the past that the histories tell, where all orders of a run may have ended: at no time had a seat two
-// orders, nor a buyer more seats than the limit that his order was held under. It is for runs in which Redis loses nothing, all
-// clocks are one, and no limit changes.
+// NeverShared checks the past by the histories of orders, which may all have ended: at no time did two orders have one seat, nor a buyer
+// more seats than the limit under which the order was held. It is for runs in which Redis loses nothing, all processes have one clock, and
+// no limit changes.
 //
-// An order has its seats from the instant of its hold to that of the entry that ends it. That one is taken before the row
-// is written, and the seats are given back after it; so the next hold is later, without any allowance.
+// An order has its seats from the instant of its hold to the instant of the entry that ends it. That instant is taken before the row is
+// written, and the seats are released after the write, so the next hold is later.
 func NeverShared(orders []readmodel.Order) []Violation {
 	bySeat, byBuyer := map[string][]span{}, map[string][]span{}
 	for _, o := range orders {
@@ -41,7 +41,7 @@ func NeverShared(orders []readmodel.Order) []Violation {
 			key := o.ConcertID + "/" + seat
 			bySeat[key] = append(bySeat[key], of)
 		}
-		// Counted is when the row is written, which is after its first entry's instant.
+		// The seats are counted when the row is written, which is after the instant of its first entry.
 		of.from = o.History[0].At.Add(writtenWithin)
 		key := readmodel.AllowanceKey(o.ConcertID, o.UserID)
 		byBuyer[key] = append(byBuyer[key], of)
@@ -77,5 +77,5 @@ func byStart(a, b span) int {
 	return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.order, b.order))
 }
 
-// writtenWithin is longer than a handler waits for a write, so that a row is written by then or never.
+// writtenWithin is longer than a handler waits for a write. By then a row is written, or never.
 const writtenWithin = 3 * time.Second

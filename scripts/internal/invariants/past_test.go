@@ -9,7 +9,7 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// had is an order that held seats from one second to another, and is open if it has no end.
+// had returns an order that had seats from one second to another. Without an end it is open.
 func had(c string, seats []string, from, to contracts.Instant) readmodel.Order {
 	o := row(c, c, seats, contracts.Held)
 	o.HeldAt, o.History[0].At = at+1000*from, at+1000*from
@@ -20,7 +20,7 @@ func had(c string, seats []string, from, to contracts.Instant) readmodel.Order {
 	return o
 }
 
-func TestNeverShared(t *testing.T) {
+func TestNeverSharedReportsSharedSeats(t *testing.T) {
 	refused := row("r", "r", []string{"s1"}, contracts.Rejected)
 	refused.HeldAt = 0
 	for _, c := range []struct {

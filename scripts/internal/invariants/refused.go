@@ -9,9 +9,9 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// refused is I32, as far as rows tell: an order that was refused for seats that somebody has was refused for somebody else. So
-// another order has asked for one of the seats of the reason, and an order for adjacent seats was not refused while every
-// group had them; and nothing that was refused holds anything in Redis.
+// refused is I32, as far as rows tell: an order is never refused because of its own hold. If it was refused for a taken seat, another order
+// has requested one of its seats. If it was refused for want of adjacent seats, not every group had them. And a refused order holds nothing
+// in Redis.
 func refused(s Snapshot) []Violation {
 	l := list{rule: RuleRefused}
 	wanted := map[string][]contracts.OrderID{}
@@ -49,16 +49,16 @@ func refused(s Snapshot) []Violation {
 	return l.all
 }
 
-// roomForAll is how many adjacent seats an order asked for, if each group that it may have had as many free ones all the time
-// from its acceptance to its decision; else 0. Accessible places do not count as free, and nothing is said of orders for them. Where an order whose seats nobody knows
-// was refused at that time, nothing is said: it may have held some for a moment.
+// roomForAll returns the number of adjacent seats that an order requested, if each group that it allows had that many free seats all the
+// time from its acceptance to its decision, and else 0. Accessible places do not count as free, and for orders that request them it returns
+// 0. It also returns 0 if an order with unknown seats was refused at that time, since that order may have held some for a moment.
 func roomForAll(s Snapshot, o readmodel.Order) int {
 	groups := s.Layouts[readmodel.LayoutKey(o.ConcertID, o.LayoutVersion)]
 	n := 0
 	var section string
 	for _, g := range groups {
 		for _, of := range []string{"", g.Section} {
-			for quantity := 1; quantity <= mostAdjacent && n == 0; quantity++ {
+			for quantity := 1; quantity <= maxAdjacent && n == 0; quantity++ {
 				if accessible, best := isBest(o, []string{of}, quantity); best && accessible == 0 {
 					n, section = quantity, of
 				}
@@ -96,7 +96,7 @@ func roomForAll(s Snapshot, o readmodel.Order) int {
 	return n
 }
 
-// room says whether a group has n seats side by side of which none is taken.
+// room reports whether a group has n adjacent seats of which none is taken.
 func room(g readmodel.LayoutGroup, taken map[string]bool, n int) bool {
 	free := 0
 	for _, row := range g.Rows {
@@ -118,8 +118,8 @@ func room(g readmodel.LayoutGroup, taken map[string]bool, n int) bool {
 }
 
 const (
-	// mostAdjacent is more than any order may ask for.
-	mostAdjacent = 20
-	// freeWithin is longer than an ended order's seats take to be free in Redis when nothing is broken.
+	// maxAdjacent is more than an order may request.
+	maxAdjacent = 20
+	// freeWithin is longer than it takes until the seats of an ended order are free in Redis, without faults.
 	freeWithin = 2 * time.Minute
 )

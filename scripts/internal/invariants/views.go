@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// places: every group on sale is loaded, and what Redis shows of a seat is what rows and tickets say: sold if there is a
-// ticket, held if an open order has it, else free.
+// places: every group on sale is loaded, and Redis shows each seat as rows and tickets say: sold if there is a ticket, held if an open order
+// has it, else free.
 func places(s Snapshot) []Violation {
 	l := list{rule: "places"}
 	sold, held := map[string]contracts.OrderID{}, map[string]contracts.OrderID{}
@@ -43,8 +43,8 @@ func places(s Snapshot) []Violation {
 	return l.all
 }
 
-// records: who has a place in Redis is who should, and what Redis remembers of an order are just the places that it has. Where
-// they differ a repeated message would be answered with a part of the order.
+// records: each place in Redis belongs to the right order, and the record of an order lists exactly its places. If they differed, a repeated
+// message would return a part of the order.
 func records(s Snapshot) []Violation {
 	l := list{rule: "places"}
 	of := map[contracts.OrderID]readmodel.Order{}
@@ -81,7 +81,7 @@ func records(s Snapshot) []Violation {
 	return l.all
 }
 
-// published: each version of each row came out of the bus, and nothing else.
+// published: the bus has sent each version of each row, and nothing else.
 func published(s Snapshot) []Violation {
 	if s.Published == nil {
 		return nil
@@ -105,7 +105,7 @@ func published(s Snapshot) []Violation {
 	return l.all
 }
 
-// dead: no message is dead, and no attempt was begun that never came back.
+// dead: there is no dead letter, and every attempt that began has ended.
 func dead(s Snapshot) []Violation {
 	l := list{rule: "dead letter"}
 	if s.Dead > 0 {

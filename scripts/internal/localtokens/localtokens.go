@@ -1,6 +1,5 @@
-// Package localtokens stands in for the identity service on a local stack: a signing key, the discovery document and
-// key set that the JWT authorizer reads, and the tokens themselves. Tests make expired, foreign and forged tokens with
-// it, so claims are taken as given and never checked.
+// Package localtokens stands in for the identity service on a local stack. It has a signing key, the discovery document and key set that
+// the JWT authorizer reads, and the tokens. Tests make expired, foreign and forged tokens with it, so it does not check claims.
 package localtokens
 
 import (
@@ -22,10 +21,10 @@ import (
 // Audience of every access token.
 const Audience = "boxoffice"
 
-// TTL is how long an access token is valid: API Gateway asks nobody whether a token was revoked, so it is short.
+// TTL is how long an access token is valid. It is short because API Gateway does not check whether a token was revoked.
 const TTL = 15 * time.Minute
 
-// keyBits is the size that RS256 is normally used with.
+// keyBits is the usual key size of RS256.
 const keyBits = 2048
 
 // Key is an RSA signing key with its key id. It is safe for concurrent use.
@@ -34,7 +33,7 @@ type Key struct {
 	id      string
 }
 
-// NewKey makes a key. It takes some tenths of a second.
+// NewKey makes a random key. It takes some tenths of a second.
 func NewKey() (Key, error) {
 	private, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
@@ -43,7 +42,7 @@ func NewKey() (Key, error) {
 	return newKey(private)
 }
 
-// newKey names the key by its thumbprint (RFC 7638), so that equal keys have equal ids wherever they are read.
+// newKey derives the key id from the thumbprint (RFC 7638), so that equal keys have equal ids.
 func newKey(private *rsa.PrivateKey) (Key, error) {
 	thumbprint, err := (&jose.JSONWebKey{Key: private.Public()}).Thumbprint(crypto.SHA256)
 	if err != nil {
@@ -52,12 +51,12 @@ func newKey(private *rsa.PrivateKey) (Key, error) {
 	return Key{private: private, id: base64.RawURLEncoding.EncodeToString(thumbprint)}, nil
 }
 
-// ID is the "kid" of the key's tokens.
+// ID returns the "kid" of the key's tokens.
 func (k Key) ID() string { return k.id }
 
 const pemType = "PRIVATE KEY"
 
-// PEM is the private key, PKCS #8. Whoever has it can sign in as anybody on that stack.
+// PEM returns the private key in PKCS #8. With it one can sign in as any user of the stack.
 func (k Key) PEM() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k.private)
 	if err != nil {
@@ -83,7 +82,7 @@ func ParseKey(content []byte) (Key, error) {
 	return newKey(private)
 }
 
-// Claims of a token. Zero members are left out, so that a test can make a token without one.
+// Claims of a token. Zero members are left out, so that a test can make a token without them.
 type Claims struct {
 	Issuer   string
 	Audience string
@@ -94,11 +93,11 @@ type Claims struct {
 	ExpiresAt time.Time
 }
 
-// ClaimsOf are those of an ordinary access token: for a user, from now on, valid for ttl (negative: already expired).
+// ClaimsOf returns the claims of an ordinary access token of a user, valid from now for ttl. With a negative ttl it has expired.
 func ClaimsOf(issuer, user string, now time.Time, ttl time.Duration) Claims {
 	issued := now
 	if ttl < 0 {
-		// An expired token was issued before it ended.
+		// An expired token was issued before its end.
 		issued = now.Add(2 * ttl)
 	}
 	return Claims{Issuer: issuer, Audience: Audience, Subject: user, IssuedAt: issued, ExpiresAt: now.Add(ttl)}
@@ -135,7 +134,7 @@ const (
 	WellKnown     = "/.well-known/"
 )
 
-// Discovery is the OpenID discovery document of an issuer, as far as a JWT authorizer reads it.
+// Discovery returns the OpenID discovery document of an issuer, with the members that a JWT authorizer reads.
 func Discovery(issuer string) ([]byte, error) {
 	return json.MarshalIndent(map[string]any{
 		"issuer":                                issuer,
@@ -146,7 +145,7 @@ func Discovery(issuer string) ([]byte, error) {
 	}, "", "  ")
 }
 
-// KeySet is the JSON Web Key Set with the public half of the keys.
+// KeySet returns the JSON Web Key Set with the public keys.
 func KeySet(keys ...Key) ([]byte, error) {
 	set := jose.JSONWebKeySet{}
 	for _, k := range keys {

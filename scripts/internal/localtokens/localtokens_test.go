@@ -11,7 +11,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// issuer serves the two documents of a key at their paths, as the local gateway does.
+// issuer serves the discovery document and key set of a key at their paths, as the local gateway does.
 func issuer(t *testing.T, key Key) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -102,7 +102,7 @@ func TestTokensThatMustBeRefused(t *testing.T) {
 	}
 }
 
-func TestKeySurvivesPEM(t *testing.T) {
+func TestParseKeyReadsPEM(t *testing.T) {
 	key := newTestKey(t)
 	content, err := key.PEM()
 	if err != nil {
@@ -113,7 +113,7 @@ func TestKeySurvivesPEM(t *testing.T) {
 		t.Fatal(err)
 	}
 	if read.ID() != key.ID() || !read.private.Equal(key.private) {
-		t.Error("another key came back")
+		t.Error("ParseKey returned another key")
 	}
 	for _, bad := range []string{"", "no pem", string(content) + "more"} {
 		if _, err := ParseKey([]byte(bad)); err == nil {

@@ -1,5 +1,5 @@
-// Package ministacktest starts a ministack (an emulator of SQS, DynamoDB and its streams, EventBridge, …) for the tests
-// of one package. Where none is installed those tests are skipped, and say so.
+// Package ministacktest starts a ministack (an emulator of SQS, DynamoDB and its streams, EventBridge, …) for the tests of one package.
+// Tests are skipped where ministack is not installed; in CI they fail.
 package ministacktest
 
 import (
@@ -18,24 +18,23 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"boxoffice/scripts/internal/awsclient"
 	"boxoffice/scripts/internal/freeport"
 	"boxoffice/scripts/internal/ministack"
+	"boxoffice/scripts/internal/moduleroot"
 )
 
-// Variable names the ministack binary to use, before any other place is searched.
+// Variable names the environment variable with the path of ministack. Other places are searched only without it.
 const Variable = "BOXOFFICE_MINISTACK"
 
-// Region of every configuration that Tenant gives.
+// Region of every configuration that Tenant returns.
 const Region = "us-east-1"
 
 const startTimeout = 30 * time.Second
 
-// Emulator is the one ministack of a test package. Its zero value is ready: the process starts with the first Tenant.
-// TestMain has to run the tests with Run, which stops it. It is safe for concurrent use.
+// Emulator is the one ministack of a test package. The zero value is ready to use: the process starts with the first Tenant. TestMain must
+// run the tests with Run, which stops the process. It is safe for concurrent use.
 //
 //	var emulator ministacktest.Emulator
 //
@@ -60,8 +59,8 @@ func (e *Emulator) Run(m *testing.M) int {
 	return code
 }
 
-// Tenant gives the configuration of an account of its own: queues and tables of one tenant are not seen by another, so
-// tests can use the same names side by side. The test is skipped when no ministack is installed.
+// Tenant returns a configuration with an account of its own. Tenants do not see each other's queues and tables, so concurrent tests can
+// use the same names. The test is skipped where ministack is not installed; in CI it fails.
 func (e *Emulator) Tenant(t testing.TB) aws.Config {
 	t.Helper()
 	binary, err := find()
@@ -80,11 +79,10 @@ func (e *Emulator) Tenant(t testing.TB) aws.Config {
 	if e.failure != nil {
 		t.Fatalf("start ministack: %v", e.failure)
 	}
-	// ministack takes an access key of 12 digits for the account id.
+	// ministack uses an access key of 12 digits as the account id.
 	e.tenants++
 	account := fmt.Sprintf("%012d", e.tenants)
-	cfg, err := awsclient.Load(t.Context(), config.WithRegion(Region), config.WithBaseEndpoint("http://"+e.address),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(account, "test", "")))
+	cfg, err := awsclient.LoadAt(t.Context(), "http://"+e.address, Region, account, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +104,7 @@ func (e *Emulator) start(binary string) error {
 	e.command.SysProcAttr = processAttributes()
 	started, exited := make(chan error), make(chan error, 1)
 	go func() {
-		// The kernel ends the emulator when the thread that started it ends, so that thread is kept for as long.
+		// The kernel kills the emulator when the thread that started it ends, so the thread is kept.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := e.command.Start()
@@ -134,7 +132,7 @@ func (e *Emulator) awaitHealthy() error {
 		select {
 		case err := <-e.exited:
 			e.exited <- err
-			return fmt.Errorf("it ended at start: %w", errors.Join(err, errors.New("run it by hand to see why")))
+			return fmt.Errorf("it ended while starting: %w", errors.Join(err, errors.New("run it by hand to see why")))
 		case <-ctx.Done():
 			return fmt.Errorf("not healthy within %s", startTimeout)
 		case <-poll.C:
@@ -160,7 +158,7 @@ func (e *Emulator) stop() error {
 	if e.exited == nil {
 		return nil
 	}
-	// It keeps nothing on disk, so there is nothing to lose by killing it.
+	// It stores nothing on disk, so it can be killed.
 	if err := e.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill: %w", err)
 	}
@@ -170,7 +168,7 @@ func (e *Emulator) stop() error {
 	return nil
 }
 
-// find looks at Variable, then at the virtual environment of the module, then at PATH.
+// find searches Variable, then the virtual environment of the module, then PATH.
 func find() (string, error) {
 	if binary := os.Getenv(Variable); binary != "" {
 		if _, err := os.Stat(binary); err != nil {
@@ -179,7 +177,7 @@ func find() (string, error) {
 		return binary, nil
 	}
 	const inModule = ".local/venv/bin/ministack"
-	if root, ok := moduleRoot(); ok {
+	if root, err := moduleroot.Find(); err == nil {
 		binary := filepath.Join(root, inModule)
 		if _, err := os.Stat(binary); err == nil {
 			return binary, nil
@@ -190,21 +188,4 @@ func find() (string, error) {
 		return "", fmt.Errorf("none named by %s, none at %s, none in PATH", Variable, inModule)
 	}
 	return binary, nil
-}
-
-func moduleRoot() (string, bool) {
-	directory, err := os.Getwd()
-	if err != nil {
-		return "", false
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
-			return directory, true
-		}
-		parent := filepath.Dir(directory)
-		if parent == directory {
-			return "", false
-		}
-		directory = parent
-	}
 }

@@ -32,8 +32,8 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 	}
 }
 
-// The emulator must not be tied to a thread that Go ends.
-func TestEmulatorOutlivesThreads(t *testing.T) {
+// The emulator is killed when the thread that started it ends, so Go must not end that thread.
+func TestEmulatorSurvivesTheEndOfThreads(t *testing.T) {
 	client := sqs.NewFromConfig(emulator.Tenant(t))
 	for range 20 {
 		done := make(chan struct{})

@@ -2,7 +2,7 @@ package ministacktest
 
 import "syscall"
 
-// processAttributes makes the kernel end the emulator with the test binary, also when that panics or is killed.
+// processAttributes makes the kernel kill the emulator when the test binary ends, even if it panics or is killed.
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -1,5 +1,5 @@
 // Package secretsextension imitates the AWS Parameters and Secrets Lambda extension: GET /secretsmanager/get?secretId=ARN over local
-// HTTP, with the session token of the function in a header. A local stack's functions so read their secrets by the code that runs on
+// HTTP, with the session token of the function in a header. So the functions of a local stack read their secrets with the same code as on
 // AWS.
 package secretsextension
 
@@ -15,9 +15,9 @@ import (
 type Extension struct {
 	// Secrets maps an ARN to the secret's text.
 	Secrets map[string]string
-	// Valid says whether a session token is one of this host's.
+	// Valid reports whether a session token belongs to this host.
 	Valid func(token string) bool
-	// NotReady is how many requests of each token are answered as by an extension that still starts.
+	// NotReady is the number of first requests of each token that get the response of an extension that is still starting.
 	NotReady int
 
 	mu    sync.Mutex
@@ -26,7 +26,7 @@ type Extension struct {
 
 var _ http.Handler = (*Extension)(nil)
 
-// ServeHTTP implements http.Handler. The answers, in the order in which they are decided:
+// ServeHTTP implements http.Handler. The responses, in the order in which they are checked:
 //
 //	404  another path         405  another method       403  no token, or one that is not valid
 //	400  not ready, or no such secret (with the name of AWS's exception)
@@ -47,7 +47,7 @@ func (e *Extension) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// starting counts the requests of a token.
+// starting counts a request of a token and reports whether it is one of the first NotReady.
 func (e *Extension) starting(token string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -65,6 +65,6 @@ func (e *Extension) answer(w http.ResponseWriter, arn string) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	// If this fails the function is gone.
+	// Writing fails only if the function has ended.
 	_ = json.NewEncoder(w).Encode(map[string]any{"ARN": arn, "SecretString": value, "VersionStages": []string{"AWSCURRENT"}})
 }

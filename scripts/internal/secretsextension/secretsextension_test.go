@@ -13,7 +13,7 @@ import (
 
 const arn = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:dev/a+b=c-000000"
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	known := "/secretsmanager/get?secretId=" + url.QueryEscape(arn)
 	for name, c := range map[string]struct {
 		method, path, token string
@@ -39,7 +39,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestEachProcessFindsItStarting(t *testing.T) {
+func TestTheFirstRequestsOfEachTokenAreNotReady(t *testing.T) {
 	e := &secretsextension.Extension{Secrets: map[string]string{arn: "v"}, Valid: func(string) bool { return true }, NotReady: 2}
 	for _, token := range []string{"one", "two"} {
 		for n, want := range []int{400, 400, 200, 200} {

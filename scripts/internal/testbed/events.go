@@ -18,8 +18,7 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// Subscription is a queue of its own behind a rule of the stack's bus, which gets every event of orders. It is safe for
-// concurrent use.
+// Subscription is a queue that gets every event of orders by a rule of the stack's bus. It is safe for concurrent use.
 type Subscription struct {
 	bed             *Bed
 	bus, name, url  string
@@ -28,13 +27,13 @@ type Subscription struct {
 	seenMoreThanOne int
 }
 
-// seen is an event that came.
+// seen is an event that was received.
 type seen struct {
 	detailType string
 	invariants.Published
 }
 
-// Subscribe makes the rule and the queue; Close takes them away.
+// Subscribe creates the rule and the queue. Close deletes them.
 func (b *Bed) Subscribe(ctx context.Context) (*Subscription, error) {
 	s := &Subscription{bed: b, bus: b.Bus("boxoffice"), name: strings.ToLower(Named("events")), seen: map[string]seen{}}
 	queue, err := b.Queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &s.name})
@@ -68,7 +67,7 @@ type Test interface {
 	Fatal(...any)
 }
 
-// SubscribeFor is Subscribe until a test ends.
+// SubscribeFor is Subscribe with a Close at the end of the test.
 func (b *Bed) SubscribeFor(t Test) *Subscription {
 	t.Helper()
 	s, err := b.Subscribe(t.Context())
@@ -84,7 +83,7 @@ func (b *Bed) SubscribeFor(t Test) *Subscription {
 	return s
 }
 
-// Close takes rule and queue away.
+// Close deletes rule and queue.
 func (s *Subscription) Close(ctx context.Context) error {
 	_, err1 := s.bed.Buses.RemoveTargets(ctx, &eventbridge.RemoveTargetsInput{Rule: &s.name, EventBusName: &s.bus, Ids: []string{"queue"}})
 	_, err2 := s.bed.Buses.DeleteRule(ctx, &eventbridge.DeleteRuleInput{Name: &s.name, EventBusName: &s.bus})
@@ -92,7 +91,7 @@ func (s *Subscription) Close(ctx context.Context) error {
 	return errors.Join(err1, err2, err3)
 }
 
-// Poll takes what is in the queue. An event that is not as contracts/event says is an error.
+// Poll receives the events in the queue. An event that contracts/event does not allow is an error.
 func (s *Subscription) Poll(ctx context.Context) error {
 	for {
 		got, err := s.bed.Queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &s.url, MaxNumberOfMessages: 10})
@@ -135,14 +134,14 @@ func (s *Subscription) take(body string) error {
 	return nil
 }
 
-// Seen is the detail type of a version that came, "" for none yet.
+// Seen returns the detail type of the event of a version, "" if there is none yet.
 func (s *Subscription) Seen(version string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.seen[version].detailType
 }
 
-// Published are the versions that came, as invariants want them, and how many came again.
+// Published returns the versions whose events were received, in the form of a snapshot, and how many events were received again.
 func (s *Subscription) Published() (versions map[string]invariants.Published, again int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Function is one function as its host has it.
+// Function is the status of a function in its host.
 type Function struct {
 	Name        string    `json:"name"`
 	Invocations int       `json:"invocations"`
@@ -21,14 +21,14 @@ type Function struct {
 	Processes   []Process `json:"processes"`
 }
 
-// Process is one process of a function. State is starting, idle, busy or restarting; PID is 0 while restarting.
+// Process is the status of a process of a function. State is starting, idle, busy or restarting; PID is 0 while restarting.
 type Process struct {
 	PID      int    `json:"pid"`
 	State    string `json:"state"`
 	Restarts int    `json:"restarts"`
 }
 
-// Functions asks the host how its functions are.
+// Functions returns the status of all functions.
 func (b *Bed) Functions(ctx context.Context) ([]Function, error) {
 	var status struct {
 		Functions []Function `json:"functions"`
@@ -36,7 +36,7 @@ func (b *Bed) Functions(ctx context.Context) ([]Function, error) {
 	return status.Functions, b.control(ctx, http.MethodGet, "/status", "", &status)
 }
 
-// Function is one of them.
+// Function returns the status of one function.
 func (b *Bed) Function(ctx context.Context, name string) (Function, error) {
 	all, err := b.Functions(ctx)
 	if err != nil {
@@ -50,10 +50,10 @@ func (b *Bed) Function(ctx context.Context, name string) (Function, error) {
 	return Function{}, fmt.Errorf("the host has no function %s", name)
 }
 
-// Invoke runs a function now, as its schedule would, and reads its answer into report. While another run uses up the function's
-// concurrency it waits, two minutes at most.
+// Invoke runs a function now, as its schedule would, and decodes its response into report. While another run uses the function's reserved
+// concurrency, Invoke waits for up to two minutes.
 func (b *Bed) Invoke(ctx context.Context, function string, report any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, throttledFor, fmt.Errorf("%s is at work for over %s", function, throttledFor))
+	ctx, cancel := context.WithTimeoutCause(ctx, maxThrottled, fmt.Errorf("%s is throttled for over %s", function, maxThrottled))
 	defer cancel()
 	for {
 		err := b.control(ctx, http.MethodPost, "/invoke/"+function, "{}", report)
@@ -68,10 +68,10 @@ func (b *Bed) Invoke(ctx context.Context, function string, report any) error {
 	}
 }
 
-// throttledFor is longer than any function runs.
-const throttledFor = 2 * time.Minute
+// maxThrottled bounds how long Invoke waits. No function runs that long.
+const maxThrottled = 2 * time.Minute
 
-// errThrottled is the answer of a function whose concurrency is used up.
+// errThrottled means that the function's reserved concurrency is used.
 var errThrottled = errors.New("throttled")
 
 func (b *Bed) control(ctx context.Context, method, path, body string, into any) error {

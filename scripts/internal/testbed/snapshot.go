@@ -24,7 +24,7 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// Snapshot gathers what invariants are asked of: all but Accepted and Published, which only the caller knows.
+// Snapshot reads what the invariants are checked with, except Accepted and Published, which only the caller knows.
 func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
 	if s.Groups, s.NotLoaded, err = b.groups(ctx); err != nil {
 		return s, err
@@ -66,7 +66,7 @@ func (b *Bed) Snapshot(ctx context.Context) (s invariants.Snapshot, err error) {
 	return s, nil
 }
 
-// lettersOf are the queues of what could not be handled: messages, and records of streams.
+// lettersOf returns the queues of messages and stream records that could not be handled.
 func lettersOf(specification topology.Topology) []string {
 	all := map[string]bool{}
 	for _, q := range specification.Queues {
@@ -81,8 +81,8 @@ func lettersOf(specification topology.Topology) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// groups are the groups of both sample concerts that the API shows as loaded, with what Redis has of them. The maps of the API
-// itself may be a second old.
+// groups returns the groups of both sample concerts that the API shows as loaded, with their state in Redis, and the other groups. Seat maps
+// are read from Redis, since those of the API may be a second old.
 func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded []contracts.SeatGroup, err error) {
 	anyone, err := b.Buyer("")
 	if err != nil {
@@ -106,10 +106,10 @@ func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded 
 			groups = append(groups, invariants.Group{SeatGroup: key, Seats: g.Seats})
 		}
 	}
-	return groups, notLoaded, b.remembered(ctx, groups)
+	return groups, notLoaded, b.readRedis(ctx, groups)
 }
 
-// SeatMap is the map of a group as Redis has it now.
+// SeatMap reads the seat map of a group from Redis.
 func (b *Bed) SeatMap(ctx context.Context, g contracts.SeatGroup) (seatstate.SeatMap, error) {
 	seats, err := b.Redis.Get(ctx, seatstate.KeysOf(g).Map).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -118,9 +118,8 @@ func (b *Bed) SeatMap(ctx context.Context, g contracts.SeatGroup) (seatstate.Sea
 	return seatstate.SeatMap(seats), nil
 }
 
-// remembered adds what Redis has of each group: its map, who has which place, and the orders' records. It is read from Redis
-// itself, in one round trip.
-func (b *Bed) remembered(ctx context.Context, groups []invariants.Group) error {
+// readRedis reads each group's seat map, entries and records from Redis, in one round trip.
+func (b *Bed) readRedis(ctx context.Context, groups []invariants.Group) error {
 	seats, orders := make([]*redis.MapStringStringCmd, len(groups)), make([]*redis.MapStringStringCmd, len(groups))
 	maps := make([]*redis.SliceCmd, len(groups))
 	if _, err := b.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -157,8 +156,8 @@ func (b *Bed) remembered(ctx context.Context, groups []invariants.Group) error {
 	return nil
 }
 
-// layouts are the groups of the layout versions that are sold or that orders hold seats of. A frozen version never changes,
-// so it is read once.
+// layouts returns the groups of the layout versions that are frozen or in which orders hold seats. A frozen version never changes, so it is
+// read once.
 func (b *Bed) layouts(ctx context.Context, concerts []readmodel.Concert, orders []readmodel.Order) (map[string][]readmodel.LayoutGroup, error) {
 	frozen := map[string]bool{}
 	for _, c := range concerts {

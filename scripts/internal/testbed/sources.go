@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Source is what feeds a function, as its host has counted it since its start: Records given to the function, those of
-// tries that failed among them.
+// Source is the status of a source of a function. It counts since the start of the host. Records counts the records given to the function,
+// including those of failed tries.
 type Source struct {
 	Kind          string `json:"kind"`
 	Function      string `json:"function"`
@@ -16,7 +16,7 @@ type Source struct {
 	BatchFailures int    `json:"batchFailures"`
 }
 
-// Source asks the host for a function's source: kind is queue, stream or schedule.
+// Source returns the status of a function's source. kind is queue, stream or schedule.
 func (b *Bed) Source(ctx context.Context, kind, function string) (Source, error) {
 	var status struct {
 		Sources []Source `json:"sources"`

@@ -16,16 +16,16 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// Card is what became of a confirmation: the PaymentIntent's status, or the code of an error.
+// Card is the result of a confirmation: the PaymentIntent's status, or the code of an error.
 type Card struct {
 	Status string
-	// Code is the decline code of a card that was refused, else the error's code.
+	// Code is the decline code of a declined card, or else the error's code.
 	Code string
-	// Page is the address of a bank that asks the buyer first.
+	// Page is the address of the bank's page if the bank asks the buyer first.
 	Page string
 }
 
-// Confirm pays as a buyer's browser does: with the publishable key and the client secret that the API showed.
+// Confirm confirms a payment as a buyer's browser does: with the publishable key, and the client secret that the API has shown.
 func (b *Bed) Confirm(ctx context.Context, clientSecret, card string) (Card, error) {
 	intent, _, ok := strings.Cut(clientSecret, "_secret_")
 	if !ok {
@@ -69,7 +69,7 @@ func (b *Bed) Confirm(ctx context.Context, clientSecret, card string) (Card, err
 	return c, nil
 }
 
-// Merchant is Stripe as the holder of the account's secret key sees it.
+// Merchant returns a client of Stripe with the account's secret key.
 func (b *Bed) Merchant() *client.API {
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL: stripe.String(b.environment["STRIPE_API_BASE"]), HTTPClient: b.HTTP,
@@ -78,10 +78,10 @@ func (b *Bed) Merchant() *client.API {
 	return client.New(b.environment["STRIPE_SECRET_KEY"], &stripe.Backends{API: backend})
 }
 
-// WebhookSecret signs the events that Stripe sends to this stack.
+// WebhookSecret returns the secret that signs the events that Stripe sends to this stack.
 func (b *Bed) WebhookSecret() string { return b.environment["STRIPE_WEBHOOK_SECRET"] }
 
-// Answer is the buyer at his bank's page: outcome is succeed or fail.
+// Answer answers the bank's page as the buyer. outcome is succeed or fail.
 func (b *Bed) Answer(ctx context.Context, page, outcome string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, page, strings.NewReader(url.Values{"outcome": {outcome}}.Encode()))
 	if err != nil {
@@ -91,7 +91,8 @@ func (b *Bed) Answer(ctx context.Context, page, outcome string) error {
 	return b.plain(request, nil)
 }
 
-// Double asks the side of the stand-in for Stripe that is for tests: what happens to deliveries, faults, time.
+// Double calls the test interface of the stand-in for Stripe, which controls deliveries, faults and time. It decodes the response into
+// into, unless that is nil.
 func (b *Bed) Double(ctx context.Context, method, path, body string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, b.environment["STRIPE_API_BASE"]+path, strings.NewReader(body))
 	if err != nil {
@@ -119,7 +120,7 @@ func (b *Bed) plain(request *http.Request, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// Effects are everything that happened to money, oldest first; never nil.
+// Effects returns everything that has happened to money at Stripe, oldest first. It is never nil.
 func (b *Bed) Effects(ctx context.Context) ([]invariants.Effect, error) {
 	var journal struct {
 		Effects []struct {

@@ -18,7 +18,7 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// Order reads the stored row of an order.
+// Order reads the row of an order.
 func (b *Bed) Order(ctx context.Context, id contracts.OrderID) (o readmodel.Order, found bool, err error) {
 	out, err := b.Dynamo.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(b.Table("orders")), ConsistentRead: aws.Bool(true),
@@ -35,8 +35,8 @@ func (b *Bed) Orders(ctx context.Context) ([]readmodel.Order, error) {
 	return scan[readmodel.Order](ctx, b, "orders")
 }
 
-// DeadLetters reads all letters that reconcile has kept, in the same way, and the notes of what should not be: attempts that
-// never came back, differences that the ledger check has reported. How far that check is says nothing of the kind.
+// DeadLetters reads all rows of the table deadletters: the letters that reconcile has stored, attempts that never ended, and differences
+// that the ledger check has reported. It leaves out the row with the progress of that check.
 func (b *Bed) DeadLetters(ctx context.Context) ([]readmodel.DeadLetter, error) {
 	letters, err := scan[readmodel.DeadLetter](ctx, b, "deadletters")
 	return slices.DeleteFunc(letters, func(l readmodel.DeadLetter) bool { return l.MessageKey == readmodel.LedgerCursorKey }), err
@@ -59,7 +59,7 @@ func scan[Row any](ctx context.Context, b *Bed, table string) ([]Row, error) {
 	return rows, nil
 }
 
-// Waiting is how many messages a queue has: to be had, being handled, and delayed.
+// Waiting returns the number of messages in a queue: visible, being handled, and delayed.
 func (b *Bed) Waiting(ctx context.Context, queue string) (int, error) {
 	names := []sqstypes.QueueAttributeName{
 		sqstypes.QueueAttributeNameApproximateNumberOfMessages,
@@ -81,7 +81,7 @@ func (b *Bed) Waiting(ctx context.Context, queue string) (int, error) {
 	return total, nil
 }
 
-// Layout is the seating plan of a concert, as the API shows it.
+// Layout reads the seating plan of a concert from the API.
 func (b *Bed) Layout(ctx context.Context, concert string) (l apiclient.Layout, err error) {
 	anyone, err := b.Buyer("")
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package testbed connects tests, measures and the demo to a running stack: its API as any buyer, its tables, queues and bus, its
-// Redis as the administrator, and the host of its functions. Everything it reads is read from the real servers. It writes
-// what a buyer's program could, and at Stripe what the account's holder (Merchant), whoever signs events (WebhookSecret) and
-// the side for tests of its stand-in (Double) can.
+// Package testbed connects tests, measures and the demo to a running stack: to its API as any buyer, to its tables, queues and bus, to its
+// Redis as the administrator, and to the host of its functions. It reads everything from the real servers. It writes what a buyer's
+// program can write. At Stripe it can act as the owner of the account (Merchant), sign events (WebhookSecret), and use the test interface
+// of the stand-in (Double).
 package testbed
 
 import (
@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -30,7 +28,8 @@ import (
 
 // Bed is a running stack. It is safe for concurrent use.
 type Bed struct {
-	// API is the address with /api; Concert and Arena are the sample concerts; Control is the host of the functions.
+	// API is the address with /api. Concert and Arena are the ids of the sample concerts. Control is the address of the host of the
+	// functions.
 	API, Concert, Arena, Control string
 	// Logs is the folder with one file a process and a function.
 	Logs    string
@@ -40,18 +39,18 @@ type Bed struct {
 	Dynamo *dynamodb.Client
 	Queues *sqs.Client
 	Buses  *eventbridge.Client
-	// Redis speaks to the one node as the administrator, not through any proxy.
+	// Redis is a client of the one node, signed in as the administrator and not through a proxy.
 	Redis *redis.Client
 
 	// Key signs the buyers' tokens.
 	Key localtokens.Key
 
 	environment map[string]string
-	// frozen has the layout versions that were read, by readmodel.LayoutKey.
+	// frozen caches the layout versions that were read, by readmodel.LayoutKey.
 	frozen sync.Map
 }
 
-// OpenHere connects to the stack that the program's own environment describes.
+// OpenHere connects to the stack that the program's environment describes.
 func OpenHere(ctx context.Context) (*Bed, error) {
 	environment := map[string]string{}
 	for _, variable := range os.Environ() {
@@ -61,7 +60,7 @@ func OpenHere(ctx context.Context) (*Bed, error) {
 	return Open(ctx, environment)
 }
 
-// Open connects to the stack that an environment describes: what `make env` prints.
+// Open connects to the stack that the environment describes; `make env` prints it.
 func Open(ctx context.Context, environment map[string]string) (*Bed, error) {
 	b := &Bed{environment: environment, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	var problems []error
@@ -93,8 +92,7 @@ func Open(ctx context.Context, environment map[string]string) (*Bed, error) {
 	if b.Key, err = localtokens.ParseKey(pem); err != nil {
 		return nil, fmt.Errorf("STACK_SIGNING_KEY: %w", err)
 	}
-	cfg, err := awsclient.Load(ctx, config.WithRegion(region), config.WithBaseEndpoint(endpoint),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(account, secret, "")))
+	cfg, err := awsclient.LoadAt(ctx, endpoint, region, account, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -107,25 +105,25 @@ func Open(ctx context.Context, environment map[string]string) (*Bed, error) {
 	return b, nil
 }
 
-// Close closes what holds connections.
+// Close closes all connections.
 func (b *Bed) Close() error {
 	b.HTTP.CloseIdleConnections()
 	return b.Redis.Close()
 }
 
-// Table and Queue are the names that the topology's have in this stack; "" for one that it does not have.
+// Table returns the name in this stack of a table of the topology, "" if there is none.
 func (b *Bed) Table(name string) string { return b.environment[variable(name, "_TABLE")] }
 
-// Queue is the URL of a queue.
+// Queue returns the URL of a queue of the topology, "" if there is none.
 func (b *Bed) Queue(name string) string { return b.environment[variable(name, "_QUEUE_URL")] }
 
-// Bus is the name of a bus.
+// Bus returns the name in this stack of a bus of the topology, "" if there is none.
 func (b *Bed) Bus(name string) string { return b.environment[variable(name, "_BUS")] }
 
-// Named makes a user id that nobody else has.
+// Named returns a new unique user id that begins with name.
 func Named(name string) string { return name + "-" + rand.Text()[:10] }
 
-// Buyer is a client signed in as the user, nobody if that is "".
+// Buyer returns a client that is signed in as the user, or not signed in if user is "".
 func (b *Bed) Buyer(user string) (*apiclient.Client, error) {
 	c := &apiclient.Client{Base: b.API, HTTP: b.HTTP}
 	if user == "" {

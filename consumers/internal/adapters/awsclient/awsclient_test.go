@@ -25,7 +25,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// closing is a body that notes its end, and that cannot be read after it.
+// closing is a body that records its Close and cannot be read after it.
 type closing struct {
 	io.Reader
 	closed bool
@@ -40,7 +40,7 @@ func (c *closing) Read(p []byte) (int, error) {
 
 func (c *closing) Close() error { c.closed = true; return nil }
 
-// The SDK closes its body as soon as it has an answer; what is on the way to the server must not mind.
+// The SDK closes its body as soon as it has a response; the request on the way to the server must not be affected.
 func TestBodyIsPrivate(t *testing.T) {
 	body := &closing{Reader: strings.NewReader("payload")}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://host/", body)
@@ -71,7 +71,7 @@ func TestBodyIsPrivate(t *testing.T) {
 		if err != nil || string(got) != "payload" || sent.ContentLength != 7 {
 			t.Errorf("body %q of %d, error %v", got, sent.ContentLength, err)
 		}
-		// A transport that sends again on a new connection asks for the body anew.
+		// A transport that repeats the request on a new connection asks for the body again.
 		if sent.Body, err = sent.GetBody(); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func setenv(t *testing.T, endpoint string) {
 	}
 }
 
-// A client makes a call once, whatever the environment says: one layer retries, and that is Try.
+// A client makes a call once, whatever the environment says: Try is the one layer that retries.
 func TestSDKMakesOneAttempt(t *testing.T) {
 	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -128,7 +128,7 @@ func TestSDKMakesOneAttempt(t *testing.T) {
 	}
 }
 
-// AWS_CA_BUNDLE is trusted, which needs the loaded client's transport under ours.
+// AWS_CA_BUNDLE is trusted, which requires the loaded client's transport under ours.
 func TestCABundleIsTrusted(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
@@ -137,7 +137,7 @@ func TestCABundleIsTrusted(t *testing.T) {
 	defer server.Close()
 	setenv(t, server.URL)
 	if err := listQueues(t.Context()); err == nil {
-		t.Fatal("a certificate that nobody vouches for was trusted")
+		t.Fatal("an untrusted certificate was accepted")
 	}
 	var bundle bytes.Buffer
 	if err := pem.Encode(&bundle, &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}); err != nil {

@@ -7,42 +7,42 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// attempts of one call: a second one cures nearly all that a moment cures. More would hold up a seat group for the few that
-// are left; those the queue brings back. insisting are those of a call that nothing brings back.
+// attempts bounds Try: a second attempt cures nearly all short failures, and more would hold up a seat group for the few
+// that are left, whose messages the queue redelivers. insisting bounds Insist, for a call that nothing repeats later.
 const (
 	attempts  = 2
 	insisting = 4
 )
 
-// The wait between two is drawn from shortestWait to longestWait: long enough for a throttle to pass, short enough for a
-// handler of 5 s. Of a call that has less time it is at most half of an attempt's share.
+// The wait between two attempts is random, from shortestWait to longestWait: long enough for a throttle to pass, short
+// enough for a handler of 5 s. With less time left it is at most half of an attempt's share.
 const (
 	shortestWait = 50 * time.Millisecond
 	longestWait  = 500 * time.Millisecond
 )
 
-// Try makes a call within a time, twice if its first answer is a throttle, is lost, or does not come within half of the time.
-// It is the one layer that retries: clients of Load make a call once. One Try belongs inside one call of a breaker, which
-// hears how it ended.
+// Try makes a call, bounded by timeout in all. It makes a second attempt if the first is throttled, its answer is lost, or
+// it takes longer than half of the time. Try is the one layer that retries: clients of Load make a call once. Make one Try
+// inside one call of a breaker, which sees the final result.
 //
-// The second attempt may meet the effect of the first. So op must bear to be repeated: a read; a write whose condition its own
-// effect refuses, where the caller compares or reads again; a transaction under one ClientRequestToken; a send with a
-// deduplication id. What is not so, as a count, has no Try.
+// The second attempt may find the effect of the first. So op must be safe to repeat: a read; a write whose condition its
+// own effect refuses, where the caller compares or reads again; a transaction with one ClientRequestToken; a send with a
+// deduplication id. For anything else, such as a count, use Once.
 func Try(ctx context.Context, timeout time.Duration, op func(ctx context.Context) error) error {
 	return try(ctx, timeout, retry.Policy{Attempts: attempts}, op)
 }
 
-// Insist is Try with up to four attempts in the same time, for a call that nobody makes again when it has failed.
+// Insist is Try with up to four attempts in the same time, for a call that is not repeated later when it fails.
 func Insist(ctx context.Context, timeout time.Duration, op func(ctx context.Context) error) error {
 	return try(ctx, timeout, retry.Policy{Attempts: insisting}, op)
 }
 
-// Once is Try without a second attempt, for a call that does not bear one.
+// Once is Try without a second attempt, for a call that is not safe to repeat.
 func Once(ctx context.Context, timeout time.Duration, op func(ctx context.Context) error) error {
 	return retry.Do(ctx, retry.Policy{Attempts: 1, Timeout: timeout}, op)
 }
 
-// try is Try with the attempts, the source of the jitter and the clock that the policy has.
+// try is Try with the attempts, the random source and the clock of the policy.
 func try(ctx context.Context, timeout time.Duration, p retry.Policy, op func(ctx context.Context) error) error {
 	if p.Now == nil {
 		p.Now = time.Now
@@ -60,10 +60,10 @@ func try(ctx context.Context, timeout time.Duration, p retry.Policy, op func(ctx
 	return retry.Do(ctx, p, op)
 }
 
-// again says which results another attempt may change. A refused condition and an invalid request would be refused again. A
-// conflict is not tried again here either: where it is about the row, somebody else has just moved it, and what helps is to
-// read it anew; where it is about a buyer's count, he orders in several groups at once, and each of those would be kept
-// waiting for him. Its message comes back.
+// again reports whether another attempt may change the result. A refused condition and an invalid request would be refused
+// again. A conflict is not repeated here either. If it is about the row, another process has just changed it, and the
+// caller must read it again. If it is about a buyer's count, the buyer orders in several groups at once, and a wait would
+// hold up each of them. The message is redelivered.
 func again(err error) bool {
 	switch ResultOf(err) {
 	case retry.ResultThrottled, retry.ResultUnknown:

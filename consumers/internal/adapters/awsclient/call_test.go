@@ -28,7 +28,7 @@ var (
 	throttled = &types.ProvisionedThroughputExceededException{}
 )
 
-// Which errors are worth a second attempt, and no third.
+// Try makes a second attempt only for some errors, and never a third.
 func TestTryMakesASecondAttemptWhereItMayHelp(t *testing.T) {
 	condition, conflict := "ConditionalCheckFailed", "TransactionConflict"
 	for name, c := range map[string]struct {
@@ -59,7 +59,7 @@ func TestTryMakesASecondAttemptWhereItMayHelp(t *testing.T) {
 	}
 }
 
-// The wait is 50 to 500 ms, and shorter only where there is no time for that.
+// The wait is 50 to 500 ms, and shorter only where there is less time.
 func TestTryWaits(t *testing.T) {
 	for _, c := range []struct{ timeout, shortest, longest time.Duration }{
 		{2 * time.Second, 50 * time.Millisecond, 500 * time.Millisecond},
@@ -90,7 +90,7 @@ func TestTryWaits(t *testing.T) {
 	}
 }
 
-// A first attempt that hangs leaves time for a second, and both together do not outlast the call's time, nor the caller's.
+// A first attempt that hangs leaves time for a second, and both together end within the call's timeout and the caller's.
 func TestTryLeavesTimeForASecondAttempt(t *testing.T) {
 	for _, c := range []struct{ timeout, left, first, least time.Duration }{
 		{2 * time.Second, time.Minute, time.Second, 500 * time.Millisecond},
@@ -119,7 +119,7 @@ func TestTryLeavesTimeForASecondAttempt(t *testing.T) {
 	}
 }
 
-// A caller whose time is over gets no second attempt.
+// After its caller's context has ended, Try makes no second attempt.
 func TestTryEndsWithItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -134,7 +134,7 @@ func TestTryEndsWithItsCaller(t *testing.T) {
 	})
 }
 
-// Four attempts fit into the time of two, also where each hangs for its share.
+// Four attempts fit into the time of two, also where each takes its whole share.
 func TestInsistMakesFourAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, made := time.Now(), 0
@@ -160,8 +160,8 @@ func TestOnceIsOneAttempt(t *testing.T) {
 	})
 }
 
-// BenchmarkTry is what a call that succeeds at once costs beside the call itself, with its breaker, and heard of as in a deployed
-// function.
+// BenchmarkTry measures what Try adds to a call that succeeds at once, with its breaker, with and without the observer of a
+// deployed function.
 func BenchmarkTry(b *testing.B) {
 	plain := retry.NewBreaker("dynamodb", retry.BreakerOptions{})
 	for name, breaker := range map[string]retry.Breaker{

@@ -11,18 +11,18 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// LogTo sends what the SDK logs to log, as an option of Load. By itself it writes plain text to standard error. Its log of attempts
-// stays off: it repeats no call here, and would write a line for each condition that was not met. Each attempt is in the metric
-// DependencyCall.
+// LogTo is an option of Load that sends the SDK's log to log; by default it writes plain text to standard error. The SDK's
+// log of attempts stays off: the SDK repeats no call here, and would write a line for each condition that was not met. The
+// metric DependencyCall has each attempt.
 func LogTo(log *slog.Logger) func(*config.LoadOptions) error {
 	return config.WithLogger(sdkLog{log: log})
 }
 
-// sdkLog writes what the SDK logs as lines of a function's log. What it logs besides warnings is chosen by the client log mode, so
-// nothing of it is dropped here.
+// sdkLog writes the SDK's log as lines of a function's log. The client log mode chooses what the SDK logs besides warnings,
+// so sdkLog drops nothing.
 type sdkLog struct {
 	log *slog.Logger
-	// ctx is that of one call: the SDK asks for a logger for each.
+	// ctx is the context of one call: the SDK asks for a logger for each.
 	ctx context.Context
 }
 

@@ -12,7 +12,7 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-func TestWhatTheSDKLogsIsJSON(t *testing.T) {
+func TestSDKLogIsJSON(t *testing.T) {
 	for name, value := range map[string]string{"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": ""} {
 		t.Setenv(name, value)
 	}

@@ -12,7 +12,8 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// codes is the one table of what an error code of AWS means. What is not in it goes by the status of the answer.
+// codes is the one table that maps AWS error codes to results. A code that is not in it is judged by the status of the
+// response.
 var codes = map[string]retry.Result{
 	"ConditionalCheckFailedException": retry.ResultRefused,
 
@@ -35,17 +36,17 @@ var codes = map[string]retry.Result{
 	// Too many messages of a queue are in flight.
 	"OverLimit": retry.ResultThrottled,
 
-	// The same token is still at work, from an attempt whose answer was not waited for.
+	// An earlier attempt with the same token, whose answer was not waited for, is still running.
 	"TransactionInProgressException": retry.ResultUnknown,
 	"RequestTimeout":                 retry.ResultUnknown,
 	"RequestTimeoutException":        retry.ResultUnknown,
-	// The clocks differ. The SDK has noted by how much, and signs the next attempt by that.
+	// The clocks differ. The SDK has stored the difference and signs the next attempt with it.
 	"RequestTimeTooSkewed": retry.ResultUnknown,
 	"RequestExpired":       retry.ResultUnknown,
 	"RequestInTheFuture":   retry.ResultUnknown,
 }
 
-// reasons is the same for the reasons of a cancelled transaction.
+// reasons maps the reasons of a cancelled transaction to results.
 var reasons = map[string]retry.Result{
 	"ConditionalCheckFailed":          retry.ResultRefused,
 	"TransactionConflict":             retry.ResultConflict,
@@ -55,7 +56,8 @@ var reasons = map[string]retry.Result{
 	"ItemCollectionSizeLimitExceeded": retry.ResultInvalid,
 }
 
-// ResultOf tells what an error of an AWS client means. nil is retry.ResultOK.
+// ResultOf returns the result that an error of an AWS client means. nil is retry.ResultOK. An error without an answer is
+// retry.ResultUnknown, unless nothing was sent: that is retry.ResultInvalid.
 func ResultOf(err error) retry.Result {
 	var cancelled *types.TransactionCanceledException
 	var api smithy.APIError
@@ -72,7 +74,7 @@ func ResultOf(err error) retry.Result {
 		// Nothing was sent.
 		return retry.ResultInvalid
 	default:
-		// No answer: no connection, a broken one, one that cannot be read, none in time.
+		// No answer: no connection, a broken one, an unreadable response, or a timeout.
 		return retry.ResultUnknown
 	}
 }
@@ -97,8 +99,9 @@ func resultOfCode(err error, api smithy.APIError) retry.Result {
 	}
 }
 
-// resultOfTransaction goes by what is most certain. A refused condition is an answer, also beside a conflict. A conflict says
-// that somebody else is at work, also beside a throttle. What is wrong with one action is wrong with all.
+// resultOfTransaction returns the most certain of the reasons. A refused condition counts before a conflict. A conflict
+// means that another process is at work, and counts before a throttle. An invalid action makes the whole transaction
+// invalid.
 func resultOfTransaction(e *types.TransactionCanceledException) retry.Result {
 	var found []retry.Result
 	for _, r := range e.CancellationReasons {

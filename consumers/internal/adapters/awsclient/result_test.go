@@ -95,7 +95,7 @@ func TestResults(t *testing.T) {
 		"cancelled, condition and conflict": {cancelled("TransactionConflict", "ConditionalCheckFailed"), retry.ResultRefused},
 		"cancelled, condition and throttle": {cancelled("ThrottlingError", "ConditionalCheckFailed"), retry.ResultRefused},
 		"cancelled, conflict and throttle":  {cancelled("ThrottlingError", "TransactionConflict"), retry.ResultConflict},
-		"cancelled for what nobody knows":   {cancelled("Whatever"), retry.ResultUnknown},
+		"cancelled for an unknown code":     {cancelled("Whatever"), retry.ResultUnknown},
 		"cancelled without a reason":        {cancelled(), retry.ResultUnknown},
 	} {
 		for wrapped, err := range map[string]error{"as it is": c.err, "wrapped": fmt.Errorf("put: %w", c.err)} {

@@ -1,5 +1,5 @@
-// Package dynamoattempts keeps the notes of sqsbatch's attempts in DynamoDB, one row a message in the table of dead
-// letters: there while an attempt is under way, and after one that never came back.
+// Package dynamoattempts implements sqsbatch.Attempts in DynamoDB: one row a message in the table of dead letters. The row
+// exists while an attempt is running, and stays after an attempt that crashed.
 package dynamoattempts
 
 import (
@@ -20,7 +20,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// timeoutPerCall bounds one call. A note comes before the handler's own work, so it must leave most of the 5 s to that.
+// timeoutPerCall bounds one call. A note is written before the handler's own work, so it must leave most of the 5 s to the
+// handler.
 const timeoutPerCall = time.Second
 
 // Client is the part of *dynamodb.Client that is used.
@@ -30,25 +31,26 @@ type Client interface {
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
 }
 
-// Notes is safe for concurrent use.
+// Notes stores the attempts at messages. It is safe for concurrent use.
 type Notes struct {
 	client  Client
 	table   string
 	breaker retry.Breaker
 }
 
-// New makes Notes in the table of dead letters. Begin goes through the breaker, End past it.
+// New makes Notes in the table of dead letters. Begin goes through the breaker, End does not.
 func New(client Client, table string, breaker retry.Breaker) *Notes {
 	return &Notes{client: client, table: table, breaker: breaker}
 }
 
-// Begin adds one to the attempts of a message and answers when the earlier ones began. Neither of its calls has a second attempt, as
-// those of other adapters have: a first try whose answer was lost would stand as an attempt that never came back, and a table
-// that has to be asked twice is no place to leave a note. Its message comes back instead.
+// Begin counts an attempt at a message and returns when the earlier ones began; a zero time for one that an older program
+// counted. It blocks for at most 1 s. Neither of its calls is repeated, unlike those of other adapters: a first try whose
+// answer was lost would count as a crashed attempt. The message is redelivered instead.
 //
-// A read comes first, and what it says does not matter: only a table that has just answered is written to. When requests
-// still have their effect and every answer is lost, each try of the queue would otherwise leave a note, with the breaker open
-// before it can be deleted, and an outage of seconds would make healthy messages poison.
+// The read comes first, and its result is not used: only a table that has just answered is written to. When requests still
+// have their effect and every answer is lost, each delivery would otherwise leave a note, with the breaker open before the
+// note can be deleted, and an outage of seconds would make healthy messages poison. An error of the read wraps
+// sqsbatch.ErrNotNoted: nothing was written.
 func (n *Notes) Begin(ctx context.Context, messageID string, at time.Time) (before []time.Time, err error) {
 	var out *dynamodb.UpdateItemOutput
 	err = n.breaker.Do(ctx, func(ctx context.Context) error {
@@ -85,7 +87,7 @@ func (n *Notes) Begin(ctx context.Context, messageID string, at time.Time) (befo
 	if err := attributevalue.UnmarshalMap(out.Attributes, &row); err != nil {
 		return nil, fmt.Errorf("begin attempt at %s: %w", messageID, err)
 	}
-	// The last instant is this attempt's. A program that knows no instants counts alone: of its attempts none is known.
+	// The last instant is this attempt's. An older program counts attempts without an instant: their times stay zero.
 	before = make([]time.Time, max(row.Attempts-1, 0))
 	for i := 1; i < len(row.BegunAt) && i <= len(before); i++ {
 		before[len(before)-i] = row.BegunAt[len(row.BegunAt)-1-i].Time()
@@ -97,12 +99,12 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-// once keeps the SDK from repeating a call, whatever configuration the client was made from.
+// once stops the SDK from repeating a call, whatever the client's configuration says.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
-// End deletes the note of a message, if there is one. It goes past the breaker: what opened it may be the very attempt that
-// came back. A note that stays may look like a crash, so it insists. There is one End at most to a Begin that the breaker let
-// through.
+// End deletes the note of a message, if there is one. It does not go through the breaker, because the attempt that ends now
+// may be the one that opened it. A note that stays looks like a crash, so End makes up to four attempts, in 1 s in all.
+// There is at most one End for each Begin that the breaker let through.
 func (n *Notes) End(ctx context.Context, messageID string) error {
 	err := retry.Past(ctx, n.breaker, func(ctx context.Context) error {
 		return awsclient.Insist(ctx, timeoutPerCall, func(ctx context.Context) error {

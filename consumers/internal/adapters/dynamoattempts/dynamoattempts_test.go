@@ -48,19 +48,19 @@ func TestConformance(t *testing.T) {
 				t.Errorf("%s may be dropped at %d, want %s from now", row.MessageKey, row.ExpiresAt, readmodel.AttemptsKept)
 			}
 		}
-		// What was ended leaves no row.
+		// An attempt that ended leaves no row.
 		if want := []string{readmodel.AttemptsKey("left-open")}; !slices.Equal(keys, want) {
 			t.Errorf("rows %v, want %v", keys, want)
 		}
 	})
 }
 
-// exercise holds notes to the promises of sqsbatch.Attempts. It leaves one attempt open.
+// exercise checks the promises of sqsbatch.Attempts. It leaves one attempt open.
 func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin := func(id string, want int) {
 		t.Helper()
 		if before, err := notes.Begin(t.Context(), id, time.Now()); err != nil || len(before) != want {
-			t.Fatalf("begin of %s answers %v, %v, want %d", id, before, err, want)
+			t.Fatalf("begin of %s returned %v, %v, want %d", id, before, err, want)
 		}
 	}
 	end := func(id string) {
@@ -81,7 +81,7 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin("b", 1)
 	end("b")
 
-	// Attempts at the same time are all counted, each once.
+	// Concurrent attempts are all counted, each once.
 	var mu sync.Mutex
 	var counts []int
 	var all sync.WaitGroup
@@ -103,7 +103,7 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	}
 	end("c")
 
-	// When the earlier ones began, in their order.
+	// Begin returns when the earlier attempts began, in order.
 	at := time.UnixMilli(1_790_000_000_123).UTC()
 	for i := range 3 {
 		before, err := notes.Begin(t.Context(), "e", at.Add(time.Duration(i)*time.Minute))
@@ -129,7 +129,7 @@ func exercise(t *testing.T, notes sqsbatch.Attempts) {
 	begin("left-open", 0)
 }
 
-// While two versions of the program are at work, attempts of the older one are counted without an instant.
+// While two versions of the program run, attempts of the older one are counted without a time.
 func TestAttemptsOfAnOlderProgram(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	if _, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
@@ -147,11 +147,11 @@ func TestAttemptsOfAnOlderProgram(t *testing.T) {
 	}
 }
 
-// A begin whose answer is lost has counted one and is an error, for a second attempt would count twice, also one that
-// the SDK makes. The next one finds it, as an attempt that never came back; so an end follows a begin that failed.
+// A Begin whose answer is lost has counted one and fails: a second attempt, also one of the SDK, would count twice. The
+// next Begin finds it as a crashed attempt, so an End follows a Begin that failed.
 func TestBeginIsNotRepeated(t *testing.T) {
 	config := ministacktest.Load(t)
-	config.Retryer = nil // that of the SDK, which makes up to three attempts
+	config.Retryer = nil // the SDK then makes up to three attempts
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
 	faults.Next("UpdateItem", awsfaults.Lost)
@@ -163,7 +163,7 @@ func TestBeginIsNotRepeated(t *testing.T) {
 	}
 }
 
-// A throttled begin has noted nothing; a throttled end, or one whose answer is lost, is made again.
+// A throttled Begin has written nothing. A throttled End, or one whose answer is lost, is repeated.
 func TestThrottles(t *testing.T) {
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
@@ -192,8 +192,8 @@ func TestThrottles(t *testing.T) {
 	}
 }
 
-// While no call is answered, though each has its effect, no begin leaves a note: nothing would come to delete it.
-func TestNoNoteWithoutAnswer(t *testing.T) {
+// While calls have their effect and no answer arrives, Begin leaves no note: no End would come to delete it.
+func TestBeginWritesNothingWithoutAnswer(t *testing.T) {
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	notes := dynamoattempts.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
@@ -208,8 +208,8 @@ func TestNoNoteWithoutAnswer(t *testing.T) {
 	}
 }
 
-// A note is not begun while the breaker is open; one that was begun is ended all the same.
-func TestBreakerIsAsked(t *testing.T) {
+// While the breaker is open no attempt begins, but one that began can end.
+func TestBeginUsesBreakerAndEndDoesNot(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	breaker := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
 	notes := dynamoattempts.New(client, table, breaker)

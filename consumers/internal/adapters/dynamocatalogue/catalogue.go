@@ -1,5 +1,5 @@
-// Package dynamocatalogue reads concerts and layouts from DynamoDB for handlers, through a memory that lives as long
-// as the process: a layout version never changes, and a concert is read again after some seconds.
+// Package dynamocatalogue reads concerts and layouts from DynamoDB for handlers and caches them in memory for the life of
+// the process: a layout version never changes, and a concert is read again after 10 s.
 package dynamocatalogue
 
 import (
@@ -27,14 +27,15 @@ type Tables struct {
 	Layouts  string
 }
 
-// concertKept is how long a concert is answered from memory. It bounds how late a change of the sale is noticed. The mark of
-// the frozen layout is not late at all: it is never changed, and a concert without it is not answered from memory.
+// concertKept is how long a concert is served from memory. It bounds how late a change of the sale is seen. The mark of the
+// frozen layout is never seen late: it never changes, and a concert without it is not served from memory.
 const concertKept = 10 * time.Second
 
 // timeoutPerCall bounds one read with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
-// Catalogue is safe for concurrent use. Two callers may read the same row at once; both answers are right.
+// Catalogue is safe for concurrent use. Two callers may read the same row at once; both results are right. A read blocks
+// for at most 2 s a call.
 type Catalogue struct {
 	client  *dynamodb.Client
 	tables  Tables
@@ -59,9 +60,9 @@ func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker, now func
 	return c
 }
 
-// Concert answers a concert, at most 10 s old, or as it is now if no layout of it is frozen: the first order of a sale must not
-// meet a memory from before the mark. A concert that is not there is poison: a message names only concerts
-// that its producer found, and they are never deleted.
+// Concert returns a concert, at most 10 s old; or as it is now if none of its layouts is frozen, so that the first order of
+// a sale does not see the concert from before the mark. A missing concert is poison: a message names only concerts that its
+// producer found, and they are never deleted.
 func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Concert, error) {
 	c.mu.Lock()
 	known, ok := c.concerts[concertID]
@@ -81,8 +82,8 @@ func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Co
 	return concert, nil
 }
 
-// Concerts reads all concerts, in no order and past the memory. There are some hundreds at most. One that does not decode is
-// named in the error, beside which all others are returned.
+// Concerts reads all concerts from the table, not from memory, in no order. There are some hundreds at most. The error
+// names each concert that does not decode; all others are returned beside it.
 func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	var concerts []readmodel.Concert
 	var bad []error
@@ -111,8 +112,8 @@ func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 	}
 }
 
-// Freeze marks a layout as the one that is sold, if the concert has no mark and that version; it returns false if not. A second
-// attempt that meets the mark of the first is refused, and the next reading shows it.
+// Freeze marks a layout version as the one that is sold, if the concert has that version and no mark; else it returns
+// false. A second attempt that finds the mark of the first returns false too, and the next read shows the mark.
 func (c *Catalogue) Freeze(ctx context.Context, concertID string, version int) (done bool, err error) {
 	var refused *types.ConditionalCheckFailedException
 	err = c.call(ctx, func(ctx context.Context) error {
@@ -134,7 +135,7 @@ func (c *Catalogue) Freeze(ctx context.Context, concertID string, version int) (
 	return refused == nil, nil
 }
 
-// nameOf names an item of the table of concerts, whatever else it has.
+// nameOf returns the id of an item of the table of concerts, for an error text.
 func nameOf(item map[string]types.AttributeValue) string {
 	if id, ok := item["concertId"].(*types.AttributeValueMemberS); ok {
 		return id.Value
@@ -142,7 +143,7 @@ func nameOf(item map[string]types.AttributeValue) string {
 	return "without an id"
 }
 
-// call makes one read within its timeout and the breaker.
+// call makes one call through the breaker, bounded by timeoutPerCall.
 func (c *Catalogue) call(ctx context.Context, op func(context.Context) error) error {
 	return c.breaker.Do(ctx, func(ctx context.Context) error { return awsclient.Try(ctx, timeoutPerCall, op) })
 }
@@ -171,7 +172,7 @@ func (c *Catalogue) item(ctx context.Context, table string, key map[string]types
 	return out.Item, nil
 }
 
-// missing is poison: a message names only what its producer found.
+// missing marks err as poison: a message names only what its producer found.
 func missing(err error) error {
 	return &retry.PoisonError{Reason: retry.ReasonCatalogueMissing, Err: err}
 }

@@ -18,8 +18,8 @@ var tables = dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}
 
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
-// A read that is throttled returns the message, is not remembered, and is never taken for a row that is not there: that
-// one is poison, and its order would be refused.
+// A throttled read is retryable, is not cached, and is never taken for a missing row: that would be poison, and its order
+// would be refused.
 func TestThrottledIsNotMissing(t *testing.T) {
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
@@ -50,7 +50,7 @@ func TestThrottledIsNotMissing(t *testing.T) {
 			if err := test.read("no such concert"); retry.Classify(err).Class != retry.ClassPoison {
 				t.Errorf("not there: %v", err)
 			}
-			// That there is none is believed of the second read of a layout, which is consistent.
+			// Only the second read of a layout, which is consistent, shows that it is missing.
 			if test.name != "concert" {
 				faults.Next("GetItem", awsfaults.Seen(func(map[string]any) {}), throttle, throttle)
 				if err := test.read("no such concert"); err == nil || retry.Classify(err).Class != retry.ClassRetryable || faults.Left() > 0 {

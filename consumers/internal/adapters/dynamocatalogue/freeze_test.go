@@ -14,7 +14,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// A mark is set once, for the version that the row has, and changes nothing else of it.
+// A mark is set once, only for the version that the row has, and nothing else of the row changes.
 func TestFreeze(t *testing.T) {
 	config := ministacktest.Load(t)
 	client := dynamodb.NewFromConfig(config)

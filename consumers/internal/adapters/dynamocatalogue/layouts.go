@@ -14,12 +14,11 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// layoutBytes is how much memory the layouts may take that a process keeps: an eighth of the smallest function. An arena of
-// 23,000 seats takes 0.6 MB. Reconcile comes past every concert on sale, so that without a bound its process would hold the
-// layouts of all of them.
+// layoutBytes bounds the memory of the cached layouts: an eighth of the smallest function. An arena of 23,000 seats takes
+// 0.6 MB. Reconcile reads every concert on sale, so without a bound its process would keep all of their layouts.
 const layoutBytes = 32 << 20
 
-// layout is a layout version with its groups found by name.
+// layout is a layout version with its groups indexed by name.
 type layout struct {
 	groups []readmodel.LayoutGroup
 	at     map[string]int
@@ -37,7 +36,8 @@ func newLayout(_ layoutitem.Ref, body []byte) (*layout, int, error) {
 	return l, layoutitem.SizeOf(groups), nil
 }
 
-// LayoutGroup answers one group of a layout version. One that is not there is poison, as with Concert.
+// LayoutGroup returns one group of a layout version. A missing one is poison, as for Concert. The caller must not change
+// it.
 func (c *Catalogue) LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error) {
 	l, err := c.layout(ctx, concertID, version)
 	if err != nil {
@@ -50,8 +50,8 @@ func (c *Catalogue) LayoutGroup(ctx context.Context, concertID string, version i
 	return l.groups[at], nil
 }
 
-// Layout answers all groups of a layout version, in the layout's order. The caller must not change the slice. A layout that is
-// not there is poison, as with Concert.
+// Layout returns all groups of a layout version, in the layout's order. The caller must not change the slice. A missing
+// layout is poison, as for Concert.
 func (c *Catalogue) Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
 	l, err := c.layout(ctx, concertID, version)
 	if err != nil {
@@ -60,7 +60,8 @@ func (c *Catalogue) Layout(ctx context.Context, concertID string, version int) (
 	return l.groups, nil
 }
 
-// layout reads a version once: only a frozen one is sold, and asked for here.
+// layout reads a version once and then serves it from memory: only frozen versions are asked for here, and they never
+// change.
 func (c *Catalogue) layout(ctx context.Context, concertID string, version int) (*layout, error) {
 	key := readmodel.LayoutKey(concertID, version)
 	l, found, err := c.layouts.Get(ctx, concertID, version, true)
@@ -73,7 +74,7 @@ func (c *Catalogue) layout(ctx context.Context, concertID string, version int) (
 	return l, nil
 }
 
-// Preload reads the layouts of the sales that buyers most likely ask for.
+// Preload reads the layouts that TellFirst named into memory.
 func (c *Catalogue) Preload(ctx context.Context) error {
 	if err := c.layouts.Preload(ctx); err != nil {
 		return fmt.Errorf("preload layouts: %w", err)
@@ -81,7 +82,7 @@ func (c *Catalogue) Preload(ctx context.Context) error {
 	return nil
 }
 
-// TellFirst writes which layouts Preload reads, of any process.
+// TellFirst stores the layouts that Preload reads, in every process.
 func (c *Catalogue) TellFirst(ctx context.Context, refs []layoutitem.Ref) error {
 	body, err := layoutitem.EncodeFirst(refs)
 	if err != nil {
@@ -114,8 +115,8 @@ func (c *Catalogue) LayoutItem(ctx context.Context, key string, consistent bool)
 	return row.Body, true, nil
 }
 
-// Complete reads every item of a layout version, past the memory and consistently, and answers an error unless all of them are
-// there, can be read, and have the same groups with the same seats: what is frozen can be sold and shown.
+// Complete reads every item of a layout version from the table, consistently. It returns an error unless all items are
+// there, can be decoded, and have the same groups with the same seats: a layout that is frozen can be sold and shown.
 func (c *Catalogue) Complete(ctx context.Context, concertID string, version int) error {
 	bodies := map[layoutitem.Use][]byte{}
 	for _, use := range layoutitem.Uses {
@@ -135,4 +136,4 @@ func (c *Catalogue) Complete(ctx context.Context, concertID string, version int)
 	return nil
 }
 
-var errNotThere = errors.New("it is not there")
+var errNotThere = errors.New("it does not exist")

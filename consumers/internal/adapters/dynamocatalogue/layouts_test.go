@@ -15,7 +15,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// hall has so many groups of a row of two seats.
+// hall returns this many groups of one row with two seats.
 func hall(groups int) []readmodel.LayoutGroup {
 	layout := make([]readmodel.LayoutGroup, groups)
 	for i := range layout {
@@ -41,8 +41,8 @@ func putLayout(t *testing.T, client *dynamodb.Client, concert string, version in
 	})
 }
 
-// The groups come in the layout's order, and each is found by its name.
-func TestALayoutComesBackAsItWasWritten(t *testing.T) {
+// Groups are in the layout's order, and each is found by its name.
+func TestLayoutReadsAsWritten(t *testing.T) {
 	catalogue, client, _ := open(t)
 	want := hall(20)
 	putLayout(t, client, "nocturne", 3, want)
@@ -65,8 +65,8 @@ func TestALayoutComesBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-// A layout that this program cannot read is no reason to refuse its orders: a later deployment reads it.
-func TestALayoutThatCannotBeDecodedIsNoPoison(t *testing.T) {
+// A layout that this program cannot decode does not refuse its orders: a later deployment can decode it.
+func TestUndecodableLayoutIsNotPoison(t *testing.T) {
 	catalogue, client, _ := open(t)
 	write(t, client, "layouts", []readmodel.LayoutItem{{Key: layoutitem.Key("nocturne", 1, layoutitem.UseSeats), Body: []byte{2, 0}}})
 	if _, err := catalogue.LayoutGroup(t.Context(), "nocturne", 1, "A"); err == nil || retry.Classify(err).Class != retry.ClassRetryable {
@@ -74,10 +74,10 @@ func TestALayoutThatCannotBeDecodedIsNoPoison(t *testing.T) {
 	}
 }
 
-// A process that comes past many large concerts does not keep all of their layouts, and keeps those of a few.
-func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
+// A process that reads many large concerts keeps the layouts of a few, not of all.
+func TestCachedLayoutsAreBounded(t *testing.T) {
 	catalogue, client, faults := open(t)
-	const concerts, places = 12, 150_000 // of 4 MB each, where 32 MB are kept
+	const concerts, places = 12, 150_000 // 4 MB each; 32 MB are kept
 	seats := make([]string, places)
 	for i := range seats {
 		seats[i] = fmt.Sprintf("G-0-%d", i+1)
@@ -116,14 +116,14 @@ func TestLayoutsThatAreKeptAreBounded(t *testing.T) {
 	}
 }
 
-// What the first item names is there before it is asked for; without the item nothing is wrong.
-func TestLayoutsAreReadBeforeTheFirstMessage(t *testing.T) {
+// Layouts that the first item names are in memory before they are asked for; without that item nothing fails.
+func TestPreloadReadsFirstLayouts(t *testing.T) {
 	catalogue, client, faults := open(t)
 	if err := catalogue.Preload(t.Context()); err != nil {
 		t.Errorf("without the item: %v", err)
 	}
 	putLayout(t, client, "nocturne", 1, hall(2))
-	// Whatever is told later stands.
+	// The last list wins.
 	for _, refs := range [][]layoutitem.Ref{nil, {{ConcertID: "nocturne", Version: 1}}} {
 		if err := catalogue.TellFirst(t.Context(), refs); err != nil {
 			t.Fatal(err)
@@ -138,8 +138,8 @@ func TestLayoutsAreReadBeforeTheFirstMessage(t *testing.T) {
 	}
 }
 
-// Only a layout that is there as a whole, can be read and shows what is sold is complete.
-func TestWhatIsComplete(t *testing.T) {
+// A layout is complete only if all its items are there, can be decoded, and show what is sold.
+func TestComplete(t *testing.T) {
 	catalogue, client, _ := open(t)
 	one := func(use layoutitem.Use) string { return layoutitem.Key("nocturne", 1, use) }
 	put := func(key string, body []byte) {

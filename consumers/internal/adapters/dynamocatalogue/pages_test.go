@@ -18,7 +18,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// open gives a catalogue over a server with empty tables.
+// open returns a catalogue over a server with empty tables.
 func open(t *testing.T) (*dynamocatalogue.Catalogue, *dynamodb.Client, *awsfaults.Faults) {
 	t.Helper()
 	config := ministacktest.Load(t)
@@ -48,7 +48,7 @@ func write[R any](t *testing.T, client *dynamodb.Client, table string, rows []R)
 	}
 }
 
-// A list that is longer than the 1 MB of a page is read to its end.
+// A list longer than the 1 MB of a page is read to its end.
 func TestEveryPageIsRead(t *testing.T) {
 	catalogue, client, faults := open(t)
 	long := strings.Repeat("x", 9000)
@@ -66,8 +66,8 @@ func TestEveryPageIsRead(t *testing.T) {
 	}
 }
 
-// A concert that this program cannot read does not hide the others: it is named, and they are returned.
-func TestAConcertThatDoesNotDecodeHidesNoOther(t *testing.T) {
+// A concert that this program cannot decode does not hide the others: the error names it, and the others are returned.
+func TestUndecodableConcertHidesNoOther(t *testing.T) {
 	catalogue, client, _ := open(t)
 	write(t, client, "concerts", []readmodel.Concert{{ConcertID: "a", LayoutVersion: 1}, {ConcertID: "b", LayoutVersion: 1}})
 	_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("concerts"), Item: map[string]types.AttributeValue{

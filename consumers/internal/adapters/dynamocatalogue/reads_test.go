@@ -18,7 +18,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// world is a catalogue over the emulator, with a clock of its own.
+// world is a catalogue over the emulator with a test clock.
 type world struct {
 	t      *testing.T
 	client *dynamodb.Client
@@ -59,9 +59,8 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// A concert is answered from memory for ten seconds and no longer: a new limit and the end of a sale are heard of by every
-// process.
-func TestAConcertIsReadAgain(t *testing.T) {
+// A concert is served from memory for ten seconds and no longer: every process sees a new limit and the end of a sale.
+func TestConcertIsReadAgainAfterTenSeconds(t *testing.T) {
 	w := newWorld(t)
 	limitIs := func(want int) {
 		t.Helper()
@@ -76,15 +75,15 @@ func TestAConcertIsReadAgain(t *testing.T) {
 	limitIs(4)
 	w.pass(1)
 	limitIs(6)
-	// The second memory ends as the first did.
+	// The second cached read expires as the first did.
 	w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LayoutFrozen: 1, LimitPerBuyer: 8})
 	w.pass(10 * time.Second)
 	limitIs(8)
 }
 
-// The mark of the frozen layout is seen as soon as it is there: the first orders of a sale are not refused, and no group is
-// loaded, by a memory from before it.
-func TestAConcertWithoutAFrozenLayoutIsNotAnsweredFromMemory(t *testing.T) {
+// The mark of the frozen layout is seen at once. No cached concert from before the mark makes a process refuse the first
+// orders of a sale or load a group.
+func TestConcertWithoutFrozenLayoutIsNotCached(t *testing.T) {
 	w := newWorld(t)
 	for version, want := range []int{0, 0, 2} {
 		w.put("concerts", readmodel.Concert{ConcertID: "nocturne", LayoutVersion: 1 + version, LayoutFrozen: want})
@@ -94,7 +93,7 @@ func TestAConcertWithoutAFrozenLayoutIsNotAnsweredFromMemory(t *testing.T) {
 	}
 }
 
-// Pages that end after two items, where DynamoDB's end after 1 MB.
+// Pages of two items; DynamoDB's pages end after 1 MB.
 func TestPagesAreReadToTheLast(t *testing.T) {
 	w := newWorld(t)
 	const n = 5
@@ -112,7 +111,7 @@ func TestPagesAreReadToTheLast(t *testing.T) {
 	})
 }
 
-// consistency of the next reads, of so many.
+// consistency records whether each of the next n reads is consistent.
 func (w *world) consistency(operation string, n int, read func() error) (consistent []bool) {
 	w.t.Helper()
 	for range n {
@@ -128,8 +127,8 @@ func (w *world) consistency(operation string, n int, read func() error) (consist
 	return consistent
 }
 
-// The emulator answers every read consistently, so that only the request shows whether DynamoDB would. A layout never changes:
-// it is read by the read that costs half, and once for all of its groups.
+// The emulator makes every read consistent, so only the request shows whether DynamoDB would. A layout never changes: it is
+// read with the read that costs half, once for all of its groups.
 func TestConcertsAreReadConsistentlyAndLayoutsAreNot(t *testing.T) {
 	w := newWorld(t)
 	w.put("concerts", readmodel.Concert{ConcertID: "nocturne"})

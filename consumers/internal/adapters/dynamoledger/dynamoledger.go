@@ -1,5 +1,5 @@
-// Package dynamoledger keeps what the ledger check remembers in DynamoDB, in the table of dead letters: how far the ledger was
-// asked to be compared, and which differences were reported.
+// Package dynamoledger stores the state of the ledger check in DynamoDB, in the table of dead letters: up to when
+// comparisons were requested, and which differences were reported.
 package dynamoledger
 
 import (
@@ -21,7 +21,7 @@ import (
 // timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
-// Store is safe for concurrent use.
+// Store holds the state of the ledger check. It is safe for concurrent use; each call blocks for at most 2 s.
 type Store struct {
 	client  *dynamodb.Client
 	table   string
@@ -33,18 +33,18 @@ func New(client *dynamodb.Client, table string, breaker retry.Breaker) *Store {
 	return &Store{client: client, table: table, breaker: breaker}
 }
 
-// Known implements pay.Notes by a consistent read.
+// Known implements pay.Notes with a consistent read.
 func (s *Store) Known(ctx context.Context, key string) (bool, error) {
 	item, err := s.get(ctx, key)
 	return item != nil, err
 }
 
-// Note implements pay.Notes. The same note again is the same note.
+// Note implements pay.Notes. It is safe to repeat.
 func (s *Store) Note(ctx context.Context, n readmodel.LedgerNote) error {
 	return s.put(ctx, n, "", nil)
 }
 
-// Cursor implements reconcile.LedgerCursor by a consistent read.
+// Cursor implements reconcile.LedgerCursor with a consistent read.
 func (s *Store) Cursor(ctx context.Context) (c readmodel.LedgerCursor, err error) {
 	item, err := s.get(ctx, readmodel.LedgerCursorKey)
 	if err != nil || item == nil {
@@ -56,7 +56,8 @@ func (s *Store) Cursor(ctx context.Context) (c readmodel.LedgerCursor, err error
 	return c, nil
 }
 
-// MoveCursor implements reconcile.LedgerCursor. The condition keeps a run that was late from moving it back.
+// MoveCursor implements reconcile.LedgerCursor. Its condition stops a late run from moving the cursor back; that is no
+// error.
 func (s *Store) MoveCursor(ctx context.Context, to readmodel.LedgerCursor) error {
 	before, err := attributevalue.Marshal(to.SlicesTo)
 	if err != nil {
@@ -83,7 +84,7 @@ func (s *Store) get(ctx context.Context, key string) (item map[string]types.Attr
 	return item, nil
 }
 
-// put writes a row; a refused condition is an answer, and no error.
+// put writes a row. A refused condition is not an error.
 func (s *Store) put(ctx context.Context, row any, condition string, values map[string]types.AttributeValue) error {
 	item, err := attributevalue.MarshalMap(row)
 	if err != nil {
@@ -107,8 +108,8 @@ func (s *Store) put(ctx context.Context, row any, condition string, values map[s
 	return nil
 }
 
-// call makes one call within its timeout and the breaker. Each bears a second attempt: a note is the same note again, and a
-// cursor that the first attempt has moved is where it is to be.
+// call makes one call through the breaker, bounded by timeoutPerCall. Each call may be repeated: a note is written twice
+// with the same content, and a second attempt leaves a moved cursor where it is.
 func (s *Store) call(ctx context.Context, op func(context.Context) error) error {
 	return s.breaker.Do(ctx, func(ctx context.Context) error { return awsclient.Try(ctx, timeoutPerCall, op) })
 }

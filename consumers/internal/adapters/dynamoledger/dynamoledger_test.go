@@ -37,8 +37,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// A store that fails is never "not known" or "nowhere", and a note is one that DynamoDB may drop in time.
-func TestCallsThatFail(t *testing.T) {
+// A failed read is never taken for "not known" or "no cursor", and a note has the time from which DynamoDB may delete it.
+func TestFailedCallsAreErrors(t *testing.T) {
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)
 	s := dynamoledger.New(dynamodb.NewFromConfig(config), table, retry.NoBreaker{})
@@ -78,8 +78,8 @@ func TestCallsThatFail(t *testing.T) {
 	}
 }
 
-// The emulator makes every read consistent, so that only the request shows whether DynamoDB would. A run that reads the cursor
-// late asks for the same slices again, and a look that reads a note late reports its difference again.
+// The emulator makes every read consistent, so only the request shows whether DynamoDB would. A run that reads an old
+// cursor requests the same slices again; one that misses a note reports its difference again.
 func TestReadsAreConsistent(t *testing.T) {
 	config := ministacktest.Load(t)
 	faults := awsfaults.Into(&config)

@@ -1,4 +1,5 @@
-// Package dynamoletters keeps dead letters in DynamoDB: drained messages, and events that the bus will not take.
+// Package dynamoletters stores dead letters in DynamoDB: messages drained from dead-letter queues, and events that the bus
+// refuses.
 package dynamoletters
 
 import (
@@ -19,30 +20,29 @@ import (
 // timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 2 * time.Second
 
-// Store is safe for concurrent use.
+// Store is the table of dead letters. It is safe for concurrent use.
 type Store struct {
 	client  *dynamodb.Client
 	table   string
 	breaker retry.Breaker
 }
 
-// New makes a Store. The breaker should count as Healthy says.
+// New makes a Store. The breaker should use Healthy as its IsSuccessful.
 func New(client *dynamodb.Client, table string, breaker retry.Breaker) *Store {
 	return &Store{client: client, table: table, breaker: breaker}
 }
 
-// reasonRefused is the reason of a letter that the table will not take.
+// reasonRefused is the reason of a letter that the table refuses.
 const reasonRefused = "letter_refused"
 
-// finalCodes are of items that are at fault themselves: the same item would be refused again.
+// finalCodes are the codes of items that are wrong in themselves: the same item would be refused again.
 var finalCodes = map[string]bool{"ValidationException": true, "SerializationException": true, "ItemCollectionSizeLimitExceededException": true}
 
-// Healthy is the IsSuccessful of a breaker around the table: an item that is refused for what is in it shows a table in good
-// health.
+// Healthy is the IsSuccessful of a breaker before the table: a table that refuses an item for its content is healthy.
 func Healthy(err error) bool { return err == nil || retry.Classify(err).Class == retry.ClassPoison }
 
-// Keep writes a letter under its key; the same again is the same letter. A letter that the table refuses for what is in it
-// is a *retry.PoisonError; any other error may pass later.
+// Keep stores a letter under its key; a repeat stores the same letter. It blocks for at most 2 s. If the table refuses the
+// letter for its content, the error is a *retry.PoisonError; any other error may pass.
 func (s *Store) Keep(ctx context.Context, letter readmodel.DeadLetter) error {
 	item, err := attributevalue.MarshalMap(letter)
 	if err != nil {

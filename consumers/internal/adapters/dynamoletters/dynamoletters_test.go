@@ -49,9 +49,8 @@ func long() readmodel.DeadLetter {
 	}
 }
 
-// What Fitted leaves of the largest message that there may be fits into an item, and is read as it was written; again it is
-// the same letter.
-func TestTheLargestLetterIsKept(t *testing.T) {
+// The largest possible message, cut by Fitted, fits into an item and reads as it was written; a repeat is the same letter.
+func TestLargestLetterIsStored(t *testing.T) {
 	store, client, _ := open(t)
 	letter := long().Fitted()
 	for range 2 {
@@ -64,9 +63,9 @@ func TestTheLargestLetterIsKept(t *testing.T) {
 	}
 }
 
-// An item that is refused for what is in it is told apart from a table that is away. Only the latter opens the breaker, so
-// that one letter does not keep the others from being kept.
-func TestALetterThatTheTableRefusesIsPoison(t *testing.T) {
+// A refused item is told apart from an unreachable table. Only the latter opens the breaker, so that one letter does not
+// block the others.
+func TestRefusedLetterIsPoison(t *testing.T) {
 	store, client, faults := open(t)
 	for range 4 {
 		if err := store.Keep(t.Context(), long()); retry.Classify(err).Class != retry.ClassPoison || !dynamoletters.Healthy(err) {

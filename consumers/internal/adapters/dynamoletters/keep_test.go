@@ -14,15 +14,15 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// down is the HTTP client of a service that cannot be reached.
+// down is the HTTP client of an unreachable service.
 type down struct{}
 
 var errDown = errors.New("connection refused")
 
 func (down) Do(*http.Request) (*http.Response, error) { return nil, errDown }
 
-// Whoever drains a letter deletes it after this, so that what was not stored must never look as if it were.
-func TestALetterThatIsNotStoredIsAnError(t *testing.T) {
+// The caller deletes the message after Keep, so Keep must never succeed without storing the letter.
+func TestUnstoredLetterIsAnError(t *testing.T) {
 	client := dynamodb.NewFromConfig(aws.Config{
 		Region: "eu-central-1", RetryMaxAttempts: 1, HTTPClient: down{}, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
 	})

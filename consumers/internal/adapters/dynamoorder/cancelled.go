@@ -6,20 +6,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Codes of a cancelled transaction's reasons. Everything but a refused condition may pass at another try.
+// Codes in the reasons of a cancelled transaction. Everything but a refused condition may pass at another try.
 const (
 	codeNone      = "None"
 	codeCondition = "ConditionalCheckFailed"
 	codeConflict  = "TransactionConflict"
 )
 
-// refusedAt says whether the condition of the i-th action was refused.
+// refusedAt reports whether the condition of the i-th action was refused.
 func refusedAt(e *types.TransactionCanceledException, i int) bool {
 	return i < len(e.CancellationReasons) && code(e.CancellationReasons[i]) == codeCondition
 }
 
-// otherReason says whether an action failed for anything but its condition: a conflict, a throttle. Then what the
-// conditions said is not the last word.
+// otherReason reports whether an action failed for something other than its condition: a conflict or a throttle. Then a
+// refused condition is not final.
 func otherReason(e *types.TransactionCanceledException) bool {
 	for _, r := range e.CancellationReasons {
 		if c := code(r); c != codeNone && c != codeCondition {
@@ -29,8 +29,9 @@ func otherReason(e *types.TransactionCanceledException) bool {
 	return false
 }
 
-// conflicted says whether a call failed for nothing but another transaction at the same item. That is no answer, and no
-// failure for the breaker either: the tables are well, and many at one row must not stop everybody's calls.
+// conflicted reports whether a call failed only because another transaction was writing the same item. The result is
+// unknown, but it is no failure for the breaker: the tables are healthy, and many writers of one row must not stop all
+// calls.
 func conflicted(err error) bool {
 	var single *types.TransactionConflictException
 	if errors.As(err, &single) {

@@ -16,8 +16,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// DuePage reads one page of a segment of the index of open orders: one call, whose cost is that of the keys that it passes,
-// due or not. The filter saves what is sent, not what is read.
+// DuePage reads one page of a segment of the index of open orders, in one call. It costs as much as all keys of the page,
+// due or not: the filter reduces what is sent, not what is read.
 func (s *Store) DuePage(ctx context.Context, scan order.DueScan) (page order.DuePage, err error) {
 	in := &dynamodb.ScanInput{
 		TableName: aws.String(s.tables.Orders), IndexName: aws.String(readmodel.IndexOpen),
@@ -65,7 +65,7 @@ func dueOf(item map[string]types.AttributeValue) (order.Due, error) {
 	return order.Due{OrderID: contracts.OrderID(id.Value), DueAt: contracts.Instant(dueAt)}, nil
 }
 
-// cursor is where a scan of the index goes on: the keys of the index and of the table. Numbers stay as they are written.
+// cursor is where a scan of the index continues: the keys of the index and of the table. Numbers stay as they are written.
 type cursor struct {
 	OrderID   string `json:"orderId"`
 	OpenGroup string `json:"openGroup"`

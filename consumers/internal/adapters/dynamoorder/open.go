@@ -12,8 +12,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// OpenIDs reads the index of orders with a due step in a group, to its last page. The index is eventually consistent and has
-// keys alone, so it only says whom to look at.
+// OpenIDs reads the index of orders with a due step in a group, to its last page, in no order. The index is eventually
+// consistent and has keys only, so the caller must read the rows.
 func (s *Store) OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error) {
 	var ids []contracts.OrderID
 	err := s.queryAll(ctx, &dynamodb.QueryInput{
@@ -33,7 +33,7 @@ func (s *Store) OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts
 	return ids, nil
 }
 
-// queryAll gives each item of a query to take, page by page; every page is a call of its own.
+// queryAll calls take for each item of a query, page by page; each page is a call of its own.
 func (s *Store) queryAll(ctx context.Context, in *dynamodb.QueryInput, take func(map[string]types.AttributeValue)) error {
 	for {
 		var out *dynamodb.QueryOutput

@@ -16,14 +16,14 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// PutAll writes first versions of rows, each if there is none, side by side; those of one buyer whose seats are counted come
-// one after another, since transactions on one allowance would conflict. One call of the breaker spans them all: half
-// open it lets one call through, and of ten parallel puts nine would be refused.
+// PutAll writes first versions of rows, each if there is none, and returns a result for each. Rows are put concurrently;
+// those of one buyer whose seats are counted are put one after another, since transactions on one allowance would conflict.
+// All puts are one call of the breaker: half open it lets one call through, and would refuse nine of ten concurrent puts.
 //
-// Where one of a buyer's is not known, his later ones are not tried.
+// When the result of a buyer's put is unknown, the buyer's later rows are not tried.
 //
-// A refused row is answered in the same call. It may be this call's own: the first attempt succeeded, its answer was lost, and
-// the second was refused by it. So the caller compares the stored row with what it wanted.
+// A refused put returns the stored row. It may be the row of this very call: the first attempt succeeded, its answer was
+// lost, and its effect refused the second. So the caller compares the stored row with its own.
 func (s *Store) PutAll(ctx context.Context, rows []order.Order) []order.PutResult {
 	results := make([]order.PutResult, len(rows))
 	err := s.breaker.Do(ctx, func(ctx context.Context) error {
@@ -32,7 +32,7 @@ func (s *Store) PutAll(ctx context.Context, rows []order.Order) []order.PutResul
 			wg.Go(func() {
 				for at, i := range lane {
 					if results[i] = s.putOne(ctx, rows[i]); results[i].Outcome == order.PutUnknown {
-						// Which of the buyer's orders is over the limit depends on this one, so none is decided before it.
+						// Which of the buyer's orders is over the limit depends on this one, so no later one is decided.
 						for _, later := range lane[at+1:] {
 							results[later].Err = errEarlierUnknown
 						}
@@ -44,7 +44,7 @@ func (s *Store) PutAll(ctx context.Context, rows []order.Order) []order.PutResul
 		wg.Wait()
 		var failed []error
 		for _, r := range results {
-			// What was not tried for an earlier one says nothing more than that one.
+			// A put that was not tried because of an earlier one adds nothing to the error of that one.
 			if !conflicted(r.Err) && !errors.Is(r.Err, errEarlierUnknown) {
 				failed = append(failed, r.Err)
 			}
@@ -59,9 +59,9 @@ func (s *Store) PutAll(ctx context.Context, rows []order.Order) []order.PutResul
 	return results
 }
 
-var errEarlierUnknown = errors.New("an earlier order of the buyer is not known yet")
+var errEarlierUnknown = errors.New("the result of an earlier order of the buyer is unknown")
 
-// lanes are the indexes of the rows whose puts may go side by side; within a lane they go in order.
+// lanes returns the indexes of the rows in lists that may be put concurrently; the rows of one list are put in order.
 func lanes(rows []order.Order) [][]int {
 	var all [][]int
 	ofBuyer := map[string]int{}
@@ -116,9 +116,9 @@ func (s *Store) putPlain(ctx context.Context, row order.Order, item map[string]t
 	return order.PutResult{Outcome: order.PutDone, Stored: row}, err
 }
 
-// errNotShown says that a put was refused and the row that is there did not come with the refusal. Taken for a row without
-// a status, it would be another's, and what this order holds would be given back.
-var errNotShown = errors.New("refused, and the stored row is not shown")
+// errNotShown means that a put was refused and the response does not contain the stored row. Without this check the missing
+// row would be taken for another order's, and the seats that this order holds would be freed.
+var errNotShown = errors.New("refused without the stored row")
 
 func storedRow(item map[string]types.AttributeValue) (order.PutResult, error) {
 	if len(item) == 0 {
@@ -131,8 +131,8 @@ func storedRow(item map[string]types.AttributeValue) (order.PutResult, error) {
 	return order.PutResult{Outcome: order.PutRefused, Stored: stored}, nil
 }
 
-// putCounted is one transaction: the row if there is none, and the allowance if it stays within the limit. Reasons are
-// read by position, the row's first: a refused row outranks a refused allowance.
+// putCounted writes, in one transaction, the row if there is none, and the allowance if it stays within the limit. Reasons
+// are read by position: a refused row counts before a refused allowance.
 func (s *Store) putCounted(ctx context.Context, row order.Order, item map[string]types.AttributeValue) (order.PutResult, error) {
 	err := awsclient.Try(ctx, timeoutPerCall, s.transaction([]types.TransactWriteItem{
 		{Put: &types.Put{
@@ -151,11 +151,11 @@ func (s *Store) putCounted(ctx context.Context, row order.Order, item map[string
 	case refusedAt(cancelled, 1) && !otherReason(cancelled):
 		return order.PutResult{Outcome: order.PutOverLimit}, nil
 	default:
-		return order.PutResult{}, err // a conflict or a throttle: neither yes nor no
+		return order.PutResult{}, err // a conflict or a throttle: the result is unknown
 	}
 }
 
-// count is the change of a buyer's allowance by n seats, at most to the limit where one is given.
+// count is the update that changes a buyer's allowance by n seats, up to the limit where one is given.
 func (s *Store) count(o order.Order, n int, limit *int) *types.Update {
 	u := &types.Update{
 		TableName: aws.String(s.tables.Allowances),
@@ -166,7 +166,7 @@ func (s *Store) count(o order.Order, n int, limit *int) *types.Update {
 		ExpressionAttributeValues: map[string]types.AttributeValue{":n": number(n)},
 	}
 	if limit != nil {
-		// A buyer without a row has none counted; these alone may be too many.
+		// A buyer without a row has no seats counted; the new ones alone may exceed the limit.
 		u.ConditionExpression = aws.String("(attribute_not_exists(seats) AND :n <= :limit) OR seats <= :room")
 		u.ExpressionAttributeValues[":limit"] = number(*limit)
 		u.ExpressionAttributeValues[":room"] = number(*limit - n)

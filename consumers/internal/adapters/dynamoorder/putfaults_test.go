@@ -39,15 +39,15 @@ var (
 	seatGroup = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 )
 
-// What a put answers to each way in which it can fail, and what is stored then: of the row of a refused order, which counts no
-// seats, and of one that counts. Whatever it was, the same put again is answered with the row, and a buyer's seats are counted
+// PutAll returns the right result for each way in which it can fail, and stores the right row: of a rejected order, which
+// counts no seats, and of one that counts. After any of them the same put returns the row, and a buyer's seats are counted
 // once.
-func TestPutsThatFail(t *testing.T) {
+func TestPutFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	for _, test := range []struct {
 		name    string
 		counted bool
-		// before says that the row is there already, from an earlier delivery.
+		// before: the row exists already, from an earlier delivery.
 		before    bool
 		operation string
 		faults    []awsfaults.Fault
@@ -57,11 +57,11 @@ func TestPutsThatFail(t *testing.T) {
 		{name: "throttled once", operation: "PutItem", faults: throttled[:1], want: order.PutDone, stored: true},
 		{name: "throttled", operation: "PutItem", faults: throttled},
 		{name: "throttled by its account", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Throttled("RequestLimitExceeded"), awsfaults.Throttled("ThrottlingException")}},
-		// The second attempt is refused by what the first one wrote.
+		// The first attempt's effect refuses the second.
 		{name: "answer lost", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Lost}, want: order.PutRefused, stored: true},
 		{name: "both answers lost", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Lost, awsfaults.Lost}, stored: true},
 		{name: "conflict with a transaction", operation: "PutItem", faults: []awsfaults.Fault{awsfaults.Throttled("TransactionConflictException")}},
-		// Whose row it is cannot be seen.
+		// The response does not show whose row it is.
 		{name: "refused without the row", before: true, operation: "PutItem", faults: []awsfaults.Fault{awsfaults.ConditionFailed}, stored: true},
 
 		{name: "transaction throttled", counted: true, operation: "TransactWriteItems", faults: throttled},
@@ -71,14 +71,14 @@ func TestPutsThatFail(t *testing.T) {
 		{name: "allowance throttled once", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError")}, want: order.PutDone, stored: true},
 		{name: "allowance throttled", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(none, "ThrottlingError"), awsfaults.Cancelled(none, "ThrottlingError")}},
 		{name: "row over its throughput", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled("ProvisionedThroughputExceeded", none), throttle}},
-		// What is refused beside a conflict may be allowed a moment later.
+		// A refusal beside a conflict may be allowed a moment later.
 		{name: "over the limit beside a conflict", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, condition)}},
 		{name: "over the limit beside a throttle", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled("ThrottlingError", condition)}},
-		// An order that has a row is that row, whatever else there was.
+		// An order that has a row gets that row, whatever else failed.
 		{name: "row beside a conflict", counted: true, before: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.CancelledAlso(1, conflict)}, want: order.PutRefused, stored: true},
 		{name: "row beside a throttle", counted: true, before: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.CancelledAlso(1, "ThrottlingError")}, want: order.PutRefused, stored: true},
 		{name: "cancelled without the row", counted: true, before: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Cancelled(condition, none)}, stored: true},
-		// The token of a transaction makes the second attempt the first one again.
+		// The token of a transaction makes the second attempt return the first one's result.
 		{name: "transaction's answer lost", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Lost}, want: order.PutDone, stored: true},
 		{name: "both of its answers lost", counted: true, operation: "TransactWriteItems", faults: []awsfaults.Fault{awsfaults.Lost, awsfaults.Lost}, stored: true},
 	} {
@@ -120,14 +120,14 @@ func TestPutsThatFail(t *testing.T) {
 	}
 }
 
-// Which of a buyer's orders is over the limit depends on the one that is not known, so none is decided before it; another
-// buyer's is.
-func TestAConflictStopsTheBuyersLaterOrders(t *testing.T) {
+// Which of a buyer's orders is over the limit depends on the order whose result is unknown, so no later one is decided;
+// another buyer's order is.
+func TestConflictStopsLaterOrdersOfBuyer(t *testing.T) {
 	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
 	first, later := ordertest.HeldBy(seatGroup, "ann", 2, "A-1", "A-2"), ordertest.HeldBy(seatGroup, "ann", 2, "A-3")
 	other := ordertest.HeldBy(seatGroup, "ben", 2, "A-4")
 	rows := []order.Order{first, later, other}
-	// Which of the two transactions comes first is open, so each may take the fault: it is for the first buyer's alone.
+	// Either of the two transactions may come first, so each could take the fault: it is meant for the first buyer's only.
 	conflictOf := func(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// Read is a consistent read of one row.
+// Read reads one row consistently; found is false when there is none.
 func (s *Store) Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error) {
 	var out *dynamodb.GetItemOutput
 	err = s.call(ctx, func(ctx context.Context) (err error) {
@@ -33,15 +33,15 @@ func (s *Store) Read(ctx context.Context, id contracts.OrderID) (o order.Order, 
 	return o, err == nil, err
 }
 
-// batchLimit is DynamoDB's limit of keys in one BatchGetItem.
+// batchLimit bounds the keys of one BatchGetItem.
 const batchLimit = 100
 
-// emptyAnswers bounds how often a batch may bring nothing before the read is given up: the table is being throttled.
+// emptyAnswers bounds the batches without any item before the read fails: the table is being throttled.
 const emptyAnswers = 3
 
 var errUnprocessed = errors.New("DynamoDB leaves the keys unprocessed")
 
-// ReadMany is a consistent read of rows, in no order; ids without a row are left out. No id may be there twice.
+// ReadMany reads rows consistently, in no order; ids without a row are left out. ids must not repeat.
 func (s *Store) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error) {
 	keys := make([]map[string]types.AttributeValue, len(ids))
 	for i, id := range ids {
@@ -62,8 +62,8 @@ func (s *Store) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.
 	return rows, nil
 }
 
-// readItems reads the items of keys consistently and gives each that is there to take, in no order; its first error ends the
-// read. No key may be there twice: DynamoDB refuses the batch.
+// readItems reads the items of keys consistently and calls take for each that exists, in no order. The first error of take
+// ends the read. keys must not repeat: DynamoDB would refuse the batch.
 func (s *Store) readItems(ctx context.Context, table string, keys []map[string]types.AttributeValue, take func(item map[string]types.AttributeValue) error) error {
 	for chunk := range slices.Chunk(keys, batchLimit) {
 		for empty := 0; len(chunk) > 0; {

@@ -14,8 +14,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// The emulator answers every read consistently, so that only the request shows whether DynamoDB would. The index cannot be
-// read consistently, and says only whom to look at.
+// The emulator makes every read consistent, so only the request shows whether DynamoDB would. The index cannot be read
+// consistently; it only names the rows to read.
 func TestReadsThatDecideAreConsistent(t *testing.T) {
 	config := ministacktest.Load(t)
 	for _, test := range []struct {
@@ -49,7 +49,7 @@ func TestReadsThatDecideAreConsistent(t *testing.T) {
 	}
 }
 
-// Pages that end after two items, where DynamoDB's end after 1 MB.
+// Pages of two items; DynamoDB's pages end after 1 MB.
 func TestEveryPageIsRead(t *testing.T) {
 	config := ministacktest.Load(t)
 	const rows = 7

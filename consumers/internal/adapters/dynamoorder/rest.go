@@ -10,16 +10,16 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// While a new version of the program is rolled out, two versions write the same rows. A transition writes the whole row,
-// so the older version must write back what it does not know, or it would delete what the newer one has noted. The item
-// that was read is kept beside the order (order.Order.Rest) if it has an attribute without a name in readmodel, and the
-// next version of the row is that item with the changes of the transition.
+// While a new version of the program is rolled out, two versions write the same rows. A transition writes the whole row, so
+// the older version must write back the attributes that it does not know, or it would delete what the newer one stored. If
+// the item that was read has an attribute without a name in readmodel, the item is kept beside the order
+// (order.Order.Rest), and the next version of the row is that item with the changes of the transition.
 
-// names are the attributes that a map of a row may have, with what is known of their values: nil for a value that is no
-// map and no list of maps.
+// names are the known attributes of a map in a row, with the known attributes of their values: nil for a value that is
+// neither a map nor a list of maps.
 type names map[string]names
 
-// known are the attributes of a row.
+// known are the known attributes of a row.
 var known = namesOf(reflect.TypeFor[readmodel.Order]())
 
 func namesOf(t reflect.Type) names {
@@ -37,7 +37,7 @@ func namesOf(t reflect.Type) names {
 	return all
 }
 
-// restOf is the item if it has anything that is not known, else nil.
+// restOf returns the item if it has an unknown attribute, else nil.
 func restOf(item map[string]types.AttributeValue) any {
 	if known.haveAll(item) {
 		return nil
@@ -69,8 +69,8 @@ func (n names) haveAllOf(value types.AttributeValue) bool {
 	return true
 }
 
-// changed is the item that was read, with what differs between before and after: known attributes that after does not have
-// are removed, those that differ are replaced, all others stay as they were read.
+// changed returns the item that was read, with the difference between before and after: known attributes that after does
+// not have are deleted, those that differ are replaced, all others stay.
 func (n names) changed(read, before, after map[string]types.AttributeValue) map[string]types.AttributeValue {
 	item := make(map[string]types.AttributeValue, len(read)+len(after))
 	for name, value := range read {
@@ -85,8 +85,8 @@ func (n names) changed(read, before, after map[string]types.AttributeValue) map[
 	return item
 }
 
-// lives are the maps that a transition changes in part. Any other map is one value: what a newer version notes beside the
-// code of a refused card says nothing of the next card.
+// lives are the maps that a transition changes in part. Any other map is replaced as a whole: what a newer version stores
+// beside the code of a refused card does not concern the next card.
 var lives = map[string]bool{"payment": true}
 
 func (n names) changedValue(name string, read, before, after types.AttributeValue) types.AttributeValue {
@@ -101,7 +101,7 @@ func (n names) changedValue(name string, read, before, after types.AttributeValu
 			return &types.AttributeValueMemberM{Value: n[name].changed(r.Value, b.Value, a.Value)}
 		}
 	case *types.AttributeValueMemberL:
-		// The history: a transition appends to it, and the entries before stay as they were read.
+		// The history: a transition appends to it, and earlier entries stay as they were read.
 		r, isList := read.(*types.AttributeValueMemberL)
 		b, wasList := before.(*types.AttributeValueMemberL)
 		if !isList || !wasList || len(r.Value) != len(b.Value) {

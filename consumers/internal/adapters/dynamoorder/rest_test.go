@@ -78,9 +78,9 @@ func (r raw) get(id contracts.OrderID, path string) string {
 	return s.Value
 }
 
-// What a newer version noted beside the code of a refused card goes with that card, and what this version removes from a row
-// is removed although the rest is kept.
-func TestWhatIsReplacedOrRemovedTakesItsUnknownPartsAlong(t *testing.T) {
+// What a newer version stored beside the code of a refused card is deleted with that card, and what this version deletes
+// from a row is deleted although the rest is kept.
+func TestReplacedAttributesLoseUnknownParts(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
 	cause := order.Cause{Kind: message.KindPaymentDeclined, MessageID: "m-2", At: 1_001_000}
@@ -92,8 +92,8 @@ func TestWhatIsReplacedOrRemovedTakesItsUnknownPartsAlong(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := row
-		if done, err := store.Update(t.Context(), before, next); err != nil || !done {
-			t.Fatalf("update: %v, %v", done, err)
+		if err := store.Update(t.Context(), before, next); err != nil {
+			t.Fatalf("update: %v", err)
 		}
 		o, _, err := store.Read(t.Context(), row.OrderID)
 		if err != nil {
@@ -130,8 +130,8 @@ func TestWhatIsReplacedOrRemovedTakesItsUnknownPartsAlong(t *testing.T) {
 	}
 }
 
-// A row of which this program knows all carries nothing beside it: a group's rows are read by the hundred.
-func TestNothingIsKeptOfARowThatIsKnown(t *testing.T) {
+// A row without unknown attributes carries no copy of its item: a group's rows are read by the hundred.
+func TestKnownRowKeepsNoItem(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
 	row := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1", "A-2"))
@@ -159,8 +159,8 @@ func TestNothingIsKeptOfARowThatIsKnown(t *testing.T) {
 	}
 }
 
-// An order of which only the id was known has no userId: an index that has it as a key refuses an empty one.
-func TestARowWithoutAUserHasNoSuchAttribute(t *testing.T) {
+// A row of an order of which only the id was known has no userId attribute: an index with that key refuses an empty one.
+func TestRowWithoutUserHasNoUserID(t *testing.T) {
 	client := dynamodb.NewFromConfig(ministacktest.Load(t))
 	store, stored := dynamoorder.New(client, tables, retry.NoBreaker{}), raw{t, client}
 	cause := order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 9}

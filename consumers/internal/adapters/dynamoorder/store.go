@@ -1,8 +1,8 @@
-// Package dynamoorder keeps orders in DynamoDB: it fills the ports of reserve, expire, rebuild and reconcile. One file an
-// operation: put, update, read, open, due, tickets, ticketcounts, tokens.
+// Package dynamoorder stores orders in DynamoDB. It implements the ports of reserve, expire, rebuild and reconcile, one
+// operation a file: put, update, read, open, due, tickets, ticketcounts, tokens.
 //
-// Every read that decides something is consistent. Every write is conditional, and a refused condition is an answer,
-// never an error and never a failure for the breaker.
+// Every read that decides something is consistent. Every write is conditional. A refused condition is a result, never an
+// error and never a failure for the breaker.
 package dynamoorder
 
 import (
@@ -30,10 +30,11 @@ type Tables struct {
 	Allowances string
 }
 
-// timeoutPerCall bounds one call with its second attempt. It leaves room for a second look within a handler's 5 s.
+// timeoutPerCall bounds one call with its second attempt. It leaves time for a second read within a handler's 5 s.
 const timeoutPerCall = 2 * time.Second
 
-// Store is safe for concurrent use.
+// Store is the tables of one deployment. It is safe for concurrent use. A method blocks for at most 2 s for each call that
+// it makes; after an error of a write the result is unknown.
 type Store struct {
 	client  *dynamodb.Client
 	tables  Tables
@@ -47,8 +48,8 @@ func New(client *dynamodb.Client, tables Tables, breaker retry.Breaker) *Store {
 	return &Store{client: client, tables: tables, breaker: breaker, newToken: rand.Text}
 }
 
-// call makes one call within its timeout and the breaker, which hears nothing of a refused condition and of a conflict: the
-// tables are well. op must bear a second attempt, as awsclient.Try says.
+// call makes one call through the breaker, bounded by timeoutPerCall. A refused condition and a conflict do not count as
+// failures for the breaker: the tables are healthy. op must be safe to repeat, as awsclient.Try says.
 func (s *Store) call(ctx context.Context, op func(context.Context) error) error {
 	var answer error
 	err := s.breaker.Do(ctx, func(ctx context.Context) error {
@@ -65,14 +66,14 @@ func (s *Store) call(ctx context.Context, op func(context.Context) error) error 
 	return answer
 }
 
-// answered says whether an error is an answer of tables in good health.
+// answered reports whether an error is an answer of healthy tables.
 func answered(err error) bool {
 	var refused *types.ConditionalCheckFailedException
 	return errors.As(err, &refused) || conflicted(err)
 }
 
-// transaction writes all items or none. Both attempts have one token, so that the second is the first one again where that had
-// its effect and its answer was lost: the answer is then exact, and nothing is counted twice.
+// transaction writes all items or none. Both attempts have one token: if the first had its effect and its answer was lost,
+// the second returns the first's result and changes nothing.
 func (s *Store) transaction(items []types.TransactWriteItem) func(ctx context.Context) error {
 	token := s.newToken()
 	return func(ctx context.Context) error {

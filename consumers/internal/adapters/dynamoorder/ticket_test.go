@@ -16,8 +16,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// No emulator has replicas that lag, so what shows that the read is consistent is what is asked for.
-func TestATicketIsReadConsistently(t *testing.T) {
+// No emulator has replicas that lag, so only the request shows that the read is consistent.
+func TestTicketIsReadConsistently(t *testing.T) {
 	config := ministacktest.Load(t)
 	store, faults := broken(config, retry.NoBreaker{})
 	g := contracts.SeatGroup{ConcertID: "nocturne", Group: "consistent"}
@@ -40,8 +40,8 @@ func TestATicketIsReadConsistently(t *testing.T) {
 	}
 }
 
-// A read that fails is not "no ticket": the seat would be taken for one that its owner does not own.
-func TestATicketThatCannotBeRead(t *testing.T) {
+// A failed read is not "no ticket": the seat would be taken for one that its owner does not own.
+func TestFailedTicketReadIsAnError(t *testing.T) {
 	store, faults := broken(ministacktest.Load(t), retry.NoBreaker{})
 	faults.Next("GetItem", throttled...)
 	_, _, err := store.Ticket(t.Context(), contracts.SeatGroup{ConcertID: "nocturne", Group: "throttled"}, "A-1")

@@ -12,7 +12,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// CountTickets is a consistent read of how many seats of each order have a ticket that is the order's. Orders may share a
+// CountTickets counts, by consistent reads, how many seats of each order have a ticket of that order. Orders may share a
 // seat.
 func (s *Store) CountTickets(ctx context.Context, rows []order.Order) (map[contracts.OrderID]int, error) {
 	type place struct{ group, seat string }

@@ -13,8 +13,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Ticket is a consistent read of one ticket; found is false when the seat has none. A GetItem sees a transaction whole or
-// not at all, where the Query of Tickets may see one of its writes and not another.
+// Ticket reads one ticket consistently; found is false when the seat has none. It sees a transaction whole or not at all,
+// whereas the Query of Tickets may see one of its writes and not another.
 func (s *Store) Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error) {
 	var out *dynamodb.GetItemOutput
 	err = s.call(ctx, func(ctx context.Context) (err error) {
@@ -40,7 +40,7 @@ func (s *Store) Ticket(ctx context.Context, g contracts.SeatGroup, seat string) 
 	return t.OrderID, true, nil
 }
 
-// Tickets is a consistent read of all tickets of a group: seat name to owner.
+// Tickets reads all tickets of a group consistently: seat name to owner.
 func (s *Store) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
 	owners := map[string]contracts.OrderID{}
 	var bad error

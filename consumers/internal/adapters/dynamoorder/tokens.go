@@ -13,9 +13,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// NextToken adds 1 to the group's counter and answers it: a fencing token higher than every one before. An attempt
-// whose answer is lost skips a number, which harms nothing. The counter is made outside Redis, where a failover could take it
-// back.
+// NextToken adds 1 to the group's counter and returns it: a fencing token higher than every earlier one. An attempt whose
+// answer is lost skips a number, which does no harm. The counter is not in Redis, where a failover could set it back.
 func (s *Store) NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error) {
 	var out *dynamodb.UpdateItemOutput
 	err := s.call(ctx, func(ctx context.Context) (err error) {

@@ -1,6 +1,7 @@
 package dynamoorder_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"testing"
@@ -21,25 +22,20 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// What an update answers to each way in which it can fail. Refused means that the row is read again, so it must never be
-// answered for a conflict or a throttle, and it is the right answer where the first attempt's own effect refuses the second.
-func TestUpdatesThatFail(t *testing.T) {
+// Update returns the right result for each way in which it can fail. "Refused" makes the caller read the row again, so a
+// conflict or a throttle must never return it; it is right where the first attempt's own effect refuses the second.
+func TestUpdateFaults(t *testing.T) {
 	config := ministacktest.Load(t)
-	type answer int
-	const (
-		unknown answer = iota
-		done
-		refused
-	)
+	const unknown, done, refused = "unknown", "done", "moved"
 	lost, transact := awsfaults.Fault(awsfaults.Lost), "TransactWriteItems"
 	for _, test := range []struct {
 		name string
-		// counted says that the version moves the allowance, as one that ends the order does.
+		// counted: the version changes the allowance, as one that ends the order does.
 		counted   bool
 		seatLost  bool
 		operation string
 		faults    []awsfaults.Fault
-		want      answer
+		want      string
 		stored    bool
 	}{
 		{name: "throttled once", operation: "PutItem", faults: throttled[:1], want: done, stored: true},
@@ -78,26 +74,27 @@ func TestUpdatesThatFail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			update := func() (bool, error) {
+			update := func() error {
 				if test.seatLost {
 					return store.RejectLost(t.Context(), row, after, "A-1")
 				}
 				return store.Update(t.Context(), row, after)
 			}
 			faults.Next(test.operation, test.faults...)
-			ok, err := update()
-			if ok != (test.want == done) || (err != nil) != (test.want == unknown) || faults.Left() > 0 {
-				t.Fatalf("done %v, %v with %d faults left", ok, err, faults.Left())
+			err = update()
+			if want := cmp.Or(test.want, unknown); result(err) != want || faults.Left() > 0 {
+				t.Fatalf("update returns %v with %d faults left, want %s", err, faults.Left(), want)
 			}
-			if err != nil && retry.Classify(err).Class != retry.ClassRetryable {
+			if err != nil && !retry.IsRetryable(err) {
 				t.Errorf("%v does not return the message", err)
 			}
 			stored, _, err := store.Read(t.Context(), row.OrderID)
 			if want := map[bool]int{true: 2, false: 1}[test.stored]; stored.Version != want || err != nil {
 				t.Errorf("the row has version %d, want %d (%v)", stored.Version, want, err)
 			}
-			if ok, err := update(); ok == test.stored || err != nil {
-				t.Errorf("again: done %v, %v", ok, err)
+			again := map[bool]string{true: refused, false: done}[test.stored]
+			if err := update(); result(err) != again {
+				t.Errorf("again: update returns %v, want %s", err, again)
 			}
 			if stored, _, err := store.Read(t.Context(), row.OrderID); stored.Version != 2 || len(stored.History) != 2 || err != nil {
 				t.Errorf("in the end the row has version %d and %d entries (%v)", stored.Version, len(stored.History), err)
@@ -120,8 +117,8 @@ func putTicket(t *testing.T, client *dynamodb.Client, ticket readmodel.Ticket) {
 	}
 }
 
-// A read that is throttled, or a batch of which nothing is done again and again, is an error: nothing is never "no row".
-func TestReadsThatFail(t *testing.T) {
+// A throttled read, or a batch whose keys stay unprocessed, is an error: it is never "no row".
+func TestReadFaults(t *testing.T) {
 	config := ministacktest.Load(t)
 	for _, test := range []struct {
 		name, operation string
@@ -155,7 +152,7 @@ func TestReadsThatFail(t *testing.T) {
 	}
 }
 
-// DynamoDB may answer a part of a batch. The rest is read in further calls, and given up when nothing comes any more.
+// DynamoDB may process a part of a batch. Further calls read the rest, and the read fails when nothing comes any more.
 func TestUnprocessedKeysAreReadAgain(t *testing.T) {
 	config := ministacktest.Load(t)
 	store, faults := broken(config, retry.NoBreaker{})
@@ -188,7 +185,7 @@ func TestUnprocessedKeysAreReadAgain(t *testing.T) {
 		t.Errorf("nothing is done: %d rows, %v", len(rows), err)
 	}
 
-	// The same of tickets: one that is left for later is no ticket that is missing.
+	// The same for tickets: one that is left for later is not a missing ticket.
 	row := ordertest.HeldOrder(ordertest.Placed(contracts.SeatGroup{ConcertID: "nocturne", Group: "unprocessed"}, "A-1", "A-2", "A-3"))
 	for _, seat := range row.Seats {
 		putTicket(t, dynamodb.NewFromConfig(config), readmodel.Ticket{SeatGroup: row.SeatGroup().Key(), Seat: seat, OrderID: row.OrderID})
@@ -203,8 +200,8 @@ func TestUnprocessedKeysAreReadAgain(t *testing.T) {
 	}
 }
 
-// A row that is there and is no order is told apart from a store that fails: whoever reads many passes over it.
-func TestARowThatCannotBeRead(t *testing.T) {
+// A row that does not decode is told apart from a store that fails: a caller that reads many rows skips it.
+func TestUndecodableRowHasItsOwnError(t *testing.T) {
 	config := ministacktest.Load(t)
 	store, _ := broken(config, retry.NoBreaker{})
 	good, bad := ordertest.HeldOrder(ordertest.Placed(seatGroup, "A-1")), ordertest.NewID()
@@ -226,11 +223,11 @@ func TestARowThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A conflict shows a table in good health: many buyers at one row must not stop everybody's calls. A throttle does not.
+// A conflict comes from a healthy table: many writers of one row must not stop all calls. A throttle does not.
 func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
 	config := ministacktest.Load(t)
 	for name, opens := range map[string]bool{conflict: false, "ThrottlingError": true} {
-		// A conflict ends its call; a throttle gets another attempt.
+		// A conflict ends its call; after a throttle there is another attempt.
 		fail := func(f *awsfaults.Faults) {
 			for range map[bool]int{false: 1, true: 2}[opens] {
 				f.Next("TransactWriteItems", awsfaults.Cancelled(none, name))
@@ -259,8 +256,8 @@ func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
 			}
 			for range 2 {
 				fail(faults)
-				if done, err := store.Update(t.Context(), row, after); done || err == nil {
-					t.Fatalf("done %v, %v", done, err)
+				if err := store.Update(t.Context(), row, after); result(err) != "unknown" {
+					t.Fatalf("update returns %v", err)
 				}
 			}
 			if _, _, err := store.Read(t.Context(), "id"); errors.Is(err, retry.ErrBreakerOpen) != opens {

@@ -1,4 +1,4 @@
-// Package eventbus puts events on an EventBridge bus.
+// Package eventbus puts events on an EventBridge bus, at least once each.
 package eventbus
 
 import (
@@ -24,44 +24,44 @@ type Client interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 }
 
-// Bus is safe for concurrent use.
+// Bus is one EventBridge bus. It is safe for concurrent use.
 type Bus struct {
 	client  Client
 	name    string
 	breaker retry.Breaker
 }
 
-// New makes a Bus by its name. The breaker should count as Healthy says.
+// New makes a Bus by its name. The breaker should use Healthy as its IsSuccessful.
 func New(client Client, name string, breaker retry.Breaker) *Bus {
 	return &Bus{client: client, name: name, breaker: breaker}
 }
 
-// EntryError is an event that the bus did not take.
+// EntryError means that the bus did not accept an event.
 type EntryError struct{ Code, Message string }
 
 // Error implements error.
 func (e *EntryError) Error() string { return "bus refused the event: " + e.Code + ": " + e.Message }
 
-// finalCodes are of entries that are at fault themselves: the same entry would be refused again. Everything else may pass
-// later, also what the deployment is at fault for, as a right that is missing.
+// finalCodes are the codes of entries that are wrong in themselves: the same entry would be refused again. Any other entry
+// may succeed later, also after an error of the deployment, such as a missing permission.
 var finalCodes = map[string]bool{"MalformedDetail": true, "InvalidArgument": true}
 
-// finalCalls are of calls that are refused for what is in them.
+// finalCalls are the codes of calls whose content is wrong.
 var finalCalls = map[string]bool{"ValidationException": true, "RequestEntityTooLarge": true}
 
-// reasonRefused is the reason of what is refused for good.
+// reasonRefused is the reason of an event that is refused for good.
 const reasonRefused = "event_refused"
 
-// final makes an error that no other attempt can cure a poison one.
+// final makes a poison error of one that another attempt would not cure.
 func final(err error) error { return &retry.PoisonError{Reason: reasonRefused, Err: err} }
 
-// Healthy is the IsSuccessful of a breaker around the bus: a call that is refused for what is in it shows a bus in good
-// health.
+// Healthy is the IsSuccessful of a breaker before the bus: a bus that refuses a call for its content is healthy.
 func Healthy(err error) bool { return err == nil || retry.Classify(err).Class == retry.ClassPoison }
 
-var errCounts = errors.New("the bus counts failures that no entry names")
+var errCounts = errors.New("the bus reports more failures than failed entries")
 
-// Put puts events in one call; see publish.Bus. A call answers 200 also when each of its entries failed.
+// Put puts events in one call; see publish.Bus. It blocks for at most 2 s. A call returns 200 even if each of its entries
+// failed.
 func (b *Bus) Put(ctx context.Context, events []event.Event) (failed []error, err error) {
 	entries := make([]types.PutEventsRequestEntry, len(events))
 	for i, e := range events {
@@ -73,7 +73,7 @@ func (b *Bus) Put(ctx context.Context, events []event.Event) (failed []error, er
 	var out *eventbridge.PutEventsOutput
 	err = b.breaker.Do(ctx, func(ctx context.Context) error {
 		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
-			// A second attempt may put events twice, as publish may: every version is told at least once.
+			// A second attempt may put events twice, and so may publish: every version is published at least once.
 			out, err = b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
 			var coded interface{ ErrorCode() string }
 			if errors.As(err, &coded) && finalCalls[coded.ErrorCode()] {

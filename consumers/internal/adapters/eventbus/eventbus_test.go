@@ -40,14 +40,14 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// received is an event as a rule hands it on.
+// received is an event as a rule delivers it.
 type received struct {
 	Source     string          `json:"source"`
 	DetailType string          `json:"detail-type"`
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// rule is a queue that a rule of the bus feeds with all events.
+// rule is a queue to which a rule of the bus sends all events.
 type rule struct {
 	queues *sqs.Client
 	url    *string
@@ -70,7 +70,7 @@ func newRule(t *testing.T, config aws.Config) rule {
 	return r
 }
 
-// take waits until enough says that the events that came are those awaited.
+// take receives events until enough returns true for them.
 func (r rule) take(t *testing.T, enough func([]received) bool) (all []received) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {
@@ -102,7 +102,7 @@ func newConfig(t *testing.T) aws.Config {
 	return must[aws.Config](t)(awsclient.Load(t.Context()))
 }
 
-// What is put comes out at a queue that a rule feeds, with source, type and detail.
+// An event that is put arrives at a rule's queue with its source, type and detail.
 func TestEventsReachARule(t *testing.T) {
 	config := newConfig(t)
 	r := newRule(t, config)
@@ -117,8 +117,8 @@ func TestEventsReachARule(t *testing.T) {
 	}
 }
 
-// Every version reaches the rule although the bus refuses some entries, throttles a call or loses its answer: what
-// publish answers as not done comes again, as the stream gives it out, and what is done is out.
+// Every version reaches the rule although the bus refuses some entries, throttles a call or loses its answer: the stream
+// redelivers what publish reports as not done, and what is done has arrived.
 func TestEveryVersionReachesARule(t *testing.T) {
 	const versions = 12 // two calls
 	for name, faults := range map[string][]awsfaults.Fault{
@@ -168,7 +168,7 @@ func TestEveryVersionReachesARule(t *testing.T) {
 	}
 }
 
-// sent keeps what it was given, for what the emulator does not hand on.
+// sent records its input, for what the emulator does not pass on.
 type sent struct{ entries []types.PutEventsRequestEntry }
 
 func (s *sent) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
@@ -176,7 +176,7 @@ func (s *sent) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ..
 	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
 }
 
-// An event that is told again, or late, still says when it happened; events keep their order in the call.
+// An event that is sent again, or late, still has the time at which it happened; events keep their order in the call.
 func TestEventsCarryTheirOwnTime(t *testing.T) {
 	client := &sent{}
 	if _, err := eventbus.New(client, "b", retry.NoBreaker{}).Put(t.Context(), []event.Event{{DetailType: "A", At: 1_800_000_000_000}, {DetailType: "B", At: 1_800_000_000_001}}); err != nil {
@@ -189,7 +189,7 @@ func TestEventsCarryTheirOwnTime(t *testing.T) {
 	}
 }
 
-// scripted answers what no emulator does on demand.
+// scripted returns results that no emulator produces on demand.
 type scripted struct {
 	out *eventbridge.PutEventsOutput
 	err error
@@ -226,9 +226,9 @@ func TestFailedEntriesAreNamed(t *testing.T) {
 	}
 }
 
-// An entry, or a call, that is at fault itself is told apart from what may pass later; only the latter is a failure of the
-// bus to a breaker.
-func TestWhatIsRefusedForGoodIsPoison(t *testing.T) {
+// An entry or a call that is wrong in itself is told apart from one that may succeed later. Only the latter counts as a
+// failure for the breaker.
+func TestFinalRefusalIsPoison(t *testing.T) {
 	for code, final := range map[string]bool{
 		"MalformedDetail": true, "InvalidArgument": true,
 		"ThrottlingException": false, "InternalFailure": false, "InternalException": false, "AccessDeniedException": false,
@@ -256,11 +256,11 @@ func TestWhatIsRefusedForGoodIsPoison(t *testing.T) {
 		}
 	}
 	if !eventbus.Healthy(nil) || eventbus.Healthy(errors.New("broken connection")) {
-		t.Error("health is not told")
+		t.Error("Healthy is wrong for no error or for a broken connection")
 	}
 }
 
-// hanging answers nothing until its caller gives up.
+// hanging blocks until its caller's context ends.
 type hanging struct{ calls int }
 
 func (h *hanging) PutEvents(ctx context.Context, _ *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
@@ -269,9 +269,9 @@ func (h *hanging) PutEvents(ctx context.Context, _ *eventbridge.PutEventsInput, 
 	return nil, ctx.Err()
 }
 
-// A bus that hangs costs a call's own time and not the invocation's, and one that keeps hanging is not called for a
-// while: two calls of two attempts each.
-func TestABusThatHangsIsGivenUp(t *testing.T) {
+// A bus that hangs costs the timeout of one call, not that of the invocation. After two calls of two attempts each it is
+// not called for a while.
+func TestHangingBusIsNotCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, start := &hanging{}, time.Now()
 		bus := eventbus.New(client, "b", retry.NewBreaker("eventbridge", retry.BreakerOptions{Failures: 2}))

@@ -1,5 +1,5 @@
-// Package memrate is a bucket of tokens in memory: the specification of the one in Redis, and what an instance goes by
-// alone while it cannot reach that.
+// Package memrate implements pay.Bucket in memory. It is the specification of the bucket in Redis, and what an instance
+// uses alone while Redis is unreachable.
 package memrate
 
 import (
@@ -10,22 +10,22 @@ import (
 	"boxoffice/consumers/internal/pay"
 )
 
-// Bucket is safe for concurrent use.
+// Bucket limits the calls of one process. It is safe for concurrent use and does not block.
 type Bucket struct {
 	rates pay.Rates
 	now   func() time.Time
 
 	mu sync.Mutex
-	// all by name. One that is not there is full.
+	// all has the buckets by name. A bucket that is not there is full.
 	all map[string]*bucket
 }
 
 var _ pay.Bucket = (*Bucket)(nil)
 
 type bucket struct {
-	// level is what it had at an instant, in millionths of a token and in Unix microseconds.
+	// level is the content at the instant at, in millionths of a token; at is in Unix microseconds.
 	level, at int64
-	// turns are the instants from which the next refused caller of a class is called, in Unix microseconds.
+	// turns are the instants, in Unix microseconds, of the next turn of each class that was refused.
 	turns map[pay.Class]int64
 }
 
@@ -34,7 +34,7 @@ func New(rates pay.Rates, now func() time.Time) *Bucket {
 	return &Bucket{rates: rates, now: now, all: map[string]*bucket{}}
 }
 
-// Take implements pay.Bucket. It has no error.
+// Take implements pay.Bucket. Its error is always nil.
 func (b *Bucket) Take(_ context.Context, c pay.Class) (time.Duration, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,7 +44,7 @@ func (b *Bucket) Take(_ context.Context, c pay.Class) (time.Duration, error) {
 		k = &bucket{level: rate.Capacity, at: now, turns: map[pay.Class]int64{}}
 		b.all[rate.Bucket] = k
 	}
-	// A clock that goes back brings no tokens, and takes none.
+	// A clock that goes back adds no tokens and takes none.
 	k.level, k.at = min(rate.Capacity, k.level+max(0, now-k.at)*rate.PerSecond), now
 	if k.level-rate.Left >= pay.Token {
 		k.level -= pay.Token

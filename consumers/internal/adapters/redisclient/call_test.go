@@ -11,9 +11,9 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// What the client would do of itself is left to the layer above: it tries nothing again but one redirect, dials once, and the
-// context's deadline ends whatever it waits for. How long it waits without that cannot be measured on a busy machine.
-func TestTheClientLeavesRetriesAndTimeToTheCaller(t *testing.T) {
+// The client leaves retries to the layer above: it follows one redirect, dials once, and the context's deadline ends every
+// wait. How long it waits otherwise cannot be measured on a busy machine.
+func TestClientDoesNotRetry(t *testing.T) {
 	client := redisclient.NewClient("127.0.0.1:1", "", "")
 	t.Cleanup(func() { _ = client.Close() })
 	if o := client.Options(); o.MaxRetries > 0 || o.DialerRetries != 1 || o.MaxRedirects != 1 || !o.ContextTimeoutEnabled {
@@ -21,8 +21,8 @@ func TestTheClientLeavesRetriesAndTimeToTheCaller(t *testing.T) {
 	}
 }
 
-// A handler's own time is far longer than a call's.
-func TestACallHasItsTimeout(t *testing.T) {
+// A call ends after its own timeout, which is far shorter than the handler's.
+func TestCallHasTimeout(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	err := redisclient.Call(t.Context(), retry.NoBreaker{}, timeout, func(ctx context.Context) error {
 		if end, limited := ctx.Deadline(); !limited || time.Until(end) > timeout {
@@ -31,14 +31,14 @@ func TestACallHasItsTimeout(t *testing.T) {
 		<-ctx.Done()
 		return errors.New("i/o timeout")
 	})
-	// Whose time was over stands before what the client says.
+	// The error begins with which timeout ended the call, before the client's own text.
 	if err == nil || !strings.HasPrefix(err.Error(), "no answer from Redis in time") || retry.Classify(err).Class != retry.ClassRetryable {
 		t.Errorf("got %v", err)
 	}
 }
 
-// A call to a server that answers nothing says so, and counts as a failure for the breaker.
-func TestACallWithoutAnAnswerOpensTheBreaker(t *testing.T) {
+// A call to a server that does not answer fails with a clear error and counts as a failure for the breaker.
+func TestCallWithoutAnswerOpensBreaker(t *testing.T) {
 	breaker := retry.NewBreaker("redis", retry.BreakerOptions{Failures: 1})
 	_ = redisclient.Call(t.Context(), breaker, time.Millisecond, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	err := redisclient.Call(t.Context(), breaker, time.Minute, func(context.Context) error { return nil })

@@ -12,22 +12,23 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Lag is one that is left in one key for all.
+// Lag names a lag that all instances store under one key.
 type Lag struct {
 	Key string
-	// Kept is how long it stands after the message that left it.
+	// Kept is how long the lag stays after the message that stored it.
 	Kept time.Duration
-	// Timeout bounds the call: a lag is not worth waiting for.
+	// Timeout bounds the call: a lag is only a hint and not worth a long wait.
 	Timeout time.Duration
 }
 
-// Lags: of decisions, which each GET of an order without a row goes by, and of payments, which each POST goes by.
+// Decisions is the lag of decisions, which a GET of an order without a row reads. Payments is the lag of payments, which a
+// POST reads.
 var (
 	Decisions = Lag{seatstate.PaceKey, seatstate.LagKept, 500 * time.Millisecond}
 	Payments  = Lag{seatstate.PaymentLagKey, seatstate.PaymentLagKept, 200 * time.Millisecond}
 )
 
-// Pace leaves how far a queue's handlers are behind it, at most once in seatstate.PaceEvery. It is safe for concurrent use.
+// Pace stores how far a queue's handlers are behind it, at most once in seatstate.PaceEvery. It is safe for concurrent use.
 type Pace struct {
 	client  redis.UniversalClient
 	breaker retry.Breaker
@@ -43,8 +44,8 @@ func NewPace(client redis.UniversalClient, breaker retry.Breaker, lag Lag, now f
 	return &Pace{client: client, breaker: breaker, lag: lag, now: now}
 }
 
-// Leave leaves the lag of a message that the queue took at sentAt, 0 if that is not known. What fails is not reported: a
-// pace is worth no attempt.
+// Leave stores the lag since sentAt, when the queue took a message; 0 means that it is not known, and nothing is stored. It
+// blocks for at most Lag.Timeout. Errors are ignored: the lag is a hint.
 func (p *Pace) Leave(ctx context.Context, sentAt contracts.Instant) {
 	now := p.now()
 	p.mu.Lock()

@@ -22,13 +22,13 @@ var _ pay.Pace = (*redisclient.Pace)(nil)
 
 func TestMain(m *testing.M) { os.Exit(redistest.Run(m)) }
 
-// patient gives a loaded machine time: what a test waits for is an answer, not a speed.
+// patient is lag with a long timeout, so that a loaded machine does not fail a test.
 func patient(lag redisclient.Lag) redisclient.Lag {
 	lag.Timeout = 10 * time.Second
 	return lag
 }
 
-// without is a client of a server that does not have a key, whatever tests have left there before.
+// without returns a client of a server without the key, whatever earlier tests stored.
 func without(t *testing.T, key string) redis.UniversalClient {
 	t.Helper()
 	client := redistest.Client(t)
@@ -38,7 +38,7 @@ func without(t *testing.T, key string) redis.UniversalClient {
 	return client
 }
 
-func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
+func TestDecisionLagIsStoredOncePerSecond(t *testing.T) {
 	client := without(t, seatstate.PaceKey)
 	now := time.UnixMilli(1_790_000_000_000)
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Decisions), func() time.Time { return now })
@@ -63,7 +63,7 @@ func TestTheLagOfDecisionsIsLeftOnceASecond(t *testing.T) {
 	}
 }
 
-func TestTheLagOfPaymentsIsLeftOnceASecond(t *testing.T) {
+func TestPaymentLagIsStoredOncePerSecond(t *testing.T) {
 	client := without(t, seatstate.PaymentLagKey)
 	clock := paymenttest.NewClock()
 	pace := redisclient.NewPace(client, retry.NoBreaker{}, patient(redisclient.Payments), clock.Now)
@@ -86,7 +86,7 @@ func TestTheLagOfPaymentsIsLeftOnceASecond(t *testing.T) {
 		{0, 70 * time.Second, 70 * time.Second},
 		{seatstate.PaceEvery - time.Millisecond, time.Second, 70 * time.Second},
 		{time.Millisecond, time.Second, time.Second},
-		// A queue's clock that is ahead.
+		// The queue's clock is ahead.
 		{time.Second, -time.Minute, 0},
 	} {
 		clock.Advance(step.advance)

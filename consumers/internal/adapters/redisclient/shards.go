@@ -11,17 +11,18 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// Shards has a breaker before each shard of a cluster, and one before the question which shard has a key. One breaker before
-// them all would do both wrongs: calls to a shard that is down between calls to others never are failures in a row, so that
-// each takes its whole timeout; and where they are, the others are not called either. It is safe for concurrent use.
+// Shards has a breaker for each shard of a cluster, and one for the question which shard has a key. One breaker for all
+// shards would fail both ways: calls to a shard that is down, mixed with calls to others, are never failures in a row, so
+// each takes its whole timeout; and where they are in a row, the other shards are not called either. Shards is safe for
+// concurrent use.
 type Shards struct {
 	client     *redis.ClusterClient
 	newBreaker func() retry.Breaker
-	// asking is the breaker of the question, which is answered from memory once the client knows the cluster.
+	// asking is the breaker of that question. The client answers it from memory once it knows the cluster.
 	asking retry.Breaker
 
 	mu sync.Mutex
-	// byAddress are the breakers of masters. After a failover a shard has another master, whose breaker is a new one.
+	// byAddress has the breaker of each master. After a failover the shard has another master, with a new breaker.
 	byAddress map[string]*shard
 }
 
@@ -32,7 +33,8 @@ func NewShards(client *redis.ClusterClient, newBreaker func() retry.Breaker) *Sh
 	return &Shards{client: client, newBreaker: newBreaker, asking: newBreaker(), byAddress: map[string]*shard{}}
 }
 
-// Call runs op, which is about a key, through the breaker of the key's shard, within the timeout.
+// Call finds the shard of a key and runs op, which concerns that key, through the shard's breaker. Each of the two is
+// bounded by the timeout.
 func (s *Shards) Call(ctx context.Context, key string, timeout time.Duration, op func(ctx context.Context) error) error {
 	in, err := s.in(ctx, []string{key}, timeout)
 	if err != nil {
@@ -41,8 +43,9 @@ func (s *Shards) Call(ctx context.Context, key string, timeout time.Duration, op
 	return Call(ctx, in[0].breaker, timeout, op)
 }
 
-// Each runs op for each shard that has some of the keys, with their indexes, all shards concurrently, each through its breaker
-// and within the timeout. The error of a key is that of its shard.
+// Each finds the shards of keys and runs op once for each shard, with the indexes of its keys: all shards concurrently,
+// each through its breaker and bounded by the timeout. It waits for all of them. The error of a key is the error of its
+// shard; if the shards cannot be found, all keys get that error.
 func (s *Shards) Each(ctx context.Context, keys []string, timeout time.Duration, op func(ctx context.Context, keys []int) error) []error {
 	errs := make([]error, len(keys))
 	in, err := s.in(ctx, keys, timeout)
@@ -60,7 +63,7 @@ func (s *Shards) Each(ctx context.Context, keys []string, timeout time.Duration,
 	for at, mine := range of {
 		all.Go(func() {
 			err := Call(ctx, at.breaker, timeout, func(ctx context.Context) error { return op(ctx, mine) })
-			// Each key is of one shard alone.
+			// Each key belongs to one shard, so no two goroutines write one element.
 			for _, i := range mine {
 				errs[i] = err
 			}
@@ -70,7 +73,7 @@ func (s *Shards) Each(ctx context.Context, keys []string, timeout time.Duration,
 	return errs
 }
 
-// in finds the shards of keys. It is one question, however many keys there are.
+// in finds the shards of keys, in one question however many keys there are.
 func (s *Shards) in(ctx context.Context, keys []string, timeout time.Duration) (in []*shard, err error) {
 	err = Call(ctx, s.asking, timeout, func(ctx context.Context) error {
 		in = make([]*shard, len(keys))

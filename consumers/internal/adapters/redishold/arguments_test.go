@@ -9,9 +9,7 @@ import (
 
 	"boxoffice/consumers/internal/adapters/redishold"
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/holdtest"
-	"boxoffice/consumers/internal/testkit/redistest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 
@@ -19,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// good are arguments of each script that it would act on in the groups of newTargets.
+// good has arguments of each script with which it changes the groups of newTargets.
 var good = map[string][]string{
 	"hold":    {"3", "300000", "60000", "1789999999000", "fresh", "h", "0,5", "x", "h", "6"},
 	"release": {"3", "a", "3"},
@@ -33,8 +31,8 @@ var good = map[string][]string{
 	"load":    {"3", "7", "60000", "10", "2", "0", "x", "1", "y", "o", "1", "h", "1790000000000", "1790000300000", "2,3"},
 }
 
-// targets has for each script a group that it would change: one with a hold, an end and a sale, and for load one that
-// is not there and whose lock carries the token.
+// targets has for each script a group that it would change: a group with a hold, an ended order and a sale; for load one
+// that is not there and whose lock carries the token.
 type targets map[string]seatstate.GroupVersion
 
 func newTargets(t testing.TB, b *backend) targets {
@@ -62,12 +60,7 @@ func newTargets(t testing.TB, b *backend) targets {
 	return all
 }
 
-func newScriptBackend(t *testing.T) *backend {
-	client := redistest.Client(t)
-	return &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
-}
-
-// call runs a script past the checks that Go makes.
+// call runs a script without the checks that Go makes.
 func (b *backend) call(name string, g seatstate.GroupVersion, args []string) ([]any, error) {
 	values := make([]any, len(args))
 	for i, arg := range args {
@@ -76,15 +69,15 @@ func (b *backend) call(name string, g seatstate.GroupVersion, args []string) ([]
 	return redishold.Scripts()[name].Run(context.Background(), b.client, seatstate.KeysOf(g.SeatGroup).All(), values...).Slice()
 }
 
-// Junk in place of a name, and in place of a number or a list of places.
+// Invalid values for a name, and for a number or a list of places.
 var (
 	badNames   = []string{"", " ", "a b", "a\x00b", "a,b", "é", strings.Repeat("a", 65)}
 	badNumbers = []string{"", " ", "-1", "1.5", "1e3", "0x10", "+7", "nan", "99999999999999999999", "1,,2", ",", "0,0", "0,5 ", "-", "a"}
 	names      = []string{"fresh", "h", "a", "x", "y", "o"}
 )
 
-func TestMalformedArgumentsAreNamedAndChangeNothing(t *testing.T) {
-	b := newScriptBackend(t)
+func TestScriptsRefuseInvalidArguments(t *testing.T) {
+	b := openBackend(t)
 	groups := newTargets(t, b)
 	for name, args := range good {
 		before := dump(t, b.client, groups[name].SeatGroup)
@@ -118,9 +111,9 @@ func TestMalformedArgumentsAreNamedAndChangeNothing(t *testing.T) {
 	}
 }
 
-// A hold whose row is on its way is nobody's to take, whatever a caller believes that it saw.
-func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
-	b := newScriptBackend(t)
+// A hold without a row is never freed by a repair, whatever the caller believes to have read: the row may be on its way.
+func TestRepairKeepsHoldWithoutRow(t *testing.T) {
+	b := openBackend(t)
 	g := newTargets(t, b)["repair"]
 	state, err := b.State(t.Context(), g)
 	if err != nil {
@@ -131,18 +124,16 @@ func TestRepairTakesNoHoldWithoutARow(t *testing.T) {
 	if answer, err := b.call("repair", g, args); err != nil || answer[0] != "INVALID" {
 		t.Errorf("without a row: %v, %v; want INVALID", answer, err)
 	}
-	if after := dump(t, b.client, g.SeatGroup); after != before {
-		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-	}
+	wantDump(t, b.client, g.SeatGroup, before)
 	args[4] = "1"
 	if answer, err := b.call("repair", g, args); err != nil || answer[0] != "OK" || answer[2] != "a" {
 		t.Errorf("with a row that has ended: %v, %v; want it done", answer, err)
 	}
 }
 
-// Whatever the arguments are, a script ends without an error of Lua, and what it calls invalid it did not act on.
+// With any arguments a script ends without a Lua error, and changes nothing when it returns INVALID.
 func TestScriptsNeverFailHalfWay(t *testing.T) {
-	b := newScriptBackend(t)
+	b := openBackend(t)
 	argument := rapid.OneOf(
 		rapid.SampledFrom([]string{"", "-", "0", "1", "3", "7", "9", "10", "999", "1000", "300000", "1790000300000", "a", "e", "s", "h", "free", "held", "sold", "nowhere", "sold s", "held a 1790000360000", "0,1", "1,2", "3,4,5", "9,8", "0,0", "-1", "1e3"}),
 		rapid.String(),
@@ -174,9 +165,9 @@ func TestScriptsNeverFailHalfWay(t *testing.T) {
 	})
 }
 
-// What is not ours under a group's key stops the scripts before they write anything.
-func TestForeignDataIsAnErrorAndIsKept(t *testing.T) {
-	b := newScriptBackend(t)
+// Data of another coding under a group's key stops the scripts before they write anything.
+func TestScriptsFailOnForeignDataAndKeepIt(t *testing.T) {
+	b := openBackend(t)
 	for _, c := range []struct {
 		name  string
 		spoil func(ctx context.Context, keys seatstate.Keys) *redis.Cmd
@@ -203,9 +194,7 @@ func TestForeignDataIsAnErrorAndIsKept(t *testing.T) {
 					t.Errorf("%s answered %v, want an error", name, answer)
 				}
 			}
-			if after := dump(t, b.client, groups["hold"].SeatGroup); after != before {
-				t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-			}
+			wantDump(t, b.client, groups["hold"].SeatGroup, before)
 		})
 	}
 }

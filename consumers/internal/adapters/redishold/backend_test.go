@@ -28,17 +28,19 @@ func TestPromises(t *testing.T) { holdtest.Exercise(t, newBackend) }
 
 func TestAgreesWithTheModel(t *testing.T) { holdtest.Agree(t, newBackend) }
 
-// options leave a loaded machine time: what a test waits for is an answer, not a speed.
+// options have a long timeout, so that a loaded machine does not fail a test.
 var options = redishold.Options{HoldFor: holdtest.HoldFor, TimeoutPerCall: 10 * time.Second}
 
-// backend is a Store whose scripts read a clock that stands in the group's own keys.
+// backend is a Store whose scripts read a clock from a key of the group.
 type backend struct {
 	*holdtest.Clock
 	store  *redishold.Store
 	client *redis.ClusterClient
 }
 
-func newBackend(t *testing.T) holdtest.Backend {
+func newBackend(t *testing.T) holdtest.Backend { return openBackend(t) }
+
+func openBackend(t *testing.T) *backend {
 	client := redistest.Client(t)
 	return &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
 }
@@ -47,20 +49,22 @@ func (b *backend) tick(ctx context.Context, g contracts.SeatGroup) error {
 	return b.client.Set(ctx, clockKey(g), int64(b.Now()), 0).Err()
 }
 
+// atClock sets the clock of a group's scripts, and then makes a call.
+func atClock[A any](ctx context.Context, b *backend, g contracts.SeatGroup, call func() (A, error)) (answer A, err error) {
+	if err := b.tick(ctx, g); err != nil {
+		return answer, err
+	}
+	return call()
+}
+
 func clockKey(g contracts.SeatGroup) string { return "{" + g.Key() + "}:clock" }
 
 func (b *backend) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return nil, err
-	}
-	return b.store.Hold(ctx, g, run)
+	return atClock(ctx, b, g.SeatGroup, func() ([]holds.Answer, error) { return b.store.Hold(ctx, g, run) })
 }
 
 func (b *backend) Release(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return holds.Release{}, err
-	}
-	return b.store.Release(ctx, g, order, version)
+	return atClock(ctx, b, g.SeatGroup, func() (holds.Release, error) { return b.store.Release(ctx, g, order, version) })
 }
 
 func (b *backend) Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
@@ -68,10 +72,7 @@ func (b *backend) Lock(ctx context.Context, g contracts.SeatGroup, token int64, 
 }
 
 func (b *backend) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return holds.Answer{}, err
-	}
-	return b.store.Forward(ctx, g, id, hash, to)
+	return atClock(ctx, b, g.SeatGroup, func() (holds.Answer, error) { return b.store.Forward(ctx, g, id, hash, to) })
 }
 
 func (b *backend) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
@@ -79,45 +80,27 @@ func (b *backend) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]
 }
 
 func (b *backend) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return "", err
-	}
-	return b.store.Keep(ctx, g, k)
+	return atClock(ctx, b, g.SeatGroup, func() (holds.Applied, error) { return b.store.Keep(ctx, g, k) })
 }
 
 func (b *backend) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return holds.Sale{}, err
-	}
-	return b.store.Sell(ctx, g, id, places, version)
+	return atClock(ctx, b, g.SeatGroup, func() (holds.Sale, error) { return b.store.Sell(ctx, g, id, places, version) })
 }
 
 func (b *backend) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return holds.Release{}, err
-	}
-	return b.store.Restore(ctx, g, id, places, version)
+	return atClock(ctx, b, g.SeatGroup, func() (holds.Release, error) { return b.store.Restore(ctx, g, id, places, version) })
 }
 
 func (b *backend) Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return holds.Repaired{}, err
-	}
-	return b.store.Repair(ctx, g, epoch, changes)
+	return atClock(ctx, b, g.SeatGroup, func() (holds.Repaired, error) { return b.store.Repair(ctx, g, epoch, changes) })
 }
 
 func (b *backend) State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return holds.State{}, err
-	}
-	return b.store.State(ctx, g)
+	return atClock(ctx, b, g.SeatGroup, func() (holds.State, error) { return b.store.State(ctx, g) })
 }
 
 func (b *backend) Sweep(ctx context.Context, g seatstate.GroupVersion) (int, error) {
-	if err := b.tick(ctx, g.SeatGroup); err != nil {
-		return 0, err
-	}
-	return b.store.Sweep(ctx, g)
+	return atClock(ctx, b, g.SeatGroup, func() (int, error) { return b.store.Sweep(ctx, g) })
 }
 
 func (b *backend) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
@@ -146,7 +129,7 @@ func (b *backend) Inspect(ctx context.Context, g contracts.SeatGroup) (holdtest.
 	return inspect(ctx, b.client, g)
 }
 
-// inspect reads a group through the parsers of the contract, so that what the scripts write is what readers read.
+// inspect reads a group with the parsers of the contract, so that readers can read what the scripts write.
 func inspect(ctx context.Context, client *redis.ClusterClient, g contracts.SeatGroup) (holdtest.State, error) {
 	keys := seatstate.KeysOf(g)
 	s := holdtest.State{
@@ -203,7 +186,7 @@ func newGroup() seatstate.GroupVersion {
 	return seatstate.In(contracts.SeatGroup{ConcertID: "redishold", Group: "g" + strconv.FormatInt(groups.Add(1), 10)}, 3)
 }
 
-// load locks and loads a group of n free places under token 1.
+// load locks and loads a group under token 1.
 func load(t testing.TB, s holdtest.Store, g seatstate.GroupVersion, l holds.Load) {
 	t.Helper()
 	l.Token = 1
@@ -216,7 +199,7 @@ func load(t testing.TB, s holdtest.Store, g seatstate.GroupVersion, l holds.Load
 	}
 }
 
-// dump is all that Redis has of a group, byte for byte.
+// dump returns all data of a group in Redis, byte for byte.
 func dump(t testing.TB, client *redis.ClusterClient, g contracts.SeatGroup) string {
 	t.Helper()
 	var all strings.Builder
@@ -228,4 +211,12 @@ func dump(t testing.TB, client *redis.ClusterClient, g contracts.SeatGroup) stri
 		fmt.Fprintf(&all, "%s %q\n", key, value)
 	}
 	return all.String()
+}
+
+// wantDump checks that Redis has exactly this data of a group.
+func wantDump(t testing.TB, client *redis.ClusterClient, g contracts.SeatGroup, before string) {
+	t.Helper()
+	if after := dump(t, client, g); after != before {
+		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
+	}
 }

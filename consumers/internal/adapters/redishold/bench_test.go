@@ -7,11 +7,8 @@ import (
 	"strconv"
 	"testing"
 
-	"boxoffice/consumers/internal/adapters/redishold"
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/holdtest"
-	"boxoffice/consumers/internal/testkit/redistest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
 
@@ -19,13 +16,11 @@ import (
 )
 
 // BenchmarkHoldAndRelease is a pair of calls on one connection. server-µs/call is the time of Redis' one thread for one
-// call, averaged over both scripts: what bounds a node, while ns/op is mostly the way there and back.
+// call, averaged over both scripts: it bounds a node, while ns/op is mostly the network.
 func BenchmarkHoldAndRelease(b *testing.B) {
 	for _, seats := range []int{1, 6} {
 		b.Run(fmt.Sprintf("seats=%d", seats), func(b *testing.B) {
-			client, g := redistest.Client(b), newGroup()
-			store := redishold.New(client, retry.NoBreaker{}, options)
-			load(b, store, g, holds.Load{Places: 300})
+			client, store, g := openLoaded(b, 300)
 			ctx := context.Background()
 			places := make([]int, seats)
 			for i := range places {
@@ -49,12 +44,10 @@ func BenchmarkHoldAndRelease(b *testing.B) {
 	}
 }
 
-// BenchmarkLookAndRepair is a look at a full group of 300 places, and a repair of 10 of its orders that finds them right
-// already: it reads and compares as any other does. There are 5,000 orders that are over, as in a rush.
-func BenchmarkLookAndRepair(b *testing.B) {
-	client, g := redistest.Client(b), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(b, store, g, holds.Load{Places: 300})
+// BenchmarkStateAndRepair reads a full group of 300 places and repairs 10 of its orders that are right already: a repair
+// reads and compares the same in every case. 5,000 orders have ended, as in a rush.
+func BenchmarkStateAndRepair(b *testing.B) {
+	client, store, g := openLoaded(b, 300)
 	ctx := context.Background()
 	for i := range 150 {
 		ask := holds.Ask{Order: contracts.OrderID("e1abcdefghjkmnpqrstvwxyz" + fmt.Sprintf("%08d", i)), Hash: "AAAAAAAAAAAAAAAAAAAAAA", Places: []int{2 * i, 2*i + 1}}
@@ -93,7 +86,7 @@ func BenchmarkLookAndRepair(b *testing.B) {
 
 var evalSha = regexp.MustCompile(`cmdstat_evalsha(?:_ro)?:calls=(\d+),usec=(\d+)`)
 
-// scriptStats are the calls of scripts so far and the microseconds that the server spent on them.
+// scriptStats returns the calls of scripts so far and the microseconds that the server spent on them.
 func scriptStats(b *testing.B, client *redis.ClusterClient) (calls, microseconds float64) {
 	b.Helper()
 	info, err := client.Info(context.Background(), "commandstats").Result()

@@ -6,8 +6,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// testClock reads the group's instant from a key of the group instead of TIME, so that tests reach the exact
-// millisecond of an edge. The bodies of the scripts are those that are deployed.
+// testClock reads the group's instant from a key of the group instead of TIME, so that tests reach the exact millisecond of
+// a limit. The bodies of the scripts are the deployed ones.
 const testClock = `local now = tonumber(redis.call('GET', (KEYS[1]:gsub(':rev$', ':clock'))))
 `
 

@@ -13,9 +13,10 @@ import (
 //go:embed forward.lua
 var forwardBody string
 
-// Forward notes that an order was sent on to another group, and answers Forwarded with where it was sent first. An
-// order that holds something here is answered Held, and Gone and Other are as for Hold; then nothing was written. With
-// holds.Nowhere nothing is written in any case, and an order without a record is answered Unknown.
+// Forward records that an order was sent on to another group, and returns Forwarded with the group that it was sent to
+// first. For an order that holds something here it returns Held, and Gone and Other are as for Hold; then nothing is
+// written. With holds.Nowhere nothing is ever written, and the answer for an order without a record is Unknown. Errors are
+// those of Store.
 func (s *Store) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	if err := holds.ValidForwarding(id, hash, to); err != nil {
 		return holds.Answer{}, invalid(err)

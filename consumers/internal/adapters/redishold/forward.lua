@@ -1,17 +1,18 @@
--- forward: the order was sent on to another group and is never held here again. With nowhere to send it, only the
--- question what is known of it here: who is about to be refused for want of seats may be the one who holds them.
+-- forward records that an order was sent on to another group, so that it is never held here again. With 'nowhere' it only
+-- returns what the group knows of the order: one that is about to be refused for want of seats may hold some here.
 --
--- ARGV[1] layout version   ARGV[2] order   ARGV[3] request hash   ARGV[4] where to, 'group:hop'; or 'nowhere'
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version   ARGV[2] order   ARGV[3] request hash   ARGV[4] where to, 'group:hop', or 'nowhere'
 --
--- returns, as hold does for one order, {'OK', now, word, heldAt, D, places or where to}
---           FORWARDED   noted now; or before, then where it was sent first
---           HELD        it holds something here: nothing was written
---           GONE, OTHER nothing was written
---           UNKNOWN     nowhere to send it, and no record of it: nothing was written
---         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
+-- returns  as hold for one order: {'OK', now, word, heldAt, D, places or where to}
+--            FORWARDED    recorded now; or before, then with the group that it was sent to first
+--            HELD         the order holds these places here; nothing was written
+--            GONE, OTHER  as for hold; nothing was written
+--            UNKNOWN      with 'nowhere': the order has no record; nothing was written
+--          {'INVALID', now, text}, {'NOT_LOADED', now}
 --
--- Atomic, and the same again is harmless. The record is kept for RECORD_KEPT: a redelivery meets it and does not hold
--- here while the order is tried elsewhere. Never: an order that holds here sent on.
+-- Atomic, and safe to repeat. The record is kept for RECORD_KEPT: a redelivered message finds it and does not hold here while
+-- the order is tried elsewhere. Never: an order sent on that holds here.
 if not versioned then return invalid('layout version') end
 local order, hash, to = ARGV[2], ARGV[3], ARGV[4]
 if #ARGV ~= 4 or not word(order) or not word(hash) or hash == '-' then return invalid('order or hash') end
@@ -20,14 +21,12 @@ if not loaded then return {'NOT_LOADED', now} end
 sweep()
 
 local record = readRecord(redis.call('HGET', ORDERS, order))
-if record.state == 'none' and to == 'nowhere' then return {'OK', now, 'UNKNOWN', '', '', ''} end
-if record.state == 'none' then
+local answer = answerOf(record, hash)
+if not answer and to == 'nowhere' then answer = {'UNKNOWN', '', '', ''} end
+if not answer then
   record.state, record.hash, record.to = 'forwarded', hash, to
   redis.call('HSET', ORDERS, order, writeRecord(record))
   redis.call('ZADD', ENDS, text(now + RECORD_KEPT), order)
-  return {'OK', now, 'FORWARDED', '', '', to}
+  answer = {'FORWARDED', '', '', to}
 end
-if record.hash ~= '-' and record.hash ~= hash then return {'OK', now, 'OTHER', '', '', ''} end
-if record.state == 'forwarded' then return {'OK', now, 'FORWARDED', '', '', record.to} end
-if record.state ~= 'held' or record.lapses <= now then return {'OK', now, 'GONE', '', '', ''} end
-return {'OK', now, 'HELD', record.heldAt, record.expiresAt, table.concat(record.places, ',')}
+return {'OK', now, unpack(answer)}

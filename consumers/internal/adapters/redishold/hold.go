@@ -12,9 +12,8 @@ import (
 //go:embed hold.lua
 var holdBody string
 
-// Hold decides the orders of a run one after another, each as if it came alone, and answers each by its Outcome. The
-// same order again gets the same hold. holds.ErrNotLoaded: the group is to be rebuilt. holds.ErrInvalid: no attempt can
-// succeed. After any other error the result is unknown; asking again finds it.
+// Hold decides the orders of a run one after another, each as if it came alone, and returns an Answer for each, in their
+// order. A repeat gets the same holds. Errors are those of Store.
 func (s *Store) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	if err := run.Validate(); err != nil {
 		return nil, invalid(err)
@@ -37,7 +36,7 @@ func (s *Store) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Ru
 	return answers, nil
 }
 
-// answerParts is how many parts of the script's reply belong to one order.
+// answerParts is the number of parts of the script's result for each order.
 const answerParts = 4
 
 func holdAnswer(r reply, at int) (holds.Answer, error) {
@@ -64,7 +63,7 @@ func holdAnswer(r reply, at int) (holds.Answer, error) {
 		}
 	case holds.Gone, holds.Other, holds.Again, holds.Unknown:
 	default:
-		err = fmt.Errorf("unknown answer %q", word)
+		err = fmt.Errorf("unknown reply %q", word)
 	}
 	if err != nil {
 		return holds.Answer{}, err

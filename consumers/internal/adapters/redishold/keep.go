@@ -12,8 +12,8 @@ import (
 //go:embed keep.lua
 var keepBody string
 
-// Keep makes the hold of an open row what the row says, all its places or none, until its own end, under its version;
-// what the order held besides becomes free. See holds.Applied.
+// Keep makes the hold of an open row what the row says, all its places or none, until its own end, under its version; other
+// places that the order held become free. See holds.Applied. Errors are those of Store.
 func (s *Store) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
 	if err := k.Validate(); err != nil {
 		return "", invalid(err)
@@ -27,6 +27,6 @@ func (s *Store) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept
 	case holds.OK, holds.Busy, holds.Stale:
 		return applied, nil
 	default:
-		return "", fmt.Errorf("redis keep %s: unknown answer %q", g.Key(), r.word)
+		return "", fmt.Errorf("redis keep %s: unknown reply %q", g.Key(), r.word)
 	}
 }

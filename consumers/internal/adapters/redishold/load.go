@@ -17,9 +17,9 @@ import (
 //go:embed load.lua
 var loadBody string
 
-// Load writes a whole group in a layout version and gives the lock back, or answers holds.ErrLoadRefused and writes nothing.
-// A group that is there in another version gives way, unless it was loaded under this token or a later one. It is one script
-// however large the group is, so nobody sees half of it. Other errors are those of Hold.
+// Load writes a whole group in a layout version and deletes the lock; or it writes nothing and returns
+// holds.ErrLoadRefused. It replaces a group in another version, unless that was loaded under this token or a later one. It
+// is one script however large the group is, so no reader sees a part of it. Other errors are those of Store.
 func (s *Store) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error {
 	if err := l.Validate(); err != nil {
 		return invalid(err)
@@ -42,11 +42,11 @@ func (s *Store) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load
 	case "CHANGED":
 		return fmt.Errorf("redis load %s: %w", g.Key(), holds.ErrLoadRefused)
 	default:
-		return fmt.Errorf("redis load %s: unknown answer %q", g.Key(), r.word)
+		return fmt.Errorf("redis load %s: unknown reply %q", g.Key(), r.word)
 	}
 }
 
-// Loaded answers nil, or holds.ErrNotLoaded where the group is not there in this layout version.
+// Loaded returns nil, or holds.ErrNotLoaded if the group is not loaded in this layout version.
 func (s *Store) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
 	if err := holds.ValidVersion(g); err != nil {
 		return invalid(err)

@@ -1,20 +1,21 @@
--- load: a whole group in one layout version, as DynamoDB knows it.
+-- load writes a whole group in one layout version, as DynamoDB has it.
 --
--- ARGV[1] layout version   ARGV[2] fencing token (kept as text: it may be greater than a Lua number holds exactly)
--- ARGV[3] lapse after the end of a hold, ms   ARGV[4] number of places   ARGV[5] number of sold places n
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version   ARGV[2] fencing token (kept as text: it may exceed what a Lua number holds exactly)
+-- ARGV[3]  time from the end of a hold to its lapse, ms   ARGV[4] number of places   ARGV[5] number n of sold places
 -- then n times: place, order
 -- then to the end, for each open order: order, version, request hash, heldAt, D, places '3,0,12'
 --
--- returns {'OK', now}        the group is loaded under revision 'token.1.layout version', and the lock is gone
---         {'CHANGED', now}   it is loaded already in this layout version, or in another one under this token or a later
---                            one; or the lock does not carry this token. Nothing was written
+-- returns  {'OK', now}       the group is loaded with revision 'token.1.layout version', and the lock is deleted
+--          {'CHANGED', now}  the group is loaded already in this layout version, or in another one under this token or a
+--                            later one; or the lock does not carry this token. Nothing was written
+--          {'INVALID', now, text}
 --
--- Atomic. A group that is there in another layout version gives way: its places are other seats. So does what an earlier
--- life of the group left behind. An open order has all its places or none:
--- of two for one place the first has it and the other gets neither hold nor record, so that whoever repairs the group
--- may hold it later. A sale comes before every order, also before its own: a row read as open whose tickets exist was
--- committed in between. An order past its end is held a while longer, since its row is open and may yet be paid for.
--- Never: a load by a holder that lost the lock; an epoch that does not rise.
+-- Atomic. It replaces a group in another layout version, whose places are other seats, and all that was left under the
+-- group's keys. An open order gets all its places or none: of two for one place the first gets it and the other gets neither
+-- hold nor record, so that a repair can hold it later. A sale comes before every open order, also before the buyer's own: the
+-- order was committed after its row was read as open. An order past its end is held for the time to its lapse from now, since
+-- its row is open and may still be paid for. Never: a load without the lock; an epoch that does not rise.
 if not versioned then return invalid('layout version') end
 local token, lapseAfter, size, soldCount = ARGV[2], whole(ARGV[3]), whole(ARGV[4]), whole(ARGV[5])
 if not token or #token > 19 or not token:find('^[1-9]%d*$') then return invalid('token') end
@@ -63,11 +64,11 @@ while at < #ARGV do
   at = at + 6
 end
 
--- Of two numbers without leading zeros the longer is the greater, and of two of one length the later in text.
+-- Of two numbers without leading zeros the longer is greater; of equal length, the one that sorts later as text.
 local later = epoch and (#token > #epoch or #token == #epoch and token > epoch)
 if loaded or epoch and not later or redis.call('GET', LOCK) ~= token then return {'CHANGED', now} end
 
--- 2 bits a place, the first place in the highest bits: the bytes of seatstate.SeatMap.
+-- The bytes of seatstate.SeatMap: 2 bits a place, the first place in the highest bits.
 local bytes = {}
 for first = 0, size - 1, 4 do
   bytes[#bytes + 1] = string.char(64 * (states[first] or 0) + 16 * (states[first + 1] or 0)

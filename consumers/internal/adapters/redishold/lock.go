@@ -18,9 +18,9 @@ import (
 //go:embed unlock.lua
 var unlockBody string
 
-// Lock takes the group's rebuild lock for the fencing token unless another token has it. It ends by itself after ttl,
-// at least 1 ms, counted by Redis. Taking it again with the same token answers true, so that a lost answer harms
-// nobody, and does not prolong it.
+// Lock takes the group's rebuild lock for the fencing token and returns true, unless another token has the lock. It does
+// not wait. The lock expires after ttl, at least 1 ms, by Redis' clock. The same token gets true again, so that a lost
+// answer does no harm; that does not prolong the lock.
 func (s *Store) Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
 	if token < 1 || ttl < time.Millisecond {
 		return false, invalid(fmt.Errorf("%w: lock by token %d for %v", holds.ErrInvalid, token, ttl))
@@ -42,8 +42,7 @@ func (s *Store) Lock(ctx context.Context, g contracts.SeatGroup, token int64, tt
 	return locked, nil
 }
 
-// Unlock gives the lock back if it carries the token; otherwise it does nothing. A load that succeeds has given it back
-// already.
+// Unlock deletes the lock if it carries the token; else it does nothing. Load has deleted it already.
 func (s *Store) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
 	_, err := s.run(ctx, "unlock", s.scripts.unlock, seatstate.In(g, 0), token)
 	return err

@@ -13,9 +13,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Maps answers revision and map of groups, each at one instant, in one round trip a shard. A group that is not loaded, or
-// loaded in another layout version, is answered so. Of groups whose shard does not answer, the error is a *holds.UnreadError beside the snapshots of the others;
-// where none answers it is the shards' own.
+// Maps returns revision and map of groups, each at one instant, in one round trip a shard. A group that is not loaded, or
+// loaded in another layout version, is returned as not loaded. If some shards do not answer, the error is a
+// *holds.UnreadError about their groups, beside the snapshots of the others; if none answers, it is their own error.
 func (s *Store) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	maps := make([]seatstate.Snapshot, len(groups))
 	own := make([]error, len(groups))
@@ -26,7 +26,7 @@ func (s *Store) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]se
 		if err := cmp.Or(errs[i], own[i]); err != nil {
 			maps[i] = seatstate.Snapshot{}
 			unread = append(unread, groups[i].SeatGroup)
-			// The groups of a shard have one error between them: the first stands for all.
+			// The groups of a shard share one error, so the first stands for all.
 			if first == nil {
 				first = err
 			}
@@ -42,8 +42,8 @@ func (s *Store) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]se
 	}
 }
 
-// maps reads some of the groups, which are of one shard, into their places. An answer about one group that is none is an error of
-// that group alone, and not of the shard that gave it.
+// maps reads some of the groups, all of one shard, into their places. A bad reply for one group is an error of that group,
+// not of the shard.
 func (s *Store) maps(ctx context.Context, groups []seatstate.GroupVersion, some []int, into []seatstate.Snapshot, own []error) error {
 	pipe := s.client.Pipeline()
 	for _, i := range some {
@@ -60,7 +60,7 @@ func (s *Store) maps(ctx context.Context, groups []seatstate.GroupVersion, some 
 			answered = true
 			into[i], own[i] = snapshotOf(groups[i], reply)
 		case !errors.As(own[i], &refused):
-			broken = true // the connection, after it brought some of the answers
+			broken = true // the connection broke after some replies
 		}
 		if own[i] != nil {
 			own[i] = fmt.Errorf("%s: %w", groups[i].Key(), own[i])
@@ -72,7 +72,7 @@ func (s *Store) maps(ctx context.Context, groups []seatstate.GroupVersion, some 
 	return err
 }
 
-// eachShard runs op for the groups of each shard through its breaker, or for all of them where there is one breaker for all.
+// eachShard runs op for the groups of each shard through that shard's breaker; without Shards, once for all groups.
 func (s *Store) eachShard(ctx context.Context, groups []seatstate.GroupVersion, op func(ctx context.Context, some []int) error) []error {
 	keys, all := make([]string, len(groups)), make([]int, len(groups))
 	for i, g := range groups {
@@ -93,7 +93,7 @@ func (s *Store) eachShard(ctx context.Context, groups []seatstate.GroupVersion, 
 func snapshotOf(g seatstate.GroupVersion, reply redis.Cmder) (seatstate.Snapshot, error) {
 	read, ok := reply.(*redis.SliceCmd)
 	if !ok || len(read.Val()) != 2 {
-		return seatstate.Snapshot{}, fmt.Errorf("answer %v is no pair", reply)
+		return seatstate.Snapshot{}, fmt.Errorf("reply %v is not a pair", reply)
 	}
 	revision, _ := read.Val()[0].(string)
 	bits, _ := read.Val()[1].(string)

@@ -1,19 +1,22 @@
--- What every script of a seat group begins with. Go puts before it: clock.lua (now) and the constants SWEEP_LIMIT,
--- RECORD_KEPT (ms), MAX_PLACES and LAG_KEPT (ms). The codings are those of contracts/seatstate.
+-- The first part of every script of a seat group. Go puts two things before it: clock.lua, which sets now, and a line with
+-- the constants SWEEP_LIMIT, RECORD_KEPT (ms), MAX_PLACES and LAG_KEPT (ms). contracts/seatstate defines the codings.
 --
--- KEYS[1..8]  rev map seats orders lapses ends lock lag: seatstate.Keys.All(), all of one hash tag
--- ARGV[1]     layout version that the places of the call are of
--- returns     an array: a word, now, and what the script says besides; or
---             {'INVALID', now, text}  an argument that no state of the group could answer
+-- KEYS[1..8]  rev map seats orders lapses ends lock lag: seatstate.Keys.All(), all with one hash tag
+-- ARGV[1]     layout version that the places of the call belong to
+-- returns     an array: a word, now, and the result of the script. Every script but unlock may return
+--             {'INVALID', now, text}  the arguments are wrong whatever the state of the group is; nothing was written
+--             and every script but unlock and load
+--             {'NOT_LOADED', now}     the group is not loaded, or is loaded in another layout version; nothing was written
 --
--- Lua has no rollback. So a script reads and checks its arguments, then sweeps, which is a whole step of its own, then
--- makes all its checks, then writes. Between two writes nothing can be refused.
+-- Lua has no rollback. So a script reads and checks its arguments, then sweeps, which is a complete step of its own, then
+-- makes all its checks, then writes. Nothing is refused between two writes. Data of another coding under a key of the group
+-- raises a Lua error.
 local REV, MAP, SEATS, ORDERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local LAPSES, ENDS, LOCK, LAG = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
--- epoch, rev and layout are those of the group before this call; nil when it is not there. A group that was loaded before
--- revisions had a layout version is of version 0, which no layout has.
--- room is how many places the map has bytes for.
+-- epoch, rev and layout are the revision of the group before this call; nil if it is not loaded. A group that was loaded
+-- before revisions had a layout version gets version 0, which no layout has.
+-- room is the number of places that the map has bytes for.
 local epoch, rev, layout, room
 local revision = redis.call('GET', REV)
 if revision then
@@ -26,25 +29,25 @@ if revision then
   room = 4 * redis.call('STRLEN', MAP)
 end
 
--- versioned: the call names a layout version. It is kept as text: it is compared and not counted with.
+-- versioned: ARGV[1] is a layout version. It stays text: it is compared, never used in arithmetic.
 local versioned = ARGV[1] ~= nil and #ARGV[1] <= 19 and ARGV[1]:find('^[1-9]%d*$') ~= nil
 
--- loaded: the group is there, and its places are those that the call means. In another layout version a place is another
--- seat, so that the group counts as not loaded.
+-- loaded: the group is loaded in the layout version of the call. In another version a place means another seat, so the group
+-- counts as not loaded.
 local loaded = epoch ~= nil and layout == ARGV[1]
 
--- whole reads a decimal that a Lua number holds exactly; nil for anything else. tonumber alone would take 0x10, 1e3, ' 7'.
+-- whole reads a decimal that a Lua number holds exactly; nil for anything else. tonumber alone would accept 0x10, 1e3, ' 7'.
 local function whole(s)
   if s and #s <= 15 and s:find('^%d+$') then return tonumber(s) end
 end
 
--- text writes a whole number; tostring would turn the great ones into 1e+15.
+-- text writes a whole number; tostring would write large ones as 1e+15.
 local function text(n) return string.format('%.0f', n) end
 
--- word: what an entry or a record can hold as one part.
+-- word reports whether s can be one part of an entry or a record.
 local function word(s) return s ~= nil and #s <= 64 and s:find('^[%w_%-]+$') ~= nil end
 
--- placesOf reads '3,0,12'; nil if that is no list of places or has one twice.
+-- placesOf reads '3,0,12'; nil if it is not a list of places or has one twice.
 local function placesOf(list)
   local out, seen = {}, {}
   for part in ((list or '') .. ','):gmatch('([^,]*),') do
@@ -56,10 +59,38 @@ local function placesOf(list)
   return out
 end
 
+-- except returns the places that are not keys of the table gone, in their order.
+local function except(places, gone)
+  local left = {}
+  for _, p in ipairs(places) do
+    if not gone[p] then left[#left + 1] = p end
+  end
+  return left
+end
+
 local function invalid(what) return {'INVALID', now, what} end
 
--- readRecord is seatstate.ParseRecord, strict for the same reason: a record that is not understood must not be written
--- over. An order without a record (false) reads as one that nothing is known of.
+-- outside returns the reply INVALID if a place is outside the loaded group, else nil.
+local function outside(places)
+  for _, p in ipairs(places) do
+    if p >= room then return invalid('place ' .. p .. ' is outside the group') end
+  end
+end
+
+-- orderPlaces reads the arguments of sell and restore: ARGV[2] order, ARGV[3] version of its row, at least 1, ARGV[4] places
+-- '3,0,12'. Returns the reply INVALID or NOT_LOADED to end with; or nil, then order, version and places.
+local function orderPlaces()
+  if not versioned then return invalid('layout version') end
+  local order, version, places = ARGV[2], whole(ARGV[3]), placesOf(ARGV[4])
+  if #ARGV ~= 4 or not word(order) then return invalid('order') end
+  if not version or version < 1 then return invalid('version') end
+  if not places then return invalid('places') end
+  if not loaded then return {'NOT_LOADED', now} end
+  return outside(places), order, version, places
+end
+
+-- readRecord is seatstate.ParseRecord, and as strict: a record that is not understood must not be overwritten. An order
+-- without a record (false) gets one with state 'none'.
 local function readRecord(s)
   if not s then
     return {state = 'none', version = 0, hash = '-', heldAt = 0, expiresAt = 0, lapses = 0, places = {}}
@@ -81,14 +112,24 @@ local function writeRecord(r)
     r.to or (#r.places > 0 and table.concat(r.places, ',') or '-')}, ' ')
 end
 
--- readEntry gives state, order and lapse (nil when sold).
+-- answerOf is the answer that an order's record gives to hold and forward, as four parts: word, heldAt, D, places or where it
+-- was sent. nil without a record. A record without a hash was made by a release before any hold: it says GONE to every hash.
+local function answerOf(record, hash)
+  if record.state == 'none' then return nil end
+  if record.hash ~= '-' and record.hash ~= hash then return {'OTHER', '', '', ''} end
+  if record.state == 'forwarded' then return {'FORWARDED', '', '', record.to} end
+  if record.state ~= 'held' or record.lapses <= now then return {'GONE', '', '', ''} end
+  return {'HELD', record.heldAt, record.expiresAt, table.concat(record.places, ',')}
+end
+
+-- readEntry returns state, order and lapse (nil when sold).
 local function readEntry(s)
   local state, order, lapses = s:match('^(%a+) (%S+) ?(%d*)$')
   if not state then error('seat entry does not parse: ' .. s) end
   return state, order, tonumber(lapses)
 end
 
--- setMap writes one state for the places, and on the first change of a call moves the revision by one.
+-- setMap sets the state of places in the map. The first change of a call raises the revision by one.
 local moved = false
 local function setMap(places, state)
   if #places == 0 then return end
@@ -105,7 +146,7 @@ local function setMap(places, state)
   redis.call('SET', REV, epoch .. '.' .. text(tonumber(rev) + 1) .. '.' .. layout)
 end
 
--- heldBy reads the places that orders hold, given as {id = , record = }: never a sold one. In the order of the records.
+-- heldBy returns the places that orders hold, never a sold one, in the order of the records. list has {id = , record = }.
 local function heldBy(list)
   local places, owners = {}, {}
   for _, o in ipairs(list) do
@@ -127,15 +168,15 @@ local function heldBy(list)
   return held
 end
 
--- free takes the entries of places away.
+-- free deletes the entries of places.
 local function free(places)
   if #places > 0 then redis.call('HDEL', SEATS, unpack(places)) end
   setMap(places, 0)
 end
 
--- endOrders ends orders here, given as {id = , record = }: frees the places that are held by them, never a sold one,
--- and leaves the records, ended, for RECORD_KEPT from now, so that what comes late for such an order meets it. An
--- ended record keeps its version, hash and times and lists no places. Reads and checks everything, then writes.
+-- endOrders ends orders in this group; list has {id = , record = }. It frees the places that they hold, never a sold one, and
+-- keeps the records as ended for RECORD_KEPT from now, so that a late message for such an order finds it ended. An ended
+-- record keeps its version, hash and times and lists no places. Reads and checks everything before it writes.
 -- Returns the freed places, in the order of the records.
 local function endOrders(list)
   local freed = heldBy(list)
@@ -153,9 +194,9 @@ local function endOrders(list)
   return freed
 end
 
--- displace takes whole holds away, given as {id = , record = }, because one of their places was sold: what is left of
--- them is of no use to their orders. These are not known any more, so that their holds may be made again should the sale
--- be withdrawn. Reads and checks everything, then writes. Returns the freed places.
+-- displace deletes whole holds, because one place of each was sold and the rest is of no use to the order; list has
+-- {id = , record = }. It deletes their records too, so that the hold can be made again if the sale is withdrawn. Reads and
+-- checks everything before it writes. Returns the freed places.
 local function displace(list)
   local freed, ids = heldBy(list), {}
   if #list == 0 then return freed end
@@ -166,7 +207,7 @@ local function displace(list)
   return freed
 end
 
--- readOrders reads the records of ids into the form of endOrders.
+-- readOrders reads the records of ids, as the list that endOrders and displace take.
 local function readOrders(ids)
   local list = {}
   if #ids == 0 then return list end
@@ -175,8 +216,8 @@ local function readOrders(ids)
   return list
 end
 
--- sweep ends at most SWEEP_LIMIT lapsed orders and drops at most SWEEP_LIMIT records that were kept long enough, the
--- earliest first. It bounds the work of one call; what it leaves counts as lapsed all the same.
+-- sweep ends at most SWEEP_LIMIT lapsed orders and deletes at most SWEEP_LIMIT records whose time is over, the earliest
+-- first. The limit bounds the work of one call; what is left counts as lapsed all the same.
 local function sweep()
   local due = redis.call('ZRANGEBYSCORE', LAPSES, '-inf', now, 'LIMIT', 0, SWEEP_LIMIT)
   local over = redis.call('ZRANGEBYSCORE', ENDS, '-inf', now, 'LIMIT', 0, SWEEP_LIMIT)

@@ -13,9 +13,9 @@ import (
 //go:embed release.lua
 var releaseBody string
 
-// Release frees what the order holds, never what was sold to it, and ends its record under the row's version, which is
-// at least 1. It may be called again. Layout version 0 is whichever the group is loaded in: see order.Order.GroupVersion.
-// Errors are those of Hold.
+// Release frees what the order holds, never what was sold to it, and ends its record under the row's version, which is at
+// least 1. It is safe to repeat. Layout version 0 means the version in which the group is loaded: see
+// order.Order.GroupVersion. Errors are those of Store.
 func (s *Store) Release(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error) {
 	if err := holds.ValidRelease(order, version); err != nil {
 		return holds.Release{}, invalid(err)
@@ -27,7 +27,7 @@ func (s *Store) Release(ctx context.Context, g seatstate.GroupVersion, order con
 	return released(g, "release", r)
 }
 
-// released reads the answer of a script that frees places.
+// released decodes the result of a script that frees places.
 func released(g seatstate.GroupVersion, script string, r reply) (holds.Release, error) {
 	freed := holds.Release{At: r.at}
 	var err error
@@ -37,7 +37,7 @@ func released(g seatstate.GroupVersion, script string, r reply) (holds.Release, 
 	case "STALE":
 		freed.Stale = true
 	default:
-		err = fmt.Errorf("unknown answer %q", r.word)
+		err = fmt.Errorf("unknown reply %q", r.word)
 	}
 	if err != nil {
 		return holds.Release{}, fmt.Errorf("redis %s %s: %w", script, g.Key(), err)

@@ -1,15 +1,15 @@
--- release: what the order holds becomes free, because its row has ended.
+-- release frees what an order holds, because its row has ended.
 --
--- ARGV[1] layout version; 0 for an order whose row names none: then whichever the group is there in
--- ARGV[2] order   ARGV[3] version of the order's row, at least 1
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version; 0 for an order whose row has none: then the version in which the group is loaded
+-- ARGV[2]  order   ARGV[3] version of its row, at least 1
 --
--- returns {'OK', now, places}   these became free ('' when there was nothing to free); the record is ended under this
---                               version, also if there was none: a hold that comes late finds the order over
---         {'STALE', now}        a later version was applied here before; nothing was written. Not an error
---         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
+-- returns  {'OK', now, places}  the freed places ('' for none). The record has ended under this version; it is made if there
+--                               was none, so that a late hold finds the order ended
+--          {'STALE', now}       a later version was applied here before; nothing was written. Not an error
+--          {'INVALID', now, text}, {'NOT_LOADED', now}
 --
--- Atomic, and the same again is harmless: it only keeps the record longer. Never: a sold place made free, nor one that
--- another order holds.
+-- Atomic, and safe to repeat: that only keeps the record longer. Never: a sold place freed, or one that another order holds.
 local any = ARGV[1] == '0'
 if not versioned and not any then return invalid('layout version') end
 local order, version = ARGV[2], whole(ARGV[3])

@@ -15,8 +15,8 @@ import (
 //go:embed repair.lua
 var repairBody string
 
-// Repair gives orders the places that rows and tickets give them, each order as a whole and only if nothing has happened
-// to it since it was read by State, in this epoch. See holds.Change. Errors are those of Hold.
+// Repair gives orders the places that rows and tickets say they have: each order as a whole, and only if nothing has
+// happened to it since State read it in this epoch. See holds.Change. Errors are those of Store.
 func (s *Store) Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error) {
 	if err := holds.ValidRepair(epoch, changes); err != nil {
 		return holds.Repaired{}, invalid(err)
@@ -73,6 +73,6 @@ func repairedOf(r reply) (repaired holds.Repaired, err error) {
 		}
 		return repaired, nil
 	default:
-		return holds.Repaired{}, fmt.Errorf("unknown answer %q", r.word)
+		return holds.Repaired{}, fmt.Errorf("unknown reply %q", r.word)
 	}
 }

@@ -1,32 +1,33 @@
--- repair: orders get the places that rows and tickets give them, each order as a whole and only if nothing has happened
--- to it since it was read.
+-- repair gives orders the places that rows and tickets say they have: each order as a whole, and only if nothing has
+-- happened to it since the caller read the group.
 --
--- ARGV[1] layout version   ARGV[2] epoch in which the group was read (kept as text)
--- ARGV[3] lapse after the end of a hold, ms
--- then for each order: order, version of its row or 0, request hash or '-', what it is to have: 'free', 'held', 'sold';
---   heldAt, D (for held, else 0), places '3,0,12' or '-', number of places that were seen n
---   then n times: place, its entry as it was seen or 'free'. These are all places of the order and all it is to have
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version   ARGV[2] epoch in which the group was read (kept as text)
+-- ARGV[3]  time from the end of a hold to its lapse, ms
+-- then for each order: order, version of its row or 0, request hash or '-', what it shall have: 'free', 'held', 'sold';
+--   heldAt, D (for held, else 0), places '3,0,12' or '-', number n of places that were read
+--   then n times: place, its entry as it was read or 'free'. These are all places of the order and all it shall have
 --
--- returns {'OK', now, done, skipped, displaced}   orders, 'a,b' each: those written; those left as they are; those
---                               whose holds gave way to a sale
---         {'CHANGED', now}      the group was loaded anew since; nothing was written
---         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
+-- returns  {'OK', now, done, skipped, displaced}  orders, 'a,b' each: those written; those left unchanged; those whose holds
+--                            a sale displaced
+--          {'CHANGED', now}  the group was loaded again since it was read; nothing was written
+--          {'INVALID', now, text}, {'NOT_LOADED', now}
 --
--- An order is skipped when a place seen is not as it was when this call began, it has a place that was not seen, a later
--- version was applied, it is to hold a place that is not free or past D + lapse, or to own one that this call has given
--- away. Written, it has just those places: held as its row says, sold also over another's hold or sale (its ticket or
--- its paid row was read), or none and the record ended under the version. Without a row there is no record: the order may
--- still come. A hold gives way with all its places, as in sell; a sale loses just the places that were sold, and its
--- record ends when none is left.
+-- An order is skipped when a place is not as it was read, the order has a place that was not read, a later version was
+-- applied, it shall hold a place that is not free or whose D + lapse is past, or it shall own a place that this call has
+-- already given away. A written order has exactly its places: held as its row says; sold, also over another order's hold or
+-- sale (its ticket or its paid row was read); or none, with the record ended under the version. Without a row the record is
+-- deleted: the order may still come. A hold is displaced with all its places, as in sell; a sale loses only the places that
+-- were sold, and its record ends when none is left.
 --
--- Atomic, and the same again is skipped or harmless. Never: some of an order's places, an older word over a later one, a
--- hold of which a part is left.
+-- Atomic; a repeat skips the order or changes nothing. Never: some of an order's places, an older version over a later one,
+-- a part of a hold left.
 if not versioned then return invalid('layout version') end
 local epochSeen, lapseAfter = ARGV[2], whole(ARGV[3])
 if not epochSeen or #epochSeen > 19 or not epochSeen:find('^[1-9]%d*$') then return invalid('epoch') end
 if not lapseAfter then return invalid('lapse') end
 
--- entrySeen reads an entry as it was seen; nil if it is none.
+-- entrySeen reports whether s is an entry as the caller may have read it, or 'free'.
 local function entrySeen(s, order, version)
   if s == 'free' then return true end
   local owner = s:match('^sold (%S+)$')
@@ -36,7 +37,7 @@ local function entrySeen(s, order, version)
   return owner and word(owner) and whole(lapses) and (owner ~= order or version > 0)
 end
 
--- changeAt reads one change; nil if it is none.
+-- changeAt reads the change that begins at ARGV[at]; nil if it is invalid.
 local function changeAt(at)
   local c = {order = ARGV[at], version = whole(ARGV[at + 1]), hash = ARGV[at + 2], want = ARGV[at + 3],
     heldAt = whole(ARGV[at + 4]), expiresAt = whole(ARGV[at + 5]), wanted = {}, seen = {}, own = {}}
@@ -79,7 +80,8 @@ if not loaded then return {'NOT_LOADED', now} end
 if epoch ~= epochSeen then return {'CHANGED', now} end
 sweep()
 
--- Everything is read before anything is written: what was there when the call began, and what is there now.
+-- Everything is read before anything is written. began is the state when the call began and stays; present changes with
+-- each change that is written. owners has the order of each place, places the number of places of each order.
 local began, present, owners, places = {}, {}, {}, {}
 local flat = redis.call('HGETALL', SEATS)
 for i = 1, #flat, 2 do
@@ -96,6 +98,7 @@ end
 local records = {}
 for _, o in ipairs(readOrders(ids)) do records[o.id] = o.record end
 
+-- given has the places that this call has already given to an order.
 local given = {}
 local function mayBeDone(c)
   if records[c.order].version > c.version then return false end
@@ -110,13 +113,11 @@ local function mayBeDone(c)
   return true
 end
 
--- without takes places that were sold to an order from its record. One that a load sold has none.
+-- without deletes lost places from the record of the order that owned them. An order that a load sold to has no record.
 local function without(id, lost)
-  local record, left = records[id], {}
+  local record = records[id]
   if record.state ~= 'sold' then return end
-  for _, p in ipairs(record.places) do
-    if not lost[p] then left[#left + 1] = p end
-  end
+  local left = except(record.places, lost)
   if #left == #record.places then return end
   record.places = left
   if #left > 0 then
@@ -126,8 +127,8 @@ local function without(id, lost)
   end
 end
 
--- giveWay clears the places of a change of what others have there: holds as a whole, of sales just these places.
-local displaced, told = {}, {}
+-- giveWay removes what other orders have on the places of a change: whole holds, but only these places of a sale.
+local displaced, named = {}, {}
 local function giveWay(c)
   local lost, sellers, held, holders = {}, {}, {}, {}
   for _, p in ipairs(c.places) do
@@ -150,8 +151,8 @@ local function giveWay(c)
   for _, p in ipairs(displace(holders)) do present[p] = nil end
   for _, o in ipairs(holders) do
     records[o.id] = readRecord(false)
-    if not told[o.id] then
-      told[o.id] = true
+    if not named[o.id] then
+      named[o.id] = true
       displaced[#displaced + 1] = o.id
     end
   end
@@ -182,7 +183,7 @@ end
 
 local function write(c)
   local record = records[c.order]
-  -- The lapse of a hold that is there never comes earlier: a group that was loaded late gave it a while from then.
+  -- The lapse of an existing hold never moves to an earlier time: a late load may have set it later than D + lapseAfter.
   local lapses = c.expiresAt + lapseAfter
   if record.state == 'held' then lapses = math.max(lapses, record.lapses) end
   giveWay(c)

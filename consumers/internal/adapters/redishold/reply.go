@@ -8,7 +8,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// reply is what a script answers: a word, the instant by the server's clock, and what it says besides.
+// reply is the result of a script: a word, the instant by the server's clock, and the rest.
 type reply struct {
 	word string
 	at   contracts.Instant
@@ -17,37 +17,37 @@ type reply struct {
 
 func parseReply(raw []any) (reply, error) {
 	if len(raw) < 2 {
-		return reply{}, fmt.Errorf("answer %v is too short", raw)
+		return reply{}, fmt.Errorf("reply %v is too short", raw)
 	}
 	word, ok1 := raw[0].(string)
 	at, ok2 := raw[1].(int64)
 	if !ok1 || !ok2 {
-		return reply{}, fmt.Errorf("answer %v does not begin with a word and an instant", raw)
+		return reply{}, fmt.Errorf("reply %v does not begin with a word and an instant", raw)
 	}
 	return reply{word: word, at: contracts.Instant(at), rest: raw[2:]}, nil
 }
 
-// text is the i-th of what a script says besides.
+// text returns the i-th part of the rest.
 func (r reply) text(i int) (string, error) {
 	if i < len(r.rest) {
 		if s, ok := r.rest[i].(string); ok {
 			return s, nil
 		}
 	}
-	return "", fmt.Errorf("answer %s %v has no text at %d", r.word, r.rest, i)
+	return "", fmt.Errorf("reply %s %v has no text at %d", r.word, r.rest, i)
 }
 
-// instant is the i-th of what a script says besides.
+// instant returns the i-th part of the rest, an integer.
 func (r reply) instant(i int) (contracts.Instant, error) {
 	if i < len(r.rest) {
 		if n, ok := r.rest[i].(int64); ok {
 			return contracts.Instant(n), nil
 		}
 	}
-	return 0, fmt.Errorf("answer %s %v has no instant at %d", r.word, r.rest, i)
+	return 0, fmt.Errorf("reply %s %v has no instant at %d", r.word, r.rest, i)
 }
 
-// places is the i-th of what a script says besides: "3,0,12", or "" for none.
+// places returns the i-th part of the rest: "3,0,12", or "" for none.
 func (r reply) places(i int) ([]int, error) {
 	list, err := r.text(i)
 	if err != nil || list == "" {
@@ -57,14 +57,14 @@ func (r reply) places(i int) ([]int, error) {
 	for part := range strings.SplitSeq(list, ",") {
 		p, err := strconv.Atoi(part)
 		if err != nil {
-			return nil, fmt.Errorf("answer %s has places %q: %w", r.word, list, err)
+			return nil, fmt.Errorf("reply %s has places %q: %w", r.word, list, err)
 		}
 		places = append(places, p)
 	}
 	return places, nil
 }
 
-// orders is the i-th of what a script says besides: "a,b", or "" for none.
+// orders returns the i-th part of the rest: "a,b", or "" for none.
 func (r reply) orders(i int) ([]contracts.OrderID, error) {
 	list, err := r.text(i)
 	if err != nil || list == "" {
@@ -77,20 +77,20 @@ func (r reply) orders(i int) ([]contracts.OrderID, error) {
 	return ids, nil
 }
 
-// pairs is the i-th of what a script says besides: a list of texts, two by two.
+// pairs calls each for the i-th part of the rest, a list of texts in pairs.
 func (r reply) pairs(i int, each func(name, value string) error) error {
 	if i >= len(r.rest) {
-		return fmt.Errorf("answer %s has no list at %d", r.word, i)
+		return fmt.Errorf("reply %s has no list at %d", r.word, i)
 	}
 	list, ok := r.rest[i].([]any)
 	if !ok || len(list)%2 != 0 {
-		return fmt.Errorf("answer %s has no list of pairs at %d: %v", r.word, i, r.rest[i])
+		return fmt.Errorf("reply %s has no list of pairs at %d: %v", r.word, i, r.rest[i])
 	}
 	for n := 0; n < len(list); n += 2 {
 		name, ok1 := list[n].(string)
 		value, ok2 := list[n+1].(string)
 		if !ok1 || !ok2 {
-			return fmt.Errorf("answer %s has no texts at %d: %v, %v", r.word, i, list[n], list[n+1])
+			return fmt.Errorf("reply %s has no texts at %d: %v, %v", r.word, i, list[n], list[n+1])
 		}
 		if err := each(name, value); err != nil {
 			return err

@@ -1,22 +1,16 @@
--- restore: seats that an order does not own any more are free, because its tickets were withdrawn.
+-- restore frees places that an order does not own any more, because its tickets were withdrawn.
 --
--- ARGV[1] layout version   ARGV[2] order   ARGV[3] version of its row, at least 1   ARGV[4] places, '3,0,12'
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version   ARGV[2] order   ARGV[3] version of its row, at least 1   ARGV[4] places, '3,0,12'
 --
--- returns {'OK', now, places}   these became free ('' for none): they were sold to the order or held by it
---         {'STALE', now}        a later version was applied here before; nothing was written. Not an error
---         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
+-- returns  {'OK', now, places}  the freed places ('' for none): those that were sold to the order or held by it
+--          {'STALE', now}       a later version was applied here before; nothing was written. Not an error
+--          {'INVALID', now, text}, {'NOT_LOADED', now}
 --
--- Atomic, and the same again is harmless. The record has this version, and is ended once none of its places is left.
--- Never: a place of another order made free.
-if not versioned then return invalid('layout version') end
-local order, version, places = ARGV[2], whole(ARGV[3]), placesOf(ARGV[4])
-if #ARGV ~= 4 or not word(order) then return invalid('order') end
-if not version or version < 1 then return invalid('version') end
-if not places then return invalid('places') end
-if not loaded then return {'NOT_LOADED', now} end
-for _, p in ipairs(places) do
-  if p >= room then return invalid('place ' .. p .. ' is outside the group') end
-end
+-- Atomic, and safe to repeat. The record gets this version, and ends when none of its places is left. Never: a place of
+-- another order freed.
+local refused, order, version, places = orderPlaces()
+if refused then return refused end
 sweep()
 
 local record = readRecord(redis.call('HGET', ORDERS, order))
@@ -33,12 +27,8 @@ end
 
 -- Nothing is refused from here on.
 free(freed)
-local left = {}
-for _, p in ipairs(record.places) do
-  if not gone[p] then left[#left + 1] = p end
-end
-record.version, record.places = version, left
-if #left == 0 then
+record.version, record.places = version, except(record.places, gone)
+if #record.places == 0 then
   endOrders({{id = order, record = record}})
 else
   redis.call('HSET', ORDERS, order, writeRecord(record))

@@ -16,8 +16,8 @@ var sellBody string
 //go:embed restore.lua
 var restoreBody string
 
-// Sell makes places an order's own, under its row's version. It overwrites other orders' holds, and no sale: see
-// holds.Sale.
+// Sell makes places an order's own, under its row's version. It overwrites holds of other orders, but no sale: see
+// holds.Sale. Errors are those of Store.
 func (s *Store) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
 	if err := holds.ValidSale(id, places, version); err != nil {
 		return holds.Sale{}, invalid(err)
@@ -48,11 +48,11 @@ func saleOf(r reply) (holds.Sale, error) {
 		ids, err := r.orders(0)
 		return holds.Sale{Displaced: ids}, err
 	default:
-		return holds.Sale{}, fmt.Errorf("unknown answer %q", r.word)
+		return holds.Sale{}, fmt.Errorf("unknown reply %q", r.word)
 	}
 }
 
-// Restore frees places that were sold to an order or held by it, under its row's version.
+// Restore frees places that were sold to an order or held by it, under its row's version. Errors are those of Store.
 func (s *Store) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
 	if err := holds.ValidSale(id, places, version); err != nil {
 		return holds.Release{}, invalid(err)

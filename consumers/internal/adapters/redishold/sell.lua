@@ -1,24 +1,18 @@
--- sell: the seats of an order are its own for good. It wins over every hold and over no sale.
+-- sell makes places an order's own for good. It wins over every hold and over no sale.
 --
--- ARGV[1] layout version   ARGV[2] order   ARGV[3] version of its row, at least 1   ARGV[4] places, '3,0,12'
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version   ARGV[2] order   ARGV[3] version of its row, at least 1   ARGV[4] places, '3,0,12'
 --
--- returns {'OK', now, 'a,b'}              the places are sold to it; the orders whose holds were overwritten
---         {'STALE', now}                  a later version was applied here before; nothing was written. Not an error
---         {'CONFLICT', now, place, owner} a place is sold to another order; nothing was written
---         {'NOT_LOADED', now}             nothing is known of the group, or it is there in another layout version
+-- returns  {'OK', now, 'a,b'}               the order owns the places; a and b are the orders whose holds it displaced
+--          {'STALE', now}                   a later version was applied here before; nothing was written. Not an error
+--          {'CONFLICT', now, place, owner}  another order owns this place; nothing was written
+--          {'INVALID', now, text}, {'NOT_LOADED', now}
 --
--- Atomic, and the same again is harmless: it displaces nobody twice. What the order held and does not own is free. An
--- order that is displaced loses its whole hold: its other places are free, and it is not known here any more, so that
--- its hold may be made again should the sale be withdrawn. Never: a sale overwritten, a hold of which a part is left.
-if not versioned then return invalid('layout version') end
-local order, version, places = ARGV[2], whole(ARGV[3]), placesOf(ARGV[4])
-if #ARGV ~= 4 or not word(order) then return invalid('order') end
-if not version or version < 1 then return invalid('version') end
-if not places then return invalid('places') end
-if not loaded then return {'NOT_LOADED', now} end
-for _, p in ipairs(places) do
-  if p >= room then return invalid('place ' .. p .. ' is outside the group') end
-end
+-- Atomic, and safe to repeat: the second call displaces no order. Places that the order held and does not own become free.
+-- A displaced order loses its whole hold: its other places become free and its record is deleted, so that the hold can be
+-- made again if the sale is withdrawn. Never: a sale overwritten, a part of a hold left.
+local refused, order, version, places = orderPlaces()
+if refused then return refused end
 sweep()
 
 local record = readRecord(redis.call('HGET', ORDERS, order))
@@ -42,13 +36,7 @@ local displaced = readOrders(ids)
 
 -- Nothing is refused from here on.
 displace(displaced)
-if record.state == 'held' then
-  local left = {}
-  for _, p in ipairs(record.places) do
-    if not sold[p] then left[#left + 1] = p end
-  end
-  free(left)
-end
+if record.state == 'held' then free(except(record.places, sold)) end
 local fields, changed = {}, {}
 for i, p in ipairs(places) do
   fields[2 * i - 1], fields[2 * i] = p, 'sold ' .. order

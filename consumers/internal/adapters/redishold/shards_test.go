@@ -18,7 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// groupOn is a seat group of its own whose keys a node has.
+// groupOn returns a new seat group whose keys are on a node.
 func groupOn(t *testing.T, client *redis.ClusterClient, node redistest.Node) seatstate.GroupVersion {
 	t.Helper()
 	var found seatstate.GroupVersion
@@ -29,9 +29,9 @@ func groupOn(t *testing.T, client *redis.ClusterClient, node redistest.Node) sea
 	return found
 }
 
-// A shard that is down holds up only its own groups: soon nobody waits for it any more, also where every call to it is followed
-// by calls to others, and those are answered all the time.
-func TestAShardThatIsDownHoldsUpOnlyItsOwnGroups(t *testing.T) {
+// A shard that is down affects only its own groups: soon calls to it fail at once, also when calls to other shards come
+// between, and the other shards answer all the time.
+func TestShardDownAffectsOnlyItsOwnGroups(t *testing.T) {
 	nodes := redistest.Cluster(t, 2)
 	client := redisclient.NewClient(nodes[0].Addr, "", "")
 	t.Cleanup(func() { _ = client.Close() })
@@ -87,9 +87,9 @@ func TestAShardThatIsDownHoldsUpOnlyItsOwnGroups(t *testing.T) {
 	}
 }
 
-// While nobody knows which shard has a key, the question has the breaker: a cluster that is gone costs no call its timeout for
-// long.
-func TestAClusterThatIsNotThere(t *testing.T) {
+// While the shard of a key is not known, the breaker of that question applies: after some calls an unreachable cluster
+// costs no call its timeout.
+func TestBreakerOpensForUnreachableCluster(t *testing.T) {
 	nodes := redistest.Cluster(t, 1)
 	client := redisclient.NewClient(nodes[0].Addr, "", "")
 	t.Cleanup(func() { _ = client.Close() })

@@ -14,7 +14,7 @@ import (
 //go:embed state.lua
 var stateBody string
 
-// State reads a group at one instant. It writes nothing, and Redis holds it to that. Errors are those of Hold.
+// State reads a group at one instant. It writes nothing, and Redis ensures that. Errors are those of Store.
 func (s *Store) State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error) {
 	r, err := s.read(ctx, "state", s.scripts.state, g)
 	if err != nil {

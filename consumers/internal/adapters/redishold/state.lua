@@ -1,12 +1,15 @@
--- state: the group at one instant, for a repair. It writes nothing and sweeps nothing.
+-- state reads the group at one instant, for a repair. It writes nothing and does not sweep.
 --
--- ARGV[1] layout version
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version
 --
--- returns {'OK', now, revision, map, lapsed, {place, entry, …}, {order, record, …}}
---           lapsed   so many orders hold something past its lapse; their entries are among the rest
---           records  those of the orders that have a place; one that has none is missing. There may be many thousands of
---                    orders that are over, and a repair needs none of them
---         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
+-- returns  {'OK', now, revision, map, lapsed, {place, entry, …}, {order, record, …}}
+--            lapsed   number of orders that hold something past its lapse; their entries are in the list
+--            records  those of the orders that have a place, without those that have no record. Records of orders without a
+--                     place are left out: there may be many thousands, and a repair needs none of them
+--          {'INVALID', now, text}, {'NOT_LOADED', now}
+--
+-- Atomic. Go calls it with EVALSHA_RO, so Redis refuses a write.
 if not versioned then return invalid('layout version') end
 if #ARGV ~= 1 then return invalid('one argument') end
 if not loaded then return {'NOT_LOADED', now} end

@@ -1,6 +1,6 @@
-// Package redishold keeps the holds of seat groups in Redis. Each operation is one Lua script on the keys of one
-// group, so it is atomic, and each may be repeated by anyone at any time. The README has the model and its reasons;
-// memhold says the same in Go, and holdtest compares the two.
+// Package redishold keeps the holds of seat groups in Redis. Each operation on a group is one Lua script on the keys of
+// that group, so it is atomic, and each is safe to repeat, by any process at any time. The README has the model and its
+// reasons; memhold does the same in Go, and holdtest compares the two.
 package redishold
 
 import (
@@ -19,30 +19,33 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Options of a Store.
+// Options configures a Store.
 type Options struct {
 	// HoldFor is the length of a hold, at least 1 ms: holdSeconds of the topology.
 	HoldFor time.Duration
-	// LapseAfter is how long after its end a hold that nobody released lapses. Default seatstate.LapseAfter.
+	// LapseAfter is how long after its end a hold lapses that was not released. Default seatstate.LapseAfter.
 	LapseAfter time.Duration
-	// TimeoutPerCall ends one call. After it the result is unknown, neither yes nor no. Default 500 ms.
+	// TimeoutPerCall bounds one call. After it the result is unknown. Default 500 ms.
 	TimeoutPerCall time.Duration
-	// Shards has a breaker of its own for each shard, so that one that is down holds up only its own groups. Without it the
-	// Store's breaker stands before all of them.
+	// Shards has a breaker for each shard, so that a shard that is down affects only its own groups. Without Shards, the
+	// Store's breaker is used for all shards.
 	Shards *redisclient.Shards
 }
 
-// Store of holds. It is safe for concurrent use and holds no state of its own.
+// Store keeps holds in Redis. It is safe for concurrent use and has no state of its own. A method blocks for at most
+// TimeoutPerCall, and with Shards for as long again to find the shard. Its errors are holds.ErrNotLoaded: rebuild the group
+// and ask again; holds.ErrInvalid, as a *retry.PoisonError: no attempt can succeed; any other: the result is unknown, and a
+// repeat is safe.
 type Store struct {
 	client redis.UniversalClient
-	// breaker counts a timeout and a cancelled call as failures of Redis. What Redis answers is never one: not loaded,
-	// stale, refused and invalid are answers.
+	// breaker counts a timeout and a cancelled call as failures of Redis. Every result of a script counts as a success:
+	// also not loaded, stale, refused and invalid.
 	breaker retry.Breaker
 	o       Options
 	scripts scripts
 }
 
-// New makes a Store. The client is made by redisclient.
+// New makes a Store. redisclient makes the client.
 func New(client redis.UniversalClient, breaker retry.Breaker, o Options) *Store {
 	return newStore(client, breaker, o, clock)
 }
@@ -61,11 +64,11 @@ var prelude string
 
 type scripts struct {
 	hold, forward, keep, sell, restore, release, repair, sweep, load, unlock *redis.Script
-	// state is the only one that writes nothing.
+	// state is the only script that writes nothing.
 	state *redis.Script
 }
 
-// compose puts each script together from the clock, the constants, the prelude and its body. Tests give another clock.
+// compose builds each script from the clock, the constants, the prelude and its body. Tests pass another clock.
 func compose(clock string) scripts {
 	constants := fmt.Sprintf("local SWEEP_LIMIT, RECORD_KEPT, MAX_PLACES, LAG_KEPT = %d, %d, %d, %d\n",
 		seatstate.SweepLimit, seatstate.RecordKept.Milliseconds(), holds.MaxPlaces, seatstate.LagKept.Milliseconds())
@@ -77,22 +80,21 @@ func compose(clock string) scripts {
 	}
 }
 
-// Words that a script may begin its answer with, whichever it is.
+// Words that the result of any script may begin with.
 const (
 	wordInvalid   = "INVALID"
 	wordNotLoaded = "NOT_LOADED"
 )
 
-// run calls a script on a group's keys, with the layout version before the arguments. Its errors name the operation and the
-// group.
+// run calls a script on a group's keys, with the layout version before args. Its errors name the operation and the group.
 func (s *Store) run(ctx context.Context, name string, script *redis.Script, g seatstate.GroupVersion, args ...any) (reply, error) {
-	// Run sends EVALSHA and, to a server that does not know the script yet (a new one, a promoted replica), EVAL.
+	// Run sends EVALSHA; if the server does not know the script yet (a new one, a promoted replica), it sends EVAL.
 	return s.answer(ctx, name, g.SeatGroup, func(ctx context.Context) *redis.Cmd {
 		return script.Run(ctx, s.client, seatstate.KeysOf(g.SeatGroup).All(), append([]any{g.LayoutVersion}, args...)...)
 	})
 }
 
-// read is run for a script that Redis is to stop at its first write.
+// read is run for a script that must not write: Redis refuses a write.
 func (s *Store) read(ctx context.Context, name string, script *redis.Script, g seatstate.GroupVersion) (reply, error) {
 	return s.answer(ctx, name, g.SeatGroup, func(ctx context.Context) *redis.Cmd {
 		return script.RunRO(ctx, s.client, seatstate.KeysOf(g.SeatGroup).All(), g.LayoutVersion)
@@ -120,7 +122,7 @@ func (s *Store) answer(ctx context.Context, name string, g contracts.SeatGroup, 
 	return r, nil
 }
 
-// callGroup runs op, which is about one group, through the breaker of its shard, under the timeout per call.
+// callGroup runs op, which concerns one group, through the breaker of its shard, bounded by the timeout per call.
 func (s *Store) callGroup(ctx context.Context, g contracts.SeatGroup, op func(ctx context.Context) error) error {
 	if s.o.Shards == nil {
 		return s.call(ctx, op)
@@ -128,12 +130,12 @@ func (s *Store) callGroup(ctx context.Context, g contracts.SeatGroup, op func(ct
 	return s.o.Shards.Call(ctx, seatstate.KeysOf(g).Rev, s.o.TimeoutPerCall, op)
 }
 
-// call runs op through the breaker, under the timeout per call.
+// call runs op through the breaker, bounded by the timeout per call.
 func (s *Store) call(ctx context.Context, op func(ctx context.Context) error) error {
 	return redisclient.Call(ctx, s.breaker, s.o.TimeoutPerCall, op)
 }
 
-// invalid marks what another attempt would only meet again.
+// invalid marks an error as poison: another attempt would get it again.
 func invalid(err error) error {
 	return &retry.PoisonError{Reason: "invalid_hold", Err: err}
 }

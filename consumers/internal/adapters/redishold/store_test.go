@@ -23,11 +23,17 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The suite runs with a clock of its own, so this alone proves that the deployed scripts take the server's.
-func TestTimeIsTheServers(t *testing.T) {
+// openLoaded returns a client, a deployed Store and a group that it has loaded with n free places.
+func openLoaded(t testing.TB, n int) (*redis.ClusterClient, *redishold.Store, seatstate.GroupVersion) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 4})
+	load(t, store, g, holds.Load{Places: n})
+	return client, store, g
+}
+
+// The suite runs with a test clock, so only this test shows that the deployed scripts use the server's.
+func TestScriptsUseServerClock(t *testing.T) {
+	client, store, g := openLoaded(t, 4)
 	before, err := client.Time(t.Context()).Result()
 	if err != nil {
 		t.Fatal(err)
@@ -56,11 +62,9 @@ func TestTimeIsTheServers(t *testing.T) {
 	}
 }
 
-// A promoted replica and a restarted server know no scripts.
-func TestServerThatForgotTheScripts(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 4})
+// A promoted replica and a restarted server do not know the scripts.
+func TestScriptsAreSentAgainAfterFlush(t *testing.T) {
+	client, store, g := openLoaded(t, 4)
 	ask := holds.Ask{Order: "a", Hash: "h", Places: []int{1}}
 	if _, err := holdtest.Hold(t.Context(), store, g, ask); err != nil {
 		t.Fatal(err)
@@ -88,12 +92,10 @@ func TestKeysOfTwoGroupsAreRefused(t *testing.T) {
 			t.Errorf("%s on the keys of two groups: %v, want CROSSSLOT", name, err)
 		}
 	}
-	if after := dump(t, client, a.SeatGroup); after != before {
-		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-	}
+	wantDump(t, client, a.SeatGroup, before)
 }
 
-func TestLockEndsByItself(t *testing.T) {
+func TestLockExpires(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	if locked, err := store.Lock(t.Context(), g.SeatGroup, 1, 30*time.Millisecond); err != nil || !locked {
@@ -115,8 +117,8 @@ func TestLockEndsByItself(t *testing.T) {
 	}
 }
 
-// The revision alone says whether a group is loaded, so a load must not trust what lies beside it.
-func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
+// Only the revision says whether a group is loaded, so a load must not trust the other keys.
+func TestLoadDeletesLeftoverKeys(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	store := redishold.New(client, retry.NoBreaker{}, options)
 	load(t, store, g, holds.Load{Places: 300, Sold: map[int]contracts.OrderID{299: "x"}})
@@ -144,12 +146,10 @@ func TestLoadDeletesWhatWasLeftBehind(t *testing.T) {
 	}
 }
 
-// A record and an entry that disagree are nobody's script's work, but what was sold or went to another must stay so even
-// then: an entry, not a record, says who has a place.
-func TestReleaseGoesByTheEntries(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 8})
+// No script makes a record and an entry that disagree. Even then a sold place, or one of another order, must stay: an
+// entry, not a record, says who has a place.
+func TestReleaseFollowsEntries(t *testing.T) {
+	client, store, g := openLoaded(t, 8)
 	if _, err := holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2, 3, 4}}); err != nil {
 		t.Fatal(err)
 	}
@@ -170,10 +170,10 @@ func TestReleaseGoesByTheEntries(t *testing.T) {
 	}
 }
 
-// Redis over its memory refuses the first write of a script, and then every one, never some of them.
+// Redis over its memory refuses the first write of a script, and then all of them, never some.
 func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	b := &backend{Clock: holdtest.NewClock(), store: redishold.NewWithTestClock(client, retry.NoBreaker{}, options), client: client}
+	b, g := openBackend(t), newGroup()
+	client := b.client
 	load(t, b, g, holds.Load{Places: 8})
 	if _, err := holdtest.Hold(t.Context(), b, g, holds.Ask{Order: "a", Hash: "h", Places: []int{1, 2}}); err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	// The first call has a lapsed order to sweep, which begins by deleting.
+	// The first call has a lapsed order to sweep, which begins with a delete.
 	_, swept := holdtest.Hold(t.Context(), b.store, g, holds.Ask{Order: "b", Hash: "h", Places: []int{3}})
 	state, err := inspect(t.Context(), client, g.SeatGroup)
 	if err != nil {
@@ -204,12 +204,10 @@ func TestRedisOutOfMemoryWritesNothing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("hold: %v, want OOM", err)
 	}
-	if after := dump(t, client, g.SeatGroup); after != before {
-		t.Errorf("the group was changed\nfrom %s\nto %s", before, after)
-	}
+	wantDump(t, client, g.SeatGroup, before)
 }
 
-// countingBreaker notes what each call was to the breaker.
+// countingBreaker counts the successes and failures that the breaker sees.
 type countingBreaker struct{ succeeded, failed int }
 
 func (b *countingBreaker) Do(ctx context.Context, op func(context.Context) error) error {
@@ -222,7 +220,7 @@ func (b *countingBreaker) Do(ctx context.Context, op func(context.Context) error
 	return err
 }
 
-func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
+func TestBreakerCountsAnswersAsSuccesses(t *testing.T) {
 	client, g := redistest.Client(t), newGroup()
 	breaker := &countingBreaker{}
 	store := redishold.New(client, breaker, options)
@@ -238,7 +236,7 @@ func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
 		t.Error(err)
 	}
 	if r, err := store.Release(t.Context(), g, "a", 1); err != nil || !r.Stale {
-		t.Errorf("release: %+v, %v", r, err)
+		t.Errorf("release: %v", err)
 	}
 	_, err = holdtest.Hold(t.Context(), store, g, holds.Ask{Order: "b", Hash: "h", Places: []int{4}})
 	var poison *retry.PoisonError
@@ -250,8 +248,9 @@ func TestAnswersAreSuccessesForTheBreaker(t *testing.T) {
 	}
 }
 
-// A server that takes the call and never answers must cost the timeout per call and no more, and fail the breaker.
-func TestTimeoutPerCallIsNamed(t *testing.T) {
+// A server that accepts the call and never answers costs the timeout per call and no more, and counts as a failure for the
+// breaker.
+func TestCallEndsAfterTimeoutPerCall(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +281,7 @@ func TestTimeoutPerCallIsNamed(t *testing.T) {
 	}
 }
 
-// The map that scripts write is the map that readers read: BITFIELD's u2 and SeatMap are one coding.
+// BITFIELD's u2 and SeatMap are one coding: readers read the map that scripts write.
 func TestSeatMapIsBitfield(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: redistest.Addr(t)})
 	t.Cleanup(func() { _ = client.Close() })
@@ -308,11 +307,9 @@ func TestSeatMapIsBitfield(t *testing.T) {
 	})
 }
 
-// The lag of a run stands in the group's key, and goes by itself: one that stayed would refuse buyers for ever.
-func TestARunLeavesItsLag(t *testing.T) {
-	client, g := redistest.Client(t), newGroup()
-	store := redishold.New(client, retry.NoBreaker{}, options)
-	load(t, store, g, holds.Load{Places: 4})
+// A run stores its lag in the group's key, and the key expires: a lag that stayed would refuse buyers for ever.
+func TestHoldStoresLag(t *testing.T) {
+	client, store, g := openLoaded(t, 4)
 	key := seatstate.KeysOf(g.SeatGroup).Lag
 	run := holds.Run{Asks: []holds.Ask{{Order: "a", Hash: "h", Places: []int{1}}}}
 	if _, err := store.Hold(t.Context(), g, run); err != nil {

@@ -11,7 +11,8 @@ import (
 //go:embed sweep.lua
 var sweepBody string
 
-// Sweep ends at most seatstate.SweepLimit orders that hold something past its lapse, and answers how many are left.
+// Sweep ends at most seatstate.SweepLimit orders whose hold has lapsed, and returns how many are left. Errors are those of
+// Store.
 func (s *Store) Sweep(ctx context.Context, g seatstate.GroupVersion) (left int, err error) {
 	r, err := s.run(ctx, "sweep", s.scripts.sweep, g)
 	if err != nil {

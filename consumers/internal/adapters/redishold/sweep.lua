@@ -1,11 +1,12 @@
--- sweep: what every script does first, alone: it ends at most SWEEP_LIMIT lapsed orders.
+-- sweep does only what other scripts do first: it ends at most SWEEP_LIMIT lapsed orders.
 --
--- ARGV[1] layout version
+-- KEYS     those of prelude.lua
+-- ARGV[1]  layout version
 --
--- returns {'OK', now, left}     so many orders still hold something past its lapse
---         {'NOT_LOADED', now}   nothing is known of the group, or it is there in another layout version
+-- returns  {'OK', now, left}  left is the number of orders that still hold something past its lapse
+--          {'INVALID', now, text}, {'NOT_LOADED', now}
 --
--- Atomic, and the same again is harmless.
+-- Atomic, and safe to repeat.
 if not versioned then return invalid('layout version') end
 if #ARGV ~= 1 then return invalid('one argument') end
 if not loaded then return {'NOT_LOADED', now} end

@@ -1,9 +1,10 @@
--- unlock: the rebuild lock goes back to whoever wants it next.
+-- unlock deletes the rebuild lock if it carries the token.
 --
--- ARGV[1] not used: the lock is the group's, whatever its layout version   ARGV[2] fencing token
+-- KEYS     those of prelude.lua
+-- ARGV[1]  not used: the lock belongs to the group in every layout version   ARGV[2] fencing token
 --
--- returns {'OK', now}   the lock does not carry this token any more
+-- returns  {'OK', now}  the lock does not carry this token any more
 --
--- Atomic. Never: the lock of another token, which may be a later loader's.
+-- Atomic, and safe to repeat. Never: the lock of another token deleted, which may be a later loader's.
 if redis.call('GET', LOCK) == ARGV[2] then redis.call('DEL', LOCK) end
 return {'OK', now}

@@ -1,3 +1,4 @@
--- now: Unix microseconds by the server's clock: the instances' clocks differ by more than a token takes to come.
+-- now is the server's time in Unix microseconds: clocks of instances differ by more than the time in which a token is
+-- added.
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000000 + tonumber(t[2])

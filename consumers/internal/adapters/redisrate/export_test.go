@@ -6,7 +6,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// testClock reads the instant from beside the buckets instead of TIME. The body of the script is the one that is deployed.
+// testClock reads the instant from a key beside the buckets instead of TIME. The body of the script is the deployed one.
 const testClock = `local now = tonumber(redis.call('GET', (KEYS[1]:gsub(':%a+$', ':clock'))))
 `
 
@@ -15,5 +15,5 @@ func NewWithTestClock(client redis.UniversalClient, breaker retry.Breaker, o Opt
 	return newBucket(client, breaker, o, testClock)
 }
 
-// Key of a bucket.
+// Key is the Redis key of a bucket.
 func Key(bucket string) string { return key(bucket) }

@@ -1,5 +1,5 @@
-// Package redisrate is the pace of payments in Redis, shared by all instances: the bucket of tokens for calls to the
-// provider.
+// Package redisrate implements pay.Bucket in Redis: a bucket of tokens for calls to the payment provider that all instances
+// share.
 package redisrate
 
 import (
@@ -16,14 +16,15 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// Options of a Bucket.
+// Options configures a Bucket.
 type Options struct {
 	Rates pay.Rates
-	// TimeoutPerCall ends one call of Redis. Default 200 ms: a bucket that is slow is worth less than the own share.
+	// TimeoutPerCall bounds one call of Redis. Default 200 ms: it is better to use this instance's own share than to wait
+	// longer.
 	TimeoutPerCall time.Duration
 }
 
-// Bucket is pay's, one key a bucket. It is safe for concurrent use.
+// Bucket has one key in Redis for each bucket of its rates. It is safe for concurrent use.
 type Bucket struct {
 	client  redis.UniversalClient
 	breaker retry.Breaker
@@ -39,13 +40,12 @@ var clock string
 //go:embed take.lua
 var takeBody string
 
-// New makes a Bucket over the process's client, which should try nothing again by itself. The breaker counts every call
-// that fails.
+// New makes a Bucket over the process's client, which should not retry by itself. The breaker counts every failed call.
 func New(client redis.UniversalClient, breaker retry.Breaker, o Options) *Bucket {
 	return newBucket(client, breaker, o, clock)
 }
 
-// newBucket lets tests give another clock.
+// newBucket is New with a clock; tests pass their own.
 func newBucket(client redis.UniversalClient, breaker retry.Breaker, o Options, clock string) *Bucket {
 	o.TimeoutPerCall = cmp.Or(o.TimeoutPerCall, timeoutPerCall)
 	return &Bucket{client: client, breaker: breaker, o: o, take: redis.NewScript(clock + takeBody)}
@@ -53,10 +53,11 @@ func newBucket(client redis.UniversalClient, breaker retry.Breaker, o Options, c
 
 const timeoutPerCall = 200 * time.Millisecond
 
-// key of a bucket: a hash tag of its own keeps it beside no seat group.
+// key is the Redis key of a bucket. Its hash tag keeps it apart from the seat groups.
 func key(bucket string) string { return "{boxoffice:payments}:" + bucket }
 
-// Take implements pay.Bucket.
+// Take implements pay.Bucket. It is one atomic script call and blocks for at most TimeoutPerCall. After an error a token
+// may have been taken.
 func (b *Bucket) Take(ctx context.Context, c pay.Class) (time.Duration, error) {
 	rate := b.o.Rates.Of(c)
 	var wait int64

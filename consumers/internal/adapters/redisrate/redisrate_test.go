@@ -22,7 +22,7 @@ func TestPromises(t *testing.T) { paymenttest.ExerciseBuckets(t, open) }
 
 func TestAgreesWithTheModel(t *testing.T) { paymenttest.AgreeOnBuckets(t, open) }
 
-// options leave a loaded machine time: what a test waits for is an answer, not a speed.
+// options have a long timeout, so that a loaded machine does not fail a test.
 func options(rates pay.Rates) redisrate.Options {
 	return redisrate.Options{Rates: rates, TimeoutPerCall: 10 * time.Second}
 }
@@ -41,7 +41,7 @@ func (b ticking) Take(ctx context.Context, c pay.Class) (time.Duration, error) {
 	return b.Bucket.Take(ctx, c)
 }
 
-// open makes full buckets: the server has those of one test after the other.
+// open deletes the buckets of earlier tests, so that they are full.
 func open(t *testing.T, rates pay.Rates, clock *paymenttest.Clock) pay.Bucket {
 	client := redistest.Client(t)
 	forget(t, client)
@@ -57,8 +57,8 @@ func forget(t *testing.T, client *redis.ClusterClient) {
 	}
 }
 
-// With the clock of the server, and its key ends by itself.
-func TestTheBucketGoesByTheServersClock(t *testing.T) {
+// The deployed script uses the server's clock, and its key expires.
+func TestBucketUsesServerClock(t *testing.T) {
 	client := redistest.Client(t)
 	forget(t, client)
 	b := redisrate.New(client, retry.NoBreaker{}, options(pay.Rates{Writes: 1, Reads: 1}))
@@ -86,7 +86,7 @@ func TestTheBucketGoesByTheServersClock(t *testing.T) {
 	}
 }
 
-func TestABucketThatIsAwayIsAnError(t *testing.T) {
+func TestUnreachableBucketIsAnError(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 	defer func() { _ = client.Close() }()
 	breaker := retry.NewBreaker("redis", retry.BreakerOptions{Failures: 2})

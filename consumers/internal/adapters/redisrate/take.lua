@@ -1,28 +1,28 @@
--- take: one token for a call, or the turn of a caller for whom there is none. memrate says the same in Go.
+-- take takes one token for a call, or returns the time to the caller's turn if there is none. memrate does the same in Go.
 --
--- Go puts before it: clock.lua (now, in Unix microseconds). All numbers are whole; tokens are counted in millionths, of
--- which a bucket of n tokens a second gets n in a microsecond.
+-- Go puts clock.lua before it, which sets now in Unix microseconds. All numbers are whole; tokens are counted in millionths,
+-- so a bucket with n tokens a second gains n millionths in a microsecond.
 --
--- KEYS[1] the bucket, a hash: level, at (when it had that level) and for each class that was refused `turn:CLASS`, the
---         instant from which the next one is called. A bucket that is not there is full
--- ARGV[1] class   ARGV[2] tokens a second, at least 1   ARGV[3] capacity   ARGV[4] what the class leaves in the bucket
--- ARGV[5] longest wait, microseconds
+-- KEYS[1]  the bucket, a hash: level, at (when it had that level), and for each class that was refused turn:CLASS, the
+--          instant of its next turn. A bucket that is not there is full
+-- ARGV[1]  class   ARGV[2] tokens a second, at least 1   ARGV[3] capacity   ARGV[4] tokens that the class leaves in the bucket
+-- ARGV[5]  longest wait, microseconds
 --
--- returns 0     a token was taken
---         wait  microseconds until the caller's turn, at most ARGV[5]; no token was taken
+-- returns  0     a token was taken
+--          wait  microseconds until the caller's turn, at most ARGV[5]; no token was taken
 --
--- Atomic. A lost answer costs one token. The same again is another call. The key ends by itself when nobody asked for
--- longer than the bucket takes to fill and any turn to pass.
+-- Atomic. Not safe to repeat: a repeat is another call, so a lost answer costs one token. The key expires when no call came
+-- for longer than the bucket takes to fill and any turn to pass.
 local TOKEN = 1000000
 local class, rate, capacity, left, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
--- text writes a whole number; tostring would turn the great ones into 1e+15.
+-- text writes a whole number; tostring would write large ones as 1e+15.
 local function text(n) return string.format('%.0f', n) end
 local function up(n, by) return math.ceil(n / by) end
 
 local had = redis.call('HMGET', KEYS[1], 'level', 'at', 'turn:' .. class)
 local level, at, turn = tonumber(had[1] or capacity), tonumber(had[2] or now), tonumber(had[3] or 0)
--- A clock that goes back, as that of a promoted replica may, brings no tokens and takes none.
+-- A clock that goes back, as that of a promoted replica may, adds no tokens and takes none.
 level = math.min(capacity, level + math.max(0, now - at) * rate)
 
 local wait = 0

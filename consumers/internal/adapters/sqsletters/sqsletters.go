@@ -21,13 +21,13 @@ import (
 // timeoutPerCall bounds one call with its second attempt.
 const timeoutPerCall = 3 * time.Second
 
-// maxMessages is what SQS hands out in one call, maxVisibility what it takes as a visibility timeout.
+// maxMessages bounds the messages that SQS returns in one call, maxVisibility the visibility timeout that it accepts.
 const (
 	maxMessages   = 10
 	maxVisibility = 12 * time.Hour
 )
 
-// Queue is one dead-letter queue.
+// Queue is one dead-letter queue. It is safe for concurrent use; each call blocks for at most 3 s.
 type Queue struct {
 	client  *sqs.Client
 	name    string
@@ -49,7 +49,8 @@ func (q *Queue) call(ctx context.Context, op func(context.Context) error) error 
 	return q.breaker.Do(ctx, func(ctx context.Context) error { return awsclient.Try(ctx, timeoutPerCall, op) })
 }
 
-// Receive answers up to ten letters, without waiting for any.
+// Receive returns up to ten letters. It does not wait for one to arrive. A letter that is neither deleted nor postponed is
+// visible again after the queue's visibility timeout.
 func (q *Queue) Receive(ctx context.Context) ([]reconcile.Letter, error) {
 	var out *sqs.ReceiveMessageOutput
 	err := q.call(ctx, func(ctx context.Context) (err error) {
@@ -77,7 +78,7 @@ func letterOf(m types.Message) reconcile.Letter {
 	}
 	sentAt, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
 	if err != nil {
-		sentAt = 0 // not known, as for a message whose server does not say
+		sentAt = 0 // the server did not say
 	}
 	receives, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
 	if err != nil {
@@ -93,7 +94,7 @@ func letterOf(m types.Message) reconcile.Letter {
 	}
 }
 
-// Delete takes a letter out of the queue for good.
+// Delete deletes a letter from the queue for good. It is safe to repeat.
 func (q *Queue) Delete(ctx context.Context, letter reconcile.Letter) error {
 	return q.call(ctx, func(ctx context.Context) error {
 		_, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.url), ReceiptHandle: aws.String(letter.Receipt)})
@@ -101,8 +102,8 @@ func (q *Queue) Delete(ctx context.Context, letter reconcile.Letter) error {
 	})
 }
 
-// Postpone sets the visibility timeout of a received letter, in whole seconds. The breaker does not count its failures: a
-// letter that is not postponed is visible sooner, and that is all.
+// Postpone sets the visibility timeout of a received letter: whole seconds, rounded down, from 0 to 12 hours. The breaker
+// does not count its failures: a letter that is not postponed is only visible sooner.
 func (q *Queue) Postpone(ctx context.Context, letter reconcile.Letter, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeoutPerCall)
 	defer cancel()

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
-// dead is a dead-letter queue of a real server, with the visibility timeout of the tests.
+// dead is a dead-letter queue on a real server, with the tests' visibility timeout.
 type dead struct {
 	*sqsletters.Queue
 	client *sqs.Client
@@ -52,7 +52,7 @@ func newDead(t *testing.T, visibility time.Duration) dead {
 	}
 }
 
-// send puts a message of ours into the queue, as SQS moves it.
+// send sends one of our messages to the queue, as SQS moves it.
 func (d dead) send(t *testing.T, m message.Message) message.Encoded {
 	t.Helper()
 	encoded, err := message.Encode(m, "trace-1")
@@ -88,9 +88,9 @@ func (d dead) receive(t *testing.T, n int) (letters []reconcile.Letter) {
 	return letters
 }
 
-// A letter comes with all that its order can be settled by: body, attributes, group, number, time, how often it was received,
-// and the reason if it is poison.
-func TestALetterIsReceivedWithAllThatIsKnownOfIt(t *testing.T) {
+// A letter has all that its order can be settled by: body, attributes, group, sequence number, time, receive count, and the
+// reason if it is poison.
+func TestReceiveReturnsWholeLetter(t *testing.T) {
 	d := newDead(t, 30*time.Second)
 	begun := contracts.InstantOf(time.Now())
 	moved := d.send(t, message.CancelOrder{OrderID: "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4", ConcertID: "vienna", Group: "A", CommandID: "v1"})
@@ -116,9 +116,9 @@ func TestALetterIsReceivedWithAllThatIsKnownOfIt(t *testing.T) {
 	}
 }
 
-// A queue is drained to its end although it hands out ten letters of a group at a time, and what was deleted does not come
+// A queue is drained to its end although it returns ten letters of a group at a time, and a deleted letter is not received
 // again.
-func TestAQueueIsDrained(t *testing.T) {
+func TestQueueIsDrained(t *testing.T) {
 	d := newDead(t, time.Second)
 	const letters = 25
 	for i := range letters {
@@ -128,7 +128,7 @@ func TestAQueueIsDrained(t *testing.T) {
 	for len(seen) < letters {
 		for _, l := range d.receive(t, 1) {
 			if seen[l.MessageID] {
-				t.Fatalf("letter %s comes again", l.MessageID)
+				t.Fatalf("letter %s was received again", l.MessageID)
 			}
 			seen[l.MessageID] = true
 			if err := d.Delete(t.Context(), l); err != nil {
@@ -141,8 +141,8 @@ func TestAQueueIsDrained(t *testing.T) {
 	}
 }
 
-// A letter that is postponed stays in the queue, longer than the queue's visibility timeout.
-func TestALetterIsPostponed(t *testing.T) {
+// A postponed letter stays in the queue for longer than the queue's visibility timeout.
+func TestPostponeHidesLetter(t *testing.T) {
 	d := newDead(t, time.Second)
 	d.send(t, message.RebuildGroup{ConcertID: "vienna", Group: "A", CommandID: "late"})
 	d.send(t, message.RebuildGroup{ConcertID: "vienna", Group: "B", CommandID: "next"})
@@ -168,8 +168,8 @@ func TestALetterIsPostponed(t *testing.T) {
 	}
 }
 
-// The destination of failed stream records is a standard queue: letters of it have no group, no number and no attributes.
-func TestAStandardQueueIsDrained(t *testing.T) {
+// Failed stream records go to a standard queue: its letters have no group, no sequence number and no attributes.
+func TestStandardQueueIsDrained(t *testing.T) {
 	ministacktest.Setenv(t)
 	config, err := awsclient.Load(t.Context())
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"boxoffice/consumers/internal/adapters/sqssend"
 )
 
-// instant answers every send at once.
+// instant succeeds at every send at once.
 type instant struct{ sqssend.Client }
 
 func (instant) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
@@ -22,7 +22,7 @@ func (instant) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput
 	return out, nil
 }
 
-// BenchmarkSharedSend is our own cost of a message that ten groups send together, without the SDK's.
+// BenchmarkSharedSend measures our own cost of a message that ten groups send together, without the SDK's.
 func BenchmarkSharedSend(b *testing.B) {
 	shared := newShared(instant{})
 	var groups []func(context.Context)

@@ -10,13 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// RejectedError is an entry that SQS refused by the sender's fault, as a bad character or a receipt that has expired:
+// RejectedError is an entry that SQS refused by the sender's fault, such as a forbidden character or an expired receipt:
 // the same entry would be refused again.
 type RejectedError struct {
 	Operation string
-	// Code is SQS's, as InvalidParameterValue.
+	// Code is SQS's code, for example InvalidParameterValue.
 	Code string
-	// Detail is SQS's sentence.
+	// Detail is SQS's message.
 	Detail string
 }
 
@@ -25,7 +25,7 @@ func (e *RejectedError) Error() string {
 	return fmt.Sprintf("%s: entry rejected: %s: %s", e.Operation, e.Code, e.Detail)
 }
 
-// FailedError is an entry that failed on SQS's side, as a throttled one. It may pass later.
+// FailedError is an entry that failed on SQS's side, such as a throttled one. It may pass.
 type FailedError struct {
 	Operation string
 	Code      string
@@ -37,8 +37,8 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("%s: entry failed: %s: %s", e.Operation, e.Code, e.Detail)
 }
 
-// Healthy is the IsSuccessful of a breaker around SQS: a rejected entry shows a queue in good health. An error that
-// holds anything else beside it counts as a failure.
+// Healthy is the IsSuccessful of a breaker before SQS: a queue that rejects an entry is healthy. An error that also
+// contains anything else counts as a failure.
 func Healthy(err error) bool {
 	if err == nil {
 		return true
@@ -48,8 +48,8 @@ func Healthy(err error) bool {
 	return errors.As(err, &rejected) && !errors.As(err, &failed)
 }
 
-// failedEntries makes one error of the entries that a batch call did not carry out. A batch call answers 200 also when
-// each of its entries failed. An entry that is named in neither list is unknown, so it counts as failed.
+// failedEntries returns one error for all entries that a batch call did not carry out. A batch call returns 200 even if
+// each of its entries failed. An entry in neither list is unknown and counts as failed.
 func failedEntries(operation string, failed []types.BatchResultErrorEntry, succeeded, sent int) error {
 	var problems []error
 	for _, entry := range failed {
@@ -69,7 +69,7 @@ func entryError(operation string, entry types.BatchResultErrorEntry) error {
 	return &FailedError{Operation: operation, Code: code, Detail: detail}
 }
 
-// entryErrors is failedEntries for each entry of a send. Their ids are their positions.
+// entryErrors returns the error of each entry of a send. The id of an entry is its position.
 func entryErrors(operation string, out *sqs.SendMessageBatchOutput, sent int) []error {
 	answers := make([]error, sent)
 	for i := range answers {
@@ -80,7 +80,7 @@ func entryErrors(operation string, out *sqs.SendMessageBatchOutput, sent int) []
 			answers[i] = nil
 		}
 	}
-	// Last, so that an entry that stands in both lists has failed.
+	// Last, so that an entry in both lists has failed.
 	for _, entry := range out.Failed {
 		if i, ok := position(entry.Id, sent); ok {
 			answers[i] = entryError(operation, entry)

@@ -14,16 +14,16 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// What a send answers to each way in which it can fail. Whatever it was, the same send again puts every message into the
-// queue, and none twice: deduplication drops those that were there.
-func TestSendsThatFail(t *testing.T) {
+// Send returns the right error for each way in which it can fail. After any of them, the same send again puts every message
+// into the queue once: deduplication drops those that were there.
+func TestSendFaults(t *testing.T) {
 	throttle := awsfaults.Throttled("RequestThrottled")
 	for _, test := range []struct {
 		name   string
 		faults []awsfaults.Fault
-		// rejected and failed say what the error holds; neither with fails means an error of the whole call.
+		// rejected and failed say which errors the error contains; neither with fails means an error of the whole call.
 		fails, rejected, failed bool
-		// sent is how many of the three are in the queue after it.
+		// sent is the number of the three messages that are in the queue afterwards.
 		sent int
 	}{
 		{name: "an entry throttled", faults: []awsfaults.Fault{awsfaults.EntriesFailed("ThrottlingException", false, 1)}, fails: true, failed: true, sent: 2},
@@ -64,8 +64,8 @@ func TestSendsThatFail(t *testing.T) {
 	}
 }
 
-// Messages whose return failed stay invisible for the queue's own timeout, so the error names that it did.
-func TestAReturnWithAFailedEntry(t *testing.T) {
+// Messages whose return failed stay invisible for the queue's own timeout, so the error must name them.
+func TestReturnAfterNamesFailedEntry(t *testing.T) {
 	r, faults := newBrokenFixture(t)
 	if err := r.sender.Send(t.Context(), expiry(t, 1), expiry(t, 2)); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestAReturnWithAFailedEntry(t *testing.T) {
 	}
 }
 
-// The queue is asked for its visibility timeout, and what it does not say is an error and not 0.
+// Visibility reads the queue's timeout, and returns an error, not 0, for a response without one.
 func TestVisibilityOfAQueue(t *testing.T) {
 	r, faults := newBrokenFixture(t)
 	url := r.urls[message.QueueExpiries]
@@ -105,7 +105,7 @@ func TestVisibilityOfAQueue(t *testing.T) {
 	}
 }
 
-// newBrokenFixture is a fixture whose sender's calls fail as planned; the queues are looked at by a client of its own.
+// newBrokenFixture is a fixture whose sender's calls fail as planned; another client reads the queues.
 func newBrokenFixture(t *testing.T) (*fixture, *awsfaults.Faults) {
 	t.Helper()
 	r := newFixture(t)

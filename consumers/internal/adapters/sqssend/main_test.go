@@ -54,7 +54,7 @@ func newFixture(t *testing.T) *fixture {
 	return r
 }
 
-// receive waits until n messages of a queue were received, in their order.
+// receive waits until it has received n messages of a queue, and returns them in their order.
 func (r *fixture) receive(t *testing.T, queue message.Queue, n int) []types.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -73,7 +73,7 @@ func (r *fixture) receive(t *testing.T, queue message.Queue, n int) []types.Mess
 	return got
 }
 
-// waiting is how many messages of a queue can be had.
+// waiting returns the number of visible messages of a queue.
 func (r *fixture) waiting(t *testing.T, queue message.Queue) int {
 	t.Helper()
 	name := types.QueueAttributeNameApproximateNumberOfMessages
@@ -99,7 +99,7 @@ func (r *fixture) remove(t *testing.T, queue message.Queue, messages ...types.Me
 	}
 }
 
-// expiry is an ExpireHold of group a, each n another order.
+// expiry returns an ExpireHold of group a; each n is another order.
 func expiry(t *testing.T, n int) message.Encoded {
 	t.Helper()
 	id := contracts.OrderID("e1" + strings.Repeat(string(contracts.OrderIDAlphabet[n]), contracts.OrderIDLength-2))

@@ -15,10 +15,10 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// maxVisibility is what SQS takes as a visibility timeout.
+// maxVisibility bounds a visibility timeout of SQS.
 const maxVisibility = 12 * time.Hour
 
-// Queue is one queue by its URL: the source of a batch, or a dead-letter queue.
+// Queue is one queue: the source of a batch, or a dead-letter queue.
 type Queue struct {
 	sender *Sender
 	url    string
@@ -26,7 +26,7 @@ type Queue struct {
 
 var _ sqsbatch.Queue = (*Queue)(nil)
 
-// At gives the queue at a URL.
+// At returns the queue at a URL.
 func (s *Sender) At(url string) *Queue { return &Queue{sender: s, url: url} }
 
 // Copy is Sender.Copy to this queue.
@@ -34,8 +34,8 @@ func (q *Queue) Copy(ctx context.Context, d message.Delivery, reason string) err
 	return q.sender.Copy(ctx, q.url, d, reason)
 }
 
-// ReturnAfter implements sqsbatch.Queue: one call for up to 10 receipts, whole seconds rounded up, from 0 to 12 hours.
-// All chunks are tried; each entry that failed is in the error.
+// ReturnAfter implements sqsbatch.Queue: one call for up to 10 receipts, in whole seconds, rounded up, from 0 to 12 hours.
+// It tries all receipts; the error names each entry that failed.
 func (q *Queue) ReturnAfter(ctx context.Context, receipts []sqsbatch.Receipt, d time.Duration) error {
 	var problems []error
 	for rest := receipts; len(rest) > 0; {
@@ -72,7 +72,8 @@ func (q *Queue) changeVisibility(ctx context.Context, receipts []sqsbatch.Receip
 	})
 }
 
-// Visibility asks how long the queue keeps a received message out of sight, unless it is returned or deleted.
+// Visibility reads the queue's visibility timeout: for how long it hides a received message that is neither returned nor
+// deleted.
 func (q *Queue) Visibility(ctx context.Context) (timeout time.Duration, err error) {
 	var out *sqs.GetQueueAttributesOutput
 	err = q.sender.breaker.Do(ctx, func(ctx context.Context) error {
@@ -93,7 +94,7 @@ func (q *Queue) Visibility(ctx context.Context) (timeout time.Duration, err erro
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// wholeSeconds rounds up: what asked for a delay must not come back before it is over.
+// wholeSeconds rounds up: a message must not be redelivered before the delay is over.
 func wholeSeconds(d time.Duration) int32 {
 	d = min(max(d, 0), maxVisibility)
 	return int32((d + time.Second - 1) / time.Second)

@@ -10,21 +10,21 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// sharedWithin bounds how long a Send waits for other groups: about two calls of SQS. A group that is slow for a reason
-// of its own, as a rebuild, holds up nobody longer than that.
+// sharedWithin bounds how long a Send waits for other groups: about two calls of SQS. A group that is slow for its own
+// reasons, such as a rebuild, delays the others by no more.
 const sharedWithin = 20 * time.Millisecond
 
-// SharedOptions of NewShared. A zero field has the default named beside it.
+// SharedOptions are the options of NewShared. A zero field has the default named beside it.
 type SharedOptions struct {
 	// Within bounds how long a Send waits for others. Default 20 ms.
 	Within time.Duration
-	// Timer makes the timer of a wait, and its stop. Default a timer of the process.
+	// Timer starts the timer of a wait, and returns a function that stops it. Default a timer of the process.
 	Timer func(time.Duration) (expired <-chan time.Time, stop func() bool)
 }
 
-// Shared sends through a Sender what the groups of one batch want sent at about the same time: in one call for up to 10
-// messages of a queue, instead of one a group. What belongs to a batch is in the context that Batch gives, so any number
-// of batches may run at once. Outside of a batch it is the Sender.
+// Shared sends the messages of the groups of one batch together, through a Sender: one call for up to 10 messages of a
+// queue, instead of one call a group. The context of Batch tells the batches apart, so any number of them may run at once.
+// Outside of a batch a Shared is its Sender. It is safe for concurrent use.
 type Shared struct {
 	sender  *Sender
 	options SharedOptions
@@ -44,14 +44,14 @@ func NewShared(sender *Sender, options SharedOptions) *Shared {
 	return &Shared{sender: sender, options: options}
 }
 
-// sharedBatch is what the groups of one batch have in common.
+// sharedBatch is the state that the groups of one batch share.
 type sharedBatch struct {
 	shared *Shared
 
 	mu sync.Mutex
-	// running are the groups that have not left, those that have not joined yet included.
+	// running is the number of groups that have not left, including those that have not joined yet.
 	running int
-	// gathering is the round that a Send joins; nil when nobody waits.
+	// gathering is the round that a Send joins; nil when no Send waits.
 	gathering *round
 }
 
@@ -61,8 +61,8 @@ type member struct {
 	left  bool // under the batch's lock
 }
 
-// round is a set of Sends that go together. Its fields are under the batch's lock until it is taken; after that they
-// are the taker's until done is closed.
+// round is a set of Sends that go out together. Its fields need the batch's lock until it is taken; from then until done is
+// closed they belong to the taker.
 type round struct {
 	members []*member
 	callers []*caller
@@ -83,8 +83,8 @@ type caller struct {
 
 type memberKey struct{ shared *Shared }
 
-// Batch begins a batch of that many groups; it is sqsbatch.Options.Share. left may be called at any time, also more than
-// once; a Send after it goes alone. A group that never joins only costs the others the bound.
+// Batch begins a batch of groups groups; it is sqsbatch.Options.Share. leave may be called at any time and more than once;
+// a Send after it goes out alone. A group that never joins delays the others only until the bound.
 func (s *Shared) Batch(_ context.Context, groups int) func(context.Context) (context.Context, func()) {
 	batch := &sharedBatch{shared: s, running: groups}
 	return func(ctx context.Context) (context.Context, func()) {
@@ -93,10 +93,10 @@ func (s *Shared) Batch(_ context.Context, groups int) func(context.Context) (con
 	}
 }
 
-// Send is Sender.Send, with the same promises and an error of its own messages only. It waits until every group of the
-// batch that is still at work has asked to send as well, or the bound is over. When its context ends first it gives up
-// with that error, and whether its messages are sent is not known: a later Send could overtake them, so its group has
-// to end there, as one does whose message is returned.
+// Send has the promises of Sender.Send, and its error is about its own messages only. It waits until every group of the
+// batch that has not left also calls Send, or until the bound, and then for the call. If its context ends first, Send
+// returns that error, and it is unknown whether its messages are sent. A later Send could overtake them, so the group must
+// end there, as it does when a message is returned.
 func (s *Shared) Send(ctx context.Context, messages ...message.Encoded) error {
 	m, ok := ctx.Value(memberKey{s}).(*member)
 	if !ok {
@@ -131,11 +131,11 @@ func (s *Shared) Send(ctx context.Context, messages ...message.Encoded) error {
 	case <-r.done:
 		return me.err
 	case <-ctx.Done():
-		return fmt.Errorf("sent or not: %w", ctx.Err())
+		return fmt.Errorf("unknown whether sent: %w", ctx.Err())
 	}
 }
 
-// join puts a Send into the round that gathers; nil if its group has left.
+// join adds a Send to the gathering round; nil if its group has left.
 func (m *member) join(c *caller) *round {
 	b := m.batch
 	b.mu.Lock()
@@ -157,7 +157,7 @@ func (m *member) join(c *caller) *round {
 	return r
 }
 
-// leave takes a group out of those that others wait for.
+// leave marks a group as left: the others do not wait for it any more.
 func (m *member) leave() {
 	b := m.batch
 	b.mu.Lock()
@@ -170,7 +170,7 @@ func (m *member) leave() {
 	b.closeIfFull()
 }
 
-// closeIfFull needs the lock. A full round gathers no more: what comes now begins the next.
+// closeIfFull needs the lock. A full round gathers no more: the next Send begins a new round.
 func (b *sharedBatch) closeIfFull() {
 	r := b.gathering
 	if r == nil {
@@ -188,7 +188,7 @@ func (b *sharedBatch) closeIfFull() {
 	}
 }
 
-// take makes the caller the one that sends the round: the first to see that it is time.
+// take reports whether the caller is the first to see that the round must be sent. That caller sends it.
 func (b *sharedBatch) take(r *round) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -202,8 +202,8 @@ func (b *sharedBatch) take(r *round) bool {
 	return true
 }
 
-// withdraw takes a Send out of a round that nobody has taken. The round goes on for the others: one of them sees it
-// full or expired.
+// withdraw removes a Send from a round that is not taken yet. The round goes on for the others: one of them sees it full or
+// expired.
 func (b *sharedBatch) withdraw(r *round, c *caller) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -214,7 +214,7 @@ func (b *sharedBatch) withdraw(r *round, c *caller) bool {
 	return true
 }
 
-// flush sends a taken round and tells its callers, also when the client panics.
+// flush sends a taken round and gives each caller its error, also when the client panics.
 func (s *Shared) flush(r *round) {
 	r.stop()
 	defer close(r.done)
@@ -234,8 +234,8 @@ func (s *Shared) flush(r *round) {
 
 var errInterrupted = fmt.Errorf("shared send was interrupted: %w", context.Canceled)
 
-// forAll is a context that ends when the last of the callers' deadlines has passed: the call of all must not end with
-// the context of the one that happens to make it.
+// forAll returns a context that ends at the last of the callers' deadlines: the shared call must not end with the context
+// of the one caller that makes it.
 func forAll(callers []*caller) (context.Context, context.CancelFunc) {
 	var latest time.Time
 	for _, c := range callers {

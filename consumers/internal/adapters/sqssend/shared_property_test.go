@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// step is what a group does next.
+// step is the next action of a group.
 type step struct {
 	waits time.Duration
 	what  string // send, cut (a send whose context ends early), panic, exit, leave
@@ -24,9 +24,9 @@ type step struct {
 	sends int
 }
 
-// Random groups that send, fail, give up, panic, end their goroutine or leave early, over a client whose calls fail at
-// times, before their effect or after it: every message is sent exactly once or its sender got an error, each group's are in
-// order, no call is longer than ten, and all of it ends.
+// Random groups send, fail, give up, panic, end their goroutine or leave early, over a client whose calls sometimes fail
+// before or after their effect. Every message is sent exactly once or its sender got an error, the messages of each group
+// stay in order, no call has more than ten entries, and all of it ends.
 func TestSharedProperty(t *testing.T) {
 	var seen struct{ sent, failed, shared int }
 	rapid.Check(t, func(rt *rapid.T) {
@@ -52,7 +52,7 @@ func TestSharedProperty(t *testing.T) {
 			return nil
 		}
 		var mu sync.Mutex
-		told := map[string]error{} // of each message of a send that returned
+		reported := map[string]error{} // the error of each message of a Send that returned
 		synctest.Test(t, func(t *testing.T) {
 			shared := newShared(client)
 			join := shared.Batch(t.Context(), len(groups))
@@ -96,11 +96,11 @@ func TestSharedProperty(t *testing.T) {
 						cancel()
 						mu.Lock()
 						for _, m := range messages {
-							told[m.Body] = err
+							reported[m.Body] = err
 						}
 						mu.Unlock()
 						if err != nil && over {
-							return // what it gave up may still be on its way, so another send might overtake it
+							return // its messages may still be sent, so another Send could overtake them
 						}
 					}
 				}()
@@ -120,7 +120,7 @@ func TestSharedProperty(t *testing.T) {
 				seen.shared++
 			}
 		}
-		// In the order in which the queue took them: a second attempt at a call names its messages again.
+		// In the order in which the queue accepted them: a second attempt at a call names its messages again.
 		last := map[string]string{}
 		for _, body := range client.order {
 			group, _, _ := strings.Cut(body, "-")
@@ -129,7 +129,7 @@ func TestSharedProperty(t *testing.T) {
 			}
 			last[group] = body
 		}
-		for body, err := range told {
+		for body, err := range reported {
 			if n := client.sent[body]; n > 1 || (n == 0 && err == nil) {
 				rt.Errorf("%s was sent %d times and its sender got %v", body, n, err)
 			}
@@ -140,7 +140,7 @@ func TestSharedProperty(t *testing.T) {
 			}
 		}
 		for body := range client.sent {
-			if _, known := told[body]; !known {
+			if _, known := reported[body]; !known {
 				rt.Errorf("%s was sent and its sender does not know", body)
 			}
 		}

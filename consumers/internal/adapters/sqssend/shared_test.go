@@ -23,17 +23,17 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// fakeSQS takes sends: those whose body says so fail, each call takes its time.
+// fakeSQS accepts sends. An entry whose body says so fails, and each call takes its time.
 type fakeSQS struct {
 	sqssend.Client
 	takes time.Duration
-	// fail, if it is there, is asked once a call.
+	// fail, if set, is called once for each call.
 	fail func() error
 
 	mu    sync.Mutex
 	calls [][]string // the bodies of each
 	at    []time.Time
-	// sent counts the messages that the queue took: one of a deduplication id. order has them in their order.
+	// sent counts the messages that the queue accepted, one for a deduplication id. order has them in their order.
 	sent  map[string]int
 	taken map[string]bool
 	order []string
@@ -83,12 +83,12 @@ func (f *fakeSQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatch
 	return out, nil
 }
 
-// errLost is what a call fails with that had its effect.
+// errLost is the error of a call that had its effect.
 var errLost = errors.New("connection reset")
 
 var bothURLs = map[message.Queue]string{message.QueueOrders: "orders", message.QueueExpiries: "expiries"}
 
-// plain is a message that no codec has seen.
+// plain is a message that no codec produced.
 func plain(queue message.Queue, group, body string) message.Encoded {
 	return message.Encoded{Route: message.Route{Queue: queue, Group: group, DeduplicationID: body}, Body: body}
 }
@@ -101,7 +101,7 @@ func newShared(client sqssend.Client) *sqssend.Shared {
 	return sqssend.NewShared(sqssend.New(client, bothURLs, retry.NoBreaker{}), sqssend.SharedOptions{})
 }
 
-// together runs the groups of a batch side by side and waits for all of them.
+// together runs the groups of a batch concurrently and waits for all of them.
 func together(ctx context.Context, s *sqssend.Shared, groups ...func(ctx context.Context)) {
 	join := s.Batch(ctx, len(groups))
 	var all sync.WaitGroup
@@ -116,7 +116,7 @@ func together(ctx context.Context, s *sqssend.Shared, groups ...func(ctx context
 	all.Wait()
 }
 
-// Ten groups with an order each that is held: one SendMessageBatch, of all ten expiries, through the whole of sqsbatch.
+// Ten groups, each with one order that is held: one SendMessageBatch with all ten expiries, through the whole of sqsbatch.
 func TestTenGroupsShareOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{takes: 5 * time.Millisecond}
@@ -128,10 +128,10 @@ func TestTenGroupsShareOneCall(t *testing.T) {
 			})
 		}
 		began := time.Now()
-		response, err := sqsbatch.New(func(ctx context.Context, d message.Delivery) retry.Outcome {
-			// Redis and DynamoDB do not answer all at the same time.
+		response, err := sqsbatch.New(func(ctx context.Context, d message.Delivery) error {
+			// Redis and DynamoDB do not answer all groups at the same time.
 			time.Sleep(time.Duration(len(d.Group)+int(d.MessageID[0]-'0')) * time.Millisecond)
-			return retry.Classify(shared.Send(ctx, expiryOf(d.Group, 0)))
+			return shared.Send(ctx, expiryOf(d.Group, 0))
 		}, nil, nil, sqsbatch.Options{Share: shared.Batch}).Handle(t.Context(), event)
 		if err != nil || len(response.BatchItemFailures) != 0 {
 			t.Fatalf("response %v, error %v", response, err)
@@ -139,14 +139,14 @@ func TestTenGroupsShareOneCall(t *testing.T) {
 		if len(client.calls) != 1 || len(client.sent) != 10 {
 			t.Errorf("calls %v", client.calls)
 		}
-		// 11 ms of the slowest group and 5 ms of the call: nobody waited for a bound.
+		// 11 ms of the slowest group and 5 ms of the call: no group waited for the bound.
 		if took := time.Since(began); took != 16*time.Millisecond {
 			t.Errorf("took %s", took)
 		}
 	})
 }
 
-// Real SQS takes what several groups send together as what each sent alone.
+// A real SQS server accepts what several groups send together like what each sends alone.
 func TestSharedSendArrives(t *testing.T) {
 	r := newFixture(t)
 	shared := sqssend.NewShared(r.sender, sqssend.SharedOptions{})
@@ -177,8 +177,8 @@ func TestSharedSendArrives(t *testing.T) {
 	}
 }
 
-// Each row: three groups; what becomes of the calls.
-func TestWhoWaitsForWhom(t *testing.T) {
+// Each row has three groups, and the calls that follow.
+func TestSendWaitsForRunningGroups(t *testing.T) {
 	ms := time.Millisecond
 	for _, c := range []struct {
 		name  string
@@ -234,7 +234,7 @@ func TestWhoWaitsForWhom(t *testing.T) {
 	}
 }
 
-// At most 10 a call, queues apart, and each group's messages in their order.
+// At most 10 entries a call, one queue a call, and the messages of each group in their order.
 func TestSharedCallsAreFullAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}
@@ -262,8 +262,8 @@ func TestSharedCallsAreFullAndInOrder(t *testing.T) {
 	})
 }
 
-// An entry that fails is the failure of the group whose it is, and nothing more of that group is sent.
-func TestSharedFailureHitsItsOwner(t *testing.T) {
+// A failed entry is an error of its own group, and nothing more of that group is sent.
+func TestSharedFailureIsItsOwnersOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}
 		shared := newShared(client)
@@ -285,9 +285,9 @@ func TestSharedFailureHitsItsOwner(t *testing.T) {
 	})
 }
 
-// When the whole call fails each group has its error, once, with the time that it lasts; a panic of the client
-// leaves nobody waiting.
-func TestSharedCallThatFails(t *testing.T) {
+// When the whole call fails, each group gets its error once, with the time that it lasts. When the client panics, no group
+// is left waiting.
+func TestFailedSharedCallFailsEachGroup(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"error": func() error { return &retry.BreakerOpenError{Name: "sqs", After: 3 * time.Second} },
 		"panic": func() error { panic("boom") },
@@ -316,8 +316,8 @@ func TestSharedCallThatFails(t *testing.T) {
 	}
 }
 
-// A Send whose time is over gives up, and what it wanted sent is not sent later; the others' messages are. Once the call
-// is made it is made for all, by whichever of them.
+// A Send whose context ends gives up, and its messages are not sent later; those of the others are. Once the call is made,
+// it is made for all, by any of them.
 func TestSharedSendEndsWithItsContext(t *testing.T) {
 	for name, c := range map[string]struct {
 		ends time.Duration
@@ -353,7 +353,7 @@ func TestSharedSendEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Outside of a batch, after its group has left, and in a batch of another Shared, a Send goes alone at once.
+// Outside of a batch, after its group has left, and in a batch of another Shared, a Send goes out alone at once.
 func TestSendOutsideOfABatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}
@@ -371,7 +371,7 @@ func TestSendOutsideOfABatch(t *testing.T) {
 	})
 }
 
-// A group that leaves twice has left once: the others still wait for each other.
+// A group that leaves twice counts as left once: the others still wait for each other.
 func TestLeavingTwiceCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}
@@ -396,7 +396,7 @@ func TestLeavingTwiceCountsOnce(t *testing.T) {
 	})
 }
 
-// A group may leave while it still waits, at the moment at which its round is full: that must not end the round twice.
+// A group may leave while it still waits, just when its round is full. That must not end the round twice.
 func TestLeavingAFullRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}
@@ -417,7 +417,7 @@ func TestLeavingAFullRound(t *testing.T) {
 	})
 }
 
-// What a group that has left still waits with does not count for one that is at work: that one is waited for.
+// A waiting Send of a group that has left does not count for a running group: the others still wait for that one.
 func TestWaiterOfAGroupThatLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}
@@ -438,7 +438,7 @@ func TestWaiterOfAGroupThatLeft(t *testing.T) {
 	})
 }
 
-// Batches at the same time have nothing to do with each other.
+// Concurrent batches do not affect each other.
 func TestBatchesAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &fakeSQS{}

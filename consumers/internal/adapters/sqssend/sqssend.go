@@ -1,5 +1,5 @@
-// Package sqssend is the SQS adapter of the consumers: it sends messages, gives back those of a batch, and copies
-// poison to a dead-letter queue. Safe for concurrent use.
+// Package sqssend is the SQS adapter of the consumers: it sends messages, returns messages of a batch to their queue, and
+// copies poison to a dead-letter queue. Everything is safe for concurrent use.
 package sqssend
 
 import (
@@ -18,11 +18,11 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// timeoutPerCall bounds one SQS call, its second attempt included. SQS answers in tens of milliseconds; a
-// handler has 5 s, and what it does not spend on a hanging call it needs to return its messages.
+// timeoutPerCall bounds one SQS call with its second attempt. SQS answers in tens of milliseconds. A handler has 5 s, and
+// needs the rest to return its messages when a call hangs.
 const timeoutPerCall = 1500 * time.Millisecond
 
-// maxEntries is what SQS takes in one batch call. Its 1 MiB a call is far away: a message is about 1 KB.
+// maxEntries bounds the entries of one batch call. The limit of 1 MiB a call is not reached: a message is about 1 KB.
 const maxEntries = 10
 
 // Client is the part of *sqs.Client that is used.
@@ -33,7 +33,7 @@ type Client interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// Sender sends to the queues that it has an address of.
+// Sender sends to the queues whose URLs it has.
 type Sender struct {
 	client  Client
 	urls    map[message.Queue]string
@@ -41,18 +41,19 @@ type Sender struct {
 	timeout time.Duration
 }
 
-// New makes a Sender. The breaker should count as Healthy says.
+// New makes a Sender. The breaker should use Healthy as its IsSuccessful.
 func New(client Client, urls map[message.Queue]string, breaker retry.Breaker) *Sender {
 	return &Sender{client: client, urls: urls, breaker: breaker, timeout: timeoutPerCall}
 }
 
-// ErrNoAddress says that a message goes to a queue that this function was given no URL of.
-var ErrNoAddress = errors.New("queue has no address here")
+// ErrNoAddress means that this function was given no URL for the queue of a message.
+var ErrNoAddress = errors.New("this function has no URL for the queue")
 
-// Send sends messages, those of one queue together, in their order, at most 10 a call. A nil error means that SQS
-// has all of them. After an error some may have been sent: the caller sends all again, and deduplication drops those of
-// the last 5 minutes. One that failed then comes behind a later one of its group, so only messages that bear
-// that may share a Send. An entry that SQS will not take at all is a *RejectedError; everything else may pass later.
+// Send sends messages, those of one queue together, in their order, at most 10 a call. It blocks for at most 1.5 s a call.
+// A nil error means that SQS has all of them. After an error some may have been sent: the caller sends all of them again,
+// and deduplication drops those of the last 5 minutes. A message that failed may then come behind a later one of its group,
+// so only messages that allow this may share a Send. An entry that SQS refuses for its content is a *RejectedError; any
+// other error may pass.
 func (s *Sender) Send(ctx context.Context, messages ...message.Encoded) error {
 	if err := s.addressed(messages); err != nil {
 		return err
@@ -60,7 +61,7 @@ func (s *Sender) Send(ctx context.Context, messages ...message.Encoded) error {
 	return s.sendAll(ctx, [][]message.Encoded{messages})[0]
 }
 
-// addressed refuses messages before any is sent.
+// addressed returns an error, before anything is sent, if a queue has no URL.
 func (s *Sender) addressed(messages []message.Encoded) error {
 	for _, m := range messages {
 		if _, known := s.urls[m.Queue]; !known {
@@ -70,14 +71,14 @@ func (s *Sender) addressed(messages []message.Encoded) error {
 	return nil
 }
 
-// entry is a message with the number of the caller whose it is.
+// entry is a message with the index of its caller.
 type entry struct {
 	message.Encoded
 	owner int
 }
 
-// sendAll sends what several callers want sent, in as few calls as it takes, and answers the error of each. What fails
-// is its caller's failure alone, and nothing more of that caller is sent.
+// sendAll sends the messages of several callers in as few calls as possible and returns an error for each caller. A failed
+// entry is an error of its caller only, and nothing more of that caller is sent.
 func (s *Sender) sendAll(ctx context.Context, callers [][]message.Encoded) []error {
 	byQueue := map[message.Queue][]entry{}
 	var queues []message.Queue
@@ -97,7 +98,7 @@ func (s *Sender) sendAll(ctx context.Context, callers [][]message.Encoded) []err
 				break
 			}
 			for i, err := range s.sendBatch(ctx, queue, chunk) {
-				// The error of a whole call is told once, not once an entry.
+				// The error of a whole call is reported once, not once an entry.
 				if err != nil && !errors.Is(failed[chunk[i].owner], err) {
 					failed[chunk[i].owner] = errors.Join(failed[chunk[i].owner], fmt.Errorf("send to %s: %w", queue, err))
 				}
@@ -107,7 +108,7 @@ func (s *Sender) sendAll(ctx context.Context, callers [][]message.Encoded) []err
 	return failed
 }
 
-// next takes up to a call's worth of entries of callers that have not failed.
+// next returns up to maxEntries entries of callers that have not failed, and the rest.
 func next(entries []entry, failed []error) (chunk, rest []entry) {
 	for i, e := range entries {
 		if len(chunk) == maxEntries {
@@ -120,7 +121,7 @@ func next(entries []entry, failed []error) (chunk, rest []entry) {
 	return chunk, nil
 }
 
-// sendBatch makes one call and answers the error of each entry. When the call itself fails, that is the error of all.
+// sendBatch makes one call and returns an error for each entry. If the call itself fails, all entries get its error.
 func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []entry) []error {
 	entries := make([]types.SendMessageBatchRequestEntry, len(chunk))
 	for i, m := range chunk {
@@ -141,7 +142,8 @@ func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []ent
 		}); err != nil {
 			return fmt.Errorf("SendMessageBatch: %w", err)
 		}
-		// What failed of an answered call is its caller's to send again: his later messages must not overtake it here.
+		// Failed entries of an answered call are not repeated here: the caller sends them again, so that its later messages
+		// do not overtake them.
 		answers = entryErrors("SendMessageBatch", out, len(entries))
 		return errors.Join(answers...)
 	})
@@ -154,8 +156,9 @@ func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []ent
 	return answers
 }
 
-// Copy puts a received message into the dead-letter queue at url: its body, its attributes and the reason, under its own
-// group. The message id is the deduplication id, as when SQS itself moves a message, so that a repeated copy is one.
+// Copy sends a received message to the dead-letter queue at url: its body, its attributes and the reason, in its own group.
+// The deduplication id is the message id, as when SQS itself moves a message, so a repeat within 5 minutes sends nothing
+// more.
 func (s *Sender) Copy(ctx context.Context, url string, d message.Delivery, reason string) error {
 	attributes := d.Attributes.Map()
 	if reason != "" {
@@ -163,7 +166,7 @@ func (s *Sender) Copy(ctx context.Context, url string, d message.Delivery, reaso
 	}
 	group := d.Group
 	if group == "" {
-		// A FIFO queue takes no message without a group. Alone it orders nothing.
+		// A FIFO queue requires a group. The message is alone in this one, so it orders nothing.
 		group = d.MessageID
 	}
 	err := s.breaker.Do(ctx, func(ctx context.Context) error {
@@ -184,7 +187,8 @@ func (s *Sender) Copy(ctx context.Context, url string, d message.Delivery, reaso
 	return nil
 }
 
-// try makes one call of SQS within the timeout. A second attempt is the same send: its messages have deduplication ids.
+// try makes one call of SQS, bounded by the timeout. A second attempt is the same send: its messages have deduplication
+// ids.
 func (s *Sender) try(ctx context.Context, op func(context.Context) error) error {
 	return awsclient.Try(ctx, s.timeout, op)
 }

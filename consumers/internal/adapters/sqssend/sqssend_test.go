@@ -30,7 +30,7 @@ func valuesOf(attributes map[string]types.MessageAttributeValue) map[string]stri
 	return values
 }
 
-// 23 expiries (three calls) and a message of another queue arrive whole, in order, and twice sent is once there.
+// 23 expiries (three calls) and a message of another queue arrive complete and in order; a second send adds nothing.
 func TestSendArrives(t *testing.T) {
 	r := newFixture(t)
 	var sent []message.Encoded
@@ -78,7 +78,7 @@ func TestSendWithoutAddressSendsNothing(t *testing.T) {
 	}
 }
 
-// A character that SQS does not take fails its entry alone. The queue is in good health, so the breaker stays closed.
+// A character that SQS does not allow rejects its entry alone. The queue is healthy, so the breaker stays closed.
 func TestRejectedEntryNamesItsCode(t *testing.T) {
 	r := newFixture(t)
 	bad := expiry(t, 2)
@@ -96,7 +96,7 @@ func TestRejectedEntryNamesItsCode(t *testing.T) {
 	}
 }
 
-// The whole remainder of a group comes back at once and in order; a receipt that is none is in the error.
+// The whole rest of a group is redelivered at once and in order. The error names an invalid receipt.
 func TestReturnAfter(t *testing.T) {
 	r := newFixture(t)
 	for n := range 3 {
@@ -160,8 +160,8 @@ func TestCopyKeepsTheMessageAndItsReason(t *testing.T) {
 	}
 }
 
-// script answers batch calls as it is told: what no emulator does on demand (throttled and forgotten entries, calls
-// that hang).
+// script returns scripted results of batch calls that no emulator produces on demand: throttled and missing entries, calls
+// that hang.
 type script struct {
 	sqssend.Client
 	failed   []types.BatchResultErrorEntry
@@ -239,7 +239,7 @@ func TestReturnReportsFailedEntries(t *testing.T) {
 	client := &script{failed: []types.BatchResultErrorEntry{entry("0", "ReceiptHandleIsInvalid", true)}}
 	err := sqssend.New(client, nil, retry.NoBreaker{}).At("url").ReturnAfter(t.Context(), make([]sqsbatch.Receipt, 12), time.Second)
 	if err == nil || strings.Count(err.Error(), "ReceiptHandleIsInvalid") != 2 || client.requests != 2 {
-		t.Errorf("%d requests, error %v: want both calls made and both failures told", client.requests, err)
+		t.Errorf("%d requests, error %v: want both calls made and both failures reported", client.requests, err)
 	}
 }
 
@@ -257,7 +257,7 @@ func TestVisibilityIsWholeSecondsRoundedUp(t *testing.T) {
 	}
 }
 
-// A call that hangs ends by its own timeout, long before the handler's, and opens the breaker like any failure.
+// A call that hangs ends after its own timeout, long before the handler's, and opens the breaker like any failure.
 func TestHangingCallEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		breaker := retry.NewBreaker("sqs", retry.BreakerOptions{Failures: 1, IsSuccessful: sqssend.Healthy})
@@ -281,8 +281,8 @@ func TestErrorsDoNotHoldTheBody(t *testing.T) {
 	}
 }
 
-// Only an answer of SQS's shows a queue in good health: a call that was cancelled or ran out of time does not, and as the
-// probe of an open breaker it must not close it.
+// Only an answer of SQS shows that a queue is healthy. A cancelled call or a timeout does not, and as the probe of an open
+// breaker it must not close it.
 func TestHealthy(t *testing.T) {
 	rejected, failed := &sqssend.RejectedError{Code: "InvalidParameterValue"}, &sqssend.FailedError{Code: "InternalError"}
 	for _, c := range []struct {

@@ -13,21 +13,21 @@ import (
 	"boxoffice/consumers/internal/pay"
 )
 
-// Codes of calls that Stripe gave none for.
+// Codes of calls for which Stripe returned no code.
 const (
 	codeNoAnswer   = "no_answer"
 	codeUnreadable = "unreadable"
 	codeNotCalled  = "not_called"
 )
 
-// refusals say that a PaymentIntent is not in a status that allows the call: in so many words, or by what became of its
+// refusals mean that the status of the PaymentIntent does not allow the call: directly, or because of what became of its
 // authorisation.
 var refusals = []stripe.ErrorCode{
 	"payment_intent_unexpected_state", stripe.ErrorCodeCaptureChargeAuthorizationExpired, stripe.ErrorCodeChargeExpiredForCapture,
 	stripe.ErrorCodeCaptureUnauthorizedPayment, stripe.ErrorCodeChargeAlreadyCaptured,
 }
 
-// failureOf is the one table of what an answer of Stripe's means. The first row that fits counts.
+// failureOf is the one table that maps an error of Stripe to a failure. The first row that matches counts.
 func failureOf(e *stripe.Error) pay.Failure {
 	switch status := e.HTTPStatusCode; {
 	case status >= http.StatusInternalServerError && e.LastResponse != nil && replayed(e.LastResponse.Header):
@@ -39,12 +39,13 @@ func failureOf(e *stripe.Error) pay.Failure {
 	case status == http.StatusBadRequest, status == http.StatusNotFound && e.Code == stripe.ErrorCodeResourceMissing:
 		return pay.FailureBug
 	default:
-		// 5xx, 429, 409 (the key or the object is in use), and what an operator mends: 401 and 403 of a key, 404 of an address.
+		// 5xx, 429, 409 (the key or the object is in use), and what an operator must fix: 401 and 403 (the key), 404 (the
+		// address).
 		return pay.FailureUnknown
 	}
 }
 
-// answer is an error of Stripe's without what may be secret: not its text, nor the objects that it carries.
+// answer is an error of Stripe without anything that may be secret: neither its text nor the objects in it.
 type answer struct {
 	status               int
 	kind, param, request string
@@ -56,7 +57,7 @@ func (a *answer) Error() string {
 	return fmt.Sprintf("%d %s, parameter %q, request %s", a.status, a.kind, a.param, a.request)
 }
 
-// problemOf makes a *pay.ProviderError of what a call ended with and what the head of its answer said; nil stays nil.
+// problemOf converts the error of a call, with the headers of the response, to a *pay.ProviderError. nil stays nil.
 func problemOf(err error, head heading) error {
 	var e *stripe.Error
 	var broken *url.Error
@@ -73,17 +74,17 @@ func problemOf(err error, head heading) error {
 			status: head.status, kind: codeUnreadable, request: head.request, replayed: true,
 		}}
 	case errors.As(err, &broken), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		// A url.Error has method, address and cause. No address of ours has a secret in it.
+		// A url.Error has method, address and cause. Our addresses contain no secret.
 		return &pay.ProviderError{Code: codeNoAnswer, Err: err}
 	default:
-		// What the library could not read it quotes, and that may have a client secret in it.
+		// The library quotes what it could not read, and that may contain a client secret.
 		return &pay.ProviderError{Code: codeUnreadable, Err: errUnreadable}
 	}
 }
 
-var errUnreadable = errors.New("the answer cannot be read")
+var errUnreadable = errors.New("the response cannot be read")
 
-// codeOf is Stripe's code, of a card that was refused the bank's.
+// codeOf returns Stripe's code; for a declined card, the bank's code.
 func codeOf(e *stripe.Error) string {
 	for _, code := range []string{string(e.DeclineCode), string(e.Code), string(e.Type)} {
 		if code != "" {
@@ -93,9 +94,9 @@ func codeOf(e *stripe.Error) string {
 	return "error"
 }
 
-// Healthy says, for a breaker, whether Stripe served: nil, a no, and an old failure that a key repeats. 429 is an answer
-// too; what it asks for is a slower pace, which the bucket in front of the calls keeps. A 5xx, no answer in time and a key
-// that is not taken are not.
+// Healthy is the IsSuccessful of a breaker before Stripe. It reports whether Stripe served the call: nil, a refusal, and an
+// old failure that Stripe repeats for an idempotency key. 429 counts as served: it asks for a lower rate, which the bucket
+// before the calls enforces. A 5xx, no answer in time and a refused key do not count as served.
 func Healthy(err error) bool {
 	var a *answer
 	switch {

@@ -25,7 +25,7 @@ const (
 	clientSecret = "pi_1_secret_canary"
 )
 
-// answering is a Provider of a server that answers as it is told: what the double has no way to show.
+// answering is a Provider over a server with a scripted response, for what the double cannot do.
 func answering(t *testing.T, breaker retry.Breaker, log *slog.Logger, answer http.HandlerFunc) *stripepay.Provider {
 	t.Helper()
 	s := httptest.NewServer(answer)
@@ -33,7 +33,7 @@ func answering(t *testing.T, breaker retry.Breaker, log *slog.Logger, answer htt
 	return stripepay.New(stripepay.Options{Key: secretKey, Base: s.URL, TimeoutPerCall: 20 * time.Second}, breaker, log)
 }
 
-// Every row of the table of what an error of Stripe's means, and whether it counts against Stripe for a breaker.
+// Every row of the table of Stripe's errors, and whether it counts as a failure for a breaker.
 func TestErrorsAreClassified(t *testing.T) {
 	for _, c := range []struct {
 		what     string
@@ -54,7 +54,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		{"an API key that may not", 403, false, `{"type":"invalid_request_error"}`, pay.FailureUnknown, "invalid_request_error", false},
 		{"another status", 400, false, `{"type":"invalid_request_error","code":"payment_intent_unexpected_state"}`, pay.FailureState, "payment_intent_unexpected_state", true},
 		{"another status, once more", 400, true, `{"type":"invalid_request_error","code":"payment_intent_unexpected_state"}`, pay.FailureState, "payment_intent_unexpected_state", true},
-		{"an authorisation that is over", 400, false, `{"type":"invalid_request_error","code":"charge_expired_for_capture"}`, pay.FailureState, "charge_expired_for_capture", true},
+		{"an expired authorisation", 400, false, `{"type":"invalid_request_error","code":"charge_expired_for_capture"}`, pay.FailureState, "charge_expired_for_capture", true},
 		{"the same in another dress", 402, false, `{"type":"card_error","code":"capture_charge_authorization_expired"}`, pay.FailureState, "capture_charge_authorization_expired", true},
 		{"captured elsewhere", 400, false, `{"type":"invalid_request_error","code":"charge_already_captured"}`, pay.FailureState, "charge_already_captured", true},
 		{"a declined card", 402, false, `{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds"}`, pay.FailureDeclined, "insufficient_funds", true},
@@ -62,7 +62,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		{"a key with other parameters", 400, false, `{"type":"idempotency_error"}`, pay.FailureBug, "idempotency_error", true},
 		{"no such PaymentIntent", 404, false, `{"type":"invalid_request_error","code":"resource_missing"}`, pay.FailureBug, "resource_missing", true},
 		{"no such address", 404, false, `{"type":"invalid_request_error"}`, pay.FailureUnknown, "invalid_request_error", true},
-		{"what nobody knows", 418, false, `{"type":"teapot_error"}`, pay.FailureUnknown, "teapot_error", true},
+		{"an unknown type", 418, false, `{"type":"teapot_error"}`, pay.FailureUnknown, "teapot_error", true},
 		{"an error without a word", 400, false, `{}`, pay.FailureBug, "error", true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -86,8 +86,8 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
-// What is no answer of Stripe's at all.
-func TestAnswersThatAreNone(t *testing.T) {
+// Calls without an answer of Stripe.
+func TestCallsWithoutAnswer(t *testing.T) {
 	for what, answer := range map[string]http.HandlerFunc{
 		"a page":              func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
 		"a page with a 502":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); _, _ = w.Write([]byte("<html>")) },
@@ -109,8 +109,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// Neither a key nor a client secret is in an error or in the log, whatever Stripe puts where.
-func TestNoErrorTellsASecret(t *testing.T) {
+// No error and no log line contains a key or a client secret, wherever Stripe puts them.
+func TestNoErrorContainsSecret(t *testing.T) {
 	intent := fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","client_secret":%q}`, clientSecret)
 	for what, answer := range map[string]struct {
 		status int
@@ -139,15 +139,15 @@ func TestNoErrorTellsASecret(t *testing.T) {
 			_, events := p.Undelivered(t.Context(), 1, "")
 			_, entries := p.Entries(t.Context(), 1, 2, "")
 			_, entry := p.Entry(t.Context(), "pi_1")
-			told := fmt.Sprintf("%v %+v %v %v %v %v %v %s%s", created, created, retrieved, cancelled, events, entries, entry, log.String(), out())
-			if strings.Contains(told, "canary") {
-				t.Errorf("told: %s", told)
+			all := fmt.Sprintf("%v %+v %v %v %v %v %v %s%s", created, created, retrieved, cancelled, events, entries, entry, log.String(), out())
+			if strings.Contains(all, "canary") {
+				t.Errorf("a secret is in: %s", all)
 			}
 		})
 	}
 }
 
-// captured reads what the process writes to its outputs from here on: there the library logs, if anywhere.
+// captured returns what the process writes to its outputs from here on: the library would log there.
 func captured(t *testing.T) func() string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
@@ -166,8 +166,8 @@ func captured(t *testing.T) func() string {
 	}
 }
 
-// A breaker counts what Stripe failed in, and not what it refused.
-func TestTheBreakerOpensForNoAnswers(t *testing.T) {
+// A breaker counts the calls in which Stripe failed, not those that it refused.
+func TestBreakerIgnoresRefusals(t *testing.T) {
 	status := http.StatusBadRequest
 	breaker := retry.NewBreaker("stripe", retry.BreakerOptions{Failures: 3, IsSuccessful: stripepay.Healthy})
 	asked := 0
@@ -196,8 +196,8 @@ func TestTheBreakerOpensForNoAnswers(t *testing.T) {
 	}
 }
 
-// A call that takes too long ends, and counts as a failure; so does one whose caller gives up.
-func TestACallEndsInTime(t *testing.T) {
+// A call that takes too long ends and counts as a failure; so does one whose caller cancels it.
+func TestCallEndsAfterTimeout(t *testing.T) {
 	hang, asked := make(chan struct{}), make(chan struct{}, 2)
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}

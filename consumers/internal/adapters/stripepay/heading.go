@@ -5,8 +5,9 @@ import (
 	"net/http"
 )
 
-// heading is what the head of an answer says. It is kept beside the call, because the library returns nothing of an error
-// whose body it cannot read, as of a proxy's page: but a failure that its key repeats for ever says so in the head.
+// heading is what the headers of a response say. It is kept beside the call because the library returns nothing about an
+// error whose body it cannot read, for example a proxy's page. A failure that Stripe repeats for an idempotency key for
+// ever says so only in the headers.
 type heading struct {
 	status   int
 	replayed bool
@@ -15,12 +16,13 @@ type heading struct {
 
 type headingKey struct{}
 
-// withHeading is a context under which the heads of answers are noted in h. It is for one call, and so for one goroutine.
+// withHeading returns a context in which headings writes the headers of a response to h. Use it for one call, in one
+// goroutine.
 func withHeading(ctx context.Context, h *heading) context.Context {
 	return context.WithValue(ctx, headingKey{}, h)
 }
 
-// headings notes the head of each answer.
+// headings is a RoundTripper that stores the headers of each response in the heading of its context.
 type headings struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -32,5 +34,5 @@ func (t headings) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// replayed says that an answer is the one that its key got first.
+// replayed reports whether Stripe repeated the response that the idempotency key got first.
 func replayed(h http.Header) bool { return h.Get("Idempotent-Replayed") == "true" }

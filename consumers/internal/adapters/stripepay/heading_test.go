@@ -13,9 +13,9 @@ import (
 	"boxoffice/contracts"
 )
 
-// What the head of an answer says counts also where its body cannot be read: a 5xx that its key repeats for ever would else
-// bring the message back for as long as Stripe keeps the key.
-func TestAReplayedFailureIsKnownByItsHead(t *testing.T) {
+// The headers of a response count also where its body cannot be read. Otherwise a 5xx that Stripe repeats for ever would
+// make the message retry for as long as Stripe keeps the key.
+func TestReplayedFailureIsKnownFromHeaders(t *testing.T) {
 	cut := func(w http.ResponseWriter) {
 		// The connection breaks inside the body.
 		w.Header().Set("Content-Length", "1000")

@@ -14,7 +14,7 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// perPage is the most that Stripe gives.
+// perPage is the largest page that Stripe returns.
 const perPage = 100
 
 // Undelivered implements pay.Provider.
@@ -34,7 +34,8 @@ func (p *Provider) Undelivered(ctx context.Context, since contracts.Instant, aft
 	return page, err
 }
 
-// Entries implements pay.Provider. Stripe counts whole seconds: a PaymentIntent counts as made at the begin of its own.
+// Entries implements pay.Provider. Stripe counts in whole seconds: a PaymentIntent counts as created at the beginning of
+// its second.
 func (p *Provider) Entries(ctx context.Context, from, to contracts.Instant, after string) (page pay.EntryPage, err error) {
 	params := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{
 		GreaterThanOrEqual: seconds(from + 999), LesserThanOrEqual: seconds(to - 1),
@@ -67,10 +68,11 @@ func (p *Provider) Entry(ctx context.Context, id string) (e pay.Entry, err error
 	return e, err
 }
 
-// latestCharge is the member of a PaymentIntent that has what became of its money, where it is asked for.
+// latestCharge is the member of a PaymentIntent that says what was charged and refunded. Stripe includes it only on
+// request.
 const latestCharge = "latest_charge"
 
-// entryOf reads a PaymentIntent that shows its latest charge.
+// entryOf decodes a PaymentIntent that includes its latest charge.
 func entryOf(raw []byte) (e pay.Entry, err error) {
 	if e.Intent, err = intentOf(raw); err != nil {
 		return pay.Entry{}, err
@@ -86,24 +88,26 @@ func entryOf(raw []byte) (e pay.Entry, err error) {
 	if err := json.Unmarshal(raw, &shown); err != nil {
 		return pay.Entry{}, errNotAnIntent
 	}
-	// A charge that was never captured counts as refunded when its authorisation ends, and so does what a capture left over.
+	// Stripe counts a charge that was never captured as refunded when its authorisation ends, and also what a capture left
+	// over.
 	if c := shown.Charge; c != nil && e.Status == pay.StatusSucceeded {
 		e.Refunded, e.Disputed = max(0, c.Refunded-(c.Amount-c.Captured)), c.Disputed
 	}
 	return e, nil
 }
 
-// seconds are the whole seconds of an instant.
+// seconds returns the whole seconds of an instant.
 func seconds(i contracts.Instant) int64 { return int64(i) / 1000 }
 
-// list is a page with its objects as they came.
+// list is a page with its objects not yet decoded.
 type list struct {
 	stripe.APIResource
 	stripe.ListMeta
 	Data []json.RawMessage `json:"data"`
 }
 
-// page reads one page and gives each object to read. next is what the next page is behind, "" at the end of the list.
+// page reads one page and calls read for each object. next is the id to ask the next page after, "" at the end of the list.
+// An object that read refuses is logged and passed over.
 func (p *Provider) page(ctx context.Context, name, path string, params stripe.ListParamsContainer, after string, read func(json.RawMessage) error) (next string, err error) {
 	values := &form.Values{}
 	form.AppendTo(values, params)
@@ -130,7 +134,7 @@ func (p *Provider) page(ctx context.Context, name, path string, params stripe.Li
 		return "", nil
 	}
 	if next == "" {
-		// There is no way to ask for what is behind such a page.
+		// The next page cannot be asked for without an id to start after.
 		p.log.ErrorContext(ctx, "list ends early: no object of a page has an id", telemetry.KeyKind, name)
 	}
 	return next, nil

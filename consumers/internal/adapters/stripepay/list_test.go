@@ -13,7 +13,7 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// listing is a Provider of a list with these objects, and what it logs.
+// listing is a Provider over a list of these objects, and its log.
 func listing(t *testing.T, more bool, objects ...string) (*stripepay.Provider, *bytes.Buffer, *http.Request) {
 	t.Helper()
 	log, asked := &bytes.Buffer{}, &http.Request{}
@@ -29,8 +29,8 @@ const (
 	intent = `{"id":"pi_%d","object":"payment_intent","status":"succeeded","amount_received":5,"latest_charge":{"amount":5,"amount_captured":5}}`
 )
 
-// An object that cannot be read is reported and keeps back neither the others nor the pages behind it.
-func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
+// An object that cannot be read is logged, and neither the other objects nor the next pages are lost.
+func TestUnreadableObjectIsSkipped(t *testing.T) {
 	for what, c := range map[string]struct {
 		more    bool
 		objects []string
@@ -66,8 +66,8 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 	}
 }
 
-// A page is asked for behind a place and within whole seconds, with the charges that the ledger goes by.
-func TestWhatAPageIsAskedWith(t *testing.T) {
+// A page is requested after an id, within whole seconds, and with the charges that the ledger needs.
+func TestPageParameters(t *testing.T) {
 	p, _, asked := listing(t, false)
 	if _, err := p.Entries(t.Context(), 1_001, 5_000, "pi_7"); err != nil {
 		t.Fatal(err)
@@ -90,8 +90,8 @@ func TestWhatAPageIsAskedWith(t *testing.T) {
 	}
 }
 
-// What a charge lost when its authorisation ended, or when a part of it was captured, was never received and so not refunded.
-func TestWhatCountsAsRefunded(t *testing.T) {
+// The part of a charge that was never captured was never received, so it does not count as refunded.
+func TestUncapturedAmountIsNotRefunded(t *testing.T) {
 	for what, c := range map[string]struct {
 		body     string
 		refunded int64

@@ -22,12 +22,12 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// mockKey is of the form that stripe-mock wants.
+// mockKey has the form that stripe-mock requires.
 const mockKey = "sk_test_123"
 
-// Stripe's own stripe-mock keeps nothing, but it knows every parameter of every request: each kind of request that this
-// package makes must be one that it takes. The double checks what it was taught; this one was taught by Stripe.
-func TestStripesOwnMockTakesEachRequest(t *testing.T) {
+// stripe-mock, Stripe's own server, stores nothing but knows every parameter of every request: it must accept each kind of
+// request that this package makes. The double checks what we taught it; this one was taught by Stripe.
+func TestStripeMockAcceptsEachRequest(t *testing.T) {
 	program := os.Getenv("BOXOFFICE_STRIPE_MOCK")
 	if program == "" {
 		t.Skip("no stripe-mock in the environment (BOXOFFICE_STRIPE_MOCK is not set): run make stripe-mock")
@@ -65,14 +65,14 @@ func TestStripesOwnMockTakesEachRequest(t *testing.T) {
 		}
 	}
 
-	// It does refuse what it does not know.
+	// It refuses parameters that it does not know.
 	answer := post(t, base+"/v1/payment_intents", url.Values{"amount": {"12000"}, "currency": {"eur"}, "capture_methode": {"manual"}})
 	if answer != http.StatusBadRequest {
 		t.Errorf("a misspelt parameter was answered %d", answer)
 	}
 }
 
-// startMock starts stripe-mock until the test ends, and answers its address.
+// startMock starts stripe-mock until the test ends, and returns its address.
 func startMock(t *testing.T, program string) (base string) {
 	t.Helper()
 	_, err := childtest.Try(func() (struct{}, error) {
@@ -98,7 +98,7 @@ func startMock(t *testing.T, program string) (base string) {
 	return base
 }
 
-// listens waits until the server answers anything.
+// listens waits until the server responds.
 func listens(t *testing.T, base string, exited <-chan struct{}) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -143,7 +143,7 @@ func post(t *testing.T, target string, form url.Values) (status int) {
 	return response.StatusCode
 }
 
-// requests notes what goes through.
+// requests counts the requests that go through it.
 type requests struct {
 	next http.RoundTripper
 	mu   sync.Mutex

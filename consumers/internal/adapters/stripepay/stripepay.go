@@ -1,8 +1,9 @@
-// Package stripepay is Stripe as pay asks for it. stripepay.go has the calls, list.go what is read page by page,
-// classify.go the one table of what an error of Stripe's means, heading.go what is known of an answer that cannot be read.
+// Package stripepay implements pay.Provider with Stripe. stripepay.go makes the calls, list.go reads lists page by page,
+// classify.go is the one table that maps Stripe's errors to failures, heading.go keeps what is known of a response that
+// cannot be read.
 //
-// Neither the secret key nor a client secret is in any error or log line of it: an error names a status, a code and the
-// request's id, by which Stripe's own log shows the rest.
+// No error and no log line contains the secret key or a client secret: an error names a status, a code and the request's
+// id, by which Stripe's own log shows the rest.
 package stripepay
 
 import (
@@ -23,23 +24,24 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// Options of a Provider.
+// Options configures a Provider.
 type Options struct {
 	// Key is the account's secret key, or a restricted one that may write PaymentIntents and read events.
 	Key string
 	// Base is the API's address without a path, "" for Stripe's own.
 	Base string
-	// TimeoutPerCall ends one call, or one page of a list. After it the result is unknown, neither yes nor no. Default 5 s,
-	// so that a step of the 15 s that pay has for a message still has time to look.
+	// TimeoutPerCall bounds one call, or one page of a list. After it the result is unknown. Default 5 s, which leaves a
+	// step of the 15 s that pay has for a message time to read the result.
 	TimeoutPerCall time.Duration
 	// Transport makes the requests. The default keeps as many connections as a batch has messages.
 	Transport http.RoundTripper
 }
 
-// connections are kept for the ten orders of a batch, which are handled side by side.
+// connections is the number of connections kept open, for the ten orders of a batch that are handled concurrently.
 const connections = 10
 
-// Provider is safe for concurrent use.
+// Provider is safe for concurrent use. Each method blocks for at most Options.TimeoutPerCall a call, and its errors are
+// *pay.ProviderError.
 type Provider struct {
 	backend stripe.Backend
 	intents paymentintent.Client
@@ -64,8 +66,8 @@ func New(o Options, breaker retry.Breaker, log *slog.Logger) *Provider {
 		// One layer retries, and it is the queue.
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
-		// The library would log bodies that it cannot read, and a PaymentIntent has its client secret in it. All that it has
-		// to say is in its errors.
+		// The library would log bodies that it cannot read, and a PaymentIntent contains its client secret. Its errors say
+		// all that is needed.
 		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull},
 	}
 	if o.Base != "" {
@@ -134,7 +136,7 @@ func (p *Provider) Cancel(ctx context.Context, key, id string) (stripeevent.Inte
 	})
 }
 
-// intent makes a call that answers a PaymentIntent.
+// intent makes a call that returns a PaymentIntent.
 func (p *Provider) intent(ctx context.Context, name string, ask func(context.Context) (*stripe.PaymentIntent, error)) (i stripeevent.Intent, err error) {
 	err = p.call(ctx, name, func(ctx context.Context) error {
 		answered, err := ask(ctx)
@@ -147,10 +149,10 @@ func (p *Provider) intent(ctx context.Context, name string, ask func(context.Con
 	return i, err
 }
 
-// errNotAnIntent is an answer that says yes and is none, as from something between Stripe and here.
-var errNotAnIntent = errors.New("the answer is not a PaymentIntent")
+// errNotAnIntent means that a successful response has no PaymentIntent in it, for example one of a proxy on the way.
+var errNotAnIntent = errors.New("the response is not a PaymentIntent")
 
-// intentOf reads a PaymentIntent as events are read, so that it means the same whichever way it came.
+// intentOf decodes a PaymentIntent in the same way as events are decoded, so that both mean the same.
 func intentOf(raw []byte) (i stripeevent.Intent, err error) {
 	if err := json.Unmarshal(raw, &i); err != nil || i.Object != "payment_intent" || i.ID == "" {
 		return stripeevent.Intent{}, errNotAnIntent
@@ -161,7 +163,7 @@ func intentOf(raw []byte) (i stripeevent.Intent, err error) {
 // errNoAnswer is the cause of a call that Stripe did not answer in time.
 var errNoAnswer = errors.New("no answer from Stripe in time")
 
-// call runs op through the breaker, under the timeout per call. Its error is a *pay.ProviderError.
+// call runs op through the breaker, bounded by the timeout per call. Its error is a *pay.ProviderError.
 func (p *Provider) call(ctx context.Context, name string, op func(ctx context.Context) error) error {
 	err := p.breaker.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, errNoAnswer)
@@ -181,7 +183,7 @@ func (p *Provider) call(ctx context.Context, name string, op func(ctx context.Co
 		problem.Err = fmt.Errorf("%s: %w", name, problem.Err)
 		return problem
 	default:
-		// Not called: the breaker is open, or the time was over before.
+		// Stripe was not called: the breaker is open, or the context had ended before.
 		return &pay.ProviderError{Code: codeNotCalled, Err: fmt.Errorf("%s: %w", name, err)}
 	}
 }

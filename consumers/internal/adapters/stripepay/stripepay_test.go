@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(paymenttest.Run(m)) }
 
-// On the wire, with the double in place of Stripe.
+// The promises over HTTP, with the double in place of Stripe.
 func TestConformance(t *testing.T) {
 	paymenttest.Exercise(t, func(t *testing.T) paymenttest.Backend {
 		double := paymenttest.Double(t)

@@ -1,5 +1,4 @@
-// Package memattempts keeps the notes of sqsbatch's attempts in memory under the same promises as dynamoattempts, whose
-// tests hold both to them.
+// Package memattempts implements sqsbatch.Attempts in memory, with the promises of dynamoattempts, whose tests check both.
 package memattempts
 
 import (
@@ -10,13 +9,13 @@ import (
 	"time"
 )
 
-// Notes is safe for concurrent use. The zero Notes is ready.
+// Notes has the attempts at messages. It is safe for concurrent use. The zero Notes is ready.
 type Notes struct {
 	mu    sync.Mutex
 	begun map[string][]time.Time
 }
 
-// Begin adds one to the attempts of a message and answers how many there were.
+// Begin counts an attempt at a message and returns when the earlier ones began.
 func (n *Notes) Begin(ctx context.Context, messageID string, at time.Time) (before []time.Time, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("begin attempt at %s: %w", messageID, err)
@@ -42,7 +41,7 @@ func (n *Notes) End(ctx context.Context, messageID string) error {
 	return nil
 }
 
-// Open answers the attempts that were begun and not ended, by message.
+// Open returns the number of attempts that began and did not end, by message.
 func (n *Notes) Open() map[string]int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -2,6 +2,7 @@ package memhold
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -11,10 +12,10 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// group is one loaded seat group. What must hold after every call:
-//   - a place has a held entry exactly if one record is held and lists it, with the same lapse;
-//   - a held record lists all places that the order was given together, never a part of them;
-//   - an ended record lists no places and has an end; a held one has none.
+// group is one loaded seat group. After every call:
+//   - a place has a held entry if and only if one record is held and lists it, with the same lapse;
+//   - a held record lists all places that the order got together, never a part of them;
+//   - an ended record lists no places and has an end; a held one has no end.
 type group struct {
 	revision seatstate.Revision
 	places   int
@@ -39,7 +40,7 @@ func newGroup(layoutVersion int, l holds.Load, now contracts.Instant, lapseAfter
 		if twice || slices.ContainsFunc(o.Places, func(p int) bool { return grp.seats[p].State != seatstate.Free }) {
 			continue
 		}
-		// An order past its end is held a while longer: its row is still open and may yet be paid for.
+		// An order past its end is held until its lapse from now: its row is still open and may yet be paid for.
 		grp.write(o.Order, seatstate.Record{
 			Version: o.Version, Hash: o.Hash, HeldAt: o.HeldAt, HoldExpiresAt: o.ExpiresAt,
 			Lapses: max(o.ExpiresAt, now).Add(lapseAfter), Places: slices.Clone(o.Places),
@@ -48,10 +49,18 @@ func newGroup(layoutVersion int, l holds.Load, now contracts.Instant, lapseAfter
 	return grp
 }
 
-// bound is how many places the map has room for: those of the group, rounded up to a whole byte of it.
-func (grp *group) bound() int { return 4 * seatstate.MapBytes(grp.places) }
+// inside reports, as invalid, the first of places that the map has no room for. The map has room for the places of the group,
+// rounded up to a whole byte.
+func (grp *group) inside(g seatstate.GroupVersion, places []int) error {
+	for _, p := range places {
+		if p >= 4*seatstate.MapBytes(grp.places) {
+			return invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
+		}
+	}
+	return nil
+}
 
-// change makes a call's changes and moves the revision by one if any place changed by them.
+// change runs a call, and raises the revision by one if the call changed a place.
 func (grp *group) change(call func()) {
 	before := maps.Clone(grp.seats)
 	call()
@@ -60,8 +69,8 @@ func (grp *group) change(call func()) {
 	}
 }
 
-// sweep ends what has lapsed and drops records that were kept long enough, the earliest first, SweepLimit of each.
-// Records ended by this very sweep are too young to be dropped.
+// sweep ends lapsed holds and deletes records whose time is over, the earliest first, SweepLimit of each. It does not
+// delete a record that it has just ended.
 func (grp *group) sweep(now contracts.Instant) {
 	lapses := map[contracts.OrderID]contracts.Instant{}
 	for order, record := range grp.orders {
@@ -78,7 +87,7 @@ func (grp *group) sweep(now contracts.Instant) {
 	}
 }
 
-// due lists what is due at now, by instant and then by order id, SweepLimit at most.
+// due returns the orders that are due at now, by instant and then by order id, SweepLimit at most.
 func due(at map[contracts.OrderID]contracts.Instant, now contracts.Instant) []contracts.OrderID {
 	var orders []contracts.OrderID
 	for order, instant := range at {
@@ -90,57 +99,43 @@ func due(at map[contracts.OrderID]contracts.Instant, now contracts.Instant) []co
 	return orders[:min(len(orders), seatstate.SweepLimit)]
 }
 
-// holdRun decides asks in order. One that shares a place with an order that this run holds, or with an earlier Again,
-// is Again: the holder may still fail, so it is decided once the holder's row is known. So is an order that this run did
-// not hold under another hash: of two bodies the earlier decides what the row is.
+// holdRun decides asks in order. An order that shares a place with one that this run holds, or with an earlier Again, is
+// Again: the holder may still fail, so the order is decided once the holder's row is known.
 func (grp *group) holdRun(asks []holds.Ask, now contracts.Instant, o Options) []holds.Answer {
-	claimed, first := map[int]bool{}, map[contracts.OrderID]string{}
+	claimed := map[int]bool{}
 	answers := make([]holds.Answer, len(asks))
 	for i, ask := range asks {
 		_, known := grp.orders[ask.Order]
-		hash, refused := first[ask.Order]
-		otherBody := refused && hash != ask.Hash
-		if !known && (otherBody || slices.ContainsFunc(ask.Places, func(p int) bool { return claimed[p] })) {
+		if !known && slices.ContainsFunc(ask.Places, func(p int) bool { return claimed[p] }) {
 			answers[i] = holds.Answer{Outcome: holds.Again}
 		} else {
 			answers[i] = grp.hold(ask, now, o)
 		}
 		answers[i].At = now
-		places := answers[i].Places
-		if answers[i].Outcome == holds.Again {
-			places = ask.Places
+		var claims []int
+		switch answers[i].Outcome {
+		case holds.Held:
+			claims = answers[i].Places
+		case holds.Again:
+			claims = ask.Places
 		}
-		if !refused && (answers[i].Outcome == holds.Taken || answers[i].Outcome == holds.Again) {
-			first[ask.Order] = ask.Hash
-		}
-		if answers[i].Outcome == holds.Held || answers[i].Outcome == holds.Again {
-			for _, p := range places {
-				claimed[p] = true
-			}
+		for _, p := range claims {
+			claimed[p] = true
 		}
 	}
 	return answers
 }
 
-// hold decides one ask. The order's own record comes first, then the places.
+// hold decides one ask. The order's own record decides before the places do.
 func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.Answer {
 	if record, known := grp.orders[ask.Order]; known {
-		switch {
-		case record.Hash != "" && record.Hash != ask.Hash:
-			return holds.Answer{Outcome: holds.Other}
-		case record.State == seatstate.RecordForwarded:
-			return forwardedAnswer(record)
-		case record.State == seatstate.RecordHeld && record.Lapses > now:
-			return heldAnswer(record)
-		default:
-			return holds.Answer{Outcome: holds.Gone}
-		}
+		return answerOf(record, ask.Hash, now)
 	}
 	var taken []int
 	for _, p := range ask.Places {
 		entry, has := grp.seats[p]
 		if has && entry.State == seatstate.Sold && entry.Order == ask.Order {
-			// It was paid for, and its record is gone: an order that was committed wants no hold any more.
+			// It was paid for, and its record is gone: a committed order needs no hold any more.
 			return holds.Answer{Outcome: holds.Gone}
 		}
 		if has && entry.TakenFrom(ask.Order, now) {
@@ -150,7 +145,7 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	if len(taken) > 0 {
 		return holds.Answer{Outcome: holds.Taken, Places: taken}
 	}
-	// What is still in the way has lapsed, and the sweep did not get to it. Its order ends with all its places, so
+	// A hold that is still in the way has lapsed and the sweep did not reach it. Its order ends with all its places, so
 	// that no order ever holds some of its seats.
 	for _, p := range ask.Places {
 		if entry, has := grp.seats[p]; has {
@@ -163,17 +158,23 @@ func (grp *group) hold(ask holds.Ask, now contracts.Instant, o Options) holds.An
 	}))
 }
 
-// forward notes where an order was sent on to, if anywhere. What is known of it here comes first, as for a hold.
+// forward records where an order was sent on to, if anywhere. The order's own record comes first, as for a hold.
 func (grp *group) forward(order contracts.OrderID, hash string, to holds.Forwarding, now contracts.Instant) holds.Answer {
-	record, known := grp.orders[order]
-	switch {
-	case !known && to == holds.Nowhere:
+	if record, known := grp.orders[order]; known {
+		return answerOf(record, hash, now)
+	}
+	if to == holds.Nowhere {
 		return holds.Answer{Outcome: holds.Unknown}
-	case !known:
-		record = seatstate.Record{State: seatstate.RecordForwarded, Hash: hash, To: to.String()}
-		grp.orders[order] = record
-		grp.ends[order] = now.Add(seatstate.RecordKept)
-		return forwardedAnswer(record)
+	}
+	grp.orders[order] = seatstate.Record{State: seatstate.RecordForwarded, Hash: hash, To: to.String()}
+	grp.ends[order] = now.Add(seatstate.RecordKept)
+	return holds.Answer{Outcome: holds.Forwarded, To: to}
+}
+
+// answerOf is the answer that an order's record gives to Hold and Forward. A record without a hash was made by a release
+// before any hold: it is Gone for every hash.
+func answerOf(record seatstate.Record, hash string, now contracts.Instant) holds.Answer {
+	switch {
 	case record.Hash != "" && record.Hash != hash:
 		return holds.Answer{Outcome: holds.Other}
 	case record.State == seatstate.RecordForwarded:
@@ -207,15 +208,15 @@ func (grp *group) write(order contracts.OrderID, r seatstate.Record) seatstate.R
 	return r
 }
 
-// free takes the entries of places away.
+// free deletes the entries of places.
 func (grp *group) free(places []int) {
 	for _, p := range places {
 		delete(grp.seats, p)
 	}
 }
 
-// end frees what the order holds, never what is sold to it, and leaves its record, ended, for RecordKept from now: what comes late for the order
-// meets it. It answers the places that became free.
+// end frees what the order holds, never what is sold to it, and keeps its record as ended for RecordKept from now, so that
+// a late message for the order finds it. It returns the freed places.
 func (grp *group) end(order contracts.OrderID, now contracts.Instant) []int {
 	record := grp.orders[order]
 	var freed []int

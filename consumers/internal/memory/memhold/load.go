@@ -11,8 +11,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Lock takes the group's rebuild lock for the token unless another token has it. It ends by itself after ttl; taking
-// it again with the same token answers true and does not prolong it.
+// Lock takes the group's rebuild lock for the token and returns true, unless another token has the lock. The lock expires
+// after ttl; the same token gets true again, which does not prolong it.
 func (s *Store) Lock(_ context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,7 +24,7 @@ func (s *Store) Lock(_ context.Context, g contracts.SeatGroup, token int64, ttl 
 	return true, nil
 }
 
-// Unlock gives the lock back if it carries the token.
+// Unlock deletes the lock if it carries the token.
 func (s *Store) Unlock(_ context.Context, g contracts.SeatGroup, token int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,9 +34,9 @@ func (s *Store) Unlock(_ context.Context, g contracts.SeatGroup, token int64) er
 	return nil
 }
 
-// Load writes a whole group in a layout version, or answers holds.ErrLoadRefused. A group that is there in another
-// version gives way, unless it was loaded under this token or a later one. Of two orders for one place the first has it and
-// the other has nothing; a sale comes before every order.
+// Load writes a whole group in a layout version, or returns holds.ErrLoadRefused. It replaces a group in another version,
+// unless that was loaded under this token or a later one. Of two orders for one place the first gets it and the other gets
+// nothing; a sale comes before every order.
 func (s *Store) Load(_ context.Context, g seatstate.GroupVersion, l holds.Load) error {
 	if err := errors.Join(holds.ValidVersion(g), l.Validate()); err != nil {
 		return invalid(err)
@@ -46,8 +46,8 @@ func (s *Store) Load(_ context.Context, g seatstate.GroupVersion, l holds.Load) 
 	now := s.now()
 	held, locked := s.locks[g.SeatGroup]
 	there, loaded := s.groups[g.SeatGroup]
-	givesWay := loaded && there.revision.LayoutVersion != g.LayoutVersion && l.Token > there.revision.Epoch
-	if loaded && !givesWay || !locked || held.until <= now || held.token != l.Token {
+	replaced := loaded && there.revision.LayoutVersion != g.LayoutVersion && l.Token > there.revision.Epoch
+	if loaded && !replaced || !locked || held.until <= now || held.token != l.Token {
 		return fmt.Errorf("load %s: %w", g.Key(), holds.ErrLoadRefused)
 	}
 	s.groups[g.SeatGroup] = newGroup(g.LayoutVersion, l, now, s.o.LapseAfter)
@@ -55,7 +55,7 @@ func (s *Store) Load(_ context.Context, g seatstate.GroupVersion, l holds.Load) 
 	return nil
 }
 
-// Loaded answers nil, or holds.ErrNotLoaded where the group is not there in this layout version.
+// Loaded returns nil, or holds.ErrNotLoaded if the group is not loaded in this layout version.
 func (s *Store) Loaded(_ context.Context, g seatstate.GroupVersion) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *Store) Loaded(_ context.Context, g seatstate.GroupVersion) error {
 	return err
 }
 
-// Wipe forgets a group and its lock, as a Redis does that lost its memory.
+// Wipe deletes a group and its lock, as a Redis does that lost its memory.
 func (s *Store) Wipe(g contracts.SeatGroup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +71,7 @@ func (s *Store) Wipe(g contracts.SeatGroup) {
 	delete(s.locks, g)
 }
 
-// loaded is the group, if it is there in this layout version.
+// loaded returns the group if it is loaded in this layout version.
 func (s *Store) loaded(g seatstate.GroupVersion) (*group, error) {
 	if err := holds.ValidVersion(g); err != nil {
 		return nil, invalid(err)
@@ -83,7 +83,7 @@ func (s *Store) loaded(g seatstate.GroupVersion) (*group, error) {
 	return grp, nil
 }
 
-// loadedForRelease is loaded, and for layout version 0 the group in whichever version it is there.
+// loadedForRelease is loaded; for layout version 0 it returns the group in any version.
 func (s *Store) loadedForRelease(g seatstate.GroupVersion) (*group, error) {
 	grp, ok := s.groups[g.SeatGroup]
 	switch {

@@ -11,8 +11,8 @@ import (
 
 func TestPromises(t *testing.T) { holdtest.Exercise(t, holdtest.Memory) }
 
-// A lost store must not be repaired by whoever held the lock before its time was over and came back.
-func TestLockEndsByItself(t *testing.T) {
+// A loader whose lock has expired must not load the group when it continues.
+func TestLockExpires(t *testing.T) {
 	clock := holdtest.NewClock()
 	store := memhold.New(clock.Now, memhold.Options{HoldFor: time.Minute})
 	g := contracts.SeatGroup{ConcertID: "c", Group: "g"}

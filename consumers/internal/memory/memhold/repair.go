@@ -2,7 +2,6 @@ package memhold
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -11,8 +10,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Repair gives orders the places that rows and tickets give them, each order as a whole and only if nothing has happened
-// to it since it was read by State, in this epoch. See holds.Change.
+// Repair gives orders the places that rows and tickets say they have: each order as a whole, and only if nothing has
+// happened to it since State read it in this epoch. See holds.Change.
 func (s *Store) Repair(_ context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error) {
 	if err := holds.ValidRepair(epoch, changes); err != nil {
 		return holds.Repaired{}, invalid(err)
@@ -25,10 +24,8 @@ func (s *Store) Repair(_ context.Context, g seatstate.GroupVersion, epoch int64,
 		return holds.Repaired{}, err
 	}
 	for _, c := range changes {
-		for p := range c.Seen {
-			if p >= grp.bound() {
-				return holds.Repaired{}, invalid(fmt.Errorf("%w: place %d is outside %s", holds.ErrInvalid, p, g.Key()))
-			}
+		if err := grp.inside(g, slices.Collect(maps.Keys(c.Seen))); err != nil {
+			return holds.Repaired{}, err
 		}
 	}
 	if grp.revision.Epoch != epoch {
@@ -40,28 +37,28 @@ func (s *Store) Repair(_ context.Context, g seatstate.GroupVersion, epoch int64,
 		r.began = maps.Clone(grp.seats)
 		for _, c := range changes {
 			if !r.mayBeDone(c) {
-				r.told.Skipped = append(r.told.Skipped, c.Order)
+				r.result.Skipped = append(r.result.Skipped, c.Order)
 				continue
 			}
 			r.apply(c)
-			r.told.Done = append(r.told.Done, c.Order)
+			r.result.Done = append(r.result.Done, c.Order)
 		}
 	})
-	r.told.At = now
-	return r.told, nil
+	r.result.At = now
+	return r.result, nil
 }
 
-// repair is one call: the group, as it was when the call began, and what the call has given away since.
+// repair is one call: the group, its entries when the call began, and the places that the call has given to orders since.
 type repair struct {
 	*group
-	now   contracts.Instant
-	o     Options
-	began map[int]seatstate.Entry
-	given map[int]bool
-	told  holds.Repaired
+	now    contracts.Instant
+	o      Options
+	began  map[int]seatstate.Entry
+	given  map[int]bool
+	result holds.Repaired
 }
 
-// mayBeDone says whether nothing has happened to the order since it was read, and its places may be its.
+// mayBeDone reports whether nothing has happened to the order since it was read, and it may have its places.
 func (r *repair) mayBeDone(c holds.Change) bool {
 	if r.orders[c.Order].Version > c.Version {
 		return false
@@ -85,7 +82,7 @@ func (r *repair) mayBeDone(c holds.Change) bool {
 	})
 }
 
-// apply makes the places of the order exactly those of the change.
+// apply gives the order exactly the places of the change.
 func (r *repair) apply(c holds.Change) {
 	for _, p := range c.Places {
 		r.giveWay(p, c.Order)
@@ -107,7 +104,7 @@ func (r *repair) apply(c holds.Change) {
 	case seatstate.Held:
 		record.HeldAt, record.HoldExpiresAt, record.Lapses = c.HeldAt, c.ExpiresAt, c.ExpiresAt.Add(r.o.LapseAfter)
 		if wasHeld {
-			// A group that was loaded late gave the hold a while from then.
+			// A late load may have set the lapse later than the row does.
 			record.Lapses = max(record.Lapses, lapses)
 		}
 		r.write(c.Order, record)
@@ -128,16 +125,16 @@ func (r *repair) apply(c holds.Change) {
 	}
 }
 
-// giveWay takes a place from another order: from a hold with all its places, as a sale does, from a sale this place
-// alone. An order that owned it and has none left is over.
+// giveWay removes what another order has on a place: a hold with all its places, as a sale does, but only this place of a
+// sale. An order that owned only this place ends.
 func (r *repair) giveWay(p int, to contracts.OrderID) {
 	entry, has := r.seats[p]
 	if !has || entry.Order == to {
 		return
 	}
 	if entry.State == seatstate.Held {
-		if !slices.Contains(r.told.Displaced, entry.Order) {
-			r.told.Displaced = append(r.told.Displaced, entry.Order)
+		if !slices.Contains(r.result.Displaced, entry.Order) {
+			r.result.Displaced = append(r.result.Displaced, entry.Order)
 		}
 		r.displace(entry.Order)
 		return

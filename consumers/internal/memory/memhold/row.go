@@ -8,10 +8,10 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// What versions of rows do to a group: each is refused as stale where a later version of its order was applied before.
+// Applying versions of rows to a group. Each is refused as stale if a later version of its order was applied before.
 
-// keep makes the hold of an open row what the row says: just its places, its times and its version. What the order held
-// besides becomes free.
+// keep makes the hold of an open row what the row says: exactly its places, its times and its version. Other places that
+// the order held become free.
 func (grp *group) keep(k holds.Kept, now contracts.Instant, o Options) holds.Applied {
 	record, known := grp.orders[k.Order]
 	holding := known && record.State == seatstate.RecordHeld
@@ -20,7 +20,7 @@ func (grp *group) keep(k holds.Kept, now contracts.Instant, o Options) holds.App
 	case record.Version > k.Version, lapses <= now:
 		return holds.Stale
 	case holding && record.Lapses <= now:
-		// The sweep did not get to it yet. It is over all the same.
+		// A lapsed hold has ended, also if the sweep did not reach it.
 		return holds.Stale
 	case known && !holding && record.State != seatstate.RecordForwarded:
 		return holds.Stale
@@ -37,7 +37,7 @@ func (grp *group) keep(k holds.Kept, now contracts.Instant, o Options) holds.App
 	}
 	if holding {
 		grp.free(record.Places)
-		// A group that was loaded late gave the hold a while from then.
+		// A late load may have set the lapse later than the row does.
 		lapses = max(lapses, record.Lapses)
 	}
 	delete(grp.ends, k.Order)
@@ -79,8 +79,8 @@ func (grp *group) sell(order contracts.OrderID, places []int, version int) holds
 	return sale
 }
 
-// displace takes a whole hold away, since some of an order's seats are of no use to it. The order is not known any more,
-// so that its hold may be made again should the sale that it gave way to be withdrawn.
+// displace deletes a whole hold, since some of an order's seats are of no use to it, and the order's record, so that the
+// hold can be made again if the sale that displaced it is withdrawn.
 func (grp *group) displace(order contracts.OrderID) {
 	grp.free(grp.orders[order].Places)
 	delete(grp.orders, order)

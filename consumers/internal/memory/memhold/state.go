@@ -10,22 +10,22 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// State is all that a store knows of a group, in the words of seatstate. The zero State, with maps, is a group that
-// was never loaded.
+// State is all data of a group, in the types of seatstate. A State without Loaded and with empty maps is a group that was
+// never loaded.
 type State struct {
 	Loaded   bool
 	Revision seatstate.Revision
 	Map      seatstate.SeatMap
 	Entries  map[int]seatstate.Entry
 	Records  map[contracts.OrderID]seatstate.Record
-	// Lapses has the orders that hold something, by the instant they lapse; Ends has the ended ones, by the instant
-	// their record may be dropped.
+	// Lapses has the orders that hold something, by the instant their hold lapses; Ends has the ended ones, by the instant
+	// their record may be deleted.
 	Lapses, Ends map[contracts.OrderID]contracts.Instant
 	// Lock is the token of the rebuild lock, 0 without one.
 	Lock int64
 }
 
-// Inspect copies the state of a group. It sweeps nothing.
+// Inspect returns a copy of the state of a group. It does not sweep.
 func (s *Store) Inspect(g contracts.SeatGroup) State {
 	s.mu.Lock()
 	defer s.mu.Unlock()

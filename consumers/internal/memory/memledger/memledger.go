@@ -1,5 +1,5 @@
-// Package memledger keeps the cursor and the notes of the ledger check in memory, under the same promises as dynamoledger;
-// ledgertest holds both to them.
+// Package memledger stores the state of the ledger check in memory, with the promises of dynamoledger; ledgertest checks
+// both.
 package memledger
 
 import (
@@ -9,7 +9,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Store is safe for concurrent use. The zero Store is not ready; use New.
+// Store has the cursor and the notes of the ledger check. It is safe for concurrent use. The zero Store is not ready; use
+// New.
 type Store struct {
 	mu     sync.Mutex
 	notes  map[string]readmodel.LedgerNote

@@ -12,7 +12,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// pageKeys is about how many keys of the index a page of DynamoDB has: 1 MB of them.
+// pageKeys is the number of keys of the index in a page: about the 1 MB of a DynamoDB page.
 const pageKeys = 7500
 
 // Key is an order in the index of open orders.
@@ -22,10 +22,10 @@ type Key struct {
 	OrderID contracts.OrderID
 }
 
-// Index is the index of open orders as it is at one instant, read in pages as DynamoDB gives them. It is immutable.
+// Index is the index of open orders at one instant, read in pages as from DynamoDB. It is immutable.
 type Index struct{ keys []hashed }
 
-// hashed is a key with the hash of its group, by which DynamoDB shares the index out among segments.
+// hashed is a key with the hash of its group. DynamoDB divides the index among segments by such a hash.
 type hashed struct {
 	Hash uint32
 	Key
@@ -45,7 +45,7 @@ func NewIndex(keys []Key) *Index {
 	return x
 }
 
-// hash is even over all numbers, also of names that are nearly the same.
+// hash spreads names evenly over all numbers, also names that are nearly the same.
 func hash(group string) uint32 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(group)) // never fails
@@ -54,9 +54,9 @@ func hash(group string) uint32 {
 	return uint32(sum * 0x9e3779b97f4a7c15 >> 32)
 }
 
-// Page is the page that the scan asks for.
+// Page returns the page that the scan asks for.
 func (x *Index) Page(scan order.DueScan) (page order.DuePage, err error) {
-	// first is the position of the first key of a segment.
+	// first returns the position of the first key of a segment.
 	first := func(segment int) int {
 		bound := uint64(segment) << 32 / uint64(scan.Segments) //nolint:gosec // G115: neither is negative
 		at, _ := slices.BinarySearchFunc(x.keys, bound, func(k hashed, bound uint64) int { return cmp.Compare(uint64(k.Hash), bound) })
@@ -92,7 +92,7 @@ func (x *Index) Page(scan order.DueScan) (page order.DuePage, err error) {
 	return page, nil
 }
 
-// DuePage answers a page of the index of open orders.
+// DuePage returns a page of the index of open orders.
 func (s *Store) DuePage(_ context.Context, scan order.DueScan) (order.DuePage, error) {
 	s.mu.Lock()
 	if s.index == nil {

@@ -1,4 +1,4 @@
-// Package memorder keeps orders in memory under the same promises as dynamoorder; ordertest holds both to them.
+// Package memorder stores orders in memory, with the promises of dynamoorder; ordertest checks both.
 package memorder
 
 import (
@@ -7,19 +7,21 @@ import (
 	"sync"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 )
 
-// Store is safe for concurrent use. The zero Store is not ready; use New.
+// Store has rows, tickets, allowances and tokens. It is safe for concurrent use, does not block, and each method is atomic
+// but PutAll, which is atomic for each row. The zero Store is not ready; use New.
 type Store struct {
 	mu      sync.Mutex
 	rows    map[contracts.OrderID]order.Order
 	tickets map[string]map[string]contracts.OrderID
 	tokens  map[string]int64
-	// counted is the allowance of a buyer for a concert, by readmodel.AllowanceKey.
+	// counted is the number of seats counted for a buyer and a concert, by readmodel.AllowanceKey.
 	counted map[string]int
-	// index is that of the open orders, nil when a row has been written since it was made.
+	// index is the index of open orders; nil when a row was written since it was made.
 	index *Index
 }
 
@@ -59,17 +61,17 @@ func (s *Store) put(row order.Order) order.PutResult {
 }
 
 // Update writes the next version of a row if the stored one has the status and version of before, and with it moves
-// the buyer's allowance by the change of Counted.
-func (s *Store) Update(_ context.Context, before, after order.Order) (bool, error) {
+// the buyer's allowance by the change of Counted; else it returns retry.ErrMoved.
+func (s *Store) Update(_ context.Context, before, after order.Order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index = nil
 	if s.moved(before) {
-		return false, nil
+		return retry.ErrMoved
 	}
 	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted
 	s.write(before, after)
-	return true, nil
+	return nil
 }
 
 // write stores the next version of a row with the attributes of before that no program knows. The lock is held.
@@ -79,18 +81,18 @@ func (s *Store) write(before, after order.Order) {
 }
 
 // RejectLost writes the REJECTED version of an open row if the stored one is still before, and a ticket of that seat
-// still belongs to another order.
-func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) (bool, error) {
+// still belongs to another order; else it returns retry.ErrMoved.
+func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) error {
 	s.mu.Lock()
 	owner, sold := s.tickets[after.SeatGroup().Key()][seat]
 	s.mu.Unlock()
 	if !sold || owner == after.OrderID {
-		return false, nil
+		return retry.ErrMoved
 	}
 	return s.Update(ctx, before, after)
 }
 
-// SetUnknown gives a row an attribute that no program knows, for tests; Unknown is what the row has of it.
+// SetUnknown gives a row an attribute that no program knows, for tests. Unknown reads it.
 func (s *Store) SetUnknown(id contracts.OrderID, path, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +106,7 @@ func (s *Store) SetUnknown(id contracts.OrderID, path, value string) {
 	s.rows[id] = o
 }
 
-// Unknown is the value of an attribute that was given by SetUnknown, "" if the row does not have it any more.
+// Unknown returns the value of an attribute of SetUnknown, "" if the row does not have it any more.
 func (s *Store) Unknown(id contracts.OrderID, path string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,14 +114,14 @@ func (s *Store) Unknown(id contracts.OrderID, path string) string {
 	return rest[path]
 }
 
-// Allowance answers how many seats are counted for a buyer.
+// Allowance returns how many seats are counted for a buyer.
 func (s *Store) Allowance(_ context.Context, concertID, userID string) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counted[readmodel.AllowanceKey(concertID, userID)], nil
 }
 
-// Read answers a row.
+// Read returns a row; found is false when there is none.
 func (s *Store) Read(_ context.Context, id contracts.OrderID) (order.Order, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +129,7 @@ func (s *Store) Read(_ context.Context, id contracts.OrderID) (order.Order, bool
 	return o, found, nil
 }
 
-// ReadMany answers the rows that are there, in the order of the ids.
+// ReadMany returns the rows that exist, in the order of the ids.
 func (s *Store) ReadMany(_ context.Context, ids []contracts.OrderID) ([]order.Order, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +142,7 @@ func (s *Store) ReadMany(_ context.Context, ids []contracts.OrderID) ([]order.Or
 	return rows, nil
 }
 
-// OpenIDs answers the orders with a due step in a group, in no order.
+// OpenIDs returns the orders with a due step in a group, in no order.
 func (s *Store) OpenIDs(_ context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +155,7 @@ func (s *Store) OpenIDs(_ context.Context, g contracts.SeatGroup) ([]contracts.O
 	return ids, nil
 }
 
-// PutTicket gives a seat to an order, for tests: no handler writes tickets yet.
+// PutTicket writes the ticket of a seat without any condition, for tests.
 func (s *Store) PutTicket(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,14 +165,14 @@ func (s *Store) PutTicket(g contracts.SeatGroup, seat string, owner contracts.Or
 	s.tickets[g.Key()][seat] = owner
 }
 
-// RemoveTicket takes a ticket away, for tests.
+// RemoveTicket deletes a ticket, for tests.
 func (s *Store) RemoveTicket(g contracts.SeatGroup, seat string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.tickets[g.Key()], seat)
 }
 
-// Ticket answers the owner of one ticket; found is false when the seat has none.
+// Ticket returns the owner of one ticket; found is false when the seat has none.
 func (s *Store) Ticket(_ context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +180,7 @@ func (s *Store) Ticket(_ context.Context, g contracts.SeatGroup, seat string) (o
 	return owner, found, nil
 }
 
-// Tickets answers a copy of the group's tickets: seat name to owner.
+// Tickets returns a copy of the group's tickets: seat name to owner.
 func (s *Store) Tickets(_ context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,7 +191,7 @@ func (s *Store) Tickets(_ context.Context, g contracts.SeatGroup) (map[string]co
 	return owners, nil
 }
 
-// CountTickets answers how many seats of each order have a ticket that is the order's.
+// CountTickets returns how many seats of each order have a ticket of that order.
 func (s *Store) CountTickets(_ context.Context, rows []order.Order) (map[contracts.OrderID]int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,7 +206,7 @@ func (s *Store) CountTickets(_ context.Context, rows []order.Order) (map[contrac
 	return counts, nil
 }
 
-// NextToken answers a number higher than every one before for the group.
+// NextToken returns a number higher than every earlier one of the group.
 func (s *Store) NextToken(_ context.Context, g contracts.SeatGroup) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// Call is one of the calls that a fault may hit.
+// Call is a call that a fault may hit.
 type Call string
 
 // Calls.
@@ -19,19 +19,19 @@ const (
 	CallCancel   Call = "cancel"
 )
 
-// Fault is what goes wrong with a call.
+// Fault is the way in which a call fails.
 type Fault string
 
 // Faults.
 const (
-	// Limited refuses the call before anything is begun, under no key.
+	// Limited refuses the call before it has an effect; the key does not remember the refusal.
 	Limited Fault = "limited"
-	// Lost makes the call and loses the answer.
+	// Lost makes the call and loses the response.
 	Lost Fault = "lost"
-	// Broken answers a 5xx in place of the call, BrokenAfter after it. The key repeats it for ever.
+	// Broken returns a 5xx instead of the call, BrokenAfter after the call. The key repeats it for ever.
 	Broken      Fault = "broken"
 	BrokenAfter Fault = "broken after"
-	// Garbled is Broken, and what is answered cannot be read: the page of a proxy in place of Stripe's words.
+	// Garbled is Broken with a response that cannot be read, like the page of a proxy instead of Stripe's body.
 	Garbled Fault = "garbled"
 )
 
@@ -41,15 +41,15 @@ type fault struct {
 	kind  Fault
 }
 
-// Fail makes the next call of that name about an order fail. A retrieve has no effect and no key, so that of it every fault
-// but Limited is a lost answer.
+// Fail makes the next call of that name about an order fail. A retrieve has no effect and no key: every fault of it is a
+// lost response, except Limited.
 func (p *Provider) Fail(order contracts.OrderID, call Call, kind Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, fault{call: call, order: order, kind: kind})
 }
 
-// faultOf takes the next fault of a call, "" if there is none.
+// faultOf removes and returns the next fault of a call, "" if there is none.
 func (p *Provider) faultOf(call Call, order contracts.OrderID) Fault {
 	for n, f := range p.faults {
 		if f.call == call && f.order == order {

@@ -7,7 +7,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// perPage is as many as Stripe gives.
+// perPage is the largest page that Stripe returns.
 const perPage = 100
 
 // Undelivered implements pay.Provider.
@@ -46,8 +46,8 @@ func (i *intent) entry() pay.Entry {
 	return pay.Entry{Intent: i.Intent, Refunded: i.refunded, Disputed: i.disputed}
 }
 
-// paged gives a page of what is kept of all, which is given oldest first, the newest first and behind after. The place that
-// after names counts also where it is not one of those that are kept.
+// paged calls give for the elements of all that kept selects, newest first, for one page after the id after. all is oldest
+// first. after may also name an element that kept does not select.
 func paged[T any](all []T, after string, id func(T) string, kept func(T) bool, give func(T)) (next string, err error) {
 	begun, given, last := after == "", 0, ""
 	for n := len(all) - 1; n >= 0; n-- {

@@ -1,6 +1,6 @@
-// Package mempay is Stripe in memory, for tests and simulations: as much of it as pay asks for, held to the same suite as
-// the adapter of the real one. lists.go has what is read page by page; what a buyer, a bank, the account's owner and a bad day
-// do is in buyer.go and fault.go.
+// Package mempay is Stripe in memory, for tests and simulations: the part of it that pay uses, checked by the same suite as
+// the adapter of the real one. lists.go reads lists page by page; buyer.go has what a buyer, a bank and the account's owner
+// do; fault.go makes calls fail.
 package mempay
 
 import (
@@ -13,16 +13,17 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// Options of a Provider.
+// Options configures a Provider.
 type Options struct {
-	// Now is the clock that objects are dated by.
+	// Now is the clock for the times of objects.
 	Now func() contracts.Instant
-	// Deliver is told of each event of stripeevent.Types, in their order, and answers whether the endpoint took it. It is
-	// called under the Provider's lock and must not call it. nil takes all.
+	// Deliver receives each event of stripeevent.Types, in their order, and reports whether the endpoint accepted it. It is
+	// called with the Provider's lock held and must not call the Provider. nil accepts all.
 	Deliver func(stripeevent.Event) bool
 }
 
-// Provider is safe for concurrent use. Ids are counted, so that the same calls make the same ids.
+// Provider implements pay.Provider. It is safe for concurrent use and does not block. Ids are counted, so that the same
+// calls make the same ids.
 type Provider struct {
 	o Options
 
@@ -43,7 +44,7 @@ type intent struct {
 	stripeevent.Intent
 	secret  string
 	created contracts.Instant
-	// refunded and disputed are what became of what was captured.
+	// refunded is how much of the captured amount was refunded; disputed reports whether it was disputed.
 	refunded int64
 	disputed bool
 }
@@ -53,7 +54,7 @@ type event struct {
 	delivered bool
 }
 
-// Effect is something that happened to money or to a promise of it.
+// Effect is a change of money, or of a promise of money.
 type Effect struct {
 	// Kind is created, declined, authorized, expired, captured, canceled, refunded or disputed.
 	Kind     string
@@ -66,7 +67,7 @@ func New(o Options) *Provider {
 	return &Provider{o: o, intents: map[string]*intent{}, keys: map[string]saved{}}
 }
 
-// saved is the answer to the first call under a key, which every later one gets as well.
+// saved is the response to the first call with a key, which every later call with that key gets too.
 type saved struct {
 	request string
 	answer  intent
@@ -75,7 +76,7 @@ type saved struct {
 	broken bool
 }
 
-// keyed does a call once for its key. do is called with the lock held.
+// keyed makes a call once for its key. It calls do with the lock held.
 func (p *Provider) keyed(call Call, key, request string, order contracts.OrderID, do func() (intent, *pay.ProviderError)) (intent, error) {
 	kind := p.faultOf(call, order)
 	if kind == Limited {
@@ -105,7 +106,7 @@ func (p *Provider) keyed(call Call, key, request string, order contracts.OrderID
 	}
 }
 
-// given keeps a nil problem out of the interface.
+// given returns the saved result, with a nil error instead of a nil *pay.ProviderError.
 func (s saved) given() (intent, error) {
 	if s.problem != nil {
 		return intent{}, s.problem
@@ -179,7 +180,7 @@ func (p *Provider) Cancel(_ context.Context, key, id string) (stripeevent.Intent
 	})
 }
 
-// move does a call that changes one PaymentIntent.
+// move makes a call that changes one PaymentIntent.
 func (p *Provider) move(call Call, key, id string, do func(*intent) *pay.ProviderError) (stripeevent.Intent, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

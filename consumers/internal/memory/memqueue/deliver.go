@@ -9,22 +9,22 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Source is what an event source mapping does with a queue.
+// Source is the part of a queue that an event source mapping uses.
 type Source interface {
 	Receive(ctx context.Context, limit int) ([]Message, error)
 	Delete(ctx context.Context, receipt string) error
 }
 
-// Function is a handler behind a queue, as sqsbatch.Batches.
+// Function is a handler of a queue's batches, such as sqsbatch.Batches.
 type Function func(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error)
 
-// ErrUnknownItem says that a function answered the id of a message that was not in its batch.
-var ErrUnknownItem = errors.New("the function's answer names what is not in the batch")
+// ErrUnknownItem means that a function reported the id of a message that was not in its batch.
+var ErrUnknownItem = errors.New("the function's response names a message that is not in the batch")
 
-// Deliver is one turn of an event source mapping that has ReportBatchItemFailures: it receives up to limit messages,
-// invokes the function with them, and deletes those that the answer does not name. An error, or an answer that names
-// no id or one that is not in the batch, deletes none. What is not deleted is left as it is: when it comes again is up
-// to the function and the visibility timeout. The error is what the mapping would log.
+// Deliver does one turn of an event source mapping with ReportBatchItemFailures: it receives up to limit messages, invokes
+// the function with them, and deletes those that the response does not name. After an error, or a response that names an
+// empty id or one that is not in the batch, it deletes none. A message that is not deleted is not touched: the function and
+// the visibility timeout decide when it is redelivered. The error is what the mapping would log.
 func Deliver(ctx context.Context, from Source, limit int, function Function) (received int, err error) {
 	messages, err := from.Receive(ctx, limit)
 	if err != nil || len(messages) == 0 {

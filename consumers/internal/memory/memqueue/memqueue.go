@@ -1,6 +1,6 @@
-// Package memqueue is a FIFO queue of SQS in memory, in the mode that contracts/topology gives every queue: order,
-// blocking and deduplication are those of a message group. Its clock is given and its ids are counted, so that one run
-// is like another. queuetest holds it and a real server to the same promises.
+// Package memqueue is a FIFO queue of SQS in memory, in the mode that contracts/topology gives every queue: order, blocking
+// and deduplication are those of a message group. The caller gives the clock and ids are counted, so that runs are
+// repeatable. queuetest checks it and a real server against the same promises.
 //
 // It has no limits of throughput, size or messages in flight, and keeps messages for ever.
 package memqueue
@@ -17,27 +17,27 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Options of a Queue. Name and Now are required.
+// Options configures a Queue. Name and Now are required.
 type Options struct {
-	// Name begins the ids of messages, which must differ from those of other queues.
+	// Name is the prefix of message ids. It must differ from that of other queues.
 	Name string
-	// Visibility is how long a received message is out of sight, unless it is returned or deleted.
+	// Visibility is for how long a received message is hidden, unless it is returned or deleted.
 	Visibility time.Duration
-	// Delay is how long after its send a message is first given out.
+	// Delay is how long after its send a message can first be received.
 	Delay time.Duration
-	// MaxReceives is how often a message is given out; what would be given out once more goes to DeadLetters instead.
-	// 0 is any number.
+	// MaxReceives bounds how often a message is received; the next receive moves it to DeadLetters instead. 0 means no
+	// bound.
 	MaxReceives int
 	DeadLetters *Queue
 	Now         func() time.Time
 }
 
-// Queue is safe for concurrent use.
+// Queue is one queue. It is safe for concurrent use; no method blocks.
 type Queue struct {
 	o Options
 
 	mu sync.Mutex
-	// messages are those that are not deleted, in the order in which the queue took them.
+	// messages are those that are not deleted, in the order of their sends.
 	messages []*stored
 	sequence int
 	// sent remembers sends by group and deduplication id.
@@ -46,7 +46,7 @@ type Queue struct {
 
 type stored struct {
 	message.Delivery
-	// visibleAt is when it may be given out. A receipt is good until then.
+	// visibleAt is when the message can be received. A receipt is valid until then.
 	visibleAt time.Time
 	receipt   string
 }
@@ -56,7 +56,7 @@ type remembered struct {
 	at time.Time
 }
 
-// Sent is what the queue answers to a send.
+// Sent is the queue's response to a send.
 type Sent struct{ MessageID, SequenceNumber string }
 
 // Message is one receive of a message.
@@ -65,23 +65,23 @@ type Message struct {
 	Receipt string
 }
 
-// deduplicatedFor is how long SQS remembers a deduplication id: from the first send on, whatever became of the message.
+// deduplicatedFor is how long SQS remembers a deduplication id: from the first send, whatever happens to the message.
 const deduplicatedFor = 5 * time.Minute
 
-// maxMessages is what SQS hands out in one call, maxVisibility what it takes as a visibility timeout.
+// maxMessages bounds the messages that SQS returns in one call, maxVisibility the visibility timeout that it accepts.
 const (
 	maxMessages   = 10
 	maxVisibility = 12 * time.Hour
 )
 
-// ErrReceipt says that a receipt is not good: the message has become visible again, was received anew, or is deleted.
+// ErrReceipt means that a receipt is not valid: the message has become visible again, was received again, or is deleted.
 var ErrReceipt = errors.New("the receipt handle has expired or is not one of this queue")
 
 // New makes an empty queue.
 func New(o Options) *Queue { return &Queue{o: o, sent: map[[2]string]remembered{}} }
 
-// Send takes a message, or answers what it answered to the same deduplication id of the same group in the last 5
-// minutes.
+// Send stores a message; or, for a deduplication id that the same group used in the last 5 minutes, it returns the first
+// response again and stores nothing.
 func (q *Queue) Send(ctx context.Context, m message.Encoded) (Sent, error) {
 	if err := ctx.Err(); err != nil {
 		return Sent{}, fmt.Errorf("send: %w", err)
@@ -112,9 +112,9 @@ func (q *Queue) enqueue(d message.Delivery, now time.Time) message.Delivery {
 	return d
 }
 
-// Receive gives out up to limit messages, 1 to 10. Those of a group come in their order, and none while one of them is
-// out of sight after a receive. As SQS does, it takes of one group what it can before it goes on to the next, here the
-// one whose first message is older.
+// Receive returns up to limit messages, 1 to 10. Those of a group come in their order, and none while one of them is hidden
+// after a receive. As SQS does, it takes all that it can of one group before the next, here the one whose first message is
+// older.
 func (q *Queue) Receive(ctx context.Context, limit int) ([]Message, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("receive: %w", err)
@@ -144,7 +144,7 @@ func (q *Queue) Receive(ctx context.Context, limit int) ([]Message, error) {
 	return out, nil
 }
 
-// available are the messages that may be given out now, by group, the group with the oldest first.
+// available returns the messages that can be received now, by group, the group with the oldest message first.
 func (q *Queue) available(now time.Time) [][]*stored {
 	closed := map[string]bool{}
 	for _, m := range q.messages {
@@ -155,7 +155,7 @@ func (q *Queue) available(now time.Time) [][]*stored {
 	var groups [][]*stored
 	at := map[string]int{}
 	for _, m := range q.messages {
-		// Behind a message that is delayed, none of its group is due.
+		// No message of a group is due before one that is delayed and was sent earlier.
 		if closed[m.Group] = closed[m.Group] || m.visibleAt.After(now); closed[m.Group] {
 			continue
 		}
@@ -169,8 +169,8 @@ func (q *Queue) available(now time.Time) [][]*stored {
 	return groups
 }
 
-// bury moves a message to the dead-letter queue, in its group and under its id. What SQS does not say of a moved
-// message, its receive count and time, stays as it was. Needs the lock.
+// bury moves a message to the dead-letter queue, in its group and under its id. SQS does not document the receive count and
+// send time of a moved message; here they stay. Needs the lock.
 func (q *Queue) bury(m *stored, now time.Time) {
 	q.drop(m)
 	if dead := q.o.DeadLetters; dead != nil {
@@ -180,7 +180,7 @@ func (q *Queue) bury(m *stored, now time.Time) {
 	}
 }
 
-// Delete takes a message out of the queue for good.
+// Delete deletes a received message from the queue for good.
 func (q *Queue) Delete(ctx context.Context, receipt string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("delete: %w", err)
@@ -197,7 +197,7 @@ func (q *Queue) Delete(ctx context.Context, receipt string) error {
 
 var _ sqsbatch.Queue = (*Queue)(nil)
 
-// ReturnAfter implements sqsbatch.Queue: whole seconds rounded up, from 0 to 12 hours. All receipts are tried.
+// ReturnAfter implements sqsbatch.Queue: whole seconds, rounded up, from 0 to 12 hours. It tries all receipts.
 func (q *Queue) ReturnAfter(ctx context.Context, receipts []sqsbatch.Receipt, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("return: %w", err)
@@ -217,7 +217,7 @@ func (q *Queue) ReturnAfter(ctx context.Context, receipts []sqsbatch.Receipt, d 
 	return errors.Join(problems...)
 }
 
-// received is the message of a good receipt. Needs the lock.
+// received returns the message of a valid receipt. Needs the lock.
 func (q *Queue) received(receipt string) (*stored, error) {
 	for _, m := range q.messages {
 		if m.receipt == receipt && receipt != "" && m.visibleAt.After(q.o.Now()) {

@@ -27,14 +27,14 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
 func TestConformance(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { queuetest.Exercise(t, memory(0)) })
-	// On a busy machine time passes between any two steps, and the suite must not mistake that for a broken promise.
+	// On a busy machine time passes between any two steps; the suite must not take that for a broken promise.
 	for _, step := range []time.Duration{7 * time.Millisecond, 60 * time.Millisecond, 250 * time.Millisecond} {
-		t.Run("memory, each look at the clock takes "+step.String(), func(t *testing.T) { queuetest.Exercise(t, memory(step)) })
+		t.Run("memory, each reading of the clock takes "+step.String(), func(t *testing.T) { queuetest.Exercise(t, memory(step)) })
 	}
 	t.Run("SQS", func(t *testing.T) { queuetest.Exercise(t, server(t)) })
 }
 
-// memory has a clock that goes on by step whenever it is looked at.
+// memory has a clock that advances by step at each reading.
 func memory(step time.Duration) queuetest.Backend {
 	var mu sync.Mutex
 	at := time.UnixMilli(1_790_000_000_000)
@@ -60,7 +60,7 @@ func memory(step time.Duration) queuetest.Backend {
 	}
 }
 
-// server is the emulator. A real SQS would be held to all but what cannot be waited for.
+// server is the emulator. A real SQS would be checked against all promises but those that take too long.
 func server(t *testing.T) queuetest.Backend {
 	ministacktest.Setenv(t)
 	cfg, err := awsclient.Load(t.Context())
@@ -87,7 +87,7 @@ func server(t *testing.T) queuetest.Backend {
 	}
 	return queuetest.Backend{
 		Now: time.Now,
-		// The suite asks again after it, until what it waits for is there.
+		// The suite repeats the receive after it, until the messages are there.
 		Pass: func(d time.Duration) { <-time.After(d) },
 		Open: func(t *testing.T, c queuetest.Config) (q, dead queuetest.Queue) {
 			if c.MaxReceives == 0 {

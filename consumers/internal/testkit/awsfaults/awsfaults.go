@@ -1,7 +1,7 @@
 // Package awsfaults makes single attempts of an AWS client fail in ways that no emulator shows on demand: conflicts and
-// throttles, batches of which a part is left undone, answers that are lost after their effect. It stands where the HTTP
-// client is, so that the SDK's reading of an answer and the adapter's second attempt are tested as well; what is not broken is
-// answered by the real server. It is for tests only.
+// throttles, batches with unprocessed parts, responses that are lost after their effect. It replaces the HTTP client, so
+// that the SDK's decoding and the adapter's second attempt are tested too; the real server handles everything else. It is
+// for tests only.
 //
 //	cfg, err := awsclient.Load(t.Context())
 //	faults := awsfaults.Into(&cfg)
@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Fault is what becomes of one attempt; next is the server. Nothing that a fault gives back needs to be closed before.
+// Fault handles one attempt; next is the server. The caller need not close a response that a fault replaces.
 type Fault func(r *http.Request, next aws.HTTPClient) (*http.Response, error)
 
 // Faults is the HTTP client of a configuration. It is safe for concurrent use.
@@ -28,29 +28,29 @@ type Faults struct {
 	attempts map[string]int
 }
 
-// Into puts Faults into a configuration, before the client that it has. Clients made from it are broken as planned.
+// Into puts Faults before the HTTP client of a configuration. Clients made from it afterwards fail as planned.
 func Into(cfg *aws.Config) *Faults {
 	f := &Faults{next: cfg.HTTPClient, planned: map[string][]Fault{}, attempts: map[string]int{}}
 	cfg.HTTPClient = f
 	return f
 }
 
-// Next plans what becomes of the next attempts at an operation, one fault each; a second attempt at a call is an attempt of its
-// own. After them all is well.
+// Next plans the next attempts at an operation, one fault each; a second attempt at a call counts as an attempt. After them
+// calls succeed again.
 func (f *Faults) Next(operation string, faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.planned[operation] = append(f.planned[operation], faults...)
 }
 
-// Attempts is how often an operation was tried so far.
+// Attempts returns how often an operation was tried so far.
 func (f *Faults) Attempts(operation string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.attempts[operation]
 }
 
-// Left is how many planned faults did not happen: a test whose fault never came has shown nothing.
+// Left returns how many planned faults have not happened: a test whose fault never came has shown nothing.
 func (f *Faults) Left() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

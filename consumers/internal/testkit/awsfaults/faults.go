@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// ErrLost is what a caller sees of an answer that is lost.
+// ErrLost is the error of a lost response.
 var ErrLost = errors.New("connection reset by peer")
 
-// Lost carries the attempt out and loses its answer.
+// Lost carries out the attempt and loses its response.
 func Lost(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 	if _, _, err := exchange(r, next); err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func Lost(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 	return nil, ErrLost
 }
 
-// Seen carries the attempt out and shows what it asks for.
+// Seen carries out the attempt and calls look with its request.
 func Seen(look func(body map[string]any)) Fault {
 	return func(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 		body, err := bodyOf(r)
@@ -39,23 +39,23 @@ func Seen(look func(body map[string]any)) Fault {
 	}
 }
 
-// Paged makes a page of a Query or a Scan end after n items, as DynamoDB ends one after 1 MB.
+// Paged ends a page of a Query or a Scan after n items, as DynamoDB ends one after 1 MB.
 func Paged(n int) Fault {
 	return Seen(func(body map[string]any) { body["Limit"] = n })
 }
 
-// Throttled refuses an attempt by the code of a throttle, as ThrottlingException, without any effect.
+// Throttled refuses an attempt with the code of a throttle, such as ThrottlingException, without any effect.
 func Throttled(code string) Fault {
 	return refused(map[string]any{"__type": code, "message": "slow down"})
 }
 
-// ConditionFailed is a refused condition that comes without the stored row, although it was asked for.
+// ConditionFailed refuses a condition, without the stored row although it was asked for.
 func ConditionFailed(*http.Request, aws.HTTPClient) (*http.Response, error) {
 	return answer(http.StatusBadRequest, map[string]any{"__type": "ConditionalCheckFailedException", "message": "The conditional request failed"})
 }
 
-// Cancelled cancels a transaction without any effect; the codes are those of its actions, by position, None among them.
-// A refused condition comes without the stored row.
+// Cancelled cancels a transaction without any effect. The codes are those of its actions, by position, None among them. A
+// refused condition comes without the stored row.
 func Cancelled(codes ...string) Fault {
 	reasons := make([]any, len(codes))
 	for i, code := range codes {
@@ -69,7 +69,8 @@ func Cancelled(codes ...string) Fault {
 
 const transactionCanceled = "TransactionCanceledException"
 
-// CancelledAlso is for a transaction that the server cancels: the action at that position failed as well, for that code.
+// CancelledAlso adds a reason to a transaction that the server cancels: the action at that position failed too, with that
+// code.
 func CancelledAlso(position int, code string) Fault {
 	return func(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 		status, body, err := exchange(r, next)
@@ -85,7 +86,7 @@ func CancelledAlso(position int, code string) Fault {
 	}
 }
 
-// Unprocessed leaves the last n keys of a BatchGetItem undone, or all that it has.
+// Unprocessed leaves the last n keys of a BatchGetItem unprocessed, or all if there are fewer.
 func Unprocessed(n int) Fault {
 	return func(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 		body, err := bodyOf(r)
@@ -112,8 +113,8 @@ func Unprocessed(n int) Fault {
 	}
 }
 
-// EntriesFailed leaves the entries at those positions of a batch undone and says so, with that code; senderFault is for
-// SendMessageBatch alone.
+// EntriesFailed reports the entries of a batch at those positions as failed, with that code, and does not carry them out.
+// senderFault is for SendMessageBatch only.
 func EntriesFailed(code string, senderFault bool, positions ...int) Fault {
 	return func(r *http.Request, next aws.HTTPClient) (*http.Response, error) {
 		body, err := bodyOf(r)
@@ -144,12 +145,12 @@ func EntriesFailed(code string, senderFault bool, positions ...int) Fault {
 			out["Entries"], out["FailedEntryCount"] = entries, len(failed)
 			return answer(status, out)
 		}
-		var told []any
+		var named []any
 		for _, entry := range failed {
 			id := entry.(map[string]any)["Id"]
-			told = append(told, map[string]any{"Id": id, "Code": code, "Message": "try later", "SenderFault": senderFault})
+			named = append(named, map[string]any{"Id": id, "Code": code, "Message": "try later", "SenderFault": senderFault})
 		}
-		out["Failed"] = told
+		out["Failed"] = named
 		return answer(status, out)
 	}
 }
@@ -160,7 +161,7 @@ func refused(body map[string]any) Fault {
 	}
 }
 
-// exchange makes an attempt and reads its answer.
+// exchange makes an attempt and decodes its response.
 func exchange(r *http.Request, next aws.HTTPClient) (status int, body map[string]any, err error) {
 	response, err := next.Do(r)
 	if err != nil {
@@ -194,7 +195,7 @@ func object(in map[string]any, name string) map[string]any {
 	return out
 }
 
-// with is the request with another body. It is not signed anew: emulators do not look.
+// with returns the request with another body. It is not signed again: emulators do not check.
 func with(r *http.Request, body map[string]any) *http.Request {
 	encoded, _ := json.Marshal(body) // it came from JSON
 	changed := r.Clone(r.Context())
@@ -203,7 +204,7 @@ func with(r *http.Request, body map[string]any) *http.Request {
 	return changed
 }
 
-// answer is what the SDK sees, with the checksum that DynamoDB's client looks for.
+// answer returns a response for the SDK, with the checksum that DynamoDB's client checks.
 func answer(status int, body map[string]any) (*http.Response, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {

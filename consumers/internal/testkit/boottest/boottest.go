@@ -1,5 +1,5 @@
-// Package boottest holds the config struct of each binary to the environment that the topology gives its function. The package of
-// a binary has this test in config_test.go:
+// Package boottest checks the config struct of each binary against the environment that the topology gives its function.
+// The package of a binary has this test in config_test.go:
 //
 //	func TestConfig(t *testing.T) { boottest.Config(t, wire) }
 package boottest
@@ -23,8 +23,8 @@ import (
 	"boxoffice/contracts/warm"
 )
 
-// Config tests the function that has the name of the current folder: the topology names the variables that its config reads and no
-// others, a sample of their values makes a config from which wire builds the handler, and no error shows a secret.
+// Config tests the function that is named like the current folder: the topology names exactly the variables that its config
+// reads, wire builds the handler from a sample of their values, and no error contains a secret.
 func Config[C any](t *testing.T, wire func(context.Context, boot.Process, C) (any, error)) {
 	t.Helper()
 	f := function(t)
@@ -55,8 +55,8 @@ func Config[C any](t *testing.T, wire func(context.Context, boot.Process, C) (an
 	}
 }
 
-// Start builds the handler of the function that has the name of the current folder, from a sample of its environment with some
-// variables changed.
+// Start builds the handler of the function that is named like the current folder, from a sample of its environment with
+// some variables changed.
 func Start[C any](t *testing.T, wire func(context.Context, boot.Process, C) (any, error), change map[string]string) error {
 	t.Helper()
 	vars, err := function(t).Resolve(topologytest.Values(specification(t)))
@@ -84,7 +84,7 @@ func specification(t *testing.T) topology.Topology {
 	return specified
 }
 
-// function is the one that has the name of the current folder.
+// function returns the function that is named like the current folder.
 func function(t *testing.T) topology.Function {
 	t.Helper()
 	folder, err := os.Getwd()

@@ -1,5 +1,5 @@
-// Package childtest starts the servers of a test binary as its children, one of each for all its tests, so that none outlives
-// it. It is for tests only.
+// Package childtest starts servers as children of a test binary, one of each for all its tests, so that none outlives the
+// binary. It is for tests only.
 package childtest
 
 import (
@@ -11,12 +11,12 @@ import (
 	"strconv"
 )
 
-// Start starts a command that dies with this process, however that ends. The channel is closed when the command has ended.
+// Start starts a command that dies with this process, however this process ends. The channel is closed when the command has
+// ended.
 func Start(command *exec.Cmd) (exited <-chan struct{}, err error) {
 	command.SysProcAttr = dieWithParent()
 	started, done := make(chan error, 1), make(chan struct{})
-	// From a thread that lives until the command ends: Linux ends a child that is to die with its parent when the thread
-	// ends that started it.
+	// From a thread that lives until the command ends: Linux kills such a child when the thread that started it ends.
 	go func() {
 		runtime.LockOSThread()
 		defer close(done)
@@ -32,7 +32,7 @@ func Start(command *exec.Cmd) (exited <-chan struct{}, err error) {
 	return done, nil
 }
 
-// FreePorts are ports of the loopback interface that were free a moment ago.
+// FreePorts returns n ports of the loopback interface that were free a moment ago.
 func FreePorts(ctx context.Context, n int) ([]string, error) {
 	var ports []string
 	for range n {
@@ -40,7 +40,7 @@ func FreePorts(ctx context.Context, n int) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("free port: %w", err)
 		}
-		// Not before all are found, else one may be found twice.
+		// Closed only after all are found, else one port could be found twice.
 		defer func() { _ = l.Close() }()
 		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}

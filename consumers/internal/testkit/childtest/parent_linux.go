@@ -2,5 +2,5 @@ package childtest
 
 import "syscall"
 
-// dieWithParent: a test binary that was killed or timed out runs no clean-up, and must leave no server behind.
+// dieWithParent kills the child with its parent: a test binary that is killed or times out does not clean up.
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

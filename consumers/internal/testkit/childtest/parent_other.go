@@ -4,5 +4,5 @@ package childtest
 
 import "syscall"
 
-// dieWithParent has no counterpart here: the server of a killed test binary stays until somebody ends it.
+// dieWithParent has no equivalent here: the server of a killed test binary keeps running.
 func dieWithParent() *syscall.SysProcAttr { return nil }

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// ErrNotInstalled is wrapped by a Start whose program is not on this machine.
+// ErrNotInstalled is wrapped by the error of a Start whose program is not installed.
 var ErrNotInstalled = errors.New("not installed")
 
-// Shared is the one server of a test binary: started by the first Get, stopped by Run. A binary has one test package. It is
+// Shared is the one server of a test binary: the first Get starts it, Run stops it. A binary has one test package. It is
 // safe for concurrent use.
 type Shared[Server any] struct {
-	// Package is whose Run the tests must call.
+	// Package is the name of the package whose Run the TestMain must call.
 	Package string
 	// Start starts the server, which outlives ctx.
 	Start func(ctx context.Context) (Server, error)
@@ -40,13 +40,13 @@ func (s *Shared[Server]) Run(m interface{ Run() int }) int {
 	return code
 }
 
-// Get is the server. A test whose server is not installed is skipped with the reason, or fails where CI is true.
+// Get returns the server. A test whose server is not installed is skipped with the reason, or fails where CI is true.
 func (s *Shared[Server]) Get(t testing.TB) Server {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running {
-		t.Fatalf("%[1]s: TestMain must call %[1]s.Run, else nobody stops the server", s.Package)
+		t.Fatalf("%[1]s: TestMain must call %[1]s.Run, else the server keeps running", s.Package)
 	}
 	if !s.started {
 		s.server, s.err = s.Start(t.Context())
@@ -56,7 +56,8 @@ func (s *Shared[Server]) Get(t testing.TB) Server {
 	return s.server
 }
 
-// Want ends a test whose server did not start: skipped with the reason where the program is not installed, unless CI is true.
+// Want ends a test whose server did not start: it skips the test with the reason if the program is not installed and CI is
+// not true, else it fails the test.
 func Want(t testing.TB, err error) {
 	t.Helper()
 	switch {
@@ -67,7 +68,8 @@ func Want(t testing.TB, err error) {
 	}
 }
 
-// Try starts a server three times at most, each with other ports, since a free port may be taken before the server binds it.
+// Try tries to start a server up to three times, with other ports each time, since a free port may be taken before the
+// server binds it.
 func Try[Server any](start func() (Server, error)) (server Server, err error) {
 	var failed error
 	for range 3 {

@@ -17,14 +17,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Agree makes random calls to a store and to memhold and wants equal answers and equal states after each: holds and
-// releases of a few orders on a few places, loads of all kinds, losses, and time that moves to just before, at and
-// just after the instants that matter.
+// Agree makes random calls to a store and to memhold and checks for equal answers and equal states after each: holds and
+// releases of a few orders on a few places, loads of all kinds, losses, and time that moves to just before, at and just
+// after the instants that matter.
 func Agree(t *testing.T, newBackend func(t *testing.T) Backend) {
 	b := newBackend(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		p := &pair{T: rt, ctx: t.Context(), model: Memory(t), real: b, g: newGroup().SeatGroup}
-		// The store's clock has gone on since the last check; the model begins where it is now.
+		// The store's clock has advanced since the last check; the model begins at its time.
 		p.model.Advance(b.Now().Sub(p.model.Now()))
 		p.load(false)
 		rt.Repeat(map[string]func(*rapid.T){
@@ -35,13 +35,13 @@ func Agree(t *testing.T, newBackend func(t *testing.T) Backend) {
 	})
 }
 
-// So many orders for so many places that many hold at once, more than one sweep ends, and most come back.
+// Enough orders for these places that many hold at once, that one sweep does not end all, and that most orders repeat.
 const (
 	somePlaces = 30
 	someOrders = 20
 )
 
-// pair is the model and the store under test, given the same calls.
+// pair is the model and the store under test, which get the same calls.
 type pair struct {
 	*rapid.T
 	ctx         context.Context
@@ -49,7 +49,7 @@ type pair struct {
 	g           contracts.SeatGroup
 	token       int64
 	last        State
-	// about are the orders that the calls since the last comparison gave other places.
+	// about has the orders to which the calls since the last comparison gave other places.
 	about []contracts.OrderID
 }
 
@@ -65,12 +65,12 @@ func (p *pair) places(t *rapid.T) []int {
 // layouts are the layout versions that groups are loaded in.
 const layouts = 3
 
-// layout is a layout version that a load is of.
+// layout returns the group in some layout version, for a load.
 func (p *pair) layout(t *rapid.T) seatstate.GroupVersion {
 	return seatstate.In(p.g, rapid.IntRange(1, layouts).Draw(t, "layout version"))
 }
 
-// group is the group in a layout version that a call means: mostly the one that it is loaded in.
+// group returns the group in the layout version of a call: mostly the loaded one.
 func (p *pair) group(t *rapid.T) seatstate.GroupVersion {
 	if p.last.Loaded && rapid.IntRange(0, 11).Draw(t, "other layout version") > 0 {
 		return seatstate.In(p.g, p.last.Revision.LayoutVersion)
@@ -78,7 +78,7 @@ func (p *pair) group(t *rapid.T) seatstate.GroupVersion {
 	return seatstate.In(p.g, rapid.IntRange(-1, layouts).Draw(t, "layout version"))
 }
 
-// call is a call of a handler: mostly a hold.
+// call makes a call of a handler, mostly a hold.
 func (p *pair) call(t *rapid.T) {
 	calls := []struct {
 		weight int
@@ -96,7 +96,7 @@ func (p *pair) call(t *rapid.T) {
 	all[rapid.IntRange(0, len(all)-1).Draw(t, "kind")](t)
 }
 
-// reload loads again now and then, so that most groups grow old enough for what lies between two loads.
+// reload loads again now and then, rarely enough that most groups get old between two loads.
 func (p *pair) reload(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "now") == 0 {
 		p.load(true)
@@ -124,8 +124,8 @@ func (p *pair) ask(t *rapid.T) holds.Ask {
 	return ask
 }
 
-// load mostly loses the group first, since a group that is loaded in the same layout version refuses, and mostly has the lock
-// under its token, which mostly is a later one than the group's.
+// load mostly wipes the group first, since a group that is loaded in the same layout version refuses. It mostly has the
+// lock under its token, which mostly is later than the group's.
 func (p *pair) load(mayFail bool) {
 	if !mayFail || rapid.IntRange(0, 2).Draw(p.T, "lose") > 0 {
 		for _, b := range []Backend{p.model, p.real} {
@@ -169,7 +169,7 @@ func (p *pair) advance(t *rapid.T) {
 	p.real.Advance(d)
 }
 
-// toEdge moves time to 1 ms before, to, or 1 ms after one of the instants at which something becomes due.
+// toEdge moves time to 1 ms before, to, or 1 ms after an instant at which something becomes due.
 func (p *pair) toEdge(t *rapid.T) {
 	s, err := p.model.Inspect(p.ctx, p.g)
 	if err != nil {
@@ -187,7 +187,7 @@ func (p *pair) toEdge(t *rapid.T) {
 	p.real.Advance(d)
 }
 
-// compare wants equal states that make sense.
+// compare checks that the states are equal and consistent.
 func (p *pair) compare() {
 	model, err := p.model.Inspect(p.ctx, p.g)
 	if err != nil {
@@ -214,7 +214,7 @@ func (p *pair) compare() {
 	p.last, p.about = got, nil
 }
 
-// both makes a call to the model and to the store and wants the same answer.
+// both makes a call to the model and to the store and checks for the same answer.
 func both[A any](p *pair, name string, call func(b Backend) (A, error)) {
 	want, wantErr := call(p.model)
 	got, err := call(p.real)
@@ -223,7 +223,7 @@ func both[A any](p *pair, name string, call func(b Backend) (A, error)) {
 	}
 }
 
-// kind is which of the errors of package holds an error is.
+// kind returns which error of package holds err is.
 func kind(err error) string {
 	for _, known := range []error{holds.ErrNotLoaded, holds.ErrLoadRefused, holds.ErrInvalid} {
 		if errors.Is(err, known) {

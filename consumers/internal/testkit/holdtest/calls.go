@@ -44,7 +44,7 @@ func (p *pair) keep(t *rapid.T) {
 		Ask:     holds.Ask{Order: p.order(t), Hash: rapid.SampledFrom([]string{"h1", "h1", "h2"}).Draw(t, "hash"), Places: p.places(t)},
 		Version: p.version(t), HeldAt: heldAt, ExpiresAt: heldAt.Add(HoldFor),
 	}
-	// Often it is the hold that is there, or one that shares a place with it.
+	// Often it is the existing hold, or one that shares a place with it.
 	if held := p.last.Records[k.Order]; held.State == seatstate.RecordHeld && rapid.Bool().Draw(t, "its own") {
 		k.Places = rapid.Permutation(held.Places).Draw(t, "its places")[:rapid.IntRange(1, len(held.Places)).Draw(t, "so many")]
 		k.HeldAt, k.ExpiresAt = held.HeldAt, held.HoldExpiresAt
@@ -78,7 +78,7 @@ func (p *pair) read(t *rapid.T) {
 	both(p, "state", func(b Backend) (holds.State, error) { return b.State(p.ctx, g) })
 }
 
-// repair wants something of one order or a few, mostly with what the group shows of them.
+// repair changes one order or a few, mostly with what the group shows of them.
 func (p *pair) repair(t *rapid.T) {
 	g := p.group(t)
 	state, err := p.model.State(p.ctx, g)

@@ -9,8 +9,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Consistent reports the first contradiction between map, entries, records, lapses and ends of a group: what must
-// agree after every call.
+// Consistent returns the first contradiction between map, entries, records, lapses and ends of a group, as an error. They
+// must agree after every call.
 func Consistent(s State) error {
 	if !s.Loaded {
 		if len(s.Map)+len(s.Entries)+len(s.Records)+len(s.Lapses)+len(s.Ends) > 0 {
@@ -71,8 +71,8 @@ func Consistent(s State) error {
 	return nil
 }
 
-// whole reports a hold of which a call left a part. Only a call about an order gives it other places: a keep, a repair or
-// a restore. Any other leaves its hold as it was or takes it away whole.
+// whole returns an error if a call left a part of a hold. Only a call about an order gives it other places: a keep, a
+// repair or a restore. Any other call leaves its hold as it was or deletes all of it.
 func whole(before, after State, about []contracts.OrderID) error {
 	for order, was := range before.Records {
 		is := after.Records[order]
@@ -90,8 +90,7 @@ func twice(places []int) bool {
 	return len(slices.Compact(slices.Sorted(slices.Values(places)))) != len(places)
 }
 
-// moved reports a revision that does not tell the two states of a group around one call apart, or says that a place
-// changed when none did.
+// moved returns an error if the revision stayed although a place changed in a call, or moved although none did.
 func moved(before, after State) error {
 	want := before.Revision
 	if !reflect.DeepEqual(before.Entries, after.Entries) {

@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// rows stand for DynamoDB in a test of repairs: what is true of each order.
+// rows stands for DynamoDB in a test of repairs: the true state of each order.
 type rows struct {
 	mu   sync.Mutex
 	all  map[contracts.OrderID]row
@@ -29,7 +29,7 @@ func (r *rows) put(id contracts.OrderID, next row) {
 	r.all[id] = next
 }
 
-// read answers rows and then tickets, as a pass reads them.
+// read returns rows and then tickets, in the order in which a pass reads them.
 func (r *rows) read() (map[contracts.OrderID]row, map[int]contracts.OrderID) {
 	r.mu.Lock()
 	all := maps.Clone(r.all)
@@ -64,12 +64,12 @@ func (r *rows) pass(f *fixture) {
 }
 
 var driftPromises = []promise{
-	{"one pass mends a difference of each kind", func(f *fixture) {
+	{"one pass repairs a difference of each kind", func(f *fixture) {
 		r := planted(f)
 		f.step(func() error { r.pass(f); return nil })
 		r.agree(f)
 	}},
-	{"while orders come and go one pass mends what was planted, and no running hold is lost", func(f *fixture) {
+	{"while orders come and go one pass repairs what was planted, and no running hold is lost", func(f *fixture) {
 		r := planted(f)
 		var passes, buyers sync.WaitGroup
 		stop, begun := make(chan struct{}), make(chan struct{})
@@ -102,9 +102,9 @@ var driftPromises = []promise{
 	}},
 }
 
-// planted loads a group that differs from its rows in each way: a ticket that is shown free and one shown as another's
-// hold, a sale without a ticket, an open row without its hold, holds of an ended row, one of whose places a paid order
-// owns; and a hold whose row is on its way. Of the paid order's two tickets one is visible.
+// planted loads a group that differs from its rows in each way: a ticket whose place is free and one whose place another
+// order holds, a sale without a ticket, an open row without its hold, and holds of an ended row, one of them on a place
+// that a paid order owns. It also has a hold whose row is on its way. Of the paid order's two tickets one is visible.
 func planted(f *fixture) *rows {
 	f.Helper()
 	row1 := func(order string, places ...int) holds.OpenOrder {
@@ -124,7 +124,7 @@ func planted(f *fixture) *rows {
 	return r
 }
 
-// buy makes orders one after another, as handlers do: hold, then the row; some end, the row first.
+// buy makes orders one after another, as handlers do: first the hold, then the row. Some of them end, the row first.
 func (r *rows) buy(f *fixture, buyer int) {
 	for n := range 40 {
 		id := contracts.OrderID(fmt.Sprintf("buyer%d-%d", buyer, n))
@@ -149,7 +149,7 @@ func (r *rows) buy(f *fixture, buyer int) {
 	}
 }
 
-// agree wants the group to be what the rows say.
+// agree checks that the group is what the rows say.
 func (r *rows) agree(f *fixture) {
 	f.Helper()
 	all, sold := r.read()

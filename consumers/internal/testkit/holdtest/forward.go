@@ -47,13 +47,13 @@ var forwardPromises = []promise{
 		f.held("a", 1, 2)
 		f.unchanged(func() { f.outcome(f.forward("a", holds.Forwarding{Group: "B", Hop: 1}), holds.Held, 1, 2) })
 	}},
-	{"an order that is over is not sent on", func(f *fixture) {
+	{"an order that has ended is not sent on", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		f.release("a", 1)
 		f.unchanged(func() { f.outcome(f.forward("a", holds.Forwarding{Group: "B", Hop: 1}), holds.Gone) })
 	}},
-	{"an order that is sent nowhere is told what is known of it, and nothing is written", func(f *fixture) {
+	{"forward to nowhere returns what is known of the order and writes nothing", func(f *fixture) {
 		f.seats(6)
 		f.held("holds", 1, 2)
 		to := holds.Forwarding{Group: "B", Hop: 1}
@@ -73,17 +73,11 @@ var forwardPromises = []promise{
 		})
 		f.held("new", 0)
 	}},
-	{"an order whose hold has lapsed is not sent on, nor is it told that it holds", func(f *fixture) {
-		f.seats(20)
-		for i := range seatstate.SweepLimit {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+	{"an order whose hold has lapsed is neither sent on nor reported as holding", func(f *fixture) {
+		f.unswept()
 		f.outcome(f.forward("late", holds.Nowhere), holds.Gone)
 	}},
-	{"a place to go that cannot be coded is refused and changes nothing", func(f *fixture) {
+	{"an invalid forwarding is refused and changes nothing", func(f *fixture) {
 		f.seats(4)
 		for _, to := range []holds.Forwarding{{Hop: 1}, {Group: "B"}, {Group: "B", Hop: -1}, {Group: "B", Hop: 10}, {Group: "B C", Hop: 1}, {Group: "B:1", Hop: 1}} {
 			f.unchanged(func() {
@@ -92,13 +86,13 @@ var forwardPromises = []promise{
 			})
 		}
 	}},
-	{"an end takes the place of the note", func(f *fixture) {
+	{"an end replaces the forwarding record", func(f *fixture) {
 		f.seats(4)
 		f.forward("b", holds.Forwarding{Group: "B", Hop: 1})
 		f.release("b", 2)
 		f.outcome(f.hold("b", 0), holds.Gone)
 	}},
-	{"the note is kept like an end", func(f *fixture) {
+	{"a forwarding record is kept as long as an ended one", func(f *fixture) {
 		f.seats(4)
 		f.forward("a", holds.Forwarding{Group: "B", Hop: 1})
 		f.b.Advance(seatstate.RecordKept - time.Millisecond)

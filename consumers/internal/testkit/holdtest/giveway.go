@@ -8,10 +8,10 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// giveWayPromises are what becomes of the orders whose places a repair sells to another: a hold goes whole, of a sale just
-// the places that are another's.
+// giveWayPromises are about orders whose places a repair sells to another: they lose a hold whole, but only those places of
+// a sale.
 var giveWayPromises = []promise{
-	{"a ticket makes its place sold, over another's whole hold, and it is said whose", func(f *fixture) {
+	{"a ticket makes its place sold, over another order's whole hold, which is named", func(f *fixture) {
 		f.seats(8)
 		f.held("a", 4)
 		f.held("b", 1, 2)
@@ -37,7 +37,7 @@ var giveWayPromises = []promise{
 		f.restore("a", 4, 5)
 		f.keep(f.keptFor("c", 1, 5), holds.OK)
 	}},
-	{"who loses all places to sales of one call is named once, and may be held again", func(f *fixture) {
+	{"an order that loses its places to two sales of one call is named once, and may hold again", func(f *fixture) {
 		f.seats(8)
 		f.held("b", 1, 2, 3)
 		if displaced := f.repaired(f.change(seatstate.Sold, "a", 2, 1, 2), f.change(seatstate.Sold, "c", 2, 3)); !slices.Equal(displaced, []contracts.OrderID{"b"}) {
@@ -45,7 +45,7 @@ var giveWayPromises = []promise{
 		}
 		f.keep(f.keptFor("b", 1, 5), holds.OK)
 	}},
-	{"what an order that gives way to a sale held besides is another's in the same call", func(f *fixture) {
+	{"places of a displaced hold go to another order in the same call", func(f *fixture) {
 		f.seats(8)
 		f.held("b", 1, 2)
 		if displaced := f.repaired(f.change(seatstate.Sold, "a", 2, 1), f.change(seatstate.Held, "c", 1, 2, 3)); !slices.Equal(displaced, []contracts.OrderID{"b"}) {
@@ -77,7 +77,7 @@ var giveWayPromises = []promise{
 		f.soldTo("a", 1)
 		f.onlyHolds("b", 2, 3)
 	}},
-	{"an order that owns by a load and holds besides loses the sold place, and the hold if it is in the way", func(f *fixture) {
+	{"an order that owns by a load and also holds loses the sold place, and the hold if it is in the way", func(f *fixture) {
 		for _, both := range []bool{true, false} {
 			f.g = newGroup()
 			f.load(holds.Load{Places: 8, Sold: map[int]contracts.OrderID{1: "z", 2: "z"}})
@@ -114,7 +114,7 @@ var giveWayPromises = []promise{
 			f.keep(f.keptFor("y", 9, 5), holds.Stale)
 		}
 	}},
-	{"an order whose last place was another's ticket is over, and its other places stay", func(f *fixture) {
+	{"an order that loses its last place ends, and one that keeps a place does not", func(f *fixture) {
 		f.seats(8)
 		f.sell("y", 2, 3)
 		f.sell("z", 2, 4, 5)

@@ -9,7 +9,7 @@ import (
 )
 
 var holdPromises = []promise{
-	{"a group that is not loaded answers so, never free", func(f *fixture) {
+	{"a group that is not loaded is never free", func(f *fixture) {
 		f.unchanged(func() {
 			_, err := Hold(f.Context(), f.b, f.g, holds.Ask{Order: "a", Hash: "h", Places: []int{0}})
 			f.wantErr(err, holds.ErrNotLoaded)
@@ -66,7 +66,7 @@ var holdPromises = []promise{
 		f.unchanged(func() { f.outcome(f.hold("c", 0, 5, 1, 3), holds.Taken, 5, 1) })
 		f.held("c", 0, 3)
 	}},
-	{"an order with another request hash is told so and changes nothing", func(f *fixture) {
+	{"an order with another request hash is refused and changes nothing", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		other := holds.Ask{Order: "a", Hash: "another", Places: []int{2}}
@@ -74,7 +74,7 @@ var holdPromises = []promise{
 		f.freed("a", 1, 1)
 		f.unchanged(func() { f.outcome(f.ask(other), holds.Other) })
 	}},
-	{"groups are apart", func(f *fixture) {
+	{"groups are independent", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		second := newFixture(f.T, f.b)
@@ -83,7 +83,7 @@ var holdPromises = []promise{
 		f.wantHolder("a", 1)
 		second.wantHolder("b", 1)
 	}},
-	{"an ask that no state could answer is refused and changes nothing", func(f *fixture) {
+	{"an invalid ask is refused and changes nothing", func(f *fixture) {
 		f.seats(6)
 		f.held("a", 1)
 		for _, ask := range []holds.Ask{

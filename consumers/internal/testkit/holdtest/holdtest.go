@@ -1,5 +1,5 @@
-// Package holdtest holds every store of holds to the same promises. Exercise names them one by one; Agree compares a
-// store with memhold, which is the specification, over random calls. It is for tests only.
+// Package holdtest is the conformance suite of the stores of holds. Exercise checks named promises one by one; Agree
+// compares a store with memhold, the specification, over random calls. It is for tests only.
 package holdtest
 
 import (
@@ -18,7 +18,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Store is what handlers use of a store of holds, all of it.
+// Store has all methods of a store of holds that handlers use.
 type Store interface {
 	Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error)
 	Release(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, version int) (holds.Release, error)
@@ -47,13 +47,13 @@ func Hold(ctx context.Context, s interface {
 	return answers[0], nil
 }
 
-// State of a group, as a Backend reads it.
+// State is the state of a group as a Backend reads it.
 type State = memhold.State
 
-// HoldFor is the length of a hold that a Backend is set up with; its holds lapse seatstate.LapseAfter later.
+// HoldFor is the length of a hold in every Backend; a hold lapses seatstate.LapseAfter later.
 const HoldFor = 300 * time.Second
 
-// Backend is a Store with a clock that stands still and a view into its state.
+// Backend is a Store with a clock that stands still and access to its state.
 type Backend interface {
 	Store
 	// Now is the store's clock, which only Advance moves.
@@ -61,11 +61,11 @@ type Backend interface {
 	Advance(d time.Duration)
 	// Inspect reads the state of a group without changing it.
 	Inspect(ctx context.Context, g contracts.SeatGroup) (State, error)
-	// Wipe loses a group and its lock, as a Redis does that lost its memory.
+	// Wipe deletes a group and its lock, as a Redis does that lost its memory.
 	Wipe(ctx context.Context, g contracts.SeatGroup) error
 }
 
-// epoch is where the clocks of backends begin: an ordinary day, so that instants have their ordinary 13 digits.
+// epoch is where the clocks of backends begin: an ordinary day, so that instants have the usual 13 digits.
 const epoch = contracts.Instant(1_790_000_000_000)
 
 // Clock stands still until it is advanced. It is safe for concurrent use.
@@ -106,7 +106,7 @@ func (m memory) Wipe(_ context.Context, g contracts.SeatGroup) error {
 	return nil
 }
 
-// Exercise runs the suite; newBackend makes a Backend whose groups are not loaded.
+// Exercise runs the suite. newBackend makes a Backend in which the suite's groups are not loaded.
 func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 	for _, part := range []struct {
 		name     string
@@ -125,14 +125,14 @@ func Exercise(t *testing.T, newBackend func(t *testing.T) Backend) {
 	}
 }
 
-// promise is one sentence about every store, and the check that it holds.
+// promise is one sentence about every store, and its check.
 type promise struct {
 	name  string
 	check func(f *fixture)
 }
 
-// fixture makes the calls of a test and checks after each that the state makes sense and that the revision moved
-// exactly as it should.
+// fixture makes the calls of a test. After each it checks that the state is consistent and that the revision moved exactly
+// as it should.
 type fixture struct {
 	*testing.T
 	b     Backend
@@ -142,7 +142,7 @@ type fixture struct {
 
 var groups atomic.Int64
 
-// newGroup names a group that no other test of this binary uses, since a Redis is shared by all of them.
+// newGroup returns a group that no other test of this binary uses, since all of them share a Redis.
 func newGroup() seatstate.GroupVersion {
 	return seatstate.In(contracts.SeatGroup{ConcertID: "holdtest", Group: fmt.Sprintf("g%d", groups.Add(1))}, 2)
 }
@@ -201,7 +201,7 @@ func (f *fixture) ask(a holds.Ask) holds.Answer {
 	return answer
 }
 
-// held asks and wants the hold.
+// held asks for places and checks that the order gets them.
 func (f *fixture) held(order contracts.OrderID, places ...int) holds.Answer {
 	f.Helper()
 	a := f.hold(order, places...)
@@ -233,7 +233,7 @@ func (f *fixture) freed(order contracts.OrderID, version int, places ...int) {
 	}
 }
 
-// step makes one call on a loaded group and compares the states around it.
+// step makes one call on a loaded group and compares the states before and after.
 func (f *fixture) step(call func() error) {
 	f.Helper()
 	before := f.state()
@@ -245,7 +245,7 @@ func (f *fixture) step(call func() error) {
 	}
 }
 
-// unchanged makes a call that must leave the group as it is.
+// unchanged makes a call and checks that the group stays as it is.
 func (f *fixture) unchanged(call func()) {
 	f.Helper()
 	before := f.state()
@@ -274,7 +274,7 @@ func (f *fixture) state() State {
 	return s
 }
 
-// holder is who has a place by the entries, "" if it is free.
+// holder returns the order of a place's entry, "" if it is free.
 func (f *fixture) holder(place int) contracts.OrderID {
 	f.Helper()
 	return f.state().Entries[place].Order

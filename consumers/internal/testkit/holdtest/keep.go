@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// keptFor is the hold of a row that was made now.
+// keptFor returns the hold of a row that was made now.
 func (f *fixture) keptFor(order string, version int, places ...int) holds.Kept {
 	return holds.Kept{Ask: askFor(order, places...), Version: version, HeldAt: f.b.Now(), ExpiresAt: f.b.Now().Add(HoldFor)}
 }
@@ -26,7 +26,7 @@ func (f *fixture) keep(k holds.Kept, want holds.Applied) {
 	}
 }
 
-// onlyHolds wants an order to hold these places and no other, by entries and by its record.
+// onlyHolds checks that an order holds these places and no other, by entries and by its record.
 func (f *fixture) onlyHolds(order contracts.OrderID, places ...int) {
 	f.Helper()
 	s := f.state()
@@ -120,7 +120,8 @@ var keepPromises = []promise{
 		f.forward("a", holds.Forwarding{Group: "B", Hop: 1})
 		f.keep(f.keptFor("a", 1, 1, 2), holds.OK)
 		f.onlyHolds("a", 1, 2)
-		// The note would be dropped by now. The hold has lapsed before, and is kept as any end is.
+		// The forwarding record would be deleted by now. The hold has lapsed before that, and its record is kept like any
+		// ended one.
 		f.b.Advance(seatstate.RecordKept)
 		f.held("b", 1)
 		if r := f.state().Records["a"]; r.State != seatstate.RecordEnded {
@@ -136,14 +137,8 @@ var keepPromises = []promise{
 			f.keep(f.keptFor("b", 2, 4), holds.Stale)
 		})
 	}},
-	{"a hold that has lapsed is over, also if the sweep did not reach it", func(f *fixture) {
-		f.seats(30)
-		for i := range seatstate.SweepLimit {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+	{"a lapsed hold has ended, also if the sweep did not reach it", func(f *fixture) {
+		f.unswept()
 		f.keep(f.keptFor("late", 1, 17, 18), holds.Stale)
 		f.keep(f.keptFor("late", 2, 20), holds.Stale)
 		f.wantHolder("", 20)
@@ -153,7 +148,7 @@ var keepPromises = []promise{
 		f.keep(f.keptFor("a", 3, 1), holds.OK)
 		f.unchanged(func() { f.keep(f.keptFor("a", 2, 1), holds.Stale) })
 	}},
-	{"an order that is over does not hold again, whatever the version", func(f *fixture) {
+	{"an order that has ended does not hold again, whatever the version", func(f *fixture) {
 		f.seats(6)
 		f.release("a", 2)
 		f.unchanged(func() {
@@ -205,7 +200,7 @@ var keepPromises = []promise{
 			f.Fatalf("%d places are taken", n)
 		}
 	}},
-	{"a lapsed hold gives way with all its places", func(f *fixture) {
+	{"a lapsed hold is displaced with all its places", func(f *fixture) {
 		f.seats(30)
 		for i := range seatstate.SweepLimit + 1 {
 			f.held(contracts.OrderID("old"+string(rune('a'+i))), 2*i, 2*i+1)

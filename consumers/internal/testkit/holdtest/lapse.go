@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// toLapse is how long after its making a hold lapses.
+// toLapse is the time from the making of a hold to its lapse.
 const toLapse = HoldFor + seatstate.LapseAfter
 
 var lapsePromises = []promise{
@@ -21,7 +21,7 @@ var lapsePromises = []promise{
 		f.b.Advance(time.Millisecond)
 		f.held("b", 1)
 	}},
-	{"a lapse frees all places of the order, whoever calls", func(f *fixture) {
+	{"a lapse frees all places of the order, in any call", func(f *fixture) {
 		f.seats(6)
 		f.held("a", 0, 1, 2)
 		f.b.Advance(toLapse)
@@ -31,7 +31,7 @@ var lapsePromises = []promise{
 			f.Fatalf("record is %q", r)
 		}
 	}},
-	{"an order that lapsed is gone until its record is dropped", func(f *fixture) {
+	{"an order that lapsed is gone until its record is deleted", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		f.b.Advance(toLapse)
@@ -70,13 +70,7 @@ var lapsePromises = []promise{
 		f.wantHolder("", 8, 9, 10, 11)
 	}},
 	{"a place counts as free although the sweep did not reach it, and its order ends as a whole", func(f *fixture) {
-		f.seats(20)
-		for i := range 8 {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+		f.unswept()
 		f.held("b", 18)
 		f.wantHolder("", 17)
 		if r := f.state().Records["late"]; r.State != seatstate.RecordEnded {
@@ -84,27 +78,15 @@ var lapsePromises = []promise{
 		}
 	}},
 	{"an order that lapsed is gone although the sweep did not reach it", func(f *fixture) {
-		f.seats(20)
-		for i := range 8 {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+		f.unswept()
 		f.outcome(f.hold("late", 17, 18), holds.Gone)
 		f.freed("late", 1)
 	}},
 	{"a release frees what has lapsed and was not swept", func(f *fixture) {
-		f.seats(20)
-		for i := range 8 {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+		f.unswept()
 		f.freed("late", 1, 17, 18)
 	}},
-	{"one call drops eight records", func(f *fixture) {
+	{"one call deletes eight records", func(f *fixture) {
 		f.seats(20)
 		for i := range 12 {
 			f.release(numbered(i), 1)
@@ -115,6 +97,19 @@ var lapsePromises = []promise{
 			f.Fatalf("%d records are left", n)
 		}
 	}},
+}
+
+// unswept loads a group in which the order late holds places 17 and 18 past their lapse. The next sweep does not reach it: as
+// many orders as one sweep ends, on the first places, have lapsed before.
+func (f *fixture) unswept() {
+	f.Helper()
+	f.seats(30)
+	for i := range seatstate.SweepLimit {
+		f.held(numbered(i), i)
+	}
+	f.b.Advance(time.Millisecond)
+	f.held("late", 17, 18)
+	f.b.Advance(toLapse)
 }
 
 func numbered(i int) contracts.OrderID { return contracts.OrderID(fmt.Sprintf("n%02d", i)) }

@@ -10,8 +10,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// calls makes each call of a handler that would change or show a group of four places in which a holds place 1, and
-// returns their errors by name.
+// calls makes each handler's call that would change or show a group of four places in which a holds place 1, and returns
+// the errors by name.
 func (f *fixture) calls(g seatstate.GroupVersion) map[string]error {
 	errs, seen := map[string]error{}, map[int]seatstate.Entry{0: {}}
 	change := holds.Change{Order: "x", Version: 2, Hash: "h", Want: seatstate.Sold, Places: []int{0}, Seen: seen}
@@ -30,7 +30,7 @@ func (f *fixture) calls(g seatstate.GroupVersion) map[string]error {
 	return errs
 }
 
-// in is the group of the fixture in another layout version.
+// in returns the fixture's group in another layout version.
 func (f *fixture) in(layoutVersion int) seatstate.GroupVersion {
 	return seatstate.In(f.g.SeatGroup, layoutVersion)
 }
@@ -53,7 +53,7 @@ var layoutPromises = []promise{
 			})
 		}
 	}},
-	{"a call without a layout version is refused, but for a release", func(f *fixture) {
+	{"every call without a layout version is refused, except a release", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		for _, version := range []int{0, -1} {

@@ -14,7 +14,7 @@ var loadPromises = []promise{
 		f.lock(2, false)
 		f.lock(1, true)
 	}},
-	{"the lock goes back by its own token alone", func(f *fixture) {
+	{"only its own token unlocks the group", func(f *fixture) {
 		f.lock(1, true)
 		f.unlock(2)
 		f.lock(2, false)
@@ -39,7 +39,7 @@ var loadPromises = []promise{
 		f.lock(9, true)
 		f.unchanged(func() { f.wantErr(f.b.Load(f.Context(), f.g, holds.Load{Token: 9, Places: 4}), holds.ErrLoadRefused) })
 	}},
-	{"a load that no group could have is refused and changes nothing", func(f *fixture) {
+	{"an invalid load is refused and changes nothing", func(f *fixture) {
 		f.lock(1, true)
 		for _, l := range []holds.Load{
 			{Token: 0, Places: 4},
@@ -85,7 +85,7 @@ var loadPromises = []promise{
 		f.wantHolder("a", 1, 2)
 		f.wantHolder("c", 3)
 		if _, known := f.state().Records["b"]; known {
-			f.Fatal("b has a record, so that nobody can hold it later")
+			f.Fatal("b has a record, so it cannot hold later")
 		}
 	}},
 	{"an open order that is there twice is loaded once", func(f *fixture) {
@@ -103,7 +103,7 @@ var loadPromises = []promise{
 			f.Fatalf("state is %+v", s)
 		}
 	}},
-	{"a sold place is taken from others, and its own order is gone", func(f *fixture) {
+	{"a sold place is taken for other orders, and gone for its own", func(f *fixture) {
 		f.load(holds.Load{Places: 6, Sold: map[int]contracts.OrderID{1: "a", 2: "b"}})
 		f.unchanged(func() {
 			f.outcome(f.hold("c", 0, 1), holds.Taken, 1)

@@ -58,7 +58,7 @@ var racePromises = []promise{
 		f.seats(seats)
 		kept := make([]holds.Kept, workers)
 		for i := range kept {
-			first := 2 * i % seats // one of a pair is sold now and then, the other never
+			first := 2 * i % seats // the first of a pair is sold now and then, the other never
 			kept[i] = f.keptFor(string(racer(i)), 1, first, first+1)
 		}
 		gate(workers, func(i int) {
@@ -129,7 +129,7 @@ var racePromises = []promise{
 
 func racer(i int) contracts.OrderID { return contracts.OrderID(fmt.Sprintf("racer%d", i)) }
 
-// atOnce asks for n orders through a start gate.
+// atOnce asks for n orders concurrently.
 func atOnce(f *fixture, n int, ask func(i int) holds.Ask) []holds.Answer {
 	f.Helper()
 	answers := make([]holds.Answer, n)
@@ -145,7 +145,7 @@ func atOnce(f *fixture, n int, ask func(i int) holds.Ask) []holds.Answer {
 	return answers
 }
 
-// gate starts n workers, lets them go together and waits for all.
+// gate starts n workers, releases them together and waits for all.
 func gate(n int, work func(i int)) {
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})

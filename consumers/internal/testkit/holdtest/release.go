@@ -72,13 +72,13 @@ var releasePromises = []promise{
 			f.Fatalf("place 2 is %+v, want sold to a", e)
 		}
 	}},
-	{"a group that is not loaded answers so", func(f *fixture) {
+	{"a release in a group that is not loaded fails", func(f *fixture) {
 		f.unchanged(func() {
 			_, err := f.b.Release(f.Context(), f.g, "a", 1)
 			f.wantErr(err, holds.ErrNotLoaded)
 		})
 	}},
-	{"a release that no row could ask for is refused and changes nothing", func(f *fixture) {
+	{"an invalid release is refused and changes nothing", func(f *fixture) {
 		f.seats(4)
 		f.held("a", 1)
 		for _, c := range []struct {
@@ -93,7 +93,7 @@ var releasePromises = []promise{
 	}},
 }
 
-// open is an open row that was held a minute ago.
+// open returns an open row whose hold was made a minute ago.
 func open(f *fixture, order contracts.OrderID, version int, places ...int) holds.OpenOrder {
 	heldAt := f.b.Now().Add(-time.Minute)
 	return holds.OpenOrder{

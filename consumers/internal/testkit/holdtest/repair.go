@@ -20,7 +20,7 @@ func (f *fixture) look() holds.State {
 	return state
 }
 
-// change wants places for an order, with what the group shows of it now. A hold is one that was made now.
+// change returns a change that gives places to an order, with the group as it is now in Seen. A hold begins now.
 func (f *fixture) change(want seatstate.State, order contracts.OrderID, version int, places ...int) holds.Change {
 	f.Helper()
 	c := holds.Change{
@@ -47,7 +47,7 @@ func (f *fixture) repair(changes ...holds.Change) holds.Repaired {
 	return repaired
 }
 
-// repaired makes changes that must all be done, and answers who was displaced.
+// repaired makes changes, checks that all are done, and returns the displaced orders.
 func (f *fixture) repaired(changes ...holds.Change) []contracts.OrderID {
 	f.Helper()
 	r := f.repair(changes...)
@@ -174,7 +174,7 @@ var repairPromises = []promise{
 		f.wantHolder("a", 1, 3)
 		f.soldTo("c", 2)
 	}},
-	{"what is right already is left as it is", func(f *fixture) {
+	{"an order that is right already is not changed", func(f *fixture) {
 		f.seats(6)
 		f.repaired(f.change(seatstate.Held, "a", 2, 1, 3), f.change(seatstate.Sold, "b", 2, 2))
 		f.unchanged(func() {

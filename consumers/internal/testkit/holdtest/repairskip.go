@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// skipped makes one change that must not be written.
+// skipped makes one change and checks that it is not written.
 func (f *fixture) skipped(c holds.Change) {
 	f.Helper()
 	f.unchanged(func() {
@@ -20,7 +20,7 @@ func (f *fixture) skipped(c holds.Change) {
 }
 
 var skipPromises = []promise{
-	{"a group that was loaded anew is left alone", func(f *fixture) {
+	{"a group that was loaded again is not changed", func(f *fixture) {
 		f.seats(4)
 		c, epoch := f.change(seatstate.Sold, "a", 2, 1), f.look().Revision.Epoch
 		f.wantErr(f.b.Wipe(f.Context(), f.g.SeatGroup), nil)
@@ -33,7 +33,7 @@ var skipPromises = []promise{
 			}
 		})
 	}},
-	{"an order of which a later version was applied is left alone", func(f *fixture) {
+	{"an order of which a later version was applied is skipped", func(f *fixture) {
 		f.seats(6)
 		f.sell("a", 3, 1)
 		f.skipped(f.change(seatstate.Free, "a", 2))
@@ -43,7 +43,7 @@ var skipPromises = []promise{
 		f.skipped(f.change(seatstate.Held, "b", 2, 4))
 		f.repaired(f.change(seatstate.Free, "a", 3), f.change(seatstate.Held, "b", 3, 4))
 	}},
-	{"an order is left alone when a place is not as it was seen", func(f *fixture) {
+	{"an order is skipped when a place is not as it was read", func(f *fixture) {
 		for _, c := range []struct {
 			name          string
 			before, since func()
@@ -70,7 +70,7 @@ var skipPromises = []promise{
 			f.skipped(change)
 		}
 	}},
-	{"what the call itself sweeps has happened since", func(f *fixture) {
+	{"what the call's own sweep changes counts as changed", func(f *fixture) {
 		f.seats(6)
 		f.held("b", 1)
 		f.b.Advance(toLapse)
@@ -81,7 +81,7 @@ var skipPromises = []promise{
 		f.wantHolder("", 1)
 		f.repaired(f.change(seatstate.Sold, "a", 2, 1))
 	}},
-	{"a hold takes no place of another, and then none", func(f *fixture) {
+	{"a hold takes no place of another order, and then no place at all", func(f *fixture) {
 		f.load(holds.Load{Places: 6, Sold: map[int]contracts.OrderID{4: "s"}})
 		f.held("b", 2)
 		f.skipped(f.change(seatstate.Held, "a", 1, 1, 2))
@@ -111,7 +111,7 @@ var skipPromises = []promise{
 			}
 		}
 	}},
-	{"a place that is freed after it was wanted is not given", func(f *fixture) {
+	{"a place that a later change frees is not available", func(f *fixture) {
 		f.seats(6)
 		f.held("b", 1)
 		r := f.repair(f.change(seatstate.Held, "a", 1, 1), f.change(seatstate.Free, "b", 2))
@@ -120,7 +120,7 @@ var skipPromises = []promise{
 		}
 		f.wantHolder("", 1)
 	}},
-	{"changes that no reading could lead to are refused and change nothing", func(f *fixture) {
+	{"invalid changes are refused and change nothing", func(f *fixture) {
 		f.seats(6)
 		f.held("h", 1)
 		f.sell("s", 1, 2)

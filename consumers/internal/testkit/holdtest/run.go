@@ -7,7 +7,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// run asks for several orders in one call: "a:0,1" each, in their order.
+// run asks for several orders in one call.
 func (f *fixture) run(asks ...holds.Ask) []holds.Answer {
 	f.Helper()
 	var answers []holds.Answer
@@ -51,7 +51,7 @@ var runPromises = []promise{
 			f.Fatalf("the revision went from %d to %d", before, after)
 		}
 	}},
-	{"who wants a place of an order of the same run is decided later", func(f *fixture) {
+	{"an order that wants a place of an order in the same run is decided later", func(f *fixture) {
 		f.seats(10)
 		f.outcomes(f.run(askFor("a", 0, 1), askFor("b", 1, 2), askFor("c", 3)), holds.Held, holds.Again, holds.Held)
 		f.wantHolder("", 2)
@@ -59,7 +59,7 @@ var runPromises = []promise{
 			f.Fatal("an order that is decided later has a record")
 		}
 	}},
-	{"who wants a place of one that is decided later is decided later too", func(f *fixture) {
+	{"an order that wants a place of one decided later is decided later too", func(f *fixture) {
 		f.seats(10)
 		f.outcomes(f.run(askFor("a", 0, 1), askFor("b", 1, 2), askFor("c", 2, 3), askFor("d", 3)), holds.Held, holds.Again, holds.Again, holds.Again)
 	}},
@@ -70,7 +70,7 @@ var runPromises = []promise{
 		f.outcomes(answers, holds.Taken, holds.Taken, holds.Held)
 		f.outcome(answers[1], holds.Taken, 4)
 	}},
-	{"a hold that the run finds is waited for like one that it makes", func(f *fixture) {
+	{"an existing hold of an order in the run delays others like a new one", func(f *fixture) {
 		f.seats(10)
 		f.held("a", 0)
 		answers := f.run(askFor("a", 0), askFor("b", 0))
@@ -85,16 +85,7 @@ var runPromises = []promise{
 		f.wantHolder("a", 0)
 		f.wantHolder("", 1)
 	}},
-	{"of two bodies of an order the later waits until the earlier is known", func(f *fixture) {
-		f.seats(10)
-		f.held("z", 4)
-		other := holds.Ask{Order: "a", Hash: "other", Places: []int{5}}
-		f.outcomes(f.run(askFor("a", 4), other, askFor("b", 5), askFor("a", 4)), holds.Taken, holds.Again, holds.Again, holds.Taken)
-		f.outcomes(f.run(askFor("c", 0), askFor("a", 0), other), holds.Held, holds.Again, holds.Again)
-		f.wantHolder("", 5)
-		f.outcomes(f.run(other), holds.Held)
-	}},
-	{"an order that is over does not keep its place from the run", func(f *fixture) {
+	{"an order that has ended does not block its place in the run", func(f *fixture) {
 		f.seats(10)
 		f.held("a", 0)
 		f.release("a", 1)

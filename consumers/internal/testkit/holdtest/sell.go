@@ -2,7 +2,6 @@ package holdtest
 
 import (
 	"slices"
-	"time"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
@@ -37,7 +36,7 @@ func (f *fixture) displaced(sale holds.Sale, want ...contracts.OrderID) {
 	}
 }
 
-// notKnown wants no record of an order.
+// notKnown checks that an order has no record.
 func (f *fixture) notKnown(order contracts.OrderID) {
 	f.Helper()
 	if r, known := f.state().Records[order]; known {
@@ -74,7 +73,7 @@ var sellPromises = []promise{
 		}
 		f.soldTo("a", 1)
 	}},
-	{"it wins over other orders' holds, takes them whole and says whose", func(f *fixture) {
+	{"it overwrites other orders' holds whole and names their orders", func(f *fixture) {
 		f.seats(8)
 		f.held("b", 1, 2)
 		f.held("c", 3)
@@ -114,14 +113,8 @@ var sellPromises = []promise{
 		f.keep(k, holds.OK)
 		f.wantHolder("c", 3, 4)
 	}},
-	{"a hold that has lapsed gives way like any other, also if the sweep did not reach it", func(f *fixture) {
-		f.seats(30)
-		for i := range seatstate.SweepLimit {
-			f.held(numbered(i), i)
-		}
-		f.b.Advance(time.Millisecond)
-		f.held("late", 17, 18)
-		f.b.Advance(toLapse)
+	{"a lapsed hold is displaced like any other, also if the sweep did not reach it", func(f *fixture) {
+		f.unswept()
 		f.displaced(f.sell("a", 2, 18), "late")
 		f.soldTo("a", 18)
 		f.wantHolder("", 17)

@@ -1,4 +1,4 @@
-// Package ledgertest holds every store of the ledger check to the same promises: over memory and over a DynamoDB server.
+// Package ledgertest is the conformance suite of the stores of the ledger check, in memory and on a DynamoDB server.
 package ledgertest
 
 import (
@@ -8,7 +8,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Store is what the ports of pay and reconcile ask for.
+// Store has the ports of pay and reconcile for the ledger check.
 type Store interface {
 	Known(ctx context.Context, key string) (bool, error)
 	Note(ctx context.Context, n readmodel.LedgerNote) error
@@ -40,7 +40,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 			}
 			known(t, s, key, true)
 		},
-		"the cursor is nowhere before it is moved, and is never moved back": func(t *testing.T, s Store) {
+		"the cursor is zero before it is moved, and is never moved back": func(t *testing.T, s Store) {
 			cursor(t, s, readmodel.LedgerCursor{})
 			for _, to := range []readmodel.LedgerCursor{
 				{MessageKey: readmodel.LedgerCursorKey, SlicesTo: 300_000, DayAt: 1},

@@ -1,12 +1,12 @@
-// Package ministacktest starts a real ministack (SQS, DynamoDB and its streams, EventBridge) for a test package. It is
-// for tests only.
+// Package ministacktest starts a real ministack (SQS, DynamoDB and its streams, EventBridge) for a test package. It is for
+// tests only.
 //
 //	func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 //
 //	ministacktest.Setenv(t)
 //	cfg, err := awsclient.Load(t.Context())
 //
-// Each Setenv is a tenant of its own, so tests can use the names of the topology without seeing one another.
+// Each Setenv makes a new tenant, so tests can use the names of the topology without seeing one another.
 package ministacktest
 
 import (
@@ -26,20 +26,20 @@ import (
 	"boxoffice/consumers/internal/testkit/childtest"
 )
 
-// Variable names the ministack binary to use, before any other place is searched.
+// Variable is the environment variable with the ministack binary to use; it comes before all other places.
 const Variable = "BOXOFFICE_MINISTACK"
 
-// Region of every tenant.
+// Region is the AWS region of every tenant.
 const Region = "eu-west-1"
 
-// inModule is where the local stack installs it, from the module's root.
+// inModule is where the local stack installs it, below the module's root.
 const inModule = ".local/venv/bin/ministack"
 
 const readyWithin = 30 * time.Second
 
 var shared = childtest.Shared[*server]{Package: "ministacktest", Start: start, Stop: (*server).stop}
 
-// tenants that were given out.
+// tenants counts the tenants in use.
 var tenants atomic.Int64
 
 type server struct {
@@ -53,8 +53,8 @@ type server struct {
 // Run runs the tests of a package and then stops the server that they used, if any.
 func Run(m interface{ Run() int }) int { return shared.Run(m) }
 
-// Setenv points the SDK's environment at a new tenant of the package's ministack for the time of the test. Without
-// ministack the test is skipped with the reason, or fails where CI is true. The package's TestMain must be Run.
+// Setenv points the SDK's environment at a new tenant of the package's ministack until the test ends. Without ministack the
+// test is skipped with the reason, or fails where CI is true. TestMain must call Run.
 func Setenv(t testing.TB) {
 	t.Helper()
 	address := shared.Get(t).address
@@ -66,7 +66,7 @@ func Setenv(t testing.TB) {
 		"AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_SESSION_TOKEN":     "",
 		"AWS_PROFILE":           "",
-		// What a developer has configured for real accounts stays out of the tests.
+		// A developer's configuration for real accounts must not reach the tests.
 		"AWS_CONFIG_FILE":             os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 		"AWS_EC2_METADATA_DISABLED":   "true",
@@ -108,8 +108,8 @@ func startOnce(ctx context.Context, binary string) (*server, error) {
 	return s, nil
 }
 
-// command serves ministack as the local stack does: by uvicorn where that is installed beside it, else by itself. Only the
-// speed differs.
+// command returns the command that serves ministack as the local stack does: with uvicorn if it is installed beside it,
+// else by itself. Only the speed differs.
 func command(binary, port string) (program string, args []string) {
 	server := filepath.Join(filepath.Dir(binary), "uvicorn")
 	if _, err := os.Stat(server); err != nil {
@@ -122,7 +122,7 @@ func command(binary, port string) (program string, args []string) {
 }
 
 func (s *server) stop() {
-	// It keeps nothing on disk, so there is nothing to lose by killing it. If it has ended already, that is as well.
+	// It stores nothing on disk, so killing it loses nothing. It may have ended already.
 	_ = s.command.Process.Kill()
 	<-s.exited
 }
@@ -165,7 +165,7 @@ func (s *server) healthy(ctx context.Context) error {
 	return nil
 }
 
-// find looks at Variable, then at the virtual environment of the module, then at PATH.
+// find returns the binary named by Variable, else the one in the module's virtual environment, else the one in PATH.
 func find() (string, error) {
 	if binary := os.Getenv(Variable); binary != "" {
 		if _, err := os.Stat(binary); err != nil {

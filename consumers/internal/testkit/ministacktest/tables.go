@@ -11,8 +11,8 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// Load gives the configuration of clients of a new tenant, as Setenv does, that has the tables of the topology. Faults go into
-// it before a client is made of it.
+// Load returns the configuration for clients of a new tenant, as Setenv makes it, with the tables of the topology. Put
+// faults into it before you make a client of it.
 func Load(t testing.TB) aws.Config {
 	t.Helper()
 	Setenv(t)
@@ -24,7 +24,7 @@ func Load(t testing.TB) aws.Config {
 	return config
 }
 
-// createTables makes the tables of the topology, under its names, as far as reads and conditions depend on them.
+// createTables creates the tables of the topology, with the parts that reads and conditions depend on.
 func createTables(t testing.TB, client *dynamodb.Client) {
 	t.Helper()
 	all, err := topology.Load()

@@ -9,11 +9,11 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// dueFrom is later than the steps of all orders that other tests of the suite make: a scan has the whole store, which may
-// be the same for all of them.
+// dueFrom is later than the steps of all orders of other tests in the suite: a scan reads the whole store, which all tests
+// may share.
 const dueFrom contracts.Instant = 9_000_000_000_000
 
-// dueOrder is the first row of an order whose OpenPayment is late at that instant.
+// dueOrder returns the first row of an order whose OpenPayment is late at that instant.
 func dueOrder(g contracts.SeatGroup, at contracts.Instant) order.Order {
 	m := Placed(g, "A-1-1")
 	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: at, ExpiresAt: at + 300_000, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: at})
@@ -21,7 +21,7 @@ func dueOrder(g contracts.SeatGroup, at contracts.Instant) order.Order {
 	return o
 }
 
-// scanned are the orders of all segments that are due after dueFrom, by then, and how many pages they took.
+// scanned returns the orders of all segments that are due after dueFrom and by scan.By, and the number of pages read.
 func scanned(t *testing.T, b Backend, scan order.DueScan) (due []order.Due, pages int) {
 	t.Helper()
 	for scan.Segment = range scan.Segments {
@@ -48,7 +48,7 @@ func scanned(t *testing.T, b Backend, scan order.DueScan) (due []order.Due, page
 	return due, pages
 }
 
-// dueTests are the promises of the index of open orders, as reconcile reads it.
+// dueTests are the promises about the index of open orders, as reconcile reads it.
 func dueTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	return map[string]func(t *testing.T, b Backend){
 		"a scan has each due order once, whatever its concert, in any number of segments and over every page": func(t *testing.T, b Backend) {
@@ -80,7 +80,7 @@ func dueTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b 
 				t.Errorf("%d orders are due at the instant itself, want %d", len(got), len(want)+1)
 			}
 		},
-		"a scan has no order whose step is over": func(t *testing.T, b Backend) {
+		"a scan has no order without a due step": func(t *testing.T, b Backend) {
 			row := dueOrder(group(), dueFrom+1_000_000)
 			put(t, b, row)
 			there := func() bool {
@@ -94,8 +94,8 @@ func dueTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b 
 			if err != nil {
 				t.Fatal(err)
 			}
-			if done, err := b.Store.Update(t.Context(), row, next); !done || err != nil {
-				t.Fatalf("update: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, next); err != nil {
+				t.Fatalf("update: %v", err)
 			}
 			if there() {
 				t.Error("an order that has ended is in the index")
@@ -123,7 +123,7 @@ func dueTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b 
 				t.Errorf("orders by segment: %v", found)
 			}
 		},
-		"what is no cursor is refused": func(t *testing.T, b Backend) {
+		"an invalid cursor is refused": func(t *testing.T, b Backend) {
 			if _, err := b.Store.DuePage(t.Context(), order.DueScan{By: 1, Segments: 1, From: "nonsense"}); err == nil {
 				t.Error("nonsense is taken for a cursor")
 			}

@@ -1,9 +1,11 @@
-// Package ordertest is the conformance suite of the stores of orders: every promise of the ports of reserve, expire
-// and rebuild, run over memory and over a DynamoDB server.
+// Package ordertest is the conformance suite of the stores of orders: it checks every promise of the ports of reserve,
+// expire and rebuild, in memory and on a DynamoDB server.
 package ordertest
 
 import (
+	"boxoffice/consumers/internal/retry"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -17,14 +19,14 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Store is what the suite needs: all the ports that a store of orders fills.
+// Store has all the ports that a store of orders implements.
 type Store interface {
 	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
-	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
-	Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error)
-	Withdraw(ctx context.Context, before, after order.Order) (done bool, err error)
+	RejectLost(ctx context.Context, before, after order.Order, seat string) error
+	Commit(ctx context.Context, before, after order.Order) error
+	Withdraw(ctx context.Context, before, after order.Order) error
 	Allowance(ctx context.Context, concertID, userID string) (int, error)
-	Update(ctx context.Context, before, after order.Order) (done bool, err error)
+	Update(ctx context.Context, before, after order.Order) error
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
 	DuePage(ctx context.Context, scan order.DueScan) (order.DuePage, error)
@@ -35,17 +37,18 @@ type Store interface {
 	NextToken(ctx context.Context, g contracts.SeatGroup) (int64, error)
 }
 
-// Backend is a store with what no port can do: giving a seat to an order, and writing as a newer version of the program.
+// Backend is a Store with what no port has: writing a ticket without a condition, and writing as a newer version of the
+// program.
 type Backend struct {
 	Store     Store
 	PutTicket func(g contracts.SeatGroup, seat string, owner contracts.OrderID)
-	// SetUnknown gives a stored row an attribute that readmodel does not have, and Unknown is what is stored of it, ""
-	// for none. A path is a name, "payment.NAME" or "history[0].NAME".
+	// SetUnknown gives a stored row an attribute that readmodel does not have, and Unknown returns its stored value, "" for
+	// none. A path is a name, "payment.NAME" or "history[0].NAME".
 	SetUnknown func(id contracts.OrderID, path, value string)
 	Unknown    func(id contracts.OrderID, path string) string
 }
 
-// ids makes order ids that no other test of the process uses.
+// ids counts the order ids of this process.
 var ids atomic.Int64
 
 // NewID makes a well-formed order id that no other test of the process uses.
@@ -53,7 +56,7 @@ func NewID() contracts.OrderID {
 	return contracts.OrderID(fmt.Sprintf("e1%030d", ids.Add(1)))
 }
 
-// Placed is a PlaceOrder for these seats, of a buyer of its own: every concert has a limit per buyer.
+// Placed returns a PlaceOrder for these seats, of a new buyer: every concert has a limit per buyer.
 func Placed(g contracts.SeatGroup, seats ...string) message.PlaceOrder {
 	id := NewID()
 	return message.PlaceOrder{
@@ -63,14 +66,14 @@ func Placed(g contracts.SeatGroup, seats ...string) message.PlaceOrder {
 	}
 }
 
-// HeldOrder is the first row of a held order.
+// HeldOrder returns the first row of a held order.
 func HeldOrder(m message.PlaceOrder) order.Order {
 	return order.NewHeld(m, "00000000000000000001", order.Hold{
 		Seats: m.Seats, HeldAt: 1_000_500, ExpiresAt: 1_300_500, Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, BuyerLimit: 8,
 	}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600})
 }
 
-// HeldBy is the first row of a held order of that buyer, whose concert has that limit per buyer.
+// HeldBy returns the first row of a held order of that buyer, with that limit per buyer.
 func HeldBy(g contracts.SeatGroup, user string, limit int, seats ...string) order.Order {
 	m := Placed(g, seats...)
 	m.UserID = user
@@ -79,7 +82,7 @@ func HeldBy(g contracts.SeatGroup, user string, limit int, seats ...string) orde
 	return row
 }
 
-// RejectedOrder is the only row of an order that got no seats. It counts none.
+// RejectedOrder returns the only row of an order that got no seats. It counts none.
 func RejectedOrder(m message.PlaceOrder) order.Order {
 	cause := order.Cause{Kind: message.KindPlaceOrder, MessageID: "m-1", At: 1_000_600}
 	return order.NewRejected(m, "00000000000000000001", contracts.ReasonSeatTaken, m.Seats, cause)
@@ -94,13 +97,13 @@ func expired(t *testing.T, o order.Order) order.Order {
 	return next
 }
 
-// Exercise runs the suite. open makes a backend; groups that the suite uses are new to it.
+// Exercise runs the suite. open makes a backend that does not know the suite's groups yet.
 func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	group := func() contracts.SeatGroup {
 		return contracts.SeatGroup{ConcertID: fmt.Sprintf("concert-%d", ids.Add(1)), Group: "A-1"}
 	}
 	tests := map[string]func(t *testing.T, b Backend){
-		"a row comes back as it was written": func(t *testing.T, b Backend) {
+		"a row reads as it was written": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1", "A-1-2"))
 			put(t, b, row)
 			got, found, err := b.Store.Read(t.Context(), row.OrderID)
@@ -122,12 +125,12 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 				t.Errorf("got amount %v, reason %+v", got.Amount, got.Reason)
 			}
 		},
-		"no row is not an error": func(t *testing.T, b Backend) {
+		"a missing row is not an error": func(t *testing.T, b Backend) {
 			if _, found, err := b.Store.Read(t.Context(), NewID()); found || err != nil {
 				t.Errorf("found %v, %v", found, err)
 			}
 		},
-		"the first put wins and the second is answered with it": func(t *testing.T, b Backend) {
+		"the first put wins and the second gets its row": func(t *testing.T, b Backend) {
 			m := Placed(group(), "A-1-1")
 			first := HeldOrder(m)
 			put(t, b, first)
@@ -139,20 +142,23 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 		},
 		"of 32 puts at once exactly one is done": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
-			race(t, 32, func() (bool, error) {
+			race(t, 32, func() error {
 				r := b.Store.PutAll(t.Context(), []order.Order{row})[0]
-				return r.Outcome == order.PutDone, r.Err
+				if r.Outcome != order.PutDone && r.Err == nil {
+					return retry.ErrMoved
+				}
+				return r.Err
 			})
 		},
 		"an update needs the version it was made from": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
 			put(t, b, row)
 			next := expired(t, row)
-			if done, err := b.Store.Update(t.Context(), row, next); !done || err != nil {
-				t.Fatalf("first update: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, next); err != nil {
+				t.Fatalf("first update: %v", err)
 			}
-			if done, err := b.Store.Update(t.Context(), row, next); done || err != nil {
-				t.Errorf("update from an old version: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, next); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("update from an old version: %v", err)
 			}
 			got, _, err := b.Store.Read(t.Context(), row.OrderID)
 			if err != nil || got.Status != contracts.Expired || got.Version != 2 || len(got.History) != 2 {
@@ -161,24 +167,24 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 		},
 		"an update of a row that is not there is refused": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
-			if done, err := b.Store.Update(t.Context(), row, expired(t, row)); done || err != nil {
-				t.Errorf("got %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, expired(t, row)); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("got %v", err)
 			}
 		},
 		"of 32 updates at once exactly one is done": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
 			put(t, b, row)
 			next := expired(t, row)
-			race(t, 32, func() (bool, error) { return b.Store.Update(t.Context(), row, next) })
+			race(t, 32, func() error { return b.Store.Update(t.Context(), row, next) })
 		},
-		"the index has open orders of the group alone": func(t *testing.T, b Backend) {
+		"the index has open orders of the group only": func(t *testing.T, b Backend) {
 			g := group()
 			open, over, elsewhere := HeldOrder(Placed(g, "A-1-1")), HeldOrder(Placed(g, "A-1-2")), HeldOrder(Placed(group(), "A-1-1"))
 			for _, row := range []order.Order{open, over, elsewhere} {
 				put(t, b, row)
 			}
-			if done, err := b.Store.Update(t.Context(), over, expired(t, over)); !done || err != nil {
-				t.Fatalf("update: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), over, expired(t, over)); err != nil {
+				t.Fatalf("update: %v", err)
 			}
 			got, err := b.Store.OpenIDs(t.Context(), g)
 			if err != nil || !slices.Equal(got, []contracts.OrderID{open.OrderID}) {
@@ -210,12 +216,12 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 				t.Errorf("index has %d, want %d, %v", len(open), len(want), err)
 			}
 		},
-		"no ids are no rows": func(t *testing.T, b Backend) {
+		"no ids give no rows": func(t *testing.T, b Backend) {
 			if rows, err := b.Store.ReadMany(t.Context(), nil); len(rows) != 0 || err != nil {
 				t.Errorf("got %v, %v", rows, err)
 			}
 		},
-		"tickets of the group alone": func(t *testing.T, b Backend) {
+		"tickets are those of the group only": func(t *testing.T, b Backend) {
 			g, other := group(), group()
 			b.PutTicket(g, "A-1-1", "order-1")
 			b.PutTicket(other, "A-1-2", "order-2")
@@ -236,7 +242,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 					want[row.OrderID]++
 				}
 			}
-			// Of two orders that name the same seats one owns one of them, a stranger another.
+			// Of two orders with the same seats one owns one of them, and another order owns the other.
 			first, second := HeldOrder(Placed(g, "E-1", "E-2", "E-3")), HeldOrder(Placed(g, "E-1", "E-2", "E-3"))
 			b.PutTicket(g, "E-1", second.OrderID)
 			b.PutTicket(g, "E-2", "order-2")
@@ -298,7 +304,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	}
 }
 
-// Put writes the first version of a row and wants it done.
+// Put writes the first version of a row and fails the test if it is not written.
 func Put(t *testing.T, s interface {
 	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 }, row order.Order) {
@@ -313,8 +319,8 @@ func put(t *testing.T, b Backend, row order.Order) {
 	Put(t, b.Store, row)
 }
 
-// race lets n workers do the same at once and wants exactly one of them to have done it.
-func race(t *testing.T, n int, do func() (bool, error)) {
+// race lets n workers do the same at once, and wants one of them to succeed and all others to get retry.ErrMoved.
+func race(t *testing.T, n int, do func() error) {
 	t.Helper()
 	gate := make(chan struct{})
 	var done atomic.Int64
@@ -322,12 +328,11 @@ func race(t *testing.T, n int, do func() (bool, error)) {
 	for range n {
 		wg.Go(func() {
 			<-gate
-			ok, err := do()
-			if err != nil {
-				t.Error(err)
-			}
-			if ok {
+			switch err := do(); {
+			case err == nil:
 				done.Add(1)
+			case !errors.Is(err, retry.ErrMoved):
+				t.Error(err)
 			}
 		})
 	}

@@ -9,11 +9,11 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// unknownPaths are where a newer version of the program may note something in a row.
+// unknownPaths are places in a row where a newer version of the program may store something.
 var unknownPaths = []string{"newer", "payment.newer", "history[0].newer"}
 
 // unknownTests are the promises to a newer version of the program that writes the same rows while it is rolled out: what it
-// noted stays, whatever this version does to the row, and what this version removes is removed all the same.
+// stored stays, whatever this version does to the row, and what this version deletes is deleted all the same.
 func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b Backend) {
 	read := func(t *testing.T, b Backend, id contracts.OrderID) order.Order {
 		t.Helper()
@@ -23,7 +23,7 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 		}
 		return o
 	}
-	// awaiting is a stored row that awaits payment, with an attribute at each of the paths.
+	// awaiting returns a stored row that awaits payment, with an attribute at each of the paths.
 	awaiting := func(t *testing.T, b Backend, first order.Order) order.Order {
 		t.Helper()
 		put(t, b, first)
@@ -31,15 +31,15 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 		if err != nil {
 			t.Fatal(err)
 		}
-		if done, err := b.Store.Update(t.Context(), first, next); !done || err != nil {
-			t.Fatalf("update: %v, %v", done, err)
+		if err := b.Store.Update(t.Context(), first, next); err != nil {
+			t.Fatalf("update: %v", err)
 		}
 		for _, path := range unknownPaths {
 			b.SetUnknown(first.OrderID, path, "v "+path)
 		}
 		return read(t, b, first.OrderID)
 	}
-	// kept wants the row to be after, and the attributes to be there.
+	// kept checks that the row is after and that the attributes are there.
 	kept := func(t *testing.T, b Backend, after order.Order) order.Order {
 		t.Helper()
 		got := read(t, b, after.OrderID)
@@ -62,47 +62,47 @@ func unknownTests(group func() contracts.SeatGroup) map[string]func(t *testing.T
 	}
 	updated := func(t *testing.T, b Backend, before, after order.Order) order.Order {
 		t.Helper()
-		if done, err := b.Store.Update(t.Context(), before, after); !done || err != nil {
-			t.Fatalf("update to %s: %v, %v", after.Status, done, err)
+		if err := b.Store.Update(t.Context(), before, after); err != nil {
+			t.Fatalf("update to %s: %v", after.Status, err)
 		}
 		return kept(t, b, after)
 	}
 	return map[string]func(t *testing.T, b Backend){
-		"what a newer version noted stays from the payment to the revoked order": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay from the payment to the revoked order": func(t *testing.T, b Backend) {
 			o := awaiting(t, b, HeldBy(group(), "newer", 8, "A-1", "A-2"))
 			next, err := o.NoteDecline(readmodel.PaymentError{EventID: "evt_1", At: 5, Code: "card_declined"})
 			o = updated(t, b, o, must(t, next, err))
 			sold := committed(t, o)
-			if r, err := b.Store.Commit(t.Context(), o, sold); err != nil || !r.Done {
-				t.Fatalf("commit: %+v, %v", r, err)
+			if err := b.Store.Commit(t.Context(), o, sold); err != nil {
+				t.Fatalf("commit: %v", err)
 			}
 			o = kept(t, b, sold)
 			o = updated(t, b, o, o.NextAttempt(order.StepCapture))
 			next, err = o.Revoke(paid)
 			revoked := must(t, next, err)
-			if done, err := b.Store.Withdraw(t.Context(), o, revoked); err != nil || !done {
-				t.Fatalf("withdraw: %v, %v", done, err)
+			if err := b.Store.Withdraw(t.Context(), o, revoked); err != nil {
+				t.Fatalf("withdraw: %v", err)
 			}
 			kept(t, b, revoked)
 		},
-		"what a newer version noted stays in an order that ends": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay in an order that ends": func(t *testing.T, b Backend) {
 			// With and without an allowance, which are different writes.
 			for _, first := range []order.Order{HeldOrder(Placed(group(), "A-1")), HeldBy(group(), "newer", 8, "A-1")} {
 				o := awaiting(t, b, first)
 				updated(t, b, o, expired(t, o))
 			}
 		},
-		"what a newer version noted stays in an order that lost a seat": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay in an order that lost a seat": func(t *testing.T, b Backend) {
 			o := awaiting(t, b, HeldBy(group(), "newer", 8, "A-1", "A-2"))
 			b.PutTicket(o.SeatGroup(), "A-2", "other")
 			next, err := o.Reject(contracts.ReasonSeatLost, []string{"A-2"}, paid)
 			lost := must(t, next, err)
-			if done, err := b.Store.RejectLost(t.Context(), o, lost, "A-2"); err != nil || !done {
-				t.Fatalf("reject: %v, %v", done, err)
+			if err := b.Store.RejectLost(t.Context(), o, lost, "A-2"); err != nil {
+				t.Fatalf("reject: %v", err)
 			}
 			kept(t, b, lost)
 		},
-		"what a newer version noted stays whichever way the row was read": func(t *testing.T, b Backend) {
+		"attributes of a newer version stay whichever way the row was read": func(t *testing.T, b Backend) {
 			first := HeldOrder(Placed(group(), "A-1"))
 			o := awaiting(t, b, first)
 			refused := b.Store.PutAll(t.Context(), []order.Order{first})[0]

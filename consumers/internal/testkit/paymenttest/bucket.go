@@ -28,22 +28,22 @@ func (c *Clock) Now() time.Time { return time.UnixMicro(c.micros.Load()) }
 // Advance moves the clock, whole microseconds.
 func (c *Clock) Advance(d time.Duration) { c.micros.Add(d.Microseconds()) }
 
-// OpenBucket makes full buckets of these rates that go by the clock.
+// OpenBucket makes full buckets with these rates and this clock.
 type OpenBucket func(t *testing.T, rates pay.Rates, clock *Clock) pay.Bucket
 
-// MemoryBucket is memrate.
+// MemoryBucket is an OpenBucket of memrate.
 func MemoryBucket(_ *testing.T, rates pay.Rates, clock *Clock) pay.Bucket {
 	return memrate.New(rates, clock.Now)
 }
 
-// bucketFixture asks a bucket.
+// bucketFixture makes calls to a bucket.
 type bucketFixture struct {
 	*testing.T
 	*Clock
 	b pay.Bucket
 }
 
-// take answers the wait.
+// take returns the wait.
 func (f *bucketFixture) take(c pay.Class) time.Duration {
 	f.Helper()
 	wait, err := f.b.Take(f.Context(), c)
@@ -53,7 +53,7 @@ func (f *bucketFixture) take(c pay.Class) time.Duration {
 	return wait
 }
 
-// takes is how many of n calls of a class get a token now.
+// takes returns how many of n calls of a class get a token now.
 func (f *bucketFixture) takes(c pay.Class, n int) (taken int) {
 	f.Helper()
 	for range n {
@@ -75,19 +75,19 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("settling took %d of what was left", n)
 			}
 		},
-		"settling may take all, and looks are counted apart": func(f *bucketFixture) {
+		"settling may take all, and reads have a bucket of their own": func(f *bucketFixture) {
 			for range 2 {
 				if n := f.takes(pay.Settling, 20); n != 10 {
 					f.Errorf("settling took %d", n)
 				}
-				// However long nobody asks, the bucket holds no more.
+				// However long no call comes, the bucket holds no more.
 				f.Advance(time.Hour)
 			}
 			if n := f.takes(pay.Reading, 20); n != 10 {
 				f.Errorf("reading took %d", n)
 			}
 		},
-		"an audit leaves four tenths to looks at orders": func(f *bucketFixture) {
+		"an audit leaves four tenths to reads of orders": func(f *bucketFixture) {
 			if n := f.takes(pay.Auditing, 20); n != 6 {
 				f.Errorf("auditing took %d of 10", n)
 			}
@@ -98,7 +98,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("settling took %d", n)
 			}
 		},
-		"whoever waits as told gets a token, if nobody else asks": func(f *bucketFixture) {
+		"a caller that waits for its turn gets a token, if no other calls": func(f *bucketFixture) {
 			for _, c := range pay.Classes() {
 				f.Advance(time.Minute)
 				wait := f.take(c)
@@ -115,7 +115,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				}
 			}
 		},
-		"turns follow one another at the pace, to the longest wait": func(f *bucketFixture) {
+		"turns follow one another at the rate, up to the longest wait": func(f *bucketFixture) {
 			f.takes(pay.Opening, 6)
 			first := f.take(pay.Opening)
 			for n := range 3100 {
@@ -125,7 +125,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				}
 			}
 		},
-		"in a second no more than the pace and a tenth, and over time the pace": func(f *bucketFixture) {
+		"at most the rate and a tenth in a second, and the rate over time": func(f *bucketFixture) {
 			var at []time.Time
 			for range 2000 {
 				if f.take(pay.Settling) == 0 {
@@ -142,10 +142,10 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				}
 			}
 		},
-		"money that is to be settled does not wait for orders that are to be opened": func(f *bucketFixture) {
+		"settling does not wait for opening": func(f *bucketFixture) {
 			opened, settled := 0, 0
 			for step := range 2000 {
-				// All that can be opened is, and 40 a second are settled.
+				// Opening gets all that it may, and 40 calls a second settle.
 				opened += f.takes(pay.Opening, 2)
 				if step%5 == 0 {
 					if wait := f.take(pay.Settling); wait != 0 {
@@ -159,7 +159,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Errorf("opened %d, settled %d in ten seconds", opened, settled)
 			}
 		},
-		"a clock that goes back brings no tokens and takes none": func(f *bucketFixture) {
+		"a clock that goes back adds no tokens and takes none": func(f *bucketFixture) {
 			f.takes(pay.Settling, 7)
 			f.Advance(-time.Hour)
 			if n := f.takes(pay.Settling, 20); n != 3 {
@@ -170,7 +170,7 @@ func ExerciseBuckets(t *testing.T, open OpenBucket) {
 				f.Error("the bucket waits for the hour that came twice")
 			}
 		},
-		"of 50 at once as many get a token as there are": func(f *bucketFixture) {
+		"50 concurrent calls get exactly the tokens that there are": func(f *bucketFixture) {
 			var taken atomic.Int64
 			var all sync.WaitGroup
 			for range 50 {

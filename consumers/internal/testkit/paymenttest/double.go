@@ -23,13 +23,13 @@ import (
 	"boxoffice/contracts"
 )
 
-// Keys of the double's account.
+// Keys of the double's Stripe account.
 const (
 	SecretKey      = "sk_test_of_these_tests"
 	publishableKey = "pk_test_of_these_tests"
 )
 
-// readyWithin bounds the wait for the server, which is built first.
+// readyWithin bounds the wait until the server is ready. It is built first.
 const readyWithin = 30 * time.Second
 
 var shared = childtest.Shared[*Server]{Package: "paymenttest", Start: start, Stop: (*Server).stop}
@@ -37,7 +37,7 @@ var shared = childtest.Shared[*Server]{Package: "paymenttest", Start: start, Sto
 // Run runs the tests of a package and then stops the double that they used, if any.
 func Run(m interface{ Run() int }) int { return shared.Run(m) }
 
-// Server is scripts/stripedouble, with an endpoint for its events that refuses those of the orders it is told.
+// Server is scripts/stripedouble, with an endpoint for its events that refuses those of chosen orders.
 type Server struct {
 	// Base is its address.
 	Base      string
@@ -49,7 +49,7 @@ type Server struct {
 	missed    sync.Map
 }
 
-// Double is the package's server, shared by all of its tests. The package's TestMain must be Run.
+// Double returns the package's server, which all of its tests share. TestMain must call Run.
 func Double(t testing.TB) *Server {
 	t.Helper()
 	return shared.Get(t)
@@ -101,7 +101,7 @@ func startOnce(ctx context.Context, binary string) (*Server, error) {
 	return s, nil
 }
 
-// stop ends the server. It keeps nothing, so that there is nothing to lose by killing it.
+// stop kills the server. It stores nothing, so nothing is lost.
 func (s *Server) stop() {
 	_ = s.command.Process.Kill()
 	<-s.exited
@@ -123,7 +123,7 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 		select {
 		case <-s.exited:
-			return errors.New("the double ended by itself")
+			return errors.New("the double exited")
 		case <-ctx.Done():
 			return fmt.Errorf("the double was not ready within %v: %w", readyWithin, err)
 		case <-tick.C:
@@ -131,7 +131,7 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 }
 
-// deliver is the endpoint.
+// deliver handles the events that the double sends.
 func (s *Server) deliver(w http.ResponseWriter, r *http.Request) {
 	var e struct {
 		Data struct {
@@ -146,7 +146,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// statusError is an answer of the double that is no 2xx.
+// statusError is a response of the double that is not 2xx.
 type statusError struct {
 	status int
 	body   string
@@ -154,8 +154,8 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("%d %s", e.status, e.body) }
 
-// send asks the double with the secret key: a form, or where form is nil what body says as JSON. It reads the answer into
-// body where that is not nil and the method is GET.
+// send makes a request to the double with the secret key: with a form, or where form is nil with body as JSON. It decodes
+// the response into body if body is not nil and the method is GET.
 func (s *Server) send(ctx context.Context, method, path string, form url.Values, body any) error {
 	content, kind := io.Reader(strings.NewReader(form.Encode())), "application/x-www-form-urlencoded"
 	if form == nil && body != nil && method == http.MethodPost {

@@ -14,8 +14,9 @@ import (
 	"boxoffice/contracts"
 )
 
-// Backend is a provider of the double's account with the double's other sides. Its transport should keep no connections:
-// net/http repeats a request of itself on one that was kept and broke, and a lost answer would be none.
+// Backend returns a provider on the double's account, with the double's buyer and bank. The provider's transport should
+// keep no connections: net/http repeats a request on a kept connection that broke, and then a lost response would not be
+// lost.
 func (s *Server) Backend(p pay.Provider) Backend { return backend{Provider: p, Server: s} }
 
 type backend struct {
@@ -55,7 +56,7 @@ func (b backend) Dispute(t testing.TB, id string) {
 	b.must(t, http.MethodPost, "/double/payment_intents/"+id+"/dispute", nil)
 }
 
-// paths are the requests of a call.
+// paths has the method and path of each call.
 var paths = map[mempay.Call][2]string{
 	mempay.CallCreate:   {http.MethodPost, "^/v1/payment_intents$"},
 	mempay.CallRetrieve: {http.MethodGet, "^/v1/payment_intents/[^/]+$"},

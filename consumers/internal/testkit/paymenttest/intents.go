@@ -64,7 +64,7 @@ var intentPromises = []promise{
 		}
 		f.effects()
 	}},
-	{"what is authorised is captured, once", func(f *fixture) {
+	{"an authorised amount is captured once", func(f *fixture) {
 		c := f.authorized()
 		if i := f.is(c.ID, pay.StatusRequiresCapture); i.AmountCapturable != 12000 || i.AmountReceived != 0 {
 			f.Errorf("authorised %+v", i)
@@ -100,7 +100,7 @@ var intentPromises = []promise{
 		f.is(c.ID, pay.StatusSucceeded)
 		f.effects("created", "authorized", "captured")
 	}},
-	{"what was not authorised is not captured, and its key says so for ever", func(f *fixture) {
+	{"an unauthorised PaymentIntent is not captured, and its key repeats the refusal", func(f *fixture) {
 		c := f.created()
 		_, err := f.b.Capture(f.Context(), f.key("cap"), c.ID)
 		f.refused("capture before the card", err, pay.FailureState)
@@ -110,7 +110,7 @@ var intentPromises = []promise{
 		i, err := f.b.Capture(f.Context(), f.key("another"), c.ID)
 		f.done("another key", i, err, pay.StatusSucceeded)
 	}},
-	{"what is cancelled is over", func(f *fixture) {
+	{"a cancelled PaymentIntent is not captured", func(f *fixture) {
 		c := f.authorized()
 		for range 2 {
 			i, err := f.b.Cancel(f.Context(), f.key("void"), c.ID)
@@ -132,7 +132,7 @@ var intentPromises = []promise{
 		i, err := f.b.Cancel(f.Context(), f.key("void"), c.ID)
 		f.done("cancel", i, err, pay.StatusCanceled)
 	}},
-	{"a card that is declined leaves the place to another", func(f *fixture) {
+	{"after a declined card another may be tried", func(f *fixture) {
 		c := f.created()
 		f.confirm(c, mempay.CardDeclined, false)
 		if e := f.is(c.ID, pay.StatusRequiresMethod).LastPaymentError; e == nil || e.DeclineCode != "insufficient_funds" || e.Message == "" {
@@ -141,7 +141,7 @@ var intentPromises = []promise{
 		f.confirm(c, mempay.CardGood, true)
 		f.effects("created", "declined", "authorized")
 	}},
-	{"an authorisation that is lost is not captured", func(f *fixture) {
+	{"a lost authorisation is not captured", func(f *fixture) {
 		c := f.authorized()
 		f.b.Lose(f, c.ID)
 		f.is(c.ID, pay.StatusRequiresMethod)
@@ -149,7 +149,7 @@ var intentPromises = []promise{
 		f.refused("capture", err, pay.FailureState)
 		f.confirm(c, mempay.CardGood, true)
 	}},
-	{"no such PaymentIntent is a bug", func(f *fixture) {
+	{"a call about a missing PaymentIntent is a bug", func(f *fixture) {
 		for what, ask := range map[string]func() error{
 			"retrieve": func() error { _, err := f.b.Retrieve(f.Context(), "pi_none"); return err },
 			"capture":  func() error { _, err := f.b.Capture(f.Context(), f.key("cap"), "pi_none"); return err },
@@ -160,7 +160,7 @@ var intentPromises = []promise{
 	}},
 }
 
-// step is a call with a key, its effect, and how to make it under a key.
+// step is a call with a key, its effect, and how to make it with a key.
 type step struct {
 	call   mempay.Call
 	effect string
@@ -182,8 +182,8 @@ var steps = []step{
 	}},
 }
 
-// eachStep tries a fault at every call with a key, with an order for each: the PaymentIntent is authorised where the call
-// is not the one that makes it. happened is how often the effect is there.
+// eachStep tries a fault at every call with a key, each with an order of its own. The PaymentIntent is authorised, unless
+// the call is the one that creates it. happened returns how often the effect happened.
 func (f *fixture) eachStep(kind mempay.Fault, check func(ask func(key string) error, happened func() int)) {
 	for _, s := range steps {
 		f.order = newOrder()
@@ -198,7 +198,7 @@ func (f *fixture) eachStep(kind mempay.Fault, check func(ask func(key string) er
 }
 
 var faultPromises = []promise{
-	{"a call whose answer was lost had its effect, and is made again for its answer", func(f *fixture) {
+	{"a call whose response was lost had its effect, and a repeat returns the response", func(f *fixture) {
 		f.eachStep(mempay.Lost, func(ask func(string) error, happened func() int) {
 			f.refused("the first", ask("first"), pay.FailureUnknown)
 			if n := happened(); n != 1 {
@@ -234,7 +234,7 @@ var faultPromises = []promise{
 			}
 		})
 	}},
-	{"a call that came too soon has neither effect nor key", func(f *fixture) {
+	{"a throttled call has no effect and uses up no key", func(f *fixture) {
 		f.eachStep(mempay.Limited, func(ask func(string) error, happened func() int) {
 			f.refused("the first", ask("first"), pay.FailureUnknown)
 			if n := happened(); n != 0 {
@@ -245,7 +245,7 @@ var faultPromises = []promise{
 			}
 		})
 	}},
-	{"a look may fail as well", func(f *fixture) {
+	{"a retrieve may fail too", func(f *fixture) {
 		c := f.authorized()
 		for _, kind := range []mempay.Fault{mempay.Lost, mempay.Broken, mempay.Garbled, mempay.Limited} {
 			f.b.Fail(f, f.order, mempay.CallRetrieve, kind)

@@ -13,11 +13,11 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// morePages is more than fits a page of a list.
+// morePages is more than one page of a list.
 const morePages = 130
 
 var listPromises = []promise{
-	{"events that were not delivered are fetched, newest first, and mean the same", func(f *fixture) {
+	{"undelivered events are fetched, newest first, and mean the same", func(f *fixture) {
 		f.b.Miss(f.order)
 		c := f.created()
 		f.confirm(c, mempay.CardDeclined, false)
@@ -43,7 +43,7 @@ var listPromises = []promise{
 			f.Errorf("since later: %d events", len(later))
 		}
 	}},
-	{"events that were delivered are not fetched", func(f *fixture) {
+	{"delivered events are not fetched", func(f *fixture) {
 		since := f.begin()
 		f.authorized()
 		f.becomes("the event is delivered", func() bool { return len(f.undelivered(since)) == 0 })
@@ -83,14 +83,14 @@ var listPromises = []promise{
 		if before, after := f.intents(from-60_000, from), f.intents(to, to+60_000); len(before)+len(after) != 0 {
 			f.Errorf("%d before and %d after", len(before), len(after))
 		}
-		// Ranges that meet, at a second or inside it, have each once.
+		// Adjacent ranges, split at a second or inside it, have each PaymentIntent once.
 		for _, meet := range []contracts.Instant{begun, begun + 500, begun + 1000} {
 			if got := append(f.intents(from, meet), f.intents(meet, to)...); len(got) != morePages {
 				f.Errorf("%d in two ranges that meet at %s", len(got), meet)
 			}
 		}
 	}},
-	{"a list goes on behind any of its objects", func(f *fixture) {
+	{"a list continues after any of its objects", func(f *fixture) {
 		f.b.Miss(f.order)
 		c := f.created()
 		for range 5 {
@@ -117,7 +117,7 @@ var listPromises = []promise{
 			f.Errorf("behind the last: %d, %v", len(rest.Entries), err)
 		}
 	}},
-	{"the ledger shows what became of the money, whoever moved it", func(f *fixture) {
+	{"the ledger shows captures, refunds and disputes, whoever made them", func(f *fixture) {
 		shows := func(c pay.Created, status string, received, refunded int64, disputed bool) {
 			f.Helper()
 			one, err := f.b.Entry(f.Context(), c.ID)
@@ -161,10 +161,10 @@ var listPromises = []promise{
 	}},
 }
 
-// begin is an instant before the test: the last whole second, since lists count in those.
+// begin returns an instant before the test: the last whole second, since lists count in seconds.
 func (f *fixture) begin() contracts.Instant { return (f.b.Now() - 2000) / 1000 * 1000 }
 
-// undelivered are the events of the fixture's order, the newest first.
+// undelivered returns the events of the fixture's order, newest first.
 func (f *fixture) undelivered(since contracts.Instant) (events []stripeevent.Event) {
 	f.Helper()
 	f.pages(func(after string) (int, string, error) {
@@ -175,7 +175,7 @@ func (f *fixture) undelivered(since contracts.Instant) (events []stripeevent.Eve
 	return events
 }
 
-// ours are those of the fixture's order.
+// ours returns the events of the fixture's order.
 func (f *fixture) ours(all []stripeevent.Event) (events []stripeevent.Event) {
 	for _, e := range all {
 		if e.Data.Object.Metadata[stripeevent.MetadataOrder] == string(f.order) {
@@ -185,7 +185,7 @@ func (f *fixture) ours(all []stripeevent.Event) (events []stripeevent.Event) {
 	return events
 }
 
-// entries are those of the fixture's order.
+// entries returns the entries of the fixture's order.
 func (f *fixture) entries(from, to contracts.Instant) (entries []pay.Entry) {
 	f.Helper()
 	f.pages(func(after string) (int, string, error) {
@@ -200,7 +200,7 @@ func (f *fixture) entries(from, to contracts.Instant) (entries []pay.Entry) {
 	return entries
 }
 
-// intents are the ids of those of the fixture's order.
+// intents returns the PaymentIntent ids of the fixture's order.
 func (f *fixture) intents(from, to contracts.Instant) (ids []string) {
 	f.Helper()
 	for _, e := range f.entries(from, to) {

@@ -1,5 +1,5 @@
-// Package paymenttest holds every provider of payments, and every bucket in front of one, to the same promises. It is for
-// tests only.
+// Package paymenttest is the conformance suite of providers of payments and of the buckets that limit their calls. It is
+// for tests only.
 //
 // paymenttest.go has the suite's parts, intents.go and lists.go its promises, double.go the local stand-in for Stripe as a
 // server, bucket.go the suite of buckets.
@@ -22,29 +22,30 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// Backend is a provider with the sides that pay does not see. Its other methods end the test when they fail.
+// Backend is a provider with the buyer's and the bank's side, which pay does not see. Its other methods fail the test when
+// they fail.
 type Backend interface {
 	pay.Provider
-	// Confirm does what a buyer's browser does. It answers whether the card, or his bank's page, is what comes next.
+	// Confirm confirms as a buyer's browser does. It reports whether the card was accepted, or the bank's page comes next.
 	Confirm(t testing.TB, c pay.Created, card mempay.Card) (taken bool)
-	// Lose takes an authorisation away.
+	// Lose ends an authorisation.
 	Lose(t testing.TB, id string)
-	// Refund gives back some of what was captured, and Dispute asks for it, both past pay.
+	// Refund refunds part of the captured amount, and Dispute disputes it, both outside pay.
 	Refund(t testing.TB, id string, amount int64)
 	Dispute(t testing.TB, id string)
 	// Fail makes the next call of that name about an order fail.
 	Fail(t testing.TB, order contracts.OrderID, call mempay.Call, kind mempay.Fault)
 	// Miss makes the endpoint refuse the events of an order from now on.
 	Miss(order contracts.OrderID)
-	// Effects are the kinds of what happened for an order, oldest first.
+	// Effects returns the kinds of the effects of an order, oldest first.
 	Effects(t testing.TB, order contracts.OrderID) []string
 	Now() contracts.Instant
 }
 
-// Environment is the one that the suite's PaymentIntents are of.
+// Environment is the environment of the suite's PaymentIntents.
 const Environment = "paymenttest"
 
-// Exercise runs the suite. open makes a Backend, which may be shared: every check has orders of its own.
+// Exercise runs the suite. open makes a Backend, which may be shared: every check has its own orders.
 func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 	for _, part := range []struct {
 		name     string
@@ -64,7 +65,7 @@ type promise struct {
 	check func(f *fixture)
 }
 
-// fixture has one order, and makes the calls of a test.
+// fixture has one order and makes the calls of a test.
 type fixture struct {
 	*testing.T
 	b     Backend
@@ -73,14 +74,14 @@ type fixture struct {
 
 var orders atomic.Int64
 
-// newOrder names an order that no other test has, since a server is shared by all of them.
+// newOrder returns an id that no other test has, since all tests share a server.
 func newOrder() contracts.OrderID {
 	return contracts.OrderID(fmt.Sprintf("e1%030d", orders.Add(1)))
 }
 
 func (f *fixture) key(step string) string { return step + ":" + string(f.order) + ":0" }
 
-// params are those of the fixture's order.
+// params returns the parameters of the fixture's order.
 func (f *fixture) params() pay.CreateParams {
 	return pay.CreateParams{Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, Metadata: map[string]string{
 		stripeevent.MetadataEnvironment: Environment, stripeevent.MetadataOrder: string(f.order),
@@ -97,7 +98,7 @@ func (f *fixture) created() pay.Created {
 	return c
 }
 
-// authorized is a PaymentIntent whose money is put aside.
+// authorized returns a PaymentIntent whose amount is authorised.
 func (f *fixture) authorized() pay.Created {
 	f.Helper()
 	c := f.created()
@@ -112,7 +113,7 @@ func (f *fixture) confirm(c pay.Created, card mempay.Card, taken bool) {
 	}
 }
 
-// is wants a PaymentIntent to be in a status, and answers it.
+// is checks the status of a PaymentIntent and returns it.
 func (f *fixture) is(id, status string) stripeevent.Intent {
 	f.Helper()
 	i, err := f.b.Retrieve(f.Context(), id)
@@ -122,7 +123,7 @@ func (f *fixture) is(id, status string) stripeevent.Intent {
 	return i
 }
 
-// done wants a call to have led to a status.
+// done checks that a call succeeded and led to a status.
 func (f *fixture) done(what string, i stripeevent.Intent, err error, status string) {
 	f.Helper()
 	if err != nil || i.Status != status {
@@ -130,7 +131,7 @@ func (f *fixture) done(what string, i stripeevent.Intent, err error, status stri
 	}
 }
 
-// refused wants this kind of no.
+// refused checks that a call failed in this way.
 func (f *fixture) refused(what string, err error, want pay.Failure) {
 	f.Helper()
 	var p *pay.ProviderError
@@ -139,7 +140,7 @@ func (f *fixture) refused(what string, err error, want pay.Failure) {
 	}
 }
 
-// effects wants these, oldest first.
+// effects checks the effects of the order, oldest first.
 func (f *fixture) effects(want ...string) {
 	f.Helper()
 	if got := f.b.Effects(f, f.order); !slices.Equal(got, want) {
@@ -147,7 +148,7 @@ func (f *fixture) effects(want ...string) {
 	}
 }
 
-// patience is for what comes by itself, on a loaded machine.
+// patience bounds waits, on a loaded machine.
 const patience = 20 * time.Second
 
 // becomes waits until a condition holds.
@@ -166,7 +167,7 @@ func (f *fixture) becomes(what string, holds func() bool) {
 	}
 }
 
-// Memory is mempay as a Backend, with a clock of its own that stands still.
+// Memory is mempay as a Backend, with a clock that stands still.
 func Memory(*testing.T) Backend {
 	m := &memory{}
 	m.Provider = mempay.New(mempay.Options{Now: m.Now, Deliver: func(e stripeevent.Event) bool {
@@ -229,7 +230,7 @@ func (m *memory) Effects(_ testing.TB, order contracts.OrderID) (kinds []string)
 	return kinds
 }
 
-// count is how often a kind is among effects.
+// count returns how often a kind is among effects.
 func count(effects []string, kind string) int {
 	return strings.Count(" "+strings.Join(effects, " ")+" ", " "+kind+" ")
 }

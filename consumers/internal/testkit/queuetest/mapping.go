@@ -10,7 +10,7 @@ import (
 	"boxoffice/consumers/internal/memory/memqueue"
 )
 
-// failing answers the records with these bodies as not done and returns them at once.
+// failing returns a function that reports the records with these bodies as failed and returns them at once.
 func failing(q Queue, bodies ...string) memqueue.Function {
 	return func(ctx context.Context, batch events.SQSEvent) (answer events.SQSEventResponse, err error) {
 		var back []memqueue.Message
@@ -41,7 +41,7 @@ func (f *fixture) partialFailure() {
 		f.t.Fatalf("%d messages, %v", n, err)
 	}
 	f.send("a", 4)
-	// An answer that names nothing deletes all.
+	// A response that names no message deletes all.
 	if n, err := f.deliver(func(_ context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 		var bodies string
 		for _, r := range batch.Records {
@@ -73,7 +73,7 @@ func (f *fixture) wholeFailure() {
 	crash := errors.New("crashed")
 	for n, begun := 0, f.Now(); n == 0; f.Pass(50 * time.Millisecond) {
 		if f.Now().Sub(begun) > within {
-			f.t.Fatal("they did not come again")
+			f.t.Fatal("the messages were not redelivered")
 		}
 		n, err = f.deliver(func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 			return events.SQSEventResponse{}, crash

@@ -107,7 +107,7 @@ func (f *fixture) superseded() {
 	old := f.want("a1 a2")
 	f.giveBack(0, old...)
 	f.want("a1 a2")
-	// Whether the queue says so differs; that it does nothing does not.
+	// Whether the queue reports an error differs; that nothing changes does not.
 	_ = f.q.Delete(f.t.Context(), old[0].Receipt)
 	_ = f.q.ReturnAfter(f.t.Context(), receipts(old), 0)
 	f.want("")
@@ -132,7 +132,7 @@ func (f *fixture) deduplication() {
 func (f *fixture) forgetting() {
 	f.send("a", 1)
 	f.Pass(3 * time.Minute)
-	f.send("a", 1) // does not begin the five minutes anew
+	f.send("a", 1) // does not restart the five minutes
 	f.Pass(3 * time.Minute)
 	f.send("a", 1)
 	if got := f.receive(f.q); text(got) != "a1 a1" || got[0].MessageID == got[1].MessageID {
@@ -146,7 +146,7 @@ func (f *fixture) delay() {
 	second := f.Now()
 	f.send("a", 2)
 	got := f.wantNotBefore("a1 a2", first.Add(short), second.Add(short))
-	// Only the first time.
+	// The delay is for the first receive only.
 	f.giveBack(0, got...)
 	f.want("a1 a2")
 }
@@ -184,7 +184,7 @@ func (f *fixture) expiredReturn() {
 	f.want("a1")
 }
 
-func (f *fixture) sideBySide() {
+func (f *fixture) concurrent() {
 	groups := []string{"a", "b", "c", "d", "e", "f"}
 	for _, g := range groups {
 		f.send(g, 1, 2, 3)

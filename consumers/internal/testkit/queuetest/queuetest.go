@@ -1,4 +1,4 @@
-// Package queuetest is the conformance suite of FIFO queues: what consumers rely on of SQS, run over memory and over a
+// Package queuetest is the conformance suite of FIFO queues: it checks what consumers rely on of SQS, in memory and on a
 // server that speaks its protocol. It is for tests only.
 package queuetest
 
@@ -18,14 +18,14 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Queue is what the suite needs of a queue.
+// Queue is the part of a queue that the suite uses.
 type Queue interface {
 	memqueue.Source
 	sqsbatch.Queue
 	Send(ctx context.Context, m message.Encoded) (memqueue.Sent, error)
 }
 
-// Config of a queue.
+// Config is the configuration of a queue.
 type Config struct {
 	Visibility, Delay time.Duration
 	// MaxReceives is 0 for a queue without a dead-letter queue.
@@ -34,13 +34,13 @@ type Config struct {
 
 // Backend makes queues and lets their time pass.
 type Backend struct {
-	// Open makes an empty queue, and its dead-letter queue where it has one.
+	// Open makes an empty queue, and its dead-letter queue if it has one.
 	Open func(t *testing.T, c Config) (q, dead Queue)
-	// Now is the clock of the queues. Pass lets at least d pass on it; only a backend that can do so in no time is held
-	// to promises about minutes.
+	// Now is the clock of the queues. Pass advances it by at least d. A backend that cannot do so without waiting names the
+	// promises about minutes in Deviates.
 	Now  func() time.Time
 	Pass func(d time.Duration)
-	// Deviates names promises that the backend is known to break, with the reason.
+	// Deviates has the promises that the backend is known to break, with the reason.
 	Deviates map[string]string
 }
 
@@ -52,8 +52,8 @@ const (
 	OneGroupFirst           = "a receive takes what it can of one group before the next"
 )
 
-// long is a visibility timeout that no test outlasts, short one that can be waited for; between a receive and its delete a
-// busy machine may take longer than short, but not enough.
+// long is a visibility timeout that no test outlasts, short one that a test can wait for. Between a receive and its delete
+// a busy machine may take longer than short, but not longer than enough.
 const (
 	long   = 10 * time.Minute
 	short  = time.Second
@@ -73,21 +73,21 @@ func Exercise(t *testing.T, b Backend) {
 		keep func(f *fixture)
 	}
 	promises := map[string]promise{
-		"a message comes as it was sent":                              {Config{Visibility: long}, (*fixture).wholeMessage},
-		"a group comes in its order, ten at most":                     {Config{Visibility: long}, (*fixture).order},
-		"a group in flight gives out nothing, others do":              {Config{Visibility: long}, (*fixture).blocking},
-		"what is not deleted comes again, in its order":               {Config{Visibility: enough}, (*fixture).redelivery},
-		"what is returned at once comes again at once":                {Config{Visibility: long}, (*fixture).returnedAtOnce},
-		"what is returned for later does not come before":             {Config{Visibility: long}, (*fixture).returnedForLater},
+		"a message is received as it was sent":                        {Config{Visibility: long}, (*fixture).wholeMessage},
+		"messages of a group are received in order, ten at most":      {Config{Visibility: long}, (*fixture).order},
+		"a group in flight is blocked, other groups are not":          {Config{Visibility: long}, (*fixture).blocking},
+		"undeleted messages are redelivered in order":                 {Config{Visibility: enough}, (*fixture).redelivery},
+		"messages returned at once are redelivered at once":           {Config{Visibility: long}, (*fixture).returnedAtOnce},
+		"messages returned for later are not redelivered earlier":     {Config{Visibility: long}, (*fixture).returnedForLater},
 		"a head that is returned alone waits for its followers":       {Config{Visibility: long}, (*fixture).returnedAlone},
 		"followers that are returned alone wait for their head":       {Config{Visibility: long}, (*fixture).returnedBehind},
 		"a superseded receipt deletes and returns nothing":            {Config{Visibility: long}, (*fixture).superseded},
 		"a deduplication id counts in its group, also after a delete": {Config{Visibility: long}, (*fixture).deduplication},
-		"a delayed message does not come before":                      {Config{Visibility: long, Delay: short}, (*fixture).delay},
-		"what came too often is moved to the dead-letter queue":       {Config{Visibility: long, MaxReceives: 2}, (*fixture).deadLetters},
-		"side by side each message is received once":                  {Config{Visibility: long}, (*fixture).sideBySide},
-		"a mapping deletes what the answer does not name":             {Config{Visibility: long}, (*fixture).partialFailure},
-		"a mapping deletes nothing after an answer that is no answer": {Config{Visibility: short}, (*fixture).wholeFailure},
+		"a delayed message is not received earlier":                   {Config{Visibility: long, Delay: short}, (*fixture).delay},
+		"a message received too often moves to the dead-letter queue": {Config{Visibility: long, MaxReceives: 2}, (*fixture).deadLetters},
+		"concurrent receivers get each message once":                  {Config{Visibility: long}, (*fixture).concurrent},
+		"a mapping deletes what the response does not name":           {Config{Visibility: long}, (*fixture).partialFailure},
+		"a mapping deletes nothing after an invalid response":         {Config{Visibility: short}, (*fixture).wholeFailure},
 		OneGroupFirst:           {Config{Visibility: long}, (*fixture).oneGroupFirst},
 		ForgetsAfterFiveMinutes: {Config{Visibility: long}, (*fixture).forgetting},
 		ExpiredDeletesNothing:   {Config{Visibility: short}, (*fixture).expiredDelete},
@@ -110,7 +110,7 @@ func Exercise(t *testing.T, b Backend) {
 	}
 }
 
-// of is message n of a group.
+// of returns message n of a group.
 func of(group string, n int) message.Encoded {
 	return message.Encoded{
 		Route: message.Route{Group: group, DeduplicationID: "id-" + strconv.Itoa(n)}, Body: fmt.Sprintf("%s%d", group, n),
@@ -150,11 +150,11 @@ func (f *fixture) want(bodies string) []memqueue.Message {
 	return got
 }
 
-// within bounds a wait for what is due after short.
+// within bounds a wait for messages that are due after short.
 const within = 30 * time.Second
 
-// wantLater lets time pass until something comes, compares it, and says how long that was from an instant. It is for
-// messages that become due at one instant, as those of one receive do.
+// wantLater lets time pass until messages arrive, compares them, and returns how long after from that was. It is for
+// messages that become due at one instant, such as those of one receive.
 func (f *fixture) wantLater(bodies string, from time.Time) ([]memqueue.Message, time.Duration) {
 	f.t.Helper()
 	for f.Now().Sub(from) < within {
@@ -170,8 +170,8 @@ func (f *fixture) wantLater(bodies string, from time.Time) ([]memqueue.Message, 
 	return nil, 0
 }
 
-// wantNotBefore lets time pass until a receive has all these messages, each not before its instant. They become due one
-// after the other, so a receive in between has the first of them alone; those are returned at once.
+// wantNotBefore lets time pass until one receive has all these messages, each not before its instant. They become due one
+// after another, so an earlier receive has only the first of them; those are returned at once.
 func (f *fixture) wantNotBefore(bodies string, notBefore ...time.Time) []memqueue.Message {
 	f.t.Helper()
 	for begun := f.Now(); f.Now().Sub(begun) < within; f.Pass(50 * time.Millisecond) {

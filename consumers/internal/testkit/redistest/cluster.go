@@ -15,17 +15,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Node is one shard of a cluster of several.
+// Node is one node of a cluster of several, with a shard of its own.
 type Node struct {
 	// Addr is HOST:PORT.
 	Addr string
-	// First and Last are the slots that it has.
+	// First and Last bound the slots of the node.
 	First, Last int
 
 	server *server
 }
 
-// Cluster starts a cluster of n nodes with a part of the slots each, for one test, and stops it at its end. Without
+// Cluster starts a cluster of n nodes, each with a part of the slots, for one test, and stops it at the test's end. Without
 // redis-server the test is skipped with the reason, or fails where CI is true.
 func Cluster(t testing.TB, n int) []Node {
 	t.Helper()
@@ -53,7 +53,7 @@ func Cluster(t testing.TB, n int) []Node {
 	return nodes
 }
 
-// join gives the node its slots, and makes it known to another.
+// join gives the node its slots and introduces it to another node.
 func (n Node) join(other Node) error {
 	client := n.server.client()
 	defer func() { _ = client.Close() }()
@@ -74,7 +74,7 @@ func (n Node) join(other Node) error {
 	return nil
 }
 
-// Pause stops the node in the middle of whatever it does: it takes connections and answers nothing. Resume lets it go on.
+// Pause suspends the node: it accepts connections and does not answer. Resume continues it.
 func (n Node) Pause(t testing.TB) {
 	t.Helper()
 	n.signal(t, syscall.SIGSTOP)
@@ -93,14 +93,14 @@ func (n Node) signal(t testing.TB, s syscall.Signal) {
 	}
 }
 
-// Kill ends the node: connections to it are refused from then on, and the others notice after a while.
+// Kill ends the node: connections to it are refused from then on, and the other nodes notice after a while.
 func (n Node) Kill(t testing.TB) {
 	t.Helper()
 	n.signal(t, syscall.SIGKILL)
 	<-n.server.done
 }
 
-// GroupOn makes seat groups, by makeGroup, until one has its keys on the node.
+// GroupOn calls makeGroup until a seat group has its keys on the node.
 func GroupOn(t testing.TB, client *redis.ClusterClient, node Node, makeGroup func() contracts.SeatGroup) contracts.SeatGroup {
 	t.Helper()
 	for {

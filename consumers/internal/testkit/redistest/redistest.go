@@ -1,11 +1,11 @@
-// Package redistest starts a real redis-server for a test package: one node of a cluster that owns all slots, so that
-// calls across slots are refused as in production. It is for tests only.
+// Package redistest starts a real redis-server for a test package: one node of a cluster with all slots, so that calls
+// across slots are refused as in production. It is for tests only.
 //
 //	func TestMain(m *testing.M) { os.Exit(redistest.Run(m)) }
 //
 //	addr := redistest.Addr(t)
 //
-// Not miniredis: it lacks BITFIELD, accepts calls across slots, and its Lua is another one.
+// miniredis does not do: it lacks BITFIELD, accepts calls across slots, and has another Lua.
 package redistest
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// readyWithin bounds the wait for a started server. A cluster node refuses writes for its first 2 s.
+// readyWithin bounds the wait until a started server is ready. A cluster node refuses writes for its first 2 s.
 const readyWithin = 15 * time.Second
 
 var shared = childtest.Shared[*server]{
@@ -38,15 +38,15 @@ var shared = childtest.Shared[*server]{
 // Run runs the tests of a package and then stops the server that they used, if any.
 func Run(m interface{ Run() int }) int { return shared.Run(m) }
 
-// Addr is HOST:PORT of the package's server, which is empty at first and shared by all of the package's tests: each
-// test takes seat groups of its own. Without redis-server the test is skipped with the reason, or fails where CI is
-// true. The package's TestMain must be Run.
+// Addr returns HOST:PORT of the package's server. It is empty at first and all of the package's tests share it: each test
+// uses its own seat groups. Without redis-server the test is skipped with the reason, or fails where CI is true. TestMain
+// must call Run.
 func Addr(t testing.TB) string {
 	t.Helper()
 	return shared.Get(t).addr
 }
 
-// Client is a client of that server, the one that is deployed, until the test ends.
+// Client returns a client of that server, made like the deployed one, which lives until the test ends.
 func Client(t testing.TB) *redis.ClusterClient {
 	t.Helper()
 	client := redisclient.NewClient(Addr(t), "", "")
@@ -82,7 +82,7 @@ func start() (*server, error) {
 	return s, nil
 }
 
-// failed stops a server that did not come up, and shows its log.
+// failed stops a server that did not become ready, and returns an error with its log.
 func (s *server) failed(err error) error {
 	written, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 	s.stop()
@@ -110,7 +110,7 @@ func launchOnce(binary string) (*server, error) {
 	}
 	command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--logfile", filepath.Join(dir, "log"), //nolint:gosec // the binary that LookPath found, on free ports
 		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
-		// A node that is down takes its own slots along and no others, as on ElastiCache.
+		// A node that is down makes its own slots unavailable and no others, as on ElastiCache.
 		"--cluster-require-full-coverage", "no",
 		"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-announce-ip", "127.0.0.1")
 	s := &server{addr: net.JoinHostPort("127.0.0.1", port), bus: bus, dir: dir}
@@ -125,7 +125,8 @@ func launchOnce(binary string) (*server, error) {
 	return s, nil
 }
 
-// listening waits until the server takes connections. By hand, since a client of Redis logs every connection that is refused.
+// listening waits until the server accepts connections. It dials itself, since a client of Redis logs every refused
+// connection.
 func (s *server) listening() error {
 	return s.await(func(ctx context.Context) error {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.addr)
@@ -136,7 +137,7 @@ func (s *server) listening() error {
 	})
 }
 
-// ready gives the server all slots and waits until it takes writes.
+// ready gives the server all slots and waits until it accepts writes.
 func (s *server) ready() error {
 	client := s.client()
 	defer func() { _ = client.Close() }()
@@ -146,14 +147,14 @@ func (s *server) ready() error {
 	return s.await(func(ctx context.Context) error { return clusterIs(ctx, client, "cluster_state:ok") })
 }
 
-// slots is how many a cluster has.
+// slots is the number of slots of a cluster.
 const slots = 16384
 
 func (s *server) client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1})
 }
 
-// clusterIs is an error unless a node sees its cluster so.
+// clusterIs returns an error unless the node's view of its cluster has these texts.
 func clusterIs(ctx context.Context, node *redis.Client, wants ...string) error {
 	info, err := node.ClusterInfo(ctx).Result()
 	if err != nil {
@@ -180,7 +181,7 @@ func (s *server) await(condition func(context.Context) error) error {
 		}
 		select {
 		case <-s.done:
-			return errors.New("redis-server ended by itself")
+			return errors.New("redis-server exited")
 		case <-ctx.Done():
 			return fmt.Errorf("redis-server was not ready within %v: %w", readyWithin, err)
 		case <-tick.C:

@@ -26,7 +26,7 @@ func TestServerIsAClusterNode(t *testing.T) {
 			t.Errorf("write %s: %v", key, err)
 		}
 	}
-	// A cluster client would refuse this by itself, so the question goes to the server.
+	// A cluster client would refuse this by itself, so the call goes straight to the server.
 	plain := redis.NewClient(&redis.Options{Addr: addr})
 	defer func() { _ = plain.Close() }()
 	err := plain.MGet(ctx, "{a}:1", "{b}:1").Err()

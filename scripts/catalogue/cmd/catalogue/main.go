@@ -3,14 +3,13 @@ package main
 
 import (
 	"context"
-	"os"
-	"os/signal"
-	"syscall"
+	"io"
+
+	"boxoffice/scripts/internal/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, program{out: os.Stdout, err: os.Stderr, connect: connect}, os.Args[1:])
-	stop()
-	os.Exit(code)
+	cli.Main(func(ctx context.Context, args []string, out, errOut io.Writer) int {
+		return run(ctx, program{out: out, err: errOut, connect: connect}, args)
+	})
 }

@@ -12,10 +12,11 @@ import (
 
 	"boxoffice/scripts/catalogue"
 	"boxoffice/scripts/internal/awsclient"
-	"boxoffice/scripts/internal/commandline"
+	"boxoffice/scripts/internal/cli"
 )
 
-type cli struct {
+// commands is the command line.
+type commands struct {
 	ConcertsTable string `help:"Table of the concerts." env:"CONCERTS_TABLE" required:""`
 
 	Cancel cancelCommand `cmd:"" help:"End the sale of a concert for good. No order is changed: open ones may still be paid until their holds end."`
@@ -27,14 +28,14 @@ type cancelCommand struct {
 	JSON    bool   `help:"Print what was done as JSON."`
 }
 
-// program is what the commands work with.
+// program is what the commands need.
 type program struct {
 	out, err io.Writer
-	// connect makes the client of DynamoDB.
+	// connect returns a client of DynamoDB.
 	connect func(ctx context.Context) (*dynamodb.Client, error)
 }
 
-// connect takes address, region and credentials from the environment, as every program of AWS does.
+// connect takes address, region and credentials from the environment, as programs that use AWS do.
 func connect(ctx context.Context) (*dynamodb.Client, error) {
 	cfg, err := awsclient.Load(ctx)
 	if err != nil {
@@ -45,26 +46,16 @@ func connect(ctx context.Context) (*dynamodb.Client, error) {
 
 // run is the program. Exit codes: 0 done, also where there was nothing to do, 1 failed, 2 used wrongly.
 func run(ctx context.Context, p program, args []string) int {
-	var c cli
-	parsed, err := commandline.Parse("catalogue", &c, args, p.out, p.err, kong.UsageOnError(), kong.Description("Changes what is on sale."))
-	switch {
-	case err != nil:
-		_, _ = fmt.Fprintln(p.err, "catalogue:", err)
-		return 2
-	case parsed == nil:
-		return 0
-	}
-	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(&p, &c)
-	if err := parsed.Run(); err != nil {
-		_, _ = fmt.Fprintln(p.err, "catalogue:", err)
-		return 1
-	}
-	return 0
+	var c commands
+	return cli.Run("catalogue", &c, args, p.out, p.err, func(parsed *kong.Context) error {
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		parsed.Bind(&p, &c)
+		return parsed.Run()
+	}, kong.Description("Changes what is on sale."))
 }
 
 // Run implements the command.
-func (c *cancelCommand) Run(ctx context.Context, p *program, root *cli) error {
+func (c *cancelCommand) Run(ctx context.Context, p *program, root *commands) error {
 	client, err := p.connect(ctx)
 	if err != nil {
 		return err

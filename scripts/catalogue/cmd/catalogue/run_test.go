@@ -22,7 +22,7 @@ var emulator ministacktest.Emulator
 
 func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
 
-// asked runs the program before a table with one concert, and answers what it printed.
+// asked runs the program with a table that has one concert.
 type asked struct {
 	client *dynamodb.Client
 	calls  int
@@ -61,7 +61,7 @@ func withConcert(t *testing.T) *asked {
 	return &asked{client: client}
 }
 
-func TestCancelAtTheTerminal(t *testing.T) {
+func TestCancelPrintsWhatItDid(t *testing.T) {
 	t.Setenv("CONCERTS_TABLE", "concerts")
 	a := withConcert(t)
 	decoded := func(out string) map[string]any {
@@ -98,7 +98,7 @@ func TestCancelAtTheTerminal(t *testing.T) {
 	}
 }
 
-func TestMistakesAtTheTerminal(t *testing.T) {
+func TestMistakesOfTheCaller(t *testing.T) {
 	t.Setenv("CONCERTS_TABLE", "concerts")
 	for _, args := range [][]string{{}, {"cancel"}, {"cancel", "a", "b"}, {"cancel", "a", "--now"}, {"cancle", "a"}} {
 		a := &asked{}

@@ -16,8 +16,8 @@ import (
 	"boxoffice/scripts/devstack/internal/stack"
 )
 
-// BuildFlags are the flags of every build and test, as the Makefile exports them: another set would compile the AWS
-// SDK anew. They are used where GOFLAGS is not set.
+// BuildFlags are the flags of every build and test, as the Makefile exports them: another set would compile the AWS SDK again. They
+// apply where GOFLAGS is not set.
 const BuildFlags = "-buildvcs=false -trimpath -tags=lambda.norpc"
 
 // Tools of a stack that are built with the functions.
@@ -26,7 +26,7 @@ const (
 	stripedouble = "stripedouble"
 )
 
-// Binaries are what a stack runs.
+// Binaries are the programs that a stack runs.
 type Binaries struct {
 	// Functions is the folder with NAME/bootstrap for each function.
 	Functions string
@@ -38,13 +38,13 @@ type Binaries struct {
 	Fingerprint string
 }
 
-// FunctionsFolder is where functions are built to, shared by all stacks.
+// FunctionsFolder returns the folder of the built functions, which all stacks share.
 func FunctionsFolder(root string) string { return filepath.Join(stack.Local(root), "bin") }
 
 // Build builds lambdahost, the stand-in for Stripe and every function, each as NAME/bootstrap, the form in which it is deployed.
 //
-// It is one go build, since several at once would compile their common packages twice. A binary is replaced by a
-// rename, so that a running stack never sees half of one.
+// It runs one go build, since several at once would compile their common packages twice. A binary is replaced by a rename, so that a
+// running stack never sees part of a file.
 func (i Installer) Build(ctx context.Context, functions []topology.Function) (Binaries, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return Binaries{}, MissingToolError{"go", "install the Go version that go.mod names"}
@@ -69,7 +69,7 @@ func (i Installer) Build(ctx context.Context, functions []topology.Function) (Bi
 	all := sha256.New()
 	publish := func(name, target string) error {
 		sum, err := publishBinary(filepath.Join(fresh, name), target)
-		// A hash never fails to take bytes.
+		// Writing to a hash never fails.
 		_, _ = fmt.Fprintf(all, "%s %s\n", name, sum)
 		return err
 	}
@@ -90,7 +90,7 @@ func (i Installer) Build(ctx context.Context, functions []topology.Function) (Bi
 	return result, nil
 }
 
-// withBuildFlags adds the project's flags where none are set.
+// withBuildFlags adds the project's build flags to an environment that has none.
 func withBuildFlags(environment []string) []string {
 	flags, cgo := false, false
 	for _, variable := range environment {
@@ -107,8 +107,8 @@ func withBuildFlags(environment []string) []string {
 	return out
 }
 
-// publishBinary copies from to target if their contents differ, and returns the content's hash. The build's own output
-// stays where it is: go build does not link again what is there already.
+// publishBinary copies from to target if their contents differ, and returns the hash of the content. The output of the build stays in
+// place: go build does not link again what exists and is up to date.
 func publishBinary(from, target string) (string, error) {
 	sum, err := fileHash(from)
 	if err != nil {

@@ -16,7 +16,7 @@ func installer(t *testing.T) Installer {
 	return Installer{Root: t.TempDir(), Progress: t.Logf, Environment: []string{"PATH=" + os.Getenv("PATH")}}
 }
 
-func TestAMissingToolIsNamedWithItsRemedy(t *testing.T) {
+func TestAMissingToolIsAnErrorWithARemedy(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var missing MissingToolError
 	if _, err := installer(t).Redis(t.Context()); !errors.As(err, &missing) || !strings.Contains(err.Error(), "apt-get install redis-server") {
@@ -50,7 +50,7 @@ func TestEveryRequirementIsPinned(t *testing.T) {
 	}
 }
 
-func TestBuildNamesWhatDoesNotCompile(t *testing.T) {
+func TestBuildReportsWhatDoesNotCompile(t *testing.T) {
 	i := installer(t)
 	if err := os.WriteFile(filepath.Join(i.Root, "go.mod"), []byte("module boxoffice\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestPublishReplacesOnlyWhatDiffers(t *testing.T) {
 	if !os.SameFile(first, same) {
 		t.Error("an equal binary was replaced")
 	}
-	// A running program keeps its file: the new one is another file under the same name.
+	// A running program keeps its file: the new binary is another file with the same name.
 	if os.SameFile(first, other) {
 		t.Error("a running program's file was written to")
 	}

@@ -1,6 +1,5 @@
-// Package install gets what a stack needs onto the machine: the emulator into a virtual environment, redis-server, and
-// the built functions. Everything it makes is below the ignored local folder, except for system packages, which it
-// installs only as root and says so.
+// Package install installs what a stack needs: the emulator in a virtual environment, redis-server, and the built functions.
+// Everything is below the local folder, except system packages, which it installs only as root and reports.
 package install
 
 import (
@@ -19,21 +18,21 @@ import (
 	"boxoffice/scripts/devstack/internal/stack"
 )
 
-// Installer works in one checkout of the module. Only one may work at a time; the caller holds a lock.
+// Installer works in one checkout of the module. Only one may work at a time: the caller must hold a lock.
 type Installer struct {
 	Root string
-	// Progress is called with a line for each thing that is done.
+	// Progress is called with a line for each step.
 	Progress func(format string, args ...any)
-	// Environment is what the commands run with.
+	// Environment is the environment of the commands.
 	Environment []string
 }
 
-// MissingToolError names a program that is not there and how to get it.
+// MissingToolError names a missing program and how to install it.
 type MissingToolError struct{ Tool, Remedy string }
 
 func (e MissingToolError) Error() string { return e.Tool + " is missing: " + e.Remedy }
 
-// Redis makes sure that there is a redis-server and returns its path.
+// Redis installs redis-server if it is missing, and returns its path.
 func (i Installer) Redis(ctx context.Context) (string, error) {
 	const program = "redis-server"
 	if path, err := exec.LookPath(program); err == nil {
@@ -60,14 +59,14 @@ func (i Installer) systemPackage(ctx context.Context, name string) error {
 	if i.run(ctx, install...) == nil {
 		return nil
 	}
-	// The lists of a fresh machine are empty or old.
+	// On a new machine the package lists are empty or old.
 	if err := i.run(ctx, "apt-get", "update"); err != nil {
 		return err
 	}
 	return i.run(ctx, install...)
 }
 
-// Ministack makes sure that the pinned emulator is installed in the virtual environment and returns its path.
+// Ministack installs the pinned version of the emulator into the virtual environment if it is missing, and returns its path.
 func (i Installer) Ministack(ctx context.Context) (string, error) {
 	environment := filepath.Join(stack.Local(i.Root), "venv")
 	binary, stamp := filepath.Join(environment, "bin", "ministack"), filepath.Join(environment, "requirements.sha256")
@@ -104,17 +103,17 @@ func (i Installer) virtualEnvironment(ctx context.Context, path string) error {
 	if err == nil {
 		return nil
 	}
-	// Debian's python3 comes without the module.
+	// Debian's python3 does not include the module venv.
 	if i.systemPackage(ctx, "python3-venv") != nil {
 		return fmt.Errorf("make a virtual environment (on Debian it needs `apt-get install python3-venv`): %w", err)
 	}
 	return i.run(ctx, create...)
 }
 
-// outputTail is how much of a failed command's output its error shows.
+// outputTail bounds how much of a failed command's output is in the error, in bytes.
 const outputTail = 2000
 
-// run runs a command without a terminal; its output is shown only if it fails.
+// run runs a command without a terminal. Its output is shown only if it fails.
 func (i Installer) run(ctx context.Context, command ...string) error {
 	var out bytes.Buffer
 	c := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // commands of this package

@@ -11,25 +11,25 @@ import (
 	"boxoffice/scripts/devstack/internal/install"
 )
 
-// fixed are all variables of the Go command that change the result. GOENV=off keeps the user's file of `go env -w` out of it, which
-// an empty variable would not: to the Go command that one is not set.
+// fixed are all variables of the Go command that change the result. GOENV=off excludes the user's file of `go env -w`. An empty
+// variable would not: the Go command treats it as unset.
 var fixed = []string{
 	"CGO_ENABLED=0", "GO111MODULE=on", "GOARCH=arm64", "GOARM64=v8.0", "GODEBUG=", "GOENV=off", "GOEXPERIMENT=", "GOFIPS140=off",
 	"GOFLAGS=" + install.BuildFlags, "GOOS=linux", "GOWORK=off", "GO_EXTLINK_ENABLED=0",
 }
 
-// kept are the settings of the user that change no byte, wherever he has made them: from where modules and the toolchain that go.mod
-// names come, by what they are checked, and where they are kept.
+// kept are the settings of the user that change no byte of the result: where modules and the toolchain that go.mod names come from,
+// how they are verified, and where they are stored.
 var kept = []string{
 	"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE", "GOPROXY", "GOSUMDB",
 	"GOTMPDIR", "GOTOOLCHAIN", "GOVCS",
 }
 
-// buildEnvironment is the environment of a build at a root: the given one, with the settings kept and fixed. It asks the Go
-// command, since those that are kept may be in the user's file.
+// buildEnvironment returns the given environment with the settings kept and fixed, for a build at a root. It asks the Go command for
+// the settings kept, since they may be in the user's file.
 func buildEnvironment(ctx context.Context, root string, environment []string) ([]string, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, kept...)...) //nolint:gosec // fixed names
-	// GOENV stays: it says which file is the user's.
+	// GOENV stays as it is: it names the user's file.
 	command.Dir, command.Env = root, with(environment, slices.DeleteFunc(slices.Clone(fixed), func(f string) bool { return f == "GOENV=off" }))
 	out, err := command.Output()
 	if err != nil {
@@ -48,7 +48,7 @@ func buildEnvironment(ctx context.Context, root string, environment []string) ([
 	return with(with(environment, set), fixed), nil
 }
 
-// with replaces variables of an environment.
+// with returns the environment with the variables added or replaced.
 func with(environment, variables []string) []string {
 	out := slices.DeleteFunc(slices.Clone(environment), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// setting returns the variable of an environment as a process sees it: the last one counts.
+// setting returns the value of a variable as a process sees it: that of its last entry.
 func setting(environment []string, name string) string {
 	for _, variable := range slices.Backward(environment) {
 		if value, found := strings.CutPrefix(variable, name+"="); found {
@@ -28,10 +28,10 @@ func TestWhatDecidesTheResultIsFixed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		// What the user has set stays, wherever he has.
+		// The user's settings stay, from variables and from the file.
 		"PATH": setting(given, "PATH"), "HOME": setting(given, "HOME"), "GOFLAGSX": "kept", "GOPROXY": "https://proxy.example", "GONOSUMDB": "one.example",
 		"GOSUMDB": "off", "GOPRIVATE": "two.example", "GONOPROXY": "three.example",
-		// But for what decides the result.
+		// Settings that change the result are replaced.
 		"GOENV": "off", "GOOS": "linux", "GOARCH": "arm64", "GOARM64": "v8.0", "CGO_ENABLED": "0", "GOWORK": "off", "GOFIPS140": "off", "GOEXPERIMENT": "",
 		"GOFLAGS": "-buildvcs=false -trimpath -tags=lambda.norpc", "GO111MODULE": "on", "GODEBUG": "", "GO_EXTLINK_ENABLED": "0",
 	} {
@@ -49,7 +49,7 @@ func TestWhatDecidesTheResultIsFixed(t *testing.T) {
 	}
 }
 
-// Settings of the user, in variables or in the file of `go env -w`, reach no zip.
+// The user's settings, in variables or in the file of `go env -w`, do not change a zip.
 func TestSettingsOfTheUserReachNoZip(t *testing.T) {
 	o := module(t)
 	plain, err := Build(t.Context(), functions, o)

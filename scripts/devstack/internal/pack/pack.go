@@ -1,6 +1,6 @@
-// Package pack makes what is deployed: a zip of each function, which holds the file bootstrap for Lambda's arm64 runtime
-// provided.al2023. The same sources and the same version of Go give the same bytes, on any machine, in any folder, at any time and
-// with any settings of the user, so that a deployment changes only the functions that have changed.
+// Package pack builds what is deployed: a zip of each function with the file bootstrap for Lambda's arm64 runtime provided.al2023.
+// The same sources and version of Go give the same bytes on any machine, in any folder, at any time and with any settings of the
+// user, so that a deployment changes only the functions that have changed.
 package pack
 
 import (
@@ -20,7 +20,7 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// MaxUnpackedBytes bounds a function's binary: what is larger takes longer to start.
+// MaxUnpackedBytes bounds a function's binary: a larger one takes longer to start.
 const MaxUnpackedBytes = 15_000_000
 
 // ldflags leave out symbols, debugging data and the build's id, which differs between machines with different caches.
@@ -30,9 +30,9 @@ const ldflags = "-s -w -buildid="
 type Options struct {
 	// Root is the module's root, with {side}/cmd/{name} of each function.
 	Root string
-	// Out is the folder that gets {name}.zip of each function, and loses every other zip.
+	// Out is the folder for {name}.zip of each function. Every other zip in it is deleted.
 	Out string
-	// Environment is that of the Go command, but for what decides the result.
+	// Environment is the environment of the Go command, except for the variables that change the result.
 	Environment []string
 	Progress    func(format string, args ...any)
 	// MaxBytes bounds a binary. Default MaxUnpackedBytes.
@@ -48,7 +48,7 @@ type Archive struct {
 	SHA256        string `json:"sha256"`
 }
 
-// Build builds all functions and writes their zips. If one binary does not compile, is too large or is for another machine, no zip
+// Build builds all functions and writes their zips. If a binary does not compile, is too large or is for another architecture, no zip
 // is written, and the error names all such functions.
 func Build(ctx context.Context, functions []topology.Function, o Options) ([]Archive, error) {
 	if o.MaxBytes == 0 {
@@ -83,7 +83,7 @@ func Build(ctx context.Context, functions []topology.Function, o Options) ([]Arc
 	return all, removeOthers(o.Out, all)
 }
 
-// compile is one go build, since several at once would compile their common packages twice.
+// compile runs one go build, since several at once would compile their common packages twice.
 func compile(ctx context.Context, functions []topology.Function, to string, o Options) error {
 	arguments := []string{"build", "-ldflags", ldflags, "-o", to + string(filepath.Separator)}
 	for _, f := range functions {
@@ -130,7 +130,7 @@ func removeOthers(folder string, keep []Archive) error {
 	for _, path := range found {
 		if !slices.ContainsFunc(keep, func(a Archive) bool { return a.Path == path }) {
 			if err := os.Remove(path); err != nil {
-				return fmt.Errorf("package: a function that is no more: %w", err)
+				return fmt.Errorf("package: delete the zip of a function that no longer exists: %w", err)
 			}
 		}
 	}

@@ -14,10 +14,10 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// functions of a module that compiles fast: their packages import nothing.
+// functions of a module that compiles fast, since its packages import nothing.
 var functions = []topology.Function{{Name: "one", Side: "consumers"}, {Name: "two", Side: "producers"}}
 
-// module writes such a module into a folder.
+// module writes that module into a folder.
 func module(t *testing.T) Options {
 	t.Helper()
 	root := t.TempDir()
@@ -29,7 +29,7 @@ func module(t *testing.T) Options {
 	} {
 		write(t, filepath.Join(root, path), content)
 	}
-	// What a user has set must not change the result.
+	// The user's settings must not change the result.
 	environment := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "GO") && !strings.HasPrefix(v, "GOCACHE") && !strings.HasPrefix(v, "GOPATH")
 	})
@@ -56,10 +56,10 @@ func read(t *testing.T, path string) []byte {
 	return content
 }
 
-func TestEachZipHoldsItsFunctionForLambda(t *testing.T) {
+func TestEachZipHasItsFunctionForLambda(t *testing.T) {
 	o := module(t)
-	write(t, filepath.Join(o.Out, "gone.zip"), "of a function that is no more")
-	write(t, filepath.Join(o.Out, "notes.txt"), "somebody's")
+	write(t, filepath.Join(o.Out, "gone.zip"), "of a function that no longer exists")
+	write(t, filepath.Join(o.Out, "notes.txt"), "a file of the user")
 	built, err := Build(t.Context(), functions, o)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestEachZipHoldsItsFunctionForLambda(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(filepath.Join(o.Out, "gone.zip")); !os.IsNotExist(err) {
-		t.Errorf("the zip of a function that is no more: %v", err)
+		t.Errorf("the zip of a function that no longer exists: %v", err)
 	}
 	read(t, filepath.Join(o.Out, "notes.txt"))
 
@@ -110,8 +110,8 @@ func TestEachZipHoldsItsFunctionForLambda(t *testing.T) {
 	}
 }
 
-// A function that is too large, or does not compile, is named, and what was packed before stays.
-func TestNothingIsPackedUnlessEverythingIsRight(t *testing.T) {
+// The error names a function that is too large or does not compile, and earlier zips stay.
+func TestBuildWritesNoZipUnlessEveryFunctionIsValid(t *testing.T) {
 	o := module(t)
 	write(t, filepath.Join(o.Out, "one.zip"), "of before")
 	o.MaxBytes = 1000
@@ -128,7 +128,7 @@ func TestNothingIsPackedUnlessEverythingIsRight(t *testing.T) {
 	}
 }
 
-func TestABinaryOfAnotherMachineIsRefused(t *testing.T) {
+func TestABinaryForAnotherArchitectureIsRefused(t *testing.T) {
 	folder := t.TempDir()
 	for name, content := range map[string]string{"script": "#!/bin/sh\n", "empty": ""} {
 		path := filepath.Join(folder, name)

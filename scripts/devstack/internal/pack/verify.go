@@ -10,12 +10,12 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// sources are what a function is built from, below the module's root.
+// sources are the files and folders that functions are built from, below the module's root.
 var sources = []string{"go.mod", "go.sum", "contracts", "consumers", "producers"}
 
-// Verify builds everything once more, from a copy of the sources in another folder, and compares the bytes. Both builds share Go's
-// build cache, so that it takes seconds: compiled packages do not depend on the folder, which is what -trimpath promises and this
-// holds it to. The error names all functions that differ.
+// Verify builds everything again, from a copy of the sources in another folder, and compares the bytes. Both builds share Go's build
+// cache, so that it takes seconds. It so checks that compiled packages do not depend on the folder, as -trimpath promises. The error
+// names all functions that differ.
 func Verify(ctx context.Context, functions []topology.Function, built []Archive, o Options) error {
 	copied, err := os.MkdirTemp("", "boxoffice-verify-")
 	if err != nil {
@@ -33,7 +33,7 @@ func Verify(ctx context.Context, functions []topology.Function, built []Archive,
 	}
 	var problems []error
 	for i, a := range built {
-		// The file as it is now counts, not what is remembered of it.
+		// The file is read again: it may have changed since the build.
 		sum, _, err := hashOf(a.Path)
 		switch {
 		case err != nil:

@@ -11,10 +11,10 @@ import (
 // bootstrap is the name under which Lambda starts a function of the runtime provided.al2023.
 const bootstrap = "bootstrap"
 
-// modified stands for the time of every build: the first that a zip can have.
+// modified is the time in every zip: the earliest that a zip can have.
 var modified = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// archive writes a zip with the binary alone, whole or not at all.
+// archive writes a zip that has only the binary, completely or not at all.
 func archive(name, binary, path string) (Archive, error) {
 	a := Archive{Function: name, Path: path}
 	draft := path + ".new"
@@ -42,7 +42,7 @@ func writeZip(binary, path string) (size int64, err error) {
 	defer func() { err = errors.Join(err, out.Close()) }()
 	w := zip.NewWriter(out)
 	header := &zip.FileHeader{Name: bootstrap, Method: zip.Deflate, Modified: modified}
-	// Fixed, whatever the umask of the machine.
+	// A fixed mode, so that the machine's umask does not matter.
 	header.SetMode(0o755)
 	entry, err := w.CreateHeader(header)
 	if err != nil {

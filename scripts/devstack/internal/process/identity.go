@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// identity of a running process: text that no other process with the same id has, in this boot or another. It is an
-// error when there is no such process.
+// identity returns a text for a running process that no other process with the same id has, in this boot or another. It is an error
+// if there is no such process.
 func identity(pid int) (started string, zombie bool, err error) {
 	if _, err := os.Stat("/proc/self/stat"); err == nil {
 		return identityFromProc(pid)
@@ -18,7 +18,7 @@ func identity(pid int) (started string, zombie bool, err error) {
 	return identityFromPS(pid)
 }
 
-// Positions in /proc/PID/stat after the command's name, which is in parentheses and may hold blanks (proc(5)).
+// Positions in /proc/PID/stat after the command's name, which is in parentheses and may contain spaces (proc(5)).
 const (
 	statState = 0
 	statStart = 19
@@ -34,7 +34,7 @@ func identityFromProc(pid int) (string, bool, error) {
 	if !found || len(fields) <= statStart {
 		return "", false, fmt.Errorf("process %d: /proc/%d/stat cannot be read", pid, pid)
 	}
-	// Ticks count from the boot, so they alone would fit a process of another boot.
+	// Ticks count from the boot, so they alone could match a process of another boot.
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", false, fmt.Errorf("process %d: %w", pid, err)

@@ -1,6 +1,5 @@
-// Package process starts the servers of a local stack so that they outlive the command that started them, and stops
-// them again. A process is known by its id together with the instant it started, so that after a crash or a reboot an
-// id that now belongs to something else is never signalled.
+// Package process starts and stops the servers of a local stack. They outlive the command that started them. A process is identified
+// by its id and its start time, so that an id that belongs to another process after a crash or a reboot is never signalled.
 package process
 
 import (
@@ -23,23 +22,23 @@ type Spec struct {
 	// Env is the whole environment of the process; nothing is inherited.
 	Env []string
 	Dir string
-	// LogPath is appended to with both outputs.
+	// LogPath is the file to which both outputs are appended.
 	LogPath string
 }
 
-// Record is what is remembered of a started process.
+// Record is what is stored about a started process.
 type Record struct {
 	Name string `json:"name"`
 	PID  int    `json:"pid"`
-	// Started tells two processes with one id apart; see identity.
+	// Started distinguishes processes with the same id; see identity.
 	Started string   `json:"started"`
 	Command []string `json:"command"`
 	LogPath string   `json:"logPath"`
-	// Fingerprint is the caller's: what the process was started with, to see whether that has changed since.
+	// Fingerprint belongs to the caller: it tells what the process was started with, to see whether that has changed.
 	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
-// Running is a process started by this very command.
+// Running is a process that this command has started.
 type Running struct {
 	Record
 	exited chan error
@@ -66,7 +65,7 @@ func Start(spec Spec) (*Running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	// Its start time is read before anybody collects it: one that has ended already is still there until then.
+	// The start time is read before Wait: until then a process that has already ended still exists as a zombie.
 	r := &Running{exited: make(chan error, 1)}
 	started, _, err := identity(command.Process.Pid)
 	go func() { r.exited <- command.Wait() }()
@@ -80,22 +79,22 @@ func Start(spec Spec) (*Running, error) {
 	return r, nil
 }
 
-// Ended is readable once the process has ended, with how it did.
+// Ended receives the result of the process when it has ended.
 func (r *Running) Ended() <-chan error { return r.exited }
 
-// Alive says whether this very process still runs. A zombie does not: it only waits to be collected.
+// Alive reports whether this process still runs. A zombie does not.
 func (r Record) Alive() bool {
 	started, zombie, err := identity(r.PID)
 	return err == nil && !zombie && started == r.Started
 }
 
-// killWait bounds how long a killed process may take to go.
+// killWait bounds how long a killed process may take to end.
 const killWait = 10 * time.Second
 
-// Stop asks the process to end, waits for at most grace, then kills it with everything in its session. A process that
-// has ended, or an id that belongs to another one, is left alone. It returns once the process is gone.
+// Stop sends SIGTERM, waits at most grace, and then kills the process with its whole process group. It does nothing if the process
+// has ended, even if its id now belongs to another process. It returns when the process has ended.
 func (r Record) Stop(ctx context.Context, grace time.Duration) error {
-	// The handle pins the process on Linux (pidfd), so that the id cannot change hands between the look and the signal.
+	// The handle pins the process on Linux (pidfd), so that its id cannot get another process between the check and the signal.
 	handle, err := os.FindProcess(r.PID)
 	if err != nil {
 		return fmt.Errorf("stop %s: %w", r.Name, err)
@@ -116,7 +115,7 @@ func (r Record) Stop(ctx context.Context, grace time.Duration) error {
 	if err := syscall.Kill(-r.PID, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("kill %s: %w", r.Name, err)
 	}
-	// A kill that is under way is waited for even when the caller is in a hurry: its ports are needed again.
+	// The end of a killed process is awaited even if ctx has ended: its ports are needed again.
 	if !r.awaitEnd(context.WithoutCancel(ctx), killWait) {
 		return fmt.Errorf("kill %s: process %d is still there after %s", r.Name, r.PID, killWait)
 	}
@@ -140,7 +139,7 @@ func (r Record) awaitEnd(ctx context.Context, limit time.Duration) bool {
 	return true
 }
 
-// Save writes the record to a file that Read takes.
+// Save writes the record to a file that Read reads.
 func (r Record) Save(path string) error {
 	content, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

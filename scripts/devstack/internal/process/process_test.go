@@ -25,7 +25,7 @@ func start(t *testing.T, script string) *Running {
 	return r
 }
 
-// awaitLog waits for text that the process prints, which says that it is past its set-up.
+// awaitLog waits for text that the process prints when it has started.
 func awaitLog(t *testing.T, r *Running, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {

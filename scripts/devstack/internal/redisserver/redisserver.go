@@ -1,6 +1,5 @@
-// Package redisserver configures the redis-server of a local stack: one node in cluster mode that owns every slot, so
-// that a call across slots is refused as it would be in production, and with a user a side, so that a producer cannot
-// write.
+// Package redisserver configures the redis-server of a local stack. It is one node in cluster mode that owns every slot, so that it
+// refuses a call across slots as production does. Producers and consumers have different users, so that a producer cannot write.
 package redisserver
 
 import (
@@ -20,22 +19,21 @@ import (
 	"boxoffice/scripts/devstack/internal/stack"
 )
 
-// rights of each user. @dangerous is taken from both sides' users: it has KEYS and FLUSHALL, which would scan or empty
-// every group, and the CLIENT commands that cut off others. The two CLUSTER commands are how a cluster client finds
-// its node.
+// rights are the ACL rules of each user. Neither side has @dangerous: it contains KEYS and FLUSHALL, which would scan or delete every
+// group, and the CLIENT commands that close connections of others. By the two CLUSTER commands a cluster client finds its node.
 var rights = map[string]string{
 	stack.RedisAdmin:  "~* &* +@all",
 	stack.RedisWriter: "~* +@read +@write +@scripting +@connection +time -@dangerous +cluster|slots +cluster|shards",
 	stack.RedisReader: "~* +@read +@connection -@dangerous +cluster|slots +cluster|shards",
-	// pay holds Stripe's key: what it reads from Stripe must not be able to reach a seat. It has the buckets of its calls
-	// (redisrate's take.lua), the lag of payments, and what a cluster client asks. HELLO and AUTH are allowed to every user.
+	// pay has Stripe's key and reads responses from outside, so it must not be able to change a seat. It may use the buckets that limit
+	// its calls (redisrate's take.lua), the lag of payments, and the commands of a cluster client. Every user may use HELLO and AUTH.
 	stack.RedisPay: "~{boxoffice:payments}:* ~boxoffice:payment-lag +eval +evalsha +time +hmget +hset +pexpire +set +ping +command +cluster|slots +cluster|shards",
 }
 
-// Config is the text of redis.conf. Nothing is kept on disk: DynamoDB is the truth, and a group that is not loaded is
-// rebuilt. Passwords are there as hashes only.
+// Config returns the text of redis.conf. Nothing is stored on disk: DynamoDB is the truth, and a group that is not loaded is rebuilt.
+// Passwords are in it only as hashes.
 //
-// announced is the address (host:port) that clients are told.
+// announced is the address (host:port) that the node announces to clients.
 func Config(directory string, ports stack.Ports, announced string, passwords map[string]string) (string, error) {
 	host, port, err := net.SplitHostPort(announced)
 	if err != nil {
@@ -46,7 +44,7 @@ func Config(directory string, ports stack.Ports, announced string, passwords map
 		fmt.Sprintf("port %d", ports.Redis),
 		"cluster-enabled yes",
 		fmt.Sprintf("cluster-port %d", ports.RedisBus),
-		// Without it the node does not know its own address, and clients are sent to an empty one.
+		// Without these the node does not know its own address and announces an empty one.
 		"cluster-announce-ip " + host,
 		"cluster-announce-port " + port,
 		`save ""`,
@@ -69,25 +67,25 @@ func WriteConfig(directory, config string) error {
 	return stack.WriteFile(filepath.Join(directory, ConfigName), []byte(config))
 }
 
-// lastSlot of a cluster's 16384.
+// lastSlot is the last of a cluster's 16384 slots.
 const lastSlot = 16383
 
-// URL of the server for a user.
+// URL returns the server's URL with a user and password.
 func URL(ports stack.Ports, user, password string) string {
 	return "redis://" + user + ":" + password + "@" + stack.Address(ports.Redis)
 }
 
-// Client is a plain connection as the administrator.
+// Client returns a client of the one node, signed in as the administrator.
 func Client(ports stack.Ports, password string) *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Addr: stack.Address(ports.Redis), Username: stack.RedisAdmin, Password: password,
-		// Waiting is the caller's affair.
+		// The caller waits and repeats.
 		MaxRetries: -1,
 	})
 }
 
-// Ready gives the node every slot, if it has none, and says whether it takes commands. A node refuses them for about
-// 2 s after its start. An error only means "not yet" while the process runs.
+// Ready gives the node every slot, if it has none, and reports whether it accepts commands. A node refuses them for about 2 s after
+// its start. While the process runs, an error means that it is not ready yet.
 func Ready(ctx context.Context, client *redis.Client) (bool, error) {
 	info, err := client.ClusterInfo(ctx).Result()
 	if err != nil {

@@ -74,7 +74,7 @@ func clusterClient(t *testing.T, ports stack.Ports, user string) *redis.ClusterC
 	return c
 }
 
-func TestEachUserMayDoWhatItsSideDoesAndNoMore(t *testing.T) {
+func TestEachUserMayDoOnlyWhatItsSideNeeds(t *testing.T) {
 	ports := serve(t)
 	ctx := t.Context()
 	writer, reader := clusterClient(t, ports, stack.RedisWriter), clusterClient(t, ports, stack.RedisReader)
@@ -117,19 +117,19 @@ func TestEachUserMayDoWhatItsSideDoesAndNoMore(t *testing.T) {
 			t.Errorf("writer's %s: %v, want NOPERM", name, err)
 		}
 	}
-	anybody := redis.NewClient(&redis.Options{Addr: stack.Address(ports.Redis), MaxRetries: -1})
-	defer anybody.Close() //nolint:errcheck // the test is over
-	if err := anybody.Ping(ctx).Err(); err == nil {
-		t.Error("somebody without a password may speak to the server")
+	anonymous := redis.NewClient(&redis.Options{Addr: stack.Address(ports.Redis), MaxRetries: -1})
+	defer anonymous.Close() //nolint:errcheck // the test is over
+	if err := anonymous.Ping(ctx).Err(); err == nil {
+		t.Error("a client without a password may use the server")
 	}
 }
 
-// takeScript is the script that pay runs, as it is deployed.
+// takeScript returns the script that pay runs, as it is deployed.
 func takeScript(t *testing.T) *redis.Script {
 	t.Helper()
 	var text string
 	for _, name := range []string{"clock.lua", "take.lua"} {
-		content, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "consumers", "internal", "redisrate", name))
+		content, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "consumers", "internal", "adapters", "redisrate", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,8 +138,8 @@ func takeScript(t *testing.T) *redis.Script {
 	return redis.NewScript(text)
 }
 
-// Whoever has got into pay, the function that reads answers from outside, reaches no seat.
-func TestPayMayPaceItsCallsAndDoNothingElse(t *testing.T) {
+// pay reads responses from outside. An attacker who controls it cannot change a seat.
+func TestPayMayOnlyLimitItsCalls(t *testing.T) {
 	ports := serve(t)
 	ctx := t.Context()
 	pay, writer := clusterClient(t, ports, stack.RedisPay), clusterClient(t, ports, stack.RedisWriter)
@@ -171,7 +171,7 @@ func TestPayMayPaceItsCallsAndDoNothingElse(t *testing.T) {
 		"function": {"function", "list"}, "dump": {"dump", "{c#g}:seats"}, "monitor": {"monitor"}, "shutdown": {"shutdown", "nosave"},
 	} {
 		err := pay.Do(ctx, command...).Err()
-		// What a script is refused is reported as the script's error.
+		// A command that is refused inside a script is reported as the script's error.
 		if err == nil || !strings.HasPrefix(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "user executing the script can't") {
 			t.Errorf("pay's %s: %v, want NOPERM", name, err)
 		}
@@ -181,7 +181,7 @@ func TestPayMayPaceItsCallsAndDoNothingElse(t *testing.T) {
 	}
 }
 
-func TestKeysOfTwoGroupsAreRefusedInOneCall(t *testing.T) {
+func TestACallWithKeysOfTwoGroupsIsRefused(t *testing.T) {
 	ports := serve(t)
 	writer := clusterClient(t, ports, stack.RedisWriter)
 	err := writer.Do(t.Context(), "eval", "return 1", "2", "{c#g}:rev", "{c#h}:rev").Err()

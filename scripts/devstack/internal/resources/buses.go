@@ -89,7 +89,7 @@ func (e *ensurer) createRule(ctx context.Context, r topology.Rule, pattern strin
 	}
 	target := types.Target{Id: aws.String(r.Queue), Arn: &arn}
 	if q, _ := e.topology.QueueNamed(r.Queue); !q.Standard() {
-		// EventBridge has one message group a target; the events carry a version, so their order does not matter.
+		// EventBridge sends all messages of a target in one group. Events have a version, so their order does not matter.
 		target.SqsParameters = &types.SqsParameters{MessageGroupId: &r.Name}
 	}
 	out, err := e.events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &r.Name, EventBusName: &r.Bus, Targets: []types.Target{target}})

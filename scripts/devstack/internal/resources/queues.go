@@ -17,7 +17,7 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// queueName is SQS's name of a queue: that of a FIFO queue must end so.
+// queueName returns the name of a queue in SQS, which for a FIFO queue must end in .fifo.
 func queueName(q topology.Queue) string {
 	if q.Standard() {
 		return q.Name
@@ -25,7 +25,7 @@ func queueName(q topology.Queue) string {
 	return q.Name + ".fifo"
 }
 
-// queues creates the dead-letter queues before those that name them.
+// queues creates dead-letter queues before the queues that name them.
 func (e *ensurer) queues(ctx context.Context) error {
 	arns := map[string]string{}
 	ordered := slices.Clone(e.topology.Queues)
@@ -44,8 +44,8 @@ func (e *ensurer) queues(ctx context.Context) error {
 	return nil
 }
 
-// queueAttributes of a FIFO queue are those of its high-throughput mode: both settings per message group, or the old limits
-// stay. A standard queue has none of them, not even as false, which SQS refuses.
+// queueAttributes returns the attributes of a queue. A FIFO queue gets high-throughput mode, for which both settings must be per message
+// group. A standard queue must not have these attributes, not even as false: SQS refuses that.
 func (e *ensurer) queueAttributes(q topology.Queue, arns map[string]string) (map[string]string, error) {
 	attributes := map[string]string{
 		"DelaySeconds":           seconds(e.topology.Delay(q).Seconds()),
@@ -56,7 +56,7 @@ func (e *ensurer) queueAttributes(q topology.Queue, arns map[string]string) (map
 		attributes["FifoQueue"] = "true"
 		attributes["DeduplicationScope"] = "messageGroup"
 		attributes["FifoThroughputLimit"] = "perMessageGroupId"
-		// EventBridge gives no deduplication id, so a queue that a rule sends to makes its own.
+		// EventBridge sends no deduplication id, so SQS derives it from the content in a queue that is a rule's target.
 		attributes["ContentBasedDeduplication"] = strconv.FormatBool(e.isRuleTarget(q.Name))
 	}
 	if q.DeadLetterQueue != "" {
@@ -105,7 +105,7 @@ func (e *ensurer) queue(ctx context.Context, q topology.Queue, want, arns map[st
 	return nil
 }
 
-// queueURL is "" when there is no such queue.
+// queueURL returns "" if there is no such queue.
 func (e *ensurer) queueURL(ctx context.Context, name string) (string, error) {
 	out, err := e.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	var absent *types.QueueDoesNotExist
@@ -119,8 +119,8 @@ func (e *ensurer) queueURL(ctx context.Context, name string) (string, error) {
 	}
 }
 
-// canonicalPolicy makes two spellings of one policy equal: servers differ in the order of members and in whether the
-// count is a number or text.
+// canonicalPolicy returns the same text for all forms of one policy: servers differ in the order of members and in whether the count
+// is a number or a string.
 func canonicalPolicy(policy string) string {
 	var p struct {
 		Target string `json:"deadLetterTargetArn"`

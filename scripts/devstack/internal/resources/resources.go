@@ -1,6 +1,5 @@
-// Package resources creates on an AWS endpoint what the topology specifies, and checks that what is there is what is
-// specified: an attribute that differs is an error, never silently changed, since a stack that drifted would test
-// something else than what is deployed.
+// Package resources creates on an AWS endpoint what the topology specifies, and checks that existing resources are as specified. An
+// attribute that differs is an error and never changed silently: such a stack would test something else than what is deployed.
 package resources
 
 import (
@@ -18,13 +17,13 @@ import (
 
 // Result of Ensure.
 type Result struct {
-	// Created names what was not there before, in the order of creation.
+	// Created names the resources that did not exist before, in the order of creation.
 	Created []string
-	// Values has the references of queues, tables and buses (topology.Function.Resolve).
+	// Values has the value of each reference to a queue, table or bus (topology.Function.Resolve).
 	Values topology.Values
 }
 
-// DriftError says that a resource is not as specified.
+// DriftError means that a resource is not as specified.
 type DriftError struct {
 	Resource, Attribute string
 	// Is and Want are the attribute's values.
@@ -44,7 +43,7 @@ type ensurer struct {
 	drift    []error
 }
 
-// Ensure creates what is missing and compares what is there; all drift is reported together. A second call with the
+// Ensure creates what is missing and compares what exists with the topology. Its error has all differences. A second call with the
 // same topology changes nothing.
 func Ensure(ctx context.Context, cfg aws.Config, t topology.Topology) (Result, error) {
 	e := &ensurer{

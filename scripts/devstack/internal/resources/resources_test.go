@@ -32,7 +32,7 @@ func specification(t *testing.T) topology.Topology {
 	return spec
 }
 
-func TestCreatesTheTopologyOnceAndReadsItBackAsSpecified(t *testing.T) {
+func TestEnsureCreatesTheTopologyOnce(t *testing.T) {
 	cfg, spec := emulator.Tenant(t), specification(t)
 	first, err := Ensure(t.Context(), cfg, spec)
 	if err != nil {
@@ -63,7 +63,7 @@ func TestCreatesTheTopologyOnceAndReadsItBackAsSpecified(t *testing.T) {
 	}
 }
 
-func TestDriftIsAnErrorThatNamesIt(t *testing.T) {
+func TestEveryDifferenceIsInTheError(t *testing.T) {
 	cfg, spec := emulator.Tenant(t), specification(t)
 	if _, err := Ensure(t.Context(), cfg, spec); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestQueuesAreFIFOByMessageGroup(t *testing.T) {
 	}
 	url := result.Values["queueUrl:orders"]
 	client := sqs.NewFromConfig(cfg)
-	// The same deduplication id in two groups is two messages, and in one group one.
+	// Messages with the same deduplication id are two in two groups and one in one group.
 	for _, group := range []string{"a", "b", "a"} {
 		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("{}"), MessageGroupId: &group, MessageDeduplicationId: aws.String("x")}); err != nil {
 			t.Fatal(err)
@@ -122,7 +122,7 @@ func TestQueuesAreFIFOByMessageGroup(t *testing.T) {
 	}
 }
 
-// Lambda sends letters about a stream to a standard queue alone, whose sender has neither group nor deduplication id.
+// Lambda sends letters about a stream only to a standard queue, without message group and deduplication id.
 func TestAStandardQueueIsNoFIFOQueue(t *testing.T) {
 	cfg, spec := emulator.Tenant(t), specification(t)
 	result, err := Ensure(t.Context(), cfg, spec)
@@ -148,7 +148,7 @@ func TestAStandardQueueIsNoFIFOQueue(t *testing.T) {
 	}
 }
 
-func TestTablesTakeTheirKeysAndStream(t *testing.T) {
+func TestTablesHaveTheirStream(t *testing.T) {
 	cfg := emulator.Tenant(t)
 	if _, err := Ensure(t.Context(), cfg, specification(t)); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// tableTimeout bounds how long a new table may take to become active: seconds on AWS, nothing on an emulator.
+// tableTimeout bounds how long a new table may take to become active: it takes seconds on AWS and no time on an emulator.
 const tableTimeout = 2 * time.Minute
 
 func (e *ensurer) tables(ctx context.Context) error {
@@ -110,7 +110,7 @@ func keySchema(partition topology.Key, sort *topology.Key) []types.KeySchemaElem
 	return schema
 }
 
-// attributeDefinitions names each key attribute of the table and its indexes once.
+// attributeDefinitions returns each key attribute of the table and its indexes once.
 func attributeDefinitions(t topology.Table) []types.AttributeDefinition {
 	var definitions []types.AttributeDefinition
 	seen := map[string]bool{}
@@ -188,7 +188,7 @@ func (e *ensurer) compareTimeToLive(ctx context.Context, t topology.Table) error
 	return nil
 }
 
-// spellKey and spellSchema write a key as "orderId:S" or "seatGroup:S, seat:S".
+// spellKey and spellSchema return a key as "orderId:S" or "seatGroup:S, seat:S".
 func spellKey(partition topology.Key, sort *topology.Key) string {
 	text := partition.Name + ":" + partition.Type
 	if sort != nil {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// PortTakenError says that somebody else listens on a port that the stack needs.
+// PortTakenError means that another program listens on a port that the stack needs.
 type PortTakenError struct {
 	Port    int
 	Purpose string
-	// Flag and Variable choose another port; both empty when the port was picked by the stack itself.
+	// Flag and Variable choose another port; both are empty if the stack itself chose the port.
 	Flag, Variable string
 }
 

@@ -14,13 +14,14 @@ const (
 	RedisPay    = "pay"
 )
 
-// Secrets of a stack, made at random by its first up. Only env prints one of them: the password of the test user.
+// Secrets of a stack, which its first up makes at random. env prints the password of the test user and the keys of the stand-in for
+// Stripe, and no other secret.
 type Secrets struct {
 	// OrderIDs has the form of the topology's secret order-ids: "1:" and 32 bytes in base64url.
 	OrderIDs string `json:"orderIds"`
 	// Redis maps a user to its password.
 	Redis map[string]string `json:"redis"`
-	// Stripe are the keys of the stand-in's account, and the secret that its webhooks are signed with.
+	// Stripe has the keys of the stand-in's account and the secret that signs its webhooks.
 	Stripe StripeKeys `json:"stripe"`
 }
 
@@ -31,10 +32,10 @@ type StripeKeys struct {
 	Webhook     string `json:"webhook"`
 }
 
-// secretBytes is the strength of every secret, that of the HMAC's key.
+// secretBytes is the length of every secret: that of an HMAC key.
 const secretBytes = 32
 
-// LoadSecrets reads the stack's secrets, and makes and keeps them if there are none.
+// LoadSecrets returns the stack's secrets. It makes and stores those that do not exist yet.
 func (f Folder) LoadSecrets() (Secrets, error) {
 	var s Secrets
 	var found bool

@@ -1,6 +1,5 @@
-// Package stack has what identifies a local stack and where its files lie: its name, its ports and settings, its
-// secrets, and its folder. Stacks side by side share nothing but the installed tools and the built functions: each has
-// its own AWS account, emulator, Redis, ports and keys.
+// Package stack has what identifies a local stack: its name, ports, settings, secrets and folder. Several stacks can run at once. They
+// share only the installed tools and the built functions: each has its own AWS account, emulator, Redis, ports and keys.
 package stack
 
 import (
@@ -20,12 +19,12 @@ import (
 // DefaultName is the stack with the well-known ports.
 const DefaultName = "default"
 
-// Region of every local stack. Which one it is makes no difference to an emulator.
+// Region of every local stack. To an emulator all regions are the same.
 const Region = "eu-central-1"
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
 
-// ValidName says whether a stack may be called so; the name is a folder's name too.
+// ValidName reports whether a stack may have the name, which is also a folder's name.
 func ValidName(name string) bool { return nameForm.MatchString(name) }
 
 // Ports that a stack listens on, all on 127.0.0.1.
@@ -48,26 +47,26 @@ type Settings struct {
 	HoldSeconds int    `json:"holdSeconds"`
 	// HandlerTimeoutSeconds shortens the timeout of functions that read a queue; 0 leaves them as specified.
 	HandlerTimeoutSeconds int `json:"handlerTimeoutSeconds,omitempty"`
-	// MainConcerts says that the store has only the main concert and the one in the arena.
+	// MainConcerts: the stack has only the main concert and the one in the arena.
 	MainConcerts bool `json:"mainConcerts,omitempty"`
-	// Via are addresses (host:port) through which the functions reach a service instead of at its own: proxies that
-	// somebody else runs. Keys are those of ViaServices.
+	// Via has the addresses (host:port) of proxies through which the functions reach a service. devstack does not run the proxies.
+	// Its keys are those of ViaServices, ViaRedis and ViaStripe.
 	Via map[string]string `json:"via,omitempty"`
 }
 
-// Services of Via that are not of AWS.
+// Services in Via that do not belong to AWS.
 const (
 	ViaRedis  = "redis"
 	ViaStripe = "stripe"
 )
 
-// ViaServices maps the services of AWS that Via may have to the variable from which the SDK takes its address.
+// ViaServices maps the AWS services that Via may have to the variable from which the SDK takes the address.
 var ViaServices = map[string]string{
 	"dynamodb": "AWS_ENDPOINT_URL_DYNAMODB", "events": "AWS_ENDPOINT_URL_EVENTBRIDGE",
 	"sqs": "AWS_ENDPOINT_URL_SQS", "streams": "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
 }
 
-// RedisAddress is where the functions find Redis. A cluster's node announces it, for its clients go on from there.
+// RedisAddress is where the functions find Redis. The node announces it to cluster clients, which then use that address.
 func (s Settings) RedisAddress() string {
 	if via, ok := s.Via[ViaRedis]; ok {
 		return via
@@ -75,13 +74,13 @@ func (s Settings) RedisAddress() string {
 	return Address(s.Ports.Redis)
 }
 
-// Address of a port of the stack.
+// Address returns the address (host:port) of a port of the stack.
 func Address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// StripeURL is where the stand-in for Stripe is.
+// StripeURL returns the address of the stand-in for Stripe.
 func (s Settings) StripeURL() string { return "http://" + Address(s.Ports.Stripe) }
 
-// StripeBase is where the functions find Stripe.
+// StripeBase returns the address at which the functions reach Stripe.
 func (s Settings) StripeBase() string {
 	if via, ok := s.Via[ViaStripe]; ok {
 		return "http://" + via
@@ -89,20 +88,20 @@ func (s Settings) StripeBase() string {
 	return s.StripeURL()
 }
 
-// SiteURL is where the site is, and the API below /api.
+// SiteURL returns the address of the site; the API is below /api.
 func (s Settings) SiteURL() string { return "http://" + Address(s.Ports.Site) }
 
-// Issuer of the stack's tokens, which is also the base of its API.
+// Issuer returns the issuer of the stack's tokens, which is also the base of its API.
 func (s Settings) Issuer() string { return s.SiteURL() + "/api" }
 
-// AWSURL is the address of every AWS service.
+// AWSURL returns the address of every AWS service.
 func (s Settings) AWSURL() string { return "http://" + Address(s.Ports.AWS) }
 
-// ControlURL is lambdahost's control endpoint.
+// ControlURL returns the address of lambdahost's control endpoint.
 func (s Settings) ControlURL() string { return "http://" + Address(s.Ports.Control) }
 
-// AccountOf derives a stack's AWS account from its name. An emulator takes a 12-digit access key for the account, and
-// each account is a tenant of its own.
+// AccountOf derives a stack's AWS account from its name. The emulator uses a 12-digit access key as the account, and accounts do not
+// see each other's resources.
 func AccountOf(name string) string {
 	if name == DefaultName {
 		return "000000000000"
@@ -111,17 +110,17 @@ func AccountOf(name string) string {
 	return fmt.Sprintf("1%011d", binary.BigEndian.Uint64(sum[:8])%100_000_000_000)
 }
 
-// Folder is where a stack keeps everything it has.
+// Folder is the folder with all files of a stack.
 type Folder struct {
-	// Root is the module's root, Name the stack.
+	// Root is the module's root, Name the name of the stack.
 	Root string
 	Name string
 }
 
-// Local is the one ignored folder of all stacks and tools below a module's root.
+// Local returns the folder of all stacks and tools below a module's root. Git ignores it.
 func Local(root string) string { return filepath.Join(root, ".local") }
 
-// Path of something in the folder.
+// Path returns a path in the folder.
 func (f Folder) Path(parts ...string) string {
 	return filepath.Join(append([]string{Local(f.Root), "stacks", f.Name}, parts...)...)
 }
@@ -130,37 +129,37 @@ func (f Folder) Path(parts ...string) string {
 func (f Folder) settingsPath() string { return f.Path("stack.json") }
 func (f Folder) secretsPath() string  { return f.Path("secrets.json") }
 
-// Logs is the folder that outlives the stack.
+// Logs is the folder that Remove keeps.
 func (f Folder) Logs() string { return f.Path("logs") }
 
 // Topology is the specification that the stack runs with.
 func (f Folder) Topology() string { return f.Path("topology.json") }
 
-// Values has a value for each reference of the topology: for a secret its ARN.
+// Values is the file with a value for each reference of the topology: for a secret its ARN.
 func (f Folder) Values() string { return f.Path("values.json") }
 
-// FunctionSecrets has the value for each of those ARNs.
+// FunctionSecrets is the file with the secret of each of those ARNs.
 func (f Folder) FunctionSecrets() string { return f.Path("function-secrets.json") }
 
-// WellKnown holds the discovery document and the key set.
+// WellKnown is the folder with the discovery document and the key set.
 func (f Folder) WellKnown() string { return f.Path("well-known") }
 
-// SigningKey is the private key of the stack's tokens.
+// SigningKey is the file with the private key of the stack's tokens.
 func (f Folder) SigningKey() string { return f.Path("signing-key.pem") }
 
 // Redis is the working folder of redis-server.
 func (f Folder) Redis() string { return f.Path("redis") }
 
-// Process is the record of a process.
+// Process is the file with the record of a process.
 func (f Folder) Process(name string) string { return f.Path("processes", name+".json") }
 
-// LoadSettings reads what the last up settled. found is false when the stack is down.
+// LoadSettings returns the settings that the first up fixed. found is false if the stack is down.
 func (f Folder) LoadSettings() (s Settings, found bool, err error) {
 	err = f.load(f.settingsPath(), &s, &found)
 	return s, found, err
 }
 
-// SaveSettings keeps the settings until the stack is taken down.
+// SaveSettings stores the settings. Remove deletes them.
 func (f Folder) SaveSettings(s Settings) error { return WriteJSON(f.settingsPath(), s) }
 
 func (f Folder) load(path string, into any, found *bool) error {
@@ -178,7 +177,7 @@ func (f Folder) load(path string, into any, found *bool) error {
 	return nil
 }
 
-// Remove takes away everything but the logs.
+// Remove deletes everything but the logs.
 func (f Folder) Remove() error {
 	entries, err := os.ReadDir(f.Path())
 	if errors.Is(err, os.ErrNotExist) {
@@ -198,8 +197,8 @@ func (f Folder) Remove() error {
 	return nil
 }
 
-// WriteJSON writes a file that only its owner may read, whole or not at all: a command that is killed half-way must
-// not leave a file that the next one cannot read.
+// WriteJSON writes a file that only its owner may read, completely or not at all: a command that is killed must not leave a file that
+// the next command cannot read.
 func WriteJSON(path string, value any) error {
 	content, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
@@ -223,8 +222,8 @@ func WriteFile(path string, content []byte) error {
 	return nil
 }
 
-// Lock makes commands on one file take turns, also those of other processes. It waits; unlock ends it, and so does the
-// end of the process.
+// Lock locks a file and waits while another command, of this process or another, has the lock. unlock and the end of the process
+// release it.
 func Lock(path string) (unlock func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
