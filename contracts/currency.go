@@ -3,49 +3,49 @@ package contracts
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// Currency is how amounts of a currency are counted: here, and in calls to Stripe.
+// Currency says how the amounts of a currency are counted here and in calls to Stripe.
 //
 // Source: Stripe's page "Supported currencies" (docs.stripe.com/currencies), sections on presentment currencies, minor units,
 // special cases and minimum and maximum amounts.
 type Currency struct {
 	// Code is the ISO 4217 code.
 	Code string
-	// Exponent is how many digits of Money.Minor are behind the decimal point, as a buyer reads it: 2 for EUR, 0 for JPY, 3
-	// for KWD.
+	// Exponent is the number of digits of Money.Minor behind the decimal point of the amount that a buyer sees: 2 for EUR, 0
+	// for JPY, 3 for KWD.
 	Exponent int
-	// StripeFactor times Money.Minor is the amount that Stripe wants. It is 1 but for ISK and UGX: they have no minor unit,
-	// and Stripe still takes them with two zeros behind, so that a plain amount would charge a hundredth.
+	// StripeFactor times Money.Minor is the amount in a call to Stripe. It is 100 for ISK and UGX, and 1 for all others. ISK
+	// and UGX have no minor unit, but Stripe expects them as if they had two digits: without the factor the buyer would pay a
+	// hundredth of the price.
 	StripeFactor int64
-	// StripeStep divides every amount that Stripe takes: 10 for currencies with three digits, whose last has to be 0, and
-	// 100 for ISK and UGX.
+	// StripeStep divides every amount that Stripe accepts: 10 for currencies with three digits, whose last digit must be 0;
+	// 100 for ISK and UGX; 1 for all others.
 	StripeStep int64
-	// StripeMinimum is the least amount that Stripe charges, in Stripe's amount. For currencies whose minimum Stripe does not
-	// name it is 1: there the minimum of the currency that the account is paid out in decides, which only Stripe knows.
+	// StripeMinimum is the smallest amount that Stripe charges, counted as Stripe counts. Stripe names no minimum for some
+	// currencies; for those it is StripeStep, and the minimum of the account's payout currency applies, which only Stripe knows.
 	StripeMinimum int64
 }
 
-// MaxStripeAmount is the greatest amount that Stripe takes of every currency: eight digits. Of a few it takes more.
+// MaxStripeAmount is the largest amount that Stripe accepts in every currency: eight digits. It accepts more in a few.
 const MaxStripeAmount = 99_999_999
 
-// ErrNotChargeable says that Stripe would refuse to charge an amount.
+// ErrNotChargeable means that Stripe would refuse to charge an amount.
 var ErrNotChargeable = errors.New("amount cannot be charged")
 
-// The currencies that cards can be charged in, by the digits of their minor unit.
+// Currencies in which cards can be charged, by the number of digits of their minor unit.
 const (
 	twoDigits = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC CVE CZK " +
 		"DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR JMD KES KGS KHR KYD KZT LAK LBP LKR LRD LSL " +
 		"MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SEK " +
 		"SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH USD UYU UZS WST XCD YER ZAR ZMW"
 	noDigits      = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
-	noDigitsTimes = "ISK UGX" // Stripe takes them with two zeros behind
+	noDigitsTimes = "ISK UGX" // Stripe counts them with two zeros behind
 	threeDigits   = "BHD JOD KWD OMR TND"
 )
 
-// minimums that Stripe names, in Stripe's amounts.
+// minimums are those that Stripe publishes, counted as Stripe counts.
 var minimums = map[string]int64{
 	"AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50, "GBP": 30, "HKD": 400,
 	"HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50, "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50,
@@ -66,30 +66,21 @@ var currencies = func() map[string]Currency {
 	return all
 }()
 
-// CurrencyOf returns the currency of an ISO 4217 code in capitals; known is false for a code that cards cannot be charged in.
+// CurrencyOf returns the currency of an ISO 4217 code in capitals. known is false for a currency in which cards cannot be
+// charged.
 func CurrencyOf(code string) (c Currency, known bool) {
 	c, known = currencies[code]
 	return c, known
 }
 
-// CurrencyCodes lists the codes of all known currencies in alphabetical order.
-func CurrencyCodes() []string {
-	codes := make([]string, 0, len(currencies))
-	for code := range currencies {
-		codes = append(codes, code)
-	}
-	slices.Sort(codes)
-	return codes
-}
-
-// StripeAmount is the amount and the currency that Stripe is asked to charge for m. An error is an ErrNotChargeable that names
-// the rule.
+// StripeAmount returns the amount and the currency code (in lower case) of a call to Stripe that charges m. Its error wraps
+// ErrNotChargeable and names the rule that m breaks.
 func (m Money) StripeAmount() (amount int64, currency string, err error) {
 	c, known := currencies[m.Currency]
 	if !known {
-		return 0, "", fmt.Errorf("%w: %q is no currency that cards can be charged in", ErrNotChargeable, m.Currency)
+		return 0, "", fmt.Errorf("%w: %q is no currency in which cards can be charged", ErrNotChargeable, m.Currency)
 	}
-	// Compared before it is multiplied, so that nothing overflows.
+	// The amount is compared before it is multiplied, so that nothing overflows.
 	switch {
 	case m.Minor > MaxStripeAmount/c.StripeFactor:
 		return 0, "", fmt.Errorf("%w: %d %s is more than the greatest amount, %d", ErrNotChargeable, m.Minor, m.Currency, MaxStripeAmount/c.StripeFactor)
@@ -101,14 +92,14 @@ func (m Money) StripeAmount() (amount int64, currency string, err error) {
 	return m.Minor * c.StripeFactor, strings.ToLower(c.Code), nil
 }
 
-// IsStripeAmount says whether Stripe means just m by an amount and a currency.
+// IsStripeAmount reports whether an amount and a currency from Stripe mean exactly m.
 func (m Money) IsStripeAmount(amount int64, currency string) bool {
 	wanted, code, err := m.StripeAmount()
 	return err == nil && amount == wanted && strings.EqualFold(currency, code)
 }
 
-// MoneyFromStripe is the inverse of StripeAmount for what Stripe says of a payment: also of amounts that it would not charge, as
-// 0. An error says that the amount cannot be counted here: the currency is unknown, or there are parts of a minor unit.
+// MoneyFromStripe is the inverse of StripeAmount. It also accepts amounts that Stripe would not charge, such as 0. It fails
+// for an amount that Money cannot hold: the currency is unknown, or the amount has a fraction of a minor unit.
 func MoneyFromStripe(amount int64, currency string) (Money, error) {
 	code := strings.ToUpper(currency)
 	c, known := currencies[code]
@@ -121,8 +112,8 @@ func MoneyFromStripe(amount int64, currency string) (Money, error) {
 	return Money{Minor: amount / c.StripeFactor, Currency: code}, nil
 }
 
-// CheckPrice says whether every order of 1 to seats seats at this price can be charged: one seat is not less than the least
-// amount, all of them are not more than the greatest.
+// CheckPrice returns an error unless every order of 1 to seats seats at the price m can be charged: one seat costs at least
+// the smallest amount, and all seats together cost at most the largest.
 func (m Money) CheckPrice(seats int) error {
 	if _, _, err := m.StripeAmount(); err != nil {
 		return err

@@ -48,10 +48,10 @@ func TestStripeAmount(t *testing.T) {
 			t.Errorf("%v: %d %s, %v; want %d", c.money, amount, currency, err, c.amount)
 		default:
 			if !c.money.IsStripeAmount(amount, currency) || !c.money.IsStripeAmount(amount, strings.ToUpper(currency)) || c.money.IsStripeAmount(amount+1, currency) || c.money.IsStripeAmount(amount, "xxx") {
-				t.Errorf("%v is not told from other amounts", c.money)
+				t.Errorf("IsStripeAmount confuses %v with other amounts", c.money)
 			}
 			if back, err := contracts.MoneyFromStripe(amount, currency); err != nil || back != c.money {
-				t.Errorf("%v comes back as %v, %v", c.money, back, err)
+				t.Errorf("%v is converted back to %v, %v", c.money, back, err)
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func TestCheckPrice(t *testing.T) {
 	}
 }
 
-// Each code is three capitals and in one of the lists, and what is named besides is known.
+// Each code is three capitals, its numbers are usable, and the minimums name known currencies.
 func TestCurrencyTable(t *testing.T) {
 	codes := contracts.CurrencyCodes()
 	if len(codes) < 135 {

@@ -1,6 +1,7 @@
-// Package contracts holds the words that both sides share: ids, money, instants, the status graph of an order and
-// the reason codes of a refusal.
+// Package contracts defines the types that producers and consumers share: ids, money, instants, the status graph of an
+// order and the reason codes.
 //
-// Everything below contracts is pure: standard library only, no clock, no randomness, no I/O. Producers and consumers
-// may import it and nothing else of each other; the site and the infrastructure read the same facts from its data files.
+// The packages below contracts import only the standard library. They read no clock, use no randomness and make no call
+// over a network. Producers and consumers import contracts and nothing else of each other; the site and the infrastructure
+// read its data files.
 package contracts

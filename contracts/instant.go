@@ -14,19 +14,19 @@ const instantLayout = "2006-01-02T15:04:05.000Z"
 // InstantOf truncates t to milliseconds.
 func InstantOf(t time.Time) Instant { return Instant(t.UnixMilli()) }
 
-// Time is the instant as a time in UTC.
+// Time returns the instant as a time in UTC.
 func (i Instant) Time() time.Time { return time.UnixMilli(int64(i)).UTC() }
 
-// Add moves the instant by d, truncated to milliseconds.
+// Add returns the instant moved by d, which is truncated to milliseconds.
 func (i Instant) Add(d time.Duration) Instant { return i + Instant(d.Milliseconds()) }
 
-// Sub is the time from j to i.
+// Sub returns the time from j to i.
 func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i-j) * time.Millisecond }
 
-// String is RFC 3339 in UTC with milliseconds.
+// String returns RFC 3339 in UTC with milliseconds.
 func (i Instant) String() string { return i.Time().Format(instantLayout) }
 
-// maxYear is the last year that RFC 3339 can write, and 0 the first.
+// maxYear is the last year that RFC 3339 can write. The first is 0.
 const maxYear = 9999
 
 // MarshalText implements encoding.TextMarshaler. An instant outside the years of RFC 3339 is an error.
@@ -37,9 +37,9 @@ func (i Instant) MarshalText() ([]byte, error) {
 	return []byte(i.String()), nil
 }
 
-// UnmarshalText implements encoding.TextUnmarshaler. It takes RFC 3339 with any offset and precision and truncates
-// to milliseconds. An offset may move a time at the edge out of the years of RFC 3339 in UTC, which is an error: what
-// was read can always be written.
+// UnmarshalText implements encoding.TextUnmarshaler. It accepts RFC 3339 with any offset and precision and truncates to
+// milliseconds. An offset can move a time at the edge out of the years of RFC 3339 in UTC; that is an error, so that
+// MarshalText can write every instant that was read.
 func (i *Instant) UnmarshalText(text []byte) error {
 	t, err := time.Parse(time.RFC3339Nano, string(text))
 	if err != nil {

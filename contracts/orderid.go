@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// OrderID is opaque to everyone but the producers, who make and verify it (producers/internal/orderid): a letter of
-// the home Region, a character of the secret's version, 23 characters of the HMAC and 7 of the tag that binds it to its buyer.
+// OrderID is made and verified by the producers (producers/internal/orderid) and opaque to all others. It is a letter for
+// the home Region, a character for the secret's version, 23 characters of the HMAC and 7 of the tag that binds it to its buyer.
 type OrderID string
 
 // OrderIDLength is the number of characters of every order id.
 const OrderIDLength = 1 + 1 + 23 + 7
 
-// OrderIDAlphabet is Crockford's base 32 in lower case: no i, l, o, u, so that an id survives being read aloud.
+// OrderIDAlphabet is Crockford's base 32 in lower case: it has no i, l, o or u, so that an id can be read aloud.
 const OrderIDAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
-// ParseOrderID checks the form only. Whether the id is somebody's is for the producers to verify.
+// ParseOrderID checks the form of an id. It does not verify that the id belongs to an order: only the producers can.
 func ParseOrderID(s string) (OrderID, error) {
 	if len(s) != OrderIDLength {
 		return "", fmt.Errorf("order id has %d characters, want %d", len(s), OrderIDLength)

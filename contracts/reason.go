@@ -1,9 +1,9 @@
 package contracts
 
-// Reason is the stable code of why an order was rejected or revoked. Clients branch on it; it is never reworded.
+// Reason is a stable code that says why an order was rejected or revoked. Clients branch on it, so a code never changes.
 type Reason string
 
-// Reasons of a REJECTED order that the pipeline gives today. Each has one place that writes it.
+// Reasons of a REJECTED order.
 const (
 	ReasonSeatTaken      Reason = "seat_taken"
 	ReasonNoAdjacent     Reason = "no_adjacent_seats"
@@ -12,17 +12,16 @@ const (
 	ReasonDeadlinePassed Reason = "deadline_passed"
 	ReasonLayoutChanged  Reason = "layout_changed"
 	ReasonInternal       Reason = "internal"
-	// ReasonPaymentMismatch: what was authorised is not what the order costs.
+	// ReasonPaymentMismatch: the authorised amount is not the price of the order.
 	ReasonPaymentMismatch Reason = "payment_mismatch"
-	// ReasonPaymentRefused: there is no payment that the buyer could make. Stripe refused to open one, or the one that the
-	// order waited for was cancelled at Stripe.
+	// ReasonPaymentRefused: the buyer cannot pay. Stripe refused to open the payment, or the payment was cancelled at Stripe.
 	ReasonPaymentRefused Reason = "payment_refused"
 )
 
-// ReasonAuthorizationGone is that of a REVOKED order: the authorisation ended before the money was taken.
+// ReasonAuthorizationGone is the reason of a REVOKED order: the authorisation ended before the money was taken.
 const ReasonAuthorizationGone Reason = "authorization_gone"
 
-// Reasons lists every reason that a row may have.
+// Reasons lists every reason that a row can have.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonSeatTaken, ReasonNoAdjacent, ReasonLimitReached, ReasonSeatLost, ReasonDeadlinePassed, ReasonLayoutChanged,
@@ -30,7 +29,7 @@ func Reasons() []Reason {
 	}
 }
 
-// Detail is the sentence shown to a buyer beside the code.
+// Detail returns the sentence that a buyer sees beside the code.
 func (r Reason) Detail() string {
 	switch r {
 	case ReasonSeatTaken:

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// RequestHash identifies what an order asks for: the same concert and the same seats in any order give the same hash.
-// It is 128 bits of SHA-256 in base64url, 22 characters. The same Idempotency-Key with another hash is another intent
-// and is refused. Parts are joined by NUL, which no name can hold, so that no two requests run together.
+// RequestHash returns a hash of what an order asks for: the same concert and the same seats in any order give the same hash.
+// It is 128 bits of SHA-256 in base64url, 22 characters. A request with a used Idempotency-Key and another hash is refused.
+// The hashed parts are joined by NUL, which no name contains, so that two different requests never hash the same text.
 func RequestHash(concertID string, seats []string) string {
 	sorted := slices.Sorted(slices.Values(seats))
 	return requestHash("seats\x00" + concertID + "\x00" + strings.Join(sorted, "\x00"))
 }
 
-// RequestHashBest is the RequestHash of an order for any adjacent seats; section is "" for the whole concert. An order
-// without accessible places has the hash that it had before there was anything to say about them: the same key must mean
-// the same order across a deployment.
+// RequestHashBest returns the RequestHash of an order for any adjacent seats; section is "" for the whole concert. An order
+// without accessible places has the same hash as before accessible places existed: a key must mean the same order before
+// and after a deployment.
 func RequestHashBest(concertID, section string, quantity, accessible int) string {
 	text := "best\x00" + concertID + "\x00" + section + "\x00" + strconv.Itoa(quantity)
 	if accessible > 0 {
@@ -32,10 +32,10 @@ func requestHash(text string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// requestHashLength is 128 bits in base64 without padding.
+// requestHashLength is the length of 128 bits in base64 without padding.
 const requestHashLength = 22
 
-// ValidRequestHash says whether hash has the form of a RequestHash.
+// ValidRequestHash reports whether hash has the form of a RequestHash.
 func ValidRequestHash(hash string) bool {
 	return len(hash) == requestHashLength && isName(hash, requestHashLength)
 }

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// SeatGroup names the unit of ordering: the seats whose orders are decided one after another. Its key
-// "concertId#group" is the SQS MessageGroupId, the Redis hash tag and the partition key of tickets, so that all three
-// agree by construction. An order never spans two groups.
+// SeatGroup names a set of seats whose orders are decided one after another. An order never spans two groups. The key
+// "concertId#group" is the SQS MessageGroupId, the Redis hash tag and the partition key of tickets, so that all three always
+// agree.
 type SeatGroup struct {
 	ConcertID string
 	Group     string
 }
 
-// Limits of the two parts. Together they stay far below the 128 characters of a MessageGroupId, and neither may hold
-// "#", "{" or "}", which separate the parts and mark the hash tag.
+// Maximum lengths of the two parts. Together they stay far below the 128 characters of a MessageGroupId. Neither part may
+// contain "#", "{" or "}": "#" separates the parts, and the braces mark the hash tag.
 const (
 	maxConcertID = 40
 	maxGroup     = 32
 )
 
-// Key is "concertId#group".
+// Key returns "concertId#group".
 func (g SeatGroup) Key() string { return g.ConcertID + "#" + g.Group }
 
-// Validate reports each part that is empty, too long or holds another character than letters, digits, "-" and "_".
+// Validate returns an error for each part that is empty, too long or has a character other than A-Z a-z 0-9 _ -.
 func (g SeatGroup) Validate() error {
 	var problems []error
 	if !isName(g.ConcertID, maxConcertID) {
@@ -46,23 +46,22 @@ func ParseSeatGroup(key string) (SeatGroup, error) {
 	return g, g.Validate()
 }
 
-// ValidConcertID says whether id has the form of a concert's id: 1 to 40 of A-Z a-z 0-9 _ -.
+// ValidConcertID reports whether id has the form of a concert's id: 1 to 40 of A-Z a-z 0-9 _ -.
 func ValidConcertID(id string) bool { return isName(id, maxConcertID) }
 
-// ValidGroup says whether name has the form of a group's or a section's name: 1 to 32 of A-Z a-z 0-9 _ -.
+// ValidGroup reports whether name has the form of the name of a group or a section: 1 to 32 of A-Z a-z 0-9 _ -.
 func ValidGroup(name string) bool { return isName(name, maxGroup) }
 
-// maxSeatName bounds a seat's name, so that a full order's row stays near 1 KB.
+// maxSeatName bounds the name of a seat, so that the row of a full order stays near 1 KB.
 const maxSeatName = 24
 
-// ValidSeatName says whether name has the form of a seat: 1 to 24 of A-Z a-z 0-9 _ -.
+// ValidSeatName reports whether name has the form of a seat's name: 1 to 24 of A-Z a-z 0-9 _ -.
 func ValidSeatName(name string) bool { return isName(name, maxSeatName) }
 
-// ValidIdempotencyKey says whether key is 1 to 64 of A-Z a-z 0-9 _ -.
+// ValidIdempotencyKey reports whether key is 1 to 64 of A-Z a-z 0-9 _ -.
 func ValidIdempotencyKey(key string) bool { return isName(key, 64) }
 
-// ValidCommandID says whether id is 1 to 36 of A-Z a-z 0-9 _ -, as a UUID is. It is part of a deduplication id, which
-// takes no other characters that are safe in a log and a shell.
+// ValidCommandID reports whether id is 1 to 36 of A-Z a-z 0-9 _ -, as a UUID is. The id becomes part of a deduplication id.
 func ValidCommandID(id string) bool { return isName(id, 36) }
 
 func isName(s string, limit int) bool {

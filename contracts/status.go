@@ -1,15 +1,12 @@
 package contracts
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
-// Status is the state of an order. The graph below is the only place that says which status may follow which;
-// consumers/README.md draws it and a test holds the drawing to the table.
+// Status is the state of an order. The graph below is the only place that says which status may follow which.
+// consumers/README.md draws it; a test compares the drawing with the graph.
 type Status string
 
-// Queued is never stored: it is the answer for an order that was accepted and has no row yet.
+// Statuses of an order. Queued is never stored: it is the status of an order that was accepted and has no row yet.
 const (
 	Queued          Status = "QUEUED"
 	Held            Status = "HELD"
@@ -23,8 +20,8 @@ const (
 	Refunded        Status = "REFUNDED"
 )
 
-// next is the status graph. Held → Committed should not happen, since the client secret is shown only from
-// AwaitingPayment, and is allowed all the same: an authorization that exists is never refused for want of a step.
+// next is the status graph. Held → Committed should not happen, because a buyer sees the client secret only from
+// AwaitingPayment on. It is allowed so that an existing authorisation is never refused because of a missing step.
 var next = map[Status][]Status{
 	Queued:          {Held, Rejected},
 	Held:            {AwaitingPayment, Committed, Expired, Cancelled, Rejected},
@@ -43,30 +40,22 @@ func Statuses() []Status {
 	return []Status{Queued, Held, AwaitingPayment, Committed, Confirmed, Rejected, Expired, Cancelled, Revoked, Refunded}
 }
 
-// ParseStatus answers the status of that name, or an error for a word that is none.
-func ParseStatus(name string) (Status, error) {
-	if _, known := next[Status(name)]; !known {
-		return "", fmt.Errorf("unknown order status %q", name)
-	}
-	return Status(name), nil
-}
-
-// Next lists the statuses that may follow s, a copy.
+// Next returns a copy of the list of statuses that may follow s.
 func (s Status) Next() []Status { return slices.Clone(next[s]) }
 
-// CanBecome says whether the graph has an edge from s to t.
+// CanBecome reports whether the graph has an edge from s to t.
 func (s Status) CanBecome(t Status) bool { return slices.Contains(next[s], t) }
 
-// Open orders hold seats that they may still lose or pay for.
+// Open reports whether an order holds seats that its buyer can still pay for or lose.
 func (s Status) Open() bool { return s == Held || s == AwaitingPayment }
 
-// Paid orders own their seats: tickets are written.
+// Paid reports whether an order owns its seats: its tickets are written.
 func (s Status) Paid() bool { return s == Committed || s == Confirmed }
 
-// EndedUnpaid orders are dead and were never paid for: whatever is still held for them goes back.
+// EndedUnpaid reports whether an order is dead and was never paid. Seats that are still held for it are released.
 func (s Status) EndedUnpaid() bool { return s == Rejected || s == Expired || s == Cancelled }
 
-// Dead orders own nothing and never will.
+// Dead reports whether an order owns no seat and never will.
 func (s Status) Dead() bool {
 	switch s {
 	case Rejected, Expired, Cancelled, Revoked, Refunded:
@@ -76,5 +65,6 @@ func (s Status) Dead() bool {
 	}
 }
 
-// Settled orders need no further step: the buyer has the final answer (Confirmed may still be refunded).
+// Settled reports whether an order needs no further step: the buyer has the final answer. A Confirmed order may still be
+// refunded.
 func (s Status) Settled() bool { return s == Confirmed || s.Dead() }

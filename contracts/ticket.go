@@ -5,24 +5,22 @@ import (
 	"encoding/base32"
 )
 
-// TicketID names a ticket to its buyer. It is opaque, and it admits nobody: a gate goes by a signature.
+// TicketID identifies a ticket. It is opaque. It is no proof at a gate, which checks a signature.
 type TicketID string
 
-// TicketIDLength is the number of characters of every ticket id: t and 130 bits in the alphabet of order ids.
-const TicketIDLength = 1 + ticketIDChars
-
+// ticketIDChars is how many characters of a ticket id follow the "t": 130 bits in the alphabet of order ids.
 const ticketIDChars = 26
 
-// TicketIDOf is the id of an order's ticket for a seat. It is a pure function of the two, so it needs no place in a store
-// and no step that could make a second one; only who has the order's id, which nobody guesses, can work it out, and the
-// order's id cannot be worked out from it. Whoever buys the seat after a refund has another.
+// TicketIDOf returns the id of an order's ticket for a seat. It is a pure function of both, so it is not stored and a ticket
+// cannot get a second id. The id can be computed only with the order's id, which cannot be guessed, and the order's id cannot
+// be computed from it. If the seat is refunded and sold again, the new ticket has another id.
 func TicketIDOf(order OrderID, seat string) TicketID {
 	sum := sha256.Sum256([]byte("ticket\x00" + string(order) + "\x00" + seat))
 	return TicketID("t" + base32.NewEncoding(OrderIDAlphabet).EncodeToString(sum[:])[:ticketIDChars])
 }
 
-// TicketStatus is what a ticket is worth.
+// TicketStatus is the state of a ticket.
 type TicketStatus string
 
-// TicketValid is a ticket of a confirmed order.
+// TicketValid is the status of a ticket of a confirmed order.
 const TicketValid TicketStatus = "VALID"

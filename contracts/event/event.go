@@ -1,8 +1,8 @@
-// Package event has the events of orders on the bus: what others may know of each version of an order's row. There is
-// one event a row version, at least once, built from an allow-list of attributes, so that a new attribute of the row
-// is not published by accident.
+// Package event defines the events of orders on the bus. Each version of an order's row is published as one event, at least
+// once. The event is built from an allow-list of attributes, so that a new attribute of the row is not published by accident.
 //
-// A consumer keeps, per order, the highest version it has seen and drops the rest: a bus has no order.
+// A bus does not keep events in order: a subscriber stores the highest version that it has seen of each order and ignores
+// events of lower or equal versions.
 package event
 
 import (
@@ -19,17 +19,17 @@ import (
 // Source of every event.
 const Source = "boxoffice.orders"
 
-// version of the payload. A consumer takes n and n−1; the publisher switches last.
+// version is the version of the payload. Subscribers read n and n−1; the publisher switches last.
 const version = 1
 
-// OrderChanged is the payload of every event, version 1. Its detail type says the status.
+// OrderChanged is the payload of every event, version 1. The detail type names the status.
 type OrderChanged struct {
 	V       int               `json:"v"`
 	OrderID contracts.OrderID `json:"orderId"`
-	// Version of the row: the one thing to compare.
+	// Version is the version of the row. Subscribers compare it.
 	Version int              `json:"version"`
 	Status  contracts.Status `json:"status"`
-	// At is when the order took that status.
+	// At is when the order reached that status.
 	At            contracts.Instant  `json:"at"`
 	UserID        string             `json:"userId,omitempty"`
 	ConcertID     string             `json:"concertId"`
@@ -40,20 +40,21 @@ type OrderChanged struct {
 	Reason        *Reason            `json:"reason,omitempty"`
 }
 
-// Reason of an order that was rejected or revoked.
+// Reason says why an order was rejected or revoked.
 type Reason struct {
 	Code  contracts.Reason `json:"code"`
 	Seats []string         `json:"seats,omitempty"`
 }
 
-// Event is ready to be put on the bus.
+// Event is an event as it is put on the bus. Detail is the JSON of an OrderChanged.
 type Event struct {
 	DetailType string
 	Detail     string
 	At         contracts.Instant
 }
 
-// detailTypes are the names of the events by status. A version that raised no status has the type of the present one.
+// detailTypes has the detail type of each status. A row version that does not change the status has the type of the current
+// status.
 var detailTypes = map[contracts.Status]string{
 	contracts.Held:            "OrderHeld",
 	contracts.AwaitingPayment: "OrderAwaitingPayment",
@@ -66,10 +67,11 @@ var detailTypes = map[contracts.Status]string{
 	contracts.Refunded:        "OrderRefunded",
 }
 
-// DetailType is the name of the event of a status, "" for one that is never stored.
+// DetailType returns the detail type of a status, or "" for a status that is never stored.
 func DetailType(s contracts.Status) string { return detailTypes[s] }
 
-// Of is the event of a row version.
+// Of returns the event of a row version. It fails for a row that no handler writes: one without an event type, a version or a
+// history.
 func Of(row readmodel.Order) (Event, error) {
 	detailType := DetailType(row.Status)
 	if detailType == "" || row.Version < 1 || len(row.History) == 0 {
@@ -95,10 +97,10 @@ func Of(row readmodel.Order) (Event, error) {
 	return Event{DetailType: detailType, Detail: string(detail), At: o.At}, nil
 }
 
-// ErrMalformed is a detail that is none of ours, or of a version that is not known.
+// ErrMalformed means that a detail is no OrderChanged, or one of an unknown version.
 var ErrMalformed = errors.New("event is malformed")
 
-// Decode reads a detail. Members that version 1 does not have are refused.
+// Decode reads a detail. It refuses members that version 1 does not have.
 func Decode(detail []byte) (OrderChanged, error) {
 	var o OrderChanged
 	d := json.NewDecoder(bytes.NewReader(detail))

@@ -33,7 +33,7 @@ func full(t testing.TB) readmodel.Order {
 	return row
 }
 
-// fill puts a secret into every string below v and hidden, a number that nothing else has, into every number.
+// fill sets every string below v to a text that begins with path, and every number to hidden, which occurs nowhere else.
 func fill(t testing.TB, v reflect.Value, path string) {
 	t.Helper()
 	switch v.Kind() {
@@ -79,7 +79,7 @@ func golden(t testing.TB, detailType string) []byte {
 	return compact.Bytes()
 }
 
-// held is a row as its first version has it.
+// held is the first version of a row.
 func held(t testing.TB) readmodel.Order {
 	t.Helper()
 	row := full(t)
@@ -87,7 +87,7 @@ func held(t testing.TB) readmodel.Order {
 	return row
 }
 
-// unread is a row of a message that nobody could read: only its ids are known.
+// unread is the row of an order whose message could not be read: only its ids are known.
 func unread(t testing.TB) readmodel.Order {
 	t.Helper()
 	row := full(t)
@@ -110,7 +110,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// A version that raises no status is an event of its own: of the same type, at the same instant, with the higher version.
+// A version without a new status is an event of its own: it has the same type, the same instant and the higher version.
 func TestAVersionWithoutANewStatusKeepsTheType(t *testing.T) {
 	row := held(t)
 	first, err := event.Of(row)
@@ -125,8 +125,8 @@ func TestAVersionWithoutANewStatusKeepsTheType(t *testing.T) {
 	}
 }
 
-// What the allow-list does not name stays inside, whatever the row grows.
-func TestNothingElseOfTheRowGetsOut(t *testing.T) {
+// Attributes that the allow-list does not name are not published, also attributes that are added later.
+func TestEventsHaveOnlyTheAllowedAttributes(t *testing.T) {
 	e, err := event.Of(full(t))
 	if err != nil {
 		t.Fatal(err)
@@ -150,9 +150,9 @@ func TestNothingElseOfTheRowGetsOut(t *testing.T) {
 	}
 }
 
-// What the row has of Stripe is for its buyer alone, at whatever status: an event tells neither how to pay, nor of which
-// PaymentIntent, nor what a bank said of a card.
-func TestNothingOfThePaymentGetsOut(t *testing.T) {
+// The payment in a row is only for its buyer: at no status does an event have the client secret, the PaymentIntent, or the
+// reason why a bank refused a card.
+func TestEventsHaveNothingOfThePayment(t *testing.T) {
 	payment := &readmodel.Payment{
 		IntentID: "pi_canary", ClientSecret: "pi_canary_secret_canary", OpenAttempt: 1,
 		LastError: &readmodel.PaymentError{EventID: "evt_canary", At: hidden, Code: "canary_funds", Message: "No canary funds."},
@@ -191,7 +191,7 @@ func TestEveryStoredStatusHasItsEvent(t *testing.T) {
 	}
 }
 
-// What is not exactly version 1 is refused, so that no reader takes half of an event.
+// Decode refuses everything that is not exactly version 1, so that no subscriber reads only a part of an event.
 func TestDecodeIsStrict(t *testing.T) {
 	good := string(golden(t, "OrderHeld"))
 	for name, change := range map[string][2]string{
@@ -236,11 +236,11 @@ func FuzzDecode(f *testing.F) {
 		}
 		back, err := event.Decode(again)
 		if err != nil {
-			t.Fatalf("%s does not come back: %v", again, err)
+			t.Fatalf("%s cannot be decoded again: %v", again, err)
 		}
-		// Compared as written: an empty list and none are the same to a reader.
+		// The encoded forms are compared: an empty list and no list mean the same.
 		if once, err := json.Marshal(back); err != nil || !bytes.Equal(once, again) {
-			t.Errorf("%s comes back as %s, %v", again, once, err)
+			t.Errorf("%s is decoded and encoded as %s, %v", again, once, err)
 		}
 	})
 }

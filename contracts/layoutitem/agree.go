@@ -9,8 +9,8 @@ import (
 
 var errDiffer = errors.New("its items have different groups or seats")
 
-// Agree is an error unless both items of a layout can be read and have the same groups with the same seats. A page that shows
-// other places than are sold would sell a buyer another seat than the one that he chose.
+// Agree returns an error unless both items of a layout can be read and have the same groups with the same seats. If they
+// differed, a buyer would get another seat than the one that the page shows.
 func Agree(seats, page []byte) error {
 	sold, err := DecodeSeats(seats)
 	if err != nil {

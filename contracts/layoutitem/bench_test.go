@@ -27,7 +27,7 @@ func arena() []readmodel.LayoutGroup {
 	return groups
 }
 
-// What a process does with an arena's item at its start.
+// BenchmarkDecode measures what a process does at its start with the item of an arena.
 func BenchmarkDecode(b *testing.B) {
 	seats, err := layoutitem.EncodeSeats(arena())
 	if err != nil {

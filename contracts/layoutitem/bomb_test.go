@@ -14,7 +14,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// body is gzip of a text behind a version's byte.
+// body is the byte of a version and gzip of a text.
 func body(version byte, text io.Reader) []byte {
 	b := bytes.NewBuffer([]byte{version})
 	w := gzip.NewWriter(b)
@@ -39,7 +39,7 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return int(n), nil
 }
 
-// A body of some kilobytes that claims gigabytes is refused before they are there.
+// A body of some kilobytes that expands to gigabytes is refused before that memory is allocated.
 func TestABodyThatExpandsToGigabytesIsRefused(t *testing.T) {
 	document := func(rows string) []byte {
 		return body(1, strings.NewReader(`{"groups":[{"group":"A","rows":[`+rows+`]}]}`))
@@ -81,7 +81,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(`{"layouts":[{"concertId":"a","version":1}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		packed := body(1, strings.NewReader(text))
-		// The bytes themselves, and the bytes as the text of a body.
+		// The bytes are tried as a body, and as the text in a body.
 		for _, b := range [][]byte{[]byte(text), packed} {
 			_, _ = layoutitem.DecodePage(b)
 			_, _ = layoutitem.DecodeFirst(b)
@@ -92,16 +92,16 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := layoutitem.EncodeSeats(groups)
 		if err != nil {
-			t.Fatalf("what was read cannot be written: %v", err)
+			t.Fatalf("decoded groups cannot be encoded: %v", err)
 		}
 		back, err := layoutitem.DecodeSeats(again)
 		if err != nil || !reflect.DeepEqual(forSeats(normal(back)), forSeats(normal(groups))) {
-			t.Fatalf("%+v came back as %+v, %v", groups, back, err)
+			t.Fatalf("%+v is decoded as %+v, %v", groups, back, err)
 		}
 	})
 }
 
-// normal makes no difference between no names and an empty list of names.
+// normal replaces empty lists of names by nil.
 func normal(groups []readmodel.LayoutGroup) []readmodel.LayoutGroup {
 	for i, g := range groups {
 		if len(g.Seats) == 0 {

@@ -20,8 +20,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// hall has every form that names take: by rule, with leading zeros, by rule but not from 1, by none; seats in another order than
-// that of their rows; a group without accessible seats and one with.
+// hall has names of every form: by rule, with leading zeros, by rule but not from 1, without a rule; seats in another order than
+// in their rows; a group without accessible seats and one with.
 func hall() []readmodel.LayoutGroup {
 	eur := contracts.Money{Minor: 4500, Currency: "EUR"}
 	return []readmodel.LayoutGroup{
@@ -55,7 +55,7 @@ func plain(t *testing.T, body []byte) []byte {
 	return text
 }
 
-// forSeats and forPage are what is left of groups in an item of each use.
+// forSeats and forPage return groups as they are in the item of each use.
 func forSeats(groups []readmodel.LayoutGroup) (left []readmodel.LayoutGroup) {
 	for _, g := range groups {
 		g.Tier, g.Shape = "", readmodel.Shape{}
@@ -72,8 +72,8 @@ func forPage(groups []readmodel.LayoutGroup) (left []readmodel.LayoutGroup) {
 	return left
 }
 
-// A body that was stored is read for as long as it may be stored, and written the same. The golden bodies are as the first
-// version wrote them; of what is written the JSON alone is compared, since another release may compress otherwise.
+// Stored bodies can be read as long as they exist, and are written in the same form. The golden bodies were written by the first
+// version. Only the JSON of a new body is compared, since another Go release can compress differently.
 func TestGolden(t *testing.T) {
 	tiers := []readmodel.Tier{{ID: "gold", Name: "Gold", Price: contracts.Money{Minor: 4500, Currency: "EUR"}}}
 	seats, err := layoutitem.EncodeSeats(hall())
@@ -124,8 +124,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Whatever names seats have, a layout comes back as it was.
-func TestEveryLayoutComesBack(t *testing.T) {
+// A layout is decoded as it was encoded, whatever the names of its seats.
+func TestEveryLayoutRoundTrips(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[A-Za-z0-9_-]{1,6}`)
 		ruled := rapid.Custom(func(t *rapid.T) []string {
@@ -154,18 +154,18 @@ func TestEveryLayoutComesBack(t *testing.T) {
 		if err != nil || len(back) != 1 {
 			t.Fatalf("%v, %v", back, err)
 		}
-		// None and an empty list of names are the same.
+		// No list and an empty list of names mean the same.
 		if len(g.Seats) == 0 {
 			g.Seats, back[0].Seats = nil, nil
 		}
 		if !reflect.DeepEqual(back[0], g) {
-			t.Fatalf("came back as %+v, was %+v", back[0], g)
+			t.Fatalf("decoded as %+v, want %+v", back[0], g)
 		}
 	})
 }
 
-// An append to one row must not write over the next.
-func TestRowsShareNoRoom(t *testing.T) {
+// An append to one row must not overwrite the next.
+func TestAppendToARowLeavesTheNextRowAlone(t *testing.T) {
 	body, err := layoutitem.EncodeSeats(hall())
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestRowsShareNoRoom(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsNoneIsAnError(t *testing.T) {
+func TestDecodeRefusesBrokenBodies(t *testing.T) {
 	good, err := layoutitem.EncodeSeats(hall())
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +216,8 @@ func flipped(b []byte) []byte {
 	return b
 }
 
-// A member that this version does not know, as the geometry of a page will be, is passed over.
-func TestAnUnknownMemberIsPassedOver(t *testing.T) {
+// A member that this version does not know, such as the later geometry of a page, is ignored.
+func TestAnUnknownMemberIsIgnored(t *testing.T) {
 	var d map[string]any
 	good, err := layoutitem.EncodePage(layoutitem.Page{Groups: hall()})
 	if err != nil {
@@ -238,7 +238,7 @@ func TestAnUnknownMemberIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestAnItemThatDynamoDBWouldRefuseIsNone(t *testing.T) {
+func TestNewRefusesAnItemOverDynamoDBsLimit(t *testing.T) {
 	const key = "nocturne#1#seats"
 	room := layoutitem.MaxItemBytes - len(key) - len("layoutItem") - len("body")
 	if item, err := layoutitem.New(key, make([]byte, room)); err != nil || item.Key != key || len(item.Body) != room {

@@ -4,12 +4,12 @@ import (
 	"fmt"
 )
 
-// FirstKey names the item that says which layouts a process should have before its first request: those of the sales that
-// buyers most likely ask for. A process cannot tell by itself without reading every concert, which is too much for a thousand
-// processes that start at once.
+// FirstKey is the key of the item that names the layouts that a process should read before its first request: those of the
+// sales that buyers will most likely ask for. Without the item a process would have to read every concert, which is too much
+// when a thousand processes start at once.
 const FirstKey = "#first"
 
-// MaxFirst is how many layouts the item names.
+// MaxFirst is the maximum number of layouts that DecodeFirst returns.
 const MaxFirst = 4
 
 // Ref names a layout version.
@@ -22,7 +22,7 @@ type firstDocument struct {
 	Layouts []Ref `json:"layouts"`
 }
 
-// EncodeFirst writes the item's body; there may be none.
+// EncodeFirst returns the body of the item. refs may be empty.
 func EncodeFirst(refs []Ref) ([]byte, error) {
 	body, err := pack(firstDocument{Layouts: refs})
 	if err != nil {
@@ -31,7 +31,7 @@ func EncodeFirst(refs []Ref) ([]byte, error) {
 	return body, nil
 }
 
-// DecodeFirst reads what EncodeFirst has written, and at most MaxFirst of it.
+// DecodeFirst reads a body that EncodeFirst has written. It returns the first MaxFirst layouts.
 func DecodeFirst(body []byte) ([]Ref, error) {
 	var d firstDocument
 	if err := unpack(body, &d); err != nil {

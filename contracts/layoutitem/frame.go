@@ -9,22 +9,22 @@ import (
 	"io"
 )
 
-// codecVersion is the first byte of a body. A change that an older reader would misread is the next version, which readers
-// learn before a writer uses it; a new member that an older reader may pass over is none.
+// codecVersion is the first byte of a body. A change that an older reader would misread needs the next version, and readers
+// must know that version before a writer uses it. A new member that an older reader may ignore needs no new version.
 const codecVersion = 1
 
-// maxDocument bounds what a body may unpack to, in bytes. It is some thirty times an arena's. A body that is small and unpacks
-// to gigabytes must not take a process down.
+// maxDocument is the maximum size of an unpacked body in bytes, about thirty times that of an arena. A small body that unpacks
+// to gigabytes must not crash a process.
 const maxDocument = 4 << 20
 
-// maxElements bounds how many elements and members a document may have, about: it is how many commas there are. An element of two
-// bytes, {}, takes hundreds in memory. It is twice as many as a layout that names each of its seats.
+// maxElements is the maximum number of elements and members of a document, measured by its commas. An element of two bytes,
+// {}, takes hundreds in memory. The bound is twice the number of a layout that names each of its seats.
 const maxElements = 2 * maxSeats
 
-// ErrVersion is a body of another version of the codec than this program reads.
+// ErrVersion means that a body has a version of the codec that this program does not read.
 var ErrVersion = errors.New("unknown version of the codec")
 
-// pack writes a document as a body: the version's byte, then gzip of JSON.
+// pack encodes a document as a body: the byte of the version, then gzip of JSON.
 func pack(document any) ([]byte, error) {
 	plain, err := json.Marshal(document)
 	if err != nil {
@@ -48,7 +48,7 @@ func pack(document any) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// unpack reads what pack has written. Members that this program does not know are passed over.
+// unpack decodes a body that pack has written. It ignores members that this program does not know.
 func unpack(body []byte, into any) error {
 	plain, err := plainOf(body)
 	if err != nil {
@@ -57,7 +57,7 @@ func unpack(body []byte, into any) error {
 	return json.Unmarshal(plain, into)
 }
 
-// plainOf is the JSON of a body.
+// plainOf returns the JSON of a body.
 func plainOf(body []byte) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, io.ErrUnexpectedEOF
@@ -69,7 +69,7 @@ func plainOf(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One byte more than allowed, so that too much is told from just enough. Reading to the end also checks the checksum.
+	// The limit is one byte more than allowed, so that a longer document is detected. Reading to the end also verifies the checksum.
 	plain, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// document is the JSON of a body, of every use: what a use does not need is left out.
+// document is the JSON of a body of either use. A use omits the members that its readers do not need.
 type document struct {
 	Tiers  []readmodel.Tier `json:"tiers,omitempty"`
 	Groups []group          `json:"groups"`
@@ -22,19 +22,19 @@ type group struct {
 	Tier    string           `json:"tier,omitempty"`
 	Price   *contracts.Money `json:"price,omitempty"`
 	Rows    []row            `json:"rows,omitempty"`
-	// Seats are there only if they are not those of the rows in their order.
+	// Seats is present only if the seats are not those of Rows in the same order.
 	Seats      []string         `json:"seats,omitempty"`
 	Accessible []string         `json:"accessible,omitempty"`
 	Shape      *readmodel.Shape `json:"shape,omitempty"`
 }
 
-// Page is a layout version as the page shows it: groups without prices, and the tiers that have them.
+// Page is a layout version as the page shows it. Its groups have no prices; their tiers do.
 type Page struct {
 	Tiers  []readmodel.Tier
 	Groups []readmodel.LayoutGroup
 }
 
-// EncodeSeats writes what orders need of a layout: tier and shape of its groups are left out.
+// EncodeSeats returns the body of UseSeats. It omits the tier and the shape of the groups.
 func EncodeSeats(groups []readmodel.LayoutGroup) ([]byte, error) {
 	var d document
 	for _, g := range groups {
@@ -45,13 +45,13 @@ func EncodeSeats(groups []readmodel.LayoutGroup) ([]byte, error) {
 	return encode(d, UseSeats)
 }
 
-// DecodeSeats reads what EncodeSeats has written.
+// DecodeSeats reads a body that EncodeSeats has written.
 func DecodeSeats(body []byte) ([]readmodel.LayoutGroup, error) {
 	_, groups, err := decode(body, UseSeats)
 	return groups, err
 }
 
-// EncodePage writes what the page needs of a layout: prices of its groups are left out, since the tiers have them.
+// EncodePage returns the body of UsePage. It omits the prices of the groups, since the tiers have them.
 func EncodePage(p Page) ([]byte, error) {
 	d := document{Tiers: p.Tiers}
 	for _, g := range p.Groups {
@@ -62,13 +62,13 @@ func EncodePage(p Page) ([]byte, error) {
 	return encode(d, UsePage)
 }
 
-// DecodePage reads what EncodePage has written.
+// DecodePage reads a body that EncodePage has written.
 func DecodePage(body []byte) (Page, error) {
 	tiers, groups, err := decode(body, UsePage)
 	return Page{Tiers: tiers, Groups: groups}, err
 }
 
-// errNoGroups is a layout in which nothing can be sold: it is neither written nor taken for one.
+// errNoGroups refuses a layout in which nothing can be sold, both in encoding and in decoding.
 var errNoGroups = errors.New("it has no groups")
 
 func encode(d document, use Use) ([]byte, error) {
@@ -77,7 +77,7 @@ func encode(d document, use Use) ([]byte, error) {
 	}
 	body, err := pack(d)
 	if err == nil {
-		// What could not be read again is not written.
+		// A body that cannot be decoded must not be written.
 		_, _, err = decode(body, use)
 	}
 	if err != nil {
@@ -117,7 +117,7 @@ func groupOf(g readmodel.LayoutGroup) group {
 	return e
 }
 
-// expand is the inverse of groupOf. left is how many seats the layout may still have.
+// expand is the inverse of groupOf. left is the number of seats that the rest of the layout may have.
 func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 	g := readmodel.LayoutGroup{Group: e.Group, Section: e.Section, Kind: e.Kind, Tier: e.Tier, Accessible: e.Accessible}
 	if e.Price != nil {
@@ -132,9 +132,7 @@ func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 		if err != nil {
 			return readmodel.LayoutGroup{}, err
 		}
-		if places += n; places > *left {
-			return readmodel.LayoutGroup{}, fmt.Errorf("it is %w: a layout has at most %d seats", ErrTooLarge, maxSeats)
-		}
+		places += n
 	}
 	if places > *left {
 		return readmodel.LayoutGroup{}, fmt.Errorf("it is %w: a layout has at most %d seats", ErrTooLarge, maxSeats)
@@ -144,7 +142,7 @@ func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 	for _, r := range e.Rows {
 		from := len(names)
 		names = r.names(names)
-		// The rows share the group's names, with no room behind them that an append could write to.
+		// The rows share the memory of the group's names. The capacity is cut, so that an append cannot write into the next row.
 		g.Rows = append(g.Rows, readmodel.LayoutRow{Name: r.Name, Seats: names[from:len(names):len(names)]})
 	}
 	g.Seats = names[:len(names):len(names)]
@@ -154,8 +152,8 @@ func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 	return g, nil
 }
 
-// SizeOf is about how many bytes of memory groups take: of each seat its name and the two words that point to it. What the
-// numbers leave out is small beside those.
+// SizeOf estimates how many bytes of memory groups take. Most of it is the names of the seats and the two words that point to
+// each of them.
 func SizeOf(groups []readmodel.LayoutGroup) (bytes int) {
 	const perGroup, perRow, perSeat = 320, 64, 16
 	for _, g := range groups {

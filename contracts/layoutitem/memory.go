@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// Source is where items are stored.
+// Source reads stored items. It must be safe for concurrent use.
 type Source interface {
-	// LayoutItem reads the body of an item; found is false if there is none. A read that is not consistent costs half and may
-	// miss an item that was written within the last seconds.
+	// LayoutItem reads the body of an item; found is false if the item does not exist. A read that is not consistent costs half
+	// and can miss an item that was written in the last seconds.
 	LayoutItem(ctx context.Context, key string, consistent bool) (body []byte, found bool, err error)
 }
 
-// Fresh is how old a layout may be that is not frozen yet. A frozen one has no age.
+// Fresh is how long Memory keeps a layout that is not frozen. It keeps a frozen layout without a limit of time.
 const Fresh = 10 * time.Second
 
-// Memory keeps what a process made of the items of one use, up to a number of bytes: what was not asked for longest is
-// forgotten first. It is safe for concurrent use; two callers may read the same item at once, and both answers are right.
+// Memory is a cache of the decoded items of one use. It is bounded in bytes and evicts the least recently used value first. It
+// is safe for concurrent use. Two callers may read the same item at the same time; both get a correct value.
 type Memory[T any] struct {
 	use    Use
 	source Source
-	// decode makes the value of a body, and says about how many bytes of memory it takes.
+	// decode decodes a body and estimates how many bytes of memory the value takes.
 	decode   func(of Ref, body []byte) (value T, bytes int, err error)
 	maxBytes int
 	now      func() time.Time
 
 	mu    sync.Mutex
 	at    map[string]*list.Element
-	order *list.List // of *entry[T], the latest asked for first
+	order *list.List // of *entry[T], the most recently used first
 	bytes int
 }
 
@@ -43,14 +43,14 @@ type entry[T any] struct {
 	readAt time.Time
 }
 
-// NewMemory makes a Memory that keeps at most maxBytes.
+// NewMemory returns a Memory that keeps at most maxBytes. decode decodes a body and estimates the bytes of the value.
 func NewMemory[T any](use Use, source Source, maxBytes int, now func() time.Time, decode func(of Ref, body []byte) (value T, bytes int, err error)) *Memory[T] {
 	return &Memory[T]{use: use, source: source, decode: decode, maxBytes: maxBytes, now: now, at: map[string]*list.Element{}, order: list.New()}
 }
 
-// Get answers a layout version; found is false if there is no such item, which is not kept. frozen says that the version is
-// sold or was passed over by one that is: such a layout is read once, and any other again after Fresh. If that fails, the
-// answer is the one from before: an item never changes, so that an old one is still better than none.
+// Get returns a layout version. found is false if its item does not exist; that result is not cached. frozen means that this
+// version, or a later one, is sold: such a layout is read once, any other is read again after Fresh. If that second read fails,
+// Get returns the cached value, since an item never changes.
 func (m *Memory[T]) Get(ctx context.Context, concertID string, version int, frozen bool) (value T, found bool, err error) {
 	key := Key(concertID, version, m.use)
 	now := m.now()
@@ -71,8 +71,8 @@ func (m *Memory[T]) Get(ctx context.Context, concertID string, version int, froz
 	return read.value, found, nil
 }
 
-// Preload reads the layouts that the item FirstKey names, so that no request waits for them. What fails is reported, and is
-// read when it is asked for.
+// Preload reads the layouts that the item FirstKey names, so that no request waits for them. Its error joins those of all
+// reads; a layout that could not be read is read again by Get.
 func (m *Memory[T]) Preload(ctx context.Context) error {
 	body, found, err := m.source.LayoutItem(ctx, FirstKey, false)
 	if err != nil || !found {
@@ -84,7 +84,7 @@ func (m *Memory[T]) Preload(ctx context.Context) error {
 	}
 	var problems []error
 	for _, ref := range refs {
-		// Reads that are out of time before they begin would only open the breaker that the first request needs.
+		// A read that has no time left would only count as a failure in the breaker that the first request needs.
 		if ctx.Err() != nil {
 			problems = append(problems, context.Cause(ctx))
 			break
@@ -96,8 +96,8 @@ func (m *Memory[T]) Preload(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// read asks for the item by the cheap read first. An item that is there never changes, so that whatever it answers is right;
-// that there is none is believed only of a consistent read.
+// read tries the cheap read first. An item never changes, so a body that it finds is correct. Only a consistent read can say
+// that there is no item.
 func (m *Memory[T]) read(ctx context.Context, of Ref, key string) (value T, bytes int, found bool, err error) {
 	body, found, err := m.source.LayoutItem(ctx, key, false)
 	if err == nil && !found {
@@ -129,7 +129,7 @@ func (m *Memory[T]) keep(read entry[T]) {
 	if at, twice := m.at[read.key]; twice {
 		m.forget(at)
 	}
-	// One that takes more than all may is not worth forgetting all others.
+	// A value that is over the bound alone would evict all others.
 	if read.bytes > m.maxBytes {
 		return
 	}
@@ -140,7 +140,7 @@ func (m *Memory[T]) keep(read entry[T]) {
 	}
 }
 
-// forget is called under the lock.
+// forget must be called under the lock.
 func (m *Memory[T]) forget(at *list.Element) {
 	e := m.order.Remove(at).(*entry[T])
 	delete(m.at, e.key)

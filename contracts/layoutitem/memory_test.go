@@ -12,11 +12,11 @@ import (
 	"boxoffice/contracts/layoutitem"
 )
 
-// store has items by key, and notes each read.
+// store has items by key and records each read.
 type store struct {
 	mu    sync.Mutex
 	items map[string]string
-	// lagging keys are not seen by a read that is not consistent.
+	// lagging has the keys that a read misses if it is not consistent.
 	lagging map[string]bool
 	err     error
 	reads   []string
@@ -40,7 +40,7 @@ func (s *store) LayoutItem(_ context.Context, key string, consistent bool) ([]by
 	return []byte(body), true, nil
 }
 
-// taken are the reads since the last time.
+// taken returns the reads since its last call.
 func (s *store) taken() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *store) taken() []string {
 	return reads
 }
 
-// text is a memory of bodies as they are, each of which takes as many bytes as it has.
+// text is a Memory whose values are the bodies, counted by their length.
 func text(s *store, maxBytes int, now *time.Time) *layoutitem.Memory[string] {
 	return layoutitem.NewMemory(layoutitem.UseSeats, s, maxBytes, func() time.Time { return *now }, func(_ layoutitem.Ref, body []byte) (string, int, error) {
 		if string(body) == "bad" {
@@ -79,7 +79,7 @@ func reads(t *testing.T, s *store, want ...string) {
 	}
 }
 
-// A frozen layout is read once by the cheap read, whatever time passes, and also if it is an old version.
+// A frozen layout is read once, with the cheap read, however much time passes, and also if it is an old version.
 func TestAFrozenLayoutIsReadOnce(t *testing.T) {
 	s, m, now := world()
 	s.items["c#1#seats"], s.items["c#2#seats"] = "one", "two"
@@ -93,8 +93,8 @@ func TestAFrozenLayoutIsReadOnce(t *testing.T) {
 	reads(t, s)
 }
 
-// An item that the cheap read does not see yet is there all the same: "none" is believed only of a consistent read, and not kept.
-func TestNoneIsBelievedOnlyOfAConsistentRead(t *testing.T) {
+// If the cheap read misses an item, a consistent read follows. The result that an item is missing is not cached.
+func TestOnlyAConsistentReadSaysThatAnItemIsMissing(t *testing.T) {
 	s, m, _ := world()
 	s.items["c#1#seats"], s.lagging["c#1#seats"] = "one", true
 	want(t, m, 1, true, "one")
@@ -107,7 +107,7 @@ func TestNoneIsBelievedOnlyOfAConsistentRead(t *testing.T) {
 	}
 }
 
-// A layout that is not frozen is read again after some seconds, and once more when it is.
+// A layout that is not frozen is read again after some seconds, and once more when it is frozen.
 func TestALayoutThatIsNotFrozenIsKeptForAWhile(t *testing.T) {
 	s, m, now := world()
 	s.items["c#1#seats"] = "one"
@@ -123,8 +123,8 @@ func TestALayoutThatIsNotFrozenIsKeptForAWhile(t *testing.T) {
 	reads(t, s, "c#1#seats", "c#1#seats")
 }
 
-// What was read before is better than an error.
-func TestAnOldLayoutIsAnsweredWhereTheStoreFails(t *testing.T) {
+// A cached layout is better than an error.
+func TestACachedLayoutIsReturnedWhenTheStoreFails(t *testing.T) {
 	s, m, now := world()
 	s.items["c#1#seats"] = "one"
 	want(t, m, 1, false, "one")
@@ -138,14 +138,14 @@ func TestAnOldLayoutIsAnsweredWhereTheStoreFails(t *testing.T) {
 	s.err = nil
 	s.items["c#1#seats"] = "two"
 	want(t, m, 1, false, "two")
-	// An item that is not readable is an error that names it, and no layout.
+	// An item that cannot be decoded is an error that names the item.
 	s.items["c#3#seats"] = "bad"
 	if _, found, err := m.Get(t.Context(), "c", 3, true); found || err == nil {
 		t.Errorf("%t, %v", found, err)
 	}
 }
 
-// The memory has a bound in bytes, and forgets what was not asked for longest.
+// The memory is bounded in bytes and evicts the least recently used layout.
 func TestTheMemoryIsBoundedInBytes(t *testing.T) {
 	s, m, _ := world()
 	long := func(n int) string { return fmt.Sprintf("%0*d", n, n) }
@@ -168,7 +168,7 @@ func TestTheMemoryIsBoundedInBytes(t *testing.T) {
 	ask(2, 41, true) // the first goes
 	ask(3, 20, false)
 	ask(1, 40, true)
-	ask(5, 101, true) // never fits, and sends nobody away
+	ask(5, 101, true) // never fits, and evicts no other layout
 	ask(5, 101, true)
 	ask(3, 20, false)
 	ask(1, 40, false)
@@ -177,7 +177,7 @@ func TestTheMemoryIsBoundedInBytes(t *testing.T) {
 	ask(1, 40, true)
 }
 
-func TestFirstLayoutsAreReadBeforeTheyAreAskedFor(t *testing.T) {
+func TestPreloadReadsTheFirstLayouts(t *testing.T) {
 	s, m, _ := world()
 	if err := m.Preload(t.Context()); err != nil {
 		t.Errorf("nothing is named: %v", err)
@@ -203,7 +203,7 @@ func TestFirstLayoutsAreReadBeforeTheyAreAskedFor(t *testing.T) {
 	if err := m.Preload(t.Context()); !errors.Is(err, s.err) {
 		t.Errorf("%v", err)
 	}
-	// Out of time, no more is read.
+	// After the deadline nothing more is read.
 	s.err = nil
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -214,7 +214,7 @@ func TestFirstLayoutsAreReadBeforeTheyAreAskedFor(t *testing.T) {
 	reads(t, s, layoutitem.FirstKey)
 	s.items[layoutitem.FirstKey] = "x"
 	if err := m.Preload(t.Context()); err == nil {
-		t.Error("a list that is none is taken for one")
+		t.Error("a broken list is accepted")
 	}
 }
 

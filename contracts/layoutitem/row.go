@@ -9,8 +9,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// row has its seats by rule, which is what makes an arena small, and by name where they follow none. By rule seat k, from 1, is
-// Prefix and then k, with leading zeros up to Digits of them.
+// row is a row of seats. It has its seats by rule (Prefix, Count, Digits), which keeps the item of an arena small, or by name
+// (Seats) if they follow no rule. By rule, the name of seat k, counted from 1, is Prefix and k with leading zeros up to Digits
+// digits.
 type row struct {
 	Name   string   `json:"name"`
 	Prefix string   `json:"prefix,omitempty"`
@@ -19,7 +20,7 @@ type row struct {
 	Seats  []string `json:"seats,omitempty"`
 }
 
-// Limits of what a body may expand to: a few bytes that say "two thousand million seats" must not take a process down.
+// Bounds of an expanded body: a few bytes that say "two thousand million seats" must not crash a process.
 const (
 	maxSeats  = 200_000
 	maxPrefix = 32
@@ -28,7 +29,7 @@ const (
 
 var errRow = errors.New("a row has neither a count of seats nor their names, or both")
 
-// seats is how many the row has, or why it cannot be expanded.
+// seats returns the number of seats of the row, or an error if the row cannot be expanded.
 func (r row) seats() (int, error) {
 	switch {
 	case r.Count < 0, (r.Count > 0) == (len(r.Seats) > 0):
@@ -39,7 +40,7 @@ func (r row) seats() (int, error) {
 	return r.Count + len(r.Seats), nil
 }
 
-// names appends the names of the row's seats, which share the memory of one string.
+// names appends the names of the row's seats. Names by rule share the memory of one string.
 func (r row) names(to []string) []string {
 	if r.Count == 0 {
 		return append(to, r.Seats...)
@@ -64,7 +65,7 @@ func (r row) names(to []string) []string {
 	return to
 }
 
-// rowOf writes a row by rule if one gives just its names.
+// rowOf returns the row by rule if a rule gives exactly its names, and by name otherwise.
 func rowOf(r readmodel.LayoutRow) row {
 	if len(r.Seats) == 0 {
 		return row{Name: r.Name}
@@ -73,7 +74,7 @@ func rowOf(r readmodel.LayoutRow) row {
 	stem := strings.TrimRight(first, "0123456789")
 	for digits := range min(len(first)-len(stem), maxDigits) + 1 {
 		prefix, found := strings.CutSuffix(first, fmt.Sprintf("%0*d", digits, 1))
-		// A width of 1 gives the names of none.
+		// One digit gives the same names as none.
 		if !found || len(prefix) > maxPrefix || digits == 1 {
 			continue
 		}

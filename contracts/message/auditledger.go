@@ -6,20 +6,21 @@ import (
 	"boxoffice/contracts"
 )
 
-// KindAuditLedger compares what Stripe says was captured and given back with the rows and tickets of the same time.
-// Cause: reconcile, an operator; pay itself, to go on with a look that does not fit one message.
+// KindAuditLedger asks for a comparison of Stripe's captures and refunds with the rows and tickets of the same time.
+// Cause: reconcile; an operator; pay itself, to continue a comparison that does not fit into one message.
 // Handler: consumers/internal/pay/ledger.go.
 const KindAuditLedger Kind = "AuditLedger"
 
 // AuditLedger is version 1.
 type AuditLedger struct {
-	// From and To bound the PaymentIntents by the instant that they were made; To is not in it.
+	// From (inclusive) and To (exclusive) select PaymentIntents by the instant at which they were created.
 	From contracts.Instant `json:"from"`
 	To   contracts.Instant `json:"to"`
-	Run  int64             `json:"run"`
-	// After is the PaymentIntent behind which the look goes on, "" at its begin. Stripe lists the newest first.
+	// Run is the number of the reconcile run that asked, at least 1.
+	Run int64 `json:"run"`
+	// After is the PaymentIntent after which the comparison continues; "" at the start. Stripe lists the newest first.
 	After string `json:"after,omitempty"`
-	// Deadline is when the look is given up, because the next one of its kind has begun by then; 0 is never.
+	// Deadline is when the comparison stops, because the next one of its kind has started by then; 0 means never.
 	Deadline contracts.Instant `json:"deadline,omitempty"`
 }
 
@@ -27,7 +28,7 @@ type AuditLedger struct {
 func (AuditLedger) Kind() Kind   { return KindAuditLedger }
 func (AuditLedger) version() int { return 1 }
 
-// groupLedger orders the audits, so that there are never two at once.
+// groupLedger is the message group of all audits, so that two never run at once.
 const groupLedger = "ledger"
 
 // Route implements Message.
@@ -35,7 +36,7 @@ func (m AuditLedger) Route() Route {
 	return Route{Queue: QueuePayments, Group: groupLedger, DeduplicationID: string(KindAuditLedger) + ":" + m.cause()}
 }
 
-// cause tells apart the looks of one run, and the places at which one look goes on.
+// cause identifies one window of one run and the place where its comparison continues.
 func (m AuditLedger) cause() string {
 	cause := "r" + strconv.FormatInt(m.Run, 10)
 	for _, at := range []contracts.Instant{m.From, m.To} {

@@ -2,17 +2,18 @@ package message
 
 import "boxoffice/contracts"
 
-// KindCancelOrder ends an open order because its buyer or an operator wants it. Cause: DELETE /orders/{id}, or an
-// operator. Handler: consumers/internal/reserve/cancel.go.
+// KindCancelOrder cancels an open order. Cause: its buyer (DELETE /orders/{id}) or an operator.
+// Handler: consumers/internal/reserve/cancel.go.
 const KindCancelOrder Kind = "CancelOrder"
 
 // CancelOrder is version 1.
 type CancelOrder struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
-	// Group is that of the order's row.
+	// Group is the group in the order's row.
 	Group string `json:"group"`
-	// CommandID is unique to the wish: "v" and the row's version for a buyer's, so that a double click is one send.
+	// CommandID is unique to the command. For a buyer's it is "v" and the version of the row, so that SQS drops the second
+	// message of a double click.
 	CommandID string `json:"commandId"`
 }
 
@@ -20,7 +21,7 @@ type CancelOrder struct {
 func (CancelOrder) Kind() Kind   { return KindCancelOrder }
 func (CancelOrder) version() int { return 1 }
 
-// SeatGroup orders the message.
+// SeatGroup is the seat group in whose order the message is handled.
 func (m CancelOrder) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }

@@ -2,8 +2,8 @@ package message
 
 import "boxoffice/contracts"
 
-// KindCapturePayment takes the money of an order that owns its seats. Cause: an order was committed; reconcile,
-// where that was lost. Handler: consumers/internal/pay/capture.go.
+// KindCapturePayment takes the money for an order that owns its seats. Cause: the order was committed; reconcile, if that
+// message was lost. Handler: consumers/internal/pay/capture.go.
 const KindCapturePayment Kind = "CapturePayment"
 
 // CapturePayment is version 1.
@@ -11,9 +11,9 @@ type CapturePayment struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// RowVersion is the version of the row that was committed: the cause, for deduplication.
+	// RowVersion is the version of the committed row. It identifies the cause for deduplication.
 	RowVersion int `json:"rowVersion"`
-	// Run is set when reconcile sends the message again: the number of its run, which makes the send a new one.
+	// Run is set when reconcile repeats the message: the number of its run, so that SQS does not drop the repeat.
 	Run int64 `json:"run,omitempty"`
 }
 
@@ -21,12 +21,12 @@ type CapturePayment struct {
 func (CapturePayment) Kind() Kind   { return KindCapturePayment }
 func (CapturePayment) version() int { return 1 }
 
-// SeatGroup of the order.
+// SeatGroup is the seat group of the order.
 func (m CapturePayment) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
 
-// Route implements Message. Payments are ordered by order: no seat waits for another buyer's bank.
+// Route implements Message. The message group is the order, so that no order waits for another buyer's bank.
 func (m CapturePayment) Route() Route {
 	return Route{Queue: QueuePayments, Group: string(m.OrderID), DeduplicationID: deduplicationID(m.OrderID, KindCapturePayment, stepCause(m.RowVersion, m.Run))}
 }

@@ -2,9 +2,9 @@ package message
 
 import "boxoffice/contracts"
 
-// KindCheckPayment asks Stripe how an order's payment stands. Cause: reconcile, before a hold ends and nothing was heard,
-// or where the word of an authorisation is a dead letter; Stripe says that the PaymentIntent was cancelled. Handler:
-// consumers/internal/pay/check.go.
+// KindCheckPayment reads the state of an order's payment from Stripe. Cause: reconcile, shortly before a hold ends without
+// news, or when the message about an authorisation is a dead letter; Stripe's event that the PaymentIntent was cancelled.
+// Handler: consumers/internal/pay/check.go.
 const KindCheckPayment Kind = "CheckPayment"
 
 // CheckPayment is version 1.
@@ -12,7 +12,7 @@ type CheckPayment struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// CauseID is unique to the cause: the number of a run, the id of an event or of a letter. 1 to 48 of A-Z a-z 0-9 _.
+	// CauseID identifies the cause: the number of a run, the id of an event or of a dead letter. 1 to 48 of A-Z a-z 0-9 _.
 	CauseID string `json:"causeId"`
 }
 
@@ -20,7 +20,7 @@ type CheckPayment struct {
 func (CheckPayment) Kind() Kind   { return KindCheckPayment }
 func (CheckPayment) version() int { return 1 }
 
-// SeatGroup of the order.
+// SeatGroup is the seat group of the order.
 func (m CheckPayment) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }

@@ -6,16 +6,16 @@ import (
 	"boxoffice/contracts"
 )
 
-// Delivery is one receive of a message: what the queue knows of it, beside the body.
+// Delivery is one received copy of a message: the body and what the queue adds to it.
 type Delivery struct {
 	MessageID string
-	// SequenceNumber is SQS's 20-digit number of the message, rising within its group. It is compared as a string.
+	// SequenceNumber is SQS's number of the message: 20 digits, rising within the message group.
 	SequenceNumber string
 	// Group is the MessageGroupId.
 	Group string
-	// SentAt is when SQS took the message, by SQS's clock.
+	// SentAt is when SQS accepted the message, by SQS's clock.
 	SentAt contracts.Instant
-	// ReceiveCount counts receives, also of innocent followers, so it decides nothing.
+	// ReceiveCount counts all receives. It also rises when only a message before this one failed, so nothing is decided by it.
 	ReceiveCount int
 	Attributes   Attributes
 	Body         string
@@ -24,5 +24,6 @@ type Delivery struct {
 // sequenceDigits is the width of an SQS SequenceNumber.
 const sequenceDigits = 20
 
-// Fence is the SequenceNumber padded to 20 digits, so that it compares as a string whatever the queue's server pads.
+// Fence returns the SequenceNumber padded to 20 digits, so that fences compare as strings, also those of a server that does
+// not pad.
 func (d Delivery) Fence() string { return fmt.Sprintf("%0*s", sequenceDigits, d.SequenceNumber) }

@@ -2,7 +2,7 @@ package message
 
 import "boxoffice/contracts"
 
-// KindExpireHold ends an order whose hold ran out. Cause: an order was held. Handler: consumers/internal/expire.
+// KindExpireHold expires an order whose hold has ended. Cause: the order was held. Handler: consumers/internal/expire.
 const KindExpireHold Kind = "ExpireHold"
 
 // ExpireHold is version 1.
@@ -10,10 +10,10 @@ type ExpireHold struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// RowVersion is the version of the row that was open: the cause, for deduplication.
+	// RowVersion is the version of the open row. It identifies the cause for deduplication.
 	RowVersion int `json:"rowVersion"`
-	// Run is set when reconcile sends the message again: the number of its run, which makes the send a new one. It then
-	// goes by the queue of orders, which has no delay: the hold is over already.
+	// Run is set when reconcile repeats the message: the number of its run, so that SQS does not drop the repeat. The repeat
+	// goes to the queue of orders, which has no delay: the hold has ended already.
 	Run int64 `json:"run,omitempty"`
 }
 
@@ -21,13 +21,13 @@ type ExpireHold struct {
 func (ExpireHold) Kind() Kind   { return KindExpireHold }
 func (ExpireHold) version() int { return 1 }
 
-// SeatGroup orders the message.
+// SeatGroup is the seat group in whose order the message is handled.
 func (m ExpireHold) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
 
-// Route implements Message. The queue of expiries itself delays the message until the hold is over, since a FIFO queue delays
-// every message or none.
+// Route implements Message. The queue of expiries delays each message until the hold has ended. It is a queue of its own
+// because a FIFO queue delays all its messages or none.
 func (m ExpireHold) Route() Route {
 	queue := QueueExpiries
 	if m.Run > 0 {

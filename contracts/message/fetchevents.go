@@ -6,18 +6,18 @@ import (
 	"boxoffice/contracts"
 )
 
-// KindFetchEvents asks Stripe for events that it could not deliver, and sends them on as if it had. Cause: reconcile; pay
-// itself, to go on with a list that does not fit one message. Handler: consumers/internal/pay/events.go.
+// KindFetchEvents lists the events that Stripe could not deliver and handles them as if it had. Cause: reconcile; pay itself,
+// to continue a list that does not fit into one message. Handler: consumers/internal/pay/events.go.
 const KindFetchEvents Kind = "FetchEvents"
 
 // FetchEvents is version 1.
 type FetchEvents struct {
-	// Since is the instant from which events are asked for; Run is the number of the run.
+	// Since is the earliest instant of the events to list; Run is the number of the reconcile run that asked, at least 1.
 	Since contracts.Instant `json:"since"`
 	Run   int64             `json:"run"`
-	// After is the event behind which the list goes on, "" at its begin. Stripe lists the newest first.
+	// After is the event after which the list continues; "" at the start. Stripe lists the newest first.
 	After string `json:"after,omitempty"`
-	// Deadline is when the list is given up, because later runs have asked for the same since; 0 is never.
+	// Deadline is when listing stops, because later runs have asked for the same events by then; 0 means never.
 	Deadline contracts.Instant `json:"deadline,omitempty"`
 }
 
@@ -25,7 +25,7 @@ type FetchEvents struct {
 func (FetchEvents) Kind() Kind   { return KindFetchEvents }
 func (FetchEvents) version() int { return 1 }
 
-// groupEvents orders the fetches, so that there are never two at once.
+// groupEvents is the message group of all fetches, so that two never run at once.
 const groupEvents = "events"
 
 // Route implements Message.

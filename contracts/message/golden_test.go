@@ -16,15 +16,15 @@ import (
 	"boxoffice/contracts"
 )
 
-// golden is a message as it must be read and written for as long as its version lives: a queue may hold it across any
-// deployment. A file is never changed; a new version is a new file.
+// golden is a message with its exact encoding, which must be read and written as long as its version exists: a queue can hold
+// it across any deployment. A file is never changed; a new version is a new file.
 type golden struct {
 	file    string
 	message Message
 	route   Route
-	// attributes beside kind and trace.
+	// attributes are those besides kind and trace.
 	attributes map[string]string
-	// optional are the members that another message of the kind may lack.
+	// optional are the members that other messages of the kind can lack.
 	optional []string
 }
 
@@ -149,7 +149,7 @@ var goldens = []golden{
 			OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", RowVersion: 0,
 			PaymentIntentID: "pi_3PqL8Z2eZvKYlo2C1", CauseID: "dlq_5a2d7e0c1f434a9b8e6dc07b91f2a3d5",
 		},
-		// Without the cause the row version must be there, as in the first of these files.
+		// Without the cause, the row version is required, as in the first of these files.
 		optional:   []string{"rowVersion", "paymentIntentId", "causeId"},
 		route:      Route{Queue: "payments", Group: goldenOrder, DeduplicationID: goldenOrder + ":VoidPayment:dlq_5a2d7e0c1f434a9b8e6dc07b91f2a3d5"},
 		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
@@ -200,7 +200,7 @@ var goldens = []golden{
 	},
 }
 
-// body is the golden file without its line breaks, as it is on the queue.
+// body returns the golden file without line breaks, as it is on the queue.
 func (g golden) body(t testing.TB) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", g.file))
@@ -214,7 +214,7 @@ func (g golden) body(t testing.TB) string {
 	return compact.String()
 }
 
-func TestGoldenIsWhatIsWritten(t *testing.T) {
+func TestEncodeWritesTheGoldenFiles(t *testing.T) {
 	for _, g := range goldens {
 		e, err := Encode(g.message, "trace-1")
 		if err != nil {
@@ -234,7 +234,7 @@ func TestGoldenIsWhatIsWritten(t *testing.T) {
 	}
 }
 
-func TestGoldenIsRead(t *testing.T) {
+func TestDecodeReadsTheGoldenFiles(t *testing.T) {
 	for _, g := range goldens {
 		got, err := Decode(g.body(t))
 		if err != nil || !reflect.DeepEqual(got, g.message) {
@@ -243,14 +243,14 @@ func TestGoldenIsRead(t *testing.T) {
 	}
 }
 
-// Every kind and version has its golden file, and every file is of a kind and version that is still read.
+// Every kind and version has a golden file, and every file has a kind and version that is still read.
 func TestGoldensAreComplete(t *testing.T) {
 	var want, files, every []string
 	for e := range decoders {
 		want = append(want, fmt.Sprintf("%s.v%d.json", e.Kind, e.Version))
 	}
 	for _, g := range goldens {
-		// A kind may have more goldens than one; what follows its name tells them apart: KIND.OTHER.vN.json.
+		// A kind can have several golden files: KIND.WHAT.vN.json.
 		parts := strings.Split(g.file, ".")
 		first := parts[0] + "." + parts[len(parts)-2] + ".json"
 		if !slices.Contains(files, first) {
@@ -286,7 +286,7 @@ func TestGoldensAreComplete(t *testing.T) {
 	}
 }
 
-// with is the golden with one member changed, or removed when value is "".
+// with returns the golden body with one member changed, or removed if value is "".
 func (g golden) with(t testing.TB, name, value string) string {
 	t.Helper()
 	var members map[string]json.RawMessage
@@ -318,7 +318,7 @@ func TestMissingMembersAreNamed(t *testing.T) {
 	}
 }
 
-// members of the golden beside those of the envelope.
+// members returns the members of the golden body besides those of the envelope.
 func (g golden) members(t testing.TB) map[string]json.RawMessage {
 	t.Helper()
 	var members map[string]json.RawMessage
@@ -333,8 +333,8 @@ func (g golden) members(t testing.TB) map[string]json.RawMessage {
 	return members
 }
 
-// All problems of a message are told together, so that a sender's mistake is understood at the first look.
-func TestAllProblemsAreTold(t *testing.T) {
+// All problems of a message are reported together, so that one error explains a sender's mistake.
+func TestDecodeReportsAllProblems(t *testing.T) {
 	for _, g := range goldens {
 		body := fmt.Sprintf(`{"kind":%q,"v":%d}`, g.message.Kind(), g.message.version())
 		_, err := Decode(body)
@@ -441,8 +441,7 @@ func TestFieldRules(t *testing.T) {
 	}
 }
 
-// A VoidPayment whose cause is not a version of the row has the cause alone in its deduplication id; without one it needs
-// the version.
+// The deduplication id of a VoidPayment has only its CauseID if there is one. Without one, the row version is required.
 func TestCauseOfAVoidPayment(t *testing.T) {
 	good := VoidPayment{OrderID: goldenOrder, ConcertID: "c", Group: "g", CauseID: "dlq_1"}
 	for _, c := range []struct {

@@ -1,8 +1,8 @@
-// Package message has one file for each message type on the queues: its fields, its rules for message group and
-// deduplication id, and its validation. This file has what they share: the envelope, the codec and the attributes.
+// Package message defines the messages on the queues, one file for each kind: its fields, its message group and
+// deduplication id, and its validation. This file has what all kinds share: the envelope, the codec and the attributes.
 //
-// A message is JSON with "kind" and "v" beside its fields. A consumer takes version n and n−1; a producer switches
-// last. Members that the version does not know are refused, since they might change what the message means.
+// A message is JSON with "kind" and "v" beside its fields. Consumers read versions n and n−1; producers switch last. Decode
+// refuses members that the version does not have, because they could change the meaning of the message.
 package message
 
 import (
@@ -17,10 +17,10 @@ import (
 	"boxoffice/contracts"
 )
 
-// Kind names a message type.
+// Kind is the name of a message type.
 type Kind string
 
-// Queue is the topology's name of a queue.
+// Queue is the name of a queue in the topology.
 type Queue string
 
 // Queues that messages are sent to.
@@ -31,27 +31,28 @@ const (
 	QueueAuthorizations Queue = "authorizations"
 )
 
-// Message is one of the types of this package.
+// Message is a message of one of the kinds in this package.
 type Message interface {
 	Kind() Kind
-	// Route says where the message goes. It is a pure function of the fields, so that every sender agrees.
+	// Route says where the message is sent. It is a pure function of the fields, so that all senders agree.
 	Route() Route
-	// Validate reports every field that breaks a rule, by name.
+	// Validate returns an error that names every field that breaks a rule.
 	Validate() error
-	// attributes are the facts that a poisoned message is settled by, readable without decoding the body.
+	// attributes are the ids by which an order is settled if the body cannot be decoded.
 	attributes() Attributes
 	version() int
 }
 
-// Route is the queue, the message group that orders the message and the deduplication id that makes SQS drop a second
-// send within 5 minutes. Deduplication saves work; it is never what makes a repeat safe.
+// Route is the queue, the message group and the deduplication id of a message. SQS delivers the messages of a group one after
+// another, and drops a second message with the same deduplication id within 5 minutes. Deduplication saves work. Handlers must
+// be safe to repeat without it.
 type Route struct {
 	Queue           Queue
 	Group           string
 	DeduplicationID string
 }
 
-// Attributes travel as SQS message attributes of type String. They hold ids only, never a name or a mail address.
+// Attributes are sent as SQS message attributes of type String. They hold only ids, never a name or a mail address.
 type Attributes struct {
 	Kind      Kind
 	OrderID   contracts.OrderID
@@ -69,11 +70,11 @@ const (
 	AttributeConcert = "concertId"
 	AttributeGroup   = "group"
 	AttributeTrace   = "trace"
-	// AttributeReason is added to a copy in a dead-letter queue: why it was taken out.
+	// AttributeReason is added to the copy of a message in a dead-letter queue: why it was moved there.
 	AttributeReason = "reason"
 )
 
-// Map gives the attributes that are set, by name.
+// Map returns the attributes that are set, by name.
 func (a Attributes) Map() map[string]string {
 	all := map[string]string{
 		AttributeKind: string(a.Kind), AttributeOrder: string(a.OrderID), AttributeUser: a.UserID,
@@ -87,7 +88,7 @@ func (a Attributes) Map() map[string]string {
 	return all
 }
 
-// AttributesOf is the inverse of Map. Unknown names are passed over.
+// AttributesOf is the inverse of Map. It ignores unknown names.
 func AttributesOf(m map[string]string) Attributes {
 	return Attributes{
 		Kind: Kind(m[AttributeKind]), OrderID: contracts.OrderID(m[AttributeOrder]), UserID: m[AttributeUser],
@@ -95,12 +96,12 @@ func AttributesOf(m map[string]string) Attributes {
 	}
 }
 
-// SeatGroup is the group named by the attributes.
+// SeatGroup is the seat group that the attributes name.
 func (a Attributes) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: a.ConcertID, Group: a.Group}
 }
 
-// Encoded is a message ready to be sent.
+// Encoded is a message that is ready to be sent.
 type Encoded struct {
 	Route
 	Body       string
@@ -113,7 +114,7 @@ const (
 	maxGroupID         = 128
 )
 
-// Encode validates m and makes what is sent. The trace id goes along every message.
+// Encode validates m and returns what is sent. The trace id becomes an attribute.
 func Encode(m Message, trace string) (Encoded, error) {
 	if err := m.Validate(); err != nil {
 		return Encoded{}, fmt.Errorf("%s: %w", m.Kind(), err)
@@ -130,7 +131,7 @@ func Encode(m Message, trace string) (Encoded, error) {
 	if err != nil {
 		return Encoded{}, fmt.Errorf("%s: %w", m.Kind(), err)
 	}
-	// Both are objects with members: the envelope's come first.
+	// Both are objects with members. The members of the envelope come first.
 	body := slices.Concat(head[:len(head)-1], []byte(","), fields[1:])
 	attributes := m.attributes()
 	attributes.Kind, attributes.Trace = m.Kind(), trace
@@ -142,15 +143,15 @@ type envelope struct {
 	Version int  `json:"v"`
 }
 
-// Errors of Decode. Each makes a message poison at once: another attempt would read the same bytes.
+// Errors of Decode. Each means that the message is poison: another attempt would read the same bytes.
 var (
 	ErrMalformed      = errors.New("message is malformed")
 	ErrUnknownKind    = errors.New("message kind is unknown")
 	ErrUnknownVersion = errors.New("message version is unknown")
 )
 
-// decoders maps each kind and version to its decoder. A new version is a new row; the old one stays until no queue
-// can hold it any more.
+// decoders has a decoder for each kind and version. A new version is a new row; the old row stays as long as a queue can
+// hold a message of that version.
 var decoders = map[envelope]func([]byte) (Message, error){
 	{KindPlaceOrder, 1}:        decoderOf[PlaceOrder](),
 	{KindPlaceOrder, 2}:        decoderOf[PlaceOrder](),
@@ -182,7 +183,7 @@ func Kinds() []Kind {
 	return kinds
 }
 
-// Decode reads a body. What it returns has passed Validate.
+// Decode reads a body. The message that it returns has passed Validate.
 func Decode(body string) (Message, error) {
 	var e envelope
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
@@ -199,14 +200,15 @@ func Decode(body string) (Message, error) {
 	}
 	m, err := decode([]byte(body))
 	if err == nil && m.version() != e.Version {
-		// A member of another version, or a version without what makes it one: written again it would be another message.
+		// The body has a member of another version, or lacks the one that defines its version. Encode would write it as
+		// another version.
 		return nil, fmt.Errorf("%w: %s version %d has the members of version %d", ErrMalformed, e.Kind, e.Version, m.version())
 	}
 	return m, err
 }
 
-// decoderOf makes the decoder of M. Member names are compared exactly: encoding/json alone would take "ORDERID" for
-// orderId, and of both the last one.
+// decoderOf returns the decoder of M. It compares member names exactly: encoding/json alone would accept "ORDERID" as orderId,
+// and the last of both.
 func decoderOf[M Message]() func([]byte) (Message, error) {
 	known := membersOf(reflect.TypeFor[M]())
 	known["kind"], known["v"] = nil, nil
@@ -225,7 +227,7 @@ func decoderOf[M Message]() func([]byte) (Message, error) {
 	}
 }
 
-// members are the names that an object may have; those of a member that is an object itself are its value.
+// members has the names of the members that an object may have. The value is the members of a member that is an object itself.
 type members map[string]members
 
 func membersOf(t reflect.Type) members {
@@ -243,8 +245,8 @@ func membersOf(t reflect.Type) members {
 	return all
 }
 
-// lacks names a member of a JSON object that is not known, at any depth; "" if there is none. What is no object is left to
-// the decoder, which says what was to be there.
+// lacks returns the name of a member of a JSON object that is not known, at any depth, or "" if all are known. It returns ""
+// for a value that is no object: the decoder reports that.
 func (k members) lacks(object []byte) string {
 	var found map[string]json.RawMessage
 	if json.Unmarshal(object, &found) != nil {
@@ -265,7 +267,7 @@ func (k members) lacks(object []byte) string {
 	return ""
 }
 
-// problems collects what Validate finds, so that all of it is reported together.
+// problems collects the errors of Validate, so that all are reported together.
 type problems []error
 
 func (p *problems) checkf(ok bool, format string, args ...any) {
@@ -286,7 +288,7 @@ func (p *problems) checkOrderID(id contracts.OrderID) {
 	}
 }
 
-// checkStep checks what stepCause takes.
+// checkStep checks the parameters of stepCause.
 func (p *problems) checkStep(rowVersion int, run int64) {
 	p.checkf(rowVersion >= 1, "rowVersion is %d, want at least 1", rowVersion)
 	p.checkf(run >= 0, "run is %d, want at least 0", run)
@@ -298,7 +300,7 @@ func deduplicationID(order contracts.OrderID, kind Kind, cause string) string {
 	return string(order) + ":" + string(kind) + ":" + cause
 }
 
-// stepCause is the cause of a step of one row version, or of a run that repeats it.
+// stepCause is the cause of a step: the row version that it follows, or the run of reconcile that repeats it.
 func stepCause(rowVersion int, run int64) string {
 	if run > 0 {
 		return "r" + strconv.FormatInt(run, 10)

@@ -14,12 +14,12 @@ import (
 	"boxoffice/contracts"
 )
 
-// The longest fields that Validate takes must fit SQS: 128 characters for group and deduplication id, of the characters
-// it takes there.
+// With the longest fields that Validate accepts, group and deduplication id must fit SQS: at most 128 characters, all of which
+// SQS accepts there.
 func TestLongestFieldsFitSQS(t *testing.T) {
 	tested := map[Kind]bool{}
 	concert, group := strings.Repeat("c", 40), strings.Repeat("g", 32)
-	// The last instant that its form in a body has room for.
+	// The last instant that a body can have.
 	longest := contracts.InstantOf(time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC))
 	for _, m := range []Message{
 		PlaceOrder{
@@ -80,7 +80,8 @@ func TestEncodeRefusesWhatSQSWould(t *testing.T) {
 	if e, err := Encode(m, ""); err == nil || !strings.Contains(err.Error(), "129") {
 		t.Errorf("encoded %+v, error %v", e, err)
 	}
-	// The one text of others in a message: SQS takes XML's characters, so the two last ones below U+10000 in no body.
+	// This is the only text from outside in a message. SQS accepts the characters of XML, so it refuses the last two below
+	// U+10000.
 	for text, good := range map[string]bool{"\uFFFD": true, "\U0001FFFF": true, "\x00": true, "a\uFFFE": false, "\uFFFFb": false} {
 		declined := PaymentDeclined{OrderID: goldenOrder, ConcertID: "c", Group: "g", EventID: "e", At: 1, Code: "c", Text: text}
 		if _, err := Encode(declined, ""); (err == nil) != good {
@@ -102,12 +103,12 @@ func TestAttributesRoundTrip(t *testing.T) {
 				t.Fatalf("%s is empty, which SQS refuses", name)
 			}
 		}
-		m["another"] = "passed over"
+		m["another"] = "ignored"
 		if back := AttributesOf(m); back != a {
-			t.Fatalf("%+v came back as %+v", a, back)
+			t.Fatalf("%+v is read as %+v", a, back)
 		}
 	})
-	// SQS takes 10 attributes; a dead letter has one more.
+	// SQS accepts 10 attributes; a dead letter has one more than other messages.
 	all := reflect.TypeFor[Attributes]().NumField() + 1
 	if all > 10 {
 		t.Errorf("%d attributes", all)
@@ -120,12 +121,12 @@ func TestAttributesSeatGroup(t *testing.T) {
 	}
 }
 
-// Every message of a seat group is in the message group of its name, whatever its kind: that alone orders them.
+// All messages of a seat group have the same message group, whatever their kind: only that orders them.
 func TestMessagesOfASeatGroupShareItsOrder(t *testing.T) {
 	for _, g := range goldens {
 		want := string(goldenSource)
 		if g.route.Queue == QueuePayments {
-			// Payments are ordered by order, and what is of no order by its kind.
+			// The message group of a payment is its order. Messages without an order have a group for their kind.
 			if want = g.attributes["orderId"]; want == "" {
 				continue
 			}
@@ -136,7 +137,7 @@ func TestMessagesOfASeatGroupShareItsOrder(t *testing.T) {
 	}
 }
 
-// SQS drops a second send of an id within 5 minutes, so what differs in its cause must differ in its id.
+// SQS drops a second message with the same id within 5 minutes, so messages with different causes must have different ids.
 func TestDeduplicationFollowsTheCause(t *testing.T) {
 	place := goldens[0].message.(PlaceOrder)
 	again, otherBody := place, place
@@ -191,7 +192,8 @@ func TestFence(t *testing.T) {
 	})
 }
 
-// Whatever is on a queue, reading it never panics, and what is read is written so that it reads the same, by the same road.
+// Decode never panics, whatever the body. A decoded message is encoded so that it decodes to the same message with the same
+// route.
 func FuzzDecode(f *testing.F) {
 	for _, g := range goldens {
 		f.Add(g.body(f))

@@ -6,9 +6,9 @@ import (
 	"boxoffice/contracts"
 )
 
-// KindMirrorOrder brings Redis to what the row of an order says. Cause: mirror read the row from the stream and could not
-// apply it, because the Redis shard of its seat group is down or the group is not loaded. The message waits in its own
-// group, so that the stream goes on for all others. Handler: consumers/internal/mirror, called by reserve.
+// KindMirrorOrder applies the row of an order to Redis. Cause: mirror read the row from the stream and could not apply it,
+// because the Redis shard of its seat group is down or the group is not loaded. The message waits in the message group of
+// that seat group, so that the stream continues for all others. Handler: consumers/internal/mirror, called by reserve.
 const KindMirrorOrder Kind = "MirrorOrder"
 
 // MirrorOrder is version 1.
@@ -16,9 +16,9 @@ type MirrorOrder struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// RowVersion is the version that mirror read: the cause, for deduplication. The handler reads the row again and applies
-	// what it then says, so that a repeat that SQS drops within 5 minutes loses nothing: the message before it is either
-	// still to be handled, or was handled with this version or a later one.
+	// RowVersion is the version that mirror read. It identifies the cause for deduplication. The handler reads the row again
+	// and applies its current version, so nothing is lost when SQS drops a repeat within 5 minutes: the earlier message is
+	// either not handled yet, or it was handled with this version or a later one.
 	RowVersion int `json:"rowVersion"`
 }
 
@@ -26,7 +26,7 @@ type MirrorOrder struct {
 func (MirrorOrder) Kind() Kind   { return KindMirrorOrder }
 func (MirrorOrder) version() int { return 1 }
 
-// SeatGroup orders the message.
+// SeatGroup is the seat group in whose order the message is handled.
 func (m MirrorOrder) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }

@@ -2,8 +2,8 @@ package message
 
 import "boxoffice/contracts"
 
-// KindOpenPayment makes the PaymentIntent of an order. Cause: an order was held; reconcile, where that
-// was lost. Handler: consumers/internal/pay/open.go.
+// KindOpenPayment creates the PaymentIntent of an order. Cause: the order was held; reconcile, if that message was lost.
+// Handler: consumers/internal/pay/open.go.
 const KindOpenPayment Kind = "OpenPayment"
 
 // OpenPayment is version 1.
@@ -11,9 +11,9 @@ type OpenPayment struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// RowVersion is the version of the row that was held: the cause, for deduplication.
+	// RowVersion is the version of the held row. It identifies the cause for deduplication.
 	RowVersion int `json:"rowVersion"`
-	// Run is set when reconcile sends the message again: the number of its run, which makes the send a new one.
+	// Run is set when reconcile repeats the message: the number of its run, so that SQS does not drop the repeat.
 	Run int64 `json:"run,omitempty"`
 }
 
@@ -21,12 +21,12 @@ type OpenPayment struct {
 func (OpenPayment) Kind() Kind   { return KindOpenPayment }
 func (OpenPayment) version() int { return 1 }
 
-// SeatGroup of the order.
+// SeatGroup is the seat group of the order.
 func (m OpenPayment) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
 
-// Route implements Message. Payments are ordered by order: no seat waits for another buyer's bank.
+// Route implements Message. The message group is the order, so that no order waits for another buyer's bank.
 func (m OpenPayment) Route() Route {
 	return Route{Queue: QueuePayments, Group: string(m.OrderID), DeduplicationID: deduplicationID(m.OrderID, KindOpenPayment, stepCause(m.RowVersion, m.Run))}
 }

@@ -6,7 +6,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// KindPaymentDeclined says that a card was refused. The order goes on: its buyer may try another until the hold ends.
+// KindPaymentDeclined says that a card was refused. The order stays open: its buyer can try another card until the hold ends.
 // Cause: Stripe's event payment_intent.payment_failed. Handler: consumers/internal/commit.
 const KindPaymentDeclined Kind = "PaymentDeclined"
 
@@ -15,12 +15,12 @@ type PaymentDeclined struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// EventID is Stripe's: the cause, for deduplication.
+	// EventID is the id of Stripe's event. It identifies the cause for deduplication.
 	EventID string `json:"eventId"`
-	// At is when Stripe made the event: of two declines the later is shown.
+	// At is when Stripe created the event. The buyer sees the latest decline.
 	At contracts.Instant `json:"at"`
-	// Code is Stripe's decline code or, without one, its error code; Text is its sentence for the buyer, at most 200
-	// characters, without the two that SQS takes in no message: U+FFFE and U+FFFF.
+	// Code is Stripe's decline code, or its error code if there is none. Text is Stripe's sentence for the buyer: 1 to
+	// MaxDeclineText characters, without U+FFFE and U+FFFF, which SQS accepts in no message.
 	Code string `json:"code"`
 	Text string `json:"text"`
 }
@@ -29,7 +29,7 @@ type PaymentDeclined struct {
 func (PaymentDeclined) Kind() Kind   { return KindPaymentDeclined }
 func (PaymentDeclined) version() int { return 1 }
 
-// SeatGroup orders the message.
+// SeatGroup is the seat group in whose order the message is handled.
 func (m PaymentDeclined) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
@@ -43,7 +43,7 @@ func (m PaymentDeclined) attributes() Attributes {
 	return Attributes{OrderID: m.OrderID, ConcertID: m.ConcertID, Group: m.Group}
 }
 
-// MaxDeclineText is the most characters of a decline's sentence.
+// MaxDeclineText is the maximum number of characters of PaymentDeclined.Text.
 const MaxDeclineText = 200
 
 // Validate implements Message.
@@ -51,10 +51,10 @@ func (m PaymentDeclined) Validate() error {
 	var p problems
 	p.checkOrderID(m.OrderID)
 	p.add(m.SeatGroup().Validate())
-	p.checkf(validStripeID(m.EventID), "eventId %q is none", m.EventID)
+	p.checkf(validStripeID(m.EventID), "eventId %q is not valid", m.EventID)
 	p.checkf(m.At >= 1, "at is %d, want at least 1", m.At)
-	p.checkf(validStripeID(m.Code), "code %q is none", m.Code)
+	p.checkf(validStripeID(m.Code), "code %q is not valid", m.Code)
 	p.checkf(m.Text != "" && len([]rune(m.Text)) <= MaxDeclineText, "text has %d characters, want 1 to %d", len([]rune(m.Text)), MaxDeclineText)
-	p.checkf(!strings.ContainsAny(m.Text, "\uFFFE\uFFFF"), "text has a character that SQS does not take")
+	p.checkf(!strings.ContainsAny(m.Text, "\uFFFE\uFFFF"), "text has a character that SQS does not accept")
 	return p.err()
 }

@@ -10,39 +10,41 @@ import (
 // KindPlaceOrder asks for seats. Cause: POST /orders. Handler: consumers/internal/reserve/place.go.
 const KindPlaceOrder Kind = "PlaceOrder"
 
-// PlaceOrder is version 1, or version 2 if it asks for accessible places: a consumer that does not know them must not take
-// it for an order of any seats. Prices are not in it: they are fixed from the catalogue when the seats are held.
+// PlaceOrder is version 1, or version 2 if it asks for accessible places: a consumer that does not know them must refuse the
+// message instead of reading it as an order for any seats. It has no prices: they are fixed from the catalogue when the seats
+// are held.
 type PlaceOrder struct {
 	OrderID       contracts.OrderID `json:"orderId"`
 	UserID        string            `json:"userId"`
 	ConcertID     string            `json:"concertId"`
 	Group         string            `json:"group"`
 	LayoutVersion int               `json:"layoutVersion"`
-	// Seats by name, all of Group, in the order the buyer gave them, none twice. None when BestAvailable is set.
+	// Seats are the names of seats of Group, in the order of the buyer's request, none twice. Empty when BestAvailable is set.
 	Seats       []string `json:"seats,omitempty"`
 	RequestHash string   `json:"requestHash"`
-	// AcceptedAt is the producer's clock when it answered 202. Deadline is when the order is refused if it still waits.
+	// AcceptedAt is when the producer answered 202, by its clock. An order that is still undecided at Deadline is refused.
 	AcceptedAt contracts.Instant `json:"acceptedAt"`
 	Deadline   contracts.Instant `json:"deadline"`
-	// BestAvailable asks for any adjacent seats in place of Seats. Group is the one that is tried.
+	// BestAvailable asks for any adjacent seats instead of Seats. Group is the group to try.
 	BestAvailable *BestAvailable `json:"bestAvailable,omitempty"`
-	// Visited are the groups that had no such seats and sent the order on, the first one first; at most MaxHops.
+	// Visited are the groups that had no such seats and forwarded the order, the first group first; at most MaxHops.
 	Visited []string `json:"visited,omitempty"`
 }
 
-// BestAvailable asks for Quantity adjacent seats, in a section if one is named.
+// BestAvailable asks for Quantity adjacent seats in Section, or anywhere if Section is "".
 type BestAvailable struct {
 	Section  string `json:"section,omitempty"`
 	Quantity int    `json:"quantity"`
-	// Accessible is how many of them must be accessible places, exactly. 0 is an ordinary order. From version 2 on.
+	// Accessible is the exact number of accessible places among them; 0 for an ordinary order. Any other number is version 2.
 	Accessible int `json:"accessible,omitempty"`
 }
 
-// MaxHops is how often a best-available order is sent on. Groups without such seats on their map are skipped, so each
-// hop is a group that lost its seats in the last moment.
+// MaxHops is how often a best-available order is forwarded. Groups whose map shows no such seats are skipped, so each hop
+// leads to a group that had seats a moment before.
 const MaxHops = 3
 
-// MaxSeatsPerOrder bounds every order, whatever a concert's own limit, so that its transaction fits DynamoDB's 100 items.
+// MaxSeatsPerOrder bounds every order, whatever the limit of its concert, so that its transaction fits into DynamoDB's 100
+// items.
 const MaxSeatsPerOrder = 20
 
 // Kind implements Message.
@@ -55,13 +57,13 @@ func (m PlaceOrder) version() int {
 	return 1
 }
 
-// SeatGroup orders the message.
+// SeatGroup is the seat group in whose order the message is handled.
 func (m PlaceOrder) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
 
-// Route implements Message. The cause is the request hash: the same key with another body is another message, and the
-// row decides between them. An order that was sent on has the number of its hops too.
+// Route implements Message. The cause is the request hash: the same idempotency key with another body is another message, and
+// the row decides between both. The cause of a forwarded order also has the number of its hops.
 func (m PlaceOrder) Route() Route {
 	cause := m.RequestHash
 	if hop := len(m.Visited); hop > 0 {
@@ -107,8 +109,8 @@ func (m PlaceOrder) Validate() error {
 // maxUserID bounds the subject of a token, which is the user's id.
 const maxUserID = 128
 
-// ValidUserID keeps to printable ASCII: the id travels as a message attribute, where SQS refuses control characters,
-// and a message that cannot be sent would look like a queue that is down.
+// ValidUserID reports whether id is 1 to 128 characters of printable ASCII without spaces. The id is sent as a message
+// attribute, where SQS refuses control characters, and a message that SQS refuses would look like an unreachable queue.
 func ValidUserID(id string) bool {
 	for i := range len(id) {
 		if id[i] <= ' ' || id[i] > '~' {

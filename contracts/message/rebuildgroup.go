@@ -2,15 +2,15 @@ package message
 
 import "boxoffice/contracts"
 
-// KindRebuildGroup loads a seat group into Redis if it is not there in the layout version that is sold. Cause: an operator or the catalogue loader.
-// Handler: consumers/internal/seats.
+// KindRebuildGroup loads a seat group into Redis unless it is loaded in the layout version that is sold. Cause: an operator
+// or the catalogue loader. Handler: consumers/internal/seats.
 const KindRebuildGroup Kind = "RebuildGroup"
 
 // RebuildGroup is version 1.
 type RebuildGroup struct {
 	ConcertID string `json:"concertId"`
 	Group     string `json:"group"`
-	// CommandID is unique to the command, so that a later one is not taken for a repeat. 1 to 36 of A-Z a-z 0-9 _ -.
+	// CommandID is unique to the command, so that SQS does not drop a later one as a repeat. 1 to 36 of A-Z a-z 0-9 _ -.
 	CommandID string `json:"commandId"`
 }
 
@@ -18,12 +18,12 @@ type RebuildGroup struct {
 func (RebuildGroup) Kind() Kind   { return KindRebuildGroup }
 func (RebuildGroup) version() int { return 1 }
 
-// SeatGroup orders the message.
+// SeatGroup is the seat group in whose order the message is handled.
 func (m RebuildGroup) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
 
-// Route implements Message. Deduplication is by group, so the command alone names the send.
+// Route implements Message. SQS deduplicates by message group, so the command id is enough.
 func (m RebuildGroup) Route() Route {
 	return Route{Queue: QueueOrders, Group: m.SeatGroup().Key(), DeduplicationID: string(KindRebuildGroup) + ":" + m.CommandID}
 }

@@ -2,8 +2,8 @@ package message
 
 import "boxoffice/contracts"
 
-// KindSettleOrder ends an open order as REJECTED. Cause: its seat was sold to another order (mirror displaced its hold,
-// reconcile found it), or an operator. Handler: consumers/internal/reserve/settle.go.
+// KindSettleOrder rejects an open order. Cause: its seat was sold to another order (mirror displaced its hold, or reconcile
+// found it); an operator. Handler: consumers/internal/reserve/settle.go.
 const KindSettleOrder Kind = "SettleOrder"
 
 // SettleOrder is version 1.
@@ -11,20 +11,20 @@ type SettleOrder struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// Reason is what the order is rejected for. seat_lost is only believed when a ticket shows it.
+	// Reason is why the order is rejected. The handler acts on seat_lost only if a ticket of another order proves it.
 	Reason contracts.Reason `json:"reason"`
-	// CommandID is unique to the cause: for a displaced order the number of a stream's record or of a run.
+	// CommandID is unique to the cause: for a displaced order the number of a stream record or of a run.
 	CommandID string `json:"commandId"`
 }
 
-// settleReasons are those that a SettleOrder may have.
+// settleReasons are the reasons that a SettleOrder may have.
 var settleReasons = map[contracts.Reason]bool{contracts.ReasonSeatLost: true, contracts.ReasonInternal: true}
 
 // Kind implements Message.
 func (SettleOrder) Kind() Kind   { return KindSettleOrder }
 func (SettleOrder) version() int { return 1 }
 
-// SeatGroup orders the message.
+// SeatGroup is the seat group in whose order the message is handled.
 func (m SettleOrder) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
@@ -43,7 +43,7 @@ func (m SettleOrder) Validate() error {
 	var p problems
 	p.checkOrderID(m.OrderID)
 	p.add(m.SeatGroup().Validate())
-	p.checkf(settleReasons[m.Reason], "reason %q is none of a SettleOrder", m.Reason)
+	p.checkf(settleReasons[m.Reason], "reason %q is not allowed in a SettleOrder", m.Reason)
 	p.checkf(contracts.ValidCommandID(m.CommandID), "commandId %q is not 1 to 36 of A-Z a-z 0-9 _ -", m.CommandID)
 	return p.err()
 }

@@ -6,9 +6,9 @@ import (
 	"boxoffice/contracts"
 )
 
-// KindVoidPayment gives an authorisation back. Cause: an order has ended unpaid, or its authorisation came too late; a
-// message that was to end or to void an order is a dead letter (reconcile); the comparison with Stripe's ledger found an
-// authorisation that nobody waits for. Handler: consumers/internal/pay/void.go.
+// KindVoidPayment releases an authorisation. Cause: an order has ended unpaid, or its authorisation came too late; a message
+// that should have ended or voided the order is a dead letter (reconcile); the comparison with Stripe's ledger found an
+// authorisation that belongs to no open order. Handler: consumers/internal/pay/void.go.
 const KindVoidPayment Kind = "VoidPayment"
 
 // VoidPayment is version 1.
@@ -16,14 +16,15 @@ type VoidPayment struct {
 	OrderID   contracts.OrderID `json:"orderId"`
 	ConcertID string            `json:"concertId"`
 	Group     string            `json:"group"`
-	// RowVersion is the version of the row that had ended: the cause, for deduplication. 0 if the sender did not read the
+	// RowVersion is the version of the ended row. It identifies the cause for deduplication. 0 if the sender did not read the
 	// row; then CauseID is set.
 	RowVersion int `json:"rowVersion"`
-	// PaymentIntentID is set when the sender knows one, which the row may not name: it then is part of the cause.
+	// PaymentIntentID is set if the sender knows the PaymentIntent, which the row may not name. It then is part of the cause,
+	// unless CauseID is set.
 	PaymentIntentID string `json:"paymentIntentId,omitempty"`
-	// CauseID, where it is set, is the whole cause: unique to the letter or to the look at the ledger that the message
-	// comes from, and to the PaymentIntent where one cause names several. 1 to 48 of A-Z a-z 0-9 _. The row decides in any
-	// case whether there is something to void.
+	// CauseID, if set, is the whole cause: it is unique to the dead letter or the ledger comparison that caused the message,
+	// and to the PaymentIntent if one cause names several. 1 to 48 of A-Z a-z 0-9 _. The row decides in any case whether
+	// there is something to void.
 	CauseID string `json:"causeId,omitempty"`
 }
 
@@ -31,7 +32,7 @@ type VoidPayment struct {
 func (VoidPayment) Kind() Kind   { return KindVoidPayment }
 func (VoidPayment) version() int { return 1 }
 
-// SeatGroup of the order.
+// SeatGroup is the seat group of the order.
 func (m VoidPayment) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: m.ConcertID, Group: m.Group}
 }
@@ -41,7 +42,7 @@ func (m VoidPayment) Route() Route {
 	cause := "v" + strconv.Itoa(m.RowVersion)
 	switch {
 	case m.CauseID != "":
-		// Alone: with a PaymentIntent beside it the id could be longer than SQS takes.
+		// The PaymentIntent is not added: the id could become longer than SQS accepts.
 		cause = m.CauseID
 	case m.PaymentIntentID != "":
 		cause += ":" + m.PaymentIntentID
@@ -64,18 +65,18 @@ func (m VoidPayment) Validate() error {
 		p.checkf(ValidCauseID(m.CauseID), "causeId %q is not 1 to 48 of A-Z a-z 0-9 _", m.CauseID)
 	}
 	p.checkf(m.RowVersion >= least, "rowVersion is %d, want at least %d", m.RowVersion, least)
-	p.checkf(m.PaymentIntentID == "" || validStripeID(m.PaymentIntentID), "paymentIntentId %q is none", m.PaymentIntentID)
+	p.checkf(m.PaymentIntentID == "" || validStripeID(m.PaymentIntentID), "paymentIntentId %q is not valid", m.PaymentIntentID)
 	return p.err()
 }
 
-// ValidCauseID says whether id has the form of the cause of a message to pay: the number of a run, the id of an event of
-// Stripe, of a letter, of a PaymentIntent. It has the form of Stripe's ids, since some of them are causes.
+// ValidCauseID reports whether id can be the CauseID of a message to pay: 1 to 48 of A-Z a-z 0-9 _. A cause is the number of
+// a run or the id of a Stripe event, a dead letter or a PaymentIntent, so it has the form of Stripe's ids.
 func ValidCauseID(id string) bool { return validStripeID(id) }
 
-// maxStripeID is longer than any id that Stripe gives out, and lets every deduplication id fit.
+// maxStripeID is longer than every id of Stripe, and short enough for every deduplication id to fit into SQS's limit.
 const maxStripeID = 48
 
-// validStripeID says whether an id has the form of Stripe's: letters, digits and "_".
+// validStripeID reports whether id has the form of Stripe's ids: 1 to 48 letters, digits and "_".
 func validStripeID(id string) bool {
 	if id == "" || len(id) > maxStripeID {
 		return false

@@ -1,5 +1,5 @@
-// Package openapi has the HTTP contract as a file: openapi.yaml, OpenAPI 3.1. Producers answer by it, the site's client
-// is made from it, and the end-to-end tests hold every answer to it.
+// Package openapi has the HTTP contract openapi.yaml, in OpenAPI 3.1. Producers implement it, the site's client is generated
+// from it, and the end-to-end tests validate every answer against it.
 package openapi
 
 import _ "embed"

@@ -28,7 +28,7 @@ func TestTheContractIsValid(t *testing.T) {
 	}
 }
 
-// What the gateway routes and what the contract promises are the same.
+// The routes of the gateway and the paths of the contract are the same.
 func TestRoutesAreThoseOfTheTopology(t *testing.T) {
 	document, err := libopenapi.NewDocument(openapi.YAML)
 	if err != nil {

@@ -15,50 +15,49 @@ type Concert struct {
 	City        string `dynamodbav:"city"`
 	Venue       string `dynamodbav:"venue"`
 	Description string `dynamodbav:"description"`
-	// TimeZone is the IANA zone of the venue, in which its times are shown.
+	// TimeZone is the IANA time zone of the venue, in which times are shown.
 	TimeZone  string            `dynamodbav:"timeZone"`
 	StartsAt  contracts.Instant `dynamodbav:"startsAt"`
 	OnSaleAt  contracts.Instant `dynamodbav:"onSaleAt"`
 	OffSaleAt contracts.Instant `dynamodbav:"offSaleAt"`
 	PriceFrom contracts.Money   `dynamodbav:"priceFrom"`
-	// LimitPerOrder is the most seats one order may ask for.
+	// LimitPerOrder is the maximum number of seats of an order.
 	LimitPerOrder int `dynamodbav:"limitPerOrder"`
-	// LimitPerBuyer is what is stored of the limit per buyer; BuyerLimit is what holds. 0 is a row from before every concert had
-	// a limit.
+	// LimitPerBuyer is the stored limit per buyer. Use BuyerLimit instead: rows from before every concert had a limit have 0.
 	LimitPerBuyer int `dynamodbav:"limitPerBuyer,omitempty"`
 	LayoutVersion int `dynamodbav:"layoutVersion"`
-	// LayoutFrozen is the layout version that may be sold, once there is one for good: set by condition from FreezeBeforeSale on,
-	// by the loader or else by reconcile, when all its items are there. Orders are refused while it is not LayoutVersion:
-	// regrouping seats under running orders would sell a seat twice.
+	// LayoutFrozen is the layout version that is sold; 0 until one is frozen, and it never changes after that. The loader or
+	// reconcile sets it by condition, from FreezeBeforeSale before the on-sale, when all items of the version exist. Orders are
+	// refused while it differs from LayoutVersion: regrouping seats while orders run would sell a seat twice.
 	LayoutFrozen int    `dynamodbav:"layoutFrozen,omitempty"`
 	Tiers        []Tier `dynamodbav:"tiers"`
-	// CancelledAt is when the sale was ended for good; 0 if it was not. The loader never writes it, so that loading the catalogue
-	// again lifts nothing.
+	// CancelledAt is when the concert was cancelled; 0 if it was not. A cancellation is final. The loader never writes this
+	// attribute, so that loading the catalogue again does not undo a cancellation.
 	CancelledAt contracts.Instant `dynamodbav:"cancelledAt,omitempty"`
-	// AccessibleReleaseAt is from when on an order that asks for no accessible places may be given some, where nothing else
-	// is left; 0 is never.
+	// AccessibleReleaseAt is the instant from which an ordinary order may get accessible places if nothing else is left; 0
+	// means never.
 	AccessibleReleaseAt contracts.Instant `dynamodbav:"accessibleReleaseAt,omitempty"`
 }
 
-// AccessibleReleased says whether accessible places are anybody's at an instant (inclusive).
+// AccessibleReleased reports whether ordinary orders may get accessible places at now.
 func (c Concert) AccessibleReleased(now contracts.Instant) bool {
 	return c.AccessibleReleaseAt > 0 && now >= c.AccessibleReleaseAt
 }
 
 // Bounds of the limit per buyer.
 const (
-	// leastDefaultLimit is the default for a concert whose orders may be smaller.
+	// leastDefaultLimit is the smallest default limit.
 	leastDefaultLimit = 8
 	// MaxLimitPerBuyer is the highest limit that a concert may have.
 	MaxLimitPerBuyer = 100
 )
 
-// DefaultLimitPerBuyer is the limit of a concert for which none was chosen: 8, or an order as large as the concert allows.
+// DefaultLimitPerBuyer is the limit of a concert for which none was chosen: 8, or limitPerOrder if that is higher.
 func DefaultLimitPerBuyer(limitPerOrder int) int { return max(leastDefaultLimit, limitPerOrder) }
 
-// BuyerLimit is the most seats that one buyer may have of the concert, in open orders and tickets together: 1 to
-// MaxLimitPerBuyer. Every concert has one, so the seats of every order are counted, and the limit may be changed at any time: a
-// lower one takes nothing away that was bought, and refuses what would be more.
+// BuyerLimit is the maximum number of seats of one buyer, in open orders and tickets together: 1 to MaxLimitPerBuyer. Every
+// concert has a limit, so that the seats of every order are counted and the limit can be changed at any time. A lower limit
+// takes no bought seat away; it refuses further seats.
 func (c Concert) BuyerLimit() int {
 	limit := c.LimitPerBuyer
 	if limit < 1 {
@@ -67,22 +66,23 @@ func (c Concert) BuyerLimit() int {
 	return min(limit, MaxLimitPerBuyer)
 }
 
-// FreezeBeforeSale is how long before the on-sale a layout is frozen: soon enough for its groups to be loaded, and late enough
-// for a seating plan to be mended until shortly before.
+// FreezeBeforeSale is how long before the on-sale a layout is frozen: early enough to load its groups, and late enough to
+// correct a seating plan until shortly before.
 const FreezeBeforeSale = 10 * time.Minute
 
-// FreezeDue says whether the layout is to be marked as the one that is sold. Nothing lifts the mark, whatever the times say
+// FreezeDue reports whether the layout should be frozen now. A frozen layout stays frozen even if the times of the sale change
 // later: regrouped seats would be sold twice.
 func (c Concert) FreezeDue(now contracts.Instant) bool {
 	return c.LayoutFrozen == 0 && now >= c.OnSaleAt.Add(-FreezeBeforeSale)
 }
 
-// AwaitsMark says whether a sale should be open and is not, because its layout has no mark yet. The mark is set at any moment.
+// AwaitsMark reports whether a sale should be open and is not, because its layout is not frozen yet. It can be frozen at any
+// moment.
 func (c Concert) AwaitsMark(now contracts.Instant) bool {
 	return c.CancelledAt == 0 && now >= c.OnSaleAt && now < c.OffSaleAt && c.LayoutFrozen != c.LayoutVersion
 }
 
-// SaleState is where a concert is in its sale.
+// SaleState is the state of the sale of a concert.
 type SaleState string
 
 // States of a sale.
@@ -93,8 +93,8 @@ const (
 	SaleCancelled SaleState = "cancelled"
 )
 
-// Sale is the state at an instant: on sale from OnSaleAt (inclusive) to OffSaleAt (exclusive), with a frozen layout, unless it
-// was cancelled, whatever the times say.
+// Sale returns the state at now. A concert is on sale from OnSaleAt (inclusive) to OffSaleAt (exclusive) once its layout is
+// frozen. A cancelled concert is never on sale.
 func (c Concert) Sale(now contracts.Instant) SaleState {
 	switch {
 	case c.CancelledAt != 0:

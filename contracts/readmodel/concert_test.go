@@ -7,7 +7,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Every concert has a limit per buyer, also one whose row is from before that was so, or was written by somebody else.
+// Every concert has a limit per buyer, also if its row is older than the limits or has an invalid one.
 func TestTheLimitOfABuyer(t *testing.T) {
 	for _, c := range []struct{ stored, perOrder, want int }{
 		{0, 1, 8},
@@ -30,7 +30,7 @@ func TestTheLimitOfABuyer(t *testing.T) {
 	}
 }
 
-// A cancellation ends a sale whatever the times say, before it, in it and after it.
+// A cancelled concert is not on sale, whether it was cancelled before, during or after its sale.
 func TestACancelledConcertIsNeverOnSale(t *testing.T) {
 	c := readmodel.Concert{OnSaleAt: 10, OffSaleAt: 20, LayoutVersion: 2, LayoutFrozen: 2}
 	for _, at := range []struct {

@@ -10,23 +10,23 @@ import (
 	"boxoffice/contracts"
 )
 
-// DeadLetter is a row of what handlers could not do. It has four kinds, told apart by the key: the note of an attempt
-// that has not come back yet ("attempts#MESSAGE_ID"), a message that was drained from a dead-letter queue
-// ("message#MESSAGE_ID"), an event that the bus will not take ("event#ORDER_ID#VERSION"), and records of a stream that a
-// mapping gave up ("stream#MESSAGE_ID", streamfailure.go). Rows of other kinds in the same table are in ledger.go.
+// DeadLetter is a row about work that a handler could not do. The key tells four kinds apart: the note of attempts that have
+// not ended well ("attempts#MESSAGE_ID"), a message that was moved here from a dead-letter queue ("message#MESSAGE_ID"), an
+// event that the bus refuses ("event#ORDER_ID#VERSION"), and stream records that an event source mapping gave up
+// ("stream#MESSAGE_ID", streamfailure.go). Rows of other kinds in the same table are in ledger.go.
 type DeadLetter struct {
 	MessageKey string `dynamodbav:"messageKey"`
 
-	// Attempts that were begun and never came back in good order. Only of an attempts row.
+	// Attempts counts the attempts that were begun and did not end well. Only an attempts row has it.
 	Attempts int `dynamodbav:"attempts,omitempty"`
-	// BegunAt is when they began, the oldest first. Those of an older program are not in it.
+	// BegunAt is when the attempts began, the oldest first. Attempts of older program versions are missing.
 	BegunAt []contracts.Instant `dynamodbav:"begunAt,omitempty"`
-	// ExpiresAt, in seconds since 1970, is when DynamoDB may drop an attempts row whose message is long gone: AttemptsKept
-	// after the last attempt. A message that was drained, and an event, is kept.
+	// ExpiresAt, in seconds since 1970, is when DynamoDB may delete an attempts row: AttemptsKept after the last attempt, when
+	// its message is long gone. The other kinds of rows have none and are kept.
 	ExpiresAt int64 `dynamodbav:"expiresAt,omitempty"`
 
-	// The rest is of a message, an event or records of a stream. Of an event Kind is the detail type, Body the detail, and Queue
-	// is empty. Of records of a stream Reason is why they were given up, and Body is the letter as Lambda wrote it.
+	// The following attributes are of a message, an event or stream records. For an event, Kind is the detail type, Body the
+	// detail, and Queue is empty. For stream records, Reason is why they were given up, and Body is the letter from Lambda.
 	Queue      string            `dynamodbav:"queue,omitempty"`
 	Kind       string            `dynamodbav:"kind,omitempty"`
 	OrderID    contracts.OrderID `dynamodbav:"orderId,omitempty"`
@@ -36,22 +36,22 @@ type DeadLetter struct {
 	Attributes map[string]string `dynamodbav:"attributes,omitempty"`
 	At         contracts.Instant `dynamodbav:"at,omitempty"`
 
-	// Stream says which records were given up. Only of a stream row, and not there if the letter could not be read.
+	// Stream says which records were given up. Only a stream row has it, unless its letter could not be read.
 	Stream *StreamFailure `dynamodbav:"stream,omitempty"`
 
-	// Cut names what Fitted cut, by attribute, or by the name of a message attribute behind "attributes.": how long it was
-	// and its SHA-256, so that the whole can be told where somebody else has it.
+	// Cut has the length and the SHA-256 of each text that Fitted cut, so that a full copy elsewhere can be recognised. The key
+	// is the name of the attribute, or "attributes." and the name of the message attribute.
 	Cut map[string]string `dynamodbav:"cut,omitempty"`
 }
 
-// What an item has room for: DynamoDB takes 400 KB, names included, and a message of SQS may be 1 MiB. A message of ours is
-// about 1 KB, so that none is ever cut.
+// Maximum lengths of the texts of a letter in bytes. DynamoDB accepts items of 400 KB, including names; an SQS message can have
+// 1 MiB. The messages of this pipeline have about 1 KB and are never cut.
 const (
 	maxBody      = 300 << 10
 	maxAttribute = 1 << 10
 )
 
-// Fitted is the letter as an item can hold it: a text that is too long is cut to its beginning, and Cut says so.
+// Fitted returns a copy of the letter that fits into an item: texts that are too long are cut at the end, and Cut names them.
 func (d DeadLetter) Fitted() DeadLetter {
 	cut := map[string]string{}
 	fit := func(name, text string, limit int) string {
@@ -91,16 +91,16 @@ func (d DeadLetter) Fitted() DeadLetter {
 	return d
 }
 
-// AttemptsKept is longer than any queue keeps a message, so that a note outlives what it is about.
+// AttemptsKept is longer than any queue keeps a message, so that a note outlives its message.
 const AttemptsKept = 15 * 24 * time.Hour
 
-// AttemptsKey is the key of the note of an attempt.
+// AttemptsKey returns the key of the note of a message's attempts.
 func AttemptsKey(messageID string) string { return "attempts#" + messageID }
 
-// DrainedKey is the key of a drained message.
+// DrainedKey returns the key of a message that was moved here from a dead-letter queue.
 func DrainedKey(messageID string) string { return "message#" + messageID }
 
-// EventKey is the key of an event that the bus will not take.
+// EventKey returns the key of an event that the bus refuses.
 func EventKey(id contracts.OrderID, version int) string {
 	return "event#" + string(id) + "#" + strconv.Itoa(version)
 }

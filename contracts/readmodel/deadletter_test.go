@@ -12,7 +12,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// size is what DynamoDB counts of an item: names and values.
+// size is the size of an item as DynamoDB counts it: names and values.
 func size(d readmodel.DeadLetter) int {
 	n := 0
 	for field, value := range reflect.ValueOf(d).Fields() {
@@ -53,8 +53,7 @@ func TestALetterThatFitsIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// Whatever was in a message of the most that SQS takes, the item is within DynamoDB's 400 KB, is text, and says what it does
-// not have.
+// The letter of the largest message that SQS accepts fits into DynamoDB's 400 KB, is valid text, and names what was cut.
 func TestALetterThatIsTooLongIsCut(t *testing.T) {
 	const mib = 1 << 20
 	for _, unit := range []string{"x", "ö", "€", "𝄞"} {

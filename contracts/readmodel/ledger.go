@@ -7,23 +7,23 @@ import (
 	"boxoffice/contracts"
 )
 
-// LedgerCursor is the one row of the table deadletters that says how far the ledger at Stripe was asked to be compared. What
-// was asked for lies in the queue, so that a minute that is late or is left out leaves no hole.
+// LedgerCursor is the row of the table deadletters that says up to where comparisons with Stripe's ledger were requested. The
+// next run requests from there on, so that a run that is late or missing leaves no gap.
 type LedgerCursor struct {
 	// MessageKey is LedgerCursorKey.
 	MessageKey string `dynamodbav:"messageKey"`
-	// SlicesTo is the end of the last slice: each PaymentIntent made before is in one that was asked for.
+	// SlicesTo is the end of the last requested slice: every PaymentIntent created before it is in a slice that was requested.
 	SlicesTo contracts.Instant `dynamodbav:"slicesTo"`
-	// DayAt and WeekAt are when the looks over the last day and over the last days were asked for the last time.
+	// DayAt and WeekAt are when the comparisons of the last day and of the last days were last requested.
 	DayAt  contracts.Instant `dynamodbav:"dayAt"`
 	WeekAt contracts.Instant `dynamodbav:"weekAt"`
 }
 
-// LedgerCursorKey is its key.
+// LedgerCursorKey is the key of the LedgerCursor.
 const LedgerCursorKey = "cursor#ledger"
 
-// LedgerNote is a row of the table deadletters: a difference between Stripe and a row that was reported. Later looks at the
-// same PaymentIntent find it again and report it no more.
+// LedgerNote is a row of the table deadletters: a reported difference between Stripe and an order's row. A later comparison
+// of the same PaymentIntent finds the note and does not report the difference again.
 type LedgerNote struct {
 	// MessageKey is DifferenceKey.
 	MessageKey      string            `dynamodbav:"messageKey"`
@@ -31,15 +31,15 @@ type LedgerNote struct {
 	PaymentIntentID string            `dynamodbav:"paymentIntentId"`
 	Reason          string            `dynamodbav:"reason"`
 	At              contracts.Instant `dynamodbav:"at"`
-	// ExpiresAt, in seconds since 1970, is when DynamoDB may drop it: LedgerNoteKept after At.
+	// ExpiresAt, in seconds since 1970, is when DynamoDB may delete the note: LedgerNoteKept after At.
 	ExpiresAt int64 `dynamodbav:"expiresAt"`
 }
 
-// LedgerNoteKept is longer than a PaymentIntent is looked at.
+// LedgerNoteKept is longer than the time for which a PaymentIntent is compared.
 const LedgerNoteKept = 15 * 24 * time.Hour
 
-// DifferenceKey is "difference#PAYMENTINTENT#WORD#AMOUNT": another word, or another amount of money or tickets, is another
-// difference.
+// DifferenceKey returns "difference#PAYMENTINTENT#WORD#AMOUNT". Another word, or another amount of money or tickets, is
+// another difference.
 func DifferenceKey(paymentIntentID, word string, amount int64) string {
 	return "difference#" + paymentIntentID + "#" + word + "#" + strconv.FormatInt(amount, 10)
 }

@@ -23,7 +23,7 @@ var rows = map[string]reflect.Type{
 	"deadletters": reflect.TypeFor[readmodel.DeadLetter](),
 }
 
-// attribute finds the field of a row by its attribute's name: its DynamoDB type, and whether it is left out when zero.
+// attribute finds a field of a row by the name of its attribute. It returns the DynamoDB type and whether a zero is omitted.
 func attribute(row reflect.Type, name string) (kind string, omitted, found bool) {
 	for field := range row.Fields() {
 		tag, options, _ := strings.Cut(field.Tag.Get("dynamodbav"), ",")
@@ -62,7 +62,7 @@ func TestKeysAgreeWithTheTopology(t *testing.T) {
 			if !found || kind != key.Type {
 				t.Errorf("%s: key %s is %q in %s, want %s", where, key.Name, kind, row, key.Type)
 			}
-			// An index is sparse only if the attribute is left out; a key of the table must never be.
+			// An index is sparse only if its key is omitted when zero. A key of the table must never be omitted.
 			if omitted != sparse {
 				t.Errorf("%s: key %s is left out when zero: %t, want %t", where, key.Name, omitted, sparse)
 			}
@@ -82,7 +82,7 @@ func TestKeysAgreeWithTheTopology(t *testing.T) {
 	}
 }
 
-// A note that is dropped before its message would let a message that kills its handler begin again.
+// If a note were deleted before its message, a message that crashes its handler would start with a full number of attempts again.
 func TestAttemptsOutliveTheirMessages(t *testing.T) {
 	specification, err := topology.Load()
 	if err != nil {
@@ -106,7 +106,7 @@ func TestIndexNameAgreesWithTheTopology(t *testing.T) {
 	}
 }
 
-// Without a tag the SDK would name the attribute after the Go field, and a renaming would lose stored data.
+// Without a tag the SDK would name the attribute after the Go field, and renaming the field would lose stored data.
 func TestEveryFieldNamesItsAttribute(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var walk func(reflect.Type)
@@ -131,7 +131,7 @@ func TestEveryFieldNamesItsAttribute(t *testing.T) {
 	for _, row := range rows {
 		walk(row)
 	}
-	// Others of the table of dead letters.
+	// Other kinds of rows in the table deadletters.
 	walk(reflect.TypeFor[readmodel.LedgerCursor]())
 	walk(reflect.TypeFor[readmodel.LedgerNote]())
 	if len(seen) < len(rows)+3 {

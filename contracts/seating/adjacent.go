@@ -7,8 +7,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// adjacent answers the places of the n best adjacent free seats of a group, of which at least least and at most most are
-// accessible, as few of them as there can be.
+// adjacent returns the places of the n best adjacent free seats of a group. Between least and most of them are accessible, as
+// few as possible.
 func adjacent(g readmodel.LayoutGroup, m seatstate.SeatMap, n, least, most int) (places []int, found bool) {
 	if n < 1 || least < 0 || least > n {
 		return nil, false
@@ -29,7 +29,7 @@ func adjacent(g readmodel.LayoutGroup, m seatstate.SeatMap, n, least, most int) 
 	return best.places, best.found()
 }
 
-// accessiblePlaces says of each place whether it is accessible; nil for a group that has none.
+// accessiblePlaces says for each place whether it is accessible. It returns nil for a group without accessible places.
 func accessiblePlaces(g readmodel.LayoutGroup) []bool {
 	if len(g.Accessible) == 0 {
 		return nil
@@ -45,24 +45,25 @@ func accessiblePlaces(g readmodel.LayoutGroup) []bool {
 	return accessible
 }
 
-// isAccessible looks a place up; none is accessible in a group that has none.
+// isAccessible looks a place up in what accessiblePlaces returned.
 func isAccessible(accessible []bool, place int) bool { return accessible != nil && accessible[place] }
 
-// noPlace stands for a seat of a row that the group has not: it is never free, and no two others are adjacent across it.
+// noPlace stands for a seat that a row names and the group does not have. It is never free, and its neighbours are not
+// adjacent to each other.
 const noPlace = -1
 
-// placeOf finds a seat's place; noPlace if the group has none. It begins its search at a place: layouts list seats, rows and
-// accessible seats in one order, so that mostly nothing has to be searched for.
+// placeOf returns the place of a seat, or noPlace if the group does not have the seat. The search begins at from: layouts list
+// seats, rows and accessible seats in the same order, so that usually the first comparison matches.
 func placeOf(g readmodel.LayoutGroup, seat string, from int) int {
 	if p := slices.Index(g.Seats[from:], seat); p >= 0 {
 		return from + p
 	}
-	// noPlace is what Index answers, too.
+	// Index returns -1, which is noPlace, if it finds nothing.
 	return slices.Index(g.Seats[:from], seat)
 }
 
-// placesOf gives the place of each seat of row r. next is where the row most likely begins, and after where the one behind
-// it does.
+// placesOf returns the place of each seat of row r. next is where the row probably begins, and after is where the following
+// row probably begins.
 func placesOf(g readmodel.LayoutGroup, r, next int) (places []int, after int) {
 	places = make([]int, len(g.Rows[r].Seats))
 	for i, seat := range g.Rows[r].Seats {
@@ -73,7 +74,7 @@ func placesOf(g readmodel.LayoutGroup, r, next int) (places []int, after int) {
 	return places, next
 }
 
-// lowest are the n lowest free places, as few of them accessible as there can be.
+// lowest returns the n lowest free places. Between least and most of them are accessible, as few as possible.
 func lowest(size int, m seatstate.SeatMap, accessible []bool, n, least, most int) ([]int, bool) {
 	var ordinary, reserved []int
 	for p := range size {
@@ -94,16 +95,17 @@ func lowest(size int, m seatstate.SeatMap, accessible []bool, n, least, most int
 	return places, true
 }
 
-// choice is a run of adjacent seats with what speaks against it, in the order of preference.
+// choice is a run of adjacent seats with the numbers by which choices are compared, the most important first. Lower is better.
 type choice struct {
 	places []int
-	// accessible seats in it, its row, single seats that it leaves, its distance from the middle in half seats.
+	// The number of accessible seats in it, its row, the number of single seats that it leaves, and its distance from the middle
+	// of the row in half seats.
 	accessible, row, singles, distance int
 }
 
 func (c choice) found() bool { return c.places != nil }
 
-// beats says whether c is better than o. Equal ones keep the first found, which is further left.
+// beats reports whether c is better than o. Of equal choices the first one stays, which is further left.
 func (c choice) beats(o choice) bool {
 	switch {
 	case !o.found():
@@ -119,7 +121,7 @@ func (c choice) beats(o choice) bool {
 	}
 }
 
-// rowChoices are the choices of one row.
+// rowChoices finds the choices in one row.
 type rowChoices struct {
 	row        int
 	places     []int
@@ -127,14 +129,14 @@ type rowChoices struct {
 	accessible []bool
 }
 
-// isFree says whether a seat of the row is there and free. There is none before the first and after the last.
+// isFree reports whether the row has a seat at an index and that seat is free. at may be outside the row.
 func (r rowChoices) isFree(at int) bool {
 	return at >= 0 && at < len(r.places) && r.places[at] != noPlace && r.free.At(r.places[at]) == seatstate.Free
 }
 
 func (r rowChoices) isAccessible(at int) bool { return isAccessible(r.accessible, r.places[at]) }
 
-// best improves on a choice by those of this row. It looks at each seat a fixed number of times.
+// best replaces the choice best if this row has a better one. Its time is linear in the length of the row.
 func (r rowChoices) best(n, least, most int, best *choice) {
 	free, reserved := 0, 0
 	for at := range r.places {

@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts/seating"
 )
 
-// An arena of 100 groups of 280 seats that are all taken but single ones: what each best-available order costs a process
-// at the worst, when nothing is left.
+// The arena has 100 groups of 280 seats, and only single seats are free. This is the worst case of a best-available order:
+// nothing adjacent is left.
 func BenchmarkCandidatesOfASoldOutArena(b *testing.B) {
 	var h hall
 	rows := slices.Repeat([]string{"wwww" + strings.Repeat(".x", 8)}, 14)

@@ -7,18 +7,18 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Candidates are the names of the groups that are worth trying for a wish, by kind, the better kind first. A caller may
-// try any group of a kind, but must not pass over a kind that has any: an order would take accessible places, or a place
-// to stand, while there is something better. Inside a kind they are in the order of the layout.
+// Candidates are the names of the groups that can meet a wish, by kind, the better kind first. A caller may try any group of
+// a kind, but must not skip a kind that has groups: the order would get accessible places, or a place to stand, while there is
+// something better. Within a kind the groups are in the order of the layout.
 type Candidates struct {
-	// Ordinary have such seats or may have them: their map shows them, or they are not loaded.
+	// Ordinary has the groups whose map shows such seats, and the groups that are not loaded.
 	Ordinary [][]string
-	// Reserved have them only with accessible places that an ordinary order may have as its last resort: those whose map
-	// shows them, then those that are not loaded.
+	// Reserved has the groups that can meet the wish only with accessible places, as the last resort of an ordinary order:
+	// first the groups whose map shows them, then those that are not loaded.
 	Reserved [][]string
 }
 
-// Best is the best kind that has any groups; none if nothing can meet the wish.
+// Best returns the best kind that has groups, or none if no group can meet the wish.
 func (c Candidates) Best() []string {
 	if best := firstOf(c.Ordinary); len(best) > 0 {
 		return best
@@ -35,12 +35,11 @@ func firstOf(kinds [][]string) []string {
 	return nil
 }
 
-// Candidates ranks the groups of the section, not among except. maps are in the order of groups.
+// Candidates ranks the groups of the section that are not in except. maps has the map of each group, in the order of groups.
 //
-// A group that is not loaded comes after those that show such seats, since nothing is known of it. General-admission
-// areas are answered only where no group shows adjacent seats: a place to stand is not what was asked for, but better
-// than nothing to who named no section. Both come before a group where accessible places would have to do, which somebody
-// else may need.
+// A group that is not loaded comes after those that show such seats, since nothing is known about it. General-admission areas
+// are returned only if no group shows adjacent seats: a place to stand is not what the buyer asked for, but better than
+// nothing. Groups that would need accessible places come last, since another buyer may need those places.
 func (w Wish) Candidates(groups []readmodel.LayoutGroup, maps []seatstate.Snapshot, except []string) Candidates {
 	var seats, areas, reserved groupsByKnown
 	for i, g := range groups {
@@ -65,7 +64,7 @@ func (w Wish) Candidates(groups []readmodel.LayoutGroup, maps []seatstate.Snapsh
 	return c
 }
 
-// groupsByKnown are groups whose map is there, and those whose map is not.
+// groupsByKnown are groups whose map shows such seats, and groups whose map is unknown because they are not loaded.
 type groupsByKnown struct{ shown, unknown []string }
 
 func (k *groupsByKnown) add(group string, loaded bool) {
@@ -76,12 +75,11 @@ func (k *groupsByKnown) add(group string, loaded bool) {
 	}
 }
 
-// Next answers where an order goes on whose group, here, showed no such seats to Choose: to the best group that it has
-// not come through (visited), or to its LastResort here, which is answered as here itself. found is false when nothing is
-// left for it.
+// Next returns the group that an order tries after Choose found nothing in its group, here. That is the best group that it has
+// not visited, or here itself if the order should use its LastResort there. found is false if no group is left.
 //
-// Accessible places are taken here only once no other group has or may have ordinary seats; and rather here than in
-// another group that would have to take them as well.
+// The order gets accessible places here only if no other group has, or may have, ordinary seats. It then gets them here rather
+// than in another group that would also need accessible places.
 func (w Wish) Next(here string, groups []readmodel.LayoutGroup, maps []seatstate.Snapshot, visited []string) (group string, found bool) {
 	c := w.Candidates(groups, maps, append(slices.Clone(visited), here))
 	if len(firstOf(c.Ordinary)) == 0 && w.lastResortIn(here, groups, maps) {
@@ -94,8 +92,8 @@ func (w Wish) Next(here string, groups []readmodel.LayoutGroup, maps []seatstate
 	return best[0], true
 }
 
-// lastResortIn says whether a group has seats for LastResort. One that is not loaded any more may have: the caller loads
-// it and looks again.
+// lastResortIn reports whether a group has seats for LastResort. It is also true for a group that is not loaded any more and
+// may have such seats: the caller loads it and tries again.
 func (w Wish) lastResortIn(here string, groups []readmodel.LayoutGroup, maps []seatstate.Snapshot) bool {
 	at := slices.IndexFunc(groups, func(g readmodel.LayoutGroup) bool { return g.Group == here })
 	if at < 0 {
@@ -105,7 +103,7 @@ func (w Wish) lastResortIn(here string, groups []readmodel.LayoutGroup, maps []s
 	return found
 }
 
-// known is the map of a group; of one that is not loaded it is free all over: what the group could have at best.
+// known returns the map of a group. For a group that is not loaded it returns nil, a map on which every seat is free.
 func known(s seatstate.Snapshot) seatstate.SeatMap {
 	if !s.Loaded {
 		return nil

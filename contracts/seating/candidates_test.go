@@ -14,8 +14,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// flat writes candidates with "," between kinds and "|" before those with accessible places; a kind without groups is
-// left out.
+// flat writes candidates as text, with "," between kinds and "|" before the reserved ones. It omits kinds without groups.
 func flat(c seating.Candidates) string {
 	written := func(kinds [][]string) string {
 		var parts []string
@@ -29,7 +28,7 @@ func flat(c seating.Candidates) string {
 	return strings.Trim(written(c.Ordinary)+" | "+written(c.Reserved), " ")
 }
 
-// hall is drawn groups, by name: "" is one that is not loaded, whose rows are all free.
+// hall has drawn groups by name. The drawing "" is a group that is not loaded.
 type hall struct {
 	groups []readmodel.LayoutGroup
 	maps   []seatstate.Snapshot
@@ -73,8 +72,8 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// Areas lie before the stage, so they are the first groups of a layout; who asks for adjacent seats of any section is
-// sent there last, and only an accessible seat, which somebody may need, is left before a place to stand is given.
+// Areas are in front of the stage, so they are the first groups of a layout. An order for adjacent seats of any section gets
+// places of an area only if no ordinary seats are adjacent, but before accessible seats, which another buyer may need.
 func TestAreasStandInForSeatsThatAreGone(t *testing.T) {
 	const full, single, pair, needed, unknown = "xxxx", ".x.x", "xx..", "x.wx", ""
 	for _, test := range []struct {
@@ -171,7 +170,7 @@ func TestNext(t *testing.T) {
 		{here: full, b: needed, c: needed, released: true, want: "b"},
 		{here: full, b: needed, c: needed, visited: "b", released: true, want: "c"},
 		{here: full, b: needed, c: needed, visited: "b c", released: true, want: ""},
-		// Gone from Redis since it was looked at: whoever loads it must look again.
+		// The group was lost from Redis after it was read: the caller must load it and try again.
 		{here: unknown, b: full, c: full, released: true, want: "here"},
 		{here: unknown, b: full, c: full, want: ""},
 	} {
@@ -187,8 +186,8 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// A group that has such seats is never left out, one that has none is never named, and each is in its kind. Areas stand in
-// only where no seats are shown.
+// Candidates has every group with such seats, no group without, and each group in its kind. It has areas only if no group shows
+// seats.
 func TestCandidatesAreComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		wish := seating.Wish{

@@ -11,7 +11,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// drawn makes a group from a drawing: a line a row, "." free, "x" taken, "w" a free accessible seat, "W" a taken one.
+// drawn makes a group from a drawing. A line is a row, "." a free seat, "x" a taken one, "w" a free accessible seat, "W" a
+// taken accessible seat.
 func drawn(rows ...string) (readmodel.LayoutGroup, seatstate.SeatMap) {
 	g := readmodel.LayoutGroup{Group: "G", Section: "S", Kind: readmodel.KindSeats}
 	var taken []int
@@ -37,7 +38,7 @@ func drawn(rows ...string) (readmodel.LayoutGroup, seatstate.SeatMap) {
 	return g, m
 }
 
-// shuffled lists the seats of a group in another order than its rows have them, as a layout may, with the map to it.
+// shuffled returns a group whose seats are in another order than in its rows, which a layout may have, and the map for it.
 func shuffled(t *rapid.T, g readmodel.LayoutGroup, m seatstate.SeatMap) (readmodel.LayoutGroup, seatstate.SeatMap) {
 	seats := rapid.Permutation(g.Seats).Draw(t, "places")
 	moved := seatstate.NewSeatMap(len(seats))
@@ -48,16 +49,16 @@ func shuffled(t *rapid.T, g readmodel.LayoutGroup, m seatstate.SeatMap) (readmod
 	return g, moved
 }
 
-// ranked is a run of a drawing with what speaks against it, most important first.
+// ranked is a run of a drawing with the numbers by which runs are compared, the most important first.
 type ranked struct {
 	seats   string
 	against [5]int
 }
 
-// accessible is how many accessible seats the run has.
+// accessible returns the number of accessible seats of the run.
 func (r ranked) accessible() int { return r.against[0] }
 
-// every lists all runs of n free seats of a drawing. It looks at the drawn text alone.
+// every lists all runs of n free seats of a drawing. It reads only the drawn text.
 func every(rows []string, n int) []ranked {
 	var all []ranked
 	for r, row := range rows {
@@ -91,12 +92,12 @@ func every(rows []string, n int) []ranked {
 	return all
 }
 
-// with keeps the runs with exactly k accessible seats.
+// with returns the runs with exactly k accessible seats.
 func with(k int, runs []ranked) []ranked {
 	return slices.DeleteFunc(slices.Clone(runs), func(r ranked) bool { return r.accessible() != k })
 }
 
-// best names the seats of the best run; "" of none.
+// best returns the names of the seats of the best run, or "" if there is none.
 func best(runs []ranked) string {
 	if len(runs) == 0 {
 		return ""

@@ -90,7 +90,7 @@ func TestAnAreaTakesAnyPlaces(t *testing.T) {
 	}
 }
 
-// Redis drops trailing zero bytes that were never written: what a map lacks is free.
+// The map in Redis lacks trailing zero bytes that were never written: the missing seats are free.
 func TestAMapThatIsTooShortIsFreeAtItsEnd(t *testing.T) {
 	g, _ := drawn(".........")
 	if places, found := (seating.Wish{Quantity: 9}).Choose(g, nil); !found || len(places) != 9 {
@@ -98,8 +98,8 @@ func TestAMapThatIsTooShortIsFreeAtItsEnd(t *testing.T) {
 	}
 }
 
-// A seat that a row names and the group has not is a gap: nobody can sit there, and its neighbours are not adjacent.
-func TestASeatThatTheGroupHasNotIsAGap(t *testing.T) {
+// A seat that a row names and the group does not have is a gap: it cannot be chosen, and its neighbours are not adjacent.
+func TestASeatMissingFromTheGroupIsAGap(t *testing.T) {
 	g, m := drawn("....")
 	g.Rows[0].Seats = []string{"0-0", "0-1", "nowhere", "0-2", "0-3"}
 	g.Accessible = []string{"nowhere"}

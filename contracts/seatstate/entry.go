@@ -8,25 +8,26 @@ import (
 	"boxoffice/contracts"
 )
 
-// State of a place, with the value that the map holds for it.
+// State is the state of a place. Its number is the value in the seat map.
 type State uint8
 
-// The states of a place. Value 3 of the map is not used.
+// States of a place. The value 3 is not used.
 const (
 	Free State = 0
 	Held State = 1
 	Sold State = 2
 )
 
-// Entry says who has a place. Coding: "held ORDER LAPSE" with the lapse in Unix milliseconds, or "sold ORDER".
+// Entry says which order holds or owns a place. Its coding is "held ORDER LAPSE", with the lapse in Unix milliseconds, or
+// "sold ORDER".
 type Entry struct {
 	State State
 	Order contracts.OrderID
-	// Lapses is when a held place counts as free although nobody released it; 0 for a sold one.
+	// Lapses is the instant from which a held place counts as free even if it was not released; 0 for a sold place.
 	Lapses contracts.Instant
 }
 
-// String is the coding.
+// String returns the coding.
 func (e Entry) String() string {
 	if e.State == Sold {
 		return "sold " + string(e.Order)
@@ -51,8 +52,8 @@ func ParseEntry(s string) (Entry, error) {
 	}
 }
 
-// TakenFrom says whether the entry keeps the place from an order at an instant. Its own hold does not, nor one that
-// has lapsed.
+// TakenFrom reports whether the entry prevents an order from holding the place at now. The order's own entry does not, nor
+// does a hold that has lapsed.
 func (e Entry) TakenFrom(order contracts.OrderID, now contracts.Instant) bool {
 	if e.Order == order {
 		return false

@@ -7,7 +7,7 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Each target: whatever is in Redis, reading it never panics, and what was read is written so that it reads the same.
+// For each target: reading never panics, whatever is in Redis, and a value that was read is written so that it reads the same.
 
 func FuzzParseEntry(f *testing.F) {
 	for _, s := range []string{"held e1abc 1790000000123", "sold e1abc", "held e1abc +7", "held  1", "sold  ", ""} {

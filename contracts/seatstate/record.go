@@ -8,38 +8,39 @@ import (
 	"boxoffice/contracts"
 )
 
-// RecordState is what an order is in its group.
+// RecordState is the state of an order in a seat group.
 type RecordState string
 
-// An order holds places here, or it is over here for good.
+// States of a record. A held order holds places of the group. An ended order holds none and never will again.
 const (
 	RecordHeld  RecordState = "held"
 	RecordEnded RecordState = "ended"
-	// RecordSold: the order owns its places here.
+	// RecordSold: the order owns its places of the group.
 	RecordSold RecordState = "sold"
-	// RecordForwarded: the order was sent on to another group.
+	// RecordForwarded: the order was forwarded to another group.
 	RecordForwarded RecordState = "forwarded"
 )
 
-// Record is what Redis remembers of an order in a group. It outlives the hold by RecordKept, so that a repeated or
-// late message meets what became of the order.
+// Record is what Redis stores about an order in a group. It outlives the hold by RecordKept, so that a repeated or late
+// message finds out what became of the order.
 //
-// Coding: "STATE VERSION HASH HELD_AT D LAPSE PLACES": numbers in decimal, instants in Unix milliseconds, places
-// joined by commas; an empty hash or list of places is "-". A forwarded order has To in place of places.
+// Its coding is "STATE VERSION HASH HELD_AT D LAPSE PLACES": numbers in decimal, instants in Unix milliseconds, places joined
+// by commas; an empty hash or list of places is "-". A forwarded order has To instead of places.
 type Record struct {
 	State RecordState
-	// Version is the highest version of the order's row that was applied here; 0 while no row is known.
+	// Version is the highest version of the order's row that was applied here; 0 if no version was.
 	Version int
-	// Hash is the request hash of the body that was held; "" when the record was made by an end alone.
+	// Hash is the request hash of the order that was held; "" if the order ended without a hold.
 	Hash string
-	// HeldAt is when the hold was made, HoldExpiresAt its end D, Lapses the backstop after it; 0 if it never was.
+	// HeldAt is when the seats were held, HoldExpiresAt is the end of the hold (D), and Lapses is the later instant at which the
+	// entries lapse in Redis. All are 0 if the order never held a place.
 	HeldAt, HoldExpiresAt, Lapses contracts.Instant
 	Places                        []int
-	// To is where a forwarded order was sent, "group:hop"; "" for any other.
+	// To is where a forwarded order was sent, "group:hop"; "" for all others.
 	To string
 }
 
-// String is the coding.
+// String returns the coding.
 func (r Record) String() string {
 	places := make([]string, len(r.Places))
 	for i, p := range r.Places {

@@ -13,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The golden strings are what running groups have in Redis. A change here is a change of the data: both the scripts of
-// consumers and the readers of producers must take the old form until every group was loaded anew.
+// The golden strings are what loaded groups have in Redis. A change here is a change of the data: the scripts of the consumers
+// and the readers of the producers must accept the old form until every group has been loaded again.
 func TestGoldenStrings(t *testing.T) {
 	const order = contracts.OrderID("e1abcdefghjkmnpqrstvwxyz01234567")
 	at := contracts.Instant(1_790_000_000_123)
@@ -47,8 +47,8 @@ func TestKeysShareOneHashTag(t *testing.T) {
 	}
 }
 
-// The row must end before the entry lapses, and no authorization may count after that: else a seat is offered to a
-// second buyer while the first can still pay for it.
+// An order must expire, and become too late to commit, before its entry lapses. Otherwise a seat is offered to a second buyer
+// while the first can still pay for it.
 func TestOrderOfTheThreeTimes(t *testing.T) {
 	const skew = 10 * time.Second
 	if seatstate.ExpireAfter < skew || seatstate.CommitUntil <= seatstate.ExpireAfter || seatstate.LapseAfter < seatstate.CommitUntil+skew {
@@ -57,7 +57,7 @@ func TestOrderOfTheThreeTimes(t *testing.T) {
 	}
 }
 
-// Either lag is one number for everybody, so it stands outside the groups' hash tags and expires by itself.
+// Each of both lags is one number for all processes, so its key has no group's hash tag and expires by itself.
 func TestLagsOfAllGroups(t *testing.T) {
 	if seatstate.PaceKey != "boxoffice:pace" || seatstate.PaymentLagKey != "boxoffice:payment-lag" {
 		t.Errorf("keys %q and %q: running processes write and read others", seatstate.PaceKey, seatstate.PaymentLagKey)
@@ -108,8 +108,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// Groups that are in Redis when a program of this version starts have no layout version. They are read, and are of no
-// version that anybody asks for.
+// Groups that an older program loaded have no layout version. Their revision can be read, but matches no requested version.
 func TestRevisionWithoutALayoutVersion(t *testing.T) {
 	got, err := seatstate.ParseRevision("7.120")
 	if want := (seatstate.Revision{Epoch: 7, Rev: 120}); err != nil || got != want {

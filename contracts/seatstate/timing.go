@@ -2,24 +2,25 @@ package seatstate
 
 import "time"
 
-// Times are compared with D, the end of a hold. What counts is the order of the three; clocks may differ by less than
-// 10 s without harm.
+// The first three times count from D, the end of a hold. Their order is what matters: each must be later than the one before.
+// Clocks may differ by up to 10 s without harm.
 const (
-	// ExpireAfter: the row of an order is EXPIRED from D + 10 s on, which is the normal way its places become free.
+	// ExpireAfter: an unpaid order can become EXPIRED from D + 10 s on. That is the normal way in which its places become free.
 	ExpireAfter = 10 * time.Second
-	// CommitUntil: an authorization handled after D + 45 s finds the order over.
+	// CommitUntil: an authorisation that is handled after D + 45 s is too late for the order.
 	CommitUntil = 45 * time.Second
-	// LapseAfter: the entry in Redis lapses at D + 60 s. It is the backstop for a hold whose row was never written.
+	// LapseAfter: the entry in Redis lapses at D + 60 s. This frees the places of a hold whose row was never written.
 	LapseAfter = 60 * time.Second
 	// RecordKept is how long the record of an order outlives its end.
 	RecordKept = 15 * time.Minute
-	// LagKept is how long a group's lag stands after the decision that left it: a lag that stayed after its cause would
-	// refuse buyers for ever.
+	// LagKept is how long Redis keeps a lag of decisions after it was reported: a lag that outlived its cause would refuse
+	// buyers for ever.
 	LagKept = 10 * time.Second
-	// PaymentLagKept is that of payments. It is longer, since a step waits for Stripe and a pause of a minute is no news.
+	// PaymentLagKept is how long Redis keeps the lag of payments. It is longer than LagKept, because a payment step waits for
+	// Stripe and a pause of a minute is normal.
 	PaymentLagKept = 90 * time.Second
-	// PaceEvery is how often at most a process leaves its lag for all groups, or of payments, and reads either.
+	// PaceEvery is the minimum time between two reports, or two reads, of the lag of all groups or of payments by one process.
 	PaceEvery = time.Second
-	// SweepLimit is how many lapsed orders, and how many records, one script call clears before its own work.
+	// SweepLimit is the maximum number of lapsed orders, and of ended records, that one script call deletes before its own work.
 	SweepLimit = 8
 )

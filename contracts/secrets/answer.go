@@ -14,10 +14,11 @@ const (
 	statusServerError = 500
 )
 
-// errNoText does not say what is wrong with a body: a part of it may be the secret.
+// errNoText does not quote the body: a part of it can be the secret.
 var errNoText = errors.New("the answer of the secrets extension has no SecretString with text")
 
-// secretString reads the answer 200, which is that of GetSecretValue. A binary secret has no SecretString.
+// secretString reads the secret from the body of an answer 200, which is that of GetSecretValue. A binary secret has no
+// SecretString.
 func secretString(body []byte) (string, error) {
 	var answer struct{ SecretString string }
 	if err := json.Unmarshal(body, &answer); err != nil || answer.SecretString == "" {
@@ -26,10 +27,10 @@ func secretString(body []byte) (string, error) {
 	return answer.SecretString, nil
 }
 
-// exceptionName is how AWS names an error, such as ResourceNotFoundException.
+// exceptionName matches the name of an AWS error, such as ResourceNotFoundException.
 var exceptionName = regexp.MustCompile(`\b[A-Z][A-Za-z]{2,60}Exception\b`)
 
-// exception is the name of AWS's error in a body, and nothing else of the body.
+// exception returns the name of the AWS error in a body, and nothing else of the body.
 func exception(body []byte) string {
 	if name := exceptionName.Find(body); name != nil {
 		return " (" + string(name) + ")"

@@ -1,9 +1,9 @@
-// Package secrets says how a function reads its secrets when it starts. In production no secret is in a plain variable: a
-// variable whose value begins with "arn:" names a secret of AWS Secrets Manager, and the AWS Parameters and Secrets Lambda
-// extension, which runs beside the function, returns the value over local HTTP.
+// Package secrets reads the secrets of a function when it starts. In production no secret is in a plain variable: a variable
+// whose value begins with "arn:" names a secret of AWS Secrets Manager, and the AWS Parameters and Secrets Lambda extension,
+// which runs beside the function, returns the value over local HTTP.
 //
-// The package has the protocol and the rules. It makes no call itself: whoever starts a function passes in the call and the
-// wait. scripts/lambdahost imitates the extension with the same names.
+// The package has the protocol and the rules. It does no I/O: the caller passes in the HTTP call and the wait.
+// scripts/lambdahost imitates the extension with the names below.
 package secrets
 
 import (
@@ -29,51 +29,51 @@ const (
 	SessionVariable = "AWS_SESSION_TOKEN"
 )
 
-// NotReady is in the body of the answer 400 of an extension that still starts.
+// NotReady is in the body of the answer 400 of an extension that is still starting.
 const NotReady = "not ready to serve traffic"
 
-// prefix begins the value of a variable that names a secret.
+// prefix is the prefix of the value of a variable that names a secret.
 const prefix = "arn:"
 
-// ofSecret is an ARN of Secrets Manager, in any partition of AWS.
+// ofSecret matches the ARN of a secret in any partition of AWS.
 var ofSecret = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:\S+$`)
 
-// Get makes one GET request with one header. It returns the status and the body; the error is for no answer at all, and must
-// not contain the header's value.
+// Get makes one GET request with one header and returns the status and the body. It returns an error only if there was no
+// answer. The error must not contain the header's value.
 type Get func(ctx context.Context, address, header, value string) (status int, body []byte, err error)
 
 // Wait waits, or returns the context's error.
 type Wait func(ctx context.Context, d time.Duration) error
 
-// Environment is a function's environment with its secrets.
+// Environment is the environment of a function with the values of its secrets.
 type Environment struct {
 	vars   map[string]string
 	values map[string]string // of the variables that named a secret
 	unread []string          // variables whose secret could not be read
 }
 
-// ErrNotReady is an extension that answers and still starts. Lambda starts it beside the function, and lets it be ready only with
-// the first invocation if it likes: what could not be read at the start can be read then.
+// ErrNotReady means that the extension answers but is still starting. Lambda starts the extension beside the function, and the
+// extension may become ready only with the first invocation: the secrets can be read then.
 var ErrNotReady = errors.New("the secrets extension is not ready")
 
 const (
 	firstPause = 25 * time.Millisecond
 	maxPause   = 400 * time.Millisecond
-	// maxAttempts bounds the attempts at one secret where the context has no end: about 10 s.
+	// maxAttempts bounds the attempts to read one secret if the context has no deadline: about 10 s.
 	maxAttempts = 30
-	// maxNotReady bounds the answers that the extension is not ready: if it says so from the first on, it is left for later after
-	// 375 ms, however many secrets there are.
+	// maxNotReady bounds the answers "not ready" to the attempts at one secret. An extension that is not ready from the start
+	// costs 375 ms, however many secrets there are.
 	maxNotReady = 5
 )
 
-// Read returns the environment vars in which each variable of names whose value begins with "arn:" has the value of that
-// secret. Other variables stay as they are. A secret that several variables name is read once.
+// Read returns the environment vars with secrets: each variable in names whose value begins with "arn:" gets the value of that
+// secret. Other variables stay unchanged. A secret that several variables name is read once.
 //
-// An extension that does not answer, or has a passing failure (429 or 5xx), is asked again after 25 to 400 ms, until ctx ends; one
-// that is not ready until it has said so 5 times, and then it is asked for no further secret. Every other answer is final.
+// If the extension does not answer, or answers 429 or 5xx, Read tries again after 25 to 400 ms, until ctx ends. If the extension
+// answers 5 times that it is not ready, Read stops and reads no further secret. Every other answer is final.
 //
-// The error joins all problems; it names the variables and never has a value. It matches ErrNotReady only if that is all that is
-// known to be wrong: only then is there a point in trying later.
+// The error joins all problems. It names the variables and never contains a value. It matches ErrNotReady only if nothing else
+// is known to be wrong, so that trying later can succeed.
 func Read(ctx context.Context, vars map[string]string, names []string, get Get, wait Wait) (Environment, error) {
 	r := &reader{vars: vars, get: get, wait: wait, known: map[string]result{}}
 	e := Environment{vars: maps.Clone(vars), values: map[string]string{}}
@@ -100,16 +100,17 @@ func Read(ctx context.Context, vars map[string]string, names []string, get Get, 
 	return e, errors.Join(problems...)
 }
 
-// Unread are the variables, sorted, that name a secret which could not be read. In Vars and Masked they are empty.
+// Unread returns the sorted names of the variables whose secret could not be read. In Vars and Masked these variables are
+// empty.
 func (e Environment) Unread() []string { return slices.Clone(e.unread) }
 
-// Vars is the environment with the secrets' values.
+// Vars returns the environment with the values of the secrets.
 func (e Environment) Vars() map[string]string { return e.vars }
 
-// hidden stands for the value of a secret.
+// hidden replaces the value of a secret.
 const hidden = "(secret)"
 
-// Masked is the environment with a fixed text in place of each secret: what is wrong with it can be printed.
+// Masked returns the environment with a fixed text instead of each secret, so that a parser's error about it can be logged.
 func (e Environment) Masked() map[string]string {
 	masked := maps.Clone(e.vars)
 	for name := range e.values {
@@ -118,7 +119,8 @@ func (e Environment) Masked() map[string]string {
 	return masked
 }
 
-// Hide replaces the value of each secret in a text, also as %q writes it. Longer values go first, since one may contain another.
+// Hide replaces the value of each secret in a text, also in the form of %q. It replaces longer values first, because one value
+// can contain another.
 func (e Environment) Hide(text string) string {
 	byLength := slices.SortedFunc(maps.Values(e.values), func(a, b string) int { return len(b) - len(a) })
 	for _, value := range byLength {
@@ -135,7 +137,7 @@ type result struct {
 }
 
 type reader struct {
-	// starting is set once the extension has been given up because it is not ready.
+	// starting is set once the extension was not ready too often.
 	starting bool
 	vars     map[string]string
 	get      Get
@@ -145,11 +147,11 @@ type reader struct {
 
 func (r *reader) secret(ctx context.Context, arn string) (string, error) {
 	if !ofSecret.MatchString(arn) {
-		return "", errors.New("the value is an ARN, and not one of a secret in Secrets Manager (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME)")
+		return "", errors.New("the value is an ARN, but not that of a secret in Secrets Manager (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME)")
 	}
 	got, known := r.known[arn]
 	if !known && r.starting {
-		return "", fmt.Errorf("secret %s: not asked for: %w", arn, ErrNotReady)
+		return "", fmt.Errorf("secret %s: not read: %w", arn, ErrNotReady)
 	}
 	if !known {
 		got.value, got.err = r.patiently(ctx, arn)
@@ -159,7 +161,7 @@ func (r *reader) secret(ctx context.Context, arn string) (string, error) {
 	return got.value, got.err
 }
 
-// patiently asks until the answer is final or the time is over.
+// patiently repeats once until the answer is final or an attempt or time limit is reached.
 func (r *reader) patiently(ctx context.Context, arn string) (string, error) {
 	notReady := 0
 	for pause, attempt := firstPause, 1; ; pause, attempt = min(2*pause, maxPause), attempt+1 {
@@ -176,7 +178,7 @@ func (r *reader) patiently(ctx context.Context, arn string) (string, error) {
 	}
 }
 
-// once asks once. again says that another attempt may be answered otherwise.
+// once makes one attempt. again means that another attempt can succeed.
 func (r *reader) once(ctx context.Context, arn string) (value string, again bool, err error) {
 	port := r.vars[PortVariable]
 	if port == "" {

@@ -26,7 +26,7 @@ type answer struct {
 	err    error
 }
 
-// extension answers each secret with its list of answers, the last one for ever.
+// extension gives the answers of each secret in order and repeats the last one for ever.
 type extension struct {
 	answers map[string][]answer
 	asked   []string
@@ -103,7 +103,7 @@ func TestThePortIsTheExtensionsOwn(t *testing.T) {
 	}
 }
 
-func TestAnExtensionThatStartsIsAskedAgain(t *testing.T) {
+func TestReadRetriesAStartingExtension(t *testing.T) {
 	e := &extension{answers: map[string][]answer{arnOfKey: {refused, notReady, {status: 500}, {status: 429}, {status: 503, body: "{"}, notReady, notReady, notReady, valued("one")}}}
 	got, err := secrets.Read(t.Context(), map[string]string{"KEY": arnOfKey}, []string{"KEY"}, e.get, e.wait)
 	if err != nil || got.Vars()["KEY"] != "one" {
@@ -129,8 +129,8 @@ func TestAnExtensionThatNeverStartsIsGivenUp(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "KEY: ") || !strings.Contains(err.Error(), c.says) || len(e.asked) != c.attempts || errors.Is(err, secrets.ErrNotReady) != (name == "not ready") {
 			t.Errorf("%s: %d attempts, %v", name, len(e.asked), err)
 		}
-		// With the time over there is one attempt at each secret, so that all problems are reported; but an extension that is not
-		// ready has no other secret either.
+		// After the deadline there is one attempt for each secret, so that all problems are reported. If the extension is not
+		// ready, no other secret is tried.
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		asked, value := 2, "two"
@@ -145,7 +145,7 @@ func TestAnExtensionThatNeverStartsIsGivenUp(t *testing.T) {
 	}
 }
 
-// However many secrets there are, an extension that is not ready is given up after 375 ms, and what else is wrong is still said.
+// However many secrets there are, Read gives up after 375 ms if the extension is not ready. It still reports all other problems.
 func TestAnExtensionThatIsNotReadyIsAskedForOneSecret(t *testing.T) {
 	vars := map[string]string{"A": arnOfKey, "B": arnOfOther, "C": arnOfOther + "2", "D": arnOfKey}
 	read := func(more map[string]string, answers map[string][]answer) (*extension, secrets.Environment, error) {
@@ -172,7 +172,7 @@ func TestAnExtensionThatIsNotReadyIsAskedForOneSecret(t *testing.T) {
 		t.Errorf("unread %v, %q", environment.Unread(), environment.Vars())
 	}
 
-	// Anything else that is wrong stays wrong later.
+	// A later start would fail for any other problem too.
 	for name, c := range map[string]struct {
 		more    map[string]string
 		answers map[string][]answer
@@ -189,7 +189,7 @@ func TestAnExtensionThatIsNotReadyIsAskedForOneSecret(t *testing.T) {
 	}
 }
 
-// Each answer is final, names the variable, and shows nothing of its body.
+// After each of these answers there is no second attempt. The error names the variable and shows nothing of the body.
 func TestARefusalIsFinal(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer answer

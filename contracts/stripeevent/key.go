@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Kinds of Stripe's API keys, each KIND_MODE_… : the secret key and a restricted one are for servers, the publishable one is for
+// Kinds of Stripe API keys. A key has the form KIND_MODE_…; secret and restricted keys are for servers, publishable keys for
 // browsers.
 const (
 	KeySecret      = "sk"
@@ -17,8 +17,8 @@ const (
 	KeyPublishable = "pk"
 )
 
-// CheckKey says whether a key is one of these kinds and of the mode. A key of the other mode would take real money where tests are
-// meant, or none where a buyer pays. The key is not in the error.
+// CheckKey returns an error unless a key is of one of the kinds and of the mode. A key of the other mode would take real money
+// in a test, or none from a buyer. The error does not contain the key.
 func CheckKey(key string, mode message.PaymentMode, kinds ...string) error {
 	kind, rest, _ := strings.Cut(key, "_")
 	if !slices.Contains(kinds, kind) {

@@ -1,9 +1,8 @@
-// Package stripeevent says what each event of Stripe means to the pipeline: which message it becomes, and which events
-// are none of ours. The webhook and the fetching of lost events share it, so that an event means the same whichever way
-// it came.
+// Package stripeevent turns Stripe's events into messages and says which events do not concern this pipeline. The webhook and
+// the fetching of undelivered events both use it, so that an event means the same whichever way it arrives.
 //
-// Every PaymentIntent that we make carries metadata that names the environment, order, concert and seat group. An event is a
-// hint: what it says is compared with the row before it counts.
+// Every PaymentIntent of this pipeline has metadata that names the environment, order, concert and seat group. An event is only
+// a hint: handlers compare it with the order's row before they act.
 package stripeevent
 
 import (
@@ -18,11 +17,11 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// APIVersion is the version of Stripe's API in which events are read here. One of another version is read all the same: it
-// may well have the same members.
+// APIVersion is the version of Stripe's API for which this package reads events. An event of another version is read too: it
+// probably has the same members.
 const APIVersion = "2023-10-16"
 
-// Names of the metadata of every PaymentIntent and refund.
+// Keys of the metadata of every PaymentIntent and refund.
 const (
 	MetadataEnvironment = "environment"
 	MetadataOrder       = "orderId"
@@ -30,24 +29,24 @@ const (
 	MetadataGroup       = "seatGroup"
 )
 
-// Types of events that become messages. All others are answered and forgotten; payment_intent.succeeded too, since it
-// only says what our own capture was answered.
+// Types of events that become messages. All others are ignored, also payment_intent.succeeded: the answer to our own capture
+// has said the same.
 const (
 	TypeAuthorized = "payment_intent.amount_capturable_updated"
 	TypeDeclined   = "payment_intent.payment_failed"
 	TypeCanceled   = "payment_intent.canceled"
 )
 
-// Types lists them.
+// Types lists the types of events that become messages.
 func Types() []string { return []string{TypeAuthorized, TypeDeclined, TypeCanceled} }
 
-// Intent is the part of a PaymentIntent that we go by.
+// Intent is the part of a PaymentIntent that this pipeline uses.
 type Intent struct {
 	ID               string `json:"id"`
 	Object           string `json:"object"`
 	Amount           int64  `json:"amount"`
 	AmountCapturable int64  `json:"amount_capturable"`
-	// AmountReceived is what was captured.
+	// AmountReceived is the captured amount.
 	AmountReceived   int64             `json:"amount_received"`
 	Currency         string            `json:"currency"`
 	Livemode         bool              `json:"livemode"`
@@ -56,42 +55,42 @@ type Intent struct {
 	LastPaymentError *CardError        `json:"last_payment_error"`
 }
 
-// CardError is why the last card of a PaymentIntent was refused.
+// CardError says why the last card of a PaymentIntent was refused.
 type CardError struct {
 	Code        string `json:"code"`
 	DeclineCode string `json:"decline_code"`
 	Message     string `json:"message"`
 }
 
-// Event is the part of an event that we go by.
+// Event is the part of an event that this pipeline uses.
 type Event struct {
 	ID      string `json:"id"`
 	Type    string `json:"type"`
 	Created int64  `json:"created"`
-	// APIVersion is the one that the event was made in; "" if it does not say.
+	// APIVersion is the API version in which the event was rendered; "" if the event does not say.
 	APIVersion string `json:"api_version"`
-	// Livemode says whether the event is about real money. Anything but true is read as false.
+	// Livemode says whether the event is about real money. Every value except true is read as false.
 	Livemode isTrue `json:"livemode"`
 	Data     struct {
 		Object Intent `json:"object"`
 	} `json:"data"`
 
-	// tellsMode says that livemode was there.
+	// tellsMode means that livemode was present.
 	tellsMode bool
-	// unreadable is why an event of Types could not be read as one.
+	// unreadable is why an event of one of Types could not be read.
 	unreadable error
 }
 
-// Mode is that of the keys with which what the event is about was made. An event that does not say so is of test mode.
+// Mode returns the mode of the event. It is ModeTest if the event does not say.
 func (e Event) Mode() message.PaymentMode { return message.ModeOf(bool(e.Livemode)) }
 
-// OfOtherMode says whether the event is of another mode than this one. Each event of Types has a mode. One of another type may
-// have a form that does not tell it, and is then of no other.
+// OfOtherMode reports whether the event is of another mode than mode. It returns false for an event that names no mode and is
+// of a type that does not become a message.
 func (e Event) OfOtherMode(mode message.PaymentMode) bool {
 	return e.Mode() != mode && (e.OfOurType() || e.tellsMode)
 }
 
-// isTrue takes any JSON, so that an event that is none of ours is read whatever its shape.
+// isTrue accepts any JSON, so that an event of another product can be read whatever its form.
 type isTrue bool
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -100,12 +99,12 @@ func (t *isTrue) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ErrInvalid is a body that does not say which event it is, or an event of ours that nobody can act on.
+// ErrInvalid means that a body names no type of event, or that no handler could act on an event of ours.
 var ErrInvalid = errors.New("event is not valid")
 
-// Parse reads an event. Its type counts first: of an event that is none of Types nothing else has to be there or be of any
-// form, since Stripe has several forms of events and makes new ones. The error is ErrInvalid: a body that is no JSON object,
-// or one without a type. That an event of Types cannot be read is said by Message.
+// Parse reads an event. It fails with ErrInvalid only if the body is no JSON object or has no type. Of an event of another type
+// than Types it requires nothing else, since Stripe has several forms of events and adds new ones. If an event of one of Types
+// cannot be read, Message returns the error.
 func Parse(body []byte) (Event, error) {
 	var head struct {
 		ID         json.RawMessage `json:"id"`
@@ -126,7 +125,7 @@ func Parse(body []byte) (Event, error) {
 		e.ID, e.APIVersion = text(head.ID), text(head.APIVersion)
 		return e, nil
 	}
-	// A member that cannot be read is passed over, and the others are there: whose event it is may be among them.
+	// A member that cannot be read does not stop the others, which may say to which environment the event belongs.
 	e.unreadable = json.Unmarshal(body, &e)
 	kind, o := text(head.Object), e.Data.Object
 	switch {
@@ -139,7 +138,7 @@ func Parse(body []byte) (Event, error) {
 	return e, nil
 }
 
-// text is a JSON string; "" for anything else.
+// text returns the value of a JSON string, or "" for any other JSON.
 func text(raw json.RawMessage) (s string) {
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -147,18 +146,18 @@ func text(raw json.RawMessage) (s string) {
 	return s
 }
 
-// OfOurType says whether the event is one of Types.
+// OfOurType reports whether the type of the event is one of Types.
 func (e Event) OfOurType() bool {
 	kind := e.Type
 	return kind == TypeAuthorized || kind == TypeDeclined || kind == TypeCanceled
 }
 
-// Message is what the event becomes. ok is false for one that is none of ours: another type, or another environment's,
-// which shares the account. The error is ErrInvalid: an event of ours that cannot be read, or whose metadata nobody could act
-// on. One that cannot be read and names no environment may be ours.
+// Message returns the message that the event becomes. ok is false for an event that does not concern this pipeline: it has
+// another type, or it belongs to another environment that shares the Stripe account. It fails with ErrInvalid if the event
+// cannot be read or no handler could act on its metadata. An event that cannot be read and names no environment counts as ours.
 func (e Event) Message(environment string) (m message.Message, ok bool, err error) {
 	i := e.Data.Object
-	named := i.Metadata[MetadataEnvironment] // "" too if it is there in a form that cannot be read
+	named := i.Metadata[MetadataEnvironment] // also "" if it cannot be read
 	switch {
 	case !e.OfOurType(), named != "" && named != environment:
 		return nil, false, nil
@@ -190,10 +189,11 @@ func (e Event) Message(environment string) (m message.Message, ok bool, err erro
 	return m, true, nil
 }
 
-// Authorized is the message about a PaymentIntent whose amount is put aside. cause is the event's id, or what found it.
+// Authorized returns the message about a PaymentIntent whose amount is authorised. cause is the id of the event or of the check
+// that found the authorisation.
 func Authorized(i Intent, order contracts.OrderID, g contracts.SeatGroup, cause string) message.PaymentAuthorized {
-	// What can be captured is what counts; a part of the amount is a mismatch with the row. So is an amount that cannot be
-	// counted here: no order costs nothing.
+	// The message has the amount that can be captured: if it is a part of the price, the handler finds a mismatch with the row.
+	// An amount that Money cannot hold becomes 0, which mismatches every order.
 	amount, err := contracts.MoneyFromStripe(i.AmountCapturable, i.Currency)
 	if err != nil {
 		amount = contracts.Money{Currency: strings.ToUpper(i.Currency)}
@@ -203,17 +203,18 @@ func Authorized(i Intent, order contracts.OrderID, g contracts.SeatGroup, cause 
 	}
 }
 
-// notForCardholders are the decline codes that Stripe asks to be shown as any other decline (docs.stripe.com/declines/codes): who
-// pays with a stolen card must not learn that it is known to be stolen, and whose card is watched must not learn that.
+// notForCardholders are the decline codes that Stripe asks to show as a generic decline (docs.stripe.com/declines/codes): a
+// buyer with a stolen card must not learn that the theft is known, and a cardholder must not learn of a suspicion.
 var notForCardholders = []string{"fraudulent", "lost_card", "stolen_card", "pickup_card", "restricted_card", "merchant_blacklist", "security_violation"}
 
-// genericDecline stands for them, with the words of any decline.
+// genericDecline and declinedText replace such a code and its text.
 const (
 	genericDecline = "generic_decline"
 	declinedText   = "Your card was declined."
 )
 
-// decline is why the last card was refused: the decline's own code says more than "card_declined".
+// decline returns why the last card was refused. It prefers the decline code, which says more than the error code
+// "card_declined".
 func (i Intent) decline() (code, text string) {
 	code, text = "card_declined", declinedText
 	if e := i.LastPaymentError; e != nil {
@@ -230,7 +231,7 @@ func (i Intent) decline() (code, text string) {
 			code, text = genericDecline, declinedText
 		}
 	}
-	// No message can carry these two, and Stripe would send the event in vain.
+	// SQS accepts these two characters in no message, so the event would fail however often Stripe sent it.
 	text = strings.NewReplacer("\uFFFE", "\uFFFD", "\uFFFF", "\uFFFD").Replace(text)
 	if r := []rune(text); len(r) > message.MaxDeclineText {
 		text = string(r[:message.MaxDeclineText])

@@ -64,7 +64,7 @@ func TestEachEventBecomesItsMessage(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoneOfOursIsPassedOver(t *testing.T) {
+func TestEventsOfOthersBecomeNoMessage(t *testing.T) {
 	for name, body := range map[string]string{
 		"captured by ourselves":    event("payment_intent.succeeded", metadata, ""),
 		"another environment's":    event(stripeevent.TypeAuthorized, strings.Replace(metadata, "dev", "prod", 1), ""),
@@ -83,9 +83,9 @@ func TestWhatIsNoneOfOursIsPassedOver(t *testing.T) {
 	}
 }
 
-// An event of a type that is none of ours means nothing here, in whatever form it comes: refused, Stripe would send it again for
-// days, and a form that Stripe has changed since would be an alarm about nothing.
-func TestTheFormOfWhatIsNoneOfOursDoesNotMatter(t *testing.T) {
+// An event of another type is ignored, whatever its form. If it were refused, Stripe would send it again for days, and a new form
+// of such an event would raise an alarm for nothing.
+func TestAnEventOfAnotherTypeMayHaveAnyForm(t *testing.T) {
 	for name, body := range map[string]string{
 		"a thin event": `{"id":"evt_test_65R2GpwDsnmpzihMjdT16R2GDhI4SQdXJGRbvn7JA8mPEm","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered",
 			"livemode":false,"created":"2024-09-17T06:20:52.246Z","context":null,"reason":null,
@@ -111,9 +111,9 @@ func TestTheFormOfWhatIsNoneOfOursDoesNotMatter(t *testing.T) {
 	}
 }
 
-// Of a type that is ours the environment counts first: an event of another product on the same account is none of ours,
-// whatever its PaymentIntents look like.
-func TestAnotherEnvironmentsFormDoesNotMatter(t *testing.T) {
+// An event of one of our types belongs to another product on the same account if its environment says so, whatever else its
+// PaymentIntent has.
+func TestAnEventOfAnotherEnvironmentMayHaveAnyForm(t *testing.T) {
 	others := strings.Replace(metadata, "dev", "prod", 1)
 	for name, more := range map[string]string{
 		"an amount as text":        `,"amount":"12000"`,
@@ -137,9 +137,9 @@ func TestAnotherEnvironmentsFormDoesNotMatter(t *testing.T) {
 	}
 }
 
-// Refused is what Stripe should send again, and somebody should hear of: a body that does not say its type, and an event of
-// ours that cannot be read or names no order. Parse passes the second kind on, so that one such event stops no page of others.
-func TestWhatNobodyCanActOnIsInvalid(t *testing.T) {
+// A body without a type, and an event of ours that cannot be read or names no order, are refused: Stripe sends them again, and an
+// operator sees them. Parse accepts the second kind, so that one such event does not stop a page of others.
+func TestUnusableEventsAreInvalid(t *testing.T) {
 	for name, body := range map[string]string{
 		"no JSON": `event`, "half of it": `{"id":"evt_1","type":"customer.created"`, "nothing": ``, "no object": `[]`, "null": `null`, "a text": `"customer.created"`,
 		"no type": `{"id":"evt_1","object":"event"}`, "an empty type": `{"type":""}`, "a type of no text": `{"type":7}`, "null for a type": `{"type":null}`,
@@ -177,8 +177,8 @@ func TestWhatNobodyCanActOnIsInvalid(t *testing.T) {
 	}
 }
 
-// A cardholder must not learn that his card is known to be stolen, or watched: neither by the code nor by the words.
-func TestDeclinesThatCardholdersMustNotBeTold(t *testing.T) {
+// Neither the code nor the text may tell a cardholder that the card is known to be stolen or is watched.
+func TestSensitiveDeclinesAreShownAsGeneric(t *testing.T) {
 	for _, code := range []string{"fraudulent", "lost_card", "stolen_card", "pickup_card", "restricted_card", "merchant_blacklist", "security_violation"} {
 		for name, e := range map[string]*stripeevent.CardError{
 			"decline code": {Code: "card_declined", DeclineCode: code, Message: "This card is reported as " + code + "."},
@@ -198,7 +198,7 @@ func TestDeclinesThatCardholdersMustNotBeTold(t *testing.T) {
 	}
 }
 
-// What Stripe counts otherwise than a buyer reads it comes back as it was asked for; what cannot be counted matches no order.
+// Amounts that Stripe counts in other units are converted back. An amount that Money cannot hold matches no order.
 func TestAuthorizedAmounts(t *testing.T) {
 	g := contracts.SeatGroup{ConcertID: "c", Group: "g"}
 	for _, test := range []struct {

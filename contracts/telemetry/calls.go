@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// maxValues is how many values CloudWatch takes of one metric in one line.
+// maxValues is the maximum number of values of one metric that CloudWatch accepts in one line.
 const maxValues = 100
 
-// Calls gathers the calls to dependencies that one invocation makes, and writes them as the metric DependencyCall: a line for
-// each dependency and result, with the milliseconds of every call in it, so that their number, sum and percentiles are exact. A
-// line a call would cost more than the calls: an order has some ten of them, and lines are paid for by their bytes. It is safe
-// for concurrent use; a nil Calls drops all.
+// Calls collects the calls of one invocation to its dependencies and writes them as the metric DependencyCall: one line for
+// each dependency and result, with the milliseconds of every call, so that count, sum and percentiles are exact. One line for
+// each call would cost more than the calls themselves: an order makes about ten calls, and log lines are paid by the byte.
+// Calls is safe for concurrent use. A nil Calls drops all.
 type Calls struct {
 	meter *Meter
 
 	mu sync.Mutex
-	// series are few, one a dependency and result that was seen, so they are searched in their order.
+	// series has one element for each dependency and result. They are few, so a linear search is enough.
 	series []*series
 	line   []byte
 }
@@ -25,14 +25,14 @@ type Calls struct {
 type series struct {
 	dependency, result string
 	values             []float64
-	// end is what a line of it ends with.
+	// end is the end of each of its lines.
 	end []byte
 }
 
-// NewCalls writes through a meter.
+// NewCalls returns a Calls that writes through a meter.
 func NewCalls(meter *Meter) *Calls { return &Calls{meter: meter} }
 
-// Add notes one call: the name of the dependency, what it came to, and how long it took. Both words are of low cardinality.
+// Add records one call: the name of the dependency, the result and the duration. Both names must have few different values.
 func (c *Calls) Add(dependency, result string, took time.Duration) {
 	if c == nil {
 		return
@@ -45,8 +45,8 @@ func (c *Calls) Add(dependency, result string, took time.Duration) {
 	}
 }
 
-// Flush writes what was noted since the last one. It is called at the end of each invocation: after that the process may be
-// frozen, or ended, at any time.
+// Flush writes what was added since the last Flush. It must be called at the end of each invocation: after that Lambda may
+// freeze or end the process at any time.
 func (c *Calls) Flush() {
 	if c == nil {
 		return
@@ -60,7 +60,7 @@ func (c *Calls) Flush() {
 	}
 }
 
-// of needs the lock, as write does.
+// of returns the series of a dependency and result. It must be called under the lock, as must write.
 func (c *Calls) of(dependency, result string) *series {
 	for _, s := range c.series {
 		if s.dependency == dependency && s.result == result {
@@ -85,7 +85,7 @@ func (c *Calls) function() string {
 	return c.meter.function
 }
 
-// write puts a line together by hand: it is the one that every invocation writes.
+// write builds the line by hand instead of with encoding/json, because every invocation writes it.
 func (c *Calls) write(s *series) {
 	if c.meter != nil {
 		line := c.line[:0]

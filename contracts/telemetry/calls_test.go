@@ -23,7 +23,7 @@ func lines(t *testing.T, text string) (all []map[string]any) {
 	return all
 }
 
-// One line a dependency and result, with every value, in the shape that CloudWatch takes.
+// There is one line for each dependency and result, with every value, in CloudWatch's format.
 func TestCallsOfAnInvocation(t *testing.T) {
 	var out bytes.Buffer
 	calls := telemetry.NewCalls(telemetry.NewMeter(&out, "reserve", func() time.Time { return time.UnixMilli(1790000000123) }))
@@ -52,7 +52,7 @@ func TestCallsOfAnInvocation(t *testing.T) {
 	if got := lines(t, out.String()); !reflect.DeepEqual(got, want) {
 		t.Errorf("wrote %v\nwant %v", got, want)
 	}
-	// Each invocation has its own.
+	// Each invocation has its own lines.
 	out.Reset()
 	calls.Flush()
 	if out.Len() > 0 {
@@ -65,7 +65,7 @@ func TestCallsOfAnInvocation(t *testing.T) {
 	}
 }
 
-// CloudWatch takes a hundred values a line, and none may be lost.
+// CloudWatch accepts a hundred values in a line. No value may be lost.
 func TestCallsAreSplitAtAHundred(t *testing.T) {
 	var out bytes.Buffer
 	calls := telemetry.NewCalls(telemetry.NewMeter(&out, "reconcile", time.Now))
@@ -105,7 +105,7 @@ func TestCallsNeverFailTheWork(t *testing.T) {
 	}
 }
 
-// BenchmarkCalls is what the calls of an invocation cost: a batch of ten orders, and one order alone.
+// BenchmarkCalls measures the cost of the calls of an invocation: for a batch of ten orders, and for one order.
 func BenchmarkCalls(b *testing.B) {
 	for _, puts := range []int{10, 1} {
 		b.Run(fmt.Sprint(puts), func(b *testing.B) {

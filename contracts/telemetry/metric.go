@@ -10,13 +10,13 @@ import (
 // Namespace of every metric.
 const Namespace = "Boxoffice"
 
-// Metric is a name with its unit, so that no two places disagree on it.
+// Metric is a name with its unit, so that all places that write it agree on the unit.
 type Metric struct {
 	Name string
 	Unit string
 }
 
-// Metrics that are written today. Dimensions are the function and, where one is given, one more.
+// Metrics. Each has the dimension function; some have one more.
 var (
 	OrdersAccepted   = Metric{"OrdersAccepted", "Count"}
 	OrdersRefused    = Metric{"OrdersRefused", "Count"}
@@ -30,62 +30,64 @@ var (
 	MessagesReturned = Metric{"MessagesReturned", "Count"}
 	MessagesPoisoned = Metric{"MessagesPoisoned", "Count"}
 	BreakerOpened    = Metric{"BreakerOpened", "Count"}
-	// DependencyCall is each call of a consumer to a dependency, split by the dependency and by what the call came to: ok,
-	// refused, conflict, throttled, invalid, unknown, or open where a breaker kept it from being made. Calls writes it.
+	// DependencyCall is the duration of each call of a consumer to a dependency, by dependency and result: ok, refused, conflict,
+	// throttled, invalid, unknown, or open if a breaker prevented the call. Calls writes it.
 	DependencyCall = Metric{"DependencyCall", "Milliseconds"}
-	// WebhooksReceived are split by what became of them: enqueued, none of ours, of the other mode, or the code of the refusal.
+	// WebhooksReceived counts webhooks by result: enqueued, none of ours, of the other mode, or the code of the refusal.
 	WebhooksReceived = Metric{"WebhooksReceived", "Count"}
-	// EventsOfOtherMode are Stripe's events of test mode at a live endpoint, or the other way round. Any needs somebody to look.
+	// EventsOfOtherMode counts Stripe's events of test mode at a live endpoint, or of live mode at a test endpoint. An operator
+	// must look at each.
 	EventsOfOtherMode = Metric{"EventsOfOtherMode", "Count"}
 
 	EventsPublished   = Metric{"EventsPublished", "Count"}
 	RecordsPassedOver = Metric{"RecordsPassedOver", "Count"}
-	// MirrorLag is the time from a version of a row that has an entry in its history until Redis shows it. Its alarm is a p99
-	// over MirrorLagLimit, or a stream that mirror reads later than MirrorStreamAgeLimit.
+	// MirrorLag is the time from a transition of a row until Redis shows it. There is an alarm if its p99 is over MirrorLagLimit,
+	// and one if mirror reads the stream later than MirrorStreamAgeLimit.
 	MirrorLag = Metric{"MirrorLag", "Milliseconds"}
-	// OrdersLeftToQueues are orders whose group mirror could not reach: they wait as MirrorOrder in their groups' queue.
+	// OrdersLeftToQueues counts orders whose seat group mirror could not reach in Redis. A MirrorOrder for each waits in the
+	// queue of orders.
 	OrdersLeftToQueues = Metric{"OrdersLeftToQueues", "Count"}
-	// StepsLeftBehind are steps that could not be sent for a while after their decision: reconcile sends them.
+	// StepsLeftBehind counts messages for next steps that could not be sent in time after their decision. reconcile sends them.
 	StepsLeftBehind = Metric{"StepsLeftBehind", "Count"}
 	StepsRepeated   = Metric{"StepsRepeated", "Count"}
 	EventsFetched   = Metric{"EventsFetched", "Count"}
-	// LedgerDifferences are those found for the first time, LedgerDifferencesKnown those that a later look found again.
+	// LedgerDifferences counts differences found for the first time, LedgerDifferencesKnown those that were found again.
 	LedgerDifferences      = Metric{"LedgerDifferences", "Count"}
 	LedgerDifferencesKnown = Metric{"LedgerDifferencesKnown", "Count"}
-	// ListsCutShort are lists at Stripe that were not read to their end.
+	// ListsCutShort counts lists at Stripe that were not read to their end.
 	ListsCutShort = Metric{"ListsCutShort", "Count"}
-	// PaymentsRefused are orders that ended because Stripe refuses for good to open their payment.
+	// PaymentsRefused counts orders that ended because Stripe finally refused to open their payment.
 	PaymentsRefused    = Metric{"PaymentsRefused", "Count"}
 	DeadLettersDrained = Metric{"DeadLettersDrained", "Count"}
-	// LettersNotKept are dead letters that stay in their queue because they cannot be kept; EventsRefused are row versions that
-	// the bus will not take, which are kept as letters. Any of either needs somebody to look.
+	// LettersNotKept counts dead letters that stay in their queue because they could not be stored. EventsRefused counts row
+	// versions that the bus refuses; they are stored as dead letters. An operator must look at each of both.
 	LettersNotKept = Metric{"LettersNotKept", "Count"}
 	EventsRefused  = Metric{"EventsRefused", "Count"}
-	// StreamFailures are letters about records of a stream that a mapping gave up: reconcile keeps them. Any needs somebody to
-	// look.
+	// StreamFailures counts letters about stream records that an event source mapping gave up. reconcile stores them, and an
+	// operator must look at each.
 	StreamFailures = Metric{"StreamFailures", "Count"}
-	// ReconcileLeft is what a run of reconcile leaves to the next ones, by its part.
+	// ReconcileLeft is the work that a run of reconcile leaves to later runs, by part.
 	ReconcileLeft = Metric{"ReconcileLeft", "Count"}
-	// OrdersRepaired are orders whose places in Redis were not what rows and tickets said, and now are.
+	// OrdersRepaired counts orders whose places in Redis differed from rows and tickets and were corrected.
 	OrdersRepaired = Metric{"OrdersRepaired", "Count"}
-	// CallsPaced are calls to the payment provider that had no token, by class; BucketsMissed those for which the shared bucket
-	// could not be asked.
+	// CallsPaced counts calls to the payment provider for which there was no token, by class. BucketsMissed counts calls for
+	// which the shared bucket was unreachable.
 	CallsPaced       = Metric{"CallsPaced", "Count"}
 	BucketsMissed    = Metric{"BucketsMissed", "Count"}
 	InvariantsBroken = Metric{"InvariantsBroken", "Count"}
 )
 
-// Limits of alarms on mirror, which is the only road from a row to Redis for what was sold. An order may commit until 45 s
-// after the end of its hold, and its hold lapses in Redis at 60 s: a sale that is mirrored later than that finds its seat
-// offered again, to a buyer who will lose it for certain.
+// Limits of the alarms on mirror, which alone writes sales from the rows to Redis. An order can commit until 45 s after the end
+// of its hold, and its hold lapses in Redis after 60 s. If a sale is mirrored later than that, its seat is offered to another
+// buyer, who will lose it.
 const (
 	// MirrorLagLimit is for the p99 of MirrorLag.
 	MirrorLagLimit = 2 * time.Second
-	// MirrorStreamAgeLimit is for the age of the last record that mirror read: a stream that stands still has no lag to show.
+	// MirrorStreamAgeLimit is for the age of the last record that mirror read: if mirror reads nothing, MirrorLag has no values.
 	MirrorStreamAgeLimit = 10 * time.Second
 )
 
-// Dimension splits a metric by a low-cardinality value (a code, a status, a kind), never by an id.
+// Dimension splits a metric by a value of low cardinality (a code, a status, a kind), never by an id.
 type Dimension struct{ Name, Value string }
 
 // Meter writes metrics in CloudWatch embedded metric format, one line of JSON each. It is safe for concurrent use.
@@ -97,12 +99,13 @@ type Meter struct {
 	mu sync.Mutex
 }
 
-// NewMeter writes to w (standard output on Lambda, which becomes CloudWatch Logs) under the function's name.
+// NewMeter returns a Meter that writes to w under the function's name. On Lambda w is the standard output, which becomes
+// CloudWatch Logs.
 func NewMeter(w io.Writer, function string, now func() time.Time) *Meter {
 	return &Meter{w: w, function: function, now: now}
 }
 
-// Put writes one value. A failed write is dropped: a metric never fails the work it measures. A nil Meter drops all.
+// Put writes one value. It ignores a failed write: a metric must not fail the work that it measures. A nil Meter drops all.
 func (m *Meter) Put(metric Metric, value float64, dimensions ...Dimension) {
 	if m == nil {
 		return
@@ -135,7 +138,8 @@ func (m *Meter) write(line []byte) {
 	_, _ = m.w.Write(line)
 }
 
-// head is the part of a line that says what its members are. It is no map, since each order writes two lines.
+// head is the part of a line that declares its metrics. It is a struct because a map is slower to encode, and each order writes
+// two lines.
 type head struct {
 	AWS declaration `json:"_aws"`
 }
@@ -153,7 +157,7 @@ type directive struct {
 
 type unit struct{ Name, Unit string }
 
-// appendMember adds a member to an object, or answers nil for a number that JSON does not have. Every string has a form.
+// appendMember adds a member to an object. It returns nil for a number that JSON cannot express, such as NaN.
 func appendMember[V string | float64](object []byte, name string, value V) []byte {
 	key, err := json.Marshal(name)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Whoever adds a metric has to say whether it needs an alarm.
+// For each new metric its author must decide whether it needs an alarm.
 func TestEveryMetricIsABrokenPromiseOrAFigure(t *testing.T) {
 	declared := metrics(t)
 	if len(declared) < 30 {

@@ -1,6 +1,6 @@
-// Package telemetry fixes the words of logs and metrics: log keys, metric names, and the two encoders (slog JSON and
-// CloudWatch embedded metric format) that both sides write them with. What is not a key here is not logged, so no
-// secret, token, mail address or name can slip in under a new one.
+// Package telemetry defines log keys and metrics, and the two encoders for them that both sides use: slog JSON and CloudWatch
+// embedded metric format. Log lines have only the keys of this package, so that no secret, token, mail address or name gets
+// into a log under a new key.
 package telemetry
 
 import (
@@ -17,7 +17,6 @@ const (
 	KeyRequest        = "requestId"
 	KeyOrder          = "orderId"
 	KeySeatGroup      = "seatGroup"
-	KeyConcert        = "concertId"
 	KeyKind           = "kind"
 	KeyMessage        = "messageId"
 	KeySequence       = "sequenceNumber"
@@ -52,23 +51,23 @@ const (
 	KeyLibraryMessage = "libraryMessage"
 )
 
-// NewLogger writes slog JSON of one function, one object a line, level info and above.
+// NewLogger returns a logger that writes slog JSON for a function: one object a line, level info and above.
 func NewLogger(w io.Writer, function string) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil)).With(KeyFunction, function)
 }
 
 type traceKey struct{}
 
-// WithTrace puts a trace id into the context; it goes along every message that is sent under it.
+// WithTrace returns a context with a trace id. Every message that is sent under the context carries the id.
 func WithTrace(ctx context.Context, trace string) context.Context {
 	return context.WithValue(ctx, traceKey{}, trace)
 }
 
-// Trace is the trace id of the context, or "".
+// Trace returns the trace id of the context, or "".
 func Trace(ctx context.Context) string {
 	trace, _ := ctx.Value(traceKey{}).(string)
 	return trace
 }
 
-// Milliseconds is how durations are logged.
+// Milliseconds converts a duration to the unit of logs and metrics, with microseconds as decimals.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -48,7 +48,7 @@ func TestLoggerWritesOneObjectALine(t *testing.T) {
 	}
 }
 
-// The shape that CloudWatch takes as embedded metric format: one directive, whose dimensions and metrics are members.
+// A line has CloudWatch's embedded metric format: one directive, whose dimensions and metrics are members of the line.
 func TestMetricLine(t *testing.T) {
 	var out bytes.Buffer
 	meter := telemetry.NewMeter(&out, "reserve", func() time.Time { return time.UnixMilli(1790000000123) })
@@ -120,8 +120,8 @@ func TestMetricsHaveAUnitOfCloudWatch(t *testing.T) {
 	}
 }
 
-// Keys are the vocabulary that queries and alarms are written in: no word twice, all in one spelling, none that slog
-// or CloudWatch use themselves.
+// Queries and alarms use the log keys, so no key is defined twice, all have the same spelling, and none is a key of slog or
+// CloudWatch.
 func TestLogKeys(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "telemetry.go", nil, 0)
 	if err != nil {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Alarm is a CloudWatch alarm: it is raised when Statistic of Metric over Seconds is over Threshold, or, with Below, under it.
+// Alarm is a CloudWatch alarm. It is raised when Statistic of Metric over Seconds is over Threshold or, with Below, under it.
 // It has one evaluation period.
 //
-// A metric of contracts/telemetry has no Namespace; any other has that of the AWS service that writes it. Function and Queue
-// are names of this specification and say whose metric is meant. With Function, a metric of ours is the series that has this
-// dimension alone. Without Function and Queue all series of the metric count together, by a Metrics Insights query, which has
-// Sum, Maximum and Average and no percentiles.
+// A metric of contracts/telemetry has no Namespace; all others have the namespace of the AWS service that writes them. Function
+// and Queue are names in this specification and select the function's or the queue's series. With Function, a metric of ours is
+// the series that has only this dimension. Without Function and Queue all series of the metric count together, by a Metrics
+// Insights query, which knows Sum, Maximum and Average but no percentiles.
 type Alarm struct {
 	Name string `json:"name"`
-	// Purpose says which promise is broken, and to whom.
+	// Purpose says which promise is broken when the alarm is raised, and who is affected.
 	Purpose   string `json:"purpose"`
 	Namespace string `json:"namespace,omitempty"`
 	Metric    string `json:"metric"`
@@ -24,15 +24,16 @@ type Alarm struct {
 	// Statistic is Sum, Maximum, Average or a percentile such as p99.
 	Statistic string  `json:"statistic"`
 	Threshold float64 `json:"threshold"`
-	// AfterDelay says that Threshold, in seconds, counts from the end of the queue's delay: see Topology.Threshold. The age of
-	// the oldest message of a queue with a delay has it, since AWS does not say whether that age includes the delay.
+	// AfterDelay means that Threshold, in seconds, counts from the end of the queue's delay: see Topology.Threshold. It is
+	// required for the age of the oldest message of a queue with a delay: AWS does not say whether that age includes the delay.
 	AfterDelay bool `json:"afterDelay,omitempty"`
-	// Below raises the alarm under Threshold instead of over it. Silence then counts as under it; otherwise silence is well.
+	// Below raises the alarm under Threshold instead of over it, and also if there are no values. Without Below, no values
+	// raise no alarm.
 	Below   bool `json:"below,omitempty"`
 	Seconds int  `json:"seconds"`
 }
 
-// AWS metrics that alarms may use, by namespace, with the member of Alarm that has to say whose.
+// awsMetrics are the AWS metrics that alarms may use, by namespace. of is the member of Alarm that must select the series.
 var awsMetrics = map[string]struct {
 	of      string
 	metrics []string
@@ -49,7 +50,7 @@ var (
 	statisticForm = regexp.MustCompile(`^(Sum|Maximum|Average|p[0-9]{1,2}([.][0-9])?)$`)
 )
 
-// Threshold of an alarm, in the unit of its metric: with AfterDelay the delay of its queue is added.
+// Threshold returns the threshold of an alarm in the unit of its metric. With AfterDelay it includes the delay of the queue.
 func (t Topology) Threshold(a Alarm) float64 {
 	if q, found := t.QueueNamed(a.Queue); found && a.AfterDelay {
 		return a.Threshold + t.Delay(q).Seconds()
@@ -88,7 +89,8 @@ func (v *validator) alarms() {
 	}
 }
 
-// metricOf: which metrics are ours is known to contracts/telemetry, which a test holds the alarms to.
+// metricOf checks the metric of an alarm. It does not check the names of metrics of ours: a test compares those with
+// contracts/telemetry.
 func (v *validator) metricOf(a Alarm, where string) {
 	if a.Namespace == "" {
 		if a.Queue != "" {
@@ -104,7 +106,7 @@ func (v *validator) metricOf(a Alarm, where string) {
 	if (known.of == "function") != (a.Function != "") || (known.of == "queue") != (a.Queue != "") {
 		v.addf("%s: a metric of %s needs a %s and nothing else", where, a.Namespace, known.of)
 	}
-	// A series that is never written raises nothing.
+	// An alarm on a series that is never written is never raised.
 	f, found := v.t.FunctionNamed(a.Function)
 	if found && a.Metric == "IteratorAge" && f.Stream == nil {
 		v.addf("%s: %s has no stream, so it has no IteratorAge", where, f.Name)
@@ -114,7 +116,7 @@ func (v *validator) metricOf(a Alarm, where string) {
 	}
 }
 
-// afterDelay: a threshold below the delay would be passed by each message, if the age counts the delay.
+// afterDelay checks AfterDelay. Without it a threshold below the delay could be exceeded by every message.
 func (v *validator) afterDelay(a Alarm, where string) {
 	q, found := v.t.QueueNamed(a.Queue)
 	delayed := found && a.Metric == ageOfOldest && v.t.Delay(q) > 0

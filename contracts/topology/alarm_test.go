@@ -16,7 +16,7 @@ func metricNames(all []telemetry.Metric) (names []string) {
 	return names
 }
 
-// An alarm of a metric that nobody writes is never raised.
+// An alarm on a metric that is never written is never raised.
 func TestAlarmsAreOfMetricsThatAreWritten(t *testing.T) {
 	ours := metricNames(slices.Concat(telemetry.BrokenPromises, telemetry.Figures))
 	for _, a := range load(t).Alarms {
@@ -43,7 +43,7 @@ func TestEveryBrokenPromiseHasAnAlarm(t *testing.T) {
 	}
 }
 
-// The numbers that promises have elsewhere, and what no metric of ours can show: silence.
+// The thresholds are the limits that are promised elsewhere. Alarms on AWS metrics find functions that do nothing.
 func TestAlarmsHaveTheLimitsOfThePromises(t *testing.T) {
 	alarms := map[string]topology.Alarm{}
 	s := load(t)
@@ -68,8 +68,8 @@ func TestAlarmsHaveTheLimitsOfThePromises(t *testing.T) {
 	}
 }
 
-// The alarm of expiries follows the hold, which a stack may have shorter: never while a message waits for its delay, whether or
-// not its age counts that, and always when one waits for longer.
+// The threshold for expiries follows the length of the hold, which a stack can shorten. A message that only waits for its delay
+// never raises the alarm, whether or not its age includes the delay; a message that waits longer does.
 func TestTheAlarmOfExpiriesFollowsTheHold(t *testing.T) {
 	s := load(t)
 	i := slices.IndexFunc(s.Alarms, func(a topology.Alarm) bool { return a.Queue == "expiries" })
@@ -84,13 +84,13 @@ func TestTheAlarmOfExpiriesFollowsTheHold(t *testing.T) {
 	}
 	for _, a := range s.Alarms {
 		if !a.AfterDelay && s.Threshold(a) != a.Threshold {
-			t.Errorf("alarm %s: threshold %v is taken for %v", a.Name, a.Threshold, s.Threshold(a))
+			t.Errorf("alarm %s: threshold %v became %v", a.Name, a.Threshold, s.Threshold(a))
 		}
 	}
 }
 
-// silent lists the sources of functions that can stop being served without an alarm. A metric of ours cannot tell: a function
-// that does not start writes none.
+// silent lists the sources of functions that nothing may serve without an alarm. Metrics of ours do not count: a function that
+// cannot start writes none.
 func silent(s topology.Topology) (found []string) {
 	raised := func(metric, function, queue string, below bool) bool {
 		return slices.ContainsFunc(s.Alarms, func(a topology.Alarm) bool {
@@ -114,9 +114,9 @@ func silent(s topology.Topology) (found []string) {
 	return found
 }
 
-// Whatever a function is invoked by, an alarm is raised when it does not do its work: requests that fail, messages and records
-// that wait, runs that fail or are left out.
-func TestEveryFunctionHasAnAlarmThatItsSilenceRaises(t *testing.T) {
+// For each source of each function there is an alarm that is raised if the function does not do its work: requests fail,
+// messages or records wait, runs fail or are missing.
+func TestEveryFunctionHasAnAlarmForDoingNothing(t *testing.T) {
 	s := load(t)
 	if found := silent(s); found != nil {
 		t.Errorf("without an alarm: %q", found)

@@ -11,7 +11,7 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// whole is the specification with each member that the schema knows somewhere in it.
+// whole is a specification that has each member of the schema somewhere.
 func whole(t testing.TB) map[string]any {
 	t.Helper()
 	document := decoded(t)
@@ -47,8 +47,8 @@ func described(node any, add func(member string)) {
 	}
 }
 
-// places calls f with each place in a document: the object that holds it, its name there, and where it is. The latter is the same
-// for all items of a list, and for all variables of an environment.
+// places calls f for each member in a document with the object that has it, its name, and its path. The path is the same for all
+// items of a list and for all variables of an environment.
 func places(value any, where string, f func(where string, holder map[string]any, member string)) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -67,9 +67,9 @@ func places(value any, where string, f func(where string, holder map[string]any,
 	}
 }
 
-// What Terraform refuses by the schema, lambdahost and devstack must refuse too, or a mistake is only found in production, or
-// works on a developer's machine as something else: a route with the auth "JWT" was served without a token. Each member of the
-// specification is left out, is written in another case, and has each of many values.
+// Terraform validates with the schema, lambdahost and devstack with Parse. If Parse accepted more, a mistake would be found only
+// in production, or would mean something else on a developer's machine: a route with the auth "JWT" was once served without a
+// token. The test removes each member of the specification, writes it in another case, and sets it to each of many values.
 func TestParseRefusesWhatTheSchemaRefuses(t *testing.T) {
 	t.Parallel()
 	compiled := schema(t)
@@ -144,7 +144,7 @@ func TestParseRefusesWhatTheSchemaRefuses(t *testing.T) {
 	})
 }
 
-// Rules between members, of which each is well by itself.
+// These rules are about several members, each of which is valid alone.
 func TestBothRefuseWhatDoesNotFitTogether(t *testing.T) {
 	compiled := schema(t)
 	at := func(d map[string]any, list, name string) map[string]any {
@@ -195,8 +195,8 @@ func TestBothRefuseWhatDoesNotFitTogether(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatFollows(t *testing.T) {
+func TestParseRefusesTrailingData(t *testing.T) {
 	if _, err := topology.Parse(append(slices.Clone(topology.JSON), "{}"...)); err == nil {
-		t.Error("a second document was passed over")
+		t.Error("a second document was ignored")
 	}
 }

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Function is one Lambda: its binary is {side}/cmd/{name}. Environment maps a variable to a reference (see Resolve).
+// Function is a Lambda function. Its binary is {side}/cmd/{name}. Environment maps variables to references (see Resolve).
 type Function struct {
 	Name            string `json:"name"`
 	Side            string `json:"side"`
 	TimeoutSeconds  int    `json:"timeoutSeconds"`
 	MemoryMegabytes int    `json:"memoryMegabytes"`
-	// ReservedConcurrency is how many invocations may run at once: Lambda keeps that many for the function and throttles the
-	// next one. 0 means that nothing is reserved, and is never written: a function that can never run is no use.
+	// ReservedConcurrency is how many invocations may run at once: Lambda reserves that many for the function and throttles all
+	// others. 0 means that nothing is reserved. An explicit 0 in the document is refused, since Lambda would never run it.
 	ReservedConcurrency int `json:"reservedConcurrency,omitempty"`
-	// Asynchronous says what becomes of asynchronous invocations that fail or are throttled. A function with a schedule has it,
-	// since a schedule invokes asynchronously.
+	// Asynchronous says what happens to asynchronous invocations that fail or are throttled. A function with a Schedule needs
+	// it, since a schedule invokes asynchronously.
 	Asynchronous *Asynchronous     `json:"asynchronous,omitempty"`
 	Routes       []Route           `json:"routes,omitempty"`
 	Queue        *QueueSource      `json:"queue,omitempty"`
@@ -28,68 +28,69 @@ type Function struct {
 
 // Asynchronous is an event invoke configuration.
 type Asynchronous struct {
-	// MaximumRetryAttempts is how often an invocation that failed is made again, 0 to 2.
+	// MaximumRetryAttempts is how often a failed invocation is repeated, 0 to 2.
 	MaximumRetryAttempts int `json:"maximumRetryAttempts"`
-	// MaximumEventAgeSeconds is how long Lambda keeps an event that it cannot invoke the function with, 60 to 21,600. A throttled
-	// event is tried again until then, whatever MaximumRetryAttempts says.
+	// MaximumEventAgeSeconds is how long Lambda keeps an event before it drops it, 60 to 21,600. Lambda retries a throttled event
+	// until then, whatever MaximumRetryAttempts says.
 	MaximumEventAgeSeconds int `json:"maximumEventAgeSeconds"`
 }
 
-// Values of Auth.
+// Values of Route.Auth.
 const (
 	AuthJWT  = "jwt"
 	AuthNone = "none"
 )
 
-// Route is an HTTP API route: "METHOD /path/{parameter}" or "$default". Auth is AuthJWT or AuthNone. With Scopes, of which only
-// a jwt route can have any, a token must have at least one of them in its claim scope.
+// Route is an HTTP API route: "METHOD /path/{parameter}" or DefaultRoute. Auth is AuthJWT or AuthNone. Only an AuthJWT route can
+// have Scopes; a token must then have at least one of them in its claim scope.
 type Route struct {
 	Route  string   `json:"route"`
 	Auth   string   `json:"auth"`
 	Scopes []string `json:"scopes,omitempty"`
 }
 
-// DefaultRoute takes every request that no other route matches.
+// DefaultRoute matches every request that no other route matches.
 const DefaultRoute = "$default"
 
-// QueueSource is an event source mapping of a queue. MaximumConcurrency is how many batches are at work at once, at least 2;
-// 0 means as many as there are groups.
+// QueueSource is an event source mapping of a queue. MaximumConcurrency is how many batches are handled at once, at least 2;
+// 0 means as many as there are message groups.
 type QueueSource struct {
 	Name               string `json:"name"`
 	BatchSize          int    `json:"batchSize"`
 	MaximumConcurrency int    `json:"maximumConcurrency,omitempty"`
 }
 
-// Unlimited is MaximumRetryAttempts and MaximumRecordAgeSeconds without a limit. A record then ends with the stream, which
-// keeps it for 24 hours, and nothing reports that it was lost.
+// Unlimited is the value of MaximumRetryAttempts and MaximumRecordAgeSeconds for no limit. A record that is never handled is
+// then lost when the stream deletes it, after 24 hours, and nothing reports the loss.
 const Unlimited = -1
 
-// StreamSource is an event source mapping of a table's stream. A batch fails until it succeeds, its record is too old, or its
-// attempts are used up; then its records go to OnFailure, and the shard goes on.
+// StreamSource is an event source mapping of a table's stream. A failed batch is retried until it succeeds, its records are
+// too old, or its attempts are used up. In the last two cases OnFailure gets a letter, and the shard continues.
 type StreamSource struct {
 	Table     string `json:"table"`
 	BatchSize int    `json:"batchSize"`
-	// BatchingWindowSeconds is how long records are gathered for a batch that is not full, in whole seconds as AWS takes it.
+	// BatchingWindowSeconds is how long Lambda waits for more records before it invokes the function with a batch that is not
+	// full, in whole seconds.
 	BatchingWindowSeconds int `json:"batchingWindowSeconds,omitempty" zero:"allowed"`
-	// ParallelizationFactor is how many batches of a shard are at work at once, 1 to 10. Records of one item stay in order.
+	// ParallelizationFactor is how many batches of a shard are handled at once, 1 to 10. Records of one item stay in order.
 	ParallelizationFactor int `json:"parallelizationFactor"`
-	// MaximumRetryAttempts is how often a failed batch is tried again, 0 to 10,000, or Unlimited.
+	// MaximumRetryAttempts is how often a failed batch is retried, 0 to 10,000, or Unlimited.
 	MaximumRetryAttempts int `json:"maximumRetryAttempts"`
 	// MaximumRecordAgeSeconds is the age at which a record is given up, 60 to 604,800, or Unlimited.
 	MaximumRecordAgeSeconds int `json:"maximumRecordAgeSeconds"`
 	// BisectBatchOnFunctionError halves a batch that failed as a whole.
 	BisectBatchOnFunctionError bool `json:"bisectBatchOnFunctionError"`
-	// OnFailure is the standard queue that gets a letter about records that were given up: where they are in the stream, not
-	// the records themselves.
+	// OnFailure is the standard queue that gets a letter about records that were given up. The letter says where the records
+	// are in the stream; it does not contain them.
 	OnFailure string `json:"onFailure,omitempty"`
 }
 
-// Limited tells whether the mapping may give a record up before the stream loses it.
+// Limited reports whether the mapping can give a record up before the stream deletes it.
 func (s StreamSource) Limited() bool {
 	return s.MaximumRetryAttempts != Unlimited || s.MaximumRecordAgeSeconds != Unlimited
 }
 
-// MaximumRecordAge is MaximumRecordAgeSeconds as a duration, 0 if there is no limit.
+// MaximumRecordAge returns MaximumRecordAgeSeconds as a duration, or 0 if there is no limit.
 func (s StreamSource) MaximumRecordAge() time.Duration {
 	return max(0, time.Duration(s.MaximumRecordAgeSeconds)) * time.Second
 }
@@ -99,7 +100,7 @@ type Schedule struct {
 	EverySeconds int `json:"everySeconds"`
 }
 
-// Resolve gives the function's environment in a deployment. All references without a value are reported together.
+// Resolve returns the function's environment in a deployment. Its error names all references without a value.
 func (f Function) Resolve(values Values) (map[string]string, error) {
 	env := make(map[string]string, len(f.Environment))
 	var missing []string

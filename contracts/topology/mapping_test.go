@@ -66,7 +66,7 @@ func TestMappingRules(t *testing.T) {
 		`function mirror: stream: onFailure names unknown queue "nowhere"`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.OnFailure = "nowhere"
 		},
-		`function mirror: stream: onFailure is the FIFO queue orders-dead, which Lambda does not take`: func(s *topology.Topology) {
+		`function mirror: stream: onFailure is the FIFO queue orders-dead, which Lambda does not accept`: func(s *topology.Topology) {
 			function(t, s, "mirror").Stream.OnFailure = "orders-dead"
 		},
 		`queue orders: its dead-letter queue stream-failures has another type, which SQS refuses`: func(s *topology.Topology) {
@@ -97,7 +97,7 @@ func TestMappingRules(t *testing.T) {
 	}
 }
 
-// Each row breaks one rule that the schema alone has to find for Terraform.
+// Each row breaks one rule of the schema, which is Terraform's only check.
 func TestSchemaRulesOfMappings(t *testing.T) {
 	compiled := schema(t)
 	at := func(d map[string]any, name string) map[string]any {
@@ -153,8 +153,8 @@ func TestSchemaRulesOfMappings(t *testing.T) {
 	}
 }
 
-// Mirror and publish try until the stream is about to lose the record. They give it up an hour before, so that a letter says
-// so: after the stream has lost it nobody would know.
+// mirror and publish retry a record until an hour before the stream deletes it. They give it up then, so that a letter reports
+// it; nothing would report a record that the stream has deleted.
 func TestStreamRecordsAreGivenUpBeforeTheStreamLosesThem(t *testing.T) {
 	const kept = 24 * time.Hour
 	for _, f := range load(t).Functions {
@@ -170,8 +170,8 @@ func TestStreamRecordsAreGivenUpBeforeTheStreamLosesThem(t *testing.T) {
 	}
 }
 
-// A run of reconcile that is late or failed is not made again: the next minute's run does the same, and two of them beside each
-// other would send each step twice.
+// A late or failed run of reconcile is not repeated: the run of the next minute does the same, and two runs at once would send
+// each step twice.
 func TestOneReconcileAtATime(t *testing.T) {
 	s := load(t)
 	f := function(t, &s, "reconcile")

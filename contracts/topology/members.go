@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// members looks at what is lost in a Topology: whether a member was there, and how its name was written. It reports each
-// member that is missing, null or in another case, and each optional one whose value means the same as leaving it out,
-// unless its tag `zero` says that it may: who writes "reservedConcurrency": 0 wants something else than no limit.
+// members checks facts of the document that decoding into a Topology loses: whether a member was present, and how its name was
+// spelled. It reports each member that is missing, null or in another case. It also reports each optional member whose value
+// means the same as leaving it out, unless the tag `zero` allows that: the author of "reservedConcurrency": 0 did not mean
+// "no limit".
 func (v *validator) members(where string, value any, t reflect.Type) {
 	if value == nil {
 		v.addf("%s is null", where)
@@ -64,7 +65,7 @@ func (v *validator) object(where string, object map[string]any, t reflect.Type) 
 	}
 }
 
-// saysNothing tells whether a value is read as one that was left out.
+// saysNothing reports whether a value is decoded to the same as a missing member.
 func saysNothing(value any) bool {
 	list, isList := value.([]any)
 	return value == "" || value == float64(0) || isList && len(list) == 0

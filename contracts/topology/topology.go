@@ -1,8 +1,8 @@
-// Package topology is the one specification of queues, dead-letter queues, tables, indexes, streams, buses, rules,
-// functions, alarms and timings. The local stack creates what it says, and so does Terraform, so that both have the same.
+// Package topology is the specification of queues, dead-letter queues, tables, indexes, streams, buses, rules, functions,
+// alarms and timings. The local stack and Terraform both create what it says.
 //
-// topology.json is the data, topology.schema.json its strict schema; this package is the Go view of both. Derived
-// numbers (a queue's delay and visibility timeout) have one rule each, here.
+// topology.json is the data, topology.schema.json is its strict schema, and this package is the Go view of both. It has the
+// rules for derived numbers, such as the delay and the visibility timeout of a queue.
 package topology
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// JSON is the specification as it lies in the repository.
+// JSON is the content of topology.json.
 //
 //go:embed topology.json
 var JSON []byte
@@ -26,7 +26,7 @@ var JSON []byte
 //go:embed topology.schema.json
 var Schema []byte
 
-// Topology is the whole specification. Durations are whole seconds, as AWS takes them.
+// Topology is the whole specification. Durations are whole seconds, as in AWS.
 type Topology struct {
 	Schema                  string `json:"$schema"`
 	Version                 int    `json:"version"`
@@ -34,7 +34,7 @@ type Topology struct {
 	HoldSeconds             int    `json:"holdSeconds"`
 	OrderDeadlineSeconds    int    `json:"orderDeadlineSeconds"`
 	VisibilityTimeoutFactor int    `json:"visibilityTimeoutFactor"`
-	// StripeRequestsPerSecond is what Stripe allows the account, of reads and of writes each.
+	// StripeRequestsPerSecond is how many reads, and how many writes, Stripe allows the account in a second.
 	StripeRequestsPerSecond int        `json:"stripeRequestsPerSecond"`
 	Queues                  []Queue    `json:"queues"`
 	Tables                  []Table    `json:"tables"`
@@ -45,8 +45,8 @@ type Topology struct {
 	Alarms                  []Alarm    `json:"alarms"`
 }
 
-// Queue is a FIFO queue in high-throughput mode (deduplication and throughput per message group), unless its Type is
-// TypeStandard.
+// Queue is a FIFO queue in high-throughput mode (deduplication and throughput per message group) or, with TypeStandard, a
+// standard queue.
 type Queue struct {
 	Name                  string `json:"name"`
 	Type                  string `json:"type,omitempty"`
@@ -58,14 +58,14 @@ type Queue struct {
 	RetentionSeconds      int    `json:"retentionSeconds"`
 }
 
-// Types of queues; a queue that says none is a FIFO queue. A standard queue has no order and no deduplication. Lambda accepts no
-// other one as the destination of failed stream records.
+// Types of queues. A queue without a type is a FIFO queue. A standard queue has no order and no deduplication. Lambda accepts
+// only a standard queue as the destination of failed stream records.
 const (
 	TypeFIFO     = "fifo"
 	TypeStandard = "standard"
 )
 
-// Standard tells whether the queue is a standard queue.
+// Standard reports whether the queue is a standard queue.
 func (q Queue) Standard() bool { return q.Type == TypeStandard }
 
 // Table is an on-demand DynamoDB table.
@@ -75,19 +75,19 @@ type Table struct {
 	SortKey      *Key    `json:"sortKey,omitempty"`
 	Indexes      []Index `json:"indexes,omitempty" zero:"allowed"`
 	Stream       string  `json:"stream,omitempty"`
-	// TimeToLive is the attribute, a number of seconds since 1970, after which DynamoDB drops an item within days. Nothing
+	// TimeToLive is the name of an attribute with seconds since 1970, after which DynamoDB deletes the item within days. Nothing
 	// may depend on when it does.
 	TimeToLive          string `json:"timeToLive,omitempty"`
 	PointInTimeRecovery bool   `json:"pointInTimeRecovery"`
 }
 
-// Key is a key attribute; Type is S or N.
+// Key is a key attribute. Type is S or N.
 type Key struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 }
 
-// Index is a global secondary index; Projection is KEYS_ONLY or ALL.
+// Index is a global secondary index. Projection is KEYS_ONLY or ALL.
 type Index struct {
 	Name         string `json:"name"`
 	PartitionKey Key    `json:"partitionKey"`
@@ -100,7 +100,7 @@ type Bus struct {
 	Name string `json:"name"`
 }
 
-// Rule sends events of these detail types from a bus to a queue.
+// Rule sends the events of its detail types from a bus to a queue.
 type Rule struct {
 	Name        string   `json:"name"`
 	Bus         string   `json:"bus"`
@@ -108,7 +108,7 @@ type Rule struct {
 	Queue       string   `json:"queue"`
 }
 
-// Secret is a value that only the functions naming it may read.
+// Secret is a value that only the functions whose environment names it may read.
 type Secret struct {
 	Name    string `json:"name"`
 	Purpose string `json:"purpose"`
@@ -117,7 +117,7 @@ type Secret struct {
 // Load parses the embedded specification.
 func Load() (Topology, error) { return Parse(JSON) }
 
-// Parse decodes and validates a specification. It takes nothing that the schema refuses; every problem found is reported,
+// Parse decodes and validates a specification. It refuses everything that the schema refuses. Its error joins all problems,
 // unless the data is no JSON of the right types.
 func Parse(data []byte) (Topology, error) {
 	var t Topology
@@ -127,7 +127,7 @@ func Parse(data []byte) (Topology, error) {
 		return Topology{}, fmt.Errorf("topology: %w", err)
 	}
 	var document any
-	if err := json.Unmarshal(data, &document); err != nil { // something follows it
+	if err := json.Unmarshal(data, &document); err != nil { // something follows the JSON value
 		return Topology{}, fmt.Errorf("topology: %w", err)
 	}
 	var written validator
@@ -135,8 +135,9 @@ func Parse(data []byte) (Topology, error) {
 	return t, errors.Join(append(written.problems, t.Validate())...)
 }
 
-// VisibilityTimeout of a queue is the factor times the timeout of the function that reads it, so that SQS never hands
-// a message out again while a handler may still be at it. A queue without a reader has SQS's default of 30 s.
+// VisibilityTimeout returns the visibility timeout of a queue: the factor times the timeout of the function that reads it, so
+// that SQS never redelivers a message while a handler can still be working on it. A queue without a reader has SQS's default of
+// 30 s.
 func (t Topology) VisibilityTimeout(queue string) time.Duration {
 	for _, f := range t.Functions {
 		if f.Queue != nil && f.Queue.Name == queue {
@@ -146,7 +147,7 @@ func (t Topology) VisibilityTimeout(queue string) time.Duration {
 	return 30 * time.Second
 }
 
-// Delay of a queue: fixed, or counted from the end of a hold.
+// Delay returns the delay of a queue: a fixed time, or the time of a hold and a few seconds more.
 func (t Topology) Delay(q Queue) time.Duration {
 	if q.DelayAfterHoldSeconds > 0 {
 		return time.Duration(t.HoldSeconds+q.DelayAfterHoldSeconds) * time.Second
@@ -175,7 +176,7 @@ func (t Topology) QueueNamed(name string) (Queue, bool) {
 // Values maps each reference ("queueUrl:orders", "holdSeconds", …) to its value in one deployment.
 type Values map[string]string
 
-// Numbers gives the references that the specification itself answers.
+// Numbers returns the values of the references that the specification itself defines.
 func (t Topology) Numbers() Values {
 	return Values{
 		"homeRegionLetter":        t.HomeRegionLetter,
@@ -185,9 +186,9 @@ func (t Topology) Numbers() Values {
 	}
 }
 
-// Validate checks all that the schema does, since who changes a specification in Go has no other check, and what a schema
-// cannot: that names are unique, that each name used exists, and that the numbers fit together. All problems are reported
-// together.
+// Validate checks everything that the schema checks, since a specification that was changed in Go has no other check. It also
+// checks what a schema cannot: that names are unique, that each used name exists, and that the numbers fit together. Its error
+// joins all problems.
 func (t Topology) Validate() error {
 	v := validator{t: t}
 	v.numbers()

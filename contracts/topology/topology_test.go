@@ -63,7 +63,7 @@ func TestSpecificationFitsItsSchema(t *testing.T) {
 	}
 }
 
-// objects calls f with each object of a document and where it is.
+// objects calls f for each object of a document with its path.
 func objects(value any, where string, f func(where string, object map[string]any)) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -78,7 +78,7 @@ func objects(value any, where string, f func(where string, object map[string]any
 	}
 }
 
-// A member that nobody knows is a typing error that would otherwise be passed over, by Terraform and by the local stack.
+// An unknown member is a typing error, which Terraform and the local stack would otherwise ignore.
 func TestUnknownMembersAreRefused(t *testing.T) {
 	compiled := schema(t)
 	document := decoded(t)
@@ -149,7 +149,7 @@ func TestSchemaRules(t *testing.T) {
 	}
 }
 
-// Each row breaks one rule of Validate, and only that problem is told.
+// Each row breaks one rule of Validate, and only that problem is reported.
 func TestValidateRules(t *testing.T) {
 	for want, change := range map[string]func(*topology.Topology){
 		"holdSeconds must be 1 to 880, is 0":                                                        func(s *topology.Topology) { s.HoldSeconds = 0 },
@@ -193,14 +193,14 @@ func TestValidateRules(t *testing.T) {
 		if err == nil || !slices.Contains(strings.Split(err.Error(), "\n"), "topology: "+want) {
 			t.Errorf("want %q among the problems: %v", want, err)
 		}
-		// A function or route that is there twice is two problems at most.
+		// A duplicate function or route is reported as two problems at most.
 		if err != nil && strings.Count(err.Error(), "\n") > 1 {
 			t.Errorf("one mistake, many problems: %v", err)
 		}
 	}
 }
 
-func TestValidateTellsAll(t *testing.T) {
+func TestValidateReportsAllProblems(t *testing.T) {
 	s := load(t)
 	s.HoldSeconds, s.VisibilityTimeoutFactor, s.Functions[2].Queue.Name = 0, 0, "nowhere"
 	if err := s.Validate(); err == nil || strings.Count(err.Error(), "topology: ") != 3 {
@@ -264,7 +264,7 @@ func TestDerivedNumbers(t *testing.T) {
 	}
 }
 
-// An ExpireHold that came before D + 10 s would only go back to the queue.
+// An ExpireHold that is delivered before D + 10 s would only be returned to the queue.
 func TestExpiryComesWhenItIsDue(t *testing.T) {
 	s := load(t)
 	for _, q := range s.Queues {
@@ -278,7 +278,7 @@ func TestExpiryComesWhenItIsDue(t *testing.T) {
 	}
 }
 
-// Every queue that a message is routed to is there, is read by somebody and has a place for its dead letters.
+// Every queue to which messages are sent exists, is read by a function and has a dead-letter queue.
 func TestQueuesOfMessages(t *testing.T) {
 	s := load(t)
 	for _, name := range []message.Queue{message.QueueOrders, message.QueueExpiries} {
@@ -319,7 +319,7 @@ func TestEveryVariableResolves(t *testing.T) {
 	}
 }
 
-func TestResolveTellsAllThatIsMissing(t *testing.T) {
+func TestResolveReportsAllMissingValues(t *testing.T) {
 	f := topology.Function{Name: "f", Environment: map[string]string{"B": "queueUrl:b", "A": "tableName:a", "C": "holdSeconds"}}
 	env, err := f.Resolve(topology.Values{"holdSeconds": "300"})
 	if want := "function f: no value for A (tableName:a), B (queueUrl:b)"; env != nil || err == nil || err.Error() != want {
@@ -327,7 +327,7 @@ func TestResolveTellsAllThatIsMissing(t *testing.T) {
 	}
 }
 
-// Producers read: only consumers get the Redis user that writes, and the names of tickets.
+// Producers only read: only consumers get the Redis user that writes and the name of the table of tickets.
 func TestProducersOnlyRead(t *testing.T) {
 	for _, f := range load(t).Functions {
 		for variable, reference := range f.Environment {
@@ -338,7 +338,8 @@ func TestProducersOnlyRead(t *testing.T) {
 	}
 }
 
-// A password of Redis and whatever a function has to keep to itself are secrets; names, addresses and what a browser is shown are not.
+// Passwords of Redis and all values that only a function may know are secrets. Names, addresses and values that a browser gets are
+// not.
 func TestWhichReferencesAreSecret(t *testing.T) {
 	s := load(t)
 	for reference := range topologytest.Values(s) {
@@ -347,7 +348,7 @@ func TestWhichReferencesAreSecret(t *testing.T) {
 			t.Errorf("%s: secret %v, want %v", reference, !want, want)
 		}
 	}
-	// Each secret has one purpose, so it has one reader or the same one in each function.
+	// Only the functions that need one of these secrets have it.
 	for _, f := range s.Functions {
 		for variable, reference := range f.Environment {
 			if reference == "secret:stripe-api" && f.Name != "pay" || reference == "redisPayPassword" && f.Name != "pay" || reference == "redisWriterPassword" && f.Name == "pay" {
@@ -357,18 +358,18 @@ func TestWhichReferencesAreSecret(t *testing.T) {
 	}
 }
 
-// Functions that compare keys or events with the mode are told it.
-func TestThePaymentModeIsToldToWhoComparesIt(t *testing.T) {
+// The functions that compare keys or events with the payment mode get it.
+func TestFunctionsThatCompareThePaymentModeGetIt(t *testing.T) {
 	for _, f := range load(t).Functions {
 		compares := slices.Contains([]string{"pay", "commit", "queries", "stripe-webhook"}, f.Name)
-		if told := f.Environment["PAYMENT_MODE"] == "paymentMode"; told != compares {
-			t.Errorf("%s: told %v, compares %v", f.Name, told, compares)
+		if has := f.Environment["PAYMENT_MODE"] == "paymentMode"; has != compares {
+			t.Errorf("%s: has the mode %v, compares it %v", f.Name, has, compares)
 		}
 	}
 }
 
-// Who paid in time must not lose his seats because Redis is down: commit has no address of it, so it needs no VPC, and no name
-// of what only a seat group in Redis needs.
+// A buyer who paid in time must not lose seats because Redis is down: commit has no address of Redis and so needs no VPC, and has
+// no name that only a seat group in Redis needs.
 func TestCommitDoesNotKnowRedis(t *testing.T) {
 	commit, found := load(t).FunctionNamed("commit")
 	if !found {
@@ -383,9 +384,9 @@ func TestCommitDoesNotKnowRedis(t *testing.T) {
 	}
 }
 
-// What mirror gathers shows later by the window: within the limit of its lag there must be time to read the stream, which AWS
-// does four times a second, and to apply a batch. Events are not held up for it.
-func TestTheStreamIsGatheredWithinTheLimitOfTheLag(t *testing.T) {
+// The batching window adds to the lag of mirror. The limit of the lag must leave time to read the stream, which AWS does four
+// times a second, and to apply a batch. publish has no window.
+func TestTheBatchingWindowFitsTheLimitOfTheLag(t *testing.T) {
 	for _, f := range load(t).Functions {
 		if f.Stream == nil {
 			continue
@@ -398,8 +399,8 @@ func TestTheStreamIsGatheredWithinTheLimitOfTheLag(t *testing.T) {
 			t.Errorf("publish gathers records for %s", window)
 		}
 	}
-	// A sale is mirrored long before the hold of its seats lapses, also of an order that commits in the last moment and of a
-	// stream that mirror reads as late as the alarm bears.
+	// A sale is mirrored before the hold of its seats lapses, even if the order commits in the last moment and mirror reads the
+	// stream as late as the alarm allows.
 	if last := seatstate.CommitUntil + telemetry.MirrorStreamAgeLimit + telemetry.MirrorLagLimit; last >= seatstate.LapseAfter {
 		t.Errorf("a sale of the last moment shows %s after the end of its hold, which lapses after %s", last, seatstate.LapseAfter)
 	}

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// maxDelaySeconds is what SQS allows for a queue delay.
+// maxDelaySeconds is the maximum delay of an SQS queue.
 const maxDelaySeconds = 900
 
-// Forms of names, as the schema has them.
+// Forms of names, the same as in the schema.
 var (
 	nameForm         = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	attributeForm    = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
@@ -25,7 +25,7 @@ func (v *validator) addf(format string, args ...any) {
 	v.problems = append(v.problems, fmt.Errorf("topology: "+format, args...))
 }
 
-// within wants a number from least to most, both included.
+// within reports a number outside least to most, both inclusive.
 func (v *validator) within(what string, n, least, most int) {
 	if n < least || n > most {
 		v.addf("%s must be %d to %d, is %d", what, least, most, n)
@@ -54,7 +54,7 @@ func (v *validator) numbers() {
 	v.within("visibilityTimeoutFactor", v.t.VisibilityTimeoutFactor, 1, 20)
 }
 
-// lists checks the names in each list, and that those without which there is no Boxoffice are not empty.
+// lists checks the names in each list, and that the lists that Boxoffice cannot do without are not empty.
 func (v *validator) lists() {
 	for _, list := range []struct {
 		what   string

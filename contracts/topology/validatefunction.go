@@ -11,7 +11,7 @@ var (
 	variableForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 )
 
-// plainReferences are those that name nothing of the specification.
+// plainReferences are the references that do not name an item of the specification.
 var plainReferences = []string{
 	"homeRegionLetter", "holdSeconds", "orderDeadlineSeconds", "redisAddress", "redisReaderUser", "redisReaderPassword",
 	"redisWriterUser", "redisWriterPassword", "redisPayUser", "redisPayPassword", "environment", "paymentMode",
@@ -58,7 +58,7 @@ func (v *validator) functions() {
 	}
 }
 
-// route: whatever is not exactly jwt is served without a look at a token, so no other word may pass for it.
+// route checks a route. A route whose auth is not exactly "jwt" is served without a token, so a misspelt word must be refused.
 func (v *validator) route(f Function, r Route) {
 	where := "function " + f.Name + ": route " + r.Route
 	v.oneOf(where+": auth", r.Auth, AuthJWT, AuthNone)
@@ -72,8 +72,8 @@ func (v *validator) route(f Function, r Route) {
 	}
 }
 
-// headsOf: HEAD is answered as GET without a body, so it goes to the same function with the same token. Without a route of
-// its own a HEAD would meet the default route, which asks for no token and knows no concert.
+// headsOf checks that each GET route has a HEAD route of the same function and auth, and the other way round. HEAD is answered
+// as GET without the body. Without its own route, a HEAD would match the default route, which needs no token and answers 404.
 func (v *validator) headsOf(f Function) {
 	for _, r := range f.Routes {
 		for method, other := range map[string]string{"GET": "HEAD", "HEAD": "GET"} {
@@ -88,8 +88,8 @@ func (v *validator) headsOf(f Function) {
 	}
 }
 
-// queueSource: below 2 Lambda refuses maximumConcurrency. Above the reserved concurrency, or without a bound beside one, Lambda
-// fetches messages that the function then refuses, and each of them counts as received.
+// queueSource checks the mapping of a queue. Lambda refuses a maximumConcurrency below 2. If it is above the reserved
+// concurrency, or missing beside one, Lambda receives messages for which invocations are throttled, and each such receive counts.
 func (v *validator) queueSource(f Function) {
 	where := "function " + f.Name
 	v.queueExists(where+": queue", f.Queue.Name)
@@ -123,7 +123,7 @@ func (v *validator) streamSource(f Function) {
 		v.addf("%s: maximumRecordAgeSeconds must be -1, or 60 to 604800, is %d", where, age)
 	}
 	if s.OnFailure == "" {
-		// A record that is given up without a letter is lost in silence.
+		// Without a letter nothing would report a record that was given up.
 		if s.Limited() {
 			v.addf("%s gives records up and has no onFailure", where)
 		}
@@ -131,7 +131,7 @@ func (v *validator) streamSource(f Function) {
 	}
 	v.queueExists(where+": onFailure", s.OnFailure)
 	if q, found := v.t.QueueNamed(s.OnFailure); found && !q.Standard() {
-		v.addf("%s: onFailure is the FIFO queue %s, which Lambda does not take", where, q.Name)
+		v.addf("%s: onFailure is the FIFO queue %s, which Lambda does not accept", where, q.Name)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package warm is what a function's process does before its first invocation, on both sides.
+// Package warm runs what a function's process does before its first invocation, on both sides.
 package warm
 
 import (
@@ -11,11 +11,11 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Within bounds what a process does before its first invocation, which waits for it. Lambda itself gives 10 s, at the full CPU
-// of a core, before it starts the process again.
+// Within is the time limit for the tasks. The first invocation waits for them. Lambda itself allows 10 s, at the full CPU of a
+// core, before it starts the process again.
 const Within = time.Second
 
-// Tasks are the connections and reads that would otherwise be the first invocation's. They are added by one goroutine, and run
+// Tasks are connections and reads that would otherwise slow the first invocation down. One goroutine adds them, and they run
 // once.
 type Tasks struct {
 	tasks []task
@@ -26,13 +26,13 @@ type task struct {
 	do   func(ctx context.Context) error
 }
 
-// Add adds a task. The tasks run concurrently, when everything is wired. One that fails or takes too long is logged and no more:
-// whoever needs what it is for does it then.
+// Add adds a task. Tasks run concurrently, after everything is wired. A task that fails or takes too long is only logged: the
+// invocation that needs its result does the work itself.
 func (w *Tasks) Add(what string, do func(ctx context.Context) error) {
 	w.tasks = append(w.tasks, task{what, do})
 }
 
-// Run runs the tasks and returns when each has ended; those that go by their context do so within the time.
+// Run runs the tasks and returns when all have ended. Their context ends after within.
 func (w *Tasks) Run(ctx context.Context, within time.Duration, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -47,7 +47,7 @@ func (w *Tasks) Run(ctx context.Context, within time.Duration, log *slog.Logger)
 	all.Wait()
 }
 
-// try makes an error of a panic: a process that ended here would be started again and again.
+// try runs the task and returns a panic as an error: a process that crashed here would be started again and again.
 func (t task) try(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

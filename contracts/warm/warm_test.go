@@ -12,12 +12,12 @@ import (
 	"boxoffice/contracts/warm"
 )
 
-// The tasks run concurrently and within their time, and none of them keeps a process from starting.
-func TestWhatIsDoneBeforeTheFirstInvocation(t *testing.T) {
+// The tasks run concurrently and within their time, and no failure stops the process from starting.
+func TestTasksRunConcurrentlyAndNeverFailTheStart(t *testing.T) {
 	var out bytes.Buffer
 	w := &warm.Tasks{}
 	done := make(chan string, 2)
-	// Each waits for the other, so that one after the other would take all the time.
+	// Each task waits for the other, so that running them one after the other would never end.
 	first, second := make(chan bool), make(chan bool)
 	w.Add("first", func(context.Context) error { close(first); <-second; done <- "first"; return nil })
 	w.Add("second", func(context.Context) error { <-first; close(second); done <- "second"; return nil })

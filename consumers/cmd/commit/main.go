@@ -1,4 +1,4 @@
-// Command commit is the Lambda behind authorizations.fifo: it makes seats the own of who pays for them.
+// Command commit is the Lambda behind authorizations.fifo: it gives the seats of an order to the buyer who has paid for them.
 package main
 
 import "boxoffice/consumers/internal/boot"

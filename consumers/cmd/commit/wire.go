@@ -21,6 +21,6 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 		Authorized: commit.Authorized{Orders: r.Orders, Sender: r.Sender, Mode: c.PaymentMode, Log: p.Log, Meter: p.Meter, Now: p.Now},
 		Declined:   commit.Declined{Orders: r.Orders},
 	}
-	// What is poison here is kept; the order's payment is found again by its row.
+	// Poison is only moved to the dead-letter queue: reconcile finds the order's payment by its row.
 	return r.Batches(p, dispatcher.Handle, nil, c.Source, r.Source.At(c.DeadLetterURL).Copy).Handle, nil
 }

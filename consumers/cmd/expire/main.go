@@ -1,4 +1,4 @@
-// Command expire is the Lambda behind expiries.fifo: it ends the orders whose hold ran out.
+// Command expire is the Lambda behind expiries.fifo: it ends orders whose hold has ended.
 package main
 
 import "boxoffice/consumers/internal/boot"

@@ -17,6 +17,6 @@ type config struct {
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{message.QueuePayments: c.PaymentsQueueURL})
 	handler := expire.Expire{Orders: g.Orders, Ending: g.Ending(p), Meter: p.Meter, Now: p.Now}
-	// A poisoned ExpireHold promises nobody an answer; what is still open past its end is found by its row.
+	// Poison is only moved to the dead-letter queue: reconcile finds an order that is still open after its hold by its row.
 	return g.Batches(p, handler.Handle, nil, c.Source, g.Source.At(c.DeadLetterURL).Copy).Handle, nil
 }

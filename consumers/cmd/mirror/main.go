@@ -1,4 +1,4 @@
-// Command mirror is the Lambda behind the stream of orders that brings Redis to what the rows say.
+// Command mirror is the Lambda behind the stream of orders that applies the rows to Redis.
 package main
 
 import "boxoffice/consumers/internal/boot"

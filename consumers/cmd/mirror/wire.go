@@ -17,7 +17,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// config has what mirror needs and no more: it writes no row, loads no group and makes no hold of its own.
+// config has only what mirror needs: it writes no row, loads no group and makes no hold.
 type config struct {
 	boot.Redis
 	OrdersTable    string `env:"ORDERS_TABLE,notEmpty"`

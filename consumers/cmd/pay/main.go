@@ -1,4 +1,4 @@
-// Command pay is the Lambda behind payments.fifo, the only one with Stripe's key: it opens, captures and voids payments.
+// Command pay is the Lambda behind payments.fifo and the only one with Stripe's key: it opens, captures and voids payments.
 package main
 
 import "boxoffice/consumers/internal/boot"

@@ -7,8 +7,8 @@ import (
 	"boxoffice/consumers/internal/testkit/boottest"
 )
 
-// With a live key in a test environment tests would take real money; with a test key in a live one nobody would pay.
-func TestPayStartsWithAKeyOfItsModeOnly(t *testing.T) {
+// With a live key in a test environment, tests would take real money; with a test key in a live environment, no buyer would pay.
+func TestPayStartsOnlyWithAKeyOfItsMode(t *testing.T) {
 	for _, c := range []struct{ mode, key, says string }{
 		{"test", "sk_test_c4n4ry", ""}, {"test", "rk_test_c4n4ry", ""}, {"live", "sk_live_c4n4ry", ""}, {"live", "rk_live_c4n4ry", ""},
 		{"test", "sk_live_c4n4ry", "STRIPE_SECRET_KEY: the key is of mode live"}, {"test", "rk_live_c4n4ry", "STRIPE_SECRET_KEY: the key is of mode live"},

@@ -7,9 +7,9 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// Without Redis each process of pay has its own share of what Stripe allows the account. As many processes as the mapping has at
-// once must not pass it together, and none of it should be left: so the maximum concurrency is the number of shares.
-func TestProcessesOfPayTogetherKeepTheAccountsPace(t *testing.T) {
+// Without Redis each process of pay uses its own share of the rate that Stripe allows the account. The shares of all processes that
+// can run at once must add up to that rate, not more and not less: so the maximum concurrency is the number of shares.
+func TestTheSharesOfPaysProcessesAddUpToTheAccountsRate(t *testing.T) {
 	s, err := topology.Load()
 	if err != nil {
 		t.Fatal(err)

@@ -33,16 +33,16 @@ type config struct {
 	RedisUser              string `env:"REDIS_USER"`
 	RedisPassword          string `env:"REDIS_PASSWORD"`
 	Environment            string `env:"ENVIRONMENT,notEmpty"`
-	// PaymentMode is the one that the secret key has to be of.
+	// PaymentMode is the mode that the secret key must have.
 	PaymentMode     message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
 	StripeSecretKey string              `env:"STRIPE_SECRET_KEY,notEmpty"`
-	// StripeAPIBase is another address than Stripe's own.
+	// StripeAPIBase replaces Stripe's own address if it is not "".
 	StripeAPIBase string `env:"STRIPE_API_BASE"`
-	// StripeRequestsPerSecond is what Stripe allows the account, of reads and of writes each.
+	// StripeRequestsPerSecond is how many reads, and how many writes, Stripe allows the account in a second.
 	StripeRequestsPerSecond int `env:"STRIPE_REQUESTS_PER_SECOND,notEmpty"`
 }
 
-// ownShare is the part of the account's rate that a process may use alone while it cannot reach the shared bucket.
+// ownShare is the share of the account's rate that a process may use while it cannot reach the shared bucket.
 const ownShare = 0.1
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
@@ -55,7 +55,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
 	sender := sqssend.NewShared(sqssend.New(queues, map[message.Queue]string{
 		message.QueueAuthorizations: c.AuthorizationsQueueURL,
-		message.QueuePayments:       c.QueueURL, // a fetched event may ask for a look, an audit for a void
+		message.QueuePayments:       c.QueueURL, // a fetched event can need a check, an audit a void
 	}, p.Breaker("sqs", sqssend.Healthy)), sqssend.SharedOptions{})
 	source := sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy))
 	rates := pay.Rates{Writes: c.StripeRequestsPerSecond, Reads: c.StripeRequestsPerSecond}
@@ -72,7 +72,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 		},
 		Sender: sender, Pace: redisclient.NewPace(cache, p.RedisBreaker(), redisclient.Payments, p.Now), Environment: c.Environment, Log: p.Log, Meter: p.Meter, Now: p.Now,
 	}
-	// What is poison here is kept; the order is found again by its row.
+	// Poison is only moved to the dead-letter queue: reconcile finds the order by its row.
 	queue := source.At(c.QueueURL)
 	return sqsbatch.New(handler.Handle, queue, source.At(c.DeadLetterURL).Copy, sqsbatch.Options{
 		Attempts: dynamoattempts.New(dynamo, c.DeadLettersTable, dynamoBreaker), Visibility: queue.Visibility, Share: sender.Batch,

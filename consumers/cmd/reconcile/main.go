@@ -1,4 +1,4 @@
-// Command reconcile is the Lambda that moves on, each minute, what got stuck.
+// Command reconcile is the Lambda that repeats, each minute, the steps that got stuck.
 package main
 
 import "boxoffice/consumers/internal/boot"

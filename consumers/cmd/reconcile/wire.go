@@ -23,11 +23,11 @@ type config struct {
 	PaymentsDeadQueueURL       string `env:"PAYMENTS_DEAD_QUEUE_URL,notEmpty"`
 	AuthorizationsDeadQueueURL string `env:"AUTHORIZATIONS_DEAD_QUEUE_URL,notEmpty"`
 	StreamFailuresQueueURL     string `env:"STREAM_FAILURES_QUEUE_URL,notEmpty"`
-	// StripeRequestsPerSecond is what Stripe allows the account to read.
+	// StripeRequestsPerSecond is how many reads Stripe allows the account in a second.
 	StripeRequestsPerSecond int `env:"STRIPE_REQUESTS_PER_SECOND,notEmpty"`
 }
 
-// checksPerRun is half of what the account may read in the minute between two runs. The other half is for all other looks.
+// checksPerRun is half of the reads that the account may make in the minute between two runs. The other half is for all other reads.
 func (c config) checksPerRun() int { return max(1, c.StripeRequestsPerSecond*60/2) }
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {

@@ -23,7 +23,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	g := boot.NewSeatGroup(p, c.Stores, map[message.Queue]string{
 		message.QueueExpiries: c.ExpiriesQueueURL,
 		message.QueuePayments: c.PaymentsQueueURL,
-		message.QueueOrders:   c.Source.QueueURL, // a best-available order is sent on; a sale tells whom it displaced
+		message.QueueOrders:   c.Source.QueueURL, // for forwarded best-available orders, and for orders that a sale has displaced
 	})
 	dispatcher := reserve.Dispatcher{
 		Place: reserve.Place{

@@ -9,7 +9,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Breaker makes a breaker that reports when it opens and closes, and each call that it stands before.
+// Breaker returns a breaker for calls to a dependency. It logs when the breaker opens and closes, and measures each call.
+// isSuccessful says which errors do not count as failures; nil counts all errors.
 func (p Process) Breaker(dependency string, isSuccessful func(error) bool) retry.Breaker {
 	breaker := retry.NewBreaker(dependency, retry.BreakerOptions{
 		IsSuccessful: isSuccessful,
@@ -26,12 +27,12 @@ func (p Process) Breaker(dependency string, isSuccessful func(error) bool) retry
 	}, p.Now)
 }
 
-// resultOf tells what the error of any dependency means: the error itself may know, AWS has its table, and what nobody knows
-// is neither yes nor no.
+// resultOf classifies the error of any dependency: by its own CallResult if it has one, otherwise as an error of AWS. The result of
+// an unclassified error is unknown.
 func resultOf(err error) retry.Result {
-	var told interface{ CallResult() retry.Result }
-	if errors.As(err, &told) {
-		return told.CallResult()
+	var classified interface{ CallResult() retry.Result }
+	if errors.As(err, &classified) {
+		return classified.CallResult()
 	}
 	return awsclient.ResultOf(err)
 }

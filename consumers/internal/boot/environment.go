@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/secrets"
 )
 
-// Variables are the names of the environment variables that a config struct reads.
+// Variables returns the names of the environment variables that a config struct reads.
 func Variables[C any]() ([]string, error) {
 	fields, err := env.GetFieldParams(new(C))
 	if err != nil {
@@ -29,15 +29,15 @@ func Variables[C any]() ([]string, error) {
 	return names, nil
 }
 
-// ParseConfig fills a config struct from variables. The error joins all problems.
+// ParseConfig fills a config struct from variables. Its error joins all problems.
 func ParseConfig[C any](vars map[string]string) (C, error) {
 	return env.ParseAsWithOptions[C](env.Options{Environment: vars, FuncMap: map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[message.PaymentMode](): func(text string) (any, error) { return message.ParsePaymentMode(text) },
 	}})
 }
 
-// readConfig reads the secrets that variables of the config name, and then the config. The error joins all problems and has no value
-// of a secret. It matches secrets.ErrNotReady only if nothing else is wrong.
+// readConfig reads the secrets that the variables of the config name, and then the config. Its error joins all problems and contains
+// no value of a secret. It matches secrets.ErrNotReady only if nothing else is wrong.
 func readConfig[C any](ctx context.Context, vars map[string]string, get secrets.Get) (C, secrets.Environment, error) {
 	var none C
 	names, err := Variables[C]()
@@ -54,19 +54,19 @@ func readConfig[C any](ctx context.Context, vars map[string]string, get secrets.
 	case wrong == nil:
 		return none, environment, fmt.Errorf("config: %w", unread)
 	case errors.Is(unread, secrets.ErrNotReady):
-		// A start that is tried later would fail as this one does.
+		// A later start would fail because of wrong, so the error must not match ErrNotReady.
 		unread = errors.New(unread.Error())
 	}
 	return none, environment, fmt.Errorf("config: %w", errors.Join(unread, wrong))
 }
 
-// parseRead parses an environment. The error is what is wrong beside the secrets that could not be read.
+// parseRead parses an environment. Its error does not report the secrets that could not be read.
 func parseRead[C any](environment secrets.Environment) (C, error) {
 	config, err := ParseConfig[C](environment.Vars())
 	if err = beside(environment.Unread(), err); err == nil {
 		return config, nil
 	}
-	// A parser's error shows the text that it could not read, so it must come from one that has not seen a secret.
+	// The error of a parser shows the text that it could not read, so the returned error is that of parsing without the secrets.
 	_, err = ParseConfig[C](environment.Masked())
 	if err = beside(environment.Unread(), err); err == nil {
 		err = errors.New("a secret has a value that its variable cannot have")
@@ -74,7 +74,7 @@ func parseRead[C any](environment secrets.Environment) (C, error) {
 	return config, err
 }
 
-// beside takes from a parser's problems that an unread secret's variable is empty.
+// beside removes from a parser's problems that the variable of an unread secret is empty.
 func beside(unread []string, err error) error {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
@@ -86,8 +86,8 @@ func beside(unread []string, err error) error {
 	})...)
 }
 
-// secretsWithin bounds the reading of all secrets. Lambda gives a start 10 s, and the extension starts beside the function. Where an
-// invocation starts the function, its context may end before that.
+// secretsWithin is the time limit for reading all secrets. Lambda gives a start 10 s, and the extension starts beside the function.
+// If an invocation starts the function, its context can end earlier.
 const secretsWithin = 5 * time.Second
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -101,14 +101,14 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// extensionClient goes past every proxy, and follows no redirect: it has the function's session token.
+// extensionClient uses no proxy and follows no redirect, because its requests have the function's session token.
 var extensionClient = &http.Client{
 	Transport:     &http.Transport{DisableKeepAlives: true},
 	Timeout:       2 * time.Second,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// maxAnswerBytes is more than an answer with the longest secret, of 64 KiB, has.
+// maxAnswerBytes is more than the size of an answer with the longest secret, which has 64 KiB.
 const maxAnswerBytes = 256 << 10
 
 // getOverHTTP implements secrets.Get.

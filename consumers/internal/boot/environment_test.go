@@ -20,7 +20,7 @@ const (
 	value = "c4n4ry \"of\" a secret"
 )
 
-// extension serves one secret to who has the token, after some answers of an extension that starts.
+// extension serves one secret to requests with the token. Its first answers are those of an extension that is starting.
 func extension(t *testing.T, starting int32) (port string) {
 	t.Helper()
 	var asked atomic.Int32
@@ -61,15 +61,15 @@ func vars(port string, more map[string]string) map[string]string {
 	return all
 }
 
-func TestTheConfigHasTheSecrets(t *testing.T) {
+func TestConfigHasSecrets(t *testing.T) {
 	config, _, err := readConfig[secretConfig](t.Context(), vars(extension(t, 2), nil), getOverHTTP)
 	if want := (secretConfig{value, 300, message.ModeLive}); err != nil || config != want {
 		t.Errorf("config %+v, %v", config, err)
 	}
 }
 
-// Each start fails, says which variable is wrong and what else is, and shows no secret.
-func TestAStartThatFailsShowsNoSecret(t *testing.T) {
+// Each start fails with an error that names all wrong variables and shows no secret.
+func TestFailedStartShowsNoSecret(t *testing.T) {
 	const unknown = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev/other-AbCdEf"
 	failing := func(_ context.Context, _ Process, c secretConfig) (any, error) {
 		return nil, fmt.Errorf("the client cannot use %s or %q", c.Password, c.Password)
@@ -103,11 +103,11 @@ func TestAStartThatFailsShowsNoSecret(t *testing.T) {
 	}
 }
 
-// Where nothing listens the start fails within its time, and the error names the variable.
-func TestAnExtensionThatIsNotThere(t *testing.T) {
+// If the extension does not exist, the start fails within its time, and the error names the variable.
+func TestMissingExtensionFailsTheStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	get := func(context.Context, string, string, string) (int, []byte, error) {
-		cancel() // the time is over
+		cancel() // the time has ended
 		return 0, nil, errors.New("connection refused")
 	}
 	if _, _, err := readConfig[secretConfig](ctx, vars("1", nil), get); err == nil || !strings.Contains(err.Error(), "REDIS_PASSWORD: ") || !strings.Contains(err.Error(), "connection refused") {
@@ -115,8 +115,8 @@ func TestAnExtensionThatIsNotThere(t *testing.T) {
 	}
 }
 
-// A redirect is an answer, and the token goes nowhere else.
-func TestTheTokenFollowsNoRedirect(t *testing.T) {
+// A redirect is an answer like any other: the token is not sent to another address.
+func TestTokenFollowsNoRedirect(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	defer other.Close()
 	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))

@@ -1,6 +1,6 @@
-// Package boot starts a consumer: it parses the one config struct of the binary, builds the clients once, and hands
-// the handler to the Lambda runtime. Everything that reads the environment, the clock or the random source of the
-// process is here; the packages it wires take them as parameters.
+// Package boot starts a consumer: it parses the config struct of the binary, builds the clients once, and passes the handler
+// to the Lambda runtime. Only this package reads the environment, the clock or the random source of the process; the packages
+// that it wires take them as parameters.
 package boot
 
 import (
@@ -17,30 +17,31 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"boxoffice/consumers/internal/adapters/awsclient"
+	"boxoffice/contracts/invocation"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/warm"
 )
 
-// Process is what every consumer is built from.
+// Process has what every consumer is built from.
 type Process struct {
 	Function string
 	Log      *slog.Logger
 	Meter    *telemetry.Meter
-	// Calls has the calls to dependencies of an invocation, and is written at its end.
+	// Calls collects the calls of an invocation to its dependencies and writes them at its end.
 	Calls *telemetry.Calls
 	Now   func() time.Time
 	AWS   aws.Config
-	// Warm is what is done before the first invocation.
+	// Warm has the tasks to run before the first invocation.
 	Warm *warm.Tasks
 }
 
-// Main runs a function's binary: wire builds its handler from the config. It does not return. A config or client that
-// is not usable is logged, with all problems together, and ends the process, so that the deployment fails and not a
-// message. The one exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation
-// starts the function.
+// Main runs a function's binary: wire builds its handler from the config. It does not return. If the config or a client is
+// not usable, Main logs all problems together and ends the process, so that the deployment fails instead of a message. The
+// only exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation starts the
+// function.
 func Main[C any](function string, wire func(context.Context, Process, C) (any, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
-	handler, err := startOrLater(context.Background(), func(ctx context.Context) (lambda.Handler, error) {
+	handler, err := invocation.StartOrLater(context.Background(), func(ctx context.Context) (invocation.Handler, error) {
 		return start(ctx, function, environment(), os.Stdout, wire)
 	})
 	if err != nil {
@@ -50,7 +51,7 @@ func Main[C any](function string, wire func(context.Context, Process, C) (any, e
 	lambda.Start(handler)
 }
 
-// start is Main without the process around it: the handler, whose invocations startOrLater gives their time.
+// start builds the handler. invocation.StartOrLater limits the time of its invocations.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(context.Context, Process, C) (any, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
@@ -80,11 +81,11 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	return flushing{next: lambda.NewHandler(handler), calls: calls}, nil
 }
 
-// logLibraries sends what libraries print through package log to the function's own log, for the whole process: net/http and
-// aws-lambda-go would write plain text to standard error.
+// logLibraries makes log the default logger of the process, so that net/http and aws-lambda-go log through it instead of writing
+// plain text to standard error.
 func logLibraries(log *slog.Logger) { slog.SetDefault(log) }
 
-// flushing writes what an invocation has gathered, however it ends.
+// flushing writes the collected calls at the end of each invocation, also after a panic.
 type flushing struct {
 	next  lambda.Handler
 	calls *telemetry.Calls

@@ -6,16 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/invocation"
+	"boxoffice/contracts/telemetry"
 )
 
 type config struct {
@@ -43,7 +49,7 @@ func started(t *testing.T, handler func(p Process) any) (invoke func() (string, 
 	}, out
 }
 
-// calls are the metric's lines that were written since the last time, as DEPENDENCY RESULT NUMBER.
+// calls returns the lines of the metric that were written since its last call, as DEPENDENCY RESULT NUMBER.
 func calls(t *testing.T, out *bytes.Buffer) (all []string) {
 	t.Helper()
 	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
@@ -70,8 +76,8 @@ func failing(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
-// Each call is told at the end of its invocation, by its dependency and what it came to, also where the handler panics.
-func TestEachCallIsTold(t *testing.T) {
+// Each call is written at the end of its invocation, by dependency and result, also if the handler panics.
+func TestEachCallIsMeasured(t *testing.T) {
 	var breakers map[string]retry.Breaker
 	panics := false
 	invoke, out := started(t, func(p Process) any {
@@ -96,12 +102,12 @@ func TestEachCallIsTold(t *testing.T) {
 		}
 	})
 	if answer, err := invoke(); err != nil || answer != `{"batchItemFailures":[]}` {
-		t.Errorf("answered %s, %v", answer, err)
+		t.Errorf("returned %s, %v", answer, err)
 	}
 	of := []string{"dynamodb conflict 1", "dynamodb ok 2", "dynamodb refused 1", "dynamodb throttled 1"}
 	stripe := []string{"stripe invalid 1", "stripe refused 2", "stripe throttled 1", "stripe unknown 2"}
 	if got, want := calls(t, out), slices.Concat(of, []string{"redis open 1", "redis unknown 5"}, stripe); !slices.Equal(got, want) {
-		t.Errorf("told %q, want %q", got, want)
+		t.Errorf("wrote %q, want %q", got, want)
 	}
 	panics = true
 	func() {
@@ -109,11 +115,11 @@ func TestEachCallIsTold(t *testing.T) {
 		_, _ = invoke()
 	}()
 	if got, want := calls(t, out), slices.Concat(of, []string{"redis open 6"}, stripe); !slices.Equal(got, want) {
-		t.Errorf("told %q, want %q", got, want)
+		t.Errorf("wrote %q, want %q", got, want)
 	}
 }
 
-func TestAnErrorOfTheHandlerStaysIt(t *testing.T) {
+func TestAHandlersErrorIsReturned(t *testing.T) {
 	wrong := errors.New("whole batch")
 	invoke, _ := started(t, func(Process) any {
 		return func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
@@ -129,5 +135,25 @@ func TestStartReportsWhatIsMissing(t *testing.T) {
 	_, err := start(t.Context(), "reserve", nil, &bytes.Buffer{}, func(context.Context, Process, config) (any, error) { return nil, nil })
 	if err == nil || !strings.Contains(err.Error(), "TABLE") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// What sqsbatch does after the end of the context leaves at least 100 ms for the answer.
+func TestNotesAreDeletedBeforeTheAnswerIsDue(t *testing.T) {
+	if sqsbatch.PastEnd+100*time.Millisecond > invocation.AnswerTime {
+		t.Errorf("notes are deleted until %s after the context's end, which is %s before Lambda's deadline", sqsbatch.PastEnd, invocation.AnswerTime)
+	}
+}
+
+// What a library prints through package log is a line of JSON like all others.
+func TestLibraryOutputIsJSON(t *testing.T) {
+	before, flags, writer := slog.Default(), log.Flags(), log.Writer()
+	defer func() { slog.SetDefault(before); log.SetFlags(flags); log.SetOutput(writer) }()
+	var out bytes.Buffer
+	logLibraries(telemetry.NewLogger(&out, "pay"))
+	log.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "x", "y")
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line["function"] != "pay" || !strings.Contains(line["msg"].(string), "Unsolicited") {
+		t.Errorf("printed %s: %v", &out, err)
 	}
 }

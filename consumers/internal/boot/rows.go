@@ -12,28 +12,28 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Rows is what a consumer of a queue is wired from that acts by rows and messages alone, without a seat group in Redis. One
-// breaker stands before each dependency, shared by all that calls it in this process.
+// Rows has the clients of a queue's consumer that needs only rows and messages, and no seat group in Redis. Each dependency has one
+// breaker, which all its callers in the process share.
 type Rows struct {
 	Orders *dynamoorder.Store
-	// Sender shares one send among the groups of a batch.
+	// Sender combines the messages of all groups of a batch in shared calls.
 	Sender *sqssend.Shared
-	// Attempts notes what was begun and has not come back.
+	// Attempts records the attempts at messages that have begun and not ended.
 	Attempts *dynamoattempts.Notes
-	// Source gives back what a batch could not do and buries its poison. It has a breaker of its own: when sends fail,
-	// a message must still come back soon and not after the whole visibility timeout.
+	// Source returns messages that a batch could not handle to their queue, and moves poison to the dead-letter queue. It has its
+	// own breaker: when sends fail, a message must still be redelivered soon and not after the whole visibility timeout.
 	Source *sqssend.Sender
 
 	dynamo        *dynamodb.Client
 	dynamoBreaker retry.Breaker
 }
 
-// NewRows builds the clients. They dial on first use.
+// NewRows builds the clients. They connect on first use.
 func NewRows(p Process, t RowTables, urls map[message.Queue]string) Rows {
 	return newRows(p, t, "", urls)
 }
 
-// newRows is NewRows with the table of fencing tokens, "" where nothing is loaded.
+// newRows is NewRows with the table of fencing tokens; "" if the consumer loads no seat group.
 func newRows(p Process, t RowTables, groupsTable string, urls map[message.Queue]string) Rows {
 	dynamo, breaker, queues := dynamodb.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil), sqs.NewFromConfig(p.AWS)
 	return Rows{
@@ -47,7 +47,7 @@ func newRows(p Process, t RowTables, groupsTable string, urls map[message.Queue]
 	}
 }
 
-// Batches is the Lambda handler of a queue. runs may be nil.
+// Batches returns the Lambda handler of a queue. runs may be nil.
 func (r Rows) Batches(p Process, handler sqsbatch.Handler, runs *sqsbatch.Runs, source Source, bury sqsbatch.Bury) *sqsbatch.Batches {
 	queue := r.Source.At(source.QueueURL)
 	return sqsbatch.New(handler, queue, bury, sqsbatch.Options{

@@ -11,7 +11,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// SeatGroup is what a consumer is wired from that works on seat groups in Redis: the stores, and the loader between them.
+// SeatGroup has the clients of a consumer that works on seat groups in Redis: the stores, and the loader that fills Redis from them.
 type SeatGroup struct {
 	Rows
 	// Seats loads a group that is missing; Redis is the groups as they are.
@@ -21,8 +21,8 @@ type SeatGroup struct {
 	Pace      *redisclient.Pace
 }
 
-// NewSeatGroup builds the clients. They dial Redis, and read the layouts of the sales that buyers most likely ask for, before
-// the first invocation.
+// NewSeatGroup builds the clients. Before the first invocation, they connect to Redis and read the layouts of the sales that buyers
+// will most likely ask for.
 func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup {
 	redisclient.LogLibrary(p.Log)
 	rows := newRows(p, s.RowTables, s.GroupsTable, urls)
@@ -41,10 +41,10 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 	return g
 }
 
-// Ending is what follows an order's end without a ticket.
+// Ending returns what follows when an order ends without tickets.
 func (g SeatGroup) Ending(p Process) seats.Ending {
 	return seats.Ending{Seats: g.Seats, Sender: g.Sender, Log: p.Log}
 }
 
-// RedisBreaker makes a breaker of a shard of Redis, or of calls to several.
+// RedisBreaker returns a breaker for a shard of Redis, or for calls to several shards.
 func (p Process) RedisBreaker() retry.Breaker { return p.Breaker("redis", nil) }

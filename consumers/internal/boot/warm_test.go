@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A process asks for its first event when it is ready, and not before.
-func TestAProcessIsReadyBeforeItsFirstInvocation(t *testing.T) {
+// A process asks for its first event only after its warm tasks have run.
+func TestTasksRunBeforeTheFirstInvocation(t *testing.T) {
 	for name, value := range map[string]string{"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": ""} {
 		t.Setenv(name, value)
 	}

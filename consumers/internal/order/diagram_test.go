@@ -9,8 +9,8 @@ import (
 	"boxoffice/contracts"
 )
 
-// The drawing in consumers/README.md and the table in contracts are the same graph.
-func TestTheDrawingIsTheTable(t *testing.T) {
+// The drawing in consumers/README.md and the status graph in contracts are the same.
+func TestTheDrawingMatchesTheStatusGraph(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -27,6 +27,6 @@ func TestTheDrawingIsTheTable(t *testing.T) {
 	slices.Sort(drawn)
 	slices.Sort(want)
 	if !slices.Equal(drawn, want) {
-		t.Errorf("drawn are %v, the table has %v", drawn, want)
+		t.Errorf("the drawing has %v, the status graph %v", drawn, want)
 	}
 }

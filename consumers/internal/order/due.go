@@ -2,30 +2,29 @@ package order
 
 import "boxoffice/contracts"
 
-// Due is an order of the index of open orders whose step was due. The index is eventually consistent and has keys alone,
-// so it only says whom to look at: the row decides.
+// Due is an order in the index of open orders whose next step is due. The index is eventually consistent and has only keys, so
+// it only says which orders to read: the row decides.
 type Due struct {
 	OrderID contracts.OrderID
 	DueAt   contracts.Instant
 }
 
-// DueScan asks for one page of the index of open orders, whatever their concerts. The index is read in Segments, so that
-// several can be read at the same time: each order is in exactly one of them, and all orders of a seat group are in the
-// same one.
+// DueScan asks for a page of the index of open orders of all concerts. The index has Segments that can be read concurrently:
+// each order is in exactly one segment, and all orders of a seat group are in the same one.
 type DueScan struct {
-	// By is the instant by which the step of an order must have been due.
+	// By selects the orders whose step is due at By or before.
 	By contracts.Instant
-	// Segment is from 0 to Segments - 1.
+	// Segment is 0 to Segments - 1.
 	Segment, Segments int
-	// From is DuePage.Next of the page before, "" for the first page.
+	// From is DuePage.Next of the previous page, "" for the first page.
 	From string
-	// Limit is the most orders of the index that are looked at for one page, due or not; 0 leaves it to the store.
+	// Limit is the maximum number of orders that the store reads for a page, due or not; 0 lets the store choose.
 	Limit int
 }
 
-// DuePage is a page, in no order. A page may have no order although there are more pages.
+// DuePage is a page of due orders, not sorted. A page can be empty although more pages follow.
 type DuePage struct {
 	Due []Due
-	// Next asks for the page after this one; "" when this is the segment's last.
+	// Next is DueScan.From of the next page; "" if this is the last page of the segment.
 	Next string
 }

@@ -1,6 +1,6 @@
-// Package order is the order and its transitions, pure: each is a function of the row, a time and a cause, refuses by
-// name what the status graph does not allow, raises the version by one and appends to the history. Rows are written
-// conditionally on the version before, so a transition made from an old row is refused by the store.
+// Package order defines an order and its transitions. A transition is a pure function of the row, a time and a cause. It returns
+// an error if the status graph does not allow it; otherwise it raises the version by one and appends to the history. The store
+// writes a row only if the stored version is the one before, so it refuses a transition that was made from an old row.
 package order
 
 import (
@@ -15,24 +15,24 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Order is a row with its transitions. It is a value: a transition returns a new one and leaves the old as it was.
+// Order is a row with its transitions. It is a value: a transition returns a new Order and does not change the old one.
 type Order struct {
 	readmodel.Order
 
-	// Rest is what the store read of the row and this program has no name for: attributes that another version of the
-	// program wrote, during a deployment. Only the store that read it looks into it. A transition carries it on, so that
-	// the store can write it back. nil if this program knows all of the row.
+	// Rest has the attributes of the row that this program does not know: another version of the program wrote them during a
+	// deployment. Only the store uses it. Transitions keep it, so that the store can write the attributes back. nil if there
+	// are none.
 	Rest any
 }
 
-// Cause is what made a transition: the message, and when it was handled.
+// Cause is the cause of a transition: the message, and when it was handled.
 type Cause struct {
 	Kind      message.Kind
 	MessageID string
 	At        contracts.Instant
 }
 
-// TransitionError is a transition that the status graph refuses.
+// TransitionError means that the status graph does not allow a transition.
 type TransitionError struct {
 	OrderID  contracts.OrderID
 	From, To contracts.Status
@@ -42,24 +42,24 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("order %s is %s and cannot become %s", e.OrderID, e.From, e.To)
 }
 
-// ErrUnreadable is what a store returns for a row that is there and that it cannot make an Order of. Another attempt would meet
-// the same row: whoever reads many rows may pass over it.
+// ErrUnreadable is returned by a store for a row that exists but cannot be decoded. Another attempt would read the same row, so a
+// caller that reads many rows can skip it.
 var ErrUnreadable = errors.New("the row cannot be read")
 
-// ErrHoldNotOver refuses to expire an order before its hold has ended.
+// ErrHoldNotOver means that an order cannot expire yet, because its hold has not ended.
 var ErrHoldNotOver = errors.New("hold is not over")
 
-// Hold is what the hold script answered, in names.
+// Hold is the result of the hold script, with the names of the seats.
 type Hold struct {
 	Seats             []string
 	HeldAt, ExpiresAt contracts.Instant
-	// Amount is the price of the seats from the catalogue, fixed here for the order's life.
+	// Amount is the price of the seats from the catalogue. It never changes after this.
 	Amount contracts.Money
-	// BuyerLimit is the concert's limit per buyer at this instant, within which the seats are counted; at least 1.
+	// BuyerLimit is the limit per buyer of the concert when the seats were held; at least 1.
 	BuyerLimit int
 }
 
-// NewHeld is the first version of an order that got its seats.
+// NewHeld returns the first version of an order that got its seats.
 func NewHeld(m message.PlaceOrder, fence string, h Hold, c Cause) Order {
 	o := placed(m, fence)
 	o.Seats = slices.Clone(h.Seats)
@@ -70,16 +70,16 @@ func NewHeld(m message.PlaceOrder, fence string, h Hold, c Cause) Order {
 	return o.become(contracts.Held, c)
 }
 
-// NewRejected is the first and last version of an order that did not get its seats. seats are the ones that the reason
-// is about.
+// NewRejected returns the first and last version of an order that did not get its seats. seats are those that the reason is
+// about.
 func NewRejected(m message.PlaceOrder, fence string, reason contracts.Reason, seats []string, c Cause) Order {
 	o := placed(m, fence)
 	o.Reason = &readmodel.Reason{Code: reason, Seats: seats}
 	return o.become(contracts.Rejected, c)
 }
 
-// NewRejectedUnread is the row of an order whose PlaceOrder could not be handled: all that is known of it are the
-// message's attributes. sentAt stands in for the instant of its acceptance.
+// NewRejectedUnread returns the row of an order whose PlaceOrder could not be handled: only the attributes of the message are
+// known. sentAt is used as AcceptedAt.
 func NewRejectedUnread(a message.Attributes, fence string, sentAt contracts.Instant, c Cause) Order {
 	o := Order{Order: readmodel.Order{
 		OrderID: a.OrderID, UserID: a.UserID, ConcertID: a.ConcertID, Group: a.Group,
@@ -97,8 +97,8 @@ func placed(m message.PlaceOrder, fence string) Order {
 	}}
 }
 
-// Expire ends an open order whose hold ran out. It refuses before D + 10 s with ErrHoldNotOver, so that an
-// authorization made in the last moment still finds the order open, and any status that is not open.
+// Expire ends an open order whose hold has ended. It returns a TransitionError if the order is not open, and ErrHoldNotOver before
+// D + 10 s, so that an authorisation of the last moment still finds the order open.
 func (o Order) Expire(c Cause) (Order, error) {
 	if !o.Status.CanBecome(contracts.Expired) {
 		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Expired}
@@ -109,7 +109,7 @@ func (o Order) Expire(c Cause) (Order, error) {
 	return o.become(contracts.Expired, c), nil
 }
 
-// Cancel ends an open order because its buyer or an operator wants it. A paid order is refused: a refund is another road.
+// Cancel ends an open order for its buyer or an operator. It refuses a paid order, which would need a refund.
 func (o Order) Cancel(c Cause) (Order, error) {
 	if !o.Status.CanBecome(contracts.Cancelled) {
 		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Cancelled}
@@ -117,7 +117,7 @@ func (o Order) Cancel(c Cause) (Order, error) {
 	return o.become(contracts.Cancelled, c), nil
 }
 
-// Reject ends an open order for a reason, with the seats that it is about.
+// Reject ends an open order. seats are those that the reason is about.
 func (o Order) Reject(reason contracts.Reason, seats []string, c Cause) (Order, error) {
 	if !o.Status.Open() {
 		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Rejected}
@@ -126,11 +126,11 @@ func (o Order) Reject(reason contracts.Reason, seats []string, c Cause) (Order, 
 	return o.become(contracts.Rejected, c), nil
 }
 
-// ExpiresFrom is the first instant at which the order may be EXPIRED.
+// ExpiresFrom returns the first instant at which the order can become EXPIRED.
 func (o Order) ExpiresFrom() contracts.Instant { return o.HoldExpiresAt.Add(seatstate.ExpireAfter) }
 
-// When the step after a status is late, so that reconcile looks at the order: OpenPayment that long after the hold was
-// made, a look at Stripe that long before its end, CapturePayment that long after the commit.
+// Times after which reconcile repeats the next step of an order: OpenPayment is late openLate after the hold began, and
+// CapturePayment is late captureLate after the commit. A payment is checked at Stripe checkBefore before the hold ends.
 const (
 	openLate    = 15 * time.Second
 	checkBefore = 75 * time.Second
@@ -144,7 +144,7 @@ func (o Order) become(s contracts.Status, c Cause) Order {
 		Status: s, Version: o.Version, At: c.At, Cause: string(c.Kind), MessageID: c.MessageID,
 	})
 	if s.Dead() {
-		// Every status that ends an order without a ticket gives the allowance back, in the transaction of the row.
+		// The order has ended without tickets. The transaction that writes the row also lowers the buyer's allowance.
 		o.Counted = 0
 	}
 	o.OpenGroup, o.DueAt = "", 0
@@ -164,10 +164,9 @@ func (o Order) become(s contracts.Status, c Cause) Order {
 	return o
 }
 
-// GroupVersion is the order's seat group in the layout version of its seats, which is what Redis is asked about. It has no
-// version (0) for an order that was never offered a place: its message could not be read, or was of another layout than the one
-// that is sold. Redis may hold something for it all the same, by an earlier try, and is asked to release it in whichever version
-// the group is loaded.
+// GroupVersion returns the order's seat group in the layout version of its seats, for calls to Redis. The version is 0 for an
+// order that never had a place: its message could not be read, or had another layout version than the one that is sold. Redis can
+// still hold places for it from an earlier attempt; version 0 releases them in whichever version the group is loaded.
 func (o Order) GroupVersion() seatstate.GroupVersion {
 	if o.Reason != nil && o.Reason.Code == contracts.ReasonLayoutChanged {
 		return seatstate.In(o.SeatGroup(), 0)
@@ -175,13 +174,13 @@ func (o Order) GroupVersion() seatstate.GroupVersion {
 	return seatstate.In(o.SeatGroup(), o.LayoutVersion)
 }
 
-// PlacedBy says whether the row is the outcome of this very PlaceOrder: the same group and body.
+// PlacedBy reports whether the row is the result of this PlaceOrder: group and request hash are the same.
 func (o Order) PlacedBy(m message.PlaceOrder) bool {
 	return o.SeatGroup() == m.SeatGroup() && o.RequestHash == m.RequestHash
 }
 
-// HeldAs says whether a hold is the row's: its seats in any order, and its times. It need not be, since the row may have
-// been written by a late put of another try, which held other seats or earlier.
+// HeldAs reports whether the row is the result of this hold: the times and the set of seats are the same. They can differ if a
+// delayed write of another attempt, which held other seats or held them earlier, created the row.
 func (o Order) HeldAs(h Hold) bool {
 	return o.HeldAt == h.HeldAt && o.HoldExpiresAt == h.ExpiresAt &&
 		slices.Equal(slices.Sorted(slices.Values(o.Seats)), slices.Sorted(slices.Values(h.Seats)))

@@ -31,7 +31,7 @@ func TestExpireInEveryStatus(t *testing.T) {
 	}
 }
 
-func TestExpireNeedsTheHoldToBeOver(t *testing.T) {
+func TestExpireRefusesBeforeTheHoldHasEnded(t *testing.T) {
 	o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1"))
 	if _, err := o.Expire(order.Cause{At: o.HoldExpiresAt + 9_999}); !errors.Is(err, order.ErrHoldNotOver) {
 		t.Errorf("1 ms early: %v", err)
@@ -41,9 +41,9 @@ func TestExpireNeedsTheHoldToBeOver(t *testing.T) {
 	}
 }
 
-func TestTransitionsLeaveTheOldOrderAlone(t *testing.T) {
+func TestTransitionsDoNotChangeTheOldOrder(t *testing.T) {
 	o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1"))
-	// A list that has grown to three has room for a fourth, which two transitions from one row must not share.
+	// A slice that has grown to three elements has capacity for a fourth, which two transitions of one row must not share.
 	for _, grow := range []func(order.Order) (order.Order, error){
 		func(o order.Order) (order.Order, error) { return o.AwaitPayment("pi_1", "secret", order.Cause{}) },
 		func(o order.Order) (order.Order, error) { return o.Commit("pi_1", order.Cause{}) },
@@ -76,7 +76,7 @@ func TestTransitionsLeaveTheOldOrderAlone(t *testing.T) {
 	}
 }
 
-func TestTheIndexHasOpenOrdersAlone(t *testing.T) {
+func TestOnlyOpenOrdersAreInTheIndex(t *testing.T) {
 	m := ordertest.Placed(group, "A-1-1")
 	held := ordertest.HeldOrder(m)
 	if held.OpenGroup != group.Key() || held.DueAt <= held.HeldAt || held.DueAt >= held.HoldExpiresAt {
@@ -89,33 +89,33 @@ func TestTheIndexHasOpenOrdersAlone(t *testing.T) {
 	}
 }
 
-func TestWhoseOutcomeARowIs(t *testing.T) {
+func TestPlacedByComparesGroupAndBody(t *testing.T) {
 	m := ordertest.Placed(group, "A-1-1", "A-1-2")
 	o := ordertest.HeldOrder(m)
 	if !o.PlacedBy(m) {
-		t.Error("a row is not the outcome of its own message")
+		t.Error("a row is not the result of its own message")
 	}
 	elsewhere, otherBody := m, m
 	elsewhere.Group = "B"
 	otherBody.RequestHash = contracts.RequestHash("x", nil)
 	if o.PlacedBy(elsewhere) || o.PlacedBy(otherBody) {
-		t.Error("another group or another body passes")
+		t.Error("another group or another body counts as the same")
 	}
 }
 
-func TestWhetherAHoldIsTheRows(t *testing.T) {
+func TestHeldAsComparesSeatsAndTimes(t *testing.T) {
 	o := ordertest.HeldOrder(ordertest.Placed(group, "A-1-1", "A-1-2"))
 	hold := func(from, to contracts.Instant, seats ...string) order.Hold {
 		return order.Hold{Seats: seats, HeldAt: o.HeldAt + from, ExpiresAt: o.HoldExpiresAt + to}
 	}
 	if !o.HeldAs(hold(0, 0, "A-1-1", "A-1-2")) || !o.HeldAs(hold(0, 0, "A-1-2", "A-1-1")) {
-		t.Error("the row's own hold is another, or the order of the seats matters")
+		t.Error("the row's own hold does not match, or the order of the seats matters")
 	}
 	for _, other := range []order.Hold{
 		hold(0, 0, "A-1-1"), hold(0, 0, "A-1-1", "A-1-3"), hold(0, 0, "A-1-1", "A-1-2", "A-1-3"), hold(0, 0), hold(1, 0, "A-1-1", "A-1-2"), hold(0, 1, "A-1-1", "A-1-2"),
 	} {
 		if o.HeldAs(other) {
-			t.Errorf("%+v passes", other)
+			t.Errorf("%+v matches", other)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func TestARowOfAnUnreadMessage(t *testing.T) {
 	}
 }
 
-// Every status that ends an order without a ticket gives the allowance back, and no other does.
+// Every status that ends an order without tickets sets Counted to 0, and no other status does.
 func TestAnOrderThatEndsCountsNothing(t *testing.T) {
 	counted := ordertest.HeldBy(group, "ann", 8, "A-1-1", "A-1-2")
 	cause := order.Cause{At: counted.ExpiresFrom()}

@@ -8,7 +8,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// AwaitPayment notes the PaymentIntent of a held order. From here on the buyer is shown its client secret.
+// AwaitPayment stores the PaymentIntent of a held order. From then on the buyer sees the client secret.
 func (o Order) AwaitPayment(intentID, clientSecret string, c Cause) (Order, error) {
 	if !o.Status.CanBecome(contracts.AwaitingPayment) {
 		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.AwaitingPayment}
@@ -19,8 +19,8 @@ func (o Order) AwaitPayment(intentID, clientSecret string, c Cause) (Order, erro
 	return o.become(contracts.AwaitingPayment, c), nil
 }
 
-// Commit makes the seats the order's own, in one transaction with their tickets. An open order of any status may be
-// committed: an authorisation that exists is never refused for want of a step.
+// Commit gives the seats to the order. The row must be written in one transaction with the tickets. Every open status can become
+// COMMITTED, so that an existing authorisation is never refused because of a missing step.
 func (o Order) Commit(intentID string, c Cause) (Order, error) {
 	if !o.Status.Open() {
 		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Committed}
@@ -31,7 +31,7 @@ func (o Order) Commit(intentID string, c Cause) (Order, error) {
 	return o.become(contracts.Committed, c), nil
 }
 
-// Confirm is the end of a committed order whose money was taken.
+// Confirm settles a committed order after its money was taken.
 func (o Order) Confirm(c Cause) (Order, error) {
 	if !o.Status.CanBecome(contracts.Confirmed) {
 		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Confirmed}
@@ -39,7 +39,8 @@ func (o Order) Confirm(c Cause) (Order, error) {
 	return o.become(contracts.Confirmed, c), nil
 }
 
-// Revoke is the end of a committed order whose authorisation is gone for good. Its tickets go in the same transaction.
+// Revoke ends a committed order whose authorisation has finally been lost. The row must be written in one transaction that
+// deletes the tickets.
 func (o Order) Revoke(c Cause) (Order, error) {
 	if !o.Status.CanBecome(contracts.Revoked) {
 		return o, &TransitionError{OrderID: o.OrderID, From: o.Status, To: contracts.Revoked}
@@ -48,11 +49,11 @@ func (o Order) Revoke(c Cause) (Order, error) {
 	return o.become(contracts.Revoked, c), nil
 }
 
-// ErrNothingNew says that a decline, or a later one, is noted already, or that the order awaits no payment.
+// ErrNothingNew means that this decline or a later one is already stored, or that the order awaits no payment.
 var ErrNothingNew = errors.New("nothing new")
 
-// NoteDecline notes why a card was refused: a new version, and no new status. Of two the later counts, by the instant and
-// then the id of the event, so that events in any order and number lead to the same.
+// NoteDecline stores why a card was refused: the version rises, the status stays. The latest event wins, by its instant and then
+// by its id, so that the result does not depend on the order and number of the events.
 func (o Order) NoteDecline(e readmodel.PaymentError) (Order, error) {
 	if o.Status != contracts.AwaitingPayment {
 		return o, fmt.Errorf("order %s is %s: %w", o.OrderID, o.Status, ErrNothingNew)
@@ -67,24 +68,24 @@ func (o Order) NoteDecline(e readmodel.PaymentError) (Order, error) {
 	return o, nil
 }
 
-// Step of a payment that has idempotency keys.
+// Step is a step of a payment that has idempotency keys at Stripe.
 type Step string
 
-// Steps.
+// Steps of a payment.
 const (
 	StepOpen    Step = "open"
 	StepCapture Step = "capture"
 	StepVoid    Step = "void"
 )
 
-// Attempt is the number in the next key of a step.
+// Attempt returns the number in the next idempotency key of a step.
 func (o Order) Attempt(s Step) int {
 	p := o.payment()
 	return *p.attempt(s)
 }
 
-// NextAttempt raises that number: a new version, and no new status. It is for an answer that the present key repeats for
-// ever, after Stripe was seen to have had no effect.
+// NextAttempt raises the number in the key of a step: the version rises, the status stays. It must be used only if Stripe has
+// answered the current key with an error, which Stripe repeats for ever, and a read has shown that the step had no effect.
 func (o Order) NextAttempt(s Step) Order {
 	p := o.payment()
 	*p.attempt(s)++
@@ -106,7 +107,7 @@ func (p *payment) attempt(s Step) *int {
 	}
 }
 
-// payment is a copy of what the row has of Stripe.
+// payment returns a copy of the payment in the row.
 func (o Order) payment() payment {
 	if o.Payment == nil {
 		return payment{}

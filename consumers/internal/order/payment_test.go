@@ -22,8 +22,8 @@ func awaiting(t *testing.T) order.Order {
 	return o
 }
 
-// The client secret is in the row exactly while the order awaits payment, and the PaymentIntent from then on.
-func TestTheClientSecretIsKeptAsLongAsItIsOfUse(t *testing.T) {
+// The row has the client secret only while the order awaits payment, and keeps the PaymentIntent after that.
+func TestTheClientSecretIsStoredOnlyWhileTheOrderAwaitsPayment(t *testing.T) {
 	o := awaiting(t)
 	if o.Status != contracts.AwaitingPayment || o.Version != 2 || o.Payment.IntentID != "pi_1" || o.Payment.ClientSecret != "pi_1_secret_2" {
 		t.Errorf("%+v", o.Payment)
@@ -43,7 +43,7 @@ func TestTheClientSecretIsKeptAsLongAsItIsOfUse(t *testing.T) {
 	}
 }
 
-func TestMoneyFollowsTheSeats(t *testing.T) {
+func TestPaymentTransitionsFollowTheStatusGraph(t *testing.T) {
 	o := awaiting(t)
 	if _, err := o.Confirm(opened); err == nil {
 		t.Error("an order was confirmed before it owned its seats")
@@ -76,8 +76,8 @@ func TestMoneyFollowsTheSeats(t *testing.T) {
 	}
 }
 
-// Of two declines the later is shown, whichever order they come in, and each raises the version once.
-func TestDeclinesInAnyOrder(t *testing.T) {
+// The latest decline is stored, in whatever order the events arrive. Each stored decline raises the version by one.
+func TestTheLatestDeclineWinsInAnyOrder(t *testing.T) {
 	first := readmodel.PaymentError{EventID: "evt_1", At: 5000, Code: "card_declined", Message: "No."}
 	second := readmodel.PaymentError{EventID: "evt_2", At: 5000, Code: "insufficient_funds", Message: "No."}
 	third := readmodel.PaymentError{EventID: "evt_0", At: 6000, Code: "expired_card", Message: "No."}
@@ -105,7 +105,7 @@ func TestDeclinesInAnyOrder(t *testing.T) {
 	}
 }
 
-func TestAttemptsRiseOneByOneAndApart(t *testing.T) {
+func TestEachStepHasItsOwnAttemptNumber(t *testing.T) {
 	o := awaiting(t)
 	next := o.NextAttempt(order.StepCapture).NextAttempt(order.StepCapture).NextAttempt(order.StepVoid)
 	if next.Attempt(order.StepCapture) != 2 || next.Attempt(order.StepVoid) != 1 || next.Attempt(order.StepOpen) != 0 || next.Version != o.Version+3 {

@@ -1,26 +1,26 @@
 package order
 
-// PutOutcome is what became of the put of a first version of a row, which is written if there is none. Where the row counts
-// seats, it and the buyer's allowance are one transaction, and its BuyerLimit is the most that may be counted, these included.
+// PutOutcome is the result of writing the first version of a row, which succeeds only if the order has no row. If the row counts
+// seats, the buyer's allowance is raised in the same transaction, and may not exceed the BuyerLimit of the row.
 type PutOutcome int
 
-// Outcomes of a put. A refused row outranks a refused allowance: an order that has a row is that row.
+// Outcomes of a put. If the order has a row and its seats are over the limit, the outcome is PutRefused.
 const (
-	// PutUnknown: neither yes nor no. The message comes again.
+	// PutUnknown: it is not known whether the row was written. The message must be redelivered.
 	PutUnknown PutOutcome = iota
-	// PutDone: the row is there as it was put. It may have been put by an earlier try of the same call.
+	// PutDone: the row is stored as it was put, by this attempt or an earlier one of the same call.
 	PutDone
-	// PutRefused: the order has a row already.
+	// PutRefused: the order already has a row.
 	PutRefused
-	// PutOverLimit: the order has no row, and its seats would be more than the buyer may have. Nothing was written.
+	// PutOverLimit: the order has no row, and with its seats the buyer would be over the limit. Nothing was written.
 	PutOverLimit
 )
 
-// PutResult answers one put.
+// PutResult is the result of one put.
 type PutResult struct {
 	Outcome PutOutcome
-	// Stored is the row that is there, when done or refused.
+	// Stored is the stored row, for PutDone and PutRefused.
 	Stored Order
-	// Err is why it is not known.
+	// Err is the error, for PutUnknown.
 	Err error
 }

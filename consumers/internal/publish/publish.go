@@ -1,8 +1,8 @@
-// Package publish puts each version of an order's row on the bus, once at least and in the order of the stream. Here the
-// image of the record counts, not the present row: every version is an event of its own.
+// Package publish puts each version of an order's row on the bus, at least once and in the order of the stream. It uses the image
+// in the stream record, not the current row: every version is an event of its own.
 //
-// A shard goes on only when a record is done. An event that the bus will never take is therefore kept as a dead letter
-// (refused.go), and the shard goes on.
+// A shard continues only after a record is done. An event that the bus refuses for good is therefore stored as a dead letter
+// (refused.go), and the shard continues.
 package publish
 
 import (
@@ -18,28 +18,29 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Bus takes events.
+// Bus accepts events.
 type Bus interface {
-	// Put puts at most MaxPut events on the bus, in one call, and returns an error for each that the bus did not take, nil
-	// for the others. err is that of the call: then it is not known of any. An error that retry.Classify calls poison is
-	// final: the same event, or the same call, would be refused again.
+	// Put puts at most MaxPut events on the bus in one call. failed has an element for each event: nil if the bus has accepted
+	// it. err means that the call failed and the result is unknown for all events. An error of class retry.ClassPoison is final:
+	// the same event, or the same call, would be refused again.
 	Put(ctx context.Context, events []event.Event) (failed []error, err error)
 }
 
-// Letters keeps the events that the bus will not take. The same letter again is the same letter.
+// Letters stores the events that the bus refuses.
 type Letters interface {
+	// Keep stores a letter. Storing the same letter again has no effect.
 	Keep(ctx context.Context, letter readmodel.DeadLetter) error
 }
 
-// MaxPut and maxPutBytes are what EventBridge takes in one call; an event alone may be as large as a call. It counts the
-// source, the type, the detail and 14 bytes for the time of each entry.
+// MaxPut and maxPutBytes are EventBridge's limits of events and bytes in one call. One event may be as large as a call. EventBridge
+// counts the source, the type, the detail and 14 bytes for the time of each entry.
 const (
 	MaxPut      = 10
 	maxPutBytes = 1 << 20
 	timeBytes   = 14
 )
 
-// sizeOf is what EventBridge counts of an event.
+// sizeOf returns the size of an event as EventBridge counts it.
 func sizeOf(e event.Event) int {
 	return len(event.Source) + len(e.DetailType) + len(e.Detail) + timeBytes
 }
@@ -53,9 +54,9 @@ type Publisher struct {
 	Now     func() time.Time
 }
 
-// Handle implements streambatch.Handler: it publishes until the first event that the bus did not take. That one and all
-// later ones come again, also those that the bus took after it; consumers compare versions. An event that the bus refuses
-// for good is kept, and does not stop those behind it.
+// Handle implements streambatch.Handler. It publishes up to the first event that the bus did not accept. The stream redelivers that
+// record and all later ones, also those whose events the bus has accepted; subscribers compare versions. An event that the bus
+// refuses for good is stored as a dead letter and does not stop the events after it.
 func (p Publisher) Handle(ctx context.Context, records []streambatch.Record) (done int, err error) {
 	for done < len(records) {
 		chunk := records[done:min(done+MaxPut, len(records))]
@@ -68,8 +69,8 @@ func (p Publisher) Handle(ctx context.Context, records []streambatch.Record) (do
 	return done, nil
 }
 
-// put publishes the first records of a chunk, as many as one call takes. done are those that need nothing more: published,
-// or kept as a letter.
+// put publishes the first records of a chunk, as many as fit into one call. done counts the records that are published or stored as
+// a dead letter.
 func (p Publisher) put(ctx context.Context, chunk []streambatch.Record) (done int, err error) {
 	events := make([]event.Event, 0, len(chunk))
 	size := 0
@@ -94,20 +95,20 @@ func (p Publisher) put(ctx context.Context, chunk []streambatch.Record) (done in
 	case retry.Classify(err).Class != retry.ClassPoison:
 		return 0, fmt.Errorf("put %d events: %w", len(events), err)
 	case len(events) > 1:
-		// The call was refused for one of its events, and it is not known for which.
+		// One of the events is the reason, but the bus does not say which.
 		return p.put(ctx, chunk[:len(events)/2])
 	default:
 		return p.answered(ctx, chunk[:1], events, []error{err})
 	}
 }
 
-// answered goes through the answers to a call, up to the first event that may pass another time.
+// answered handles the results of a call, up to the first event that must be tried again.
 func (p Publisher) answered(ctx context.Context, records []streambatch.Record, events []event.Event, failed []error) (done int, err error) {
 	published := 0
 	for done < len(events) && err == nil {
 		switch {
 		case done >= len(failed):
-			err = fmt.Errorf("the bus answered for %d of %d events", len(failed), len(events))
+			err = fmt.Errorf("the bus returned results for %d of %d events", len(failed), len(events))
 		case failed[done] == nil:
 			published++
 			done++
@@ -123,8 +124,8 @@ func (p Publisher) answered(ctx context.Context, records []streambatch.Record, e
 	return done, err
 }
 
-// around publishes what is before a record whose event cannot be put, which fits in one call, and then keeps that one. What
-// is before it may come again, and then nothing is kept yet.
+// around handles a chunk with a record whose event cannot be put. It publishes the records before that one, which fit into one call.
+// If there are none, it stores the dead letter. So the letter is stored only after all records before it are done.
 func (p Publisher) around(ctx context.Context, chunk []streambatch.Record, bad int, why refusal) (done int, err error) {
 	if bad > 0 {
 		return p.put(ctx, chunk[:bad])

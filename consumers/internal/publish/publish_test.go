@@ -23,7 +23,7 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// bus takes events except at the calls and entries that are to fail.
+// bus accepts events, except in the calls and at the entries that should fail.
 type bus struct {
 	calls  int
 	taken  []string
@@ -87,7 +87,7 @@ func publisher(b *bus) publish.Publisher {
 
 func now() time.Time { return time.UnixMilli(1_800_000_000_000) }
 
-func TestEveryVersionInOrderTenACall(t *testing.T) {
+func TestVersionsArePublishedInOrderTenPerCall(t *testing.T) {
 	b := &bus{}
 	all, names := records(25)
 	done, err := publisher(b).Handle(t.Context(), all)
@@ -96,9 +96,9 @@ func TestEveryVersionInOrderTenACall(t *testing.T) {
 	}
 }
 
-// The bus counts bytes as well. Each of these rows is near the size of a whole item.
+// The bus also limits the bytes of a call. Each of these rows is nearly as large as an item can be.
 func TestNoCallIsTooLarge(t *testing.T) {
-	for bad := range 13 { // one of them may have no event
+	for bad := range 13 { // up to one of the rows has no event
 		b := &bus{}
 		all, names := records(12)
 		for i := range all {
@@ -113,7 +113,7 @@ func TestNoCallIsTooLarge(t *testing.T) {
 	}
 }
 
-func TestTheFirstRefusedOneComesAgainAtAnyPosition(t *testing.T) {
+func TestPublishingStopsAtTheFirstRefusedEvent(t *testing.T) {
 	for at := range 10 {
 		b := &bus{refuse: func(call, entry int) bool { return call == 2 && entry == at }}
 		all, _ := records(25)
@@ -123,7 +123,7 @@ func TestTheFirstRefusedOneComesAgainAtAnyPosition(t *testing.T) {
 	}
 }
 
-func TestAnUnknownCallAndAShortAnswerComeAgain(t *testing.T) {
+func TestEventsWithoutAResultAreNotDone(t *testing.T) {
 	all, _ := records(12)
 	b := &bus{broken: func(call int) bool { return call == 2 }}
 	if done, err := publisher(b).Handle(t.Context(), all); done != 10 || err == nil {
@@ -135,7 +135,7 @@ func TestAnUnknownCallAndAShortAnswerComeAgain(t *testing.T) {
 	}
 }
 
-func TestWhatIsPublishedIsCounted(t *testing.T) {
+func TestPublishedEventsAreCounted(t *testing.T) {
 	var metrics bytes.Buffer
 	all, _ := records(3)
 	all[1].Row.History = nil
@@ -157,8 +157,8 @@ func TestWhatIsPublishedIsCounted(t *testing.T) {
 	}
 }
 
-// Whatever fails, giving out the rest again loses no version and makes up none. Where only whole calls fail, the first
-// of each version come in order; an entry refused alone is overtaken by what its call took after it.
+// Whatever fails, after redelivery no version is lost and none is invented. If only whole calls fail, the first copies of the
+// versions are in order. If single entries fail, later entries of the same call can be published before them.
 func TestNothingIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		all, names := records(rapid.IntRange(1, 40).Draw(rt, "records"))

@@ -16,7 +16,7 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// letters keeps letters by their keys.
+// letters stores letters by their keys.
 type letters struct {
 	broken bool
 	kept   map[string]readmodel.DeadLetter
@@ -33,13 +33,13 @@ func (l *letters) Keep(_ context.Context, letter readmodel.DeadLetter) error {
 	return nil
 }
 
-// What the bus of these tests refuses: an entry alone, or the whole call that has it.
+// Texts in an event that the bus of these tests refuses: only the entry, or the whole call.
 const (
 	refusesEntry = "REFUSED-ENTRY"
 	refusesCall  = "REFUSED-CALL"
 )
 
-// spoilers are the ways in which a row has no event that the bus would take.
+// spoilers are the ways to make a row whose event cannot be published.
 var spoilers = []string{"no_event", "event_too_large", refusesEntry, refusesCall}
 
 func spoil(r *streambatch.Record, how string) {
@@ -53,9 +53,8 @@ func spoil(r *streambatch.Record, how string) {
 	}
 }
 
-// An event that the bus will never take is kept with what was to be published, and stops none of those around it: at any
-// place of the batch, alone or beside others.
-func TestAnEventThatIsRefusedForGoodIsKept(t *testing.T) {
+// An event that the bus refuses for good is stored with its detail and does not stop the other events, at any place of the batch.
+func TestAFinallyRefusedEventBecomesADeadLetter(t *testing.T) {
 	for _, how := range spoilers {
 		for at := range 12 {
 			b, l := &bus{}, &letters{}
@@ -98,8 +97,8 @@ func TestAnEventThatIsRefusedForGoodIsKept(t *testing.T) {
 	}
 }
 
-// Without its letter a version would be lost once the stream has forgotten it: it comes again, with all behind it.
-func TestAnEventThatCannotBeKeptComesAgain(t *testing.T) {
+// Without its letter a version would be lost when the stream deletes the record. So the record and all later ones are redelivered.
+func TestAnEventWithoutItsDeadLetterIsNotDone(t *testing.T) {
 	for _, how := range spoilers {
 		for _, at := range []int{0, 5, 11} {
 			b, l := &bus{}, &letters{broken: true}
@@ -124,8 +123,8 @@ func TestAnEventThatCannotBeKeptComesAgain(t *testing.T) {
 	}
 }
 
-// An event that is refused for good hides nothing: what was refused for now before it comes again, and nothing is kept yet.
-func TestARefusalForNowBeforeOneForGoodCounts(t *testing.T) {
+// If an earlier event must be tried again, nothing is stored yet for a finally refused event after it.
+func TestAPassingRefusalBeforeAFinalOneStopsTheBatch(t *testing.T) {
 	for _, how := range []string{"no_event", "event_too_large", refusesEntry} {
 		for refused := range 5 {
 			var metrics bytes.Buffer
@@ -142,8 +141,8 @@ func TestARefusalForNowBeforeOneForGoodCounts(t *testing.T) {
 	}
 }
 
-// An event is as large as its source, type, detail and time: one of just the most that a call takes is put, one of a byte
-// more is not.
+// The size of an event is that of its source, type, detail and time. An event of exactly the limit of a call is put, an event of
+// one byte more is not.
 func TestTheSizeOfAnEventIsCountedAsTheBusDoes(t *testing.T) {
 	for over, want := range map[int]int{0: 0, 1: 1} {
 		b, l := &bus{}, &letters{}

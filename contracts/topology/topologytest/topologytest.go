@@ -1,5 +1,5 @@
-// Package topologytest has sample values of a deployment, each of the form that the functions accept, so that a test reads the
-// config of each binary as a deployment would give it.
+// Package topologytest has sample values of a deployment, so that a test can read the config of each binary as a deployment
+// would provide it.
 package topologytest
 
 import (
@@ -8,7 +8,8 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// Values answers every reference that the functions of a topology may name. They are those of test mode.
+// Values returns a valid sample value for every reference that the functions of a topology can name. The Stripe values are of
+// test mode.
 func Values(t topology.Topology) topology.Values {
 	values := t.Numbers()
 	for _, q := range t.Queues {

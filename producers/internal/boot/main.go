@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/caarlos0/env/v11"
 
+	"boxoffice/contracts/invocation"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/warm"
 	"boxoffice/producers/internal/httpapi"
@@ -46,7 +47,7 @@ func (jitter) Int64N(n int64) int64 { return rand.Int64N(n) } //nolint:gosec // 
 // one exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation starts the function.
 func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Handler, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
-	handler, err := startOrLater(context.Background(), func(ctx context.Context) (lambda.Handler, error) {
+	handler, err := invocation.StartOrLater(context.Background(), func(ctx context.Context) (invocation.Handler, error) {
 		return start(ctx, function, env.ToMap(os.Environ()), os.Stdout, wire)
 	})
 	if err != nil {
@@ -56,7 +57,7 @@ func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Hand
 	lambda.Start(handler)
 }
 
-// start is Main without the process around it. It returns the handler.
+// start is Main without the process around it: the handler, whose invocations invocation.StartOrLater gives their time.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {

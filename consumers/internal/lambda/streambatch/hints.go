@@ -9,16 +9,16 @@ import (
 	"boxoffice/contracts"
 )
 
-// Hint says that the row of an order has changed, and not to what: the handler reads the row.
+// Hint says that the row of an order has changed. It does not say how: the handler reads the row.
 type Hint struct {
 	SequenceNumber string
 	OrderID        contracts.OrderID
 }
 
-// HintHandler handles hints as a Handler handles records.
+// HintHandler handles hints in the same way as a Handler handles records.
 type HintHandler func(ctx context.Context, hints []Hint) (done int, err error)
 
-// Keys is a batch of a stream of which only the keys are decoded.
+// Keys is a batch of stream records of which only the keys are decoded.
 type Keys struct {
 	Records []struct {
 		Change struct {
@@ -32,20 +32,20 @@ type Keys struct {
 	}
 }
 
-// HintBatches handles batches of hints. Safe for concurrent use.
+// HintBatches handles batches of hints. It is safe for concurrent use.
 type HintBatches struct {
 	handler HintHandler
 	o       Options
 }
 
-// NewHints makes a HintBatches.
+// NewHints returns a HintBatches that calls handler.
 func NewHints(handler HintHandler, o Options) *HintBatches {
 	return &HintBatches{handler: handler, o: o.withDefaults()}
 }
 
 var errNoKey = errors.New("the record names no order")
 
-// Handle is the Lambda handler. A removed row is a hint as well: its reader finds no row.
+// Handle is the Lambda handler. A deleted row is a hint too: the handler finds no row.
 func (b *HintBatches) Handle(ctx context.Context, keys Keys) (events.DynamoDBEventResponse, error) {
 	hints := make([]Hint, 0, len(keys.Records))
 	for _, r := range keys.Records {

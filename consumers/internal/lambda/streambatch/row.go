@@ -10,7 +10,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// rowOf decodes a new image. A removed row has none.
+// rowOf decodes a new image. there is false for a deleted row, which has no new image.
 func rowOf(newImage map[string]events.DynamoDBAttributeValue) (row readmodel.Order, there bool, err error) {
 	if len(newImage) == 0 {
 		return readmodel.Order{}, false, nil
@@ -40,7 +40,7 @@ func mapOf(from map[string]events.DynamoDBAttributeValue) (map[string]types.Attr
 	return to, nil
 }
 
-// valueOf converts between the two libraries' forms of one value.
+// valueOf converts a value from the type of aws-lambda-go to that of the AWS SDK.
 func valueOf(v events.DynamoDBAttributeValue) (types.AttributeValue, error) {
 	switch v.DataType() {
 	case events.DataTypeString:

@@ -1,12 +1,11 @@
-// Package streambatch is the only code that sees a batch of a DynamoDB stream. It decodes what its handler needs of each
-// record, hands the records over in their order, and says in its response from which record on the stream must give them
-// out again.
+// Package streambatch decodes the batches of a DynamoDB stream for handlers. It passes the records to its handler in their order,
+// and its response says from which record on the stream must redeliver them. No other package sees a batch.
 //
-// A handler of versions gets the new image of each record (New); a handler of hints gets the key alone (NewHints). What
-// nobody reads is not decoded: the old image never, and for hints no image at all.
+// A handler of versions gets the new image of each record (New). A handler of hints gets only the key (NewHints). Parts that no
+// handler needs are not decoded: never the old image, and for hints no image at all.
 //
-// A shard goes on only when a batch is done, so one record must never stop it for good: a record that cannot be decoded
-// is logged, counted and passed over. What a reader of the stream missed by that is made good from the rows.
+// A shard continues only after a batch is done, so one record must never stop it for good. A record that cannot be decoded is
+// logged, counted and skipped. The rows still have what a reader of the stream misses in this way.
 package streambatch
 
 import (
@@ -21,11 +20,11 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Options of New and NewHints. A zero field has the default named beside it.
+// Options are the options of New and NewHints. The zero value is usable.
 type Options struct {
-	// Logger gets a line for what failed or was passed over. Default none.
+	// Logger logs failed and skipped records. Default: no log.
 	Logger *slog.Logger
-	// Meter counts what was passed over. Default none.
+	// Meter counts skipped records. Default: no metric.
 	Meter *telemetry.Meter
 }
 
@@ -36,22 +35,22 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// passOver logs and counts a record that nobody can read.
+// passOver logs and counts a record that cannot be decoded.
 func (o Options) passOver(ctx context.Context, sequence string, err error) {
 	o.Logger.ErrorContext(ctx, "record passed over", telemetry.KeySequence, sequence, telemetry.KeyError, err.Error())
 	o.Meter.Put(telemetry.RecordsPassedOver, 1)
 }
 
-// batch is the records of one invocation, decoded.
+// batch has the decoded records of one invocation.
 type batch[R any] struct {
 	records []R
-	// name is what the log says of a record, and the number by which the stream gives it out again.
+	// name returns the sequence number of a record, by which the stream redelivers it, and its order, for the log.
 	name func(R) (sequence string, id contracts.OrderID)
 	o    Options
 }
 
-// handle answers one batch: no failure, or the first record that must come again; the stream gives out that one and all
-// later ones. It never answers an error: that would give out the whole batch, also what is done.
+// handle handles one batch. Its response has no failure, or the first record that is not done: the stream redelivers that record
+// and all later ones. It never returns an error: that would redeliver the whole batch, including the records that are done.
 func (b batch[R]) handle(ctx context.Context, handler func(context.Context, []R) (int, error)) events.DynamoDBEventResponse {
 	none := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
 	if len(b.records) == 0 {
@@ -66,12 +65,12 @@ func (b batch[R]) handle(ctx context.Context, handler func(context.Context, []R)
 	if err != nil {
 		attributes = append(attributes, telemetry.KeyError, err.Error())
 	}
-	b.o.Logger.WarnContext(ctx, "records come again", attributes...)
+	b.o.Logger.WarnContext(ctx, "records will be redelivered", attributes...)
 	return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{{ItemIdentifier: sequence}}}
 }
 
-// guarded brings the whole batch again after a panic. The handler has all of the context's time: boot ends the context of an
-// invocation early enough for the answer.
+// guarded calls the handler and returns a panic as an error with nothing done. The handler may use the whole time of the context:
+// boot ends the context early enough for the response.
 func (b batch[R]) guarded(ctx context.Context, handler func(context.Context, []R) (int, error)) (done int, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -18,24 +18,24 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// image is a row as the stream of a table carries it.
+// image is a row in the form of a stream's image.
 const image = `{"orderId":{"S":"e1%d"},"userId":{"S":"anna"},"concertId":{"S":"c"},"group":{"S":"A"},"layoutVersion":{"N":"1"},
 "seats":{"L":[{"S":"A-1"},{"S":"A-2"}]},"requestHash":{"S":"h"},"status":{"S":"HELD"},"version":{"N":"1"},
 "amount":{"M":{"minor":{"N":"12000"},"currency":{"S":"EUR"}}},"heldAt":{"N":"1000"},"holdExpiresAt":{"N":"301000"},
 "fence":{"S":"1"},"acceptedAt":{"N":"900"},"history":{"L":[{"M":{"status":{"S":"HELD"},"version":{"N":"1"},"at":{"N":"1001"},"cause":{"S":"PlaceOrder"},"messageId":{"S":"m"}}}]},
 "nothing":{"NULL":true},"flag":{"BOOL":true},"tags":{"SS":["a"]},"numbers":{"NS":["1"]}}`
 
-// record is one record of a stream with the members of its change besides the number.
+// record is a stream record with the members of its change besides the sequence number.
 func record(n int, members string) string {
 	return fmt.Sprintf(`{"eventID":"%d","eventName":"INSERT","dynamodb":{"SequenceNumber":"s%d"%s}}`, n, n, members)
 }
 
-// change are the members of a change of order n. The old image is one that nobody could decode.
+// change has the members of a change of order n. The old image cannot be decoded.
 func change(n int) string {
 	return fmt.Sprintf(`,"Keys":{"orderId":{"S":"e1%d"}},"NewImage":`+image+`,"OldImage":{"orderId":{"B":"AAAA"}}`, n, n)
 }
 
-// event is a batch of records as Lambda hands it to a function.
+// event is a batch of records in the form in which Lambda passes it to a function.
 func event(records ...string) string { return `{"Records":[` + strings.Join(records, ",") + `]}` }
 
 func batch(n int) string {
@@ -46,7 +46,7 @@ func batch(n int) string {
 	return event(records...)
 }
 
-// kind is one of the two kinds of batches: what it is given are the numbers of the records.
+// kind makes a Lambda handler of one of the two kinds of batches. Its handler is given the sequence numbers of the records.
 type kind func(handler func(ctx context.Context, given []string) (int, error), o streambatch.Options) func(context.Context, string) (events.DynamoDBEventResponse, error)
 
 func versions(handler func(context.Context, []string) (int, error), o streambatch.Options) func(context.Context, string) (events.DynamoDBEventResponse, error) {
@@ -83,7 +83,7 @@ func hints(handler func(context.Context, []string) (int, error), o streambatch.O
 	}
 }
 
-// both runs a test with each kind of batches.
+// both runs a test for each kind of batches.
 func both(t *testing.T, test func(t *testing.T, k kind)) {
 	t.Helper()
 	for name, k := range map[string]kind{"versions": versions, "hints": hints} {
@@ -91,7 +91,7 @@ func both(t *testing.T, test func(t *testing.T, k kind)) {
 	}
 }
 
-// handle answers what the handler was given and which record comes again, "" for none.
+// handle returns what the handler was given and the record from which on the stream redelivers, "" for none.
 func (k kind) handle(ctx context.Context, t *testing.T, body string, h func(context.Context, []string) (int, error)) (given []string, again string) {
 	t.Helper()
 	response, err := k(func(ctx context.Context, numbers []string) (int, error) {
@@ -127,7 +127,7 @@ func TestRowsAreDecoded(t *testing.T) {
 	}
 }
 
-// A hint is the key alone: a record whose images nobody could decode is one as well, and so is a removed row.
+// A hint has only the key: a record whose images cannot be decoded is a hint too, and so is a deleted row.
 func TestHintsAreTheKeys(t *testing.T) {
 	var keys streambatch.Keys
 	body := event(record(7, change(7)), record(8, `,"Keys":{"orderId":{"S":"e18"}},"NewImage":{"version":{"S":"no number"}}`), record(9, `,"Keys":{"orderId":{"S":"e19"}}`))
@@ -146,7 +146,7 @@ func TestHintsAreTheKeys(t *testing.T) {
 	}
 }
 
-func TestTheFirstThatIsNotDoneComesAgain(t *testing.T) {
+func TestTheStreamRedeliversFromTheFirstUndoneRecord(t *testing.T) {
 	broken := errors.New("broken connection")
 	both(t, func(t *testing.T, k kind) {
 		for _, test := range []struct {
@@ -156,31 +156,31 @@ func TestTheFirstThatIsNotDoneComesAgain(t *testing.T) {
 		}{{3, nil, ""}, {0, broken, "s0"}, {1, broken, "s1"}, {2, nil, "s2"}, {3, broken, "s2"}, {-1, nil, "s0"}, {9, broken, "s2"}} {
 			given, again := k.handle(t.Context(), t, batch(3), func(context.Context, []string) (int, error) { return test.done, test.err })
 			if again != test.want || !slices.Equal(given, []string{"s0", "s1", "s2"}) {
-				t.Errorf("%d done, %v of %v: %q comes again, want %q", test.done, test.err, given, again, test.want)
+				t.Errorf("%d done, %v of %v: redelivered from %q, want %q", test.done, test.err, given, again, test.want)
 			}
 		}
 	})
 }
 
-func TestAPanicBringsAllAgain(t *testing.T) {
+func TestAPanicRedeliversTheWholeBatch(t *testing.T) {
 	both(t, func(t *testing.T, k kind) {
 		if _, again := k.handle(t.Context(), t, batch(3), func(context.Context, []string) (int, error) { panic("oops") }); again != "s0" {
-			t.Errorf("%q comes again", again)
+			t.Errorf("redelivered from %q", again)
 		}
 	})
 }
 
-// A record that nobody can read must not stop its shard for good.
-func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
+// A record that cannot be decoded must not stop its shard for good.
+func TestUndecodableRecordsAreSkipped(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind kind
 		bad  []string
-		// passed is how many of the bad ones are told of.
+		// passed is how many of the bad records are counted.
 		passed int
 	}{
 		"versions": {versions, []string{
 			`,"NewImage":{"orderId":{"S":"x"},"version":{"S":"no number"}}`, `,"NewImage":{"orderId":{"B":"AAAA"}}`,
-			`,"NewImage":{"orderId":{"S":"x"},"version":{"N":"0"}}`, `,"NewImage":{"version":{"N":"1"}}`, "", // a row that was removed is no version
+			`,"NewImage":{"orderId":{"S":"x"},"version":{"N":"0"}}`, `,"NewImage":{"version":{"N":"1"}}`, "", // a deleted row is no version
 		}, 4},
 		"hints": {hints, []string{"", `,"Keys":{}`, `,"Keys":{"orderId":{"B":"AAAA"}}`, `,"Keys":{"seat":{"S":"A-1"}}`}, 4},
 	} {
@@ -192,7 +192,7 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 			records = append(records, record(99, change(99)))
 			given, again := test.kind.handle(t.Context(), t, event(records...), all)
 			if !slices.Equal(given, []string{"s0", "s99"}) || again != "" {
-				t.Errorf("given %v, %q comes again", given, again)
+				t.Errorf("given %v, redelivered from %q", given, again)
 			}
 			var metrics bytes.Buffer
 			meter := telemetry.NewMeter(&metrics, "mirror", func() time.Time { return time.UnixMilli(0) })
@@ -203,15 +203,15 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 				t.Errorf("%d records are counted as passed over, want %d: %s", n, test.passed, metrics.String())
 			}
 			test.kind.handle(t.Context(), t, event(record(1, test.bad[0])), func(context.Context, []string) (int, error) {
-				t.Error("the handler was given nothing")
+				t.Error("the handler was called without records")
 				return 0, nil
 			})
 		})
 	}
 }
 
-// What the answer needs is kept by who made the context, so that it is kept once.
-func TestTheHandlerHasAllOfTheContextsTime(t *testing.T) {
+// The caller has already reserved the time for the response in the context, so streambatch must not reserve it again.
+func TestTheHandlerGetsTheWholeDeadline(t *testing.T) {
 	end := time.Now().Add(time.Hour)
 	ctx, cancel := context.WithDeadline(t.Context(), end)
 	defer cancel()
@@ -245,8 +245,8 @@ func FuzzHandle(f *testing.F) {
 	})
 }
 
-// What a batch of 100 versions costs to decode, as Lambda's runtime does it: with both images, as it was before, with the
-// new ones, and with the keys alone.
+// BenchmarkDecode decodes a batch of 100 versions as Lambda's runtime does: with both images, with the new images, and with only
+// the keys.
 func BenchmarkDecode(b *testing.B) {
 	var records []string
 	for i := range 100 {

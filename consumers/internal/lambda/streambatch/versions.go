@@ -9,17 +9,17 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Record is one version of an order's row as the stream has it.
+// Record is one version of an order's row from the stream.
 type Record struct {
 	SequenceNumber string
 	Row            readmodel.Order
 }
 
-// Handler handles records in their order and answers how many from the first on are done. The rest comes again, with
-// what comes after it; so does all of it after a panic. The context ends at the end of the budget.
+// Handler handles records in their order and returns how many, counted from the first, are done. The stream redelivers the rest
+// and all later records. After a panic it redelivers the whole batch. The context ends early enough for the response.
 type Handler func(ctx context.Context, records []Record) (done int, err error)
 
-// Images is a batch of a stream of which only the new images are decoded.
+// Images is a batch of stream records of which only the new images are decoded.
 type Images struct {
 	Records []struct {
 		Change struct {
@@ -29,18 +29,18 @@ type Images struct {
 	}
 }
 
-// Batches handles batches of versions. Safe for concurrent use.
+// Batches handles batches of versions. It is safe for concurrent use.
 type Batches struct {
 	handler Handler
 	o       Options
 }
 
-// New makes a Batches.
+// New returns a Batches that calls handler.
 func New(handler Handler, o Options) *Batches {
 	return &Batches{handler: handler, o: o.withDefaults()}
 }
 
-// Handle is the Lambda handler. A removed row is no version.
+// Handle is the Lambda handler. A deleted row is no version and is skipped.
 func (b *Batches) Handle(ctx context.Context, images Images) (events.DynamoDBEventResponse, error) {
 	records := make([]Record, 0, len(images.Records))
 	for _, r := range images.Records {

@@ -11,43 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
+	"boxoffice/contracts/invocation"
 	"boxoffice/contracts/secrets"
 )
 
-// An extension that is ready only with the first invocation must not keep the function from its first invocation.
-func TestAFunctionStartsWhenTheExtensionIsReady(t *testing.T) {
-	builds, notReady := 0, fmt.Errorf("config: %w", errors.Join(fmt.Errorf("REDIS_PASSWORD: %w", secrets.ErrNotReady)))
-	answers := []error{notReady, notReady, nil}
-	handler, err := startOrLater(t.Context(), func(context.Context) (lambda.Handler, error) {
-		builds++
-		if err := answers[builds-1]; err != nil {
-			return nil, err
-		}
-		return handlerFunc(func(context.Context) error { return nil }), nil
-	})
-	if err != nil || builds != 1 {
-		t.Fatalf("built %d times, %v", builds, err)
-	}
-	if _, err := handler.Invoke(t.Context(), nil); !errors.Is(err, secrets.ErrNotReady) || builds != 2 {
-		t.Errorf("an invocation while it is not ready: built %d times, %v", builds, err)
-	}
-	for range 2 {
-		if answer, err := handler.Invoke(t.Context(), []byte("x")); err != nil || string(answer) != "x" || builds != 3 {
-			t.Errorf("an invocation once it is: %s, built %d times, %v", answer, builds, err)
-		}
-	}
-}
-
-func TestAnyOtherFailureEndsTheStart(t *testing.T) {
-	wrong := errors.New("REDIS_PASSWORD: there is no such secret")
-	if handler, err := startOrLater(t.Context(), func(context.Context) (lambda.Handler, error) { return nil, wrong }); handler != nil || !errors.Is(err, wrong) {
-		t.Errorf("%v, %v", handler, err)
-	}
-}
-
-// only is an extension that serves one secret, is not ready to serve those of starting, and knows no other.
+// only is an extension that serves one secret, is not ready to serve those of starting, and has no other.
 func only(starting ...string) secrets.Get {
 	return func(_ context.Context, address, _, _ string) (int, []byte, error) {
 		for _, name := range starting {
@@ -62,8 +30,8 @@ func only(starting ...string) secrets.Get {
 	}
 }
 
-// A start is left to the first invocation only where nothing but the extension is in its way. What else is wrong is wrong then, too.
-func TestAnExtensionThatIsNotReadyHidesNothing(t *testing.T) {
+// The first invocation starts the function only if the extension is the only problem. Any other problem ends the start.
+func TestUnreadyExtensionHidesNoOtherProblem(t *testing.T) {
 	const late = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev/late"
 	const gone = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dev/gone"
 	for name, c := range map[string]struct {
@@ -85,7 +53,7 @@ func TestAnExtensionThatIsNotReadyHidesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				handler, err := startOrLater(t.Context(), func(ctx context.Context) (lambda.Handler, error) {
+				handler, err := invocation.StartOrLater(t.Context(), func(ctx context.Context) (invocation.Handler, error) {
 					_, _, err := readConfig[secretConfig](ctx, vars("1", c.change), only("late"))
 					return nil, err
 				})
@@ -112,7 +80,7 @@ func TestAnExtensionThatIsNotReadyHidesNothing(t *testing.T) {
 }
 
 // An invocation of 5 s that cannot start the function has logged why 300 ms before Lambda kills it.
-func TestAnInvocationThatCannotStartTheFunctionSaysWhy(t *testing.T) {
+func TestInvocationThatCannotStartLogsWhy(t *testing.T) {
 	for name, get := range map[string]secrets.Get{
 		"refused": func(context.Context, string, string, string) (int, []byte, error) {
 			return 0, nil, errors.New("the reason")
@@ -130,7 +98,7 @@ func TestAnInvocationThatCannotStartTheFunctionSaysWhy(t *testing.T) {
 			slog.SetDefault(slog.New(slog.NewJSONHandler(&out, nil)))
 			synctest.Test(t, func(t *testing.T) {
 				asks := only("dev%2Fkey-AbCdEf")
-				handler, err := startOrLater(t.Context(), func(ctx context.Context) (lambda.Handler, error) {
+				handler, err := invocation.StartOrLater(t.Context(), func(ctx context.Context) (invocation.Handler, error) {
 					_, _, err := readConfig[secretConfig](ctx, vars("1", nil), asks)
 					return nil, err
 				})
@@ -148,31 +116,6 @@ func TestAnInvocationThatCannotStartTheFunctionSaysWhy(t *testing.T) {
 			})
 			if text := out.String(); !strings.Contains(text, "start failed") || !strings.Contains(text, "REDIS_PASSWORD: ") || !strings.Contains(text, "the reason") && !strings.Contains(text, "status 503") {
 				t.Errorf("logged %s", text)
-			}
-		})
-	}
-}
-
-// However a function was started, its handler's context ends 300 ms before the invocation does, and not sooner.
-func TestTheTimeForTheAnswerIsKeptOnce(t *testing.T) {
-	for name, answers := range map[string][]error{"at once": {nil}, "later": {secrets.ErrNotReady, nil}} {
-		synctest.Test(t, func(t *testing.T) {
-			handler, err := startOrLater(t.Context(), func(context.Context) (lambda.Handler, error) {
-				err := answers[0]
-				answers = answers[1:]
-				return handlerFunc(func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }), err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range 2 {
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-				begun := time.Now()
-				_, err := handler.Invoke(ctx, nil)
-				cancel()
-				if took := time.Since(begun); took != 4700*time.Millisecond || !errors.Is(err, errTimeOver) {
-					t.Errorf("%s: ended after %s, %v", name, took, err)
-				}
 			}
 		})
 	}
