@@ -20,7 +20,7 @@ STRIPE_MOCK := $(TOOLS)/stripe-mock-$(STRIPE_MOCK_VERSION)
 SOURCES := $(wildcard consumers contracts producers scripts)
 
 # The packages that run many goroutines. The race detector needs another set of flags, so only these are tested with it.
-RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/... memory/memqueue/... adapters/sqssend/... mirror/... rebuild/... expire/... \
+RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/... memory/memqueue/... adapters/sqssend/... mirror/... seats/... expire/... \
   publish/... adapters/redisclient/...) ./scripts/lambdahost/...
 # A number of runs and not a time: with a time the fuzzer sometimes reports its own deadline as a failure.
 FUZZ_TIME ?= 60000x

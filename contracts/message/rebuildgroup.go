@@ -3,7 +3,7 @@ package message
 import "boxoffice/contracts"
 
 // KindRebuildGroup loads a seat group into Redis if it is not there in the layout version that is sold. Cause: an operator or the catalogue loader.
-// Handler: consumers/internal/rebuild.
+// Handler: consumers/internal/seats.
 const KindRebuildGroup Kind = "RebuildGroup"
 
 // RebuildGroup is version 1.

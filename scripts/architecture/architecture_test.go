@@ -100,6 +100,33 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports %s: %s", p.path(), imported, r.why)
 			}
 		}
+		if several := r.several(p.Imports); len(several) > 1 {
+			t.Errorf("%s imports %s: %s", p.path(), strings.Join(several, " and "), r.why)
+		}
+	}
+}
+
+// several returns those of the rule's oneOf that a package imports.
+func (r rule) several(imports []string) (used []string) {
+	for _, pattern := range r.oneOf {
+		if slices.ContainsFunc(imports, func(path string) bool { return matches(pattern, path) }) {
+			used = append(used, pattern)
+		}
+	}
+	return used
+}
+
+// Nothing that ships imports a store in memory or what only tests use.
+func TestNothingThatShipsImportsTestSupport(t *testing.T) {
+	for _, p := range packages(t) {
+		if matchesAny(testOnly, p.path()) || matches("scripts/...", p.path()) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if matchesAny(testOnly, strings.TrimPrefix(imported, module+"/")) {
+				t.Errorf("%s ships and imports %s, which only tests may use", p.path(), imported)
+			}
+		}
 	}
 }
 
@@ -125,12 +152,16 @@ func TestRulesRefuseForbiddenImports(t *testing.T) {
 		"producers/cmd/orders":                    "boxoffice/consumers/internal/order",
 		"producers/internal/webhook":              "github.com/stripe/stripe-go/v76/webhook",
 		"scripts/devstack":                        "boxoffice/producers/internal/boot",
-		"consumers/internal/adapters/dynamoorder": "github.com/redis/go-redis/v9",
+		"consumers/internal/adapters/dynamoorder": "github.com/aws/aws-lambda-go/events",
 	} {
 		r, found := ruleOf(path)
 		if !found || r.allows(imported) {
 			t.Errorf("%s may import %s", path, imported)
 		}
+	}
+	r, _ := ruleOf("consumers/internal/adapters/dynamoorder")
+	if several := r.several([]string{"github.com/aws/aws-sdk-go-v2/service/dynamodb/types", "github.com/redis/go-redis/v9"}); len(several) != 2 {
+		t.Errorf("an adapter may have two SDKs: %v", several)
 	}
 }
 

@@ -6,8 +6,13 @@ type rule struct {
 	// from are the packages that the rule is for. The first rule that takes a package is its rule.
 	from []string
 	may  []string
-	why  string
+	// oneOf are imports of which a package has one at most.
+	oneOf []string
+	why   string
 }
+
+// testOnly packages are imported by tests and by each other, and by nothing that ships.
+var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest"}
 
 const (
 	lambda  = "github.com/aws/aws-lambda-go/..."
@@ -107,126 +112,50 @@ var rules = []rule{
 		why:  "retry alone knows breakers and backoff, so that simulated time can stand in for both",
 	},
 	{
-		from: []string{"consumers/internal/lambda/sqsbatch"},
-		may:  []string{"contracts/...", "consumers/internal/retry", "github.com/aws/aws-lambda-go/events"},
-		why:  "sqsbatch alone sees a batch of SQS; no handler can acknowledge by mistake",
-	},
-	{
-		from: []string{"consumers/internal/lambda/streambatch"},
-		may:  []string{"contracts/...", "github.com/aws/aws-lambda-go/events", dynamo, values},
-		why:  "streambatch alone sees a batch of a stream and decodes its rows",
-	},
-	{
-		from: []string{"consumers/internal/mirror"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/displaced", "consumers/internal/lambda/streambatch"},
-		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
-	},
-	{
-		from: []string{"consumers/internal/reconcile"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/displaced"},
-		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
-	},
-	{
-		from: []string{"consumers/internal/commit"},
+		from: []string{"consumers/internal/commit", "consumers/internal/pay"},
 		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry"},
-		why:  "who paid in time must not lose his seats because Redis is down: commit knows rows and messages, and no seats in Redis",
+		why:  "a buyer who paid in time must not lose his seats because Redis is down: these know rows and messages, and no seats in Redis",
 	},
 	{
-		from: []string{"consumers/internal/adapters/awsclient"},
-		may:  []string{"contracts/...", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/dynamodb/types", smithy},
-		why:  "how a process speaks to AWS is the same for every adapter that does, and knows none of them; what an error means is in one table",
-	},
-	{
-		from: []string{"consumers/internal/adapters/sqsletters"},
-		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/reconcile", "consumers/internal/retry", awsCore, sqs},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/adapters/dynamoletters", "consumers/internal/adapters/dynamoledger"},
-		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", awsCore, dynamo, values},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/publish"},
-		may:  []string{"contracts/...", "consumers/internal/retry", "consumers/internal/lambda/streambatch"},
-		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
-	},
-	{
-		from: []string{"consumers/internal/adapters/eventbus"},
-		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", awsCore, "github.com/aws/aws-sdk-go-v2/service/eventbridge/..."},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/rebuild", "consumers/internal/displaced", "consumers/internal/ended"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/rebuild", "consumers/internal/expire", "consumers/internal/mirror", "consumers/internal/ended"},
-		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
-	},
-	{
-		from: []string{"consumers/internal/pay"},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry"},
-		why:  "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
-	},
-	{
-		from: []string{"consumers/internal/adapters/stripepay"},
-		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/retry", stripe},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/adapters/redisclient"},
-		may:  []string{"contracts/...", "consumers/internal/retry", redis},
-		why:  "how a process speaks to Redis is the same for every adapter that does, and knows none of them",
-	},
-	{
-		from: []string{"consumers/internal/adapters/redisrate"},
-		may:  []string{"contracts/...", "consumers/internal/pay", "consumers/internal/adapters/redisclient", "consumers/internal/retry", redis},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/memory/mempay", "consumers/internal/adapters/memrate"},
-		may:  []string{"contracts/...", "consumers/internal/pay"},
-		why:  "a provider in memory stands beside the real one under the same suite, and needs nothing else",
-	},
-	{
-		from: []string{"consumers/internal/adapters/redishold"},
-		may:  []string{"contracts/...", "consumers/internal/holds", "consumers/internal/adapters/redisclient", "consumers/internal/retry", redis},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/adapters/dynamoorder", "consumers/internal/adapters/dynamocatalogue"},
-		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/order", "consumers/internal/retry", awsCore, dynamo, values},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/adapters/dynamoattempts"},
-		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", "consumers/internal/lambda/sqsbatch", awsCore, dynamo, values},
-		why:  "an adapter has one SDK and fills the port of sqsbatch; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/memory/memledger"},
-		may:  []string{"contracts/..."},
-		why:  "what is kept in memory stands beside the real store under the same suite, and needs nothing else",
-	},
-	{
-		from: []string{"consumers/internal/memory/memattempts"},
-		why:  "notes in memory stand beside the real ones under the same suite, and need nothing else",
-	},
-	{
-		from: []string{"consumers/internal/adapters/sqssend"},
-		may:  []string{"contracts/...", "consumers/internal/adapters/awsclient", "consumers/internal/retry", "consumers/internal/lambda/sqsbatch", awsCore, sqs},
-		why:  "an adapter has one SDK and fills the port of its handlers; never another adapter",
-	},
-	{
-		from: []string{"consumers/internal/memory/memhold", "consumers/internal/memory/memorder"},
+		from: []string{"consumers/internal/seats"},
 		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry"},
-		why:  "a store in memory stands beside the real one under the same suite, and needs nothing else",
+		why:  "what handlers share stands below them",
 	},
 	{
-		from: []string{"consumers/internal/memory/memqueue"},
-		may:  []string{"contracts/...", "consumers/internal/lambda/sqsbatch", "github.com/aws/aws-lambda-go/events"},
-		why:  "a queue in memory stands beside SQS under the same suite, and hands out batches as Lambda does",
+		from: []string{"consumers/internal/reserve", "consumers/internal/expire", "consumers/internal/mirror", "consumers/internal/reconcile", "consumers/internal/publish"},
+		may: []string{
+			"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/seats",
+			"consumers/internal/expire", "consumers/internal/mirror", "consumers/internal/lambda/streambatch",
+		},
+		why: "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
-		from: []string{"consumers/internal/testkit/ordertest", "consumers/internal/testkit/holdtest", "consumers/internal/testkit/queuetest", "consumers/internal/testkit/redistest", "consumers/internal/testkit/ministacktest", "consumers/internal/testkit/awsfaults", "consumers/internal/testkit/paymenttest", "consumers/internal/testkit/ledgertest", "consumers/internal/testkit/childtest"},
+		from: []string{"consumers/internal/lambda/..."},
+		may:  []string{"contracts/...", "consumers/internal/retry", "github.com/aws/aws-lambda-go/events", dynamo, values},
+		why:  "these alone see a batch of Lambda, so that no handler can acknowledge by mistake",
+	},
+	{
+		from: []string{"consumers/internal/adapters/awsclient", "consumers/internal/adapters/redisclient"},
+		may:  []string{"contracts/...", "consumers/internal/retry", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/dynamodb/types", smithy},
+		why:  "how a process speaks to AWS or to Redis is the same for every adapter that does, and knows none of them",
+	},
+	{
+		from: []string{"consumers/internal/adapters/..."},
+		may: []string{
+			"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/pay", "consumers/internal/reconcile",
+			"consumers/internal/lambda/sqsbatch", "consumers/internal/adapters/awsclient", "consumers/internal/adapters/redisclient",
+			awsCore, dynamo, values, sqs, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", redis, stripe,
+		},
+		oneOf: []string{dynamo, sqs, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", redis, stripe},
+		why:   "an adapter has one SDK and fills the port of its handlers; never another adapter",
+	},
+	{
+		from: []string{"consumers/internal/memory/..."},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/pay", "consumers/internal/lambda/sqsbatch", "github.com/aws/aws-lambda-go/events"},
+		why:  "what is in memory stands beside the real store under the same suite, and needs nothing else",
+	},
+	{
+		from: []string{"consumers/internal/testkit/..."},
 		may:  []string{"contracts/...", "consumers/internal/...", "pgregory.net/rapid", redis, awsCore, "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/credentials", dynamo, sqs, "github.com/aws/aws-lambda-go/events"},
 		why:  "test support stays on its own side",
 	},
@@ -248,9 +177,7 @@ var rules = []rule{
 var pure = []string{
 	"contracts/...",
 	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/look",
-	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/memhold", "consumers/internal/memory/memorder",
-	"consumers/internal/memory/memattempts", "consumers/internal/memory/memqueue", "consumers/internal/memory/mempay", "consumers/internal/adapters/memrate",
-	"consumers/internal/memory/memledger",
+	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
 }
 
 // impureImports make a package impure; impureCalls do, by package and name.

@@ -11,9 +11,9 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-func TestTokensThatAreNotGoodAreRefused(t *testing.T) {
+func TestInvalidTokensAreRefused(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	user := testbed.Named("mallory")
 	foreign, err := localtokens.NewKey()
 	if err != nil {
@@ -32,7 +32,7 @@ func TestTokensThatAreNotGoodAreRefused(t *testing.T) {
 	good := sign(s.Key, func(*localtokens.Claims) {})
 	parts := strings.Split(good, ".")
 	other := strings.Split(sign(s.Key, func(c *localtokens.Claims) { c.Subject = "anna" }), ".")
-	seats := s.seats(t, 1)
+	seats := s.takeSeats(t, 1)
 	for name, token := range map[string]string{
 		"no token":                  "",
 		"no JWT":                    "abc",
@@ -44,37 +44,37 @@ func TestTokensThatAreNotGoodAreRefused(t *testing.T) {
 		"without signature":         "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + parts[1] + ".",
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := s.with(t, token)
+			c := s.withToken(t, token)
 			answer, err := c.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if answer.Status != http.StatusUnauthorized || answer.Problem().Message != "Unauthorized" {
-				t.Errorf("POST /orders answers %d %s", answer.Status, answer.Body)
+				t.Errorf("POST /orders returned %d %s", answer.Status, answer.Body)
 			}
 			if _, answer, err = c.Order(t.Context(), "e1"+strings.Repeat("0", 30)); err != nil || answer.Status != http.StatusUnauthorized {
-				t.Errorf("GET /orders answers %d, %v", answer.Status, err)
+				t.Errorf("GET /orders returned %d, %v", answer.Status, err)
 			}
 		})
 	}
-	s.nothingEnqueued(t, user, seats[0])
+	s.checkNothingEnqueued(t, user, seats[0])
 }
 
-// Whoever asks for an order that is not his gets the same answer whatever is wrong, before and after it is decided.
+// A request for another buyer's order gets the same response as one for an unknown order, before and after the decision.
 func TestAnotherBuyersOrderIsNotFound(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna, mallory, seats := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("mallory")), s.seats(t, 1)
+	s := requireStack(t)
+	anna, mallory, seats := s.signedIn(t, testbed.Named("anna")), s.signedIn(t, testbed.Named("mallory")), s.takeSeats(t, 1)
 	accepted := s.place(t, anna, "key-1", seats...)
 	notFound := func(id string) {
 		t.Helper()
 		_, answer, err := mallory.Order(t.Context(), id)
 		if err != nil || answer.Status != http.StatusNotFound || answer.Problem().Code != "order_not_found" {
-			t.Errorf("GET /orders/%s answers %d %s, %v", id, answer.Status, answer.Body, err)
+			t.Errorf("GET /orders/%s returned %d %s, %v", id, answer.Status, answer.Body, err)
 		}
 	}
 	notFound(accepted.OrderID)
-	s.decided(t, anna, accepted.OrderID)
+	s.waitDecided(t, anna, accepted.OrderID)
 	notFound(accepted.OrderID)
 	last := accepted.OrderID[len(accepted.OrderID)-1:]
 	changed := "0"

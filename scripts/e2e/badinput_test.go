@@ -12,26 +12,26 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// nothingEnqueued shows that no order of the user came through the group of a seat: another buyer's order of that
-// group, enqueued after, is decided, and the user has no row.
-func (s *stack) nothingEnqueued(t *testing.T, user, seat string) {
+// checkNothingEnqueued checks that no order of the user passed through a seat's group: another buyer's order in that group,
+// enqueued later, is decided, and the user has no row.
+func (s *stack) checkNothingEnqueued(t *testing.T, user, seat string) {
 	t.Helper()
-	ben := s.as(t, testbed.Named("ben"))
-	// The seat itself was wanted by the user's requests alone, so it must be free.
+	ben := s.signedIn(t, testbed.Named("ben"))
+	// Only the user's requests wanted this seat, so it must be free.
 	accepted := s.place(t, ben, "marker", seat)
-	wantStatus(t, s.decided(t, ben, accepted.OrderID), contracts.AwaitingPayment)
+	wantStatus(t, s.waitDecided(t, ben, accepted.OrderID), contracts.AwaitingPayment)
 	if rows := s.rowsOf(t, user); len(rows) > 0 {
 		t.Errorf("%d orders were enqueued: %+v", len(rows), rows)
 	}
 }
 
-func TestBadInput(t *testing.T) {
+func TestBadInputIsRefused(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	user := testbed.Named("clumsy")
-	c := s.as(t, user)
-	seats := s.seats(t, 3)
-	g, _ := s.group(t, seats[0])
+	c := s.signedIn(t, user)
+	seats := s.takeSeats(t, 3)
+	g, _ := s.groupOf(t, seats[0])
 	elsewhere := ""
 	for _, other := range s.layout.Groups {
 		if other.Group != g.Group {
@@ -92,8 +92,8 @@ func TestBadInput(t *testing.T) {
 		"a key with a space":       {body: good, headers: map[string]string{"Idempotency-Key": "a b"}, status: 400, code: "idempotency_key_invalid"},
 		"an unknown concert":       {body: `{"concertId":"nothing","seats":["` + seats[0] + `"]}`, status: 404, code: "concert_not_found", pointer: "/concertId"},
 		"an empty concert":         {body: `{"concertId":"","seats":["` + seats[0] + `"]}`, status: 404, code: "concert_not_found", pointer: "/concertId"},
-		"a sale that is not open":  {body: `{"concertId":"` + s.concertThatIs(t, "scheduled") + `","seats":["` + seats[0] + `"]}`, status: 422, code: "sale_not_open"},
-		"a sale that is over":      {body: `{"concertId":"` + s.concertThatIs(t, "over") + `","seats":["` + seats[0] + `"]}`, status: 422, code: "sale_over"},
+		"a sale that is not open":  {body: `{"concertId":"` + s.concertWithStatus(t, "scheduled") + `","seats":["` + seats[0] + `"]}`, status: 422, code: "sale_not_open"},
+		"a sale that is over":      {body: `{"concertId":"` + s.concertWithStatus(t, "over") + `","seats":["` + seats[0] + `"]}`, status: 422, code: "sale_over"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := map[string]string{"Content-Type": "application/json", "Idempotency-Key": "key-1"}
@@ -116,14 +116,14 @@ func TestBadInput(t *testing.T) {
 			}
 		})
 	}
-	s.nothingEnqueued(t, user, seats[0])
+	s.checkNothingEnqueued(t, user, seats[0])
 }
 
-// concertThatIs finds a concert of the catalogue in a state of its sale.
-func (s *stack) concertThatIs(t *testing.T, status string) string {
+// concertWithStatus returns a concert of the catalogue with this sale status.
+func (s *stack) concertWithStatus(t *testing.T, status string) string {
 	t.Helper()
 	var list struct{ Concerts []apiclient.Concert }
-	if err := s.with(t, "").Get(t.Context(), "/concerts?limit=100", &list); err != nil {
+	if err := s.withToken(t, "").Get(t.Context(), "/concerts?limit=100", &list); err != nil {
 		t.Fatal(err)
 	}
 	for _, concert := range list.Concerts {
@@ -135,12 +135,12 @@ func (s *stack) concertThatIs(t *testing.T, status string) string {
 	return ""
 }
 
-func TestRoutesThatAreNotThere(t *testing.T) {
+func TestUnknownRoutesAreRefused(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	c := s.with(t, "")
-	signedIn := s.as(t, testbed.Named("anna"))
-	c.Seen, signedIn.Seen = nil, nil // these answers belong to no route of the contract
+	s := requireStack(t)
+	c := s.withToken(t, "")
+	signedIn := s.signedIn(t, testbed.Named("anna"))
+	c.Seen, signedIn.Seen = nil, nil // these responses belong to no route of the contract
 	for _, test := range []struct {
 		method, path string
 		status       int
@@ -163,7 +163,7 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 		{"GET", "/concerts//" + s.Concert, 404, "not_found", ""},
 		{"GET", "/concerts/" + s.Concert + "/", 404, "not_found", ""},
 	} {
-		// With a token and without: neither answer asks for one.
+		// The response is the same with and without a token.
 		for _, c := range []*apiclient.Client{c, signedIn} {
 			answer, err := c.Do(t.Context(), test.method, test.path, nil, nil)
 			if err != nil {

@@ -10,7 +10,7 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// placeBest sends an order for adjacent seats of a section, "" for any.
+// placeBest sends an order for adjacent seats of a section; "" means any section.
 func (s *stack) placeBest(t *testing.T, c *apiclient.Client, concert, key, section string, quantity int) apiclient.Answer {
 	t.Helper()
 	answer, err := c.Place(t.Context(), key, apiclient.OrderRequest{ConcertID: concert, Best: &apiclient.BestAvailable{Section: section, Quantity: quantity}})
@@ -20,25 +20,25 @@ func (s *stack) placeBest(t *testing.T, c *apiclient.Client, concert, key, secti
 	return answer
 }
 
-// decidedBest places an order for adjacent seats, wants it accepted and waits for the decision.
-func (s *stack) decidedBest(t *testing.T, c *apiclient.Client, concert, key, section string, quantity int) apiclient.Order {
+// placeBestAndWait places an order for adjacent seats, which must be accepted, and waits for the decision.
+func (s *stack) placeBestAndWait(t *testing.T, c *apiclient.Client, concert, key, section string, quantity int) apiclient.Order {
 	t.Helper()
 	answer := s.placeBest(t, c, concert, key, section, quantity)
 	var accepted apiclient.Accepted
 	if answer.Status != http.StatusAccepted || answer.Decode(&accepted) != nil {
 		t.Fatalf("got %d %s", answer.Status, answer.Body)
 	}
-	return s.decided(t, c, accepted.OrderID)
+	return s.waitDecided(t, c, accepted.OrderID)
 }
 
 func TestBestAvailableGivesAdjacentSeats(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna := s.as(t, testbed.Named("anna"))
+	s := requireStack(t)
+	anna := s.signedIn(t, testbed.Named("anna"))
 	section := s.layout.Groups[len(s.layout.Groups)-1].Section
-	order := s.decidedBest(t, anna, s.Concert, "key-1", section, 3)
+	order := s.placeBestAndWait(t, anna, s.Concert, "key-1", section, 3)
 	wantStatus(t, order, contracts.AwaitingPayment)
-	g, _ := s.group(t, order.Seats[0])
+	g, _ := s.groupOf(t, order.Seats[0])
 	if g.Section != section || len(order.Seats) != 3 {
 		t.Fatalf("got %v in section %s", order.Seats, g.Section)
 	}
@@ -50,17 +50,17 @@ func TestBestAvailableGivesAdjacentSeats(t *testing.T) {
 	again := s.placeBest(t, anna, s.Concert, "key-1", section, 3)
 	var repeat apiclient.Accepted
 	if again.Status != http.StatusAccepted || again.Decode(&repeat) != nil || repeat.OrderID != order.OrderID || repeat.Status != contracts.AwaitingPayment {
-		t.Errorf("a repeat answers %d %s", again.Status, again.Body)
+		t.Errorf("a repeat got %d %s", again.Status, again.Body)
 	}
 	if other := s.placeBest(t, anna, s.Concert, "key-1", section, 2); other.Status != http.StatusUnprocessableEntity || other.Problem().Code != "idempotency_mismatch" {
-		t.Errorf("another body answers %d %s", other.Status, other.Body)
+		t.Errorf("another body got %d %s", other.Status, other.Body)
 	}
 }
 
-func TestBestAvailableThatIsNotValid(t *testing.T) {
+func TestInvalidBestAvailableIsRefused(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna := s.as(t, testbed.Named("anna"))
+	s := requireStack(t)
+	anna := s.signedIn(t, testbed.Named("anna"))
 	if answer := s.placeBest(t, anna, s.Concert, "key-1", "nowhere", 2); answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "unknown_section" {
 		t.Errorf("got %d %s", answer.Status, answer.Body)
 	}

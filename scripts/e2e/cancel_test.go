@@ -18,21 +18,21 @@ func (s *stack) cancel(t *testing.T, c *apiclient.Client, id string) apiclient.A
 	return answer
 }
 
-func TestACancelledOrdersSeatsAreAnotherBuyersAtOnce(t *testing.T) {
+func TestCancelledOrderFreesItsSeatsAtOnce(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna, ben, seats := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("ben")), s.seats(t, 2)
+	s := requireStack(t)
+	anna, ben, seats := s.signedIn(t, testbed.Named("anna")), s.signedIn(t, testbed.Named("ben")), s.takeSeats(t, 2)
 	accepted := s.place(t, anna, "key-1", seats...)
-	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
+	wantStatus(t, s.waitDecided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
 
 	for range 2 { // a double click
 		if answer := s.cancel(t, anna, accepted.OrderID); answer.Status != http.StatusAccepted && answer.Status != http.StatusOK {
-			t.Fatalf("DELETE answers %d %s", answer.Status, answer.Body)
+			t.Fatalf("DELETE returned %d %s", answer.Status, answer.Body)
 		}
 	}
 	cancelled := s.waitFor(t, anna, accepted.OrderID, decideWithin, func(o apiclient.Order) bool { return o.Status != contracts.AwaitingPayment })
 	wantStatus(t, cancelled, contracts.Cancelled)
-	if got := statuses(cancelled); got != "QUEUED HELD AWAITING_PAYMENT CANCELLED" {
+	if got := timelineOf(cancelled); got != "QUEUED HELD AWAITING_PAYMENT CANCELLED" {
 		t.Errorf("timeline is %s", got)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
@@ -44,23 +44,23 @@ func TestACancelledOrdersSeatsAreAnotherBuyersAtOnce(t *testing.T) {
 		if answer.Status != http.StatusAccepted || answer.Decode(&next) != nil {
 			return false, answer.Problem().Code
 		}
-		o := s.decided(t, ben, next.OrderID)
+		o := s.waitDecided(t, ben, next.OrderID)
 		return o.Status == contracts.AwaitingPayment, string(o.Status)
 	})
 	if answer := s.cancel(t, anna, accepted.OrderID); answer.Status != http.StatusOK {
-		t.Errorf("DELETE of a cancelled order answers %d %s", answer.Status, answer.Body)
+		t.Errorf("DELETE of a cancelled order returned %d %s", answer.Status, answer.Body)
 	}
 }
 
-func TestNobodyCancelsAnothersOrder(t *testing.T) {
+func TestOnlyTheBuyerCancelsAnOrder(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna, mallory, seats := s.as(t, testbed.Named("anna")), s.as(t, testbed.Named("mallory")), s.seats(t, 1)
+	s := requireStack(t)
+	anna, mallory, seats := s.signedIn(t, testbed.Named("anna")), s.signedIn(t, testbed.Named("mallory")), s.takeSeats(t, 1)
 	accepted := s.place(t, anna, "key-1", seats...)
-	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
-	for _, c := range []*apiclient.Client{mallory, s.with(t, "")} {
+	wantStatus(t, s.waitDecided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
+	for _, c := range []*apiclient.Client{mallory, s.withToken(t, "")} {
 		if answer := s.cancel(t, c, accepted.OrderID); answer.Status != http.StatusNotFound && answer.Status != http.StatusUnauthorized {
-			t.Errorf("DELETE answers %d %s", answer.Status, answer.Body)
+			t.Errorf("DELETE returned %d %s", answer.Status, answer.Body)
 		}
 	}
 	order, _, err := anna.Order(t.Context(), accepted.OrderID)
@@ -69,12 +69,12 @@ func TestNobodyCancelsAnothersOrder(t *testing.T) {
 	}
 }
 
-func TestCancelOfAnOrderThatIsNotDecided(t *testing.T) {
+func TestCancelOfAnUndecidedOrder(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna := s.as(t, testbed.Named("anna"))
-	// The id of an order that was refused at once is a good id without a row: ask for it by a key that was never sent.
-	held := s.seats(t, 1)
+	s := requireStack(t)
+	anna := s.signedIn(t, testbed.Named("anna"))
+	// The cancellation follows the order at once, so it usually comes before the decision.
+	held := s.takeSeats(t, 1)
 	accepted := s.place(t, anna, "key-1", held...)
 	answer := s.cancel(t, anna, accepted.OrderID)
 	switch answer.Status {
@@ -82,7 +82,7 @@ func TestCancelOfAnOrderThatIsNotDecided(t *testing.T) {
 		if p := answer.Problem(); p.Code != "order_not_decided" || answer.Header.Get("Retry-After") == "" {
 			t.Errorf("got %+v, Retry-After %q", p, answer.Header.Get("Retry-After"))
 		}
-	case http.StatusAccepted: // it was decided in between
+	case http.StatusAccepted: // the order was decided in between
 	default:
 		t.Errorf("got %d %s", answer.Status, answer.Body)
 	}

@@ -11,10 +11,10 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// A concert that is cancelled is shown as that and takes no order any more, and loading the catalogue again does not lift it.
-func TestACancelledConcertIsSoldNoMore(t *testing.T) {
+// A cancelled concert is shown as cancelled and accepts no order, and loading the catalogue again does not change that.
+func TestCancelledConcertAcceptsNoOrders(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	const concert = "iron-harvest-2030" // no other test's
 	entries, err := catalogue.Sample()
 	if err != nil {
@@ -30,26 +30,26 @@ func TestACancelledConcertIsSoldNoMore(t *testing.T) {
 	if _, err := catalogue.Cancel(t.Context(), target, concert, false, time.Now); err != nil {
 		t.Fatal(err)
 	}
-	// So long a process may keep what it knows of a concert.
-	known := func() {
+	// A process may cache a concert for that long.
+	waitForCaches := func() {
 		t.Helper()
 		from := time.Now()
-		eventually(t, decideWithin, func() (bool, string) { return time.Since(from) > 11*time.Second, "it is too early" })
+		eventually(t, decideWithin, func() (bool, string) { return time.Since(from) > 11*time.Second, "the caches may be stale" })
 	}
-	known()
+	waitForCaches()
 	report, err := catalogue.Load(t.Context(), target, entries, catalogue.Options{Now: time.Now, CommandID: testbed.Named("again")})
 	if err != nil || report.Rebuilds != 0 || len(report.NotInFiles) == 0 {
-		t.Errorf("loading it again: %+v, %v", report, err)
+		t.Errorf("loading the catalogue again: %+v, %v", report, err)
 	}
-	known()
+	waitForCaches()
 	var shown apiclient.Concert
-	if err := s.with(t, "").Get(t.Context(), "/concerts/"+concert, &shown); err != nil || shown.Status != "cancelled" {
+	if err := s.withToken(t, "").Get(t.Context(), "/concerts/"+concert, &shown); err != nil || shown.Status != "cancelled" {
 		t.Errorf("it is shown as %s, %v", shown.Status, err)
 	}
 	user := testbed.Named("anna")
-	answer, err := s.as(t, user).Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: concert, Seats: entries[0].Groups[0].Seats[:1]})
+	answer, err := s.signedIn(t, user).Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: concert, Seats: entries[0].Groups[0].Seats[:1]})
 	if err != nil || answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "concert_cancelled" {
-		t.Errorf("an order is answered %d %s, %v", answer.Status, answer.Body, err)
+		t.Errorf("an order got %d %s, %v", answer.Status, answer.Body, err)
 	}
 	if rows := s.rowsOf(t, user); len(rows) > 0 {
 		t.Errorf("there are %d rows", len(rows))

@@ -17,10 +17,10 @@ type concertPage struct {
 	NextCursor string
 }
 
-func TestConcertsPageToTheEnd(t *testing.T) {
+func TestConcertsArePaged(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	c := s.with(t, "")
+	s := requireStack(t)
+	c := s.withToken(t, "")
 	var all concertPage
 	if err := c.Get(t.Context(), "/concerts?limit=100", &all); err != nil {
 		t.Fatal(err)
@@ -50,8 +50,8 @@ func TestConcertsPageToTheEnd(t *testing.T) {
 
 func TestConcertsAreFiltered(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	c := s.with(t, "")
+	s := requireStack(t)
+	c := s.withToken(t, "")
 	var concert apiclient.Concert
 	if err := c.Get(t.Context(), "/concerts/"+s.Concert, &concert); err != nil {
 		t.Fatal(err)
@@ -90,8 +90,8 @@ func TestConcertsAreFiltered(t *testing.T) {
 
 func TestLayoutIsImmutableByVersion(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	c := s.with(t, "")
+	s := requireStack(t)
+	c := s.withToken(t, "")
 	get := func(path string) apiclient.Answer {
 		t.Helper()
 		answer, err := c.Do(t.Context(), http.MethodGet, path, nil, nil)
@@ -136,8 +136,8 @@ func TestLayoutIsImmutableByVersion(t *testing.T) {
 
 func TestAvailabilityIsCacheable(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	c := s.with(t, "")
+	s := requireStack(t)
+	c := s.withToken(t, "")
 	path := "/concerts/" + s.Concert + "/availability"
 	eventually(t, decideWithin, func() (bool, string) {
 		first, err := c.Do(t.Context(), http.MethodGet, path, nil, nil)
@@ -152,7 +152,7 @@ func TestAvailabilityIsCacheable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Other tests change seats meanwhile, and then the tag has changed as well.
+		// If other tests have changed seats in the meantime, the tag has changed as well.
 		return again.Status == http.StatusNotModified && len(again.Body) == 0 && again.Header.Get("ETag") == tag, "no 304 for the present tag"
 	})
 	// A change of a seat changes the tag.
@@ -160,18 +160,18 @@ func TestAvailabilityIsCacheable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	anna := s.as(t, testbed.Named("anna"))
-	s.decided(t, anna, s.place(t, anna, "key-1", s.seats(t, 1)...).OrderID)
-	// A process makes a snapshot once a second.
+	anna := s.signedIn(t, testbed.Named("anna"))
+	s.waitDecided(t, anna, s.place(t, anna, "key-1", s.takeSeats(t, 1)...).OrderID)
+	// Each process takes a snapshot once a second.
 	held := time.Now()
 	eventually(t, decideWithin, func() (bool, string) {
 		after, err := c.Do(t.Context(), http.MethodGet, path, nil, map[string]string{"If-None-Match": before.Header.Get("ETag")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return after.Status == http.StatusOK && after.Header.Get("ETag") != before.Header.Get("ETag"), "the tag is the one from before the hold"
+		return after.Status == http.StatusOK && after.Header.Get("ETag") != before.Header.Get("ETag"), "the tag is still the one from before the hold"
 	})
 	if took := time.Since(held); took > 3*time.Second {
-		t.Errorf("the hold showed after %s", took)
+		t.Errorf("the hold was shown after %s", took)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// attempt is what became of one buyer of a crowd.
+// attempt is one buyer's order of placeAtOnce, with its response and decision.
 type attempt struct {
 	user    string
 	request apiclient.OrderRequest
@@ -22,8 +22,8 @@ type attempt struct {
 	order   apiclient.Order
 }
 
-// crowd lets each of n buyers send one order at the same instant and waits for all decisions.
-func (s *stack) crowd(t *testing.T, n int, requestOf func(i int) apiclient.OrderRequest) []attempt {
+// placeAtOnce lets n buyers send one order each at the same moment, and waits for all decisions.
+func (s *stack) placeAtOnce(t *testing.T, n int, requestOf func(i int) apiclient.OrderRequest) []attempt {
 	t.Helper()
 	attempts := make([]attempt, n)
 	gate := make(chan struct{})
@@ -31,7 +31,7 @@ func (s *stack) crowd(t *testing.T, n int, requestOf func(i int) apiclient.Order
 	for i := range attempts {
 		a := &attempts[i]
 		a.user, a.request = testbed.Named(fmt.Sprintf("buyer%d", i)), requestOf(i)
-		buyer := s.as(t, a.user)
+		buyer := s.signedIn(t, a.user)
 		wg.Go(func() {
 			<-gate
 			var err error
@@ -48,7 +48,7 @@ func (s *stack) crowd(t *testing.T, n int, requestOf func(i int) apiclient.Order
 				t.Error(err)
 				return
 			}
-			a.order = s.decided(t, buyer, accepted.OrderID)
+			a.order = s.waitDecided(t, buyer, accepted.OrderID)
 		})
 	}
 	close(gate)
@@ -59,8 +59,8 @@ func (s *stack) crowd(t *testing.T, n int, requestOf func(i int) apiclient.Order
 	return attempts
 }
 
-// refusedWithReason says whether the buyer was told that the seat is another's, at once or by the order.
-func (a attempt) refusedWithReason() bool {
+// refusedSeatTaken reports whether the buyer was told that the seat is taken, by the response or by the order.
+func (a attempt) refusedSeatTaken() bool {
 	if a.answer.Status == http.StatusConflict {
 		p := a.answer.Problem()
 		return p.Code == "seat_taken" && len(p.Seats) > 0
@@ -69,18 +69,18 @@ func (a attempt) refusedWithReason() bool {
 		a.order.Reason.Code == contracts.ReasonSeatTaken && len(a.order.Reason.Seats) > 0
 }
 
-func TestOneSeatWantedByFiftyBuyers(t *testing.T) {
+func TestOneOfFiftyBuyersGetsTheSeat(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	seat := s.seats(t, 1)
+	s := requireStack(t)
+	seat := s.takeSeats(t, 1)
 	var held []attempt
 	atOnce := 0
-	for _, a := range s.crowd(t, 50, func(int) apiclient.OrderRequest { return apiclient.OrderRequest{ConcertID: s.Concert, Seats: seat} }) {
+	for _, a := range s.placeAtOnce(t, 50, func(int) apiclient.OrderRequest { return apiclient.OrderRequest{ConcertID: s.Concert, Seats: seat} }) {
 		switch {
 		case a.order.Status == contracts.AwaitingPayment:
 			held = append(held, a)
-		case !a.refusedWithReason():
-			t.Errorf("%s was neither held nor told why: %d %+v %+v", a.user, a.answer.Status, a.answer.Problem(), a.order)
+		case !a.refusedSeatTaken():
+			t.Errorf("%s got neither the seat nor the reason: %d %+v %+v", a.user, a.answer.Status, a.answer.Problem(), a.order)
 		case a.answer.Status == http.StatusConflict:
 			atOnce++
 		}
@@ -89,12 +89,11 @@ func TestOneSeatWantedByFiftyBuyers(t *testing.T) {
 		t.Fatalf("%d buyers hold the seat", len(held))
 	}
 	t.Logf("1 of 50 holds the seat; %d were refused at once, %d by their order", atOnce, 49-atOnce)
-	s.firstEnqueuedIsFirstServed(t, seat[0])
+	s.checkFirstEnqueuedIsHeld(t, seat[0])
 }
 
-// firstEnqueuedIsFirstServed compares the rows that asked for a seat: of those decided while it was free for the first
-// time, the one that SQS took first has it.
-func (s *stack) firstEnqueuedIsFirstServed(t *testing.T, seat string) {
+// checkFirstEnqueuedIsHeld checks all rows that asked for a seat: the one with the lowest queue number has it.
+func (s *stack) checkFirstEnqueuedIsHeld(t *testing.T, seat string) {
 	t.Helper()
 	rows := s.rowsWhere(t, func(o readmodel.Order) bool { return slices.Contains(o.Seats, seat) })
 	slices.SortFunc(rows, func(a, b readmodel.Order) int { return strings.Compare(a.Fence, b.Fence) })
@@ -103,14 +102,14 @@ func (s *stack) firstEnqueuedIsFirstServed(t *testing.T, seat string) {
 	}
 }
 
-// Pairs that overlap like a chain: a buyer has both seats or none, and no seat has two buyers.
+// The pairs overlap like a chain. Each buyer gets both seats or none, and no seat has two buyers.
 func TestOverlappingPairsAreAllOrNothing(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	seats := s.seats(t, 12)
+	s := requireStack(t)
+	seats := s.takeSeats(t, 12)
 	owners := map[string]string{}
 	held := 0
-	for _, a := range s.crowd(t, 44, func(i int) apiclient.OrderRequest {
+	for _, a := range s.placeAtOnce(t, 44, func(i int) apiclient.OrderRequest {
 		first := i % (len(seats) - 1)
 		pair := []string{seats[first], seats[first+1]}
 		if i%2 == 1 {
@@ -119,8 +118,8 @@ func TestOverlappingPairsAreAllOrNothing(t *testing.T) {
 		return apiclient.OrderRequest{ConcertID: s.Concert, Seats: pair}
 	}) {
 		if a.order.Status != contracts.AwaitingPayment {
-			if !a.refusedWithReason() {
-				t.Errorf("%s was neither held nor told why: %d %+v", a.user, a.answer.Status, a.order)
+			if !a.refusedSeatTaken() {
+				t.Errorf("%s got neither the seats nor the reason: %d %+v", a.user, a.answer.Status, a.order)
 			}
 			continue
 		}
@@ -135,7 +134,7 @@ func TestOverlappingPairsAreAllOrNothing(t *testing.T) {
 			owners[seat] = a.user
 		}
 	}
-	// Pairs are taken until no two neighbours are free: at least every third pair of seats is held.
+	// Pairs are held until no two neighbouring seats are free, so at least every third pair is held.
 	if held < len(seats)/3 || held > len(seats)/2 {
 		t.Errorf("%d of %d seats' pairs are held", held, len(seats))
 	}

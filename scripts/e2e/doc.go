@@ -1,4 +1,4 @@
-// Package e2e has the end-to-end tests: they speak HTTP to a running stack (make e2e starts one of its own) and assert
-// on observable facts, answers and rows, waiting on conditions. Every answer of a documented route is held to
-// contracts/openapi. Without a stack in the environment they say so and are skipped.
+// Package e2e has the end-to-end tests: they send HTTP requests to a running stack (make e2e starts one for them), and check
+// responses and rows, waiting for conditions. Every response of a documented route is validated against contracts/openapi. The
+// tests need a stack in the environment (API_BASE_URL); without it they are skipped with a message.
 package e2e

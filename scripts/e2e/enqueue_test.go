@@ -14,7 +14,7 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// enqueue sends a message to its queue, the one of orders if it names none, for what no request can bring about at will.
+// enqueue sends a message to its queue, by default orders. It is for messages that no request can cause at will.
 func (s *stack) enqueue(t *testing.T, m message.Encoded) {
 	t.Helper()
 	attributes := map[string]types.MessageAttributeValue{}
@@ -29,8 +29,9 @@ func (s *stack) enqueue(t *testing.T, m message.Encoded) {
 	}
 }
 
-// anOrderID makes a well-formed id that no other order has. Its tag is not good, so it has a row but no buyer can read it.
-func anOrderID(t *testing.T) contracts.OrderID {
+// newOrderID returns a well-formed id that no other order has. Its tag is invalid, so the order has a row but no buyer can read
+// it.
+func newOrderID(t *testing.T) contracts.OrderID {
 	t.Helper()
 	id, err := contracts.ParseOrderID("e1" + strings.ToLower(strings.NewReplacer("I", "1", "L", "1", "O", "0", "U", "v").Replace(testbed.Named("")[1:])) + strings.Repeat("0", 20))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// house is what a test sells out but for single seats and one pair: a section of a concert, or all of it. No other test
-// buys there.
+// house is a whole concert or one section of it. A test sells it out except for single seats and one pair; no other test buys
+// there.
 type house struct {
 	*stack
 	concert apiclient.Concert
@@ -28,7 +28,7 @@ type house struct {
 func (s *stack) house(t *testing.T, concert, section string) house {
 	t.Helper()
 	h := house{stack: s, section: section}
-	if err := s.with(t, "").Get(t.Context(), "/concerts/"+concert, &h.concert); err != nil {
+	if err := s.withToken(t, "").Get(t.Context(), "/concerts/"+concert, &h.concert); err != nil {
 		t.Fatal(err)
 	}
 	for _, g := range s.layoutOf(t, concert).Groups {
@@ -41,10 +41,10 @@ func (s *stack) house(t *testing.T, concert, section string) house {
 	return h
 }
 
-// free says how many seats of the house are shown as free.
-func (h house) free(t *testing.T) (n int) {
+// countFree returns how many seats of the house are shown as free.
+func (h house) countFree(t *testing.T) (n int) {
 	t.Helper()
-	maps := h.mapsOf(t, h.concert.ID)
+	maps := h.loadedMaps(t, h.concert.ID)
 	for _, g := range h.groups {
 		for place := range g.Seats {
 			if maps[g.Group].At(place) == seatstate.Free {
@@ -55,15 +55,15 @@ func (h house) free(t *testing.T) (n int) {
 	return n
 }
 
-// fill lets buyers hold every second seat of each row, as many in an order as the concert allows, so that no two free
-// ones are side by side; but for the pair. It answers how many seats are left and when the first of the orders may end.
-func (h house) fill(t *testing.T) (left int, until contracts.Instant) {
+// fillExceptPair lets buyers hold every second seat of each row, so that no two free seats are adjacent except the pair. It
+// returns how many seats are left, and when the first of the orders may end.
+func (h house) fillExceptPair(t *testing.T) (left int, until contracts.Instant) {
 	t.Helper()
 	all := 0
 	for _, g := range h.groups {
 		all += len(g.Seats)
 	}
-	eventually(t, decideWithin, func() (bool, string) { return h.free(t) == all, "seats of an earlier run are still held" })
+	eventually(t, decideWithin, func() (bool, string) { return h.countFree(t) == all, "seats of an earlier run are still held" })
 	var seats []string
 	for _, g := range h.groups {
 		var taken []string
@@ -78,12 +78,12 @@ func (h house) fill(t *testing.T) (left int, until contracts.Instant) {
 		}
 		seats = append(seats, taken...)
 	}
-	return all - len(seats), h.hold(t, seats)
+	return all - len(seats), h.holdSeats(t, seats)
 }
 
-// hold lets buyers hold these seats, as many in an order as the concert allows. It answers when the first of the orders may
+// holdSeats lets buyers hold these seats, as many in one order as the concert allows. It returns when the first of the orders may
 // end.
-func (h house) hold(t *testing.T, seats []string) (until contracts.Instant) {
+func (h house) holdSeats(t *testing.T, seats []string) (until contracts.Instant) {
 	t.Helper()
 	var requests []apiclient.OrderRequest
 	for _, g := range h.groups {
@@ -93,7 +93,7 @@ func (h house) hold(t *testing.T, seats []string) (until contracts.Instant) {
 		}
 	}
 	begun := time.Now()
-	for i, a := range h.crowd(t, len(requests), func(i int) apiclient.OrderRequest { return requests[i] }) {
+	for i, a := range h.placeAtOnce(t, len(requests), func(i int) apiclient.OrderRequest { return requests[i] }) {
 		wantStatus(t, a.order, contracts.AwaitingPayment)
 		if end := *a.order.HoldExpiresAt; i == 0 || end < until {
 			until = end
@@ -104,27 +104,27 @@ func (h house) hold(t *testing.T, seats []string) (until contracts.Instant) {
 	return until
 }
 
-// inTime fails a test that took longer than its holds.
-func inTime(t *testing.T, until contracts.Instant) {
+// checkInTime fails a test that took longer than its holds.
+func checkInTime(t *testing.T, until contracts.Instant) {
 	t.Helper()
 	if now := contracts.InstantOf(time.Now()); now > until {
-		t.Errorf("holds began to end at %s and it is %s: this machine is too slow for what was to be shown", until, now)
+		t.Errorf("holds began to end at %s and it is %s: this machine is too slow for this test", until, now)
 	}
 }
 
-// enqueueIn sends an order for a pair to a group of the house, as a producer does that saw one there a moment ago. It
-// answers the row.
-func (h house) enqueueIn(t *testing.T, group string) readmodel.Order {
+// enqueuePair enqueues an order for a pair in a group of the house, like a producer that saw a free pair there a moment ago. It
+// returns the row.
+func (h house) enqueuePair(t *testing.T, group string) readmodel.Order {
 	t.Helper()
 	return h.enqueueBest(t, group, message.BestAvailable{Section: h.section, Quantity: 2})
 }
 
-// enqueueBest is enqueueIn of any order for adjacent seats.
+// enqueueBest is enqueuePair for any order for adjacent seats.
 func (h house) enqueueBest(t *testing.T, group string, best message.BestAvailable) readmodel.Order {
 	t.Helper()
 	now := contracts.InstantOf(time.Now())
 	m := message.PlaceOrder{
-		OrderID: anOrderID(t), UserID: testbed.Named("zoe"), ConcertID: h.concert.ID, Group: group, LayoutVersion: h.concert.LayoutVersion,
+		OrderID: newOrderID(t), UserID: testbed.Named("zoe"), ConcertID: h.concert.ID, Group: group, LayoutVersion: h.concert.LayoutVersion,
 		RequestHash: contracts.RequestHashBest(h.concert.ID, best.Section, best.Quantity, best.Accessible), AcceptedAt: now, Deadline: now.Add(decideWithin),
 		BestAvailable: &best,
 	}
@@ -141,83 +141,83 @@ func (h house) enqueueBest(t *testing.T, group string, best message.BestAvailabl
 	return row
 }
 
-// isRepeated sends the request of an order once more, under the key that a crowd uses, and wants the order's present status.
-func (s *stack) isRepeated(t *testing.T, user string, order apiclient.Order, request apiclient.OrderRequest) {
+// checkRepeat repeats the request of an order, under the key of placeAtOnce, and checks that the response has the order's status.
+func (s *stack) checkRepeat(t *testing.T, user string, order apiclient.Order, request apiclient.OrderRequest) {
 	t.Helper()
-	answer, err := s.as(t, user).Place(t.Context(), "key-1", request)
+	answer, err := s.signedIn(t, user).Place(t.Context(), "key-1", request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var again apiclient.Accepted
 	if answer.Status != http.StatusAccepted || answer.Decode(&again) != nil || again.OrderID != order.OrderID || again.Status != order.Status {
-		t.Errorf("the same request again answers %d %s, the order is %s", answer.Status, answer.Body, order.Status)
+		t.Errorf("the repeated request got %d %s, the order is %s", answer.Status, answer.Body, order.Status)
 	}
 }
 
-// toldNoPair says whether the buyer was told that there are no two adjacent seats, at once or by the order.
-func (a attempt) toldNoPair() bool {
+// refusedNoAdjacent reports whether the buyer was told that there are no two adjacent seats, by the response or by the order.
+func (a attempt) refusedNoAdjacent() bool {
 	if a.answer.Status == http.StatusConflict {
 		return a.answer.Problem().Code == "sold_out"
 	}
 	return a.order.Status == contracts.Rejected && a.order.Reason != nil && a.order.Reason.Code == contracts.ReasonNoAdjacent
 }
 
-// The last pair of adjacent seats is found, by request and by an order that comes to the wrong group; when it is gone,
-// buyers are told so, however many single seats are left.
-func TestTheLastPairIsFoundAmongSingleSeats(t *testing.T) {
+// The last pair of adjacent seats is found, by a request and by an order that reaches the wrong group. When it is taken, buyers
+// are told so, however many single seats are left.
+func TestLastPairIsFoundAmongSingleSeats(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	for name, where := range map[string]struct{ concert, section string }{
-		"a section of the arena": {arena(t, s), "upper-22"},
+		"a section of the arena": {arenaConcert(t, s), "upper-22"},
 		"a whole theatre":        {"winter-songs-2030", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := s.house(t, where.concert, where.section)
-			left, until := h.fill(t)
+			left, until := h.fillExceptPair(t)
 
 			var winner attempt
-			for _, a := range h.crowd(t, 8, func(int) apiclient.OrderRequest {
+			for _, a := range h.placeAtOnce(t, 8, func(int) apiclient.OrderRequest {
 				return apiclient.OrderRequest{ConcertID: h.concert.ID, Best: &apiclient.BestAvailable{Section: h.section, Quantity: 2}}
 			}) {
 				switch {
 				case a.order.Status == contracts.AwaitingPayment && winner.user == "" && slices.Equal(a.order.Seats, h.pair):
 					winner = a
-				case !a.toldNoPair():
-					t.Errorf("%s was answered %d %s and has %+v", a.user, a.answer.Status, a.answer.Body, a.order)
+				case !a.refusedNoAdjacent():
+					t.Errorf("%s got %d %s and has %+v", a.user, a.answer.Status, a.answer.Body, a.order)
 				}
 			}
 			if winner.user == "" {
-				t.Fatalf("nobody of eight has the last pair %v", h.pair)
+				t.Fatalf("none of eight buyers has the last pair %v", h.pair)
 			}
 
-			// Its own pair is why there is none: the same request again is answered with the order, another body is refused.
-			s.isRepeated(t, winner.user, winner.order, winner.request)
+			// The winner itself holds the last pair: a repeat of the request returns the order, another body is refused.
+			s.checkRepeat(t, winner.user, winner.order, winner.request)
 			other := winner.request
 			other.Best = &apiclient.BestAvailable{Section: h.section, Quantity: 3}
-			if answer, err := s.as(t, winner.user).Place(t.Context(), "key-1", other); err != nil || answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "idempotency_mismatch" {
-				t.Errorf("another body answers %d %s, %v", answer.Status, answer.Body, err)
+			if answer, err := s.signedIn(t, winner.user).Place(t.Context(), "key-1", other); err != nil || answer.Status != http.StatusUnprocessableEntity || answer.Problem().Code != "idempotency_mismatch" {
+				t.Errorf("another body got %d %s, %v", answer.Status, answer.Body, err)
 			}
 
-			// Given up, it is the last pair again, and found by an order that is in the first group.
-			s.cancel(t, s.as(t, winner.user), winner.order.OrderID)
-			eventually(t, decideWithin, func() (bool, string) { return h.free(t) == left, "the pair is not free again" })
+			// After the cancellation the pair is free again, and an order in the first group finds it.
+			s.cancel(t, s.signedIn(t, winner.user), winner.order.OrderID)
+			eventually(t, decideWithin, func() (bool, string) { return h.countFree(t) == left, "the pair is not free again" })
 			last := h.groups[len(h.groups)-1].Group
-			row := h.enqueueIn(t, h.groups[0].Group)
+			row := h.enqueuePair(t, h.groups[0].Group)
 			if !row.Status.Open() || row.Group != last || !slices.Equal(row.Seats, h.pair) {
 				t.Errorf("the order in the first group is %s in %s with %v, %+v", row.Status, row.Group, row.Seats, row.Reason)
 			}
 
-			anna := s.as(t, testbed.Named("anna"))
+			anna := s.signedIn(t, testbed.Named("anna"))
 			if answer := s.placeBest(t, anna, h.concert.ID, "key-1", h.section, 2); answer.Status != http.StatusConflict || answer.Problem().Code != "sold_out" {
-				t.Errorf("with no pair left POST answers %d %s", answer.Status, answer.Body)
+				t.Errorf("with no pair left POST returned %d %s", answer.Status, answer.Body)
 			}
 			for _, g := range []string{h.groups[0].Group, last} {
-				if row := h.enqueueIn(t, g); row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonNoAdjacent {
+				if row := h.enqueuePair(t, g); row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonNoAdjacent {
 					t.Errorf("with no pair left an order in %s is %s, %+v", g, row.Status, row.Reason)
 				}
 			}
-			wantStatus(t, s.decidedBest(t, anna, h.concert.ID, "key-2", h.section, 1), contracts.AwaitingPayment)
-			inTime(t, until)
+			wantStatus(t, s.placeBestAndWait(t, anna, h.concert.ID, "key-2", h.section, 1), contracts.AwaitingPayment)
+			checkInTime(t, until)
 		})
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// A group that Redis has in another layout version than the one that is sold, as one that was loaded before its layout grew, is
-// shown as loading. The first order for it has it loaded anew, under a later epoch, and is held.
-func TestAGroupOfAnotherLayoutVersionIsLoadedAnew(t *testing.T) {
+// A group that Redis has in another layout version than the one on sale, for instance one loaded before its layout grew, is shown
+// as loading. The first order for it reloads it under a later epoch, and is held.
+func TestGroupOfAnotherLayoutVersionIsReloaded(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	concert, anna := arena(t, s), s.as(t, testbed.Named("anna"))
+	s := requireStack(t)
+	concert, anna := arenaConcert(t, s), s.signedIn(t, testbed.Named("anna"))
 	layout := s.layoutOf(t, concert)
-	at := len(layout.Groups) - 1 // its seats are the last that any other test is given
+	at := len(layout.Groups) - 1 // its seats are the last ones that takeSeats returns
 	g := layout.Groups[at]
 	key := seatstate.KeysOf(contracts.SeatGroup{ConcertID: concert, Group: g.Group}).Rev
 	revision := func() seatstate.Revision {
@@ -33,7 +33,7 @@ func TestAGroupOfAnotherLayoutVersionIsLoadedAnew(t *testing.T) {
 		return r
 	}
 	before := revision()
-	// Reconcile may load the group at any time, so it is made to be of another version until it is shown so.
+	// reconcile may reload the group at any time, so the version is changed repeatedly until it is shown.
 	eventually(t, decideWithin, func() (bool, string) {
 		other := revision()
 		other.LayoutVersion = layout.LayoutVersion + 1
@@ -52,11 +52,11 @@ func TestAGroupOfAnotherLayoutVersionIsLoadedAnew(t *testing.T) {
 	if err != nil || answer.Status != http.StatusAccepted || answer.Decode(&accepted) != nil {
 		t.Fatalf("got %d %s, %v", answer.Status, answer.Body, err)
 	}
-	wantStatus(t, s.decided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
+	wantStatus(t, s.waitDecided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
 	if after := revision(); after.LayoutVersion != layout.LayoutVersion || after.Epoch <= before.Epoch {
 		t.Errorf("revision %v after %v, want a later epoch of layout %d", after, before, layout.LayoutVersion)
 	}
-	if shown := s.mapsOf(t, concert)[g.Group]; shown.At(len(g.Seats)-1) != seatstate.Held {
+	if shown := s.loadedMaps(t, concert)[g.Group]; shown.At(len(g.Seats)-1) != seatstate.Held {
 		t.Error("the seat is not shown as held")
 	}
 }

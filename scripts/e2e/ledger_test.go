@@ -16,9 +16,9 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// audit asks for a look at what was made at Stripe since then, and returns when it is done. In the pipeline what is looked at
-// is older, and has come to rest: the tests here are not parallel, and what was before them is not looked at.
-func (s *stack) audit(t *testing.T, since contracts.Instant) {
+// auditLedger requests an audit of everything created at Stripe since then, and returns when it is done. In the pipeline the
+// audited objects are older and at rest; so these tests are not parallel, and exclude what earlier tests did.
+func (s *stack) auditLedger(t *testing.T, since contracts.Instant) {
 	t.Helper()
 	now := contracts.InstantOf(time.Now())
 	m, err := message.Encode(message.AuditLedger{From: since, To: now.Add(time.Minute), Run: int64(now)}, "")
@@ -26,12 +26,12 @@ func (s *stack) audit(t *testing.T, since contracts.Instant) {
 		t.Fatal(err)
 	}
 	s.enqueue(t, m)
-	s.nothingLeft(t)
+	s.waitNoPaymentMessages(t)
 }
 
-// differences are the words of what was reported about a PaymentIntent. Their notes are gone afterwards, since at the end of
-// all tests there is to be none.
-func (s *stack) differences(t *testing.T, intent string) (words []string) {
+// takeDifferences returns the reasons of the differences reported for a PaymentIntent, and deletes their records, because there
+// must be none at the end of all tests.
+func (s *stack) takeDifferences(t *testing.T, intent string) (words []string) {
 	t.Helper()
 	letters, err := s.DeadLetters(t.Context())
 	if err != nil {
@@ -51,21 +51,21 @@ func (s *stack) differences(t *testing.T, intent string) (words []string) {
 	return words
 }
 
-// An order is paid by another PaymentIntent than its own, which anybody could still pay who was shown its secret: the check of
-// the ledger finds it and has it cancelled, and reports nothing, since no money is wrong.
-func TestTheLedgerCheckEndsWhatPaysNothing(t *testing.T) {
-	s := theStack(t)
-	anna := s.as(t, testbed.Named("anna"))
+// An order is paid by another PaymentIntent than its own, which any holder of its secret could still pay. The audit of the ledger
+// finds it and cancels it, and reports nothing, because no money is wrong.
+func TestLedgerAuditCancelsUnusedIntent(t *testing.T) {
+	s := requireStack(t)
+	anna := s.signedIn(t, testbed.Named("anna"))
 	since := contracts.InstantOf(time.Now().Truncate(time.Second))
-	order := s.awaiting(t, anna, "key-1", s.seats(t, 1)...)
+	order := s.placePayable(t, anna, "key-1", s.takeSeats(t, 1)...)
 	row, _ := s.row(t, order.OrderID)
-	paid := s.another(t, row, func(*stripe.PaymentIntentParams) {})
-	wantStatus(t, s.settled(t, anna, order.OrderID), contracts.Confirmed)
-	s.intentIs(t, paid.ID, stripe.PaymentIntentStatusSucceeded)
-	s.audit(t, since)
-	s.intentIs(t, row.Payment.IntentID, stripe.PaymentIntentStatusCanceled)
+	paid := s.authorizeOther(t, row, func(*stripe.PaymentIntentParams) {})
+	wantStatus(t, s.waitEnded(t, anna, order.OrderID), contracts.Confirmed)
+	s.waitIntentStatus(t, paid.ID, stripe.PaymentIntentStatusSucceeded)
+	s.auditLedger(t, since)
+	s.waitIntentStatus(t, row.Payment.IntentID, stripe.PaymentIntentStatusCanceled)
 	for _, id := range []string{paid.ID, row.Payment.IntentID} {
-		if words := s.differences(t, id); len(words) != 0 {
+		if words := s.takeDifferences(t, id); len(words) != 0 {
 			t.Errorf("%s: %v", id, words)
 		}
 	}
@@ -73,28 +73,28 @@ func TestTheLedgerCheckEndsWhatPaysNothing(t *testing.T) {
 	if after.Status != contracts.Confirmed || after.Payment.IntentID != paid.ID {
 		t.Errorf("the order is %s by %s", after.Status, after.Payment.IntentID)
 	}
-	s.agrees(t, order.OrderID)
+	s.waitConsistent(t, order.OrderID)
 }
 
-// Money that is given back at the dashboard is reported, once.
-func TestTheLedgerCheckReportsARefundOfTheDashboard(t *testing.T) {
-	s := theStack(t)
-	anna := s.as(t, testbed.Named("anna"))
+// A refund made at Stripe's dashboard is reported once.
+func TestLedgerAuditReportsDashboardRefund(t *testing.T) {
+	s := requireStack(t)
+	anna := s.signedIn(t, testbed.Named("anna"))
 	since := contracts.InstantOf(time.Now().Truncate(time.Second))
-	order := s.awaiting(t, anna, "key-1", s.seats(t, 2)...)
+	order := s.placePayable(t, anna, "key-1", s.takeSeats(t, 2)...)
 	s.pay(t, order, "pm_card_visa")
-	wantStatus(t, s.settled(t, anna, order.OrderID), contracts.Confirmed)
+	wantStatus(t, s.waitEnded(t, anna, order.OrderID), contracts.Confirmed)
 	row, _ := s.row(t, order.OrderID)
-	s.audit(t, since)
-	if words := s.differences(t, row.Payment.IntentID); len(words) != 0 {
+	s.auditLedger(t, since)
+	if words := s.takeDifferences(t, row.Payment.IntentID); len(words) != 0 {
 		t.Errorf("before: %v", words)
 	}
 	if _, err := s.Merchant().Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(row.Payment.IntentID), Amount: stripe.Int64(row.Amount.Minor / 2)}); err != nil {
 		t.Fatal(err)
 	}
-	s.audit(t, since)
-	s.audit(t, since)
-	if words := fmt.Sprint(s.differences(t, row.Payment.IntentID)); words != "[refunded_otherwise]" {
+	s.auditLedger(t, since)
+	s.auditLedger(t, since)
+	if words := fmt.Sprint(s.takeDifferences(t, row.Payment.IntentID)); words != "[refunded_otherwise]" {
 		t.Errorf("reported %s", words)
 	}
 }

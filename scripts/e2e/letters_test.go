@@ -11,21 +11,21 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// letterTrace is the trace of a letter that a test makes.
+// letterTrace is the trace id that marks the letter of a test.
 const letterTrace = "e2e-letter"
 
-// An authorisation that was to be given back, by a message that failed until SQS moved it, is given back all the same, and the
-// letter is kept. Here no other message names the authorisation, so that nothing else gives it back.
-func TestALetterLeadsToAVoid(t *testing.T) {
-	s := theStack(t)
-	anna := s.as(t, testbed.Named("anna"))
-	order := s.awaiting(t, anna, "key-1", s.seats(t, 1)...)
+// An authorisation is to be voided by a message that failed until SQS moved it to the dead-letter queue. It is voided
+// nevertheless, and the letter is kept. No other message names the authorisation here, so nothing else voids it.
+func TestDeadVoidPaymentIsStillCarriedOut(t *testing.T) {
+	s := requireStack(t)
+	anna := s.signedIn(t, testbed.Named("anna"))
+	order := s.placePayable(t, anna, "key-1", s.takeSeats(t, 1)...)
 	row, _ := s.row(t, order.OrderID)
 	s.cancel(t, anna, order.OrderID)
-	wantStatus(t, s.settled(t, anna, order.OrderID), contracts.Cancelled)
-	stray := s.another(t, row, func(p *stripe.PaymentIntentParams) { p.Metadata[stripeevent.MetadataEnvironment] = "another" })
-	s.nothingLeft(t)
-	s.intentIs(t, stray.ID, stripe.PaymentIntentStatusRequiresCapture)
+	wantStatus(t, s.waitEnded(t, anna, order.OrderID), contracts.Cancelled)
+	stray := s.authorizeOther(t, row, func(p *stripe.PaymentIntentParams) { p.Metadata[stripeevent.MetadataEnvironment] = "another" })
+	s.waitNoPaymentMessages(t)
+	s.waitIntentStatus(t, stray.ID, stripe.PaymentIntentStatusRequiresCapture)
 
 	void, err := message.Encode(message.VoidPayment{
 		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version + 1, PaymentIntentID: stray.ID,
@@ -37,9 +37,9 @@ func TestALetterLeadsToAVoid(t *testing.T) {
 	s.enqueue(t, void)
 	eventually(t, decideWithin, func() (bool, string) {
 		s.reconcile(t)
-		letters := s.drained(t, row.OrderID)
+		letters := s.keptLetters(t, row.OrderID)
 		return len(letters) == 1 && letters[0].Kind == string(message.KindVoidPayment) && letters[0].Reason == "" && letters[0].Body == void.Body, "the letter is not kept"
 	})
-	s.intentIs(t, stray.ID, stripe.PaymentIntentStatusCanceled)
-	s.agrees(t, order.OrderID)
+	s.waitIntentStatus(t, stray.ID, stripe.PaymentIntentStatusCanceled)
+	s.waitConsistent(t, order.OrderID)
 }

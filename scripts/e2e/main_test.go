@@ -13,12 +13,12 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// When all tests have passed, every hold of theirs is let end, and then the whole stack is held to every rule: seats, rows,
-// tickets, allowances, money.
+// When all tests have passed, TestMain waits for the end of all holds, and then checks the whole stack against every rule: seats,
+// rows, tickets, allowances, money.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 && os.Getenv("API_BASE_URL") != "" {
-		if err := audit(context.Background()); err != nil {
+		if err := checkWholeStack(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, "after all tests:", err)
 			code = 1
 		}
@@ -26,11 +26,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// endsAfterHold is how long after the end of the last hold an order may still be open: reconcile looks after those that expire
-// has not heard of 15 s after it, each minute, and its message is handled then.
+// endsAfterHold bounds how long after the end of the last hold an order may still be open: each minute reconcile finds orders
+// that expire has not ended after 15 s, and its message is handled after that.
 const endsAfterHold = 15*time.Second + time.Minute + 2*decideWithin
 
-func audit(ctx context.Context) error {
+func checkWholeStack(ctx context.Context) error {
 	s, err := openStack()
 	if err != nil {
 		return err
@@ -49,8 +49,8 @@ func audit(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%w; before that: %v", err, problems)
 		}
-		// The poison that tests make cannot be read, the letter that one of them makes has its trace, and another one is about a shard
-		// that no stream has; nothing else may have been written off.
+		// Three kinds of letters come from tests: unreadable messages, the letter with letterTrace, and one about a shard that no
+		// stream has. There must be no others.
 		snapshot.DeadLetters = slices.DeleteFunc(snapshot.DeadLetters, func(l readmodel.DeadLetter) bool {
 			return slices.Contains([]string{"malformed", "unknown_version", "unknown_kind"}, l.Reason) || l.Attributes[message.AttributeTrace] == letterTrace || isGivenUpShard(l)
 		})

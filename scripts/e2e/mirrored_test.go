@@ -14,11 +14,11 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// Mirror is the only road from a row to the map of seats for what commit did: a seat that was sold, and one of an order that
-// its payment ended. Both show within the limit that an alarm goes by. The map may show `held` until then.
-func TestWhatCommitDidShowsOnTheMap(t *testing.T) {
+// Only mirror brings the effects of commit from the row to the seat map: a sold seat, and a seat of an order that its payment
+// ended. Both are shown within the limit of the alarm. The map may show `held` until then.
+func TestSeatMapShowsCommitWithinTheLimit(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	for name, change := range map[string]struct {
 		pay    func(t *testing.T, o apiclient.Order)
 		status contracts.Status
@@ -27,19 +27,19 @@ func TestWhatCommitDidShowsOnTheMap(t *testing.T) {
 		"a sale": {func(t *testing.T, o apiclient.Order) { s.pay(t, o, "pm_card_visa") }, contracts.Committed, seatstate.Sold},
 		"a release": {func(t *testing.T, o apiclient.Order) {
 			row, _ := s.row(t, o.OrderID)
-			s.another(t, row, func(p *stripe.PaymentIntentParams) { *p.Amount += 100 })
+			s.authorizeOther(t, row, func(p *stripe.PaymentIntentParams) { *p.Amount += 100 })
 		}, contracts.Rejected, seatstate.Free},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var took []time.Duration
 			for range 7 {
-				anna, seat := s.as(t, testbed.Named("anna")), s.seats(t, 1)[0]
-				order := s.awaiting(t, anna, "key-1", seat)
+				anna, seat := s.signedIn(t, testbed.Named("anna")), s.takeSeats(t, 1)[0]
+				order := s.placePayable(t, anna, "key-1", seat)
 				change.pay(t, order)
 				var shown time.Time
 				eventually(t, decideWithin, func() (bool, string) {
 					shown = time.Now()
-					return s.stateOf(t, seat) == change.shows, "the map does not show it"
+					return s.seatState(t, seat) == change.shows, "the map does not show it"
 				})
 				row, _ := s.row(t, order.OrderID)
 				at := time.Time{}
@@ -54,7 +54,7 @@ func TestWhatCommitDidShowsOnTheMap(t *testing.T) {
 				took = append(took, shown.Sub(at))
 			}
 			slices.Sort(took)
-			t.Logf("%s shows on the map after %s at the median, %s at most", name, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+			t.Logf("%s is on the map after %s at the median, %s at most", name, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 			if median := took[len(took)/2]; median > telemetry.MirrorLagLimit {
 				t.Errorf("the median is %s, over %s", median, telemetry.MirrorLagLimit)
 			}

@@ -11,19 +11,19 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-func TestAnOrderIsHeld(t *testing.T) {
+func TestOrderIsHeld(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna, seats := s.as(t, testbed.Named("anna")), s.seats(t, 2)
+	s := requireStack(t)
+	anna, seats := s.signedIn(t, testbed.Named("anna")), s.takeSeats(t, 2)
 
 	accepted := s.place(t, anna, "key-1", seats...)
 	if accepted.Status != contracts.Queued || accepted.Version != 0 {
 		t.Errorf("a new order is %s at version %d", accepted.Status, accepted.Version)
 	}
-	order := s.decided(t, anna, accepted.OrderID)
+	order := s.waitDecided(t, anna, accepted.OrderID)
 	wantStatus(t, order, contracts.AwaitingPayment)
 
-	if got := statuses(order); got != "QUEUED HELD AWAITING_PAYMENT" {
+	if got := timelineOf(order); got != "QUEUED HELD AWAITING_PAYMENT" {
 		t.Errorf("timeline is %s", got)
 	}
 	if !slices.Equal(order.Seats, seats) || order.Version != 2 || order.ConcertID != s.Concert {
@@ -41,16 +41,16 @@ func TestAnOrderIsHeld(t *testing.T) {
 		t.Errorf("fence is %q, want 20 digits", row.Fence)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
-		return s.shownAs(t, seats[0]) == seatstate.Held, "the map does not show the seat as held"
+		return s.shownState(t, seats[0]) == seatstate.Held, "the map does not show the seat as held"
 	})
 }
 
-// A buyer who sends the same order again, once or ten times, has one order, and the order of the seats is no matter.
+// A buyer who sends the same order repeatedly, at any time, has one order; the order of the seats does not matter.
 func TestDoubleSubmitIsOneOrder(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	user := testbed.Named("anna")
-	anna, seats := s.as(t, user), s.seats(t, 2)
+	anna, seats := s.signedIn(t, user), s.takeSeats(t, 2)
 
 	first := s.place(t, anna, "key-1", seats...)
 	for range 9 {
@@ -58,12 +58,12 @@ func TestDoubleSubmitIsOneOrder(t *testing.T) {
 			t.Fatalf("the same key gave %s and %s", first.OrderID, again.OrderID)
 		}
 	}
-	order := s.decided(t, anna, first.OrderID)
+	order := s.waitDecided(t, anna, first.OrderID)
 	wantStatus(t, order, contracts.AwaitingPayment)
 
 	after := s.place(t, anna, "key-1", seats[1], seats[0])
 	if after.OrderID != first.OrderID || after.Status != contracts.AwaitingPayment || after.Version != 2 {
-		t.Errorf("a repeat after the decision answers %+v", after)
+		t.Errorf("a repeat after the decision returned %+v", after)
 	}
 	if rows := s.rowsOf(t, user); len(rows) != 1 || rows[0].Version != 2 {
 		t.Errorf("the buyer has %d rows: %+v", len(rows), rows)
@@ -72,11 +72,11 @@ func TestDoubleSubmitIsOneOrder(t *testing.T) {
 
 func TestAnotherBodyUnderTheSameKeyIsRefused(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
-	anna, seats := s.as(t, testbed.Named("anna")), s.seats(t, 2)
+	s := requireStack(t)
+	anna, seats := s.signedIn(t, testbed.Named("anna")), s.takeSeats(t, 2)
 
 	first := s.place(t, anna, "key-1", seats[0])
-	wantStatus(t, s.decided(t, anna, first.OrderID), contracts.AwaitingPayment)
+	wantStatus(t, s.waitDecided(t, anna, first.OrderID), contracts.AwaitingPayment)
 	answer, err := anna.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats[1:]})
 	if err != nil {
 		t.Fatal(err)
@@ -86,16 +86,16 @@ func TestAnotherBodyUnderTheSameKeyIsRefused(t *testing.T) {
 	}
 	order, _, err := anna.Order(t.Context(), first.OrderID)
 	if err != nil || !slices.Equal(order.Seats, seats[:1]) {
-		t.Errorf("the first body does not stand: %+v, %v", order, err)
+		t.Errorf("the order is not that of the first body: %+v, %v", order, err)
 	}
 }
 
-// Two bodies at once under one key: one of them is the order, and the seat of the other is not blocked for anybody.
-func TestTwoBodiesAtOnceAreOneOrder(t *testing.T) {
+// Two simultaneous bodies under one key: one of them is the order, and the seat of the other stays available.
+func TestSimultaneousBodiesAreOneOrder(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	user := testbed.Named("anna")
-	anna, seats := s.as(t, user), s.seats(t, 2)
+	anna, seats := s.signedIn(t, user), s.takeSeats(t, 2)
 
 	gate, ids := make(chan struct{}), make(chan string, 2)
 	for _, seat := range seats {
@@ -114,18 +114,18 @@ func TestTwoBodiesAtOnceAreOneOrder(t *testing.T) {
 	if id == "" {
 		id = other
 	}
-	order := s.decided(t, anna, id)
+	order := s.waitDecided(t, anna, id)
 	wantStatus(t, order, contracts.AwaitingPayment)
 	if rows := s.rowsOf(t, user); len(rows) != 1 || len(order.Seats) != 1 {
 		t.Fatalf("the buyer has %d rows, the order seats %v", len(rows), order.Seats)
 	}
-	left := seats[0]
-	if order.Seats[0] == left {
-		left = seats[1]
+	remaining := seats[0]
+	if order.Seats[0] == remaining {
+		remaining = seats[1]
 	}
-	ben := s.as(t, testbed.Named("ben"))
+	ben := s.signedIn(t, testbed.Named("ben"))
 	eventually(t, decideWithin, func() (bool, string) {
-		answer, err := ben.Place(t.Context(), "key-"+testbed.Named("x"), apiclient.OrderRequest{ConcertID: s.Concert, Seats: []string{left}})
+		answer, err := ben.Place(t.Context(), "key-"+testbed.Named("x"), apiclient.OrderRequest{ConcertID: s.Concert, Seats: []string{remaining}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestTwoBodiesAtOnceAreOneOrder(t *testing.T) {
 		if answer.Status != http.StatusAccepted || answer.Decode(&accepted) != nil {
 			return false, answer.Problem().Code
 		}
-		o := s.decided(t, ben, accepted.OrderID)
+		o := s.waitDecided(t, ben, accepted.OrderID)
 		return o.Status == contracts.AwaitingPayment, string(o.Status)
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// drained reads the letters of an order that reconcile has kept.
-func (s *stack) drained(t *testing.T, id contracts.OrderID) []readmodel.DeadLetter {
+// keptLetters returns the letters of an order that reconcile has kept.
+func (s *stack) keptLetters(t *testing.T, id contracts.OrderID) []readmodel.DeadLetter {
 	t.Helper()
 	letters, err := s.DeadLetters(t.Context())
 	if err != nil {
@@ -20,7 +20,7 @@ func (s *stack) drained(t *testing.T, id contracts.OrderID) []readmodel.DeadLett
 	return slices.DeleteFunc(letters, func(l readmodel.DeadLetter) bool { return l.OrderID != id })
 }
 
-// reconcile invokes the function now, rather than to wait for its minute.
+// reconcile invokes the function now, so that the test does not wait for its schedule.
 func (s *stack) reconcile(t *testing.T) {
 	t.Helper()
 	var report map[string]any
@@ -29,9 +29,9 @@ func (s *stack) reconcile(t *testing.T) {
 	}
 }
 
-// A PlaceOrder that nobody can read, or not yet, is taken out of its group at once: its order is rejected, the message is
-// kept with the reason, and the group goes on.
-func TestAPoisonedOrderIsRejectedAndKept(t *testing.T) {
+// A PlaceOrder that cannot be read, or not yet, is removed from its group at once: its order is rejected, the message is kept
+// with the reason, and the group continues.
+func TestUnreadableOrderIsRejectedAndKept(t *testing.T) {
 	t.Parallel()
 	for name, poison := range map[string]struct{ body, reason string }{
 		"no JSON":         {"not JSON", "malformed"},
@@ -40,24 +40,24 @@ func TestAPoisonedOrderIsRejectedAndKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := theStack(t)
-			seats := s.seats(t, 1)
-			g, _ := s.group(t, seats[0])
-			// The message's attributes name the order, and nothing else can be read.
-			id := anOrderID(t)
+			s := requireStack(t)
+			seats := s.takeSeats(t, 1)
+			g, _ := s.groupOf(t, seats[0])
+			// Only the message's attributes are readable; they name the order.
+			id := newOrderID(t)
 			s.enqueue(t, message.Encoded{
 				Route: message.Route{Group: s.Concert + "#" + g.Group, DeduplicationID: string(id)}, Body: poison.body,
 				Attributes: message.Attributes{Kind: message.KindPlaceOrder, OrderID: id, UserID: "anna", ConcertID: s.Concert, Group: g.Group},
 			})
-			anna := s.as(t, testbed.Named("anna"))
-			wantStatus(t, s.decided(t, anna, s.place(t, anna, "key-1", seats...).OrderID), contracts.AwaitingPayment)
+			anna := s.signedIn(t, testbed.Named("anna"))
+			wantStatus(t, s.waitDecided(t, anna, s.place(t, anna, "key-1", seats...).OrderID), contracts.AwaitingPayment)
 			row, found := s.row(t, string(id))
 			if !found || row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonInternal {
 				t.Fatalf("row %+v, found %v", row, found)
 			}
 			eventually(t, decideWithin, func() (bool, string) {
 				s.reconcile(t)
-				letters := s.drained(t, id)
+				letters := s.keptLetters(t, id)
 				return len(letters) == 1 && letters[0].Reason == poison.reason && letters[0].Body == poison.body, "the letter is not kept"
 			})
 		})

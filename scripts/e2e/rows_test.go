@@ -24,12 +24,12 @@ func (s *stack) rowsOf(t *testing.T, user string) []readmodel.Order {
 	return s.rowsWhere(t, func(o readmodel.Order) bool { return o.UserID == user })
 }
 
-// rowsWhere reads all rows that a filter takes.
-func (s *stack) rowsWhere(t *testing.T, takes func(readmodel.Order) bool) []readmodel.Order {
+// rowsWhere returns all rows for which keep is true.
+func (s *stack) rowsWhere(t *testing.T, keep func(readmodel.Order) bool) []readmodel.Order {
 	t.Helper()
 	rows, err := s.Orders(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(rows, func(o readmodel.Order) bool { return !takes(o) })
+	return slices.DeleteFunc(rows, func(o readmodel.Order) bool { return !keep(o) })
 }

@@ -9,21 +9,21 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// seats takes n neighbouring seats of one group that no other test has.
-func (s *stack) seats(t *testing.T, n int) []string {
+// takeSeats returns n neighbouring seats of one group that no other test uses.
+func (s *stack) takeSeats(t *testing.T, n int) []string {
 	t.Helper()
-	return s.seatsOutside(t, "", n)
+	return s.takeSeatsOutside(t, "", n)
 }
 
-// seatsOutside takes such seats of another group than the one of a seat.
-func (s *stack) seatsOutside(t *testing.T, seat string, n int) []string {
+// takeSeatsOutside is takeSeats, but in another group than the one of seat.
+func (s *stack) takeSeatsOutside(t *testing.T, seat string, n int) []string {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, g := range s.layout.Groups {
-		from := s.next[g.Group]
+		from := s.nextPlace[g.Group]
 		if from+n <= len(g.Seats) && !slices.Contains(g.Seats, seat) {
-			s.next[g.Group] = from + n
+			s.nextPlace[g.Group] = from + n
 			return g.Seats[from : from+n]
 		}
 	}
@@ -31,8 +31,8 @@ func (s *stack) seatsOutside(t *testing.T, seat string, n int) []string {
 	return nil
 }
 
-// group is the group of a seat, with the seat's place.
-func (s *stack) group(t *testing.T, seat string) (apiclient.Group, int) {
+// groupOf returns the group of a seat, and the seat's place in it.
+func (s *stack) groupOf(t *testing.T, seat string) (apiclient.Group, int) {
 	t.Helper()
 	for _, g := range s.layout.Groups {
 		for place, name := range g.Seats {
@@ -45,24 +45,24 @@ func (s *stack) group(t *testing.T, seat string) (apiclient.Group, int) {
 	return apiclient.Group{}, 0
 }
 
-// layoutOf reads the seating plan of any concert.
+// layoutOf returns the layout of any concert.
 func (s *stack) layoutOf(t *testing.T, concert string) apiclient.Layout {
 	t.Helper()
 	var l apiclient.Layout
-	if err := s.with(t, "").Get(t.Context(), "/concerts/"+concert+"/layout", &l); err != nil {
+	if err := s.withToken(t, "").Get(t.Context(), "/concerts/"+concert+"/layout", &l); err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-// mapsOf is how the public snapshot shows the seats of each group, once all groups of the concert are loaded. It may be a second
-// old.
-func (s *stack) mapsOf(t *testing.T, concert string) map[string]seatstate.SeatMap {
+// loadedMaps returns the seat maps of the public snapshot by group, once all groups of the concert are loaded. They may be a
+// second old.
+func (s *stack) loadedMaps(t *testing.T, concert string) map[string]seatstate.SeatMap {
 	t.Helper()
 	maps := map[string]seatstate.SeatMap{}
 	eventually(t, decideWithin, func() (bool, string) {
 		var now apiclient.Availability
-		if err := s.with(t, "").Get(t.Context(), "/concerts/"+concert+"/availability", &now); err != nil {
+		if err := s.withToken(t, "").Get(t.Context(), "/concerts/"+concert+"/availability", &now); err != nil {
 			t.Fatal(err)
 		}
 		for _, g := range now.Groups {
@@ -76,10 +76,10 @@ func (s *stack) mapsOf(t *testing.T, concert string) map[string]seatstate.SeatMa
 	return maps
 }
 
-// stateOf is what a seat is in Redis now: what the public snapshot shows within a second.
-func (s *stack) stateOf(t *testing.T, seat string) seatstate.State {
+// seatState returns a seat's current state in Redis, which the public snapshot shows within a second.
+func (s *stack) seatState(t *testing.T, seat string) seatstate.State {
 	t.Helper()
-	g, place := s.group(t, seat)
+	g, place := s.groupOf(t, seat)
 	seats, err := s.SeatMap(t.Context(), contracts.SeatGroup{ConcertID: s.Concert, Group: g.Group})
 	if err != nil {
 		t.Fatal(err)
@@ -87,9 +87,9 @@ func (s *stack) stateOf(t *testing.T, seat string) seatstate.State {
 	return seats.At(place)
 }
 
-// shownAs is how the public snapshot shows a seat.
-func (s *stack) shownAs(t *testing.T, seat string) seatstate.State {
+// shownState returns the state of a seat in the public snapshot.
+func (s *stack) shownState(t *testing.T, seat string) seatstate.State {
 	t.Helper()
-	g, place := s.group(t, seat)
-	return s.mapsOf(t, s.Concert)[g.Group].At(place)
+	g, place := s.groupOf(t, seat)
+	return s.loadedMaps(t, s.Concert)[g.Group].At(place)
 }

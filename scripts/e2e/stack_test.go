@@ -17,21 +17,21 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// stack is the running stack that the tests speak to.
+// stack is the running stack under test.
 type stack struct {
 	*testbed.Bed
 	contract validator.Validator
 	layout   apiclient.Layout
 
 	mu sync.Mutex
-	// next is the first place of each group that no test has taken yet.
-	next map[string]int
+	// nextPlace is the first place of each group that no test has taken yet.
+	nextPlace map[string]int
 }
 
 var openStack = sync.OnceValues(connect)
 
-// theStack is the stack of the environment, or the end of the test with the reason.
-func theStack(t *testing.T) *stack {
+// requireStack returns the stack of the environment, or skips the test with the reason.
+func requireStack(t *testing.T) *stack {
 	t.Helper()
 	if os.Getenv("API_BASE_URL") == "" {
 		t.Skip("no stack in the environment (API_BASE_URL is not set): run make e2e")
@@ -56,23 +56,23 @@ func connect() (*stack, error) {
 	if len(errs) > 0 {
 		return nil, errs[0]
 	}
-	s := &stack{Bed: bed, contract: contract, next: map[string]int{}}
+	s := &stack{Bed: bed, contract: contract, nextPlace: map[string]int{}}
 	s.layout, err = s.Layout(context.Background(), s.Concert)
 	return s, err
 }
 
-// as is a client signed in as the user; every answer that it gets is held to the contract.
-func (s *stack) as(t *testing.T, user string) *apiclient.Client {
+// signedIn returns a client signed in as the user; every response to it is validated against the contract.
+func (s *stack) signedIn(t *testing.T, user string) *apiclient.Client {
 	t.Helper()
 	c, err := s.Buyer(user)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.with(t, c.Token)
+	return s.withToken(t, c.Token)
 }
 
-// with is a client with this token, "" for none.
-func (s *stack) with(t *testing.T, token string) *apiclient.Client {
+// withToken returns a client with this token; "" means none.
+func (s *stack) withToken(t *testing.T, token string) *apiclient.Client {
 	return &apiclient.Client{Base: s.API, Token: token, HTTP: s.HTTP, Seen: func(request *http.Request, response *http.Response, body []byte) {
 		again := *response
 		again.Body = io.NopCloser(bytes.NewReader(body))
@@ -82,9 +82,9 @@ func (s *stack) with(t *testing.T, token string) *apiclient.Client {
 		}
 		for _, p := range problems {
 			if p.ValidationType == "path" {
-				continue // a route outside the contract; its test looks at the answer itself
+				continue // a route outside the contract; its test checks the response itself
 			}
-			t.Errorf("%s %s answers %d outside the contract: %s: %s\n%.500s", request.Method, request.URL.Path, response.StatusCode, p.Message, p.Reason, body)
+			t.Errorf("%s %s: response %d violates the contract: %s: %s\n%.500s", request.Method, request.URL.Path, response.StatusCode, p.Message, p.Reason, body)
 			for _, e := range p.SchemaValidationErrors {
 				t.Errorf("  %s: %s", e.FieldPath, e.Reason)
 			}

@@ -11,13 +11,13 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// givenUpShard is the shard that the letter of the test is about: no stream has it.
+// givenUpShard is the shard of the test's letter; no stream has it.
 const givenUpShard = "shardId-00000000000000000000-e2e"
 
-// A letter about records that mirror's mapping gave up is kept by the deployed reconcile, with what is needed to find them.
-func TestALetterAboutGivenUpRecordsIsKept(t *testing.T) {
+// The deployed reconcile keeps a letter about records that mirror's mapping gave up, with all that is needed to find them.
+func TestLetterAboutGivenUpRecordsIsKept(t *testing.T) {
 	t.Parallel()
-	s := theStack(t)
+	s := requireStack(t)
 	letter := fmt.Sprintf(`{"requestContext":{"requestId":"e2e","functionArn":"arn:aws:lambda:eu-central-1:000000000000:function:mirror",
 		"condition":"RecordAgeExceeded","approximateInvokeCount":9},"version":"1.0","timestamp":"2026-11-14T00:13:49.717Z","DDBStreamBatchInfo":{"shardId":%q,
 		"startSequenceNumber":"100","endSequenceNumber":"107","approximateArrivalOfFirstRecord":"2026-11-13T01:13:19Z",

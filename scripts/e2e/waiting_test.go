@@ -11,11 +11,11 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// decideWithin bounds how long a test waits for a decision. A killed handler of another test may stall a group for
-// the visibility timeout.
+// decideWithin bounds how long a test waits for a decision. A handler that another test killed may block a group for the
+// visibility timeout.
 const decideWithin = 45 * time.Second
 
-// place sends an order and wants it accepted.
+// place sends an order, which must be accepted.
 func (s *stack) place(t *testing.T, c *apiclient.Client, key string, seats ...string) apiclient.Accepted {
 	t.Helper()
 	answer, err := c.Place(t.Context(), key, apiclient.OrderRequest{ConcertID: s.Concert, Seats: seats})
@@ -35,8 +35,8 @@ func (s *stack) place(t *testing.T, c *apiclient.Client, key string, seats ...st
 	return accepted
 }
 
-// decided waits until an order has left the queue.
-func (s *stack) decided(t *testing.T, c *apiclient.Client, id string) apiclient.Order {
+// waitDecided waits until an order is decided and, if it is held, can be paid.
+func (s *stack) waitDecided(t *testing.T, c *apiclient.Client, id string) apiclient.Order {
 	t.Helper()
 	return s.waitFor(t, c, id, decideWithin, apiclient.Payable)
 }
@@ -52,7 +52,7 @@ func (s *stack) waitFor(t *testing.T, c *apiclient.Client, id string, within tim
 	return o
 }
 
-// eventually waits until a condition holds. why is asked for when it does not.
+// eventually waits until a condition holds. why says why it does not.
 func eventually(t *testing.T, within time.Duration, condition func() (holds bool, why string)) {
 	t.Helper()
 	deadline := time.Now().Add(within)
@@ -72,7 +72,7 @@ func eventually(t *testing.T, within time.Duration, condition func() (holds bool
 	}
 }
 
-func statuses(o apiclient.Order) string {
+func timelineOf(o apiclient.Order) string {
 	var names []string
 	for _, e := range o.Timeline {
 		names = append(names, string(e.Status))

@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// callers counts what comes to a proxy by the process that it comes from, as the kernel knows whose each connection is. What
-// is no function, as the host that polls for them, is not counted. It is safe for concurrent use.
+// callers counts the calls at a proxy by calling process, which the kernel knows for each connection. Calls of processes that are
+// not functions, such as the host that polls for them, are not counted. It is safe for concurrent use.
 type callers struct {
 	mu sync.Mutex
-	// functions has what runs: the function of each process, "" for a host.
+	// functions maps each running process to its function, "" for a host.
 	functions map[int]string
-	// connections are those that were dialled, by the caller's end.
+	// connections maps the caller's address of each open connection to its process.
 	connections map[string]process
 	counts      map[process]int
 	what        map[string]int
-	// unknown is how much could not be told whose it is.
+	// unknown counts the calls whose process was not found.
 	unknown int
 	// began is zero while nothing is counted.
 	began time.Time
 }
 
-// process of a function; the zero value is one that is not known.
+// process of a function; the zero value is an unknown process.
 type process struct {
 	function string
 	pid      int
@@ -39,14 +39,14 @@ func newCallers() *callers {
 	return &callers{functions: map[int]string{}, connections: map[string]process{}, counts: map[process]int{}, what: map[string]int{}}
 }
 
-// begin counts from now on.
+// begin starts counting.
 func (c *callers) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.began = time.Now()
 }
 
-// dialled finds out whose a new connection is, while both ends still have it.
+// dialled finds the process of a new connection, while both ends are open.
 func (c *callers) dialled(from, to string) {
 	p := c.owner(from, to)
 	c.mu.Lock()
@@ -54,7 +54,7 @@ func (c *callers) dialled(from, to string) {
 	c.connections[from] = p
 }
 
-// add counts what came over a connection that was dialled.
+// add counts a call over a dialled connection.
 func (c *callers) add(from, what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +69,7 @@ func (c *callers) add(from, what string) {
 	}
 }
 
-// owner looks for the process that has the other end of a connection.
+// owner finds the process at the other end of a connection.
 func (c *callers) owner(from, to string) process {
 	socket, err := socketOf(from, to)
 	if err != nil || socket == "" {
@@ -80,12 +80,12 @@ func (c *callers) owner(from, to string) process {
 		functions := maps.Clone(c.functions)
 		c.mu.Unlock()
 		for pid, function := range functions {
-			if has(pid, socket) {
+			if hasSocket(pid, socket) {
 				return process{function, pid}
 			}
 		}
-		// A process that was started since.
-		running := functionsRunning()
+		// The process may have started since the last scan.
+		running := runningFunctions()
 		c.mu.Lock()
 		c.functions = running
 		c.mu.Unlock()
@@ -93,8 +93,8 @@ func (c *callers) owner(from, to string) process {
 	return process{}
 }
 
-// functionsRunning are the processes of functions and hosts, of this stack and any other.
-func functionsRunning() map[int]string {
+// runningFunctions returns the processes of functions and hosts, of this stack and all others.
+func runningFunctions() map[int]string {
 	running := map[int]string{}
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -105,7 +105,7 @@ func functionsRunning() map[int]string {
 		if err != nil {
 			continue
 		}
-		// Those that end meanwhile, or are another user's, cannot be read.
+		// Processes that have ended since, or belong to another user, cannot be read.
 		environment, _ := os.ReadFile(filepath.Join(folder, "environ"))
 		program, _ := os.ReadFile(filepath.Join(folder, "comm"))
 		for _, variable := range strings.Split(string(environment), "\x00") {
@@ -120,8 +120,8 @@ func functionsRunning() map[int]string {
 	return running
 }
 
-// end counts no more, and answers what each function's busiest process did a second since begin, what that was in all, and how
-// much a second came from processes of functions, and from those that are not known.
+// end stops counting. It returns the calls a second of each function's busiest process since begin, a summary of all calls, and
+// the calls a second of all known processes and of unknown ones.
 func (c *callers) end() (busiest map[string]float64, all string, known, unknown float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

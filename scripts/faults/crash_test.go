@@ -17,123 +17,123 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// crashes are the points between two steps, as consumers/README.md has them. In each round one order waits for the end of
-// its hold, and another is given up. A message meets one kill, and at most one more beside it: three are poison. That a call
-// comes at all is part of the test.
-var crashes = []struct {
-	// placed and expired are on the way of the order that waits, givenUp on that of the other one after its first version.
-	placed, expired, givenUp []kill
+// crashPoints are the points between two steps, as in consumers/README.md. In each round one order waits for the end of its hold,
+// and another is cancelled. A message meets one kill, or two with that of a neighbouring order: three would be poison. The test
+// also fails if one of the calls is never made.
+var crashPoints = []struct {
+	// placed and expired apply to the order that waits, cancelled to the other one after its first version.
+	placed, expired, cancelled []kill
 }{
 	{
-		placed:  []kill{before("reserve", "redis", "script"), before("mirror", "dynamodb", "GetItem")},
-		expired: []kill{before("expire", "dynamodb", "GetItem")},
-		givenUp: []kill{before("reserve", "dynamodb", "GetItem"), before("mirror", "dynamodb", "GetItem")},
+		placed:    []kill{before("reserve", "redis", "script"), before("mirror", "dynamodb", "GetItem")},
+		expired:   []kill{before("expire", "dynamodb", "GetItem")},
+		cancelled: []kill{before("reserve", "dynamodb", "GetItem"), before("mirror", "dynamodb", "GetItem")},
 	}, {
-		placed:  []kill{after("reserve", "redis", "script"), after("mirror", "dynamodb", "GetItem")},
-		expired: []kill{after("expire", "dynamodb", "GetItem")},
-		givenUp: []kill{after("reserve", "dynamodb", "GetItem"), after("mirror", "dynamodb", "GetItem")},
+		placed:    []kill{after("reserve", "redis", "script"), after("mirror", "dynamodb", "GetItem")},
+		expired:   []kill{after("expire", "dynamodb", "GetItem")},
+		cancelled: []kill{after("reserve", "dynamodb", "GetItem"), after("mirror", "dynamodb", "GetItem")},
 	}, {
-		placed:  []kill{before("reserve", "dynamodb", "TransactWriteItems"), before("mirror", "redis", "script")},
-		expired: []kill{before("expire", "dynamodb", "TransactWriteItems")},
-		givenUp: []kill{before("reserve", "dynamodb", "TransactWriteItems"), before("mirror", "redis", "script")},
+		placed:    []kill{before("reserve", "dynamodb", "TransactWriteItems"), before("mirror", "redis", "script")},
+		expired:   []kill{before("expire", "dynamodb", "TransactWriteItems")},
+		cancelled: []kill{before("reserve", "dynamodb", "TransactWriteItems"), before("mirror", "redis", "script")},
 	}, {
-		placed:  []kill{after("reserve", "dynamodb", "TransactWriteItems"), after("mirror", "redis", "script")},
-		expired: []kill{after("expire", "dynamodb", "TransactWriteItems")},
-		givenUp: []kill{after("reserve", "dynamodb", "TransactWriteItems"), after("mirror", "redis", "script")},
+		placed:    []kill{after("reserve", "dynamodb", "TransactWriteItems"), after("mirror", "redis", "script")},
+		expired:   []kill{after("expire", "dynamodb", "TransactWriteItems")},
+		cancelled: []kill{after("reserve", "dynamodb", "TransactWriteItems"), after("mirror", "redis", "script")},
 	}, {
-		placed:  []kill{before("reserve", "sqs", "SendMessageBatch"), before("publish", "events", "PutEvents")},
-		expired: []kill{before("expire", "redis", "script")},
-		givenUp: []kill{before("reserve", "redis", "script"), before("publish", "events", "PutEvents")},
+		placed:    []kill{before("reserve", "sqs", "SendMessageBatch"), before("publish", "events", "PutEvents")},
+		expired:   []kill{before("expire", "redis", "script")},
+		cancelled: []kill{before("reserve", "redis", "script"), before("publish", "events", "PutEvents")},
 	}, {
-		// Nothing is called between the send and the acknowledgement: to die after the one is to die before the other.
-		placed:  []kill{after("reserve", "sqs", "SendMessageBatch"), after("publish", "events", "PutEvents")},
-		expired: []kill{after("expire", "redis", "script")},
-		givenUp: []kill{after("reserve", "redis", "script"), after("publish", "events", "PutEvents")},
+		// Nothing is called between the send and the acknowledgement, so to die after the former is to die before the latter.
+		placed:    []kill{after("reserve", "sqs", "SendMessageBatch"), after("publish", "events", "PutEvents")},
+		expired:   []kill{after("expire", "redis", "script")},
+		cancelled: []kill{after("reserve", "redis", "script"), after("publish", "events", "PutEvents")},
 	},
-	// What expire sends is the void.
+	// expire sends the void.
 	{expired: []kill{before("expire", "sqs", "SendMessageBatch")}},
 	{expired: []kill{after("expire", "sqs", "SendMessageBatch")}},
 }
 
-// A function is killed between each two of its steps. Each order is decided all the same, then settles, its seats are
-// free at the end, each version is an event, and nothing is left of the attempts that never came back.
+// A function is killed between each two of its steps. Nevertheless each order is decided and then ends, its seats are free at the
+// end, each version has an event, and no attempt record is left.
 func TestCrashBetweenEachTwoSteps(t *testing.T) {
-	sideBySide(t, 100*time.Second)
-	// Messages come back after 3 s, of which there are many to wait for. Functions have to be as quick, so the stack takes two
-	// shares.
-	s := newStack(t, settings{hold: 15, timeout: 2, comesBack: 3 * time.Second, busy: true, calls: []string{"dynamodb", "sqs", "events"}, commands: true})
+	runInParallel(t, 100*time.Second)
+	// The test waits for many redeliveries, so the visibility timeout is only 3 s. Functions must be faster than that, so the
+	// stack takes two shares.
+	s := newStack(t, settings{hold: 15, timeout: 2, visibility: 3 * time.Second, busy: true, calls: []string{"dynamodb", "sqs", "events"}, commands: true})
 	events := s.SubscribeFor(t)
 	k, l := newKiller(s), &ledger{}
 	hall, arena := s.groupsOf(s.Concert), s.groupsOf(s.Arena)
 	var waiting []contracts.OrderID
 	var slowest time.Duration
 	begun := time.Now()
-	for i, c := range crashes {
+	for i, c := range crashPoints {
 		var other contracts.OrderID
 		var buyer *apiclient.Client
-		if len(c.givenUp) > 0 {
-			buyer, other = s.acceptedAs(l, testbed.Named("buyer"), s.Arena, arena[i].Seats[:2])
-			s.row(other, decideWithin, in(contracts.Held))
-			s.handled(events, decideWithin, other)
+		if len(c.cancelled) > 0 {
+			buyer, other = s.mustPlaceAs(l, testbed.Named("buyer"), s.Arena, arena[i].Seats[:2])
+			s.waitForRow(other, decideWithin, hasStatus(contracts.Held))
+			s.waitHandled(events, decideWithin, other)
 		}
 		user := testbed.Named("buyer")
 		k.aim(user, c.placed...)
 		round := time.Now()
-		_, id := s.acceptedAs(l, user, s.Concert, hall[i].Seats[:2])
+		_, id := s.mustPlaceAs(l, user, s.Concert, hall[i].Seats[:2])
 		if other != "" {
-			k.aim(string(other), c.givenUp...)
+			k.aim(string(other), c.cancelled...)
 			answer, err := buyer.Do(t.Context(), http.MethodDelete, "/orders/"+string(other), nil, nil)
 			if err != nil || answer.Status != http.StatusAccepted {
-				t.Fatalf("DELETE answers %d %s, %v", answer.Status, answer.Body, err)
+				t.Fatalf("DELETE returned %d %s, %v", answer.Status, answer.Body, err)
 			}
-			eventually(t, decideWithin, func() error { return k.spent(string(other)) })
-			s.row(other, decideWithin, in(contracts.Cancelled))
+			eventually(t, decideWithin, func() error { return k.checkHappened(string(other)) })
+			s.waitForRow(other, decideWithin, hasStatus(contracts.Cancelled))
 		}
-		eventually(t, decideWithin, func() error { return k.spent(string(id)) })
-		s.row(id, decideWithin, in(contracts.Held))
-		s.handled(events, decideWithin, id, other)
+		eventually(t, decideWithin, func() error { return k.checkHappened(string(id)) })
+		s.waitForRow(id, decideWithin, hasStatus(contracts.Held))
+		s.waitHandled(events, decideWithin, id, other)
 		slowest = max(slowest, time.Since(round))
 		k.aim(string(id), c.expired...)
 		waiting = append(waiting, id)
 	}
 	for _, id := range waiting {
-		eventually(t, decideWithin, func() error { return k.spent(string(id)) })
-		s.row(id, decideWithin, in(contracts.Expired))
+		eventually(t, decideWithin, func() error { return k.checkHappened(string(id)) })
+		s.waitForRow(id, decideWithin, hasStatus(contracts.Expired))
 	}
-	s.atRest(l, events, decideWithin)
+	s.waitAtRest(l, events, decideWithin)
 
-	total, wanted := s.crashesAre(k), 0
-	for _, c := range crashes {
-		wanted += len(c.placed) + len(c.expired) + len(c.givenUp)
+	total, wanted := s.checkCrashes(k), 0
+	for _, c := range crashPoints {
+		wanted += len(c.placed) + len(c.expired) + len(c.cancelled)
 	}
 	if total != wanted {
 		t.Errorf("%d kills, want %d", total, wanted)
 	}
 	_, again := events.Published()
-	report(t, "%d kills, one at each point before and after each call of reserve, expire, mirror and publish: %d orders all ended as they should, the slowest decided and handled %s after its order, %d events came twice; %s in all",
+	report(t, "%d kills, one at each point before and after each call of reserve, expire, mirror and publish: %d orders all ended correctly, the slowest was decided and handled %s after it was placed, %d events were published twice; %s in all",
 		total, len(l.ids()), slowest.Round(100*time.Millisecond), again, time.Since(begun).Round(time.Second))
 }
 
-// crashesAre compares the crashes that the host saw with the kills, and answers how many there were.
-func (s *stack) crashesAre(k *killer) (total int) {
+// checkCrashes compares the crashes that the host counted with the kills, and returns their number.
+func (s *stack) checkCrashes(k *killer) (total int) {
 	s.t.Helper()
 	functions, err := s.Functions(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for _, f := range functions {
-		n, left := k.happened(f.Name)
+		n, left := k.kills(f.Name)
 		if f.Crashes != n || len(left) > 0 {
-			s.t.Errorf("%s was killed %d times and crashed %d times; still to come: %v", f.Name, n, f.Crashes, left)
+			s.t.Errorf("%s was killed %d times and crashed %d times; still to happen: %v", f.Name, n, f.Crashes, left)
 		}
 		total += n
 	}
 	return total
 }
 
-// handled waits until nothing is under way for these orders: orders.fifo is empty, Redis knows their rows and each version
-// was published. "" is no order.
-func (s *stack) handled(events *testbed.Subscription, within time.Duration, ids ...contracts.OrderID) {
+// waitHandled waits until nothing is left to do for these orders: orders.fifo is empty, Redis has their rows and each version was
+// published. An id "" is ignored.
+func (s *stack) waitHandled(events *testbed.Subscription, within time.Duration, ids ...contracts.OrderID) {
 	s.t.Helper()
 	eventually(s.t, within, func() error {
 		n, err := s.Waiting(s.t.Context(), "orders")
@@ -151,7 +151,7 @@ func (s *stack) handled(events *testbed.Subscription, within time.Duration, ids 
 			if err != nil {
 				return err
 			}
-			if err := s.mirrored(row); err != nil {
+			if err := s.checkMirrored(row); err != nil {
 				return err
 			}
 			if version := invariants.Version(id, row.Version); events.Seen(version) == "" {
@@ -162,15 +162,15 @@ func (s *stack) handled(events *testbed.Subscription, within time.Duration, ids 
 	})
 }
 
-// mirrored says whether Redis knows an order's version.
-func (s *stack) mirrored(row readmodel.Order) error {
+// checkMirrored returns an error unless Redis has the order's version.
+func (s *stack) checkMirrored(row readmodel.Order) error {
 	known, err := s.Redis.HGet(s.t.Context(), seatstate.KeysOf(row.SeatGroup()).Orders, string(row.OrderID)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
 	record, err := seatstate.ParseRecord(known)
 	if err != nil || record.Version != row.Version {
-		return fmt.Errorf("order %s is at version %d, Redis knows %q", row.OrderID, row.Version, known)
+		return fmt.Errorf("order %s is at version %d, Redis has %q", row.OrderID, row.Version, known)
 	}
 	return nil
 }

@@ -14,33 +14,33 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// crowd are buyers of both concerts who do not give up: what got no answer, or none that says anything, is sent again under
-// its key. What they want is drawn from one source.
+// crowd is a crowd of buyers of both concerts who do not give up: a request that got no response, or a 5xx, is repeated under its
+// key. What they want is drawn from one random source.
 type crowd struct {
 	s      *stack
 	l      *ledger
 	random *rand.Rand
 	hall   []apiclient.Group
 	arena  []apiclient.Group
-	// regulars are few, and each comes again and again: the limit of the arena meets them.
+	// regulars are a few buyers who order repeatedly, so that they reach the arena's limit.
 	regulars []*apiclient.Client
 
 	mu sync.Mutex
-	// inVain counts what was never answered, by what it was. It is complete when run has ended.
-	inVain map[string]int
+	// gaveUp counts the requests that never succeeded, by kind. It is complete when run has returned.
+	gaveUp map[string]int
 }
 
 const (
 	regulars = 8
-	// arenaGroups are those that the crowd wants, so that its orders meet.
+	// arenaGroups is the number of groups that the crowd wants, so that its orders compete.
 	arenaGroups = 4
 	mostSeats   = 4
-	// rivals: to one order in so many there is another for the same seats at the same moment.
+	// rivals: on average one order in so many has a rival, for the same seats at the same moment.
 	rivals = 6
 )
 
 func newCrowd(s *stack, l *ledger, random *rand.Rand) *crowd {
-	c := &crowd{s: s, l: l, random: random, hall: s.groupsOf(s.Concert), arena: s.groupsOf(s.Arena)[:arenaGroups], inVain: map[string]int{}}
+	c := &crowd{s: s, l: l, random: random, hall: s.groupsOf(s.Concert), arena: s.groupsOf(s.Arena)[:arenaGroups], gaveUp: map[string]int{}}
 	for range regulars {
 		c.regulars = append(c.regulars, c.buyer())
 	}
@@ -55,7 +55,7 @@ func (c *crowd) buyer() *apiclient.Client {
 	return buyer
 }
 
-// run lets rate buyers a second come until ctx ends, and answers when the last one is through.
+// run starts rate buyers a second until ctx ends, and returns when the last one has finished.
 func (c *crowd) run(ctx context.Context, rate int) {
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
@@ -78,27 +78,27 @@ func (c *crowd) run(ctx context.Context, rate int) {
 		seats := 1 + c.random.IntN(mostSeats)
 		at := c.random.IntN(len(g.Seats) - seats)
 		request.Seats = g.Seats[at : at+seats]
-		then := []func(*apiclient.Client, contracts.OrderID){c.cancel, c.pay, c.leave, c.leave}[c.random.IntN(4)]
+		then := []func(*apiclient.Client, contracts.OrderID){c.cancel, c.pay, c.letExpire, c.letExpire}[c.random.IntN(4)]
 		under.Go(func() { c.buy(buyer, fmt.Sprintf("key-%d", n), request, then) })
-		// What Redis shows as taken is refused at the door. The queue refuses those who come at the same moment.
+		// Orders for seats that Redis shows as taken are refused by the producer. The queue refuses simultaneous rivals.
 		if c.random.IntN(rivals) == 0 {
 			rival := c.buyer()
-			under.Go(func() { c.buy(rival, fmt.Sprintf("key-%d", n), request, c.leave) })
+			under.Go(func() { c.buy(rival, fmt.Sprintf("key-%d", n), request, c.letExpire) })
 		}
 	}
 }
 
-// buy is one buyer's order, and what he does then.
+// buy places one order, and then does what the buyer wants to do with it.
 func (c *crowd) buy(buyer *apiclient.Client, key string, request apiclient.OrderRequest, then func(*apiclient.Client, contracts.OrderID)) {
-	// Also after the load has ended, so that no order is without an answer.
+	// The load's ctx may have ended; every order still needs a response.
 	ctx := c.s.t.Context()
 	var id contracts.OrderID
-	c.persist(ctx, "place", func() bool {
+	c.retry(ctx, "place", func() bool {
 		answer, err := buyer.Place(ctx, key, request)
 		if err != nil || answer.Status >= http.StatusInternalServerError {
 			return false
 		}
-		id, _ = c.l.note(answer, nil)
+		id, _ = c.l.record(answer, nil)
 		return true
 	})
 	if id != "" {
@@ -106,26 +106,26 @@ func (c *crowd) buy(buyer *apiclient.Client, key string, request apiclient.Order
 	}
 }
 
-// leave lets a hold run out.
-func (c *crowd) leave(*apiclient.Client, contracts.OrderID) {}
+// letExpire lets the hold expire.
+func (c *crowd) letExpire(*apiclient.Client, contracts.OrderID) {}
 
-// cancel gives an order up as soon as it is decided.
+// cancel cancels an order as soon as it is decided.
 func (c *crowd) cancel(buyer *apiclient.Client, id contracts.OrderID) {
 	ctx := c.s.t.Context()
-	c.persist(ctx, "decision", func() bool {
+	c.retry(ctx, "decision", func() bool {
 		o, answer, err := buyer.Order(ctx, string(id))
 		return err == nil && answer.Status == http.StatusOK && apiclient.Decided(o)
 	})
-	c.persist(ctx, "cancel", func() bool {
+	c.retry(ctx, "cancel", func() bool {
 		answer, err := buyer.Do(ctx, http.MethodDelete, "/orders/"+string(id), nil, nil)
 		return err == nil && (answer.Status == http.StatusAccepted || answer.Status == http.StatusOK)
 	})
 }
 
-// pay pays an order, if it can be paid before its hold ends.
+// pay pays an order, if it can be paid before its hold expires.
 func (c *crowd) pay(buyer *apiclient.Client, id contracts.OrderID) {
 	ctx, secret := c.s.t.Context(), ""
-	c.persist(ctx, "payment", func() bool {
+	c.retry(ctx, "payment", func() bool {
 		o, answer, err := buyer.Order(ctx, string(id))
 		if o.Payment != nil {
 			secret = o.Payment.ClientSecret
@@ -135,14 +135,14 @@ func (c *crowd) pay(buyer *apiclient.Client, id contracts.OrderID) {
 	if secret == "" {
 		return
 	}
-	// An order that has ended meanwhile cannot be paid any more.
+	// Stripe refuses the card if the order has ended in the meantime.
 	if _, err := c.s.Confirm(ctx, secret, "pm_card_visa"); err != nil && ctx.Err() == nil {
-		c.s.t.Errorf("order %s: the card was not answered: %v", id, err)
+		c.s.t.Errorf("order %s: no response to the card: %v", id, err)
 	}
 }
 
-// persist tries four times a second until it is done, the test has ended, or patience has.
-func (c *crowd) persist(ctx context.Context, what string, done func() bool) {
+// retry tries four times a second until done succeeds, the test ends, or decideWithin has passed.
+func (c *crowd) retry(ctx context.Context, what string, done func() bool) {
 	ctx, cancel := context.WithTimeout(ctx, decideWithin)
 	defer cancel()
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -152,14 +152,14 @@ func (c *crowd) persist(ctx context.Context, what string, done func() bool) {
 		case <-ctx.Done():
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.inVain[what]++
+			c.gaveUp[what]++
 			return
 		case <-tick.C:
 		}
 	}
 }
 
-// refusals counts the answers that accepted nothing, by code.
+// refusals counts the responses that accepted no order, by code.
 func (l *ledger) refusals() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

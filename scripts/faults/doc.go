@@ -1,5 +1,5 @@
-// Package faults has the tests that break a running pipeline: functions are killed, cut off from what they depend on,
-// frozen and given poison, Redis is emptied; then rows, events, seats and answers are compared. Each test has a stack of
-// its own, so that those which mostly wait run side by side. `make faults` runs them; without a devstack in the environment
-// they say so and are skipped.
+// Package faults has the tests that break a running pipeline: functions are killed, stopped, disconnected from their services and
+// given poison messages; Redis is emptied. Then rows, events, seats and responses are compared. Each test has its own stack, so
+// that tests that mostly wait run in parallel. `make faults` runs them. They need a devstack (DEVSTACK); without it they are
+// skipped with a message.
 package faults

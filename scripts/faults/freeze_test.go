@@ -10,38 +10,38 @@ import (
 	"boxoffice/scripts/internal/faultproxy"
 )
 
-// freezer stops processes at calls that they make. Of each freeze only the first call that matches is kept.
+// freezer stops processes at the calls that they make. Each freeze applies only to the first call that matches it.
 type freezer struct {
 	s     *stack
 	mu    sync.Mutex
 	armed []*frozen
 }
 
-// frozen is a call that is kept with the process that made it stopped.
+// frozen is a call that is held back while the process that made it is stopped.
 type frozen struct {
 	freeze
-	s      *stack
-	caught chan int
-	letGo  chan struct{}
-	done   chan struct{}
-	pid    int
+	s        *stack
+	caught   chan int
+	released chan struct{}
+	done     chan struct{}
+	pid      int
 }
 
-// freeze says where a process of a function is stopped: at its call to a service that matches. The call is kept before its
-// effect or, if it had it, the answer after it.
+// freeze says where a process of a function is stopped: at its first matching call to a service. The call is held back before its
+// effect or, with afterEffect, its response is held back.
 type freeze struct {
 	at, function, service string
-	had                   bool
+	afterEffect           bool
 	match                 func(faultproxy.Call) bool
 }
 
-// freezer takes the hooks of all services whose calls the stack shows.
+// freezer hooks all services whose calls the stack shows.
 func (s *stack) freezer() *freezer {
 	z := &freezer{s: s}
 	for service, calls := range s.calls {
 		calls.Hook(func(c faultproxy.Call, forward func()) bool {
 			if f := z.take(service, c); f != nil {
-				f.keep(forward)
+				f.hold(forward)
 			}
 			return true
 		})
@@ -52,12 +52,12 @@ func (s *stack) freezer() *freezer {
 func (z *freezer) arm(what freeze) *frozen {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	f := &frozen{freeze: what, s: z.s, caught: make(chan int, 1), letGo: make(chan struct{}), done: make(chan struct{})}
+	f := &frozen{freeze: what, s: z.s, caught: make(chan int, 1), released: make(chan struct{}), done: make(chan struct{})}
 	z.armed = append(z.armed, f)
 	return f
 }
 
-// take is the freeze of which this is the first call.
+// take returns and removes the freeze that matches a call, if any.
 func (z *freezer) take(service string, c faultproxy.Call) *frozen {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -70,26 +70,26 @@ func (z *freezer) take(service string, c faultproxy.Call) *frozen {
 	return nil
 }
 
-func (f *frozen) keep(forward func()) {
-	if f.had {
+func (f *frozen) hold(forward func()) {
+	if f.afterEffect {
 		forward()
 	}
 	pids, err := f.s.signalBusy(f.function, syscall.SIGSTOP)
 	if err != nil || len(pids) != 1 {
-		f.s.t.Errorf("at %s %v were stopped, want the one process that handles it: %v", f.at, pids, err)
+		f.s.t.Errorf("at %s processes %v were stopped, want exactly one: %v", f.at, pids, err)
 		pids = append(pids, 0)
 	}
 	f.caught <- pids[0]
 	select {
-	case <-f.letGo:
+	case <-f.released:
 	case <-f.s.t.Context().Done():
 	}
 	forward()
 	close(f.done)
 }
 
-// wait waits until the process is stopped.
-func (f *frozen) wait() {
+// waitStopped waits until the process is stopped.
+func (f *frozen) waitStopped() {
 	f.s.t.Helper()
 	select {
 	case f.pid = <-f.caught:
@@ -98,38 +98,38 @@ func (f *frozen) wait() {
 	}
 }
 
-// killed waits until the host has killed the stopped process, whose time was over.
-func (f *frozen) killed() {
+// waitKilled waits until the host has killed the stopped process at its timeout.
+func (f *frozen) waitKilled() {
 	f.s.t.Helper()
 	eventually(f.s.t, decideWithin, func() error {
 		now, err := f.s.Function(f.s.t.Context(), f.function)
-		if _, lives := stillThere(now, f.pid); err == nil && (lives || now.Timeouts == 0) {
+		if _, lives := processByPID(now, f.pid); err == nil && (lives || now.Timeouts == 0) {
 			err = fmt.Errorf("process %d was not killed at its timeout: %+v", f.pid, now)
 		}
 		return err
 	})
 }
 
-// arrive lets the call have its effect, late, whatever became of its process.
-func (f *frozen) arrive() {
-	close(f.letGo)
+// release lets the call take effect, late, even if its process is dead.
+func (f *frozen) release() {
+	close(f.released)
 	<-f.done
 }
 
-// goOn lets the stopped process go on, and waits until it has come to the end of what it was at, alive.
-func (f *frozen) goOn() {
+// resume continues the stopped process, and waits until it has finished its invocation, alive.
+func (f *frozen) resume() {
 	f.s.t.Helper()
 	if err := syscall.Kill(f.pid, syscall.SIGCONT); err != nil {
-		f.s.t.Fatalf("the process that was stopped at %s is gone: %v", f.at, err)
+		f.s.t.Fatalf("the process that was stopped at %s has ended: %v", f.at, err)
 	}
 	eventually(f.s.t, decideWithin, func() error {
 		now, err := f.s.Function(f.s.t.Context(), f.function)
 		if err != nil {
 			return err
 		}
-		p, lives := stillThere(now, f.pid)
+		p, lives := processByPID(now, f.pid)
 		if !lives {
-			f.s.t.Fatalf("process %d was killed after it was stopped at %s, and did not go on: %+v", f.pid, f.at, now)
+			f.s.t.Fatalf("process %d was killed after it was stopped at %s, and did not continue: %+v", f.pid, f.at, now)
 		}
 		if p.State != "idle" {
 			return fmt.Errorf("process %+v", p)
@@ -138,7 +138,7 @@ func (f *frozen) goOn() {
 	})
 }
 
-// writesRow matches what writes a row of the table that has this text and status.
+// writesRow matches calls that write a row of the table with this text and status.
 func writesRow(table, text string, status contracts.Status) func(faultproxy.Call) bool {
 	return func(c faultproxy.Call) bool {
 		return (c.Operation == "PutItem" || c.Operation == "TransactWriteItems") && c.Mentions(table) && c.Mentions(text) &&

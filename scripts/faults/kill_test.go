@@ -17,8 +17,8 @@ import (
 	"boxoffice/scripts/internal/faultproxy"
 )
 
-// A kill is SIGKILL of the process of a function that makes a call for an order: before the call has had its effect, or
-// after it, with the answer lost. It happens once.
+// kill is a SIGKILL of the process of a function that makes a certain call for an order: before the call has its effect, or after
+// it, with the response lost. It happens once.
 type kill struct {
 	function, service, operation string
 	after                        bool
@@ -37,24 +37,24 @@ func (k kill) String() string {
 	return fmt.Sprintf("kill of %s %s its %s (%s)", k.function, when, k.operation, k.service)
 }
 
-// at says whether the kill is aimed at such calls. Of Redis "script" is any script.
-func (k kill) at(service, operation string) bool {
+// matches reports whether the kill applies to such calls. For Redis, "script" stands for any script.
+func (k kill) matches(service, operation string) bool {
 	return k.service == service && (k.operation == operation || service == "redis" && strings.HasPrefix(operation, k.operation+" "))
 }
 
-// killer kills where it is aimed. It stands before every service of the stack and is safe for concurrent use.
+// killer carries out kills. It intercepts the calls to the stack's services and is safe for concurrent use.
 type killer struct {
 	s *stack
 
 	mu sync.Mutex
-	// aimed are the kills to come, by what their calls mention: the order's id, or its buyer while nobody knows the id.
+	// aimed are the kills to come, by a text that their calls mention: the order's id, or its buyer while the id is unknown.
 	aimed map[string][]kill
-	// killed counts those that happened, by function; dying are processes on which one is at work.
+	// killed counts the kills that happened, by function; dying are processes that are being killed.
 	killed map[string]int
 	dying  map[int]bool
 }
 
-// newKiller puts a killer before the services that the stack's settings name.
+// newKiller installs a killer in front of the services that the stack's settings name.
 func newKiller(s *stack) *killer {
 	k := &killer{s: s, aimed: map[string][]kill{}, killed: map[string]int{}, dying: map[int]bool{}}
 	for service, calls := range s.calls {
@@ -71,7 +71,7 @@ func newKiller(s *stack) *killer {
 		s.commands.Hook(func(c faultproxy.Command, forward func()) bool {
 			return k.pass("redis", scripts.operation(c.Sent), c.Mentions, c.From, c.To, forward)
 		})
-		// Functions send the texts again, by which scripts are known.
+		// After this functions send the texts of scripts again, which identify them.
 		if err := s.Redis.ScriptFlush(s.t.Context()).Err(); err != nil {
 			s.t.Fatal(err)
 		}
@@ -79,15 +79,15 @@ func newKiller(s *stack) *killer {
 	return k
 }
 
-// lateEnd says whether a call is reconcile's word that a hold has ended, which it gives to orders.fifo when the end is 15 s
-// late, as it is when a kill was between row and send and the minute's run is just then. By that way it would be reserve that
-// takes the steps at which kills of expire are aimed, and a message beside it would meet a third kill. It gives it again with
-// the next run.
+// lateEnd reports whether a call is reconcile's ExpireHold to orders.fifo, which it sends when the end of a hold is 15 s late.
+// This happens when a kill was between row and send and the minute's run comes just then. The killer drops it: otherwise reserve
+// would take the steps at which kills of expire are aimed, and a neighbouring message would meet a third kill. reconcile sends it
+// again with the next run.
 func (s *stack) lateEnd(c faultproxy.Call) bool {
 	return strings.HasPrefix(c.Operation, "SendMessage") && c.Mentions(s.Queue("orders")) && c.Mentions(string(message.KindExpireHold))
 }
 
-// script is the operation of what is sent to Redis: each step that concerns an order is one call of a script.
+// script returns the operation of a command for Redis: each step that concerns an order is one call of a script.
 func script(sent []byte) string {
 	if bytes.Contains(bytes.ToLower(sent[:min(len(sent), 32)]), []byte("\r\neval")) {
 		return "script"
@@ -95,27 +95,27 @@ func script(sent []byte) string {
 	return ""
 }
 
-// aim takes kills at calls that mention an order, or a buyer whose next order is meant.
+// aim adds kills at calls that mention an order, or a buyer whose next order is meant.
 func (k *killer) aim(mentioned string, kills ...kill) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.aimed[mentioned] = append(k.aimed[mentioned], kills...)
 }
 
-// spent says which kills at calls that mention these have not happened yet, as an error.
-func (k *killer) spent(mentioned ...string) error {
+// checkHappened returns an error while kills at calls that mention one of these texts have not happened.
+func (k *killer) checkHappened(mentioned ...string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, m := range mentioned {
 		if left := k.aimed[m]; len(left) > 0 {
-			return fmt.Errorf("%s: its call has not come: %v", m, left)
+			return fmt.Errorf("%s: no such call yet: %v", m, left)
 		}
 	}
 	return nil
 }
 
-// happened is how many kills of a function there were; left are those that are aimed at anything still.
-func (k *killer) happened(function string) (n int, left map[string][]kill) {
+// kills returns how many kills of a function happened, and all kills that are still to come.
+func (k *killer) kills(function string) (n int, left map[string][]kill) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	left = maps.Clone(k.aimed)
@@ -123,7 +123,7 @@ func (k *killer) happened(function string) (n int, left map[string][]kill) {
 	return k.killed[function], left
 }
 
-// learn hears the id of a buyer's order as its producer enqueues it, before anybody can handle it.
+// learn reads the id of a buyer's order when the producer enqueues it, before any function can handle it.
 func (k *killer) learn(c faultproxy.Call) {
 	if c.Operation != "SendMessage" {
 		return
@@ -145,29 +145,29 @@ func (k *killer) learn(c faultproxy.Call) {
 	}
 }
 
-// pass lets a call through, unless a kill is aimed at it.
+// pass forwards a call, unless a kill applies to it.
 func (k *killer) pass(service, operation string, mentions func(string) bool, from, to string, forward func()) (answer bool) {
-	id, due, pid, lost := k.due(service, operation, mentions, from, to)
+	id, due, pid, lost := k.takeKill(service, operation, mentions, from, to)
 	if id == "" {
 		return !lost
 	}
 	if due.after {
 		forward()
 	}
-	if err := dead(pid); err != nil {
+	if err := killAndWait(pid); err != nil {
 		k.s.t.Errorf("%s of order %s: %v", due, id, err)
 	}
-	// Its number may soon be another's: threads have numbers too.
+	// The process id may soon be used again: threads have ids from the same range.
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.dying, pid)
 	return false
 }
 
-// due takes the kill that is aimed at a call, with the process that makes it. id is "" if there is none. A call of a process
-// on which another order's kill is at work is lost, as if it had never left it: let through it would have its effect, and no
-// later call would come that this kill could meet. So is one whose caller is dead already.
-func (k *killer) due(service, operation string, mentions func(string) bool, from, to string) (id string, due kill, pid int, lost bool) {
+// takeKill removes and returns the kill that applies to a call, with the process that makes it; id is "" if there is none. A call
+// of a process that another order's kill is killing is dropped (lost), as if it had never been sent: if it were forwarded, it
+// would have its effect, and this kill would never find its call. The same holds for a call whose process is already dead.
+func (k *killer) takeKill(service, operation string, mentions func(string) bool, from, to string) (id string, due kill, pid int, lost bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for mentioned, kills := range k.aimed {
@@ -175,7 +175,7 @@ func (k *killer) due(service, operation string, mentions func(string) bool, from
 			continue
 		}
 		for i, one := range kills {
-			if !one.at(service, operation) {
+			if !one.matches(service, operation) {
 				continue
 			}
 			pid, gone, err := k.s.caller(one.function, from, to)
@@ -195,37 +195,46 @@ func (k *killer) due(service, operation string, mentions func(string) bool, from
 	return "", kill{}, 0, false
 }
 
-// caller is the process of a function that has the other end of a connection; 0 if none of them has. gone says that nobody
-// has it any more.
+// caller returns the process of a function at the other end of a connection; 0 if it belongs to another process. gone means that
+// no process has the other end any more: the caller has died meanwhile.
 func (s *stack) caller(function, from, to string) (pid int, gone bool, err error) {
-	socket, err := socketOf(from, to)
-	if err != nil || socket == "" {
-		return 0, err == nil, err
-	}
-	// Also while the stack is held to its end, when the test's own context has ended.
-	f, err := s.Function(context.WithoutCancel(s.t.Context()), function)
-	if err != nil {
-		return 0, false, err
-	}
-	for _, p := range f.Processes {
-		if has(p.PID, socket) {
-			return p.PID, false, nil
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		socket, err := socketOf(from, to)
+		if err != nil || socket == "" {
+			return 0, err == nil, err
 		}
+		// The caller may be in waitEnded, when the test's own context has ended.
+		f, err := s.Function(context.WithoutCancel(s.t.Context()), function)
+		if err != nil {
+			return 0, false, err
+		}
+		for _, p := range f.Processes {
+			if hasSocket(p.PID, socket) {
+				return p.PID, false, nil
+			}
+		}
+		other, err := anyHasSocket(socket)
+		if err != nil || other {
+			return 0, false, err
+		}
+		// Its process is just ending: the kernel drops its list of files before it closes them.
+		<-tick.C
 	}
-	return 0, false, nil
 }
 
-var errStillThere = errors.New("the process is still there 5 s after SIGKILL")
+var errStillThere = errors.New("the process is still alive 5 s after SIGKILL")
 
-// dead returns when a process is dead, so that it hears nothing any more.
-func dead(pid int) error {
+// killAndWait kills a process and returns when it has ended, so that it receives nothing any more.
+func killAndWait(pid int) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill process %d: %w", pid, err)
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for range 5000 {
-		// The host buries it at once.
+		// The host reaps it at once.
 		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			return nil
 		}

@@ -13,16 +13,16 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// killsForALetter are the crashes after which a message that was met by all of them is poison.
+// killsForALetter is the number of kills after which a message that met all of them is poison.
 const killsForALetter = 3
 
-// lettersOfKills is the most letters that so many kills make: those of a batch.
+// lettersOfKills is the most letters that so many kills can cause: a whole batch.
 const lettersOfKills = 10
 
-// lettersAsKills says what there is to say against the dead letters, and how many there are. Random kills may meet one
-// message three times, and then it is poison: it has to be kept, and an order that got no row before that is
-// REJECTED(internal). Nothing else may be a letter, and no note of an attempt may stay.
-func lettersAsKills(s invariants.Snapshot, busy map[string]int) (letters int, err error) {
+// lettersMatchKills returns the number of dead letters, and an error for each that the kills do not explain. Random kills may
+// meet one message three times, which makes it poison: it must be kept, and an order that had no row before is
+// REJECTED(internal). There must be no other letter, and no attempt record may stay.
+func lettersMatchKills(s invariants.Snapshot, busy map[string]int) (letters int, err error) {
 	var problems []error
 	if s.Dead > 0 {
 		problems = append(problems, fmt.Errorf("%d messages wait in dead-letter queues", s.Dead))
@@ -48,13 +48,13 @@ func lettersAsKills(s invariants.Snapshot, busy map[string]int) (letters int, er
 	}
 	for _, o := range s.Orders {
 		if o.Reason != nil && o.Reason.Code == contracts.ReasonInternal && !placing[o.OrderID] {
-			problems = append(problems, fmt.Errorf("order %s is REJECTED(internal), and its message is not kept", o.OrderID))
+			problems = append(problems, fmt.Errorf("order %s is REJECTED(internal), but its message is not kept", o.OrderID))
 		}
 	}
 	return letters, errors.Join(problems...)
 }
 
-func TestLettersAsKills(t *testing.T) {
+func TestLettersMatchKills(t *testing.T) {
 	rejected := readmodel.Order{OrderID: "a", Status: contracts.Rejected, Reason: &readmodel.Reason{Code: contracts.ReasonInternal}}
 	letter := readmodel.DeadLetter{MessageKey: readmodel.DrainedKey("m"), Queue: "orders-dead", Kind: string(message.KindPlaceOrder), OrderID: "a", Reason: "attempts"}
 	with := func(change func(*readmodel.DeadLetter)) []readmodel.DeadLetter {
@@ -73,13 +73,13 @@ func TestLettersAsKills(t *testing.T) {
 		{"too few kills", invariants.Snapshot{Orders: []readmodel.Order{rejected}, DeadLetters: []readmodel.DeadLetter{letter}}, 2, false},
 		{"rejected and not kept", invariants.Snapshot{Orders: []readmodel.Order{rejected}}, 3, false},
 		{"kept for another reason", invariants.Snapshot{DeadLetters: with(func(d *readmodel.DeadLetter) { d.Reason = "malformed" })}, 3, false},
-		{"of a queue that nobody was killed at", invariants.Snapshot{DeadLetters: with(func(d *readmodel.DeadLetter) { d.Queue = "expiries-dead" })}, 3, false},
-		{"rejected, and another message of it is kept", invariants.Snapshot{
+		{"of a queue without kills", invariants.Snapshot{DeadLetters: with(func(d *readmodel.DeadLetter) { d.Queue = "expiries-dead" })}, 3, false},
+		{"rejected, but another message of it is kept", invariants.Snapshot{
 			Orders: []readmodel.Order{rejected}, DeadLetters: with(func(d *readmodel.DeadLetter) { d.Kind = string(message.KindCancelOrder) })}, 3, false},
-		{"a note that stays", invariants.Snapshot{DeadLetters: []readmodel.DeadLetter{{MessageKey: readmodel.AttemptsKey("m"), Attempts: 1}}}, 3, false},
+		{"an attempt record that stays", invariants.Snapshot{DeadLetters: []readmodel.DeadLetter{{MessageKey: readmodel.AttemptsKey("m"), Attempts: 1}}}, 3, false},
 		{"not drained", invariants.Snapshot{Dead: 1}, 3, false},
 	} {
-		if _, err := lettersAsKills(c.snapshot, map[string]int{"reserve": c.kills}); (err == nil) != c.good {
+		if _, err := lettersMatchKills(c.snapshot, map[string]int{"reserve": c.kills}); (err == nil) != c.good {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

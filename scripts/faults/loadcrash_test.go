@@ -18,26 +18,26 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// loadCrashes are the points between two steps of a load, each pair for a group that Redis lost: two kills may meet one message.
-// What a killed loader leaves is its lock, which ends by itself.
-var loadCrashes = [][]kill{
+// loadCrashPoints are the points between two steps of a load; each pair is for one group that Redis lost, as two kills may meet
+// one message. A killed loader leaves only its lock, which expires.
+var loadCrashPoints = [][]kill{
 	{after("reserve", "redis", "set"), before("reserve", "redis", "script load")},
 	{before("reserve", "dynamodb", "UpdateItem"), after("reserve", "redis", "script load")},
 	{after("reserve", "dynamodb", "UpdateItem"), before("reserve", "dynamodb", "Query")},
 	{before("reserve", "redis", "set"), after("reserve", "dynamodb", "Query")},
 }
 
-// loadsLast are the rounds at the end that are left to the long form: each waits for the lock of a loader that is dead.
+// loadsLast is the number of rounds at the end that only the long form runs: each waits for a dead loader's lock to expire.
 const loadsLast = 2
 
-// Reserve is killed while it loads a group that Redis lost, and reconcile at each of its steps that leave something behind: a
-// letter that is drained, a step that is sent again, a group that is repaired. What was held stays held, and nothing is lost.
-func TestCrashesOfALoadAndOfReconcile(t *testing.T) {
-	sideBySide(t, 95*time.Second)
-	s := newStack(t, settings{hold: 40, comesBack: 3 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
+// reserve is killed while it loads a group that Redis lost, and reconcile at each step that has an effect: it drains a letter,
+// repeats a step, repairs a group. Holds stay, and nothing is lost.
+func TestCrashesDuringLoadAndReconcile(t *testing.T) {
+	runInParallel(t, 95*time.Second)
+	s := newStack(t, settings{hold: 40, visibility: 3 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
 	events := s.SubscribeFor(t)
 	k, l, hall := newKiller(s), &ledger{}, s.groupsOf(s.Concert)
-	rounds := loadCrashes
+	rounds := loadCrashPoints
 	if !long() {
 		rounds = rounds[:len(rounds)-loadsLast]
 	}
@@ -45,70 +45,70 @@ func TestCrashesOfALoadAndOfReconcile(t *testing.T) {
 	begun := time.Now()
 	for i, kills := range rounds {
 		g := contracts.SeatGroup{ConcertID: s.Concert, Group: hall[i].Group}
-		before := s.accepted(l, hall[i].Seats[:2]...)
-		s.awaiting(before)
-		s.handled(events, decideWithin, before)
-		s.lose(g)
+		before := s.mustPlace(l, hall[i].Seats[:2]...)
+		s.waitAwaitingPayment(before)
+		s.waitHandled(events, decideWithin, before)
+		s.loseGroup(g)
 		k.aim(g.Key(), kills...)
-		next := s.accepted(l, hall[i].Seats[2:4]...)
-		eventually(t, decideWithin, func() error { return k.spent(g.Key()) })
-		s.row(next, decideWithin, in(contracts.Held))
-		s.handled(events, decideWithin, before, next)
-		eventually(t, decideWithin, func() error { return s.against("places") })
+		next := s.mustPlace(l, hall[i].Seats[2:4]...)
+		eventually(t, decideWithin, func() error { return k.checkHappened(g.Key()) })
+		s.waitForRow(next, decideWithin, hasStatus(contracts.Held))
+		s.waitHandled(events, decideWithin, before, next)
+		eventually(t, decideWithin, func() error { return s.checkRule("places") })
 		wanted += len(kills)
 	}
 	loaded := time.Since(begun)
-	wanted += s.reconcileIsKilled(k, l, events, hall[len(loadCrashes)].Seats[:2])
-	s.atRest(l, events, s.HoldFor+decideWithin, "dead letter")
-	if total := s.crashesAre(k); total != wanted {
+	wanted += s.killReconcile(k, l, events, hall[len(loadCrashPoints)].Seats[:2])
+	s.waitAtRest(l, events, s.HoldFor+decideWithin, "dead letter")
+	if total := s.checkCrashes(k); total != wanted {
 		t.Errorf("%d kills, want %d", total, wanted)
 	}
-	report(t, "reserve killed %d times while it loaded groups that Redis had lost, in %s, and reconcile %d times, before and after each call that drains a letter, sends a step again or repairs a group: seats as rows, the letter kept once, its order REJECTED(internal)",
+	report(t, "reserve killed %d times while it loaded groups that Redis had lost, in %s, and reconcile %d times, before and after each call that drains a letter, repeats a step or repairs a group: seats match rows, the letter kept once, its order REJECTED(internal)",
 		2*len(rounds), loaded.Round(time.Second), wanted-2*len(rounds))
 }
 
-// lose takes a whole group out of Redis, as a shard does that comes back empty.
-func (s *stack) lose(g contracts.SeatGroup) {
+// loseGroup deletes a whole group from Redis, as when a shard restarts empty.
+func (s *stack) loseGroup(g contracts.SeatGroup) {
 	s.t.Helper()
 	if err := s.Redis.Del(s.t.Context(), seatstate.KeysOf(g).All()...).Err(); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// reconcileIsKilled kills reconcile before and after each of its calls that leave something behind, and answers how many kills
-// those were. Its runs are begun here, beside those of its schedule.
-func (s *stack) reconcileIsKilled(k *killer, l *ledger, events *testbed.Subscription, seats []string) (kills int) {
+// killReconcile kills reconcile before and after each of its calls that have an effect, and returns the number of kills. It
+// starts runs of reconcile itself, in addition to those of the schedule.
+func (s *stack) killReconcile(k *killer, l *ledger, events *testbed.Subscription, seats []string) (kills int) {
 	s.t.Helper()
-	s.comesBackAfter(2*time.Second, "orders-dead")
-	id := s.accepted(l, seats...)
-	s.awaiting(id)
-	s.handled(events, decideWithin, id)
+	s.setVisibility(2*time.Second, "orders-dead")
+	id := s.mustPlace(l, seats...)
+	s.waitAwaitingPayment(id)
+	s.waitHandled(events, decideWithin, id)
 	aim := func(mentioned, service, operation string) {
 		k.aim(mentioned, before("reconcile", service, operation), after("reconcile", service, operation))
 		kills += 2
 	}
-	aim(string(id), "sqs", "SendMessageBatch") // each run looks at an order that awaits its payment
-	s.reconcile(k, string(id))
+	aim(string(id), "sqs", "SendMessageBatch") // each run sends a step for an order that awaits its payment
+	s.runReconcile(k, string(id))
 	for _, repair := range []kill{before("reconcile", "redis", "script repair"), after("reconcile", "redis", "script repair")} {
-		s.forget(id)
+		s.loseHold(id)
 		k.aim(string(id), repair)
 		kills++
-		s.reconcile(k, string(id))
+		s.runReconcile(k, string(id))
 	}
 	dead := contracts.OrderID("e1" + fmt.Sprintf("%030d", time.Now().UnixNano()))
-	aim(string(dead), "dynamodb", "PutItem") // its row, or where that is there the letter
+	aim(string(dead), "dynamodb", "PutItem") // its row, or the letter if the row exists
 	aim(s.Queue("orders-dead"), "sqs", "DeleteMessage")
-	letter := s.letter(dead)
+	letter := s.sendUnreadableLetter(dead)
 	aim(readmodel.DrainedKey(letter), "dynamodb", "PutItem")
-	s.reconcile(k, string(dead), readmodel.DrainedKey(letter), s.Queue("orders-dead"))
+	s.runReconcile(k, string(dead), readmodel.DrainedKey(letter), s.Queue("orders-dead"))
 	eventually(s.t, 2*decideWithin, func() error {
 		var report any
 		if err := s.Invoke(s.t.Context(), "reconcile", &report); err != nil {
 			return err
 		}
-		return errors.Join(s.empty("orders-dead"), s.against("places"))
+		return errors.Join(s.checkEmpty("orders-dead"), s.checkRule("places"))
 	})
-	row := s.row(dead, decideWithin, in(contracts.Rejected))
+	row := s.waitForRow(dead, decideWithin, hasStatus(contracts.Rejected))
 	letters, err := s.DeadLetters(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
@@ -125,21 +125,21 @@ func (s *stack) reconcileIsKilled(k *killer, l *ledger, events *testbed.Subscrip
 	return kills
 }
 
-// reconcile runs reconcile until all kills at calls that mention these have happened, also by a run of the schedule.
-func (s *stack) reconcile(k *killer, mentioned ...string) {
+// runReconcile runs reconcile until all kills at calls that mention these texts have happened; runs of the schedule count too.
+func (s *stack) runReconcile(k *killer, mentioned ...string) {
 	s.t.Helper()
 	eventually(s.t, 2*decideWithin, func() error {
-		if k.spent(mentioned...) == nil {
+		if k.checkHappened(mentioned...) == nil {
 			return nil
 		}
 		var report any
-		_ = s.Invoke(s.t.Context(), "reconcile", &report) // it is killed
-		return k.spent(mentioned...)
+		_ = s.Invoke(s.t.Context(), "reconcile", &report) // this run is killed
+		return k.checkHappened(mentioned...)
 	})
 }
 
-// letter puts a PlaceOrder that nobody can read into the dead letters of orders, as SQS does after too many receives.
-func (s *stack) letter(id contracts.OrderID) (messageID string) {
+// sendUnreadableLetter puts a malformed PlaceOrder into the dead-letter queue of orders, as SQS does after too many receives.
+func (s *stack) sendUnreadableLetter(id contracts.OrderID) (messageID string) {
 	s.t.Helper()
 	g := s.groupsOf(s.Concert)[0].Group
 	attributes := map[string]types.MessageAttributeValue{}
@@ -156,9 +156,9 @@ func (s *stack) letter(id contracts.OrderID) (messageID string) {
 	return aws.ToString(out.MessageId)
 }
 
-// forget takes an order's hold out of its group in Redis, as a failover to a lagging replica does. The revision moves, so that
-// a reconcile that compared the group before compares it again.
-func (s *stack) forget(id contracts.OrderID) {
+// loseHold deletes an order's hold from its group in Redis, as a failover to a lagging replica does. It increases the revision,
+// so that a reconcile that has already compared the group compares it again.
+func (s *stack) loseHold(id contracts.OrderID) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	row, _, err := s.Order(ctx, id)

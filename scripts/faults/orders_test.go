@@ -16,15 +16,15 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// ledger is what a test's buyers were told: which orders were accepted. It is safe for concurrent use.
+// ledger records the responses to a test's buyers: which orders were accepted. It is safe for concurrent use.
 type ledger struct {
 	mu       sync.Mutex
 	accepted []contracts.OrderID
-	// refused counts the answers that accepted nothing, by code.
+	// refused counts the responses that accepted no order, by code.
 	refused map[string]int
 }
 
-func (l *ledger) note(answer apiclient.Answer, err error) (id contracts.OrderID, ok bool) {
+func (l *ledger) record(answer apiclient.Answer, err error) (id contracts.OrderID, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refused == nil {
@@ -33,7 +33,7 @@ func (l *ledger) note(answer apiclient.Answer, err error) (id contracts.OrderID,
 	var accepted apiclient.Accepted
 	switch {
 	case err != nil:
-		l.refused["no answer"]++
+		l.refused["no response"]++
 		return "", false
 	case answer.Status != http.StatusAccepted:
 		l.refused[fmt.Sprintf("%d %s", answer.Status, answer.Problem().Code)]++
@@ -52,7 +52,7 @@ func (l *ledger) ids() []contracts.OrderID {
 	return slices.Clone(l.accepted)
 }
 
-// placeAs is a user's order for seats of a concert. ok is false if it was not accepted.
+// placeAs places a user's order for seats of a concert. ok is false if it was not accepted.
 func (s *stack) placeAs(l *ledger, user, concert string, seats []string) (buyer *apiclient.Client, id contracts.OrderID, ok bool) {
 	s.t.Helper()
 	buyer, err := s.Buyer(user)
@@ -60,12 +60,12 @@ func (s *stack) placeAs(l *ledger, user, concert string, seats []string) (buyer 
 		s.t.Error(err)
 		return nil, "", false
 	}
-	id, ok = l.note(buyer.Place(s.t.Context(), "key-1", apiclient.OrderRequest{ConcertID: concert, Seats: seats}))
+	id, ok = l.record(buyer.Place(s.t.Context(), "key-1", apiclient.OrderRequest{ConcertID: concert, Seats: seats}))
 	return buyer, id, ok
 }
 
-// acceptedAs is placeAs for an order that has to be.
-func (s *stack) acceptedAs(l *ledger, user, concert string, seats []string) (*apiclient.Client, contracts.OrderID) {
+// mustPlaceAs is placeAs, but fails the test if the order is not accepted.
+func (s *stack) mustPlaceAs(l *ledger, user, concert string, seats []string) (*apiclient.Client, contracts.OrderID) {
 	s.t.Helper()
 	buyer, id, ok := s.placeAs(l, user, concert, seats)
 	if !ok {
@@ -74,28 +74,28 @@ func (s *stack) acceptedAs(l *ledger, user, concert string, seats []string) (*ap
 	return buyer, id
 }
 
-// place is a new buyer's order for seats of the main concert. ok is false if it was not accepted.
+// place places a new buyer's order for seats of the main concert. ok is false if it was not accepted.
 func (s *stack) place(l *ledger, seats ...string) (id contracts.OrderID, ok bool) {
 	s.t.Helper()
 	_, id, ok = s.placeAs(l, testbed.Named("buyer"), s.Concert, seats)
 	return id, ok
 }
 
-// accepted is place for an order that has to be.
-func (s *stack) accepted(l *ledger, seats ...string) contracts.OrderID {
+// mustPlace is place, but fails the test if the order is not accepted.
+func (s *stack) mustPlace(l *ledger, seats ...string) contracts.OrderID {
 	s.t.Helper()
-	_, id := s.acceptedAs(l, testbed.Named("buyer"), s.Concert, seats)
+	_, id := s.mustPlaceAs(l, testbed.Named("buyer"), s.Concert, seats)
 	return id
 }
 
-// load places orders for neighbouring seats of the groups, rate a second, until the context ends; each by a new buyer, one
-// or two seats. It answers when the last one has been sent.
+// load places rate orders a second for neighbouring seats of the groups until ctx ends; each is by a new buyer, for one or two
+// seats. It returns when the last one has been sent.
 func (s *stack) load(ctx context.Context, l *ledger, rate int, groups []apiclient.Group) {
-	s.loadOf(ctx, l, rate, groups, func(*apiclient.Client, contracts.OrderID) {})
+	s.loadWith(ctx, l, rate, groups, func(*apiclient.Client, contracts.OrderID) {})
 }
 
-// loadOf is load by buyers who go on with what was accepted. It answers when the last one has.
-func (s *stack) loadOf(ctx context.Context, l *ledger, rate int, groups []apiclient.Group, goOn func(*apiclient.Client, contracts.OrderID)) {
+// loadWith is load by buyers who continue with their accepted orders. It returns when the last one has finished.
+func (s *stack) loadWith(ctx context.Context, l *ledger, rate int, groups []apiclient.Group, goOn func(*apiclient.Client, contracts.OrderID)) {
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
 	var sent sync.WaitGroup
@@ -107,7 +107,8 @@ func (s *stack) loadOf(ctx context.Context, l *ledger, rate int, groups []apicli
 		case <-tick.C:
 		}
 		g := groups[n%len(groups)]
-		// A step without a common divisor with most lengths: neighbours in time want far seats, and all come again.
+		// The step 7 has no common divisor with most lengths, so consecutive orders want distant seats, and all seats come up
+		// again.
 		at := (n / len(groups) * 7) % (len(g.Seats) - 1)
 		seats := g.Seats[at : at+1+n%2]
 		sent.Go(func() {
@@ -118,8 +119,8 @@ func (s *stack) loadOf(ctx context.Context, l *ledger, rate int, groups []apicli
 	}
 }
 
-// pay pays an order as its buyer, as soon as it can be paid; one that has ended before is left. inTime says that the card was
-// good before the hold ended, so that the order has to be CONFIRMED.
+// pay pays an order as its buyer, as soon as it can be paid, unless it has ended before. inTime means that the card was
+// authorised before the hold ended, so the order must become CONFIRMED.
 func (s *stack) pay(buyer *apiclient.Client, id contracts.OrderID) (inTime bool) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), s.HoldFor+decideWithin)
 	defer cancel()
@@ -129,12 +130,12 @@ func (s *stack) pay(buyer *apiclient.Client, id contracts.OrderID) (inTime bool)
 	}
 	card, err := s.Confirm(ctx, o.Payment.ClientSecret, "pm_card_visa")
 	if err != nil && s.t.Context().Err() == nil {
-		s.t.Errorf("order %s: the card was not answered: %v", id, err)
+		s.t.Errorf("order %s: no response to the card: %v", id, err)
 	}
 	return err == nil && card.Status == "requires_capture" && contracts.InstantOf(time.Now()) < *o.HoldExpiresAt
 }
 
-// groupsOf are the seat groups of a concert.
+// groupsOf returns the seat groups of a concert.
 func (s *stack) groupsOf(concert string) []apiclient.Group {
 	s.t.Helper()
 	layout, err := s.Layout(s.t.Context(), concert)
@@ -144,8 +145,8 @@ func (s *stack) groupsOf(concert string) []apiclient.Group {
 	return layout.Groups
 }
 
-// row waits until an order has a row that is as wanted.
-func (s *stack) row(id contracts.OrderID, within time.Duration, wanted func(readmodel.Order) bool) (row readmodel.Order) {
+// waitForRow waits until an order has a row for which wanted is true.
+func (s *stack) waitForRow(id contracts.OrderID, within time.Duration, wanted func(readmodel.Order) bool) (row readmodel.Order) {
 	s.t.Helper()
 	eventually(s.t, within, func() error {
 		found := false
@@ -161,15 +162,15 @@ func (s *stack) row(id contracts.OrderID, within time.Duration, wanted func(read
 	return row
 }
 
-// in wants one of these statuses. HELD is wanted of an order that has its seats: its payment may be open already.
-func in(statuses ...contracts.Status) func(readmodel.Order) bool {
+// hasStatus accepts rows with one of these statuses. HELD also accepts any later open status: the payment may have started.
+func hasStatus(statuses ...contracts.Status) func(readmodel.Order) bool {
 	return func(o readmodel.Order) bool {
 		return slices.Contains(statuses, o.Status) || o.Status.Open() && slices.Contains(statuses, contracts.Held)
 	}
 }
 
-// decided waits until each accepted order has a row, and answers how long that took.
-func (s *stack) decided(l *ledger, within time.Duration) time.Duration {
+// waitDecided waits until each accepted order has a row, and returns how long that took.
+func (s *stack) waitDecided(l *ledger, within time.Duration) time.Duration {
 	s.t.Helper()
 	return eventually(s.t, within, func() error {
 		rows, err := s.Orders(s.t.Context())
@@ -193,15 +194,15 @@ func (s *stack) decided(l *ledger, within time.Duration) time.Duration {
 	})
 }
 
-// atRest waits until every hold has ended and every queue is empty, then until nothing is left to say against rows, seats,
-// tickets, allowances, money, dead letters and, where somebody listened, events; and answers how long it took.
-// allowed are rules that what the test broke may break too.
-func (s *stack) atRest(l *ledger, events *testbed.Subscription, within time.Duration, allowed ...string) time.Duration {
+// waitAtRest waits until every hold has ended and every queue is empty, and until rows, seats, tickets, allowances, money, dead
+// letters and, with a subscription, events violate no rule. It returns how long that took. The fault of the test may break the
+// allowed rules.
+func (s *stack) waitAtRest(l *ledger, events *testbed.Subscription, within time.Duration, allowed ...string) time.Duration {
 	s.t.Helper()
 	ctx := s.t.Context()
 	return eventually(s.t, within, func() error {
-		for _, queue := range handled {
-			if err := s.empty(queue); err != nil {
+		for _, queue := range functionQueues {
+			if err := s.checkEmpty(queue); err != nil {
 				return err
 			}
 		}
@@ -222,14 +223,14 @@ func (s *stack) atRest(l *ledger, events *testbed.Subscription, within time.Dura
 	})
 }
 
-// report prints what was broken and how long it took to mend itself; the README's table has these lines.
+// report logs the fault and the recovery; the README's table has these figures.
 func report(t *testing.T, format string, args ...any) {
 	t.Helper()
 	t.Logf("FAULT "+format, args...)
 }
 
-// against is what there is to say against one rule, at any instant.
-func (s *stack) against(rule string) error {
+// checkRule returns the current violations of one rule.
+func (s *stack) checkRule(rule string) error {
 	snapshot, err := s.Snapshot(s.t.Context())
 	if err != nil {
 		return err

@@ -16,53 +16,53 @@ import (
 	"boxoffice/scripts/internal/faultproxy"
 )
 
-// outageLasts is how long a service is away: a minute with FAULTS=long.
-func outageLasts() time.Duration {
+// outageDuration is how long a service is unreachable: a minute with FAULTS=long.
+func outageDuration() time.Duration {
 	if long() {
 		return time.Minute
 	}
 	return 15 * time.Second
 }
 
-// outage is a service that goes away while buyers go on, and comes back.
+// outage is a service that fails and recovers under load.
 type outage struct {
 	*stack
 	service string
-	// rate is orders a second.
+	// rate is the number of orders a second.
 	rate   int
 	ledger ledger
 	// paidInTime are the orders whose buyers paid before their holds ended.
 	mu         sync.Mutex
 	paidInTime map[contracts.OrderID]bool
-	// who counts what the functions try meanwhile.
-	who    *callers
-	answer *stopwatch
-	stop   context.CancelFunc
-	loaded chan struct{}
-	begun  time.Time
-	mended time.Time
+	// callers counts the functions' tries during the outage.
+	callers       *callers
+	responseTimes *stopwatch
+	stop          context.CancelFunc
+	loaded        chan struct{}
+	brokenAt      time.Time
+	mendedAt      time.Time
 }
 
 const (
-	// triesPerSecond is what each process may try at a service that is away; a try at a service of AWS is two attempts.
+	// triesPerSecond bounds the tries of each process at an unreachable service; one try at an AWS service is two attempts.
 	triesPerSecond = 2
 	attemptsPerTry = 2
-	// dialsPerTry: at a Redis that is away a try cannot be seen, only connections. One call makes one, one more for its
-	// redirect, and for each the client of a cluster asks its nodes who has which slot.
+	// dialsPerTry bounds the connections of one try. At an unreachable Redis only connections can be counted, not tries. A call
+	// makes one, one more for its redirect, and for each the cluster client asks its nodes for the slots.
 	dialsPerTry = 5
 )
 
-// newOutage brings up a stack with a link to the service, and 20 orders a second; where the service is Stripe their buyers
-// pay, and holds are so long that a payment which could not be opened meanwhile still can be made.
+// newOutage starts a stack with a link to the service, and a load of 20 orders a second. With Stripe the buyers pay, and holds
+// are long enough that payments which could not be opened during the outage can be made afterwards.
 func newOutage(t *testing.T, service string) *outage {
 	t.Helper()
-	o := &outage{service: service, rate: 20, who: newCallers(), paidInTime: map[contracts.OrderID]bool{}, answer: &stopwatch{}, loaded: make(chan struct{})}
-	want, buy := settings{links: []string{service}, callers: o.who, busy: true}, func(*apiclient.Client, contracts.OrderID) {}
+	o := &outage{service: service, rate: 20, callers: newCallers(), paidInTime: map[contracts.OrderID]bool{}, responseTimes: &stopwatch{}, loaded: make(chan struct{})}
+	want, buy := settings{links: []string{service}, callers: o.callers, busy: true}, func(*apiclient.Client, contracts.OrderID) {}
 	switch service {
 	case "redis":
 		want.commands = true
 	case "stripe":
-		want.calls, want.hold = []string{service}, int((outageLasts() + 20*time.Second).Seconds())
+		want.calls, want.hold = []string{service}, int((outageDuration() + 20*time.Second).Seconds())
 		o.rate, buy = 10, o.buy
 	default:
 		want.calls = []string{service}
@@ -71,7 +71,7 @@ func newOutage(t *testing.T, service string) *outage {
 	if service != "redis" {
 		o.calls[service].Hook(func(c faultproxy.Call, _ func()) bool {
 			if c.Attempt == 1 {
-				o.who.add(c.From, c.Operation)
+				o.callers.add(c.From, c.Operation)
 			}
 			return true
 		})
@@ -80,11 +80,11 @@ func newOutage(t *testing.T, service string) *outage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.answer.next, o.answer.host, o.HTTP.Transport = o.HTTP.Transport, api.Host, o.answer
+	o.responseTimes.next, o.responseTimes.host, o.HTTP.Transport = o.HTTP.Transport, api.Host, o.responseTimes
 	groups := o.groupsOf(o.Concert)
 	ctx, stop := context.WithCancel(t.Context())
 	o.stop = stop
-	go func() { defer close(o.loaded); o.loadOf(ctx, &o.ledger, o.rate, groups, buy) }()
+	go func() { defer close(o.loaded); o.loadWith(ctx, &o.ledger, o.rate, groups, buy) }()
 	eventually(t, decideWithin, func() error {
 		if n := len(o.ledger.ids()); n < 3*o.rate {
 			return fmt.Errorf("%d orders under way", n)
@@ -94,24 +94,24 @@ func newOutage(t *testing.T, service string) *outage {
 	return o
 }
 
-// last breaks the service for as long as an outage lasts. Meanwhile each process tries it seldom, and whoever orders is
-// answered as the contract says.
-func (o *outage) last(broken, mend func() error) {
+// breakService breaks the service for outageDuration. Meanwhile each process may try it only rarely, and producers respond to
+// buyers as the contract says.
+func (o *outage) breakService(breakIt, mend func() error) {
 	o.t.Helper()
-	o.who.begin()
-	o.answer.reset()
-	if err := broken(); err != nil {
+	o.callers.begin()
+	o.responseTimes.reset()
+	if err := breakIt(); err != nil {
 		o.t.Fatal(err)
 	}
-	o.begun = time.Now()
-	over, done := context.WithTimeout(o.t.Context(), outageLasts())
+	o.brokenAt = time.Now()
+	over, done := context.WithTimeout(o.t.Context(), outageDuration())
 	defer done()
 	<-over.Done()
-	busiest, tried, known, unknown := o.who.end()
+	busiest, tried, known, unknown := o.callers.end()
 	if err := mend(); err != nil {
 		o.t.Fatal(err)
 	}
-	o.mended = time.Now()
+	o.mendedAt = time.Now()
 	limit := float64(triesPerSecond)
 	switch o.service {
 	case "redis":
@@ -125,50 +125,50 @@ func (o *outage) last(broken, mend func() error) {
 			o.t.Errorf("a process of %s tried %.1f times a second at a dead %s, want at most %.0f: %s", function, perSecond, o.service, limit, tried)
 		}
 	}
-	// A connection may be gone before the kernel is asked whose it is. If those are many, and were all one process's, would it be
-	// too many?
+	// A connection may be closed before its process is found. If there are many such calls, assume that all come from the busiest
+	// process: would it then exceed the limit?
 	if unknown > known/4 && most+unknown > limit {
-		o.t.Errorf("%.1f tries a second are of processes that are not known, %.1f of known ones: %s", unknown, known, tried)
+		o.t.Errorf("%.1f tries a second are of unknown processes, %.1f of known ones: %s", unknown, known, tried)
 	}
-	o.t.Logf("tried meanwhile, by the busiest process of each function a second: %v; in all: %s", busiest, tried)
+	o.t.Logf("tries a second by the busiest process of each function: %v; in all: %s", busiest, tried)
 }
 
-// recovered goes on for 5 s under load, and then waits until each order is decided and all is as it should be. It answers
-// how long after the mend the last order was decided.
-func (o *outage) recovered() (decided time.Duration) {
+// waitRecovered keeps the load for 5 s more, and then waits until each order is decided and no rule is violated. It returns how
+// long after the mend the last order was decided.
+func (o *outage) waitRecovered() (decided time.Duration) {
 	o.t.Helper()
 	more, done := context.WithTimeout(o.t.Context(), 5*time.Second)
 	defer done()
 	<-more.Done()
 	o.stop()
-	o.decided(&o.ledger, decideWithin-time.Since(o.mended))
-	decided = time.Since(o.mended)
-	// Those who pay may wait for their payment still, and one order may have been on its way to the API.
+	o.waitDecided(&o.ledger, decideWithin-time.Since(o.mendedAt))
+	decided = time.Since(o.mendedAt)
+	// Paying buyers may still wait for their payment, and one order may have been on its way to the API.
 	<-o.loaded
-	o.decided(&o.ledger, decideWithin)
-	// queue_full is right for a while after a minute in which nothing was decided, payment_busy while no payment is opened.
+	o.waitDecided(&o.ledger, decideWithin)
+	// queue_full is correct for a while after a minute without decisions, payment_busy while no payment is opened.
 	right := []string{"503 unavailable", "503 queue_full", "409 seat_taken"}
 	if o.service == "stripe" {
 		right = append(right, "503 payment_busy")
 	}
 	for answer, n := range o.ledger.refused {
 		if !slices.Contains(right, answer) {
-			o.t.Errorf("%d orders were answered %q", n, answer)
+			o.t.Errorf("%d orders got the response %q", n, answer)
 		}
 	}
-	if err := o.noneIsPoison(); err != nil {
+	if err := o.checkNoPoison(); err != nil {
 		o.t.Error(err)
 	}
-	o.atRest(&o.ledger, nil, o.HoldFor+decideWithin)
+	o.waitAtRest(&o.ledger, nil, o.HoldFor+decideWithin)
 	if o.service == "stripe" {
-		o.paid()
+		o.checkPaid()
 	}
 	return decided
 }
 
-// buy pays an order and notes whether that was in time.
+// buy pays an order and records whether that was in time.
 func (o *outage) buy(buyer *apiclient.Client, id contracts.OrderID) {
-	// Hundreds wait at once.
+	// Hundreds of buyers wait at once.
 	buyer.AsTold = true
 	if !o.pay(buyer, id) {
 		return
@@ -178,8 +178,8 @@ func (o *outage) buy(buyer *apiclient.Client, id contracts.OrderID) {
 	o.paidInTime[id] = true
 }
 
-// paid wants each order to be CONFIRMED that was paid in time, and some of them to be held while Stripe was away.
-func (o *outage) paid() {
+// checkPaid checks that each order paid in time is CONFIRMED, and that some of them were held during the outage.
+func (o *outage) checkPaid() {
 	o.t.Helper()
 	rows, err := o.Orders(o.t.Context())
 	if err != nil {
@@ -191,18 +191,18 @@ func (o *outage) paid() {
 		if o.paidInTime[row.OrderID] && row.Status != contracts.Confirmed {
 			o.t.Errorf("order %s was paid in time and is %s", row.OrderID, row.Status)
 		}
-		if at := row.HeldAt; row.Status == contracts.Confirmed && at > contracts.InstantOf(o.begun) && at < contracts.InstantOf(o.mended) {
+		if at := row.HeldAt; row.Status == contracts.Confirmed && at > contracts.InstantOf(o.brokenAt) && at < contracts.InstantOf(o.mendedAt) {
 			meanwhile++
 		}
 	}
 	if meanwhile == 0 {
-		o.t.Error("no order that was held meanwhile was paid afterwards")
+		o.t.Error("no order that was held during the outage was paid afterwards")
 	}
-	o.t.Logf("orders ended as %v; %d were paid in time; %d that were held meanwhile were paid", ends, len(o.paidInTime), meanwhile)
+	o.t.Logf("orders ended as %v; %d were paid in time; %d that were held during the outage were paid", ends, len(o.paidInTime), meanwhile)
 }
 
-// noneIsPoison: no order was ended because nobody could handle it. Letters and notes of attempts are a rule of atRest.
-func (o *outage) noneIsPoison() error {
+// checkNoPoison checks that no order was ended as poison. Letters and attempt records are a rule of waitAtRest.
+func (o *outage) checkNoPoison() error {
 	rows, err := o.Orders(o.t.Context())
 	if err != nil {
 		return err
@@ -216,10 +216,10 @@ func (o *outage) noneIsPoison() error {
 	return errors.Join(problems...)
 }
 
-// stopwatch knows the slowest answer of the API. It is safe for concurrent use.
+// stopwatch measures the slowest response of the API. It is safe for concurrent use.
 type stopwatch struct {
 	next http.RoundTripper
-	// host is the API's; others are passed on.
+	// host is the API's host; requests to others are not measured.
 	host string
 
 	mu      sync.Mutex
@@ -242,7 +242,7 @@ func (w *stopwatch) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// reset forgets what was, also of requests that are under way.
+// reset forgets all earlier requests, including those under way.
 func (w *stopwatch) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -15,11 +15,11 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// Every version of every row comes out at a rule of the bus at least once, and nothing else does, although publish is
-// killed again and again under load and the bus goes away for a while. The seats go on meanwhile: mirror reads the same
-// stream and does not wait for publish.
+// Every version of every row is published to a rule of the bus at least once, and nothing else is, although publish is killed
+// repeatedly under load and the bus is unreachable for a while. Seats are updated meanwhile: mirror reads the same stream and
+// does not wait for publish.
 func TestOutbox(t *testing.T) {
-	sideBySide(t, 50*time.Second)
+	runInParallel(t, 50*time.Second)
 	s := newStack(t, settings{links: []string{"events"}, busy: true})
 	kills, cutFor := 5, 15*time.Second
 	if long() {
@@ -32,13 +32,13 @@ func TestOutbox(t *testing.T) {
 	loaded := make(chan struct{})
 	go func() { defer close(loaded); s.patrons(ctx, l, 4, halls) }()
 
-	// The answers of the bus are slow, so that most kills hit publish between an event and the note that it is out.
+	// The bus responds slowly, so that most kills hit publish between an event and its record that the event is published.
 	if err := s.links["events"].Slow(300 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	busy := 0
 	for range kills {
-		if s.killAtWork("publish") {
+		if s.killBusy("publish") {
 			busy++
 		}
 	}
@@ -49,21 +49,21 @@ func TestOutbox(t *testing.T) {
 		t.Errorf("publish ended %d times, want %d (%v)", publish.Crashes, kills, err)
 	}
 
-	given := make([]ticketless, len(halls))
+	given := make([]heldOrder, len(halls))
 	for i, h := range halls {
-		given[i] = s.holdLast(l, h)
+		given[i] = s.holdInLastGroup(l, h)
 	}
 	s.links["events"].Cut()
 	cut := time.Now()
 	var free, mirrored time.Duration
 	for _, g := range given {
-		f, m := s.seatsGoOn(g, time.Until(cut.Add(cutFor)))
+		f, m := s.cancelAndWaitFree(g, time.Until(cut.Add(cutFor)))
 		free, mirrored = max(free, f), max(mirrored, m)
 	}
-	lasts(t, cut.Add(cutFor/2))
+	waitUntil(t, cut.Add(cutFor/2))
 	stop()
 	<-loaded
-	lasts(t, cut.Add(cutFor))
+	waitUntil(t, cut.Add(cutFor))
 	if err := events.Poll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -82,25 +82,25 @@ func TestOutbox(t *testing.T) {
 			return err
 		}
 		seen, _ := events.Published()
-		if missing := versions(rows) - len(seen); missing > 0 {
-			return fmt.Errorf("%d of %d versions are not out", missing, versions(rows))
+		if missing := countVersions(rows) - len(seen); missing > 0 {
+			return fmt.Errorf("%d of %d versions are not published", missing, countVersions(rows))
 		}
 		waited = len(seen) - len(before)
 		return nil
 	})
 	if waited == 0 {
-		t.Error("no version waited for the bus, so it was not away")
+		t.Error("no version waited for the bus, so it was reachable")
 	}
-	s.atRest(l, events, s.HoldFor+decideWithin)
+	s.waitAtRest(l, events, s.HoldFor+decideWithin)
 
 	rows, err := s.Orders(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := told(rows, events, event.DetailType); err != nil {
+	if err := checkEvents(rows, events, event.DetailType); err != nil {
 		t.Error(err)
 	}
-	kinds := ends(rows)
+	kinds := countByStatus(rows)
 	for _, h := range halls {
 		for _, status := range []contracts.Status{contracts.Rejected, contracts.Expired, contracts.Cancelled} {
 			if kinds[h.concert+" "+string(status)] == 0 {
@@ -109,13 +109,13 @@ func TestOutbox(t *testing.T) {
 		}
 	}
 	seen, again := events.Published()
-	report(t, "publish killed %d times under load (%d at work), then the bus away for %s: %d versions of %d orders came out, %d of them again; all were out %s after the bus was back (%d waited), "+
-		"meanwhile a cancelled order's seats were free %s after the click and mirror had its row %s after it; at rest %s after the bus was back",
+	report(t, "publish killed %d times under load (%d during an invocation), then the bus unreachable for %s: %d versions of %d orders were published, %d of them twice; all were published %s after the bus was reachable again (%d waited), "+
+		"meanwhile a cancelled order's seats were free %s after the click and mirror had its row %s after it; at rest %s after the mend",
 		kills, busy, cutFor, len(seen), len(rows), again, caught.Round(100*time.Millisecond), waited, free.Round(10*time.Millisecond), mirrored.Round(10*time.Millisecond), time.Since(mended).Round(time.Second))
 }
 
-// lasts lets the fault last until an instant.
-func lasts(t *testing.T, until time.Time) {
+// waitUntil keeps the fault until an instant.
+func waitUntil(t *testing.T, until time.Time) {
 	t.Helper()
 	eventually(t, time.Until(until)+time.Second, func() error {
 		if left := time.Until(until); left > 0 {
@@ -125,9 +125,8 @@ func lasts(t *testing.T, until time.Time) {
 	})
 }
 
-// killAtWork kills a process of a function, one that is at work if there is one within 3 s, and waits until another has
-// taken its place.
-func (s *stack) killAtWork(function string) (atWork bool) {
+// killBusy kills a process of a function, a busy one if there is one within 3 s, and waits until another process has replaced it.
+func (s *stack) killBusy(function string) (atWork bool) {
 	s.t.Helper()
 	var pid int
 	until := time.Now().Add(3 * time.Second)
@@ -142,7 +141,7 @@ func (s *stack) killAtWork(function string) (atWork bool) {
 				return syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
-		return fmt.Errorf("no process of %s is there to be killed: %+v", function, f.Processes)
+		return fmt.Errorf("%s has no process to kill: %+v", function, f.Processes)
 	})
 	eventually(s.t, decideWithin, func() error {
 		f, err := s.Function(s.t.Context(), function)
@@ -151,7 +150,7 @@ func (s *stack) killAtWork(function string) (atWork bool) {
 		}
 		for _, p := range f.Processes {
 			if p.PID == 0 || p.PID == pid || p.State == "starting" {
-				return fmt.Errorf("%s is not back: %+v", function, f.Processes)
+				return fmt.Errorf("%s has no new process yet: %+v", function, f.Processes)
 			}
 		}
 		return nil
@@ -159,57 +158,57 @@ func (s *stack) killAtWork(function string) (atWork bool) {
 	return atWork
 }
 
-// ticketless is an order that is HELD, with its buyer.
-type ticketless struct {
+// heldOrder is an order that is HELD, with its buyer.
+type heldOrder struct {
 	hall
 	buyer *apiclient.Client
 	id    contracts.OrderID
 	seats []string
 }
 
-// holdLast holds seats of the last group of a hall.
-func (s *stack) holdLast(l *ledger, h hall) ticketless {
+// holdInLastGroup holds seats of the last group of a hall.
+func (s *stack) holdInLastGroup(l *ledger, h hall) heldOrder {
 	s.t.Helper()
 	seats := h.last().Seats[:2]
-	buyer, id := s.acceptedAs(l, testbed.Named("patron"), h.concert, seats)
-	s.row(id, decideWithin, in(contracts.Held))
-	eventually(s.t, decideWithin, func() error { return s.shown(h, seats, seatstate.Held) })
-	return ticketless{h, buyer, id, seats}
+	buyer, id := s.mustPlaceAs(l, testbed.Named("patron"), h.concert, seats)
+	s.waitForRow(id, decideWithin, hasStatus(contracts.Held))
+	eventually(s.t, decideWithin, func() error { return s.checkShown(h, seats, seatstate.Held) })
+	return heldOrder{h, buyer, id, seats}
 }
 
-// seatsGoOn gives an order up, and answers how long it took until the map of seats showed its seats free, and until mirror
-// had every version that was stored by then.
-func (s *stack) seatsGoOn(g ticketless, within time.Duration) (free, mirrored time.Duration) {
+// cancelAndWaitFree cancels an order. It returns how long it took until the seat map showed the seats free, and until mirror had
+// every version that was stored by then.
+func (s *stack) cancelAndWaitFree(g heldOrder, within time.Duration) (free, mirrored time.Duration) {
 	s.t.Helper()
 	ctx, clicked := s.t.Context(), time.Now()
 	s.giveUp(g.buyer, g.id)
-	eventually(s.t, within, func() error { return s.shown(g.hall, g.seats, seatstate.Free) })
+	eventually(s.t, within, func() error { return s.checkShown(g.hall, g.seats, seatstate.Free) })
 	free = time.Since(clicked)
-	s.row(g.id, within, in(contracts.Cancelled))
+	s.waitForRow(g.id, within, hasStatus(contracts.Cancelled))
 	rows, err := s.Orders(ctx)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	stored := versions(rows)
+	stored := countVersions(rows)
 	eventually(s.t, within, func() error {
 		mirror, err := s.Source(ctx, "stream", "mirror")
 		if err != nil {
 			return err
 		}
 		if mirror.BatchFailures > 0 {
-			// Its records are not its progress then.
+			// Repeated records would count as progress.
 			s.t.Fatalf("%d batches of mirror failed", mirror.BatchFailures)
 		}
 		if mirror.Records < stored {
-			return fmt.Errorf("mirror was given %d of %d versions", mirror.Records, stored)
+			return fmt.Errorf("mirror has received %d of %d versions", mirror.Records, stored)
 		}
 		return nil
 	})
 	return free, time.Since(clicked)
 }
 
-// shown says whether the map of seats shows seats of a hall's last group in that state.
-func (s *stack) shown(h hall, seats []string, state seatstate.State) error {
+// checkShown returns an error unless the seat map shows seats of a hall's last group in that state.
+func (s *stack) checkShown(h hall, seats []string, state seatstate.State) error {
 	anyone, err := s.Buyer("")
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ type hall struct {
 	groups  []apiclient.Group
 }
 
-// halls are both sample concerts, of few groups and of many.
+// halls returns both sample concerts: one with few groups and one with many.
 func (s *stack) halls() []hall {
 	s.t.Helper()
 	var all []hall
@@ -30,8 +30,8 @@ func (s *stack) halls() []hall {
 	return all
 }
 
-// pair is the n-th pair of seats of a hall, each in another group than the one before. None is in the last group, which
-// is left to the test itself.
+// pair returns the n-th pair of seats of a hall; consecutive pairs are in different groups. None is in the last group, which is
+// reserved for the test itself.
 func (h hall) pair(n int) []string {
 	others := len(h.groups) - 1
 	seats := h.groups[n%others].Seats
@@ -39,12 +39,12 @@ func (h hall) pair(n int) []string {
 	return seats[at : at+2]
 }
 
-// last is that group.
+// last returns that group.
 func (h hall) last() apiclient.Group { return h.groups[len(h.groups)-1] }
 
-// patrons bring orders to every end that there is without payment, in every hall: each pair of seats is wanted by two
-// buyers at the same moment, so that one of them is HELD and most often the other REJECTED; every other hold is given up,
-// the rest runs out. Rate is pairs a second. It answers when the last order has been sent and given up.
+// patrons brings orders to every end that needs no payment, in every hall: two buyers want each pair of seats at the same moment,
+// so one of them is HELD and usually the other REJECTED; every second hold is cancelled, the others expire. rate is pairs a
+// second. It returns when the last order has been sent and cancelled.
 func (s *stack) patrons(ctx context.Context, l *ledger, rate int, halls []hall) {
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
@@ -69,39 +69,39 @@ func (s *stack) patrons(ctx context.Context, l *ledger, rate int, halls []hall) 
 	}
 }
 
-// giveUp cancels an order as its buyer, once it is decided; one that is not HELD any more is left.
+// giveUp cancels an order as its buyer, once it is decided, unless it has ended.
 func (s *stack) giveUp(buyer *apiclient.Client, id contracts.OrderID) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), decideWithin)
 	defer cancel()
 	if o, err := buyer.WaitFor(ctx, string(id), apiclient.Decided); err != nil || !o.Status.Open() {
 		return
 	}
-	// What becomes of it is judged by its row.
+	// The test judges the order's row, not this response.
 	_, _ = buyer.Do(ctx, http.MethodDelete, "/orders/"+string(id), nil, nil)
 }
 
-// versions is how many versions the rows have in all.
-func versions(rows []readmodel.Order) (n int) {
+// countVersions returns the number of versions of all rows.
+func countVersions(rows []readmodel.Order) (n int) {
 	for _, o := range rows {
 		n += o.Version
 	}
 	return n
 }
 
-// told compares the events with the histories of the rows: each version came out as the status that it had then.
-func told(rows []readmodel.Order, events *testbed.Subscription, detailType func(contracts.Status) string) error {
+// checkEvents compares the events with the rows' histories: each version was published with the status that it had.
+func checkEvents(rows []readmodel.Order, events *testbed.Subscription, detailType func(contracts.Status) string) error {
 	for _, o := range rows {
 		for _, h := range o.History {
 			if got, want := events.Seen(invariants.Version(o.OrderID, h.Version)), detailType(h.Status); got != want {
-				return fmt.Errorf("version %d of order %s is %s and came out as %q", h.Version, o.OrderID, h.Status, got)
+				return fmt.Errorf("version %d of order %s is %s and was published as %q", h.Version, o.OrderID, h.Status, got)
 			}
 		}
 	}
 	return nil
 }
 
-// ends counts the rows by concert and status.
-func ends(rows []readmodel.Order) map[string]int {
+// countByStatus counts the rows by concert and status.
+func countByStatus(rows []readmodel.Order) map[string]int {
 	n := map[string]int{}
 	for _, o := range rows {
 		n[o.ConcertID+" "+string(o.Status)]++

@@ -8,12 +8,12 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// payCrashes are the points between two steps of those who handle a payment, and of mirror where it shows the sale, as
-// consumers/README.md has them. In each round one order is paid, and another, which awaits its payment, is given up. That a call
-// comes at all is part of the test.
-var payCrashes = []struct {
-	// opened and voided are met side by side, one each, paid is the way from the webhook to the capture; two of a function's
-	// kills may meet one message, three would be poison. canceled are calls that name the PaymentIntent and not the order.
+// payCrashPoints are the points between two steps of the functions that handle a payment, and of mirror where it shows the sale,
+// as in consumers/README.md. In each round one order is paid, and another, which awaits its payment, is cancelled. The test also
+// fails if one of the calls is never made.
+var payCrashPoints = []struct {
+	// opened and voided happen in parallel, one kill each; paid is the way from the webhook to the capture. Two kills of one
+	// function may meet one message; three would be poison. canceled are calls that name the PaymentIntent and not the order.
 	opened, paid, voided, canceled []kill
 }{
 	{
@@ -43,53 +43,53 @@ var payCrashes = []struct {
 	},
 }
 
-// readsLast are the rounds at the end whose kills are at reads: the same as kills before or after a step beside them, so that
-// they are left to the long form.
+// readsLast is the number of rounds at the end whose kills are at reads. They are equivalent to kills before or after a
+// neighbouring step, so only the long form runs them.
 const readsLast = 2
 
-// A function is killed between each two of its steps with a payment. Each order that is paid is CONFIRMED and charged once, none
-// that was given up is charged, and nothing stays authorised.
+// A function is killed between each two of its steps with a payment. Each paid order is CONFIRMED and charged once, no cancelled
+// order is charged, and nothing stays authorised.
 func TestPaymentCrashesBetweenEachTwoSteps(t *testing.T) {
-	sideBySide(t, 90*time.Second)
-	s := newStack(t, settings{hold: 60, comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs", "stripe"}, commands: true})
+	runInParallel(t, 90*time.Second)
+	s := newStack(t, settings{hold: 60, visibility: 5 * time.Second, calls: []string{"dynamodb", "sqs", "stripe"}, commands: true})
 	events := s.SubscribeFor(t)
 	k, l, hall, arena := newKiller(s), &ledger{}, s.groupsOf(s.Concert), s.groupsOf(s.Arena)
-	rounds := payCrashes
+	rounds := payCrashPoints
 	if !long() {
 		rounds = rounds[:len(rounds)-readsLast]
 	}
 	var slowest time.Duration
 	begun := time.Now()
 	for i, c := range rounds {
-		givenUp := s.wanting(s.Arena, arena[i].Seats[:2]...)
-		givenUp.place(l)
-		intent := s.awaiting(givenUp.id).Payment.IntentID
-		s.quiet("payments")
-		k.aim(string(givenUp.id), c.voided...)
+		toCancel := s.newBuyer(s.Arena, arena[i].Seats[:2]...)
+		toCancel.place(l)
+		intent := s.waitAwaitingPayment(toCancel.id).Payment.IntentID
+		s.waitEmpty("payments")
+		k.aim(string(toCancel.id), c.voided...)
 		k.aim(intent, c.canceled...)
 
-		paying := s.wanting(s.Concert, hall[i].Seats[:2]...)
+		paying := s.newBuyer(s.Concert, hall[i].Seats[:2]...)
 		k.aim(paying.user, c.opened...)
 		paying.place(l)
-		givenUp.cancel()
-		eventually(t, decideWithin, func() error { return k.spent(paying.user, string(paying.id), string(givenUp.id), intent) })
-		givenUp.is(contracts.Cancelled)
-		secret := s.awaiting(paying.id).Payment.ClientSecret
-		s.quiet("payments")
+		toCancel.cancel()
+		eventually(t, decideWithin, func() error { return k.checkHappened(paying.user, string(paying.id), string(toCancel.id), intent) })
+		toCancel.waitStatus(contracts.Cancelled)
+		secret := s.waitAwaitingPayment(paying.id).Payment.ClientSecret
+		s.waitEmpty("payments")
 
 		k.aim(string(paying.id), c.paid...)
 		if card, err := s.Confirm(t.Context(), secret, "pm_card_visa"); err != nil || card.Status != "requires_capture" {
-			t.Fatalf("the card was answered %+v, %v", card, err)
+			t.Fatalf("the card's result is %+v, %v", card, err)
 		}
 		clicked := time.Now()
-		eventually(t, decideWithin, func() error { return k.spent(string(paying.id)) })
-		s.row(paying.id, decideWithin, func(o readmodel.Order) bool { return o.Status == contracts.Confirmed })
+		eventually(t, decideWithin, func() error { return k.checkHappened(string(paying.id)) })
+		s.waitForRow(paying.id, decideWithin, func(o readmodel.Order) bool { return o.Status == contracts.Confirmed })
 		slowest = max(slowest, time.Since(clicked))
-		s.quiet("payments", "authorizations")
+		s.waitEmpty("payments", "authorizations")
 	}
-	s.atRest(l, events, s.HoldFor+decideWithin)
+	s.waitAtRest(l, events, s.HoldFor+decideWithin)
 
-	total, wanted := s.crashesAre(k), 0
+	total, wanted := s.checkCrashes(k), 0
 	for _, c := range rounds {
 		wanted += len(c.opened) + len(c.paid) + len(c.voided) + len(c.canceled)
 	}
@@ -109,20 +109,20 @@ func TestPaymentCrashesBetweenEachTwoSteps(t *testing.T) {
 	if captures != len(rounds) {
 		t.Errorf("%d captures for %d paid orders", captures, len(rounds))
 	}
-	report(t, "%d kills, one at each point before and after each call of stripe-webhook, commit and pay, the sale of mirror and the void's send of reserve: %d orders CONFIRMED and charged once, the slowest %s after the card, %d given up and not charged; %s in all",
+	report(t, "%d kills, one at each point before and after each call of stripe-webhook, commit and pay, the sale of mirror and the void's send of reserve: %d orders CONFIRMED and charged once, the slowest %s after the card, %d cancelled and not charged; %s in all",
 		total, len(rounds), slowest.Round(100*time.Millisecond), len(rounds), time.Since(begun).Round(time.Second))
 }
 
-// awaiting waits until an order can be paid.
-func (s *stack) awaiting(id contracts.OrderID) readmodel.Order {
+// waitAwaitingPayment waits until an order can be paid.
+func (s *stack) waitAwaitingPayment(id contracts.OrderID) readmodel.Order {
 	s.t.Helper()
-	return s.row(id, decideWithin, func(o readmodel.Order) bool { return o.Status == contracts.AwaitingPayment })
+	return s.waitForRow(id, decideWithin, func(o readmodel.Order) bool { return o.Status == contracts.AwaitingPayment })
 }
 
-// quiet waits until queues are empty.
-func (s *stack) quiet(queues ...string) {
+// waitEmpty waits until queues are empty.
+func (s *stack) waitEmpty(queues ...string) {
 	s.t.Helper()
 	for _, queue := range queues {
-		eventually(s.t, decideWithin, func() error { return s.empty(queue) })
+		eventually(s.t, decideWithin, func() error { return s.checkEmpty(queue) })
 	}
 }

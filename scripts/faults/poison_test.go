@@ -16,64 +16,64 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// attempts that never come back make a message poison.
+// attempts is the number of unfinished attempts that make a message poison.
 const attempts = 3
 
-// An order whose handling kills its function is tried three times, no more. Then its buyer is told, its message is kept
-// with the reason, and its group goes on: who came behind it is decided in the queue's order, long before the deadline.
-func TestPoisonIsTakenOutOfItsGroup(t *testing.T) {
-	sideBySide(t, 40*time.Second)
-	s := newStack(t, settings{comesBack: 5 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
+// An order that kills its function is tried exactly three times. Then its order is rejected, its message is kept with the reason,
+// and its group continues: the orders behind it are decided in the queue's order, long before the deadline.
+func TestPoisonDoesNotBlockItsGroup(t *testing.T) {
+	runInParallel(t, 40*time.Second)
+	s := newStack(t, settings{visibility: 5 * time.Second, calls: []string{"dynamodb", "sqs"}, commands: true})
 	events := s.SubscribeFor(t)
 	g, l := s.groupsOf(s.Concert)[0], &ledger{}
 	p := poison{s: s, user: testbed.Named("poison")}
-	p.stand()
+	p.intercept()
 
 	begun := time.Now()
-	_, id := s.acceptedAs(l, p.user, s.Concert, g.Seats[:2])
-	p.is(id)
-	eventually(t, decideWithin, func() error { return p.killed(1) })
-	// Its message stays away until it comes back, and so does the whole group: these are accepted and wait.
-	first := s.accepted(l, g.Seats[2:4]...)
-	second := s.accepted(l, g.Seats[3:5]...)
-	third := s.accepted(l, g.Seats[4:6]...)
+	_, id := s.mustPlaceAs(l, p.user, s.Concert, g.Seats[:2])
+	p.setOrder(id)
+	eventually(t, decideWithin, func() error { return p.checkKills(1) })
+	// Its message is invisible until its redelivery, which blocks the whole group: these orders are accepted and wait.
+	first := s.mustPlace(l, g.Seats[2:4]...)
+	second := s.mustPlace(l, g.Seats[3:5]...)
+	third := s.mustPlace(l, g.Seats[4:6]...)
 	for _, follower := range []contracts.OrderID{first, second, third} {
 		if row, found, err := s.Order(t.Context(), follower); err != nil || found {
 			t.Fatalf("order %s is %s, %v: the group did not wait", follower, row.Status, err)
 		}
 	}
 
-	row := s.row(id, decideWithin, in(contracts.Rejected))
+	row := s.waitForRow(id, decideWithin, hasStatus(contracts.Rejected))
 	buried := time.Since(begun)
 	if row.Reason == nil || row.Reason.Code != contracts.ReasonInternal || row.Version != 1 {
 		t.Errorf("the poisoned order is at version %d, for %+v", row.Version, row.Reason)
 	}
-	s.decided(l, decideWithin)
+	s.waitDecided(l, decideWithin)
 	decided := time.Since(begun)
-	s.inOrder(first, second, third)
+	s.checkDecisionOrder(first, second, third)
 
-	// It is drained by a run of reconcile, this one or the minute's.
+	// A run of reconcile drains it, this one or the schedule's.
 	var did map[string]any
 	if err := s.Invoke(t.Context(), "reconcile", &did); err != nil {
 		t.Fatal(err)
 	}
-	s.atRest(l, events, decideWithin, "dead letter")
+	s.waitAtRest(l, events, decideWithin, "dead letter")
 	snapshot, err := s.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if snapshot.Dead > 0 || len(snapshot.DeadLetters) != 1 {
-		t.Fatalf("%d messages are dead, kept are %+v, want that of the order alone", snapshot.Dead, snapshot.DeadLetters)
+		t.Fatalf("%d messages in dead-letter queues, kept %+v; want only the order's message, kept", snapshot.Dead, snapshot.DeadLetters)
 	}
 	if kept := snapshot.DeadLetters[0]; kept.OrderID != id || kept.Reason != "attempts" || kept.Kind != string(message.KindPlaceOrder) || kept.Body == "" {
-		t.Errorf("kept is %+v", kept)
+		t.Errorf("the kept letter is %+v", kept)
 	}
-	// Only now is it known that nobody tried again.
-	if err := p.killed(attempts); err != nil {
+	// Only now is it certain that there was no further attempt.
+	if err := p.checkKills(attempts); err != nil {
 		t.Error(err)
 	}
 	if calls := p.calls(); !slices.Equal(calls, []string{"dynamodb PutItem", "sqs SendMessage"}) {
-		t.Errorf("after the third attempt reserve called %q for the order, want the row and the copy of its burial", calls)
+		t.Errorf("after the third attempt reserve called %q for the order, want only the REJECTED row and the copy of the message", calls)
 	}
 	f, err := s.Function(t.Context(), "reserve")
 	if err != nil {
@@ -82,13 +82,13 @@ func TestPoisonIsTakenOutOfItsGroup(t *testing.T) {
 	if f.Crashes != attempts {
 		t.Errorf("reserve crashed %d times", f.Crashes)
 	}
-	report(t, "an order that kills reserve: %d attempts, then REJECTED(internal) %s after it was placed and kept with the reason; 3 orders behind it decided in order %s after it",
+	report(t, "an order that kills reserve: %d attempts, then REJECTED(internal) %s after it was placed, its message kept with the reason; 3 orders behind it decided in order %s after it",
 		attempts, buried.Round(100*time.Millisecond), decided.Round(100*time.Millisecond))
 }
 
-// inOrder says that of three orders, of which the second shares a seat with each other one, the first and the third have
-// theirs, and that they were decided in that order.
-func (s *stack) inOrder(first, second, third contracts.OrderID) {
+// checkDecisionOrder checks three orders, of which the second shares a seat with each of the others: the first and the third are
+// HELD, the second is REJECTED, and they were decided in this order.
+func (s *stack) checkDecisionOrder(first, second, third contracts.OrderID) {
 	s.t.Helper()
 	orders, err := s.Orders(s.t.Context())
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *stack) inOrder(first, second, third contracts.OrderID) {
 	}
 }
 
-// poison kills reserve whenever it is about to write the row of a buyer's order as HELD. It is safe for concurrent use.
+// poison kills reserve whenever it is about to write a buyer's order as HELD. It is safe for concurrent use.
 type poison struct {
 	s    *stack
 	user string
@@ -122,12 +122,12 @@ type poison struct {
 	mu    sync.Mutex
 	id    contracts.OrderID
 	kills int
-	// after are the calls for the order behind the last attempt that it may have.
+	// after are the calls for the order after the last permitted attempt.
 	after []string
 }
 
-// stand puts it before every service.
-func (p *poison) stand() {
+// intercept hooks the calls to every service.
+func (p *poison) intercept() {
 	for service, calls := range p.s.calls {
 		calls.Hook(func(c faultproxy.Call, _ func()) bool { return p.pass(service, c.Operation, c.Body, c.From, c.To) })
 	}
@@ -136,7 +136,7 @@ func (p *poison) stand() {
 	})
 }
 
-func (p *poison) is(id contracts.OrderID) {
+func (p *poison) setOrder(id contracts.OrderID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.id = id
@@ -164,14 +164,14 @@ func (p *poison) pass(service, operation string, body []byte, from, to string) b
 		return true
 	}
 	p.kills++
-	if err := dead(pid); err != nil {
+	if err := killAndWait(pid); err != nil {
 		p.s.t.Error(err)
 	}
 	return false
 }
 
-// killed says, as an error, if it was not so many times.
-func (p *poison) killed(times int) error {
+// checkKills returns an error unless reserve was killed that many times.
+func (p *poison) checkKills(times int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.kills != times {

@@ -10,25 +10,25 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// reloaded bounds how long after a loss of Redis every group of the sample concerts is there again. Reconcile has 200 groups
-// loaded a minute, and there are 222, of which those that are asked for are loaded at once: two of its runs, and their work.
+// reloaded bounds the time from the loss of Redis until every group of the sample concerts is loaded again. reconcile has 200
+// groups loaded a minute, and there are 222, of which requested ones are loaded at once: so two of its runs, and their work.
 const reloaded = 150 * time.Second
 
-// Redis is emptied under load while 20 orders hold seats. None of those seats is offered to another order afterwards,
-// nothing livelocks, and with the second run of reconcile what buyers see of both concerts is what the rows say.
+// Redis is emptied under load while 20 orders hold seats. None of those seats is offered to another order afterwards, nothing
+// livelocks, and after the second run of reconcile the seat maps of both concerts match the rows.
 func TestRedisIsEmptied(t *testing.T) {
-	sideBySide(t, 100*time.Second)
+	runInParallel(t, 100*time.Second)
 	s := newStack(t, settings{hold: 40})
 	groups, l := s.groupsOf(s.Concert), &ledger{}
 	var held []contracts.OrderID
 	for i := range 20 {
 		g := groups[i%len(groups)]
 		at := 2 * (i / len(groups))
-		held = append(held, s.accepted(l, g.Seats[len(g.Seats)-2-at:len(g.Seats)-at]...))
+		held = append(held, s.mustPlace(l, g.Seats[len(g.Seats)-2-at:len(g.Seats)-at]...))
 	}
 	var rows []readmodel.Order
 	for _, id := range held {
-		rows = append(rows, s.row(id, decideWithin, in(contracts.Held)))
+		rows = append(rows, s.waitForRow(id, decideWithin, hasStatus(contracts.Held)))
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	loaded := make(chan struct{})
@@ -43,7 +43,7 @@ func TestRedisIsEmptied(t *testing.T) {
 		t.Fatal(err)
 	}
 	emptied := time.Now()
-	// The seats of the rows are asked for again and again, by others.
+	// Other buyers order the seats of the held rows again and again.
 	var again int
 	for time.Since(emptied) < 10*time.Second {
 		for _, row := range rows {
@@ -54,8 +54,8 @@ func TestRedisIsEmptied(t *testing.T) {
 	}
 	stop()
 	<-loaded
-	took := s.decided(l, decideWithin)
-	// A seat has two open orders only if Redis forgot a hold whose row was not written yet; never one of those 20.
+	took := s.waitDecided(l, decideWithin)
+	// Only if Redis lost a hold whose row was not written yet may a seat have two open orders; never one of those 20.
 	all, err := s.Orders(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -74,10 +74,10 @@ func TestRedisIsEmptied(t *testing.T) {
 		}
 	}
 	if again == 0 {
-		t.Error("nobody could ask for the seats again")
+		t.Error("no order for the held seats was accepted, so nothing was tested")
 	}
-	eventually(t, reloaded-time.Since(emptied), func() error { return s.against("places") })
-	report(t, "redis emptied once under 20 orders/s with %d rows HELD, %d orders for their seats accepted meanwhile: all decided %s after the load ended, seats as rows %s after the loss",
+	eventually(t, reloaded-time.Since(emptied), func() error { return s.checkRule("places") })
+	report(t, "redis emptied once under 20 orders/s with %d rows HELD, %d orders for their seats accepted meanwhile: all decided %s after the load ended, seats match rows %s after the loss",
 		len(rows), again, took.Round(time.Second), time.Since(emptied).Round(time.Second))
-	s.atRest(l, nil, s.HoldFor+decideWithin, "one order a seat")
+	s.waitAtRest(l, nil, s.HoldFor+decideWithin, "one order a seat")
 }

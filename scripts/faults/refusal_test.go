@@ -15,11 +15,11 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// The queue of orders brings nothing for a while; then the first decision leaves how far it is behind. Orders for that
-// group are told of the wait, over 60 s of it they are refused and nothing is enqueued, and some seconds after that they are
-// taken again. Other groups go on. The wait is over 60 s with FAULTS=long; what POST does then is also in its unit test.
-func TestDecisionsAreFarBehind(t *testing.T) {
-	sideBySide(t, 45*time.Second)
+// The queue of orders delivers nothing for a while; then the first decision reports the lag. Orders for that group are told the
+// wait. Above 60 s they are refused and nothing is enqueued, and some seconds later they are accepted again. Other groups
+// continue. Only FAULTS=long has a wait above 60 s; a unit test of POST has it too.
+func TestLagRefusesOrders(t *testing.T) {
+	runInParallel(t, 45*time.Second)
 	behind, refused := 12*time.Second, false
 	if long() {
 		behind, refused = 63*time.Second, true
@@ -28,49 +28,49 @@ func TestDecisionsAreFarBehind(t *testing.T) {
 	groups, l := s.groupsOf(s.Concert), &ledger{}
 	queue := path.Base(s.Queue("orders"))
 	s.calls["sqs"].Hook(func(c faultproxy.Call, _ func()) bool { return c.Operation != "ReceiveMessage" || !c.Mentions(queue) })
-	late := s.accepted(l, groups[0].Seats[:2]...)
+	late := s.mustPlace(l, groups[0].Seats[:2]...)
 	over, done := context.WithTimeout(t.Context(), behind)
 	defer done()
 	<-over.Done()
 	s.calls["sqs"].Hook(nil)
-	s.row(late, decideWithin, in(contracts.Held))
+	s.waitForRow(late, decideWithin, hasStatus(contracts.Held))
 	decided := time.Now()
 
 	sent := s.calls["sqs"].Count("SendMessage")
-	first := s.post(groups[0].Seats[2])
+	first := s.placeSeat(groups[0].Seats[2])
 	if refused {
 		if first.Status != http.StatusServiceUnavailable || first.Problem().Code != "queue_full" || first.Header.Get("Retry-After") == "" {
-			t.Errorf("an order behind %s was answered %d %s, Retry-After %q", behind, first.Status, first.Body, first.Header.Get("Retry-After"))
+			t.Errorf("an order with a lag of %s got %d %s, Retry-After %q", behind, first.Status, first.Body, first.Header.Get("Retry-After"))
 		}
 		if n := s.calls["sqs"].Count("SendMessage") - sent; n != 0 {
 			t.Errorf("%d messages were sent for an order that was refused", n)
 		}
 	} else if wait := waitOf(first); wait < behind {
-		t.Errorf("an order behind %s was answered %d, and told to wait %s", behind, first.Status, wait)
+		t.Errorf("an order with a lag of %s got %d, and a wait of %s", behind, first.Status, wait)
 	}
-	// Nothing was decided in the other group for a while, so its lag is not known: 2 to 5 s.
-	if other := s.post(groups[1].Seats[2]); other.Status != http.StatusAccepted || waitOf(other) < 2*time.Second || waitOf(other) > 5*time.Second {
-		t.Errorf("an order of another group was answered %d %s", other.Status, other.Body)
+	// Nothing was decided in the other group for a while, so its lag is unknown: the wait is 2 to 5 s.
+	if other := s.placeSeat(groups[1].Seats[2]); other.Status != http.StatusAccepted || waitOf(other) < 2*time.Second || waitOf(other) > 5*time.Second {
+		t.Errorf("an order of another group got %d %s", other.Status, other.Body)
 	}
-	// Each try has a buyer of its own, so it is another order for the same seat.
+	// Each try is by a new buyer, so it is another order for the same seat.
 	eventually(t, 20*time.Second, func() error {
-		if a := s.post(groups[0].Seats[2]); a.Status != http.StatusAccepted && a.Problem().Code != "seat_taken" || waitOf(a) >= behind {
-			return fmt.Errorf("answered %d %s", a.Status, a.Body)
+		if a := s.placeSeat(groups[0].Seats[2]); a.Status != http.StatusAccepted && a.Problem().Code != "seat_taken" || waitOf(a) >= behind {
+			return fmt.Errorf("response %d %s", a.Status, a.Body)
 		}
 		return nil
 	})
-	report(t, "orders not received for %s: first answer after it %d %s, orders taken as before %s after the late decision",
+	report(t, "orders not received for %s: first response after it %d %s, orders accepted as before %s after the late decision",
 		behind, first.Status, first.Problem().Code, time.Since(decided).Round(time.Second))
-	s.atRest(l, nil, s.HoldFor+decideWithin)
+	s.waitAtRest(l, nil, s.HoldFor+decideWithin)
 }
 
-// Redis cannot be reached for over 30 s. Orders are taken without a look at the seats until then, and refused afterwards;
-// once it is back, every process takes orders again.
-func TestOrdersWithoutRedis(t *testing.T) {
-	sideBySide(t, 100*time.Second)
+// Redis is unreachable for over 30 s. Until then orders are accepted without reading the seats, and afterwards refused; once
+// Redis is reachable again, every process accepts orders.
+func TestRedisOutageRefusesOrders(t *testing.T) {
+	runInParallel(t, 100*time.Second)
 	s := newStack(t, settings{links: []string{"redis"}})
 	groups, l := s.groupsOf(s.Concert), &ledger{}
-	s.row(s.accepted(l, groups[0].Seats[:2]...), decideWithin, in(contracts.Held))
+	s.waitForRow(s.mustPlace(l, groups[0].Seats[:2]...), decideWithin, hasStatus(contracts.Held))
 	ctx, stop := context.WithCancel(t.Context())
 	loaded := make(chan struct{})
 	s.links["redis"].Cut()
@@ -78,14 +78,14 @@ func TestOrdersWithoutRedis(t *testing.T) {
 	go func() { defer close(loaded); s.load(ctx, l, 5, groups) }()
 	var first apiclient.Answer
 	refusedAfter := eventually(t, 45*time.Second, func() error {
-		first = s.post(groups[0].Seats[len(groups[0].Seats)-1])
+		first = s.placeSeat(groups[0].Seats[len(groups[0].Seats)-1])
 		if first.Status == http.StatusAccepted {
-			return errors.New("still taken")
+			return errors.New("still accepted")
 		}
 		return nil
 	})
 	if first.Status != http.StatusServiceUnavailable || first.Problem().Code != "unavailable" || first.Header.Get("Retry-After") == "" {
-		t.Errorf("answered %d %s, Retry-After %q", first.Status, first.Body, first.Header.Get("Retry-After"))
+		t.Errorf("response %d %s, Retry-After %q", first.Status, first.Body, first.Header.Get("Retry-After"))
 	}
 	if refusedAfter < 30*time.Second {
 		t.Errorf("refused %s after the cut", refusedAfter)
@@ -95,10 +95,10 @@ func TestOrdersWithoutRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	mended := time.Now()
-	// As many in a row as no process that still refuses would let pass.
+	// More in a row than a process that still refuses would let pass.
 	row := 0
 	eventually(t, 15*time.Second, func() error {
-		answer := s.post(groups[0].Seats[len(groups[0].Seats)-1])
+		answer := s.placeSeat(groups[0].Seats[len(groups[0].Seats)-1])
 		if answer.Problem().Code == "unavailable" {
 			row = 0
 		} else {
@@ -112,14 +112,14 @@ func TestOrdersWithoutRedis(t *testing.T) {
 	back := time.Since(mended)
 	stop()
 	<-loaded
-	s.decided(l, decideWithin)
-	report(t, "redis cut for %s: %d orders taken without it, refused from %s on, taken again by every process %s after the mend",
+	s.waitDecided(l, decideWithin)
+	report(t, "redis cut for %s: %d orders accepted without it, refused from %s on, accepted again by every process %s after the mend",
 		mended.Sub(cut).Round(time.Second), taken, refusedAfter.Round(time.Second), back.Round(time.Second))
-	s.atRest(l, nil, s.HoldFor+decideWithin)
+	s.waitAtRest(l, nil, s.HoldFor+decideWithin)
 }
 
-// post is a new buyer's order for a seat.
-func (s *stack) post(seat string) apiclient.Answer {
+// placeSeat places a new buyer's order for one seat.
+func (s *stack) placeSeat(seat string) apiclient.Answer {
 	s.t.Helper()
 	buyer, err := s.Buyer(testbed.Named("buyer"))
 	if err != nil {
@@ -132,7 +132,7 @@ func (s *stack) post(seat string) apiclient.Answer {
 	return answer
 }
 
-// waitOf is the wait that an order was told of, 0 if none.
+// waitOf returns the estimated wait in a response, 0 if there is none.
 func waitOf(a apiclient.Answer) time.Duration {
 	var told struct {
 		EstimatedWaitSeconds int `json:"estimatedWaitSeconds"`

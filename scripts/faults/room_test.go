@@ -8,46 +8,46 @@ import (
 	"time"
 )
 
-// machine is the machine that all stacks share. The tests mostly wait, so more of them than there are cores run at once.
-// Two stacks under load and two beside them leave two cores the time that timeouts of half a second need.
+// machine is the machine that all stacks share. The tests mostly wait, so more of them run at once than there are cores. Two
+// stacks under load and two others leave two cores enough time for timeouts of half a second.
 var machine = room{free: 6}
 
-// room lets stacks onto the machine while it has shares for them. The stack whose test lasts longest goes first, so that
-// no long test is left to wait for alone at the end. It is safe for concurrent use.
+// room admits stacks to the machine while it has shares for them. The stack of the longest test goes first, so that no long test
+// runs alone at the end. It is safe for concurrent use.
 type room struct {
 	mu   sync.Mutex
 	free int
-	// expected are the tests that were announced and have no room yet, the longest first.
+	// expected are the announced tests that have no shares yet, the longest first.
 	expected []expected
-	// changed is closed when shares came back or a test left the line.
+	// changed is closed when shares are returned or a test leaves the line.
 	changed chan struct{}
 }
 
-// expected is a test that will want room.
+// expected is a test that will need shares.
 type expected struct {
-	test  string
-	lasts time.Duration
+	test     string
+	duration time.Duration
 }
 
-// sideBySide lets a test run beside others, in place of t.Parallel. lasts is about how long the test takes on a quiet
-// machine, with the wait for its orders' end; it decides only who goes first.
-func sideBySide(t *testing.T, lasts time.Duration) {
+// runInParallel lets a test run beside others, in place of t.Parallel. duration is about how long the test takes on an idle
+// machine, including the wait for the end of its orders; it only decides which test goes first.
+func runInParallel(t *testing.T, duration time.Duration) {
 	t.Helper()
-	machine.expect(t.Name(), lasts)
+	machine.expect(t.Name(), duration)
 	t.Cleanup(func() { machine.forget(t.Name()) })
 	t.Parallel()
 }
 
-// expect announces a test. Tests announce themselves before any of them brings a stack up, since t.Parallel pauses them
-// until all have; subtests do so when their parents go on.
-func (r *room) expect(test string, lasts time.Duration) {
+// expect announces a test. All tests announce themselves before any of them starts a stack, because t.Parallel pauses them until
+// all have; subtests do so when their parents continue.
+func (r *room) expect(test string, duration time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, _ := slices.BinarySearchFunc(r.expected, lasts, func(e expected, lasts time.Duration) int { return int(lasts - e.lasts) })
-	r.expected = slices.Insert(r.expected, at, expected{test, lasts})
+	at, _ := slices.BinarySearchFunc(r.expected, duration, func(e expected, duration time.Duration) int { return int(duration - e.duration) })
+	r.expected = slices.Insert(r.expected, at, expected{test, duration})
 }
 
-// forget takes a test out of the line that wants no room any more, so that nobody waits behind it.
+// forget removes a test that needs no shares any more, so that no other test waits behind it.
 func (r *room) forget(test string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,7 +55,7 @@ func (r *room) forget(test string) {
 	r.wake()
 }
 
-// wake has everybody who waits look again. The caller holds the lock.
+// wake makes all waiting tests check again. r.mu must be held.
 func (r *room) wake() {
 	if r.changed != nil {
 		close(r.changed)
@@ -63,7 +63,7 @@ func (r *room) wake() {
 	}
 }
 
-// take waits for room: until the test is the longest that waits, and the machine has the shares.
+// take waits until the test is the longest one that waits, and the machine has the shares; then it takes them.
 func (r *room) take(ctx context.Context, test string, shares int) error {
 	for {
 		r.mu.Lock()
@@ -98,8 +98,8 @@ func (r *room) giveBack(shares int) {
 	r.wake()
 }
 
-// share waits for what a stack takes of the machine, until it is given back, at the latest when the test ends.
-func share(t *testing.T, busy bool) (giveBack func()) {
+// takeShares waits for the shares of a stack. They are returned by giveBack, at the latest when the test ends.
+func takeShares(t *testing.T, busy bool) (giveBack func()) {
 	t.Helper()
 	shares := 1
 	if busy {
@@ -113,9 +113,8 @@ func share(t *testing.T, busy bool) (giveBack func()) {
 	return giveBack
 }
 
-// The longest of the tests that wait goes first, also while it has not come yet; one that wants no room any more holds up
-// nobody.
-func TestTheLongestTestGoesFirst(t *testing.T) {
+// The longest waiting test goes first, even if it has not asked for shares yet; a test that needs none any more blocks no other.
+func TestLongestTestGoesFirst(t *testing.T) {
 	r := room{free: 2}
 	for test, lasts := range map[string]time.Duration{"short": 1, "long": 30, "gone": 20, "middle": 10} {
 		r.expect(test, lasts)
@@ -142,6 +141,6 @@ func TestTheLongestTestGoesFirst(t *testing.T) {
 		}
 	}
 	if r.free != 0 || len(r.expected) != 0 {
-		t.Errorf("%d shares are free and %v are expected", r.free, r.expected)
+		t.Errorf("%d shares are free, still expected: %v", r.free, r.expected)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// everyFunction is the name of each.
+// everyFunction has the names of all functions.
 var everyFunction = []string{"orders", "queries", "reserve", "expire", "mirror", "publish", "reconcile", "pay", "commit", "stripe-webhook"}
 
 const (
@@ -26,11 +26,11 @@ const (
 	crowdRate     = 20
 )
 
-// Round after round a process of a random function is killed under load, at work if it can be met there. The buyers send
-// again what got no answer, some cancel, some pay, and in the arena some want more than they may have. Then every row, seat,
-// ticket, allowance, event and effect at Stripe is compared.
+// In each round a process of a random function is killed under load, during an invocation if possible. Buyers repeat requests
+// without a response; some cancel, some pay, and in the arena some want more than their limit. Then every row, seat, ticket,
+// allowance, event and effect at Stripe is compared.
 func TestRoundsOfKills(t *testing.T) {
-	sideBySide(t, 45*time.Second)
+	runInParallel(t, 45*time.Second)
 	rounds := roundsInShort
 	if long() {
 		rounds = roundsInLong
@@ -60,13 +60,13 @@ func TestRoundsOfKills(t *testing.T) {
 	killing, mended := time.Since(begun), time.Now()
 	stop()
 	<-ended
-	if len(crowd.inVain) > 0 {
-		t.Errorf("buyers asked in vain for %s: %v", decideWithin, crowd.inVain)
+	if len(crowd.gaveUp) > 0 {
+		t.Errorf("requests that did not succeed within %s: %v", decideWithin, crowd.gaveUp)
 	}
-	s.decided(l, decideWithin)
+	s.waitDecided(l, decideWithin)
 	decided := time.Since(mended)
-	// Letters are looked at below: whatever three kills met is one, also by chance.
-	rest := s.atRest(l, events, 3*decideWithin, "dead letter")
+	// Letters are checked below: a message that meets three random kills becomes one.
+	rest := s.waitAtRest(l, events, 3*decideWithin, "dead letter")
 	var snapshot invariants.Snapshot
 	letters := 0
 	eventually(t, 2*decideWithin, func() error {
@@ -74,14 +74,14 @@ func TestRoundsOfKills(t *testing.T) {
 		if snapshot, err = s.Snapshot(t.Context()); err != nil {
 			return err
 		}
-		letters, err = lettersAsKills(snapshot, k.busy)
+		letters, err = lettersMatchKills(snapshot, k.busy)
 		return err
 	})
 	for _, v := range invariants.NeverShared(snapshot.Orders) {
 		t.Error(v)
 	}
 	got := map[contracts.Status]int{}
-	// Most of these are told so at the door, the others by the queue.
+	// The producer refuses most of these, the queue the others.
 	overLimit := l.refusals()["409 limit_reached"]
 	for _, o := range snapshot.Orders {
 		got[o.Status]++
@@ -90,7 +90,7 @@ func TestRoundsOfKills(t *testing.T) {
 		}
 	}
 	if got[contracts.Expired] == 0 || got[contracts.Cancelled] == 0 || got[contracts.Rejected] == 0 || got[contracts.Confirmed] == 0 || overLimit == 0 {
-		t.Errorf("orders ended as %v, %d over the limit: too little was tried", got, overLimit)
+		t.Errorf("orders ended as %v, %d over the limit: too few kinds of ends", got, overLimit)
 	}
 	for _, name := range everyFunction {
 		if k.kills[name] < rounds/len(everyFunction) {
@@ -98,12 +98,12 @@ func TestRoundsOfKills(t *testing.T) {
 		}
 	}
 	_, again := events.Published()
-	report(t, "%d rounds of SIGKILL in %s (seed %d; killed %v, at work %v) under %d orders/s: %d orders accepted, rows %v, %d over the limit, %d letters, %d events told twice; all decided %s after the last kill, at rest %s later",
+	report(t, "%d rounds of SIGKILL in %s (seed %d; killed %v, of these busy %v) under %d orders/s: %d orders accepted, rows %v, %d over the limit, %d letters, %d events published twice; all decided %s after the last kill, at rest %s later",
 		rounds, killing.Round(time.Second), seed, k.kills, k.busy, crowdRate, len(l.ids()), got, overLimit, letters, again, decided.Round(time.Second), rest.Round(time.Second))
 }
 
-// seedOf is FAULTS_SEED, so that a run can be repeated: the same orders and the same order of kills, though not at the same
-// instants.
+// seedOf returns FAULTS_SEED, or a random seed. A seed repeats the same orders and the same sequence of kills, though not with
+// the same timing.
 func seedOf(t *testing.T) uint64 {
 	t.Helper()
 	seed := rand.Uint64()
@@ -117,18 +117,18 @@ func seedOf(t *testing.T) uint64 {
 	return seed
 }
 
-// reaper kills processes of all functions in turns of random order.
+// reaper kills processes of all functions, in rounds of random order.
 type reaper struct {
 	s       *stack
 	random  *rand.Rand
 	turn    []string
 	invoked sync.WaitGroup
-	// kills by function, and those of processes that were at work.
+	// kills counts the kills by function, busy those of busy processes.
 	kills, busy map[string]int
 }
 
-// meet is how long a process is waited for that is at work.
-const meet = 3 * time.Second
+// waitForBusy is how long kill waits for a busy process.
+const waitForBusy = 3 * time.Second
 
 func (k *reaper) kill(round int) {
 	k.s.t.Helper()
@@ -139,10 +139,10 @@ func (k *reaper) kill(round int) {
 	name := k.turn[0]
 	k.turn = k.turn[1:]
 	if name == "reconcile" {
-		// Its minute is longer than most runs.
+		// Its schedule of one minute is longer than most runs of the test.
 		k.invoked.Go(func() {
 			var answer any
-			_ = k.s.Invoke(k.s.t.Context(), name, &answer) // which is killed
+			_ = k.s.Invoke(k.s.t.Context(), name, &answer) // this run is killed
 		})
 	}
 	begun, at := time.Now(), k.random.Uint64()
@@ -161,15 +161,15 @@ func (k *reaper) kill(round int) {
 			}
 		}
 		from := busy
-		if len(busy) == 0 && time.Since(begun) > meet {
+		if len(busy) == 0 && time.Since(begun) > waitForBusy {
 			from = alive
 		}
 		if len(from) == 0 {
-			return fmt.Errorf("round %d: %s has none to kill: %+v", round, name, f.Processes)
+			return fmt.Errorf("round %d: %s has no process to kill: %+v", round, name, f.Processes)
 		}
 		p := from[at%uint64(len(from))]
 		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
-			return err // it has ended by itself: another one
+			return err // the process has ended by itself: try another one
 		}
 		k.kills[name]++
 		if p.State == "busy" {

@@ -3,7 +3,7 @@ package faults
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha1" //nolint:gosec // by which Redis names scripts
+	"crypto/sha1" //nolint:gosec // Redis identifies scripts by it
 	"encoding/hex"
 	"fmt"
 	"regexp"
@@ -12,45 +12,45 @@ import (
 	"testing"
 )
 
-// scriptNames tells the operations that Redis is asked for: "script sell" for a script that has named itself, "script" for
-// another one, and else the command, "set". A function sends the hash of a script, and its text only where the server does not
-// know it. So the scripts are flushed before; a hash whose text has not been seen since is answered NOSCRIPT, without any effect,
-// and is no script. It is safe for concurrent use.
+// scriptNames finds the operation of a command for Redis: "script sell" for a script with a name, "script" for any other script,
+// and the command itself otherwise, such as "set". A function sends the hash of a script, and its text only if the server does
+// not know the hash. So the scripts are flushed first; a hash whose text has not been seen since gets NOSCRIPT, without any
+// effect, and does not count as a script. It is safe for concurrent use.
 type scriptNames struct {
 	mu sync.Mutex
-	// byHash are the operations of the texts that were seen.
+	// byHash has the operations of the texts seen so far.
 	byHash map[string]string
 }
 
-// named finds what a script of seat groups calls itself, in the comment before its own text.
-var named = regexp.MustCompile(`(?m)^-- (hold|forward|keep|sell|restore|release|repair|sweep|load|unlock|state): `)
+// scriptName matches the name of a seat group script, in the comment before its own text.
+var scriptName = regexp.MustCompile(`(?m)^-- (hold|forward|keep|sell|restore|release|repair|sweep|load|unlock|state): `)
 
 func (n *scriptNames) operation(sent []byte) string {
-	command, rest := bulk(sent)
+	command, rest := bulkString(sent)
 	command = strings.ToLower(command)
 	if !strings.HasPrefix(command, "eval") {
 		return command
 	}
-	argument, _ := bulk(rest)
+	argument, _ := bulkString(rest)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if strings.HasPrefix(command, "evalsha") {
 		return cmp.Or(n.byHash[argument], command)
 	}
 	operation := "script"
-	if found := named.FindAllSubmatch(sent, -1); found != nil {
+	if found := scriptName.FindAllSubmatch(sent, -1); found != nil {
 		operation += " " + string(found[len(found)-1][1])
 	}
 	if n.byHash == nil {
 		n.byHash = map[string]string{}
 	}
-	hash := sha1.Sum([]byte(argument)) //nolint:gosec // by which Redis names scripts
+	hash := sha1.Sum([]byte(argument)) //nolint:gosec // Redis identifies scripts by it
 	n.byHash[hex.EncodeToString(hash[:])] = operation
 	return operation
 }
 
-// bulk is the first string of what was sent, and what is behind it.
-func bulk(sent []byte) (text string, rest []byte) {
+// bulkString returns the first string of a command, and the rest behind it.
+func bulkString(sent []byte) (text string, rest []byte) {
 	_, sent, found := bytes.Cut(sent, []byte("$"))
 	length, sent, more := bytes.Cut(sent, []byte("\r\n"))
 	if !found || !more {
@@ -69,9 +69,9 @@ func bulk(sent []byte) (text string, rest []byte) {
 	return string(sent[:n]), sent[n:]
 }
 
-func TestScriptsAreKnownByTheirNames(t *testing.T) {
+func TestScriptsAreRecognizedByName(t *testing.T) {
 	const text = "-- sweep: no, the last one counts\nlocal x = 1\n-- sell: the seats of an order\nreturn 1"
-	hash := sha1.Sum([]byte(text)) //nolint:gosec // by which Redis names scripts
+	hash := sha1.Sum([]byte(text)) //nolint:gosec // Redis identifies scripts by it
 	bySHA := "*3\r\n$7\r\nevalsha\r\n$40\r\n" + hex.EncodeToString(hash[:]) + "\r\n$1\r\n8\r\n"
 	var n scriptNames
 	for i, c := range []struct{ sent, want string }{
@@ -85,8 +85,8 @@ func TestScriptsAreKnownByTheirNames(t *testing.T) {
 		}
 	}
 	sell := before("mirror", "redis", "script sell")
-	if !sell.at("redis", "script sell") || sell.at("redis", "script keep") || !before("mirror", "redis", "script").at("redis", "script sell") ||
-		before("pay", "stripe", "POST payment_intents").at("stripe", "POST payment_intents/capture") || sell.at("redis", "script") {
-		t.Error("kills are aimed at other calls than their own")
+	if !sell.matches("redis", "script sell") || sell.matches("redis", "script keep") || !before("mirror", "redis", "script").matches("redis", "script sell") ||
+		before("pay", "stripe", "POST payment_intents").matches("stripe", "POST payment_intents/capture") || sell.matches("redis", "script") {
+		t.Error("a kill matches a wrong call, or not its own")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// socketOf is the name that a process has of its end of a connection; "" if it has closed it. The kernel is asked for this one
-// connection: its list of all has thousands of lines while many stacks run, and leaves some out while others come and go.
+// socketOf returns the name of the calling process's end of a connection; "" if it is closed. It asks the kernel for this one
+// connection: the list of all has thousands of lines while many stacks run, and omits some while connections open and close.
 func socketOf(from, to string) (string, error) {
 	caller, err := netip.ParseAddrPort(from)
 	if err != nil {

@@ -24,23 +24,23 @@ import (
 
 // settings of a test's stack.
 type settings struct {
-	// hold is the length of a hold, in seconds; timeout is that of functions that read a queue. 0: 5 and 4, which bears a
-	// machine that has other things to do: a handler that runs out of time three times makes its message poison.
+	// hold is the length of a hold in seconds, 0 means 5; timeout is that of functions that read a queue, 0 means 4. These bear a
+	// busy machine: a handler that exceeds its timeout three times makes its message poison.
 	hold, timeout int
-	// comesBack is how long the messages of a process that was killed stay away, more than timeout. 0: three times as
-	// long, so that tests wait less than in production, where it is six times.
-	comesBack time.Duration
-	// links are the services between which and the functions there is a link that can be cut: redis, dynamodb, streams,
-	// sqs, events, stripe. calls are those, but Redis, whose calls are seen; commands are Redis's.
+	// visibility is the visibility timeout of messages, more than timeout. 0 means three times the timeout, so that tests wait
+	// less than in production, where it is six times.
+	visibility time.Duration
+	// links are the services with a link that can be cut between them and the functions: redis, dynamodb, streams, sqs, events,
+	// stripe. calls are the services, except Redis, whose calls are visible; commands makes those of Redis visible.
 	links, calls []string
 	commands     bool
-	// callers, if set, hear whose each connection to those calls and commands is, from the stack's start on.
+	// callers, if set, learns the process of each connection of these calls and commands, from the stack's start on.
 	callers *callers
-	// busy says that the stack is under load: it takes two shares of the machine.
+	// busy means that the stack is under load: it takes two shares of the machine.
 	busy bool
 }
 
-// stack is a running stack of the test's own.
+// stack is the test's own running stack.
 type stack struct {
 	*testbed.Bed
 	t        *testing.T
@@ -50,12 +50,12 @@ type stack struct {
 	commands *faultproxy.Commands
 }
 
-// decideWithin is how long an order may wait for its decision when nothing is broken any more: a killed process's messages
-// come back after the visibility timeout, and one that fails often waits up to 30 s between tries.
+// decideWithin bounds how long an order may wait for its decision after the fault: a killed process's messages are redelivered
+// after the visibility timeout, and a message that fails often waits up to 30 s between tries.
 const decideWithin = 60 * time.Second
 
-// newStack brings a stack up, with what stands before its services. After a test that has passed, and has mended what it
-// broke, the stack is held to its end (ended) and then taken down.
+// newStack starts a stack, with proxies in front of its services. After a test that passed, and has repaired its fault, waitEnded
+// checks the stack, which is then stopped.
 func newStack(t *testing.T, want settings) *stack {
 	t.Helper()
 	devstack := os.Getenv("DEVSTACK")
@@ -63,7 +63,7 @@ func newStack(t *testing.T, want settings) *stack {
 		t.Skip("no devstack in the environment (DEVSTACK is not set): run make faults")
 	}
 	begun := time.Now()
-	giveBack := share(t, want.busy)
+	giveBack := takeShares(t, want.busy)
 	shared := time.Now()
 	if want.hold == 0 {
 		want.hold = 5
@@ -71,8 +71,8 @@ func newStack(t *testing.T, want settings) *stack {
 	if want.timeout == 0 {
 		want.timeout = 4
 	}
-	if want.comesBack == 0 {
-		want.comesBack = time.Duration(3*want.timeout) * time.Second
+	if want.visibility == 0 {
+		want.visibility = time.Duration(3*want.timeout) * time.Second
 	}
 	s := &stack{t: t, name: stackName(t.Name()), links: map[string]*faultproxy.Link{}, calls: map[string]*faultproxy.Calls{}}
 	ports := map[string]int{"redis": 0, "aws": 0, "stripe": 0}
@@ -86,7 +86,7 @@ func newStack(t *testing.T, want settings) *stack {
 		"up", "--stack", s.name, "--main-concerts", "--hold-seconds", fmt.Sprint(want.hold), "--handler-timeout", fmt.Sprint(want.timeout),
 		"--aws-port", fmt.Sprint(ports["aws"]), "--redis-port", fmt.Sprint(ports["redis"]), "--stripe-port", fmt.Sprint(ports["stripe"]),
 	}
-	for service, address := range s.stand(want, ports) {
+	for service, address := range s.startProxies(want, ports) {
 		arguments = append(arguments, "--via", service+"="+address)
 	}
 	s.command(devstack, "down", "--stack", s.name)
@@ -102,30 +102,30 @@ func newStack(t *testing.T, want settings) *stack {
 	}
 	t.Cleanup(func() { _ = bed.Close() })
 	s.Bed = bed
-	s.comesBackAfter(want.comesBack, handled...)
-	s.loaded()
+	s.setVisibility(want.visibility, functionQueues...)
+	s.waitLoaded()
 	up := time.Now()
 	t.Cleanup(func() {
 		done := time.Now()
-		// It only waits from here on.
+		// From here on the test only waits.
 		giveBack()
 		if !t.Failed() {
-			s.ended()
+			s.waitEnded()
 		}
-		t.Logf("%.0f s until there was room on the machine, %.0f s to bring the stack up, %.0f s the test, %.0f s until every order had ended",
+		t.Logf("%.0f s waiting for shares of the machine, %.0f s to start the stack, %.0f s for the test, %.0f s until every order had ended",
 			shared.Sub(begun).Seconds(), up.Sub(shared).Seconds(), done.Sub(up).Seconds(), time.Since(done).Seconds())
 	})
 	return s
 }
 
-// endsAfterHold is how long after the end of the last hold an order may still be open: expire is due after 10 s, reconcile
-// looks after those of which expire has not heard once they are 15 s late, each minute, and its message is handled then.
+// endsAfterHold bounds how long after the end of the last hold an order may still be open: expire is due after 10 s, reconcile
+// runs each minute and finds ends that are 15 s late, and its message is handled after that.
 const endsAfterHold = 15*time.Second + time.Minute + decideWithin
 
-// ended waits, at the end of every test, until nothing is left to do: no order is open, no PaymentIntent of an order that ended
-// can be paid, and no letter is kept of an order that needs it. An order that the test's fault has left open for good would
-// otherwise pass: between the end of its hold and the bound of the promise nothing looks at it.
-func (s *stack) ended() {
+// waitEnded waits, at the end of every test, until nothing is left to do: no order is open, no PaymentIntent of an ended order
+// can be paid, and no letter is kept of an order that needs it. Without it an order that the fault left open for good would pass:
+// no other check covers the time between the end of its hold and the promised bound.
+func (s *stack) waitEnded() {
 	// The test's own context has ended.
 	ctx := context.WithoutCancel(s.t.Context())
 	if _, err := wait(ctx, s.HoldFor+endsAfterHold, func() error {
@@ -139,7 +139,7 @@ func (s *stack) ended() {
 	}
 }
 
-// joined are violations as one error, the first ten of them.
+// joined returns violations as one error, at most ten of them.
 func joined(violations []invariants.Violation) error {
 	var problems []error
 	for _, v := range violations {
@@ -152,11 +152,11 @@ func joined(violations []invariants.Violation) error {
 	return errors.Join(problems...)
 }
 
-// handled are the queues that functions read.
-var handled = []string{"orders", "expiries", "payments", "authorizations"}
+// functionQueues are the queues that functions read.
+var functionQueues = []string{"orders", "expiries", "payments", "authorizations"}
 
-// comesBackAfter sets the visibility of messages of queues.
-func (s *stack) comesBackAfter(d time.Duration, queues ...string) {
+// setVisibility sets the visibility timeout of queues.
+func (s *stack) setVisibility(d time.Duration, queues ...string) {
 	s.t.Helper()
 	for _, queue := range queues {
 		if _, err := s.Queues.SetQueueAttributes(s.t.Context(), &sqs.SetQueueAttributesInput{
@@ -168,19 +168,19 @@ func (s *stack) comesBackAfter(d time.Duration, queues ...string) {
 	}
 }
 
-// loaded waits until every group that the seed asks for is in Redis: what is late afterwards is late by the fault.
-func (s *stack) loaded() {
+// waitLoaded waits until every group that the seed requests is in Redis, so that later delays come from the fault.
+func (s *stack) waitLoaded() {
 	s.t.Helper()
 	eventually(s.t, decideWithin, func() error {
-		if err := s.empty("orders"); err != nil {
+		if err := s.checkEmpty("orders"); err != nil {
 			return err
 		}
-		return s.against("places")
+		return s.checkRule("places")
 	})
 }
 
-// empty says what a queue still has, as an error.
-func (s *stack) empty(queue string) error {
+// checkEmpty returns an error if a queue has messages.
+func (s *stack) checkEmpty(queue string) error {
 	n, err := s.Waiting(s.t.Context(), queue)
 	if err == nil && n > 0 {
 		err = fmt.Errorf("%d messages in %s", n, queue)
@@ -188,8 +188,8 @@ func (s *stack) empty(queue string) error {
 	return err
 }
 
-// stand puts up what stands before the services, the link behind what sees the calls, and answers the addresses.
-func (s *stack) stand(want settings, ports map[string]int) map[string]string {
+// startProxies starts the proxies in front of the services, the link behind the one that shows calls, and returns their addresses.
+func (s *stack) startProxies(want settings, ports map[string]int) map[string]string {
 	s.t.Helper()
 	addresses := map[string]string{}
 	upstream := func(service string) string {
@@ -238,10 +238,10 @@ func (s *stack) stand(want settings, ports map[string]int) map[string]string {
 	return addresses
 }
 
-// command runs devstack and answers what it printed.
+// command runs devstack and returns what it printed.
 func (s *stack) command(devstack string, arguments ...string) []byte {
 	s.t.Helper()
-	// Also after the test was stopped, to take the stack down.
+	// Without the test's context, because it also stops the stack after the test has ended.
 	command := exec.CommandContext(context.WithoutCancel(s.t.Context()), devstack, arguments...)
 	var out, progress bytes.Buffer
 	command.Stdout, command.Stderr = &out, &progress
@@ -251,10 +251,10 @@ func (s *stack) command(devstack string, arguments ...string) []byte {
 	return out.Bytes()
 }
 
-// long says whether the tests are to run in their long forms.
+// long reports whether the tests run in their long forms.
 func long() bool { return os.Getenv("FAULTS") == "long" }
 
-// stackName is the test's name as a stack's: at most 31 of a-z, 0-9 and -.
+// stackName makes the test's name a valid stack name: at most 31 of a-z, 0-9 and -.
 func stackName(test string) string {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -265,7 +265,7 @@ func stackName(test string) string {
 	return "f-" + name[:min(len(name), 29)]
 }
 
-// eventually waits until a condition holds, and answers how long it took. An error is the reason why it does not yet.
+// eventually waits until a condition holds, and returns how long it took. The condition's error says why it does not hold yet.
 func eventually(t *testing.T, within time.Duration, condition func() error) time.Duration {
 	t.Helper()
 	took, err := wait(t.Context(), within, condition)
@@ -275,7 +275,7 @@ func eventually(t *testing.T, within time.Duration, condition func() error) time
 	return took
 }
 
-// wait is eventually for a caller whose test may have ended.
+// wait is eventually for callers whose test may have ended.
 func wait(ctx context.Context, within time.Duration, condition func() error) (time.Duration, error) {
 	begun := time.Now()
 	tick := time.NewTicker(100 * time.Millisecond)

@@ -12,40 +12,40 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// A service does all that it is asked for a while, and every answer is lost. Nothing is lost and nothing happens twice: seats
-// and rows are right, and an order that its buyer sent again and again under one key is one order.
-func TestAnswersAreSwallowed(t *testing.T) {
+// A service carries out all requests for a while, but every response is lost. Nothing is lost and nothing happens twice: seats
+// and rows are right, and an order that a buyer sent repeatedly under one key is one order.
+func TestResponsesAreLost(t *testing.T) {
 	t.Parallel()
 	for _, service := range services {
 		t.Run(service, func(t *testing.T) {
-			sideBySide(t, 85*time.Second)
+			runInParallel(t, 85*time.Second)
 			o := newOutage(t, service)
 			link := o.links[service]
 			patient := o.patientBuyers(8)
-			o.last(func() error {
+			o.breakService(func() error {
 				if err := link.Swallow(); err != nil {
 					return err
 				}
 				patient.start()
 				return nil
 			}, func() error { return link.Heal(t.Context()) })
-			slowest := o.answer.read()
+			slowest := o.responseTimes.read()
 			tries := patient.wait()
 			if service == "sqs" && tries == len(patient.users) {
-				t.Error("no order was sent again")
+				t.Error("no order was repeated")
 			}
-			decided := o.recovered()
-			if err := patient.oneOrderEach(); err != nil {
+			decided := o.waitRecovered()
+			if err := patient.checkOneOrderEach(); err != nil {
 				t.Error(err)
 			}
-			report(t, "answers of %s swallowed for %s under %d orders/s, %d taken, %v not, 8 buyers sent theirs %d times: slowest answer %s, all decided %s after the mend",
-				service, outageLasts(), o.rate, len(o.ledger.ids()), o.ledger.refused, tries, slowest.Round(time.Millisecond), decided.Round(time.Second))
+			report(t, "responses of %s lost for %s under %d orders/s, %d accepted, refused %v, 8 buyers sent theirs %d times: slowest response %s, all decided %s after the mend",
+				service, outageDuration(), o.rate, len(o.ledger.ids()), o.ledger.refused, tries, slowest.Round(time.Millisecond), decided.Round(time.Second))
 		})
 	}
 }
 
-// patience are buyers who send their order, under one key, until it is accepted.
-type patience struct {
+// patientBuyers repeat their order, under one key, until it is accepted.
+type patientBuyers struct {
 	o      *outage
 	users  []string
 	seats  [][]string
@@ -55,10 +55,10 @@ type patience struct {
 	buyers sync.WaitGroup
 }
 
-// patientBuyers want seats at the end of the groups.
-func (o *outage) patientBuyers(n int) *patience {
+// patientBuyers returns n buyers who want seats at the end of the groups.
+func (o *outage) patientBuyers(n int) *patientBuyers {
 	o.t.Helper()
-	p := &patience{o: o, ids: make([]contracts.OrderID, n), tries: make([]int, n), errs: make([]error, n)}
+	p := &patientBuyers{o: o, ids: make([]contracts.OrderID, n), tries: make([]int, n), errs: make([]error, n)}
 	groups := o.groupsOf(o.Concert)
 	for i := range n {
 		g := groups[i%len(groups)]
@@ -69,26 +69,26 @@ func (o *outage) patientBuyers(n int) *patience {
 	return p
 }
 
-func (p *patience) start() {
+func (p *patientBuyers) start() {
 	for i := range p.users {
-		p.buyers.Go(func() { p.errs[i] = p.insist(i) })
+		p.buyers.Go(func() { p.errs[i] = p.placeUntilAccepted(i) })
 	}
 }
 
-// insist sends an order each second until it is accepted.
-func (p *patience) insist(i int) error {
+// placeUntilAccepted sends an order each second until it is accepted.
+func (p *patientBuyers) placeUntilAccepted(i int) error {
 	buyer, err := p.o.Buyer(p.users[i])
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(p.o.t.Context(), outageLasts()+decideWithin)
+	ctx, cancel := context.WithTimeout(p.o.t.Context(), outageDuration()+decideWithin)
 	defer cancel()
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
 	for {
 		p.tries[i]++
 		answer, err := buyer.Place(ctx, "key-1", apiclient.OrderRequest{ConcertID: p.o.Concert, Seats: p.seats[i]})
-		if id, ok := p.o.ledger.note(answer, err); ok {
+		if id, ok := p.o.ledger.record(answer, err); ok {
 			p.ids[i] = id
 			return nil
 		}
@@ -100,8 +100,8 @@ func (p *patience) insist(i int) error {
 	}
 }
 
-// wait returns when all are accepted, with how often they were sent.
-func (p *patience) wait() (tries int) {
+// wait returns when all orders are accepted, with the number of requests.
+func (p *patientBuyers) wait() (tries int) {
 	p.o.t.Helper()
 	p.buyers.Wait()
 	for i, err := range p.errs {
@@ -113,8 +113,8 @@ func (p *patience) wait() (tries int) {
 	return tries
 }
 
-// oneOrderEach: each has the one order that he was told of.
-func (p *patience) oneOrderEach() error {
+// checkOneOrderEach checks that each buyer has exactly the accepted order.
+func (p *patientBuyers) checkOneOrderEach() error {
 	rows, err := p.o.Orders(p.o.t.Context())
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (p *patience) oneOrderEach() error {
 	}
 	for i, user := range p.users {
 		if len(of[user]) != 1 || of[user][0] != p.ids[i] {
-			return fmt.Errorf("%s was told of order %s after %d tries and has %v", user, p.ids[i], p.tries[i], of[user])
+			return fmt.Errorf("%s got order %s after %d tries and has %v", user, p.ids[i], p.tries[i], of[user])
 		}
 	}
 	return nil

@@ -14,19 +14,20 @@ import (
 	"boxoffice/scripts/internal/secretsextension"
 )
 
-// extension is the imitated Parameters and Secrets extension. On AWS there is one in each environment; here one serves all
-// processes, and tells them apart by their session tokens. A nil extension is none.
+// extension imitates the Parameters and Secrets extension. On AWS each environment has its own; here one serves all processes and
+// tells them apart by their session tokens. A nil extension means that there is none.
 type extension struct {
 	server *http.Server
 	port   string
-	// made begins the tokens of this host; "" where the host's own environment has a session token, which all processes get.
+	// made is the prefix of the tokens that this host generates; "" if the host's own environment has a session token, which all
+	// processes then get.
 	made string
 }
 
-// notReady is how many requests of a process find the extension still starting, as on AWS, where it starts beside the function.
+// notReady is how many requests of each process the extension refuses as not ready: on AWS it starts beside the function.
 const notReady = 1
 
-// startExtension serves the secrets on a loopback port; nil secrets are no extension.
+// startExtension serves the secrets on a loopback port. With nil secrets it returns nil.
 func startExtension(values map[string]string, environ []string, log *slog.Logger) (*extension, error) {
 	if values == nil {
 		return nil, nil
@@ -55,7 +56,7 @@ func startExtension(values map[string]string, environ []string, log *slog.Logger
 	return e, nil
 }
 
-// environmentOf is what a process needs for it.
+// environmentOf returns the variables with which one process reaches the extension.
 func (e *extension) environmentOf(process string) []string {
 	if e == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 
 const secretARN = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:dev/key-000000"
 
-// ask asks as a process does that was started with these variables.
+// ask reads the secret like a process that was started with these variables.
 func ask(t *testing.T, environment []string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
@@ -44,7 +44,7 @@ func extensionOf(t *testing.T, environ ...string) *extension {
 	return e
 }
 
-// Each process has a token of its own, and finds the extension starting once.
+// Each process has its own token, and its first request finds the extension not ready.
 func TestProcessesReadSecrets(t *testing.T) {
 	e := extensionOf(t, "AWS_ACCESS_KEY_ID=x")
 	tokens := map[string]bool{}
@@ -68,14 +68,14 @@ func TestProcessesReadSecrets(t *testing.T) {
 	}
 }
 
-// A session token of the host belongs to its credentials, so functions keep it.
-func TestTheHostsSessionTokenStays(t *testing.T) {
+// The host's session token belongs to its credentials, so functions keep it.
+func TestFunctionsKeepTheHostsSessionToken(t *testing.T) {
 	e := extensionOf(t, "AWS_SESSION_TOKEN=real")
 	if environment := e.environmentOf("pay-0-1"); len(environment) != 1 {
 		t.Errorf("a process gets %q besides the host's own", environment)
 	}
 	both := append(e.environmentOf("pay-0-1"), "AWS_SESSION_TOKEN=real")
-	ask(t, both) // it is starting
+	ask(t, both) // the first request finds it not ready
 	if status, _ := ask(t, both); status != 200 {
 		t.Errorf("status %d", status)
 	}
@@ -88,7 +88,7 @@ func TestWithoutSecretsThereIsNoExtension(t *testing.T) {
 	}
 }
 
-func TestASecretsFileThatIsNoneIsNotShown(t *testing.T) {
+func TestInvalidSecretsFileIsNotPrinted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secrets.json")
 	if err := os.WriteFile(path, []byte(`{"a": c4n4ry}`), 0o600); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// host is everything at work.
+// host holds everything that runs: listeners, processes, sources.
 type host struct {
 	config  config
 	log     *slog.Logger
@@ -41,8 +41,8 @@ type host struct {
 	extension *extension
 }
 
-// start opens the addresses, starts the processes and finds the sources, but takes no request and polls nothing yet.
-// What is opened is closed again when a later step fails.
+// start opens the addresses, starts the processes and finds the sources. It accepts no request and polls nothing yet. If a step
+// fails, it closes what it opened before.
 func start(ctx context.Context, c config, environ []string, log *slog.Logger, output io.Writer) (_ *host, err error) {
 	cfg, err := awsclient.Load(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func start(ctx context.Context, c config, environ []string, log *slog.Logger, ou
 	return h, nil
 }
 
-// listen takes the addresses first, so that a port in use is told before any process starts.
+// listen opens the addresses first, so that a port in use is reported before any process starts.
 func (h *host) listen() error {
 	var err error
 	if h.gatewayListener, err = net.Listen("tcp", h.config.Listen); err != nil {
@@ -133,7 +133,7 @@ func (h *host) newGateway(account string) error {
 	return nil
 }
 
-// gatewayAddress is the address as it was asked for, with the real port where any was asked for.
+// gatewayAddress is the address as configured, with the real port if port 0 was configured.
 func (h *host) gatewayAddress() string {
 	if _, port, err := net.SplitHostPort(h.config.Listen); err == nil && port != "0" {
 		return h.config.Listen
@@ -145,8 +145,8 @@ func newServer(log *slog.Logger, handler http.Handler) *http.Server {
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 }
 
-// serve works until ctx ends or a listener fails, then stops in an order that loses nothing: sources fetch no more, then
-// requests and batches finish, then the processes end. The control endpoint answers to the last.
+// serve runs until ctx ends or a listener fails, then stops in an order that loses nothing: sources stop fetching, requests and
+// batches finish, the processes end. The control endpoint responds until the end.
 func (h *host) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -190,7 +190,7 @@ func (h *host) stop(servers, sources *sync.WaitGroup) error {
 	case <-sourcesDone:
 	case <-drain.Done():
 	}
-	// This fails what is still at work, and so ends the sources and requests that wait for it.
+	// Stop fails the invocations that are still running, which ends the sources and requests that wait for them.
 	err = errors.Join(err, h.runtime.Stop(drain))
 	<-sourcesDone
 	err = errors.Join(err, h.gateway.Close(), h.control.Close(), h.extension.close())
@@ -201,7 +201,7 @@ func (h *host) stop(servers, sources *sync.WaitGroup) error {
 	return err
 }
 
-// abandon closes what a failed start has opened.
+// abandon closes everything that a failed start opened.
 func (h *host) abandon() error {
 	var err error
 	for _, l := range []net.Listener{h.gatewayListener, h.controlListener} {
@@ -236,7 +236,7 @@ func (h *host) sourceStatus() []any {
 	return all
 }
 
-// childEnvironment is what functions get of the host's environment: where AWS is, and what a program needs to run.
+// childEnvironment is the part of the host's environment that functions get: where AWS is, and what every program needs.
 func childEnvironment(environ []string, region string) []string {
 	out := []string{"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region}
 	for _, entry := range environ {
@@ -255,8 +255,8 @@ const noAccount = "000000000000"
 
 var accountKey = regexp.MustCompile(`^\d{12}$`)
 
-// accountOf takes an access key of 12 digits for the account, as emulators do. The account is only told to functions, so
-// no credentials are fetched to find it out.
+// accountOf takes an access key of 12 digits as the account, as emulators do. The account is only passed to functions, so no
+// credentials are fetched to find it.
 func accountOf(environ []string) string {
 	for _, entry := range environ {
 		if key, ok := strings.CutPrefix(entry, "AWS_ACCESS_KEY_ID="); ok && accountKey.MatchString(key) {

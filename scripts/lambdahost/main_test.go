@@ -32,7 +32,7 @@ import (
 
 var emulator ministacktest.Emulator
 
-// asHost makes the test binary the real command, so that signals and the death of the host can be tested.
+// asHost makes the test binary run as the real command, so that tests can send it signals and kill it.
 const asHost = "LAMBDAHOST_TEST_AS_HOST"
 
 func TestMain(m *testing.M) {
@@ -143,7 +143,7 @@ func (s *stack) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// Where a test has ended the host already this does nothing.
+		// This does nothing if the test has already ended the host.
 		_ = s.command.Process.Kill()
 		for range s.exited { // closed once it has ended
 		}
@@ -217,7 +217,7 @@ func (s *stack) journal(t *testing.T, name string) []string {
 		t.Fatal(err)
 	}
 	lines := strings.Split(string(content), "\n")
-	return lines[:len(lines)-1] // what is after the last end of line is not written yet
+	return lines[:len(lines)-1] // an incomplete last line is dropped
 }
 
 type status struct {
@@ -285,7 +285,7 @@ func TestWholeHost(t *testing.T) {
 		for i := range 12 {
 			body := fmt.Sprintf("m%02d", i)
 			if i == 5 {
-				// Its first delivery kills the process; the whole batch comes again after the visibility timeout.
+				// Its first delivery kills the process; the whole batch is redelivered after the visibility timeout.
 				body = `{"do":"exit"}`
 			}
 			want = append(want, body)
@@ -293,8 +293,8 @@ func TestWholeHost(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		eventually(t, "the last message is handled", func() bool { j := s.journal(t, "reserve"); return len(j) > 0 && j[len(j)-1] == "m11" })
-		// Messages of the batch that died may be there twice; the first handling of each has to be in order.
+		eventually(t, "handled the last message", func() bool { j := s.journal(t, "reserve"); return len(j) > 0 && j[len(j)-1] == "m11" })
+		// Messages of the failed batch may appear twice; the first handling of each must be in order.
 		var first []string
 		seen := map[string]bool{}
 		for _, line := range s.journal(t, "reserve") {
@@ -323,14 +323,14 @@ func TestWholeHost(t *testing.T) {
 			t.Errorf("event %+v", e)
 		}
 	})
-	t.Run("records that are given up", func(t *testing.T) {
+	t.Run("given-up records", func(t *testing.T) {
 		if _, err := s.tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("orders"), Item: map[string]tabletypes.AttributeValue{
 			"orderId": &tabletypes.AttributeValueMemberS{Value: "o2"}, "fails": &tabletypes.AttributeValueMemberBOOL{Value: true},
 		}}); err != nil {
 			t.Fatal(err)
 		}
 		var letter string
-		eventually(t, "the letter comes", func() bool {
+		eventually(t, "the letter arrives", func() bool {
 			out, err := s.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &s.lettersURL})
 			if err != nil || len(out.Messages) == 0 {
 				return false
@@ -347,7 +347,7 @@ func TestWholeHost(t *testing.T) {
 		}
 	})
 	t.Run("reserved concurrency", func(t *testing.T) {
-		// The two must be at work until the third and the fourth were answered, however busy the machine is.
+		// The two must still be running when the third and the fourth get their responses, however busy the machine is.
 		ended := make(chan int, 2)
 		for range 2 {
 			go func() {
@@ -355,7 +355,7 @@ func TestWholeHost(t *testing.T) {
 				ended <- code
 			}()
 		}
-		eventually(t, "two requests are at work", func() bool { return s.status(t).Functions[0].InFlight == 2 })
+		eventually(t, "two requests are running", func() bool { return s.status(t).Functions[0].InFlight == 2 })
 		if code, body, _ := call(t, http.MethodPost, s.control+"/invoke/web", `{}`); code != 429 || !strings.Contains(body, "ReservedFunctionConcurrentInvocationLimitExceeded") {
 			t.Errorf("a direct invocation: %d %s", code, body)
 		}
@@ -376,7 +376,7 @@ func TestWholeHost(t *testing.T) {
 	})
 }
 
-func TestSIGTERMFinishesWorkAndLeavesNothing(t *testing.T) {
+func TestSIGTERMFinishesWorkAndLeavesNoProcess(t *testing.T) {
 	t.Parallel()
 	s := startStack(t)
 	pids := s.pids(t)
@@ -385,11 +385,11 @@ func TestSIGTERMFinishesWorkAndLeavesNothing(t *testing.T) {
 		code, _, _ := call(t, http.MethodPost, s.gateway+"/api/orders", `{"do":"sleep","for":"3s"}`)
 		answered <- code
 	}()
-	eventually(t, "the request is at work", func() bool { return s.status(t).Functions[0].InFlight == 1 })
+	eventually(t, "the request is running", func() bool { return s.status(t).Functions[0].InFlight == 1 })
 	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	// The function answers a bare number, which an HTTP API takes for the body of a 200.
+	// The function returns a bare number, which an HTTP API takes as the body of a 200.
 	if code := <-answered; code != 200 {
 		t.Errorf("the request under way got %d", code)
 	}
@@ -415,7 +415,8 @@ func TestSIGKILLOfTheHostEndsItsProcesses(t *testing.T) {
 	}
 }
 
-// zombie: without an init that reaps orphans, as in some containers, a dead process stays in the table.
+// zombie reports whether a dead process is still in the process table. Without an init that reaps orphans, as in some containers,
+// it stays there.
 func zombie(pid int) bool {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && bytes.Contains(content, []byte(") Z "))
@@ -483,7 +484,7 @@ func TestExitCodes(t *testing.T) {
 			}
 			for _, want := range c.shows {
 				if !strings.Contains(out.String(), want) {
-					t.Errorf("does not say %q: %s", want, &out)
+					t.Errorf("does not print %q: %s", want, &out)
 				}
 			}
 		})

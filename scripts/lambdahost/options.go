@@ -116,13 +116,13 @@ func (o options) loadValues(t topology.Topology) (topology.Values, error) {
 	}
 	var given topology.Values
 	if err := json.Unmarshal(data, &given); err != nil {
-		return values, fmt.Errorf("values: %s is no JSON object of strings: %w", o.Values, err)
+		return values, fmt.Errorf("values: %s is not a JSON object of strings: %w", o.Values, err)
 	}
 	maps.Copy(values, given)
 	return values, nil
 }
 
-// loadSecrets returns nil where there is no extension. Nothing of the file is in the error.
+// loadSecrets returns nil where there is no extension. Its errors contain nothing of the file's content.
 func (o options) loadSecrets() (map[string]string, error) {
 	if o.Secrets == "" {
 		return nil, nil
@@ -133,7 +133,7 @@ func (o options) loadSecrets() (map[string]string, error) {
 	}
 	all := map[string]string{}
 	if json.Unmarshal(data, &all) != nil {
-		return nil, fmt.Errorf("secrets: %s is no JSON object of strings", o.Secrets)
+		return nil, fmt.Errorf("secrets: %s is not a JSON object of strings", o.Secrets)
 	}
 	return all, nil
 }
@@ -186,7 +186,7 @@ func (c *config) parseProcesses() (map[string]int, error) {
 	return out, errors.Join(problems...)
 }
 
-// checkSources looks for the values that the host itself needs.
+// checkSources reports missing values that the host itself needs.
 func (c *config) checkSources() error {
 	var problems []error
 	need := func(function, reference string) {
@@ -231,7 +231,7 @@ func (c *config) checkNumbers() error {
 	return errors.Join(problems...)
 }
 
-// checkControl: whoever reaches the control endpoint can run functions, so it is for this machine alone.
+// checkControl accepts only loopback addresses, because every client of the control endpoint can run functions.
 func (o options) checkControl() error {
 	if o.Control == "" {
 		return nil

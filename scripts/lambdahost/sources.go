@@ -25,7 +25,7 @@ type source struct {
 	status func() any
 }
 
-// target is one function of the host, as sources see it.
+// target is one function of the host, in the form that sources need.
 type target struct {
 	runtime  *runtimeapi.Host
 	function string
@@ -45,7 +45,7 @@ func (t target) Reserve(ctx context.Context) (queuesource.Place, error) {
 	return place{t, p}, nil
 }
 
-// place is a process that is kept free for a batch.
+// place is a process that is reserved for a batch.
 type place struct {
 	target
 	kept *runtimeapi.Place
@@ -59,7 +59,7 @@ func (p place) Invoke(ctx context.Context, payload []byte, wait time.Duration) (
 // GiveBack implements queuesource.Place.
 func (p place) GiveBack() { p.kept.GiveBack() }
 
-// newSources connects every function that has a queue, a stream or a schedule. Queues and tables must exist.
+// newSources creates the sources of every function that has a queue, a stream or a schedule. Queues and tables must exist.
 func newSources(ctx context.Context, c config, cfg aws.Config, account string, runtime *runtimeapi.Host, log *slog.Logger) ([]source, error) {
 	queues, tables, streams := sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), dynamodbstreams.NewFromConfig(cfg)
 	var all []source
@@ -104,19 +104,19 @@ func newSources(ctx context.Context, c config, cfg aws.Config, account string, r
 	return all, nil
 }
 
-// standard tells whether a queue is no FIFO queue.
+// standard reports whether the queue is a standard queue, not FIFO.
 func (c config) standard(queue string) bool {
 	q, _ := c.topology.QueueNamed(queue)
 	return q.Standard()
 }
 
-// destination is a standard queue that gets letters about records of a stream.
+// destination is the standard queue that receives letters about given-up records of a stream.
 type destination struct {
 	client *sqs.Client
 	url    string
 }
 
-// destinationOf is nil for a mapping that has none.
+// destinationOf returns nil for a mapping without a destination.
 func destinationOf(client *sqs.Client, url string) streamsource.Destination {
 	if url == "" {
 		return nil
@@ -132,8 +132,8 @@ func (d destination) Send(ctx context.Context, letter []byte) error {
 	return nil
 }
 
-// concurrency of a queue is bounded by the processes, of which there are no more than the reserved concurrency, and, as on AWS, by
-// the mapping's MaximumConcurrency.
+// concurrency bounds the parallel batches of a queue: by the processes, of which there are no more than the reserved concurrency,
+// and, as on AWS, by the mapping's MaximumConcurrency.
 func concurrency(q topology.QueueSource, processes int) int {
 	if q.MaximumConcurrency > 0 {
 		return min(q.MaximumConcurrency, processes)

@@ -6,7 +6,7 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// A mapping has as many batches at work as it may and as there are processes, whichever is less.
+// A mapping's concurrency is the lower of its maximum and the number of processes.
 func TestConcurrencyOfAMapping(t *testing.T) {
 	for _, c := range []struct{ maximum, processes, want int }{{0, 6, 6}, {10, 2, 2}, {2, 6, 2}, {6, 6, 6}} {
 		if got := concurrency(topology.QueueSource{MaximumConcurrency: c.maximum}, c.processes); got != c.want {

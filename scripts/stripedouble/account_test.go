@@ -20,23 +20,22 @@ const (
 	publishableKey = "pk_test_of_these_tests"
 )
 
-// account is a Stripe account that the conformance test speaks to, with stripe-go as the pipeline does: the double, or
-// Stripe's test mode.
+// account is a Stripe account that the tests use through stripe-go, as the pipeline does: the double, or Stripe's test mode.
 type account struct {
 	*client.API
 	key string
-	// base is the address of the double, "" for Stripe.
+	// base is the address of the double, or "" for Stripe.
 	base string
 }
 
-// doubles opens one.
-func doubled(t *testing.T) account {
+// newDouble starts a double.
+func newDouble(t *testing.T) account {
 	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	double := server.New(server.Options{
 		SecretKey: secretKey, PublishableKey: publishableKey, Base: "http://" + s.Listener.Addr().String(), Now: time.Now,
 		NewID: func(prefix string) string { return prefix + rand.Text() },
-		// Tests do not wait for the next try of a delivery.
+		// Retries of deliveries come a hundred times faster.
 		Wait: func(stop <-chan struct{}, d time.Duration) { wait(stop, d/100) },
 		Log:  slog.New(slog.DiscardHandler),
 	})
@@ -55,9 +54,9 @@ func clientOf(key, base string) *client.API {
 	return client.New(key, backends)
 }
 
-// both runs a check against the double and, where a key of an account in test mode is given, against Stripe itself.
+// both runs a check against the double and, if a test mode key is set, against Stripe itself.
 func both(t *testing.T, check func(t *testing.T, a account)) {
-	t.Run("double", func(t *testing.T) { check(t, doubled(t)) })
+	t.Run("double", func(t *testing.T) { check(t, newDouble(t)) })
 	t.Run("Stripe", func(t *testing.T) {
 		key := os.Getenv("STRIPE_TEST_KEY")
 		if key == "" {
@@ -67,7 +66,7 @@ func both(t *testing.T, check func(t *testing.T, a account)) {
 	})
 }
 
-// post asks the double's own side.
+// post sends a request to the double's test API.
 func (a account) post(t *testing.T, path, body string) {
 	t.Helper()
 	response, err := http.Post(a.base+path, "application/json", stringsReader(body))

@@ -14,7 +14,7 @@ import (
 
 func stringsReader(s string) io.Reader { return strings.NewReader(s) }
 
-// params of a PaymentIntent as the pipeline makes them.
+// params are the parameters with which the pipeline creates a PaymentIntent.
 func params() *stripe.PaymentIntentParams {
 	p := &stripe.PaymentIntentParams{
 		Amount: stripe.Int64(4200), Currency: stripe.String("eur"), CaptureMethod: stripe.String("manual"),
@@ -33,7 +33,7 @@ func (a account) created(t *testing.T) *stripe.PaymentIntent {
 	return i
 }
 
-// authorized confirms with a card that is not refused. A browser would.
+// authorized creates a PaymentIntent and confirms it with a good card, as a browser does.
 func (a account) authorized(t *testing.T) *stripe.PaymentIntent {
 	t.Helper()
 	i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_visa")})
@@ -43,8 +43,8 @@ func (a account) authorized(t *testing.T) *stripe.PaymentIntent {
 	return i
 }
 
-// problem wants an error of Stripe's with this status, type and code.
-func problem(t *testing.T, err error, status int, kind stripe.ErrorType, code stripe.ErrorCode) {
+// wantProblem fails the test unless err is a Stripe error with this status, type and code.
+func wantProblem(t *testing.T, err error, status int, kind stripe.ErrorType, code stripe.ErrorCode) {
 	t.Helper()
 	e := detail(t, err)
 	if e.HTTPStatusCode != status || e.Type != kind || e.Code != code {
@@ -52,7 +52,7 @@ func problem(t *testing.T, err error, status int, kind stripe.ErrorType, code st
 	}
 }
 
-// detail is an error of Stripe's.
+// detail returns the Stripe error in err.
 func detail(t *testing.T, err error) stripe.Error {
 	t.Helper()
 	var e *stripe.Error
@@ -62,20 +62,20 @@ func detail(t *testing.T, err error) stripe.Error {
 	return *e
 }
 
-func unexpected(t *testing.T, err error) {
+func wantUnexpectedState(t *testing.T, err error) {
 	t.Helper()
-	problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "payment_intent_unexpected_state")
+	wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "payment_intent_unexpected_state")
 	if detail(t, err).PaymentIntent == nil {
 		t.Error("the error does not carry the PaymentIntent")
 	}
 }
 
-func TestAPaymentIntentIsMadeWithoutACard(t *testing.T) {
+func TestPaymentIntentIsCreatedWithoutACard(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i := a.created(t)
 		if i.Status != stripe.PaymentIntentStatusRequiresPaymentMethod || i.Amount != 4200 || i.CaptureMethod != "manual" || i.Metadata["orderId"] == "" ||
 			!strings.HasPrefix(i.ClientSecret, i.ID+"_secret_") || i.Livemode || i.AmountCapturable != 0 {
-			t.Errorf("made %+v", i)
+			t.Errorf("created %+v", i)
 		}
 		again, err := a.PaymentIntents.Get(i.ID, nil)
 		if err != nil || again.Metadata["orderId"] != i.Metadata["orderId"] || again.ClientSecret != i.ClientSecret {
@@ -87,11 +87,11 @@ func TestAPaymentIntentIsMadeWithoutACard(t *testing.T) {
 			t.Errorf("changed %+v, %v", changed, err)
 		}
 		_, err = a.PaymentIntents.Get("pi_none", nil)
-		problem(t, err, http.StatusNotFound, stripe.ErrorTypeInvalidRequest, "resource_missing")
+		wantProblem(t, err, http.StatusNotFound, stripe.ErrorTypeInvalidRequest, "resource_missing")
 	})
 }
 
-func TestOneKeyIsOneObject(t *testing.T) {
+func TestOneIdempotencyKeyCreatesOneObject(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		p := params()
 		p.SetIdempotencyKey("pi:" + rand.Text())
@@ -101,24 +101,24 @@ func TestOneKeyIsOneObject(t *testing.T) {
 		}
 		again, err := a.PaymentIntents.New(p)
 		if err != nil || again.ID != first.ID {
-			t.Fatalf("the same request made %v, %v", again, err)
+			t.Fatalf("the same request created %v, %v", again, err)
 		}
 		if again.LastResponse.Header.Get("Idempotent-Replayed") != "true" || first.LastResponse.Header.Get("Idempotent-Replayed") != "" {
-			t.Error("the replay does not say so, or the first does")
+			t.Error("Idempotent-Replayed is missing in the replay, or is in the first response")
 		}
 		p.Amount = stripe.Int64(4300)
 		_, err = a.PaymentIntents.New(p)
-		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeIdempotency, "")
+		wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeIdempotency, "")
 	})
 }
 
-func TestARefusedFormLeavesItsKeyFree(t *testing.T) {
+func TestInvalidFormLeavesItsKeyUnused(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		p := params()
 		p.SetIdempotencyKey("pi:" + rand.Text())
 		p.AddExtra("no_such_parameter", "1")
 		_, err := a.PaymentIntents.New(p)
-		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "parameter_unknown")
+		wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "parameter_unknown")
 		right := params()
 		right.IdempotencyKey = p.IdempotencyKey
 		if _, err := a.PaymentIntents.New(right); err != nil {
@@ -127,7 +127,7 @@ func TestARefusedFormLeavesItsKeyFree(t *testing.T) {
 	})
 }
 
-func TestACardIsAuthorizedAndCaptured(t *testing.T) {
+func TestCardIsAuthorizedAndCaptured(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i := a.authorized(t)
 		if i.Status != stripe.PaymentIntentStatusRequiresCapture || i.AmountCapturable != 4200 || i.AmountReceived != 0 || i.LatestCharge == nil {
@@ -138,19 +138,19 @@ func TestACardIsAuthorizedAndCaptured(t *testing.T) {
 			t.Fatalf("captured %+v, %v", i, err)
 		}
 		_, err = a.PaymentIntents.Capture(i.ID, nil)
-		unexpected(t, err)
+		wantUnexpectedState(t, err)
 		_, err = a.PaymentIntents.Cancel(i.ID, nil)
-		unexpected(t, err)
+		wantUnexpectedState(t, err)
 		_, err = a.PaymentIntents.Confirm(i.ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_visa")})
-		unexpected(t, err)
+		wantUnexpectedState(t, err)
 	})
 }
 
-func TestAPartIsCapturedAndNoMoreThanThereIs(t *testing.T) {
+func TestCaptureMayBePartialButNotTooLarge(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i := a.authorized(t)
 		_, err := a.PaymentIntents.Capture(i.ID, &stripe.PaymentIntentCaptureParams{AmountToCapture: stripe.Int64(4201)})
-		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "amount_too_large")
+		wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "amount_too_large")
 		i, err = a.PaymentIntents.Capture(i.ID, &stripe.PaymentIntentCaptureParams{AmountToCapture: stripe.Int64(1000)})
 		if err != nil || i.AmountReceived != 1000 || i.AmountCapturable != 0 || i.Status != stripe.PaymentIntentStatusSucceeded {
 			t.Errorf("captured %+v, %v", i, err)
@@ -158,26 +158,26 @@ func TestAPartIsCapturedAndNoMoreThanThereIs(t *testing.T) {
 	})
 }
 
-func TestNothingIsCapturedBeforeTheCard(t *testing.T) {
+func TestCaptureNeedsAnAuthorization(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		_, err := a.PaymentIntents.Capture(a.created(t).ID, nil)
-		unexpected(t, err)
+		wantUnexpectedState(t, err)
 	})
 }
 
-func TestACancelledOneIsOver(t *testing.T) {
+func TestCanceledIntentAllowsNoOperation(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i := a.authorized(t)
 		_, err := a.PaymentIntents.Cancel(i.ID, &stripe.PaymentIntentCancelParams{CancellationReason: stripe.String("no_such_reason")})
-		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "")
+		wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "")
 		i, err = a.PaymentIntents.Cancel(i.ID, &stripe.PaymentIntentCancelParams{CancellationReason: stripe.String("abandoned")})
 		if err != nil || i.Status != stripe.PaymentIntentStatusCanceled || i.CancellationReason != "abandoned" || i.CanceledAt == 0 || i.AmountCapturable != 0 {
 			t.Fatalf("cancelled %+v, %v", i, err)
 		}
 		_, err = a.PaymentIntents.Capture(i.ID, nil)
-		unexpected(t, err)
+		wantUnexpectedState(t, err)
 		_, err = a.PaymentIntents.Cancel(i.ID, nil)
-		unexpected(t, err)
+		wantUnexpectedState(t, err)
 	})
 }
 
@@ -196,16 +196,16 @@ func TestCardsAreDeclined(t *testing.T) {
 		} {
 			i := a.created(t)
 			_, err := a.PaymentIntents.Confirm(i.ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String(card)})
-			problem(t, err, http.StatusPaymentRequired, stripe.ErrorTypeCard, want.code)
+			wantProblem(t, err, http.StatusPaymentRequired, stripe.ErrorTypeCard, want.code)
 			e := detail(t, err)
 			if want.decline != "" && e.DeclineCode != want.decline || e.PaymentIntent == nil || e.ChargeID == "" {
 				t.Errorf("%s: declined as %+v", card, e)
 			}
 			i, err = a.PaymentIntents.Get(i.ID, nil)
 			if err != nil || i.Status != stripe.PaymentIntentStatusRequiresPaymentMethod || i.LastPaymentError == nil || i.LastPaymentError.Code != want.code {
-				t.Errorf("%s: left %+v, %v", card, i, err)
+				t.Errorf("%s: afterwards %+v, %v", card, i, err)
 			}
-			// Another card is taken.
+			// Another card is accepted.
 			i, err = a.PaymentIntents.Confirm(i.ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_visa")})
 			if err != nil || i.Status != stripe.PaymentIntentStatusRequiresCapture || i.LastPaymentError != nil {
 				t.Errorf("%s, then another: %+v, %v", card, i, err)
@@ -214,20 +214,20 @@ func TestCardsAreDeclined(t *testing.T) {
 	})
 }
 
-func TestABankMayAskFirst(t *testing.T) {
+func TestChallengeRequiresAction(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{
 			PaymentMethod: stripe.String("pm_card_threeDSecure2Required"), ReturnURL: stripe.String("http://127.0.0.1:8080/back"),
 		})
 		if err != nil || i.Status != stripe.PaymentIntentStatusRequiresAction || i.NextAction == nil || i.NextAction.RedirectToURL == nil || i.NextAction.RedirectToURL.URL == "" {
-			t.Fatalf("asked %+v, %v", i, err)
+			t.Fatalf("challenged %+v, %v", i, err)
 		}
 		_, err = a.PaymentIntents.Capture(i.ID, nil)
-		unexpected(t, err)
+		wantUnexpectedState(t, err)
 	})
 }
 
-func TestMoneyGoesBackOnce(t *testing.T) {
+func TestRefundsNeverExceedTheCharge(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i := a.authorized(t)
 		if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
@@ -240,12 +240,12 @@ func TestMoneyGoesBackOnce(t *testing.T) {
 			t.Fatalf("refund %+v, %v", part, err)
 		}
 		_, err = a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID), Amount: stripe.Int64(3001)})
-		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "")
+		wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "")
 		if rest, err := a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID)}); err != nil || rest.Amount != 3000 {
 			t.Fatalf("the rest: %+v, %v", rest, err)
 		}
 		_, err = a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID)})
-		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "charge_already_refunded")
+		wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "charge_already_refunded")
 		list := a.Refunds.List(&stripe.RefundListParams{PaymentIntent: stripe.String(i.ID)})
 		found := 0
 		for list.Next() {
@@ -257,7 +257,7 @@ func TestMoneyGoesBackOnce(t *testing.T) {
 	})
 }
 
-func TestEventsCanBeAskedFor(t *testing.T) {
+func TestEventsAreListedNewestFirst(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i := a.authorized(t)
 		if _, err := a.PaymentIntents.Cancel(i.ID, nil); err != nil {
@@ -277,13 +277,13 @@ func TestEventsCanBeAskedFor(t *testing.T) {
 			}
 		}
 		if got := strings.Join(kinds, " "); list.Err() != nil || got != "payment_intent.canceled payment_intent.amount_capturable_updated" {
-			t.Errorf("events %q, %v: the newest comes first", got, list.Err())
+			t.Errorf("events %q, %v; want the newest first", got, list.Err())
 		}
 	})
 }
 
-// The latest charge is shown in place of its id where that is asked for, and it says what was given back and what is disputed.
-func TestAChargeIsShownInItsIntent(t *testing.T) {
+// With expand, the latest charge replaces its id; it contains what was refunded and whether it is disputed.
+func TestLatestChargeCanBeExpanded(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		bare := a.created(t)
 		i := a.authorized(t)
@@ -310,7 +310,7 @@ func TestAChargeIsShownInItsIntent(t *testing.T) {
 			t.Errorf("without a card: %+v, %v", none.LatestCharge, err)
 		}
 		if plain, err := a.PaymentIntents.Get(i.ID, nil); err != nil || plain.LatestCharge.ID != one.LatestCharge.ID || plain.LatestCharge.Amount != 0 {
-			t.Errorf("not asked for: %+v, %v", plain.LatestCharge, err)
+			t.Errorf("not expanded: %+v, %v", plain.LatestCharge, err)
 		}
 		list := &stripe.PaymentIntentListParams{}
 		list.AddExpand("data.latest_charge")
@@ -341,12 +341,12 @@ func TestAChargeIsShownInItsIntent(t *testing.T) {
 				return err
 			},
 		} {
-			problem(t, ask(property), http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "")
+			wantProblem(t, ask(property), http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "")
 		}
 	})
 }
 
-func TestAListOfIntentsGoesOnBehindAnyOfThem(t *testing.T) {
+func TestIntentListContinuesAfterAnyIntent(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		var made []string
 		for range 5 {
@@ -360,21 +360,21 @@ func TestAListOfIntentsGoesOnBehindAnyOfThem(t *testing.T) {
 		for list.Next() {
 			got = append(got, list.PaymentIntent().ID)
 		}
-		// Those of one second may be listed in any order among themselves at Stripe.
+		// Stripe may list PaymentIntents of one second in any order.
 		if list.Err() != nil || len(got) != 2 || got[0] == made[3] {
-			t.Errorf("behind %s come %v, %v", made[3], got, list.Err())
+			t.Errorf("after %s: %v, %v", made[3], got, list.Err())
 		}
 		p.StartingAfter = stripe.String("pi_none")
 		list = a.PaymentIntents.List(p)
 		list.Next()
 		e := detail(t, list.Err())
 		if e.Code != "resource_missing" {
-			t.Errorf("behind none: %+v", e)
+			t.Errorf("after an unknown id: %+v", e)
 		}
 	})
 }
 
-func TestAChargeIsDisputed(t *testing.T) {
+func TestDisputedChargeCannotBeRefunded(t *testing.T) {
 	both(t, func(t *testing.T, a account) {
 		i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_createDispute")})
 		if err != nil {
@@ -385,7 +385,7 @@ func TestAChargeIsDisputed(t *testing.T) {
 		}
 		get := &stripe.PaymentIntentParams{}
 		get.AddExpand("latest_charge")
-		// The cardholder is told by his bank, and Stripe by it: seconds later in test mode.
+		// In test mode Stripe hears of the dispute seconds later.
 		for deadline := time.Now().Add(30 * time.Second); ; {
 			i, err = a.PaymentIntents.Get(i.ID, get)
 			if err != nil {
@@ -403,6 +403,6 @@ func TestAChargeIsDisputed(t *testing.T) {
 			t.Errorf("disputed %+v, charge %+v", i, i.LatestCharge)
 		}
 		_, err = a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID)})
-		problem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "charge_disputed")
+		wantProblem(t, err, http.StatusBadRequest, stripe.ErrorTypeInvalidRequest, "charge_disputed")
 	})
 }

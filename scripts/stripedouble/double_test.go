@@ -17,7 +17,7 @@ import (
 	"github.com/stripe/stripe-go/v76/webhook"
 )
 
-// receiver is an endpoint of ours. It refuses as often as it is told to.
+// receiver is a webhook endpoint that refuses the first events with a 500.
 type receiver struct {
 	t      *testing.T
 	secret string
@@ -64,7 +64,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.events = append(r.events, e)
 }
 
-// kinds are the types of the events that came, in their order, of PaymentIntents alone.
+// kinds returns the types of the received PaymentIntent events, in order, without the prefix.
 func (r *receiver) kinds() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -77,12 +77,12 @@ func (r *receiver) kinds() []string {
 	return kinds
 }
 
-func (r *receiver) wants(t *testing.T, what string, ok func() bool) {
+func (r *receiver) eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: came %v, invalid %v", what, r.kinds(), r.invalid)
+			t.Fatalf("%s: received %v, invalid %v", what, r.kinds(), r.invalid)
 		}
 		<-time.After(5 * time.Millisecond)
 	}
@@ -97,36 +97,36 @@ func (r *receiver) count(kind string) (n int) {
 	return n
 }
 
-func TestEventsAreSignedAndTriedAgain(t *testing.T) {
-	a := doubled(t)
+func TestEventsAreSignedAndRetried(t *testing.T) {
+	a := newDouble(t)
 	r := a.receiver(t, 3)
 	i := a.authorized(t)
 	if _, err := a.PaymentIntents.Capture(i.ID, nil); err != nil {
 		t.Fatal(err)
 	}
-	r.wants(t, "after three refusals", func() bool {
+	r.eventually(t, "after three refusals", func() bool {
 		kinds := r.kinds()
 		slices.Sort(kinds)
 		return slices.Equal(kinds, []string{"amount_capturable_updated", "created", "succeeded"})
 	})
 	if len(r.invalid) > 0 {
-		t.Errorf("not as stripe-go wants it: %v", r.invalid)
+		t.Errorf("stripe-go does not accept them: %v", r.invalid)
 	}
 }
 
-func TestDeliveriesGoWrongAsTheyAreTold(t *testing.T) {
-	a := doubled(t)
+func TestDeliverySettingsApply(t *testing.T) {
+	a := newDouble(t)
 	r := a.receiver(t, 0)
 	const kind = "amount_capturable_updated"
 	of := `"types":["payment_intent.` + kind + `"]`
 
 	a.post(t, "/double/deliveries", `{`+of+`,"copies":4}`)
 	a.authorized(t)
-	r.wants(t, "five times", func() bool { return r.count(kind) == 5 })
+	r.eventually(t, "five times", func() bool { return r.count(kind) == 5 })
 
 	a.post(t, "/double/deliveries", `{`+of+`,"drop":true}`)
 	lost := a.authorized(t)
-	r.wants(t, "only the lost one is not delivered", func() bool {
+	r.eventually(t, "only the dropped event is not delivered", func() bool {
 		list := a.Events.List(&stripe.EventListParams{DeliverySuccess: stripe.Bool(false)})
 		var left []string
 		for list.Next() {
@@ -139,12 +139,12 @@ func TestDeliveriesGoWrongAsTheyAreTold(t *testing.T) {
 		a.post(t, "/double/deliveries", `{`+of+`,"signature":"`+signature+`"}`)
 		before := r.rejected()
 		a.authorized(t)
-		r.wants(t, signature, func() bool { return r.rejected() > before })
+		r.eventually(t, signature, func() bool { return r.rejected() > before })
 	}
 	a.post(t, "/double/deliveries", `{`+of+`,"apiVersion":"2017-08-15"}`)
 	before := r.rejected()
 	a.authorized(t)
-	r.wants(t, "of another version", func() bool { return r.rejected() > before })
+	r.eventually(t, "of another version", func() bool { return r.rejected() > before })
 
 	a.post(t, "/double/deliveries", `{"hold":true}`)
 	came := len(r.kinds())
@@ -154,16 +154,16 @@ func TestDeliveriesGoWrongAsTheyAreTold(t *testing.T) {
 	}
 	a.post(t, "/double/deliveries/release", `{"order":"reverse"}`)
 	if got := r.kinds()[came:]; !slices.Equal(got, []string{"succeeded", kind, "created"}) {
-		t.Errorf("in reverse came %v", got)
+		t.Errorf("in reverse order: %v", got)
 	}
 	if r.count(kind) != 6 {
-		t.Errorf("%d of %s came", r.count(kind), kind)
+		t.Errorf("received %d of %s", r.count(kind), kind)
 	}
 }
 
-// A list of events that were not delivered goes on behind one that was delivered since.
-func TestAListGoesOnBehindAnEventThatIsNoneOfItAnyMore(t *testing.T) {
-	a := doubled(t)
+// The list of undelivered events continues after an event that has been delivered since.
+func TestEventListContinuesAfterADeliveredEvent(t *testing.T) {
+	a := newDouble(t)
 	a.receiver(t, 0)
 	a.post(t, "/double/deliveries", `{"hold":true,"types":["payment_intent.amount_capturable_updated"]}`)
 	older := a.authorized(t)
@@ -176,7 +176,7 @@ func TestAListGoesOnBehindAnEventThatIsNoneOfItAnyMore(t *testing.T) {
 		for list.Next() {
 			ids = append(ids, list.Event().ID)
 			if after != nil && list.Event().GetObjectValue("id") != older.ID {
-				t.Errorf("behind it comes %s", list.Event().GetObjectValue("id"))
+				t.Errorf("after it comes %s", list.Event().GetObjectValue("id"))
 			}
 		}
 		if list.Err() != nil {
@@ -190,7 +190,7 @@ func TestAListGoesOnBehindAnEventThatIsNoneOfItAnyMore(t *testing.T) {
 	}
 	a.post(t, "/double/deliveries/release", `{}`)
 	if rest := page(&first[0]); len(rest) != 0 {
-		t.Errorf("behind a delivered event are %v", rest)
+		t.Errorf("after a delivered event: %v", rest)
 	}
 }
 
@@ -200,9 +200,9 @@ func (r *receiver) rejected() int {
 	return len(r.invalid)
 }
 
-// What a publishable key may not see at Stripe it does not see here.
-func TestABrowserMayConfirmAndNoMore(t *testing.T) {
-	a := doubled(t)
+// A publishable key reads no more here than at Stripe.
+func TestPublishableKeyMayOnlyConfirmAndRead(t *testing.T) {
+	a := newDouble(t)
 	i := a.created(t)
 	browser := func(method, path string, form url.Values) (int, map[string]any) {
 		t.Helper()
@@ -280,7 +280,7 @@ func TestABrowserMayConfirmAndNoMore(t *testing.T) {
 	}
 }
 
-// onlyForBrowsers holds a PaymentIntent to the members that Stripe marks as retrievable with a publishable key.
+// onlyForBrowsers fails the test unless a PaymentIntent has exactly the members that a publishable key may retrieve.
 func onlyForBrowsers(t *testing.T, name string, intent map[string]any) {
 	t.Helper()
 	seen := []string{
@@ -294,7 +294,7 @@ func onlyForBrowsers(t *testing.T, name string, intent map[string]any) {
 	}
 	for member := range intent {
 		if !slices.Contains(seen, member) {
-			t.Errorf("%s: a publishable key is shown %s: %v", name, member, intent[member])
+			t.Errorf("%s: a publishable key reads %s: %v", name, member, intent[member])
 		}
 	}
 }
@@ -308,8 +308,8 @@ func mustJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-func TestTheBankIsAnswered(t *testing.T) {
-	a := doubled(t)
+func TestChallengeIsApprovedOrRefused(t *testing.T) {
+	a := newDouble(t)
 	for outcome, want := range map[string]stripe.PaymentIntentStatus{"succeed": "requires_capture", "fail": "requires_payment_method"} {
 		i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_threeDSecure2Required")})
 		if err != nil {
@@ -336,7 +336,7 @@ func TestTheBankIsAnswered(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
-	a := doubled(t)
+	a := newDouble(t)
 	keyed := func(key string) (*stripe.PaymentIntent, error) {
 		p := params()
 		p.Metadata = map[string]string{"orderId": "order-1"}
@@ -348,7 +348,7 @@ func TestFaults(t *testing.T) {
 	a.post(t, "/double/faults", `{"method":"POST","path":"/v1/payment_intents$","kind":"error","status":500,"times":1}`)
 	for range 2 {
 		_, err := keyed("fails")
-		problem(t, err, http.StatusInternalServerError, stripe.ErrorTypeAPI, "")
+		wantProblem(t, err, http.StatusInternalServerError, stripe.ErrorTypeAPI, "")
 	}
 	if made() != 0 {
 		t.Error("the failed request had an effect")
@@ -360,9 +360,9 @@ func TestFaults(t *testing.T) {
 	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","kind":"error","status":502,"effect":true,"times":1}`)
 	before := made()
 	_, err := keyed("effect")
-	problem(t, err, http.StatusBadGateway, stripe.ErrorTypeAPI, "")
+	wantProblem(t, err, http.StatusBadGateway, stripe.ErrorTypeAPI, "")
 	if made() != before+1 {
-		t.Error("the effect is not there")
+		t.Error("the effect is missing")
 	}
 
 	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","kind":"error","status":502,"page":true,"times":1}`)
@@ -381,14 +381,14 @@ func TestFaults(t *testing.T) {
 		_ = response.Body.Close()
 		if err != nil || response.StatusCode != http.StatusBadGateway || !strings.HasPrefix(string(body), "<html>") ||
 			response.Header.Get("Content-Type") != "text/html" || response.Header.Get("Idempotent-Replayed") != replayed {
-			t.Errorf("a page is answered as %d %v %.60s, %v", response.StatusCode, response.Header, body, err)
+			t.Errorf("the page response is %d %v %.60s, %v", response.StatusCode, response.Header, body, err)
 		}
 	}
 
 	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","order":"order-1","kind":"lost","times":1}`)
 	var e *stripe.Error
 	if _, err := keyed("lost"); err == nil || errors.As(err, &e) {
-		t.Fatalf("a lost answer is %v", err)
+		t.Fatalf("a lost response is %v", err)
 	}
 	i, err := keyed("lost")
 	if err != nil || i.LastResponse.Header.Get("Idempotent-Replayed") != "true" || made() != before+2 {
@@ -397,13 +397,13 @@ func TestFaults(t *testing.T) {
 
 	a.post(t, "/double/faults", `{"path":"/v1/","kind":"error","status":429,"times":1}`)
 	_, err = keyed("limited")
-	problem(t, err, http.StatusTooManyRequests, stripe.ErrorTypeInvalidRequest, "rate_limit")
+	wantProblem(t, err, http.StatusTooManyRequests, stripe.ErrorTypeInvalidRequest, "rate_limit")
 	if _, err := keyed("limited"); err != nil {
 		t.Errorf("after the limit: %v", err)
 	}
 }
 
-// journal is what happened, of one kind.
+// journal returns the order ids of the journal's effects of one kind.
 func (a account) journal(t *testing.T, kind string) (orders []string) {
 	t.Helper()
 	response, err := http.Get(a.base + "/double/journal")
@@ -428,9 +428,9 @@ func (a account) journal(t *testing.T, kind string) (orders []string) {
 	return orders
 }
 
-// A second request under a key, while the first goes on, is told so; its own key stays the first's.
-func TestAKeyInUseIsRefused(t *testing.T) {
-	a := doubled(t)
+// A second request under a key, while the first is running, gets a conflict; only one PaymentIntent is created.
+func TestKeyInUseIsRefused(t *testing.T) {
+	a := newDouble(t)
 	a.post(t, "/double/faults", `{"path":"/v1/payment_intents$","kind":"latency","delayMs":20000,"times":2}`)
 	answers := make(chan error, 2)
 	for range 2 {
@@ -443,20 +443,20 @@ func TestAKeyInUseIsRefused(t *testing.T) {
 		}()
 	}
 	first, second := <-answers, <-answers
-	// Both wait before they take the key; whoever comes second finds it used, or in use.
+	// Both wait before they read the key; the second one then finds it saved, or in use.
 	for _, err := range []error{first, second} {
 		var e *stripe.Error
 		if err != nil && (!errors.As(err, &e) || e.HTTPStatusCode != http.StatusConflict) {
-			t.Errorf("answered %v", err)
+			t.Errorf("response %v", err)
 		}
 	}
 	if made := a.journal(t, "created"); len(made) != 1 {
-		t.Errorf("made %v", made)
+		t.Errorf("created %v", made)
 	}
 }
 
-func TestTimeEndsAnAuthorization(t *testing.T) {
-	a := doubled(t)
+func TestAuthorizationExpires(t *testing.T) {
+	a := newDouble(t)
 	i := a.authorized(t)
 	a.post(t, "/double/advance", `{"seconds":604799}`)
 	if i, err := a.PaymentIntents.Get(i.ID, nil); err != nil || i.Status != "requires_capture" {
@@ -468,11 +468,11 @@ func TestTimeEndsAnAuthorization(t *testing.T) {
 		t.Errorf("after 7 days: %+v, %v", i, err)
 	}
 	_, err = a.PaymentIntents.Capture(i.ID, nil)
-	unexpected(t, err)
+	wantUnexpectedState(t, err)
 }
 
-func TestAnAuthorizationLosesItsMethod(t *testing.T) {
-	a := doubled(t)
+func TestAuthorizationLosesItsMethod(t *testing.T) {
+	a := newDouble(t)
 	i := a.authorized(t)
 	a.post(t, "/double/payment_intents/"+i.ID+"/lose", "")
 	i, err := a.PaymentIntents.Get(i.ID, nil)
@@ -480,12 +480,12 @@ func TestAnAuthorizationLosesItsMethod(t *testing.T) {
 		t.Errorf("%+v, %v", i, err)
 	}
 	_, err = a.PaymentIntents.Capture(i.ID, nil)
-	unexpected(t, err)
+	wantUnexpectedState(t, err)
 }
 
-// A cardholder disputes what was captured long before, and what was not captured nobody can dispute.
-func TestACapturedPaymentIsDisputed(t *testing.T) {
-	a := doubled(t)
+// A captured payment can be disputed once, long after its capture; an uncaptured one cannot.
+func TestCapturedPaymentIsDisputedOnce(t *testing.T) {
+	a := newDouble(t)
 	r := a.receiver(t, 0)
 	i := a.authorized(t)
 	dispute := a.base + "/double/payment_intents/" + i.ID + "/dispute"
@@ -500,7 +500,7 @@ func TestACapturedPaymentIsDisputed(t *testing.T) {
 	for range 2 {
 		a.post(t, "/double/payment_intents/"+i.ID+"/dispute", "")
 	}
-	r.wants(t, "one dispute is told of", func() bool {
+	r.eventually(t, "one dispute is reported", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		disputes := 0
@@ -516,8 +516,8 @@ func TestACapturedPaymentIsDisputed(t *testing.T) {
 	}
 }
 
-func TestARefundFailsLater(t *testing.T) {
-	a := doubled(t)
+func TestRefundFailsLater(t *testing.T) {
+	a := newDouble(t)
 	r := a.receiver(t, 0)
 	i, err := a.PaymentIntents.Confirm(a.created(t).ID, &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String("pm_card_refundFail")})
 	if err != nil {
@@ -535,17 +535,17 @@ func TestARefundFailsLater(t *testing.T) {
 	if err != nil || refund.Status != "failed" || refund.FailureReason == "" {
 		t.Errorf("%+v, %v", refund, err)
 	}
-	r.wants(t, "the failure is told", func() bool {
+	r.eventually(t, "the failure is reported", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return slices.ContainsFunc(r.events, func(e stripe.Event) bool { return e.Type == "charge.refund.updated" })
 	})
 	if again, err := a.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(i.ID)}); err != nil || again.Amount != 4200 {
-		t.Errorf("the money is still there to give back: %+v, %v", again, err)
+		t.Errorf("the money can be refunded again: %+v, %v", again, err)
 	}
 }
 
-func TestRunSaysHowItIsUsed(t *testing.T) {
+func TestRunReportsWrongUsage(t *testing.T) {
 	var out, errs strings.Builder
 	if code := run(t.Context(), []string{"--help"}, &out, &errs); code != 0 || !strings.Contains(out.String(), "--secret-key") {
 		t.Errorf("--help: %d %s", code, out.String())

@@ -1,5 +1,5 @@
-// Command stripedouble stands in for Stripe on this machine: PaymentIntents with manual capture, refunds, events and
-// signed webhooks, stateful and strict. README.md says what it knows and how it is held to Stripe.
+// Command stripedouble is a strict, stateful double of Stripe for tests and local stacks: PaymentIntents with manual capture,
+// refunds, events and signed webhooks. README.md says what it implements and how it is compared with Stripe.
 package main
 
 import (

@@ -28,8 +28,8 @@ type options struct {
 	EndpointSecret string   `help:"Secret that its events are signed with, whsec_…" env:"STRIPE_WEBHOOK_SECRET"`
 }
 
-// Validate is called by the parser of the command line. What stands in for Stripe moves no money, so its keys are of test mode; a
-// live one here is a mistake. No key is in the error.
+// Validate is called by the command line parser. The double moves no money, so it accepts only keys of test mode; a live key here
+// is a mistake. The error does not contain the key.
 func (o options) Validate() error {
 	return errors.Join(
 		inArgument("--secret-key", stripeevent.CheckKey(o.SecretKey, message.ModeTest, stripeevent.KeySecret)),
@@ -44,14 +44,14 @@ func inArgument(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// run is the program. It ends when ctx does. Exit codes: 0 done, 1 failed, 2 used wrongly.
+// run is the program. It ends when ctx does. Exit codes: 0 success, 1 failure, 2 wrong usage.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var o options
 	return cli.Run("stripedouble", &o, args, out, errOut, func(*kong.Context) error { return serve(ctx, o, errOut) },
 		kong.Description("Stands in for Stripe: PaymentIntents, refunds, events and signed webhooks, stateful and strict."))
 }
 
-// idLength is that of the random part of an id.
+// idLength is the length of an id's random part.
 const idLength = 24
 
 func serve(ctx context.Context, o options, errOut io.Writer) error {

@@ -34,7 +34,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
 	m := mirror.Mirror{
 		Rows:      dynamoorder.New(dynamo, dynamoorder.Tables{Orders: c.OrdersTable, Tickets: c.TicketsTable}, breaker),
-		Holds:     redishold.New(cache, p.RedisBreaker(), redishold.Options{Shards: redisclient.NewShards(cache, p.RedisBreaker)}),
+		Seats:     redishold.New(cache, p.RedisBreaker(), redishold.Options{Shards: redisclient.NewShards(cache, p.RedisBreaker)}),
 		Catalogue: layouts,
 		Sender:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueOrders: c.OrdersQueueURL}, p.Breaker("sqs", sqssend.Healthy)),
 		Log:       p.Log, Meter: p.Meter, Now: p.Now,

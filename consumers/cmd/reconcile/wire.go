@@ -36,7 +36,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	})
 	queues, letters := sqs.NewFromConfig(p.AWS), p.Breaker("dead-letters", nil)
 	r := &reconcile.Reconciler{
-		Catalogue: g.Catalogue, Rows: g.Orders, Groups: g.Holds, Sender: g.Sender,
+		Catalogue: g.Catalogue, Rows: g.Orders, Groups: g.Redis, Sender: g.Sender,
 		DeadLetters: []reconcile.DeadLetterQueue{
 			sqsletters.New(queues, "orders-dead", c.OrdersDeadQueueURL, letters),
 			sqsletters.New(queues, "expiries-dead", c.ExpiriesDeadQueueURL, letters),

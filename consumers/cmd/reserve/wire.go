@@ -7,8 +7,8 @@ import (
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/consumers/internal/mirror"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts/message"
 )
 
@@ -27,18 +27,18 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	})
 	dispatcher := reserve.Dispatcher{
 		Place: reserve.Place{
-			Holds: g.Holds, Best: g.Holds, Orders: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Pace: g.Pace,
+			Seats: g.Seats, Orders: g.Orders, Catalogue: g.Catalogue, Sender: g.Sender, Pace: g.Pace,
 			Meter: p.Meter, Now: p.Now,
 		},
 		Cancel: reserve.Cancel{Orders: g.Orders, Ending: g.Ending(p), Now: p.Now},
 		Settle: reserve.Settle{
-			Holds: g.Holds, Orders: g.Orders, Tickets: g.Orders, Catalogue: g.Catalogue, Loader: g.Loader, Ending: g.Ending(p), Now: p.Now,
+			Seats: g.Seats, Orders: g.Orders, Tickets: g.Orders, Catalogue: g.Catalogue, Ending: g.Ending(p), Now: p.Now,
 		},
 		Expire: expire.Expire{Orders: g.Orders, Ending: g.Ending(p), Meter: p.Meter, Now: p.Now},
 		Mirror: mirror.Mirror{
-			Rows: g.Orders, Holds: g.Holds, Catalogue: g.Catalogue, Loader: g.Loader, Sender: g.Sender, Log: p.Log, Meter: p.Meter, Now: p.Now,
+			Rows: g.Orders, Seats: g.Seats, Catalogue: g.Catalogue, Sender: g.Sender, Log: p.Log, Meter: p.Meter, Now: p.Now,
 		},
-		Rebuild: rebuild.Handler{Concerts: g.Catalogue, Presence: g.Holds, Loader: g.Loader},
+		Rebuild: seats.Rebuild{Concerts: g.Catalogue, Groups: g.Seats},
 	}
 	runs := &sqsbatch.Runs{Joins: dispatcher.Joins, Handle: dispatcher.HandleRun}
 	burial := reserve.Burial{Orders: g.Orders, DeadLetters: g.Source.At(c.DeadLetterURL), Now: p.Now}

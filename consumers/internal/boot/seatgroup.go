@@ -6,18 +6,18 @@ import (
 	"boxoffice/consumers/internal/adapters/dynamocatalogue"
 	"boxoffice/consumers/internal/adapters/redisclient"
 	"boxoffice/consumers/internal/adapters/redishold"
-	"boxoffice/consumers/internal/ended"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts/message"
 )
 
 // SeatGroup is what a consumer is wired from that works on seat groups in Redis: the stores, and the loader between them.
 type SeatGroup struct {
 	Rows
-	Holds     *redishold.Store
+	// Seats loads a group that is missing; Redis is the groups as they are.
+	Seats     *seats.Store
+	Redis     *redishold.Store
 	Catalogue *dynamocatalogue.Catalogue
-	Loader    *rebuild.Rebuilder
 	Pace      *redisclient.Pace
 }
 
@@ -28,8 +28,7 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 	rows := newRows(p, s.RowTables, s.GroupsTable, urls)
 	cache := redisclient.NewClient(s.RedisAddress, s.RedisUser, s.RedisPassword)
 	g := SeatGroup{
-		Rows:  rows,
-		Holds: redishold.New(cache, p.RedisBreaker(), redishold.Options{HoldFor: s.HoldFor(), Shards: redisclient.NewShards(cache, p.RedisBreaker)}),
+		Rows: rows,
 		Catalogue: dynamocatalogue.New(rows.dynamo, dynamocatalogue.Tables{
 			Concerts: s.ConcertsTable, Layouts: s.LayoutsTable,
 		}, rows.dynamoBreaker, p.Now),
@@ -37,13 +36,14 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 	}
 	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
 	p.Warm.Add("layouts", g.Catalogue.Preload)
-	g.Loader = rebuild.New(g.Orders, g.Orders, g.Catalogue, g.Holds, p.Meter, rebuild.Options{})
+	g.Redis = redishold.New(cache, p.RedisBreaker(), redishold.Options{HoldFor: s.HoldFor(), Shards: redisclient.NewShards(cache, p.RedisBreaker)})
+	g.Seats = seats.NewStore(g.Redis, seats.NewLoader(g.Orders, g.Orders, g.Catalogue, g.Redis, p.Meter, seats.LoaderOptions{}))
 	return g
 }
 
 // Ending is what follows an order's end without a ticket.
-func (g SeatGroup) Ending(p Process) ended.Ending {
-	return ended.Ending{Holds: g.Holds, Loader: g.Loader, Sender: g.Sender, Log: p.Log}
+func (g SeatGroup) Ending(p Process) seats.Ending {
+	return seats.Ending{Seats: g.Seats, Sender: g.Sender, Log: p.Log}
 }
 
 // RedisBreaker makes a breaker of a shard of Redis, or of calls to several.

@@ -19,10 +19,11 @@ import (
 type Orders interface {
 	// Read is a consistent read; found is false when there is no such row.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.
-	Update(ctx context.Context, before, after order.Order) (done bool, err error)
-	// Commit writes all tickets, none of which may exist, and the row if the stored one is still before.
-	Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error)
+	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved.
+	Update(ctx context.Context, before, after order.Order) error
+	// Commit writes all tickets and the row in one transaction. It returns retry.ErrMoved if the stored row is not before,
+	// and else an order.SeatsTakenError if a ticket exists. Any other error leaves open whether they are written.
+	Commit(ctx context.Context, before, after order.Order) error
 }
 
 // Sender sends messages; a nil error means that the queue has all of them.
@@ -37,10 +38,10 @@ type Dispatcher struct {
 }
 
 // Handle decodes and handles one message of authorizations.fifo.
-func (h Dispatcher) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
+func (h Dispatcher) Handle(ctx context.Context, d message.Delivery) error {
 	decoded, err := message.Decode(d.Body)
 	if err != nil {
-		return retry.Classify(err)
+		return err
 	}
 	switch m := decoded.(type) {
 	case message.PaymentAuthorized:

@@ -70,24 +70,30 @@ func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bo
 	return o, found, errors.Join(err, w.failing("read"))
 }
 
-func (w *world) Update(ctx context.Context, before, after order.Order) (bool, error) {
+func (w *world) Update(ctx context.Context, before, after order.Order) error {
 	if err := w.failing("update"); err != nil {
-		return false, err
+		return err
 	}
-	done, err := w.rows.Update(ctx, before, after)
-	return done, errors.Join(err, w.failing("update reply"))
+	err := w.rows.Update(ctx, before, after)
+	if lost := w.failing("update reply"); lost != nil {
+		return lost
+	}
+	return err
 }
 
-func (w *world) Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error) {
+func (w *world) Commit(ctx context.Context, before, after order.Order) error {
 	if w.before != nil {
 		w.before()
 		w.before = nil
 	}
 	if err := w.failing("commit"); err != nil {
-		return order.CommitResult{}, err
+		return err
 	}
-	r, err := w.rows.Commit(ctx, before, after)
-	return r, errors.Join(err, w.failing("commit reply"))
+	err := w.rows.Commit(ctx, before, after)
+	if lost := w.failing("commit reply"); lost != nil {
+		return lost
+	}
+	return err
 }
 
 func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
@@ -116,7 +122,7 @@ func (w *world) handle(t *testing.T, m message.Message) retry.Outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.dispatcher().Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body})
+	return retry.Classify(w.dispatcher().Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body}))
 }
 
 // authorized says that the price of the order was put aside.

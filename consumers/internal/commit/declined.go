@@ -17,28 +17,27 @@ type Declined struct {
 }
 
 // Handle handles one PaymentDeclined.
-func (h Declined) Handle(ctx context.Context, m message.PaymentDeclined) retry.Outcome {
-	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, m) })
+func (h Declined) Handle(ctx context.Context, m message.PaymentDeclined) error {
+	return retry.Reread(func() error { return h.once(ctx, m) })
 }
 
-func (h Declined) once(ctx context.Context, m message.PaymentDeclined) (outcome retry.Outcome, again bool) {
+func (h Declined) once(ctx context.Context, m message.PaymentDeclined) error {
 	row, found, err := h.Orders.Read(ctx, m.OrderID)
 	if err != nil {
-		return retry.Classify(fmt.Errorf("read row: %w", err)), false
+		return fmt.Errorf("read row: %w", err)
 	}
 	if !found {
-		return retry.Poison("no_row", errNotOurs), false
+		return retry.Poison("no_row", errNotOurs)
 	}
 	noted, err := row.NoteDecline(readmodel.PaymentError{EventID: m.EventID, At: m.At, Code: m.Code, Message: m.Text})
 	if errors.Is(err, order.ErrNothingNew) {
-		return retry.Done(), false
+		return nil
 	}
 	if err != nil {
-		return retry.Poison("transition", err), false
+		return retry.Poison("transition", err)
 	}
-	done, err := h.Orders.Update(ctx, row, noted)
-	if err != nil {
-		return retry.Classify(fmt.Errorf("note the decline: %w", err)), false
+	if err := h.Orders.Update(ctx, row, noted); err != nil {
+		return fmt.Errorf("note the decline: %w", err)
 	}
-	return retry.Done(), !done
+	return nil
 }

@@ -15,7 +15,7 @@ type moving struct {
 	then func()
 }
 
-func (m *moving) Update(ctx context.Context, before, after order.Order) (bool, error) {
+func (m *moving) Update(ctx context.Context, before, after order.Order) error {
 	if m.then != nil {
 		m.then()
 		m.then = nil
@@ -27,11 +27,11 @@ func (m *moving) Update(ctx context.Context, before, after order.Order) (bool, e
 func TestADeclineOfARowThatChanges(t *testing.T) {
 	w := newWorld(t)
 	rows := &moving{world: w, then: func() {
-		if done, err := w.rows.Update(t.Context(), w.row, w.row.NextAttempt(order.StepOpen)); !done || err != nil {
-			t.Fatal(done, err)
+		if err := w.rows.Update(t.Context(), w.row, w.row.NextAttempt(order.StepOpen)); err != nil {
+			t.Fatal(err)
 		}
 	}}
-	if o := (commit.Declined{Orders: rows}).Handle(t.Context(), w.declined("evt_1", 5000)); o.Class != retry.ClassDone {
+	if o := retry.Classify((commit.Declined{Orders: rows}).Handle(t.Context(), w.declined("evt_1", 5000))); o.Class != retry.ClassDone {
 		t.Fatalf("outcome %+v", o)
 	}
 	row := w.stored(t, w.row.OrderID)

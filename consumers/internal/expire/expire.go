@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"time"
 
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/telemetry"
@@ -21,14 +21,15 @@ import (
 type Orders interface {
 	// Read is a consistent read; found is false when there is no such row.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.
-	Update(ctx context.Context, before, after order.Order) (done bool, err error)
+	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved. Any other
+	// error leaves open whether it is written.
+	Update(ctx context.Context, before, after order.Order) error
 }
 
 // Expire handles one ExpireHold. It relies on nothing but the row: the message may be early, late or repeated.
 type Expire struct {
 	Orders Orders
-	Ending ended.Ending
+	Ending seats.Ending
 	Meter  *telemetry.Meter
 	Now    func() time.Time
 }
@@ -37,10 +38,10 @@ type Expire struct {
 const early = time.Second
 
 // Handle decodes and handles one message of the queue.
-func (h Expire) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
+func (h Expire) Handle(ctx context.Context, d message.Delivery) error {
 	decoded, err := message.Decode(d.Body)
 	if err != nil {
-		return retry.Classify(err)
+		return err
 	}
 	m, ok := decoded.(message.ExpireHold)
 	if !ok {
@@ -50,46 +51,38 @@ func (h Expire) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
 }
 
 // HandleMessage handles one ExpireHold, from whichever queue it came.
-func (h Expire) HandleMessage(ctx context.Context, d message.Delivery, m message.ExpireHold) retry.Outcome {
-	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
+func (h Expire) HandleMessage(ctx context.Context, d message.Delivery, m message.ExpireHold) error {
+	return retry.Reread(func() error { return h.once(ctx, d, m) })
 }
 
-// once is the steps from the read on; again is true when the row changed between the read and the write.
-func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHold) (outcome retry.Outcome, again bool) {
+// once does the steps from the read of the row on.
+func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHold) error {
 	row, found, err := h.Orders.Read(ctx, m.OrderID)
 	if err != nil {
-		return retry.Classify(fmt.Errorf("read row: %w", err)), false
+		return fmt.Errorf("read row: %w", err)
 	}
 	if !found {
 		// Its PlaceOrder wrote the row before it sent this message, so it is not ours: never a stalled group for it.
-		return retry.Refused("no_row"), false
+		return retry.Refused("no_row")
 	}
 	switch {
 	case row.Status.Open():
 		expired, err := row.Expire(order.Cause{Kind: message.KindExpireHold, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
 		if errors.Is(err, order.ErrHoldNotOver) {
 			rest := row.ExpiresFrom().Time().Sub(h.Now())
-			return retry.RetryAfter(max(rest, 0)+early, err), false
+			return retry.WithDelay(max(rest, 0)+early, err)
 		}
 		if err != nil {
-			return retry.Poison("transition", err), false
+			return retry.Poison("transition", err)
 		}
-		done, err := h.Orders.Update(ctx, row, expired)
-		if err != nil {
-			return retry.Classify(fmt.Errorf("row EXPIRED: %w", err)), false
-		}
-		if !done {
-			return retry.Outcome{}, true
+		if err := h.Orders.Update(ctx, row, expired); err != nil {
+			return fmt.Errorf("row EXPIRED: %w", err)
 		}
 		h.Meter.Put(telemetry.HoldsExpired, 1)
-		return h.finish(ctx, expired), false
+		return h.Ending.Finish(ctx, expired)
 	case row.Status.EndedUnpaid():
-		return h.finish(ctx, row), false
+		return h.Ending.Finish(ctx, row)
 	default:
-		return retry.Done(), false
+		return nil
 	}
-}
-
-func (h Expire) finish(ctx context.Context, row order.Order) retry.Outcome {
-	return retry.Classify(h.Ending.Finish(ctx, row))
 }

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/memory/memhold"
 	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/holdtest"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
@@ -70,18 +70,18 @@ func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bo
 	return w.rows.Read(ctx, id)
 }
 
-func (w *world) Update(ctx context.Context, before, after order.Order) (bool, error) {
+func (w *world) Update(ctx context.Context, before, after order.Order) error {
 	if w.changes != nil {
 		w.changes()
 	}
 	if err := w.failing("update"); err != nil {
-		return false, err
+		return err
 	}
-	done, err := w.rows.Update(ctx, before, after)
+	err := w.rows.Update(ctx, before, after)
 	if lost := w.failing("update reply"); lost != nil {
-		return false, lost
+		return lost
 	}
-	return done, err
+	return err
 }
 
 func (w *world) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
@@ -99,20 +99,14 @@ func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
 	return nil
 }
 
-type noLoader struct{}
-
-func (noLoader) Ensure(context.Context, seatstate.GroupVersion) error {
-	return errors.New("not loaded")
-}
-
 func (w *world) handle(t *testing.T, id contracts.OrderID) retry.Outcome {
 	t.Helper()
 	e, err := message.Encode(message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := expire.Expire{Orders: w, Ending: ended.Ending{Holds: w, Loader: noLoader{}, Sender: w}, Now: func() time.Time { return w.now.Time() }}
-	return h.Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body})
+	h := expire.Expire{Orders: w, Ending: seats.Ending{Seats: w, Sender: w}, Now: func() time.Time { return w.now.Time() }}
+	return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body}))
 }
 
 func (w *world) check(t *testing.T, status contracts.Status, version int, taken int) {
@@ -180,8 +174,8 @@ func (w *world) pays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := w.rows.Update(t.Context(), w.held, awaiting); !done || err != nil {
-		t.Fatal(done, err)
+	if err := w.rows.Update(t.Context(), w.held, awaiting); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -222,8 +216,8 @@ func TestWhatTheRowMayBe(t *testing.T) {
 			w := newWorld(t)
 			other := w.held
 			other.Status, other.Version = status, 3
-			if done, err := w.rows.Update(t.Context(), w.held, other); !done || err != nil {
-				t.Fatal(done, err)
+			if err := w.rows.Update(t.Context(), w.held, other); err != nil {
+				t.Fatal(err)
 			}
 			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
 				t.Fatalf("outcome %+v", o)
@@ -246,7 +240,7 @@ func TestARowThatChangesMeanwhile(t *testing.T) {
 	paid := w.held
 	paid.Status, paid.Version = contracts.Committed, 2
 	w.changes = func() {
-		if _, err := w.rows.Update(t.Context(), w.held, paid); err != nil {
+		if err := w.rows.Update(t.Context(), w.held, paid); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -269,9 +263,9 @@ func TestOtherMessagesArePoison(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := expire.Expire{Orders: w, Ending: ended.Ending{Holds: w, Loader: noLoader{}, Sender: w}, Now: time.Now}
+	h := expire.Expire{Orders: w, Ending: seats.Ending{Seats: w, Sender: w}, Now: time.Now}
 	for body, reason := range map[string]string{rebuild.Body: "misrouted", "no JSON": retry.ReasonMalformed} {
-		if o := h.Handle(t.Context(), message.Delivery{Body: body}); o.Class != retry.ClassPoison || o.Reason != reason {
+		if o := retry.Classify(h.Handle(t.Context(), message.Delivery{Body: body})); o.Class != retry.ClassPoison || o.Reason != reason {
 			t.Errorf("%s: outcome %+v", body, o)
 		}
 	}

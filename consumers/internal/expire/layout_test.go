@@ -5,15 +5,27 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/memory/memhold"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 )
+
+// groups are the groups in memory, with the releases of a world.
+type groups struct {
+	*memhold.Store
+	w *world
+}
+
+func (g groups) Release(ctx context.Context, in seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
+	return g.w.Release(ctx, in, id, version)
+}
 
 // poisonLoader loads no group of the layout version that is meant, since another one is sold.
 type poisonLoader struct{}
@@ -33,8 +45,8 @@ func TestARowOfAnotherLayoutVersionEndsAndIsPoison(t *testing.T) {
 		t.Fatal(err)
 	}
 	ordertest.Put(t, w.rows, awaiting)
-	h := expire.Expire{Orders: w, Ending: ended.Ending{Holds: w, Loader: poisonLoader{}, Sender: w}, Now: func() time.Time { return w.now.Time() }}
-	outcome := h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-9"}, message.ExpireHold{OrderID: placed.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1})
+	h := expire.Expire{Orders: w, Ending: seats.Ending{Seats: seats.NewStore(groups{w.holds, w}, poisonLoader{}), Sender: w}, Now: func() time.Time { return w.now.Time() }}
+	outcome := retry.Classify(h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-9"}, message.ExpireHold{OrderID: placed.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}))
 	if outcome.Class != retry.ClassPoison || outcome.Reason != "layout_version" {
 		t.Errorf("outcome %s %q, want poison layout_version", outcome.Class, outcome.Reason)
 	}

@@ -43,7 +43,7 @@ func (m Mirror) help(ctx context.Context, row order.Order, seat string, c holds.
 	if err := m.restorePlaces(ctx, row.GroupVersion(), other, []int{c.Place}); err != nil && !errors.Is(err, errStale) {
 		return err
 	}
-	return errAgain
+	return errHelped
 }
 
 // lost: the seat has the other order's ticket. A ticket leaves an order only with a version of its row, so this row has
@@ -56,5 +56,5 @@ func (m Mirror) lost(ctx context.Context, row order.Order, seat string, c holds.
 	if found && now.Version == row.Version {
 		return &retry.PoisonError{Reason: "two_owners", Err: fmt.Errorf("seat %s has a ticket of %s", seat, c.Owner)}
 	}
-	return errAgain
+	return retry.ErrMoved
 }

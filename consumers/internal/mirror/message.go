@@ -14,18 +14,18 @@ import (
 //
 // A broken invariant is poison here as in the stream: an alarm, and a letter instead of a stalled group. The row stays the
 // truth, and a repair of the group does what is left undone here.
-func (m Mirror) HandleMessage(ctx context.Context, o message.MirrorOrder) retry.Outcome {
+func (m Mirror) HandleMessage(ctx context.Context, o message.MirrorOrder) error {
 	row, found, err := m.read(ctx, o.OrderID)
 	if err != nil {
-		return retry.Classify(err)
+		return err
 	}
 	if !found {
 		// The stream read it before the message was sent. It is not on its way but gone: never a stalled group for it.
 		return retry.Refused("no_row")
 	}
-	outcome := retry.Classify(m.apply(ctx, row))
-	if outcome.Class == retry.ClassPoison {
+	err = m.apply(ctx, row)
+	if retry.IsPoison(err) {
 		m.Meter.Put(telemetry.InvariantsBroken, 1)
 	}
-	return outcome
+	return err
 }

@@ -16,8 +16,8 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
@@ -32,9 +32,9 @@ type Rows interface {
 	Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error)
 }
 
-// Holds is the group in Redis. Each call is atomic, may be repeated, and answers holds.ErrNotLoaded when the group is
-// not there in the layout version of the row.
-type Holds interface {
+// Seats is the groups in Redis. Each call is atomic and may be repeated. For reserve it is a seats.Store, which loads a group
+// that is missing; for the stream it is Redis itself, which returns holds.ErrNotLoaded (see Stream).
+type Seats interface {
 	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
 	Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error)
 	Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error)
@@ -49,27 +49,20 @@ type Sender interface {
 // Mirror applies rows. It is safe for concurrent use.
 type Mirror struct {
 	Rows      Rows
-	Holds     Holds
-	Catalogue rebuild.Layouts
-	// Loader loads a group that is not in Redis. A Stream has none: see there.
-	Loader rebuild.Loader
-	Sender Sender
-	Log    *slog.Logger
-	Meter  *telemetry.Meter
-	Now    func() time.Time
+	Seats     Seats
+	Catalogue seats.Layouts
+	Sender    Sender
+	Log       *slog.Logger
+	Meter     *telemetry.Meter
+	Now       func() time.Time
 }
 
-// attempts bounds how often a row may change while it is applied.
-const attempts = 4
-
-// Errors that lead to another read of the row, and the one of a row that is not known then.
+// Errors after which the row is read again.
 var (
-	// errAgain: another order's sale was met and is out of the way.
-	errAgain = errors.New("read the row again")
+	// errHelped: another order's sale was in the way and has been taken back.
+	errHelped = fmt.Errorf("another order's sale was taken back: %w", retry.ErrMoved)
 	// errStale: Redis knows a later version.
-	errStale = errors.New("redis knows a later version")
-
-	errRowKeepsChanging = errors.New("the row kept changing")
+	errStale = fmt.Errorf("redis knows a later version: %w", retry.ErrMoved)
 )
 
 // read is the read that everything here goes by.
@@ -80,31 +73,33 @@ func (m Mirror) read(ctx context.Context, id contracts.OrderID) (row order.Order
 	return row, found, nil
 }
 
-// apply brings an order's places to what its row says. The row was just read; it is read again where Redis turns out to know
-// a later version, or where another order's sale had to be taken back first.
+// apply brings an order's places to what its row says. The caller has just read the row; apply reads it again where Redis turns
+// out to know a later version, or where another order's sale had to be taken back first.
 func (m Mirror) apply(ctx context.Context, row order.Order) error {
 	refused := 0 // the version that Redis refused as old
-	for range attempts {
+	id, isRead := row.OrderID, true
+	return retry.Reread(func() error {
+		if !isRead {
+			found := false
+			var err error
+			if row, found, err = m.read(ctx, id); err != nil || !found {
+				return err // a row that is gone has nothing to apply
+			}
+		}
+		isRead = false
 		err := m.applyRow(ctx, row)
 		switch {
 		case errors.Is(err, errStale) && row.Version == refused:
-			// A version is in the row before it is in Redis, so that reading again found what Redis knows.
-			return &retry.PoisonError{Reason: "redis_ahead", Err: fmt.Errorf("version %d: %w", row.Version, err)}
+			// A version is in the row before it is in Redis, so reading the row again must have found what Redis knows. The
+			// cause must not be read as ErrMoved again.
+			return retry.Poison("redis_ahead", fmt.Errorf("version %d: redis knows a later version", row.Version))
 		case errors.Is(err, errStale):
 			refused = row.Version
-		case errors.Is(err, errAgain):
-		case err != nil:
-			return err
-		default:
+		case err == nil:
 			m.measureLag(row)
-			return nil
 		}
-		found := false
-		if row, found, err = m.read(ctx, row.OrderID); err != nil || !found {
-			return err // a row that is gone is nobody's here
-		}
-	}
-	return errRowKeepsChanging
+		return err
+	})
 }
 
 // measureLag measures how long a version took until it was applied. A version without an entry in the history, as a noted
@@ -130,7 +125,7 @@ func (m Mirror) applyRow(ctx context.Context, row order.Order) error {
 
 // keep makes the hold of an open order again. A place that is another order's is left: the tickets decide between them.
 func (m Mirror) keep(ctx context.Context, row order.Order) error {
-	applied, err := rebuild.Keep(ctx, m.Holds, m.Loader, m.Catalogue, row)
+	applied, err := seats.Keep(ctx, m.Seats, m.Catalogue, row)
 	if err == nil && applied == holds.Stale && contracts.InstantOf(m.Now()) < row.ExpiresFrom() {
 		return errStale
 	}
@@ -141,14 +136,13 @@ func (m Mirror) keep(ctx context.Context, row order.Order) error {
 // release gives back what is held for an ended order.
 func (m Mirror) release(ctx context.Context, row order.Order) error {
 	g := row.GroupVersion()
-	return m.free(ctx, g, "release", func() (holds.Release, error) {
-		return m.Holds.Release(ctx, g, row.OrderID, row.Version)
-	})
+	r, err := m.Seats.Release(ctx, g, row.OrderID, row.Version)
+	return freed("release", r, err)
 }
 
 // restore frees seats that a row had and does not own any more.
-func (m Mirror) restore(ctx context.Context, row order.Order, seats []string) error {
-	places, err := rebuild.Places(ctx, m.Catalogue, row, seats)
+func (m Mirror) restore(ctx context.Context, row order.Order, names []string) error {
+	places, err := seats.PlacesOf(ctx, m.Catalogue, row, names)
 	if err != nil {
 		return err
 	}
@@ -157,21 +151,15 @@ func (m Mirror) restore(ctx context.Context, row order.Order, seats []string) er
 
 // restorePlaces frees places of a group that a row does not own any more.
 func (m Mirror) restorePlaces(ctx context.Context, g seatstate.GroupVersion, row order.Order, places []int) error {
-	return m.free(ctx, g, "restore", func() (holds.Release, error) {
-		return m.Holds.Restore(ctx, g, row.OrderID, places, row.Version)
-	})
+	r, err := m.Seats.Restore(ctx, g, row.OrderID, places, row.Version)
+	return freed("restore", r, err)
 }
 
-// free makes a call that frees places. Stale means that the row has moved on.
-func (m Mirror) free(ctx context.Context, g seatstate.GroupVersion, name string, call func() (holds.Release, error)) error {
-	var r holds.Release
-	err := rebuild.Loaded(ctx, m.Loader, g, func() (err error) {
-		r, err = call()
-		return err
-	})
+// freed is the error of a call that frees places. Stale means that the row has moved on.
+func freed(call string, r holds.Release, err error) error {
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", call, err)
 	case r.Stale:
 		return errStale
 	default:

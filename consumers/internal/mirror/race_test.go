@@ -22,8 +22,8 @@ func (w *world) become(t testing.TB, id contracts.OrderID, to contracts.Status) 
 	after := row
 	after.Status, after.Version = to, row.Version+1
 	after.History = append(slices.Clone(row.History), readmodel.HistoryEntry{Status: to, Version: after.Version, At: w.now})
-	if done, err := w.rows.Update(t.Context(), row, after); !done || err != nil {
-		t.Fatalf("%s becomes %s: %v, %v", id, to, done, err)
+	if err := w.rows.Update(t.Context(), row, after); err != nil {
+		t.Fatalf("%s becomes %s: %v", id, to, err)
 	}
 	for _, seat := range row.Seats {
 		switch {

@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strconv"
 
-	"boxoffice/consumers/internal/displaced"
-	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/seats"
 )
 
 // errNotTold is of a sale that is made and whose displaced orders could not be told.
@@ -18,36 +16,33 @@ var errNotTold = errors.New("displaced orders are not told")
 
 // sell sells the seats that a paid order owns, tells whom that displaced, and frees the seats that were withdrawn.
 func (m Mirror) sell(ctx context.Context, row order.Order) error {
-	if seats := row.Owned(); len(seats) > 0 {
-		if err := m.sellSeats(ctx, row, seats); err != nil {
+	if names := row.Owned(); len(names) > 0 {
+		if err := m.sellSeats(ctx, row, names); err != nil {
 			return err
 		}
 	}
-	if seats := row.Withdrawn(); len(seats) > 0 {
-		return m.restore(ctx, row, seats)
+	if names := row.Withdrawn(); len(names) > 0 {
+		return m.restore(ctx, row, names)
 	}
 	return nil
 }
 
-func (m Mirror) sellSeats(ctx context.Context, row order.Order, seats []string) error {
-	places, err := rebuild.Places(ctx, m.Catalogue, row, seats)
+func (m Mirror) sellSeats(ctx context.Context, row order.Order, names []string) error {
+	places, err := seats.PlacesOf(ctx, m.Catalogue, row, names)
 	if err != nil {
 		return err
 	}
-	var sold holds.Sale
-	if err := rebuild.Loaded(ctx, m.Loader, row.GroupVersion(), func() (err error) {
-		sold, err = m.Holds.Sell(ctx, row.GroupVersion(), row.OrderID, places, row.Version)
-		return err
-	}); err != nil {
+	sold, err := m.Seats.Sell(ctx, row.GroupVersion(), row.OrderID, places, row.Version)
+	if err != nil {
 		return fmt.Errorf("sell: %w", err)
 	}
 	switch {
 	case sold.Stale:
 		return errStale
 	case sold.Conflict != nil:
-		return m.help(ctx, row, seats[slices.Index(places, sold.Conflict.Place)], *sold.Conflict)
+		return m.help(ctx, row, names[slices.Index(places, sold.Conflict.Place)], *sold.Conflict)
 	}
-	if err := displaced.Tell(ctx, m.Sender, row.SeatGroup(), sold.Displaced, commandOf(row)); err != nil {
+	if err := seats.TellSeatLost(ctx, m.Sender, row.SeatGroup(), sold.Displaced, commandOf(row)); err != nil {
 		return fmt.Errorf("%w: %w", errNotTold, err)
 	}
 	return nil

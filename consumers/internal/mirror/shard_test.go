@@ -72,7 +72,7 @@ func TestOneDeadShardOfThree(t *testing.T) {
 	dead := groups[4:]
 	rows, queue := memorder.New(), &hall{}
 	stream := mirror.NewStream(mirror.Mirror{
-		Rows: rows, Holds: store, Catalogue: queue, Sender: queue, Log: slog.New(slog.DiscardHandler),
+		Rows: rows, Seats: store, Catalogue: queue, Sender: queue, Log: slog.New(slog.DiscardHandler),
 		Meter: telemetry.NewMeter(&strings.Builder{}, "mirror", time.Now), Now: time.Now,
 	})
 	// hold holds a place of a group, and writes the row of it.
@@ -94,8 +94,8 @@ func TestOneDeadShardOfThree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, err := rows.Commit(t.Context(), row, sold); err != nil || !r.Done {
-			t.Fatalf("commit: %+v, %v", r, err)
+		if err := rows.Commit(t.Context(), row, sold); err != nil {
+			t.Fatalf("commit: %v", err)
 		}
 	}
 	var versions []seatstate.GroupVersion

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
-	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -26,19 +23,8 @@ type Stream struct {
 	mirror Mirror
 }
 
-// NewStream makes a Stream of a Mirror, whose Loader it does not use.
-func NewStream(m Mirror) Stream {
-	m.Loader = noLoader{}
-	return Stream{mirror: m}
-}
-
-// noLoader is the Loader of a stream.
-type noLoader struct{}
-
-// Ensure implements rebuild.Loader.
-func (noLoader) Ensure(_ context.Context, g seatstate.GroupVersion) error {
-	return fmt.Errorf("%s is left to its queue: %w", g.Key(), holds.ErrNotLoaded)
-}
+// NewStream makes a Stream of a Mirror whose Seats load no group.
+func NewStream(m Mirror) Stream { return Stream{mirror: m} }
 
 const (
 	// maxParallel is how many orders are mirrored at once. Different orders do not depend on each other: Redis holds each to
@@ -99,33 +85,37 @@ func (s Stream) mirrorAll(ctx context.Context, ids []contracts.OrderID) []result
 	return results
 }
 
-// one mirrors one order. Once the row is known, so is its group: whatever then fails for now waits there, and the stream goes
-// on. What fails before, and messages that cannot be sent, bring the record again.
+// one mirrors one order. Once the row is read, its group is known: an order that then fails for now waits in the group's queue,
+// and the stream goes on. An order whose row cannot be read, or whose messages cannot be sent, has its record redelivered.
 func (s Stream) one(ctx context.Context, id contracts.OrderID) (r result) {
-	defer func() {
-		// In a goroutine a panic would end the process, and with it the work on the other orders.
-		if p := recover(); p != nil {
-			s.mirror.Log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			s.passOver(ctx, id, &retry.PoisonError{Reason: "panic", Err: fmt.Errorf("%v", p)})
-			r = result{}
+	var row order.Order
+	// In a goroutine a panic would end the process, and with it the work on the other orders.
+	err := retry.Safely("handler", func() (err error) {
+		found := false
+		if row, found, err = s.mirror.read(ctx, id); err != nil || !found {
+			return err // a row that is gone has nothing to mirror
 		}
-	}()
-	row, found, err := s.mirror.read(ctx, id)
-	if err != nil {
-		return result{err: err}
-	}
-	if !found {
-		return result{} // a row that is gone is nobody's here
-	}
-	err = s.mirror.apply(ctx, row)
+		r.waits = &row
+		return s.mirror.apply(ctx, row)
+	})
+	var panicked *retry.PanicError
 	switch {
-	case err == nil, errors.Is(err, errNotTold):
+	case err == nil:
+		return result{}
+	case errors.As(err, &panicked):
+		s.mirror.Log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(panicked.Value), telemetry.KeyStack, panicked.Stack)
+		s.passOver(ctx, id, retry.Poison("panic", err))
+		return result{}
+	case errors.Is(err, errNotTold):
 		return result{err: err}
-	case retry.Classify(err).Class == retry.ClassPoison:
+	case r.waits == nil:
+		return result{err: err}
+	case retry.IsPoison(err):
 		s.passOver(ctx, id, err)
 		return result{}
 	default:
-		return result{waits: &row, err: err}
+		r.err = err
+		return r
 	}
 }
 

@@ -167,11 +167,11 @@ func TestAMirrorOrderThatCannotBeCured(t *testing.T) {
 	}
 	w = newWorld(t)
 	gone := message.MirrorOrder{OrderID: ordertest.NewID(), ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}
-	if outcome := w.handler().HandleMessage(t.Context(), gone); outcome.Class != retry.ClassRefused || w.broken() {
+	if outcome := retry.Classify(w.handler().HandleMessage(t.Context(), gone)); outcome.Class != retry.ClassRefused || w.broken() {
 		t.Errorf("a row that is gone: %+v", outcome)
 	}
 	w.fail["read"] = true
-	if outcome := w.handler().HandleMessage(t.Context(), gone); outcome.Class != retry.ClassRetryable {
+	if outcome := retry.Classify(w.handler().HandleMessage(t.Context(), gone)); outcome.Class != retry.ClassRetryable {
 		t.Errorf("a row that could not be read: %+v", outcome)
 	}
 }
@@ -224,7 +224,7 @@ func TestAShardThatIsDownTakesNoTimeOfTheOthers(t *testing.T) {
 					}
 				}
 				m := w.handler()
-				m.Holds, m.Now = slowShard{w, dead, test.taken}, time.Now
+				m.Seats, m.Now = slowShard{w, dead, test.taken}, time.Now
 				const budget = 4500 * time.Millisecond
 				ctx, cancel := context.WithTimeout(t.Context(), budget)
 				defer cancel()

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"boxoffice/consumers/internal/seats"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/mirror"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
@@ -64,8 +64,8 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) loader() *rebuild.Rebuilder {
-	return rebuild.New(w.rows, w.rows, w, w.store, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+func (w *world) loader() *seats.Loader {
+	return seats.NewLoader(w.rows, w.rows, w, w.store, nil, seats.LoaderOptions{Wait: func(context.Context, time.Duration) error { return nil }})
 }
 
 var errBroken = errors.New("broken connection")
@@ -162,19 +162,42 @@ func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
 	return err
 }
 
+func (w *world) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
+	return w.store.Hold(ctx, g, run)
+}
+
+func (w *world) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+	return w.store.Forward(ctx, g, id, hash, to)
+}
+
+func (w *world) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
+	return w.store.Maps(ctx, groups)
+}
+
+func (w *world) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
+	return w.store.Loaded(ctx, g)
+}
+
 // handler is the Mirror of a world, as reserve has it.
 func (w *world) handler() mirror.Mirror {
 	now := func() time.Time { return w.now.Time() }
 	return mirror.Mirror{
-		Rows: w, Holds: w, Catalogue: w, Loader: w.loader(), Sender: w, Log: slog.New(slog.DiscardHandler),
+		Rows: w, Seats: seats.NewStore(w, w.loader()), Catalogue: w, Sender: w, Log: slog.New(slog.DiscardHandler),
 		Meter: telemetry.NewMeter(&w.metrics, "mirror", now), Now: now,
 	}
+}
+
+// stream is the stream's Mirror, whose Seats load no group.
+func (w *world) stream() mirror.Stream {
+	m := w.handler()
+	m.Seats = w
+	return mirror.NewStream(m)
 }
 
 // handle hands the stream a batch of hints.
 func (w *world) handle(t testing.TB, ids ...contracts.OrderID) (done int, err error) {
 	t.Helper()
-	return mirror.NewStream(w.handler()).Handle(t.Context(), hintsOf(ids))
+	return w.stream().Handle(t.Context(), hintsOf(ids))
 }
 
 func hintsOf(ids []contracts.OrderID) (hints []streambatch.Hint) {
@@ -192,7 +215,7 @@ func (w *world) handleMessage(t testing.TB, sent message.Encoded) retry.Outcome 
 	if err != nil || !ok {
 		t.Fatalf("%s is no MirrorOrder: %v", sent.Body, err)
 	}
-	return w.handler().HandleMessage(t.Context(), m)
+	return retry.Classify(w.handler().HandleMessage(t.Context(), m))
 }
 
 func (w *world) mirror(t testing.TB, ids ...contracts.OrderID) {

@@ -65,7 +65,7 @@ func TestMoneyFollowsTheSeats(t *testing.T) {
 	}
 	done, err := sold.Confirm(opened)
 	if err != nil || done.Status != contracts.Confirmed || done.OpenGroup != "" {
-		t.Errorf("%+v, %v", done, err)
+		t.Errorf("%v", err)
 	}
 	gone, err := sold.Revoke(opened)
 	if err != nil || gone.Status != contracts.Revoked || gone.Reason.Code != contracts.ReasonAuthorizationGone {

@@ -14,37 +14,37 @@ import (
 
 // check looks how the payment of an order stands: the second net beside the webhook. An authorisation that is there is sent
 // on as if it had been delivered; a committed order goes on with its capture; an order whose PaymentIntent was cancelled ends.
-func (h Pay) check(ctx context.Context, row order.Order, m message.CheckPayment, c order.Cause) (outcome retry.Outcome, again bool) {
+func (h Pay) check(ctx context.Context, row order.Order, m message.CheckPayment, c order.Cause) error {
 	if row.Status == contracts.Committed {
 		return h.capture(ctx, row, c)
 	}
 	if !row.Status.Open() || row.Payment == nil || row.Payment.IntentID == "" {
-		return retry.Done(), false
+		return nil
 	}
 	seen, err := h.Provider.Retrieve(ctx, row.Payment.IntentID)
 	if err != nil {
-		return failed("retrieve", err), false
+		return failed("retrieve", err)
 	}
 	switch seen.Status {
 	case StatusRequiresCapture:
 	case StatusSucceeded:
 		// Nobody here takes money of an order that is not committed.
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
-		return retry.Poison("captured_before_commit", fmt.Errorf("%s of an order that is %s was captured", seen.ID, row.Status)), false
+		return retry.Poison("captured_before_commit", fmt.Errorf("%s of an order that is %s was captured", seen.ID, row.Status))
 	case StatusCanceled:
 		// This is the row's own, so whoever cancelled it, its buyer has a form that cannot succeed, and there is no next
 		// PaymentIntent. Here none is cancelled before its row has ended.
 		h.Log.WarnContext(ctx, "PaymentIntent of an open order is canceled", telemetry.KeyOrder, row.OrderID, telemetry.KeyPaymentIntent, seen.ID)
 		return h.refuse(ctx, row, c)
 	default:
-		return retry.Done(), false
+		return nil
 	}
 	authorized, err := message.Encode(stripeevent.Authorized(seen, row.OrderID, row.SeatGroup(), m.CauseID), "")
 	if err != nil {
-		return retry.Poison("encode", err), false
+		return retry.Poison("encode", err)
 	}
 	if err := h.Sender.Send(ctx, authorized); err != nil {
-		return retry.Classify(fmt.Errorf("send PaymentAuthorized: %w", err)), false
+		return fmt.Errorf("send PaymentAuthorized: %w", err)
 	}
-	return retry.Done(), false
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/stripeevent"
 	"boxoffice/contracts/telemetry"
@@ -13,7 +12,7 @@ import (
 
 // fetch sends on what Stripe could not deliver, as the webhook would have, page by page. Events of another environment that
 // shares the account count for nothing: the list is read to its end, in as many messages as it takes.
-func (h Pay) fetch(ctx context.Context, m message.FetchEvents) retry.Outcome {
+func (h Pay) fetch(ctx context.Context, m message.FetchEvents) error {
 	p := pages{Pay: h, begun: m.After, at: m.After, deadline: m.Deadline}
 	fetched := 0
 	err := p.each(ctx, func(ctx context.Context, after string) (next string, err error) {

@@ -293,7 +293,7 @@ func TestAListThatTakesTooLong(t *testing.T) {
 	}
 	ctx, cancel := context.WithDeadline(t.Context(), w.now.Time().Add(time.Second))
 	defer cancel()
-	if o := w.pay().Handle(ctx, message.Delivery{MessageID: "m-9", Body: e.Body, ReceiveCount: 1}); o.Class != retry.ClassDone {
+	if o := retry.Classify(w.pay().Handle(ctx, message.Delivery{MessageID: "m-9", Body: e.Body, ReceiveCount: 1})); o.Class != retry.ClassDone {
 		t.Errorf("with a second left: %+v", o)
 	}
 	if got := w.asked(); got != "events" || w.count(message.KindFetchEvents) != 1 {

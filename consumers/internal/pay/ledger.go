@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
@@ -34,7 +33,7 @@ type Notes interface {
 
 // audit compares what Stripe has of this environment with rows and tickets, and reports each difference. A PaymentIntent that
 // pays nothing and can still be paid is given back by a VoidPayment, in every look that finds it: its own may be lost.
-func (h Pay) audit(ctx context.Context, m message.AuditLedger) retry.Outcome {
+func (h Pay) audit(ctx context.Context, m message.AuditLedger) error {
 	p := pages{Pay: h, begun: m.After, at: m.After, deadline: m.Deadline}
 	l := look{Pay: h, m: m}
 	err := p.each(ctx, l.page)

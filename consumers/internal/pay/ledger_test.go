@@ -527,7 +527,7 @@ func TestALookWithLittleTime(t *testing.T) {
 	for body := e.Body; body != ""; messages++ {
 		ctx, cancel := context.WithDeadline(t.Context(), w.now.Time().Add(time.Second))
 		sent := len(w.sent)
-		o := w.pay().Handle(ctx, message.Delivery{MessageID: "m-9", Body: body, ReceiveCount: 1})
+		o := retry.Classify(w.pay().Handle(ctx, message.Delivery{MessageID: "m-9", Body: body, ReceiveCount: 1}))
 		cancel()
 		if o.Class != retry.ClassDone {
 			t.Fatalf("message %d: %+v", messages, o)

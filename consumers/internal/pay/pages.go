@@ -57,11 +57,11 @@ var errListEndsEarly = errors.New("the list is not read to its end: later messag
 
 // end is the outcome of a message that has read so far, and sends on the rest. A failure returns the message only if nothing
 // was done: what follows in the group does not wait for a page that is in trouble any longer than for its first try.
-func (p *pages) end(ctx context.Context, kind message.Kind, err error, on func(after string) message.Message) retry.Outcome {
+func (p *pages) end(ctx context.Context, kind message.Kind, err error, on func(after string) message.Message) error {
 	late := p.deadline > 0 && contracts.InstantOf(p.Now()) >= p.deadline
 	switch {
 	case err == nil && p.ended:
-		return retry.Done()
+		return nil
 	case err != nil && p.at == p.begun && (!late || p.begun == ""):
 		return failed(string(kind), err)
 	case err != nil:
@@ -70,14 +70,11 @@ func (p *pages) end(ctx context.Context, kind message.Kind, err error, on func(a
 	if late {
 		p.Log.WarnContext(ctx, "a list is given up", telemetry.KeyKind, kind, telemetry.KeyError, errListEndsEarly.Error())
 		p.Meter.Put(telemetry.ListsCutShort, 1, telemetry.Dimension{Name: telemetry.KeyKind, Value: string(kind)})
-		return retry.Done()
+		return nil
 	}
 	encoded, err := message.Encode(on(p.at), "")
 	if err != nil {
 		return retry.Poison("encode", err)
 	}
-	if err := p.Sender.Send(ctx, encoded); err != nil {
-		return retry.Classify(err)
-	}
-	return retry.Done()
+	return p.Sender.Send(ctx, encoded)
 }

@@ -26,10 +26,12 @@ import (
 type Orders interface {
 	// Read is a consistent read; found is false when there is no such row.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.
-	Update(ctx context.Context, before, after order.Order) (done bool, err error)
-	// Withdraw is Update that also deletes the tickets of all seats, each of which must be the order's.
-	Withdraw(ctx context.Context, before, after order.Order) (done bool, err error)
+	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved. Any other
+	// error leaves open whether it is written.
+	Update(ctx context.Context, before, after order.Order) error
+	// Withdraw is Update that also deletes the tickets of all seats in the same transaction. It returns retry.ErrMoved also
+	// if one of them is not the order's.
+	Withdraw(ctx context.Context, before, after order.Order) error
 }
 
 // Sender sends messages; a nil error means that the queue has all of them.
@@ -60,24 +62,24 @@ type Pay struct {
 }
 
 // Handle decodes and handles one message of payments.fifo.
-func (h Pay) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
+func (h Pay) Handle(ctx context.Context, d message.Delivery) error {
 	decoded, err := message.Decode(d.Body)
 	if err != nil {
-		return retry.Classify(err)
+		return err
 	}
 	switch m := decoded.(type) {
 	case message.OpenPayment:
-		outcome := h.step(ctx, d, m.OrderID, message.KindOpenPayment, h.open)
-		h.leave(ctx, d, outcome)
-		return outcome
+		err := h.step(ctx, d, m.OrderID, message.KindOpenPayment, h.open)
+		h.leave(ctx, d, err)
+		return err
 	case message.CapturePayment:
 		return h.step(ctx, d, m.OrderID, message.KindCapturePayment, h.capture)
 	case message.VoidPayment:
-		return h.step(ctx, d, m.OrderID, message.KindVoidPayment, func(ctx context.Context, row order.Order, c order.Cause) (retry.Outcome, bool) {
+		return h.step(ctx, d, m.OrderID, message.KindVoidPayment, func(ctx context.Context, row order.Order, c order.Cause) error {
 			return h.void(ctx, row, m.PaymentIntentID)
 		})
 	case message.CheckPayment:
-		return h.step(ctx, d, m.OrderID, message.KindCheckPayment, func(ctx context.Context, row order.Order, c order.Cause) (retry.Outcome, bool) {
+		return h.step(ctx, d, m.OrderID, message.KindCheckPayment, func(ctx context.Context, row order.Order, c order.Cause) error {
 			return h.check(ctx, row, m, c)
 		})
 	case message.FetchEvents:
@@ -91,52 +93,51 @@ func (h Pay) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
 
 // leave leaves the lag of a buyer who waits to pay: how long the message was in the queue, or how long it has been trying
 // in vain. One that was received before and is done now leaves none: it tells of a trouble that is over.
-func (h Pay) leave(ctx context.Context, d message.Delivery, outcome retry.Outcome) {
-	if d.ReceiveCount <= 1 || outcome.Class == retry.ClassRetryable {
+func (h Pay) leave(ctx context.Context, d message.Delivery, err error) {
+	if d.ReceiveCount <= 1 || retry.IsRetryable(err) {
 		h.Pace.Leave(ctx, d.SentAt)
 	}
 }
 
 // step reads the row and acts by it, again where the row has changed under it.
-func (h Pay) step(ctx context.Context, d message.Delivery, id contracts.OrderID, kind message.Kind, act func(context.Context, order.Order, order.Cause) (retry.Outcome, bool)) retry.Outcome {
-	return retry.Reread(func() (retry.Outcome, bool) {
+func (h Pay) step(ctx context.Context, d message.Delivery, id contracts.OrderID, kind message.Kind, act func(context.Context, order.Order, order.Cause) error) error {
+	return retry.Reread(func() error {
 		row, found, err := h.Orders.Read(ctx, id)
 		if err != nil {
-			return retry.Classify(fmt.Errorf("read row: %w", err)), false
+			return fmt.Errorf("read row: %w", err)
 		}
 		if !found {
 			// Every step follows a row, so this is none of ours; the queue does not wait for it.
-			return retry.Poison("no_row", errors.New("no row of the order")), false
+			return retry.Poison("no_row", errors.New("no row of the order"))
 		}
 		return act(ctx, row, order.Cause{Kind: kind, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
 	})
 }
 
-// update writes the next version of a row; again is true when the row has changed.
-func (h Pay) update(ctx context.Context, before, after order.Order) (outcome retry.Outcome, again bool) {
-	done, err := h.Orders.Update(ctx, before, after)
-	if err != nil {
-		return retry.Classify(fmt.Errorf("row %s: %w", after.Status, err)), false
+// update writes the next version of a row.
+func (h Pay) update(ctx context.Context, before, after order.Order) error {
+	if err := h.Orders.Update(ctx, before, after); err != nil {
+		return fmt.Errorf("row %s: %w", after.Status, err)
 	}
-	return retry.Done(), !done
+	return nil
 }
 
-// failed is the outcome of a call whose failure a step has no answer of its own to.
-func failed(step string, err error) retry.Outcome {
+// failed is the error of a failed call for which a step has no rule of its own.
+func failed(step string, err error) error {
 	err = fmt.Errorf("%s: %w", step, err)
 	if failureOf(err) == FailureBug {
 		return retry.Poison("provider_refuses", err)
 	}
-	return retry.Classify(err)
+	return err
 }
 
 // errAnotherKey asks for another attempt, under the next key.
 var errAnotherKey = errors.New("the key repeats a failure without effect: the next attempt has another")
 
 // nextKey notes in the row that the next attempt of a step has another key, and returns the message.
-func (h Pay) nextKey(ctx context.Context, row order.Order, s order.Step) (outcome retry.Outcome, again bool) {
-	if outcome, again := h.update(ctx, row, row.NextAttempt(s)); again || outcome.Class != retry.ClassDone {
-		return outcome, again
+func (h Pay) nextKey(ctx context.Context, row order.Order, s order.Step) error {
+	if err := h.update(ctx, row, row.NextAttempt(s)); err != nil {
+		return err
 	}
-	return retry.Retry(errAnotherKey), false
+	return errAnotherKey
 }

@@ -12,7 +12,7 @@ import (
 
 func TestWhatIsNotForThisQueueIsPoison(t *testing.T) {
 	w := newWorld(t)
-	poison(t, w.pay().Handle(t.Context(), message.Delivery{Body: "{"}), retry.ReasonMalformed)
+	poison(t, retry.Classify(w.pay().Handle(t.Context(), message.Delivery{Body: "{"})), retry.ReasonMalformed)
 	poison(t, w.handle(message.CancelOrder{OrderID: w.id, ConcertID: group.ConcertID, Group: group.Group, CommandID: "c1"}), "misrouted")
 	open := w.open()
 	open.OrderID = ordertest.NewID()
@@ -47,7 +47,7 @@ func TestTheLagOfPaymentsIsLeft(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := w.pay().Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body, ReceiveCount: c.receives, SentAt: 4711})
+			o := retry.Classify(w.pay().Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body, ReceiveCount: c.receives, SentAt: 4711}))
 			if (o.Class == retry.ClassRetryable) != c.fail {
 				t.Fatalf("got %+v", o)
 			}

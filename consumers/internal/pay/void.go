@@ -2,6 +2,7 @@ package pay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,31 +15,31 @@ import (
 
 // void gives back what was authorised and pays no order: the PaymentIntents that voidable names. Nothing is given back before
 // the row has ended, or is paid by another PaymentIntent. Trouble with one of them does not keep the other authorised.
-func (h Pay) void(ctx context.Context, row order.Order, named string) (outcome retry.Outcome, again bool) {
-	outcome = retry.Done()
+func (h Pay) void(ctx context.Context, row order.Order, named string) error {
+	var failed error
 	for _, id := range voidable(row, named) {
-		one, again := h.voidOne(ctx, row, id)
+		err := h.voidOne(ctx, row, id)
 		switch {
-		case again:
-			return one, true
-		case one.Class == retry.ClassRetryable, outcome.Class == retry.ClassDone:
-			outcome = one
+		case errors.Is(err, retry.ErrMoved):
+			return err
+		case failed == nil, retry.IsRetryable(err):
+			failed = err
 		}
 	}
-	return outcome, false
+	return failed
 }
 
-func (h Pay) voidOne(ctx context.Context, row order.Order, id string) (outcome retry.Outcome, again bool) {
-	seen, over, outcome, again := h.endIntent(ctx, row, id)
+func (h Pay) voidOne(ctx context.Context, row order.Order, id string) error {
+	seen, err := h.endIntent(ctx, row, id)
 	switch {
-	case !over:
-		return outcome, again
+	case err != nil:
+		return err
 	case seen.Status == StatusSucceeded:
 		// Money of an order without tickets, or a second time for the same tickets: never acknowledged in silence.
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
-		return retry.Poison("void_of_captured", fmt.Errorf("%s of an order that is %s was captured", id, row.Status)), false
+		return retry.Poison("void_of_captured", fmt.Errorf("%s of an order that is %s was captured", id, row.Status))
 	default:
-		return retry.Done(), false
+		return nil
 	}
 }
 
@@ -64,25 +65,24 @@ func voidable(row order.Order, other string) (ids []string) {
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-// endIntent cancels a PaymentIntent, and answers it as it is when it is over: canceled, whoever did that, or succeeded. Where
-// it is not over, outcome and again are the step's.
-func (h Pay) endIntent(ctx context.Context, row order.Order, id string) (seen stripeevent.Intent, over bool, outcome retry.Outcome, again bool) {
-	seen, err := h.Provider.Cancel(ctx, voidKey(id, row.Attempt(order.StepVoid)), id)
+// endIntent cancels a PaymentIntent and returns it once it can change no more: canceled, by this call or an earlier one, or
+// succeeded. Until then it returns the error of the step.
+func (h Pay) endIntent(ctx context.Context, row order.Order, id string) (seen stripeevent.Intent, err error) {
+	seen, err = h.Provider.Cancel(ctx, voidKey(id, row.Attempt(order.StepVoid)), id)
 	if err == nil {
-		return seen, true, outcome, false
+		return seen, nil
 	}
 	if f := failureOf(err); f == FailureUnknown || f == FailureBug {
-		return seen, false, failed("cancel", err), false
+		return seen, failed("cancel", err)
 	}
 	seen, err = h.Provider.Retrieve(ctx, id)
 	switch {
 	case err != nil:
-		return seen, false, failed("retrieve", err), false
+		return seen, failed("retrieve", err)
 	case seen.Status == StatusCanceled, seen.Status == StatusSucceeded:
-		return seen, true, outcome, false
+		return seen, nil
 	default:
 		// Nothing was cancelled, and the key repeats what it answered first.
-		outcome, again = h.nextKey(ctx, row, order.StepVoid)
-		return seen, false, outcome, again
+		return seen, h.nextKey(ctx, row, order.StepVoid)
 	}
 }

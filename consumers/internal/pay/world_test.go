@@ -219,14 +219,12 @@ func (w *world) Read(ctx context.Context, id contracts.OrderID) (o order.Order, 
 	return o, found, err
 }
 
-func (w *world) Update(ctx context.Context, before, after order.Order) (done bool, err error) {
-	err = w.step("update", func() (err error) { done, err = w.rows.Update(ctx, before, after); return err })
-	return done, err
+func (w *world) Update(ctx context.Context, before, after order.Order) error {
+	return w.step("update", func() error { return w.rows.Update(ctx, before, after) })
 }
 
-func (w *world) Withdraw(ctx context.Context, before, after order.Order) (done bool, err error) {
-	err = w.step("withdraw", func() (err error) { done, err = w.rows.Withdraw(ctx, before, after); return err })
-	return done, err
+func (w *world) Withdraw(ctx context.Context, before, after order.Order) error {
+	return w.step("withdraw", func() error { return w.rows.Withdraw(ctx, before, after) })
 }
 
 func (w *world) Send(_ context.Context, messages ...message.Encoded) error {

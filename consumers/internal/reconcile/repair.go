@@ -7,12 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"boxoffice/consumers/internal/displaced"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts"
-	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
@@ -68,7 +67,7 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 	slices.Sort(lost)
 	lost = slices.Compact(lost)
 	// The number of the run makes it a new send: who was told of the sale itself, and did not hear it, hears this.
-	if err := displaced.Tell(ctx, r.Sender, g.SeatGroup, lost, commandOf(run)); err != nil {
+	if err := seats.TellSeatLost(ctx, r.Sender, g.SeatGroup, lost, commandOf(run)); err != nil {
 		return done, err
 	}
 	done.lost = len(lost)
@@ -127,7 +126,7 @@ func (r *Reconciler) passOver(ctx context.Context, g group, o order.Order, rows 
 	}
 	row := holds.Row{Version: o.Version, Hash: o.RequestHash, Paid: true}
 	for _, seat := range o.Owned() {
-		if places, _, known := g.layout.Places([]string{seat}); known {
+		if places, err := seats.Places(g.layout, []string{seat}); err == nil {
 			row.Places = append(row.Places, places...)
 		}
 	}
@@ -144,10 +143,10 @@ func rowIn(g group, o order.Order) (row holds.Row, err error) {
 	switch {
 	case o.Status.Open():
 		row.Open, row.HeldAt, row.ExpiresAt = true, o.HeldAt, o.HoldExpiresAt
-		row.Places, err = placesOf(g.layout, o.Seats)
+		row.Places, err = seats.Places(g.layout, o.Seats)
 	case o.Status.Paid():
 		row.Paid = true
-		row.Places, err = placesOf(g.layout, o.Owned())
+		row.Places, err = seats.Places(g.layout, o.Owned())
 	}
 	if err != nil {
 		return row, fmt.Errorf("order %s: %w", o.OrderID, err)
@@ -162,22 +161,13 @@ func (r *Reconciler) tickets(ctx context.Context, g group) (map[int]contracts.Or
 	}
 	tickets := make(map[int]contracts.OrderID, len(named))
 	for seat, owner := range named {
-		places, err := placesOf(g.layout, []string{seat})
+		places, err := seats.Places(g.layout, []string{seat})
 		if err != nil {
 			return nil, fmt.Errorf("ticket of order %s: %w", owner, err)
 		}
 		tickets[places[0]] = owner
 	}
 	return tickets, nil
-}
-
-// placesOf seats; a seat that a frozen layout does not have breaks an invariant.
-func placesOf(layout readmodel.LayoutGroup, seats []string) ([]int, error) {
-	places, unknown, ok := layout.Places(seats)
-	if !ok {
-		return nil, &retry.PoisonError{Reason: "layout_mismatch", Err: fmt.Errorf("seat %q is not in the layout", unknown)}
-	}
-	return places, nil
 }
 
 func (r *Reconciler) logRepair(ctx context.Context, g group, result holds.Repaired) {

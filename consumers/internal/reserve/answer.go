@@ -11,15 +11,13 @@ import (
 	"boxoffice/contracts"
 )
 
-// follow makes the row that an answer leads to, or ends the entry where there is none to write. It says whether the row
-// is HELD.
-func (h Place) follow(ctx context.Context, e *entry, a holds.Answer) (held bool) {
-	if a.Outcome != holds.Held {
+// follow makes the row that an answer leads to, or ends the entry where there is none to write.
+func (h Place) follow(ctx context.Context, e *entry, a holds.Answer) {
+	if a.Outcome == holds.Held {
+		h.take(e, a)
+	} else {
 		h.refuse(ctx, e, a)
-		return false
 	}
-	h.take(e, a)
-	return e.row.Status == contracts.Held
 }
 
 // take makes the row of a held order. Seats, times and price come from what the script answered, not from what was
@@ -43,7 +41,7 @@ func (h Place) take(e *entry, a holds.Answer) {
 		h.reject(e, contracts.ReasonSeatTaken, slices.DeleteFunc(slices.Clone(asked), func(seat string) bool { return !missing(seat) }))
 		e.release = true
 	default:
-		e.row = order.NewHeld(e.Message, e.Delivery.Fence(), *e.hold, h.cause(e))
+		e.row, e.stage = order.NewHeld(e.Message, e.Delivery.Fence(), *e.hold, h.cause(e)), held
 	}
 }
 
@@ -80,5 +78,5 @@ func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
 }
 
 func (h Place) reject(e *entry, reason contracts.Reason, seats []string) {
-	e.row = order.NewRejected(e.Message, e.Delivery.Fence(), reason, seats, h.cause(e))
+	e.row, e.stage = order.NewRejected(e.Message, e.Delivery.Fence(), reason, seats, h.cause(e)), rejected
 }

@@ -1,6 +1,7 @@
 package reserve_test
 
 import (
+	"boxoffice/consumers/internal/seats"
 	"context"
 	"fmt"
 	"io"
@@ -194,7 +195,7 @@ func (r *round) handle(b *testing.B, batches []events.SQSEvent) {
 	now := benchNow.Time
 	meter := telemetry.NewMeter(io.Discard, "reserve", now)
 	sender := sqssend.NewShared(sqssend.New(instant{}, map[message.Queue]string{message.QueueExpiries: "expiries", message.QueuePayments: "payments"}, retry.NoBreaker{}), sqssend.SharedOptions{})
-	place := reserve.Place{Holds: r, Best: r, Orders: r, Catalogue: r, Loader: r.loader(), Sender: sender, Pace: r, Meter: meter, Now: now}
+	place := reserve.Place{Seats: seats.NewStore(r, r.loader()), Orders: r, Catalogue: r, Sender: sender, Pace: r, Meter: meter, Now: now}
 	dispatcher := reserve.Dispatcher{Place: place}
 	burial := reserve.Burial{Orders: r, DeadLetters: r, Now: now}
 	function := sqsbatch.New(dispatcher.Handle, sqssend.New(instant{}, nil, retry.NoBreaker{}).At("orders"), burial.Bury, sqsbatch.Options{

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -26,9 +25,8 @@ var errKeepsMoving = errors.New("the seats that were chosen kept being taken")
 // to the next group whose map shows such seats; the record that it leaves here stops a redelivery from holding here as
 // well, so it holds in one group at most.
 func (h Place) handleBest(ctx context.Context, e *entry) {
-	err := h.best(ctx, e)
-	if err != nil && e.outcome == nil {
-		e.end(retry.Classify(err))
+	if err := h.best(ctx, e); err != nil && e.stage != ended {
+		e.end(err)
 	}
 }
 
@@ -38,7 +36,7 @@ func (h Place) best(ctx context.Context, e *entry) (err error) {
 		return fmt.Errorf("concert %s: %w", m.ConcertID, err)
 	}
 	if h.tooLate(e) {
-		return h.write(ctx, []*entry{e}, nil)
+		return h.write(ctx, []*entry{e})
 	}
 	if e.layout, err = h.Catalogue.LayoutGroup(ctx, m.ConcertID, m.LayoutVersion, m.Group); err != nil {
 		return fmt.Errorf("layout of %s: %w", m.SeatGroup().Key(), err)
@@ -66,11 +64,8 @@ func (h Place) best(ctx context.Context, e *entry) (err error) {
 
 // finish writes what an answer leads to.
 func (h Place) finish(ctx context.Context, e *entry, a holds.Answer) error {
-	var held []*entry
-	if h.follow(ctx, e, a) {
-		held = []*entry{e}
-	}
-	return h.write(ctx, []*entry{e}, held)
+	h.follow(ctx, e, a)
+	return h.write(ctx, []*entry{e})
 }
 
 // wish is what the order may have. An order that was accepted after accessible places were released is not refused them
@@ -86,18 +81,7 @@ type chooser func(readmodel.LayoutGroup, seatstate.SeatMap) (places []int, found
 // holdBest chooses by the group's map and asks for what it chose. An order that holds here already is answered its
 // hold, whatever was chosen.
 func (h Place) holdBest(ctx context.Context, e *entry, choose chooser) (a holds.Answer, found bool, err error) {
-	g := e.group()
-	var shown seatstate.Snapshot
-	err = rebuild.Loaded(ctx, h.Loader, g, func() error {
-		maps, err := h.Best.Maps(ctx, []seatstate.GroupVersion{g})
-		if err != nil {
-			return err
-		}
-		if shown = maps[0]; !shown.Loaded {
-			return holds.ErrNotLoaded
-		}
-		return nil
-	})
+	shown, err := h.Seats.Map(ctx, e.group())
 	if err != nil {
 		return holds.Answer{}, false, fmt.Errorf("read map: %w", err)
 	}
@@ -128,11 +112,7 @@ func (h Place) elsewhere(ctx context.Context, e *entry, wish seating.Wish) (last
 	if found {
 		to = holds.Forwarding{Group: group, Hop: len(m.Visited) + 1}
 	}
-	var answer holds.Answer
-	err = rebuild.Loaded(ctx, h.Loader, e.group(), func() (err error) {
-		answer, err = h.Best.Forward(ctx, e.group(), m.OrderID, m.RequestHash, to)
-		return err
-	})
+	answer, err := h.Seats.Forward(ctx, e.group(), m.OrderID, m.RequestHash, to)
 	if err != nil {
 		return false, fmt.Errorf("forward: %w", err)
 	}
@@ -155,7 +135,7 @@ func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (grou
 	for i, g := range layout {
 		groups[i] = seatstate.In(contracts.SeatGroup{ConcertID: m.ConcertID, Group: g.Group}, m.LayoutVersion)
 	}
-	maps, err := h.Best.Maps(ctx, groups)
+	maps, err := h.Seats.Maps(ctx, groups)
 	// A group whose part of Redis is down is tried like one that is not loaded: after those that show seats, and it may have some.
 	// An error would hold up this group, too.
 	if unread := new(holds.UnreadError); err != nil && !errors.As(err, &unread) {
@@ -167,7 +147,7 @@ func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (grou
 
 // sendOn sends the order to the group that its record names. The record decides, not what is best now: a redelivery
 // must not send it to two groups.
-func (h Place) sendOn(ctx context.Context, e *entry, to holds.Forwarding) retry.Outcome {
+func (h Place) sendOn(ctx context.Context, e *entry, to holds.Forwarding) error {
 	m := e.Message
 	m.Visited = append(slices.Clone(m.Visited), m.Group)
 	m.Group = to.Group
@@ -176,7 +156,7 @@ func (h Place) sendOn(ctx context.Context, e *entry, to holds.Forwarding) retry.
 		return retry.Poison("encode", err)
 	}
 	if err := h.Sender.Send(ctx, encoded); err != nil {
-		return retry.Classify(fmt.Errorf("send on to %s: %w", to.Group, err))
+		return fmt.Errorf("send on to %s: %w", to.Group, err)
 	}
-	return retry.Done()
+	return nil
 }

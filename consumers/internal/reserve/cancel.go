@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
@@ -16,35 +16,35 @@ import (
 // commit, then its seats, then its authorisation.
 type Cancel struct {
 	Orders Orders
-	Ending ended.Ending
+	Ending seats.Ending
 	Now    func() time.Time
 }
 
 // Handle handles one CancelOrder.
-func (h Cancel) Handle(ctx context.Context, d message.Delivery, m message.CancelOrder) retry.Outcome {
-	return retry.Reread(func() (retry.Outcome, bool) { return h.once(ctx, d, m) })
+func (h Cancel) Handle(ctx context.Context, d message.Delivery, m message.CancelOrder) error {
+	return retry.Reread(func() error { return h.once(ctx, d, m) })
 }
 
-func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOrder) (outcome retry.Outcome, again bool) {
+func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOrder) error {
 	row, found, err := h.Orders.Read(ctx, m.OrderID)
 	switch {
 	case err != nil:
-		return retry.Classify(fmt.Errorf("read row: %w", err)), false
+		return fmt.Errorf("read row: %w", err)
 	case !found:
 		// Its PlaceOrder is before it in the group, so the row is on its way.
-		return retry.Retry(errRowIsMissing), false
+		return errRowIsMissing
 	case row.Status.Open():
 		cancelled, err := row.Cancel(order.Cause{Kind: message.KindCancelOrder, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
 		if err != nil {
-			return retry.Poison("transition", err), false
+			return retry.Poison("transition", err)
 		}
-		if again, err := updated(ctx, h.Orders, row, cancelled); again || err != nil {
-			return retry.Classify(err), again
+		if err := update(ctx, h.Orders, row, cancelled); err != nil {
+			return err
 		}
 		row = cancelled
 	case !row.Status.EndedUnpaid():
 		// Paid: giving the money back is another road. Revoked or refunded: mirror gives the seats back.
-		return retry.Refused("not_open"), false
+		return retry.Refused("not_open")
 	}
-	return retry.Classify(h.Ending.Finish(ctx, row)), false
+	return h.Ending.Finish(ctx, row)
 }

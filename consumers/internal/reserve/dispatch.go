@@ -6,8 +6,8 @@ import (
 
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/mirror"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts/message"
 )
 
@@ -18,15 +18,15 @@ type Dispatcher struct {
 	Settle  Settle
 	Expire  expire.Expire
 	Mirror  mirror.Mirror
-	Rebuild rebuild.Handler
+	Rebuild seats.Rebuild
 }
 
 // Handle decodes and handles one message of orders.fifo. What does not decode is poison at once: another attempt
 // would read the same bytes.
-func (r Dispatcher) Handle(ctx context.Context, d message.Delivery) retry.Outcome {
+func (r Dispatcher) Handle(ctx context.Context, d message.Delivery) error {
 	decoded, err := message.Decode(d.Body)
 	if err != nil {
-		return retry.Classify(err)
+		return err
 	}
 	switch m := decoded.(type) {
 	case message.PlaceOrder:
@@ -51,10 +51,10 @@ func (r Dispatcher) Joins(d message.Delivery) bool {
 	return d.Attributes.Kind == message.KindPlaceOrder
 }
 
-// HandleRun handles consecutive PlaceOrders of one group. One that does not decode is taken out, and the others go on:
-// it decides nothing.
-func (r Dispatcher) HandleRun(ctx context.Context, deliveries []message.Delivery) []retry.Outcome {
-	outcomes := make([]retry.Outcome, len(deliveries))
+// HandleRun handles consecutive PlaceOrders of one group, and returns an error for each. A message that does not decode decides
+// nothing: it has its own error, and the others are handled without it.
+func (r Dispatcher) HandleRun(ctx context.Context, deliveries []message.Delivery) []error {
+	errs := make([]error, len(deliveries))
 	var run []Placing
 	var at []int
 	for i, d := range deliveries {
@@ -62,15 +62,15 @@ func (r Dispatcher) HandleRun(ctx context.Context, deliveries []message.Delivery
 		m, ok := decoded.(message.PlaceOrder)
 		switch {
 		case err != nil:
-			outcomes[i] = retry.Classify(err)
+			errs[i] = err
 		case !ok:
-			outcomes[i] = retry.Poison("misrouted", fmt.Errorf("the attributes say %s, the body %s", d.Attributes.Kind, decoded.Kind()))
+			errs[i] = retry.Poison("misrouted", fmt.Errorf("the attributes say %s, the body %s", d.Attributes.Kind, decoded.Kind()))
 		default:
 			run, at = append(run, Placing{Delivery: d, Message: m}), append(at, i)
 		}
 	}
-	for i, o := range r.Place.HandleRun(ctx, run) {
-		outcomes[at[i]] = o
+	for i, err := range r.Place.HandleRun(ctx, run) {
+		errs[at[i]] = err
 	}
-	return outcomes
+	return errs
 }

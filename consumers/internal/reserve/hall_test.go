@@ -1,6 +1,7 @@
 package reserve_test
 
 import (
+	"boxoffice/consumers/internal/seats"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"pgregory.net/rapid"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
@@ -62,7 +62,7 @@ func (h *hall) add(t *testing.T, name, kind, section string, rows ...string) {
 	}
 	if len(taken) == 0 {
 		// Loads the group.
-		if err := rebuild.Loaded(t.Context(), h.loader(), v1(named(name)), func() error { return h.holds.Loaded(t.Context(), v1(named(name))) }); err != nil {
+		if err := seats.NewStore(h.world, h.loader()).Ensure(t.Context(), v1(named(name))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -93,17 +93,17 @@ func (h *hall) LayoutGroup(_ context.Context, _ string, _ int, name string) (rea
 	return readmodel.LayoutGroup{}, errors.New("no such group")
 }
 
-func (h *hall) loader() *rebuild.Rebuilder {
-	return rebuild.New(h.rows, h.rows, h, h.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+func (h *hall) loader() *seats.Loader {
+	return seats.NewLoader(h.rows, h.rows, h, h.holds, nil, seats.LoaderOptions{Wait: func(context.Context, time.Duration) error { return nil }})
 }
 
 func (h *hall) handle(t *testing.T, p message.PlaceOrder) retry.Outcome {
 	t.Helper()
 	place := h.place()
-	place.Catalogue, place.Loader = h, h.loader()
-	return place.HandleRun(t.Context(), []reserve.Placing{{
+	place.Catalogue, place.Seats = h, seats.NewStore(h.world, h.loader())
+	return retry.Classify(place.HandleRun(t.Context(), []reserve.Placing{{
 		Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: h.now}, Message: p,
-	}})[0]
+	}})[0])
 }
 
 func (h *hall) asks(name, section string, quantity, accessible int, visited ...string) message.PlaceOrder {

@@ -1,6 +1,7 @@
 package reserve_test
 
 import (
+	"boxoffice/consumers/internal/seats"
 	"context"
 	"slices"
 	"testing"
@@ -13,7 +14,6 @@ import (
 	"boxoffice/consumers/internal/adapters/dynamocatalogue"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/mirror"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
@@ -100,11 +100,11 @@ func TestALayoutThatGrewIsSoldFromItsMarkOn(t *testing.T) {
 		put("concerts", readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: version})
 	}
 	catalogue := dynamocatalogue.New(s.dynamo, dynamocatalogue.Tables{Concerts: "concerts", Layouts: "layouts"}, retry.NoBreaker{}, s.clock)
-	loader := rebuild.New(s.orders, s.orders, catalogue, s.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+	loader := seats.NewLoader(s.orders, s.orders, catalogue, s.holds, nil, seats.LoaderOptions{Wait: func(context.Context, time.Duration) error { return nil }})
 	place := func(m message.PlaceOrder) retry.Outcome {
 		h := s.world.place()
-		h.Orders, h.Sender, h.Loader, h.Catalogue = s.orders, s.sender, loader, catalogue
-		return h.HandleRun(t.Context(), []reserve.Placing{{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.now}, Message: m}})[0]
+		h.Orders, h.Sender, h.Seats, h.Catalogue = s.orders, s.sender, seats.NewStore(s.world, loader), catalogue
+		return retry.Classify(h.HandleRun(t.Context(), []reserve.Placing{{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.now}, Message: m}})[0])
 	}
 	load(1, 2)
 	token, err := s.orders.NextToken(t.Context(), group)
@@ -122,7 +122,7 @@ func TestALayoutThatGrewIsSoldFromItsMarkOn(t *testing.T) {
 	}
 	load(2, 6)
 	if done, err := catalogue.Freeze(t.Context(), group.ConcertID, 2); err != nil || !done {
-		t.Fatal(done, err)
+		t.Fatal(err)
 	}
 	m := s.in(2, s.placed("A-1-5", "A-1-6"))
 	want(t, place(m), retry.ClassDone, "")
@@ -193,9 +193,9 @@ func TestWhatARowOfAnotherLayoutVersionNeedsInRedisIsPoison(t *testing.T) {
 		},
 		"mirror": func(w *world, m message.PlaceOrder) retry.Outcome {
 			d := mirror.Mirror{
-				Rows: w.rows, Holds: w.holds, Catalogue: w, Loader: w.loader(), Sender: w, Now: func() time.Time { return w.now.Time() },
+				Rows: w.rows, Seats: w.seats(), Catalogue: w, Sender: w, Now: func() time.Time { return w.now.Time() },
 			}
-			return d.HandleMessage(t.Context(), message.MirrorOrder{OrderID: m.OrderID, ConcertID: m.ConcertID, Group: m.Group, RowVersion: 1})
+			return retry.Classify(d.HandleMessage(t.Context(), message.MirrorOrder{OrderID: m.OrderID, ConcertID: m.ConcertID, Group: m.Group, RowVersion: 1}))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,13 +220,13 @@ func TestWhatARowOfAnotherLayoutVersionNeedsInRedisIsPoison(t *testing.T) {
 func TestRebuildGroupReplacesAGroupOfAnotherLayoutVersion(t *testing.T) {
 	w := grown(t)
 	d := reserve.Dispatcher{}
-	d.Rebuild.Concerts, d.Rebuild.Presence, d.Rebuild.Loader = w, w.holds, w.loader()
+	d.Rebuild.Concerts, d.Rebuild.Groups = w, w.seats()
 	for i := range 3 {
 		encoded, err := message.Encode(message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		want(t, d.Handle(t.Context(), message.Delivery{Body: encoded.Body, Attributes: encoded.Attributes}), retry.ClassDone, "")
+		want(t, retry.Classify(d.Handle(t.Context(), message.Delivery{Body: encoded.Body, Attributes: encoded.Attributes})), retry.ClassDone, "")
 		if r := w.holds.Inspect(group).Revision; r.LayoutVersion != 2 || r.Epoch != 2 {
 			t.Fatalf("after %d messages the revision is %v, want layout 2, loaded once", i+1, r)
 		}

@@ -23,11 +23,11 @@ func TestARowThatWaitedIsMirrored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := w.rows.Commit(t.Context(), row, sold); !r.Done || err != nil {
-		t.Fatal(r, err)
+	if err := w.rows.Commit(t.Context(), row, sold); err != nil {
+		t.Fatal(err)
 	}
 	d := reserve.Dispatcher{Mirror: mirror.Mirror{
-		Rows: w.rows, Holds: w.holds, Catalogue: w, Loader: w.loader(), Sender: w, Now: func() time.Time { return w.now.Time() },
+		Rows: w.rows, Seats: w.seats(), Catalogue: w, Sender: w, Now: func() time.Time { return w.now.Time() },
 	}}
 	waiting, err := message.Encode(message.MirrorOrder{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: row.Version}, "")
 	if err != nil {
@@ -41,10 +41,10 @@ func TestARowThatWaitedIsMirrored(t *testing.T) {
 	if locked, err := w.holds.Lock(t.Context(), group, 1000, time.Second); !locked || err != nil {
 		t.Fatal(locked, err)
 	}
-	want(t, d.Handle(t.Context(), delivery), retry.ClassRetryable, "")
+	want(t, retry.Classify(d.Handle(t.Context(), delivery)), retry.ClassRetryable, "")
 	w.now = w.now.Add(time.Second + time.Millisecond)
 	for range 2 {
-		want(t, d.Handle(t.Context(), delivery), retry.ClassDone, "")
+		want(t, retry.Classify(d.Handle(t.Context(), delivery)), retry.ClassDone, "")
 		if e := w.holds.Inspect(group).Entries[0]; e.State != seatstate.Sold || e.Order != m.OrderID {
 			t.Errorf("the seat is %v of %s", e.State, e.Order)
 		}

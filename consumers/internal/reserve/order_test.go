@@ -26,7 +26,8 @@ func TestNothingIsDecidedBehindAnOrderThatComesAgain(t *testing.T) {
 		{Delivery: message.Delivery{MessageID: "m-2", SequenceNumber: "2", SentAt: w.now}, Message: best},
 	}
 	w.fail["hold"] = errors.New("broken connection")
-	for i, o := range w.place().HandleRun(t.Context(), run) {
+	for i, err := range w.place().HandleRun(t.Context(), run) {
+		o := retry.Classify(err)
 		if o.Class != retry.ClassRetryable {
 			t.Errorf("order %d: outcome %+v", i+1, o)
 		}
@@ -34,7 +35,8 @@ func TestNothingIsDecidedBehindAnOrderThatComesAgain(t *testing.T) {
 	if taken := w.taken(); len(taken) > 0 || w.puts > 0 {
 		t.Fatalf("places %v are taken and %d rows are written", taken, w.puts)
 	}
-	for i, o := range w.place().HandleRun(t.Context(), run) {
+	for i, err := range w.place().HandleRun(t.Context(), run) {
+		o := retry.Classify(err)
 		if o.Class != retry.ClassDone {
 			t.Errorf("order %d again: outcome %+v", i+1, o)
 		}
@@ -70,13 +72,13 @@ func TestAnOrderThatCouldBePaidIsVoided(t *testing.T) {
 	for name, end := range map[string]func(w *world, o order.Order) retry.Outcome{
 		"cancelled": func(w *world, o order.Order) retry.Outcome {
 			h := reserve.Cancel{Orders: w, Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
-			return h.Handle(t.Context(), message.Delivery{MessageID: "m-3"}, message.CancelOrder{OrderID: o.OrderID, ConcertID: o.ConcertID, Group: o.Group, CommandID: "c-1"})
+			return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-3"}, message.CancelOrder{OrderID: o.OrderID, ConcertID: o.ConcertID, Group: o.Group, CommandID: "c-1"}))
 		},
 		"settled": func(w *world, o order.Order) retry.Outcome {
-			h := reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
-			return h.Handle(t.Context(), message.Delivery{MessageID: "m-3"}, message.SettleOrder{
+			h := reserve.Settle{Seats: w.seats(), Orders: w, Tickets: w, Catalogue: w, Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
+			return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-3"}, message.SettleOrder{
 				OrderID: o.OrderID, ConcertID: o.ConcertID, Group: o.Group, Reason: contracts.ReasonInternal, CommandID: "c-1",
-			})
+			}))
 		},
 	} {
 		for _, fault := range []string{"", "release", "send"} {

@@ -8,8 +8,8 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
@@ -21,11 +21,9 @@ import (
 // consumers/README.md. Any of them may be repeated, also by two consumers at once; a PlaceOrder leaves the queue only
 // when its order has a row.
 type Place struct {
-	Holds     Holds
-	Best      BestHolds
+	Seats     Seats
 	Orders    Orders
 	Catalogue Catalogue
-	Loader    rebuild.Loader
 	Sender    Sender
 	Pace      Pace
 	Meter     *telemetry.Meter
@@ -38,21 +36,37 @@ type Placing struct {
 	Message  message.PlaceOrder
 }
 
+// stage is how far a PlaceOrder has got in its run.
+type stage int
+
+const (
+	// undecided: it has not asked for seats, or has to ask again.
+	undecided stage = iota
+	// rejected and held: entry.row is the version to be written if the order has no row.
+	rejected
+	held
+	// written: entry.row is stored and open, and its next steps are to be sent.
+	written
+	// ended: entry.err is the result of the message.
+	ended
+)
+
 // entry is a PlaceOrder on its way through a run.
 type entry struct {
 	Placing
 	concert readmodel.Concert
 	layout  readmodel.LayoutGroup
 	places  []int
-	// row is what is to be written if the order has none. hold is what the script answered this message, nil if that was
-	// no hold; release says that the order may hold something here although this run gave it nothing (step 5).
-	row     order.Order
-	hold    *order.Hold
+
+	stage stage
+	// row is the order's row, from the stages rejected and held on.
+	row order.Order
+	// hold is what the script gave this message, nil if it gave no hold.
+	hold *order.Hold
+	// release says that the order may hold something here although this run gave it nothing (step 5).
 	release bool
-	// outcome is set once the order is through.
-	outcome *retry.Outcome
-	// held is the open row whose next step is due.
-	held *order.Order
+	// err is the result of the message, once it has ended.
+	err error
 }
 
 // trace goes along what is sent for the order. A run has no trace of its own, its messages have.
@@ -67,12 +81,16 @@ func (e *entry) group() seatstate.GroupVersion {
 	return seatstate.In(e.Message.SeatGroup(), e.Message.LayoutVersion)
 }
 
-func (e *entry) end(o retry.Outcome) { e.outcome = &o }
+// end sets the result of the message.
+func (e *entry) end(err error) { e.stage, e.err = ended, err }
 
-// HandleRun decides the consecutive PlaceOrders of one group, in order, with the result that they would have one by
-// one. It answers an outcome each. From the first that is not acknowledged on, all come again, whatever they are
-// answered here: each finds what it has done.
-func (h Place) HandleRun(ctx context.Context, run []Placing) []retry.Outcome {
+// isRedelivered says whether the message has to be redelivered.
+func (e *entry) isRedelivered() bool { return e.stage != ended || retry.IsRetryable(e.err) }
+
+// HandleRun decides the consecutive PlaceOrders of one group in order, with the result that they would have one by one. It
+// returns an error for each. From the first that is retryable on, all are redelivered whatever their errors say: each finds
+// what it has done.
+func (h Place) HandleRun(ctx context.Context, run []Placing) []error {
 	entries := make([]*entry, len(run))
 	for i, p := range run {
 		entries[i] = &entry{Placing: p}
@@ -89,40 +107,37 @@ func (h Place) HandleRun(ctx context.Context, run []Placing) []retry.Outcome {
 		default:
 			h.decideAll(ctx, rest[:n])
 		}
-		if slices.ContainsFunc(rest[:n], comesAgain) {
+		if slices.ContainsFunc(rest[:n], (*entry).isRedelivered) {
 			break
 		}
 		rest = rest[n:]
 	}
-	outcomes := make([]retry.Outcome, len(entries))
+	errs := make([]error, len(entries))
 	for i, e := range entries {
-		if e.outcome == nil {
-			e.end(retry.Retry(errNotReached))
+		// nil acknowledges a message, so one that was not reached must not have it.
+		if errs[i] = errNotReached; e.stage == ended {
+			errs[i] = e.err
 		}
-		outcomes[i] = *e.outcome
 	}
-	return outcomes
+	return errs
 }
 
-// comesAgain says whether an order is not through.
-func comesAgain(e *entry) bool { return e.outcome == nil || e.outcome.Class == retry.ClassRetryable }
-
-// decideAll takes orders for named seats through as many script calls as it takes: those that share a seat with an
-// order whose row is not known yet are the next call, and so is a later message of the same order. It stops when one
-// must come again.
+// decideAll decides orders for named seats with as many script calls as they need: those that share a seat with an order
+// whose row is not known yet wait for the next call, and so does a later message of the same order. It stops when one has to
+// be redelivered.
 func (h Place) decideAll(ctx context.Context, entries []*entry) {
 	for pending := entries; len(pending) > 0; {
 		next, err := h.decide(ctx, pending)
 		if err != nil {
 			for _, e := range pending {
-				if e.outcome == nil {
-					e.end(retry.Classify(err))
+				if e.stage != ended {
+					e.end(err)
 				}
 			}
 			return
 		}
 		for _, e := range pending {
-			if e.outcome != nil && e.outcome.Class == retry.ClassRetryable {
+			if e.stage == ended && retry.IsRetryable(e.err) {
 				return
 			}
 		}
@@ -142,7 +157,6 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 	if err != nil {
 		return nil, fmt.Errorf("hold: %w", err)
 	}
-	var held []*entry
 	// A buyer who has an order in the next call waits with his later ones: which of them is over the limit depends on their
 	// order.
 	waiting := map[string]bool{}
@@ -150,8 +164,8 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 		if answers[i].Outcome == holds.Again || waiting[e.Message.UserID] && answers[i].Outcome == holds.Held {
 			waiting[e.Message.UserID] = true
 			waits[e] = true
-		} else if h.follow(ctx, e, answers[i]) {
-			held = append(held, e)
+		} else {
+			h.follow(ctx, e, answers[i])
 		}
 	}
 	for _, e := range pending {
@@ -159,7 +173,7 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 			again = append(again, e)
 		}
 	}
-	return again, h.write(ctx, first, held)
+	return again, h.write(ctx, first)
 }
 
 // oncePerOrder gives the first message of each order; the later ones wait until its row is known. They may have another
@@ -191,12 +205,10 @@ func (h Place) prepare(ctx context.Context, pending []*entry) (asking []*entry, 
 		if e.layout, err = h.Catalogue.LayoutGroup(ctx, m.ConcertID, m.LayoutVersion, m.Group); err != nil {
 			return nil, fmt.Errorf("layout of %s: %w", m.SeatGroup().Key(), err)
 		}
-		places, unknown, ok := e.layout.Places(m.Seats)
-		if !ok {
-			e.end(retry.Poison("unknown_seat", fmt.Errorf("seat %q is not in group %s of layout %d", unknown, m.Group, m.LayoutVersion)))
+		if e.places, err = seats.Places(e.layout, m.Seats); err != nil {
+			e.end(fmt.Errorf("layout %d: %w", m.LayoutVersion, err))
 			continue
 		}
-		e.places = places
 		asking = append(asking, e)
 	}
 	return asking, nil
@@ -217,7 +229,7 @@ func (h Place) tooLate(e *entry) bool {
 	return true
 }
 
-// hold is step 1 for all of them in one call, loading the group first if it is not there.
+// hold is step 1 for all of them in one call.
 func (h Place) hold(ctx context.Context, asking []*entry) ([]holds.Answer, error) {
 	if len(asking) == 0 {
 		return nil, nil
@@ -226,15 +238,7 @@ func (h Place) hold(ctx context.Context, asking []*entry) ([]holds.Answer, error
 	for _, e := range asking {
 		run.Asks = append(run.Asks, holds.Ask{Order: e.Message.OrderID, Hash: e.Message.RequestHash, Places: e.places})
 	}
-	g := asking[0].group()
-	var answers []holds.Answer
-	err := rebuild.Loaded(ctx, h.Loader, g, func() (err error) {
-		answers, err = h.Holds.Hold(ctx, g, run)
-		return err
-	})
-	if err == nil && len(answers) != len(asking) {
-		err = fmt.Errorf("%d answers to %d asks", len(answers), len(asking))
-	}
+	answers, err := h.Seats.Hold(ctx, asking[0].group(), run)
 	h.Pace.Leave(ctx, run.SentAt)
 	return answers, err
 }

@@ -1,6 +1,7 @@
 package reserve_test
 
 import (
+	"boxoffice/consumers/internal/seats"
 	"context"
 	"errors"
 	"fmt"
@@ -9,13 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/memory/memhold"
 	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/ordertest"
@@ -75,13 +74,13 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) place() reserve.Place {
 	return reserve.Place{
-		Holds: w, Best: w, Orders: w, Catalogue: w, Sender: w, Loader: w.loader(), Pace: w,
+		Seats: w.seats(), Orders: w, Catalogue: w, Sender: w, Pace: w,
 		Now: func() time.Time { return w.now.Time() },
 	}
 }
 
-func (w *world) loader() *rebuild.Rebuilder {
-	return rebuild.New(w.rows, w.rows, w, w.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+func (w *world) loader() *seats.Loader {
+	return seats.NewLoader(w.rows, w.rows, w, w.holds, nil, seats.LoaderOptions{Wait: func(context.Context, time.Duration) error { return nil }})
 }
 
 // kinds are those of what was sent, in order.
@@ -93,7 +92,22 @@ func (w *world) kinds() string {
 	return strings.Join(kinds, " ")
 }
 
-func (w *world) ending() ended.Ending { return ended.Ending{Holds: w, Loader: w.loader(), Sender: w} }
+// seats is the Store of the handlers. Its calls are those of the world.
+func (w *world) seats() *seats.Store { return seats.NewStore(w, w.loader()) }
+
+func (w *world) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+	return w.holds.Sell(ctx, g, id, places, version)
+}
+
+func (w *world) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+	return w.holds.Restore(ctx, g, id, places, version)
+}
+
+func (w *world) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
+	return w.holds.Loaded(ctx, g)
+}
+
+func (w *world) ending() seats.Ending { return seats.Ending{Seats: w.seats(), Sender: w} }
 
 func (w *world) failing(call string) error {
 	err := w.fail[call]
@@ -230,18 +244,18 @@ func (w *world) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]
 	return w.rows.Tickets(ctx, g)
 }
 
-func (w *world) RejectLost(ctx context.Context, before, after order.Order, seat string) (bool, error) {
+func (w *world) RejectLost(ctx context.Context, before, after order.Order, seat string) error {
 	if w.changes != nil {
 		w.changes()
 	}
 	if err := w.failing("update"); err != nil {
-		return false, err
+		return err
 	}
-	done, err := w.rows.RejectLost(ctx, before, after, seat)
+	err := w.rows.RejectLost(ctx, before, after, seat)
 	if lost := w.failing("update reply"); lost != nil {
-		return false, lost
+		return lost
 	}
-	return done, err
+	return err
 }
 
 func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
@@ -255,18 +269,18 @@ func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bo
 	return w.rows.Read(ctx, id)
 }
 
-func (w *world) Update(ctx context.Context, before, after order.Order) (bool, error) {
+func (w *world) Update(ctx context.Context, before, after order.Order) error {
 	if w.changes != nil {
 		w.changes()
 	}
 	if err := w.failing("update"); err != nil {
-		return false, err
+		return err
 	}
-	done, err := w.rows.Update(ctx, before, after)
+	err := w.rows.Update(ctx, before, after)
 	if lost := w.failing("update reply"); lost != nil {
-		return false, lost
+		return lost
 	}
-	return done, err
+	return err
 }
 
 func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
@@ -288,9 +302,9 @@ func (w *world) Copy(_ context.Context, d message.Delivery, reason string) error
 
 func (w *world) handle(t *testing.T, m message.PlaceOrder) retry.Outcome {
 	t.Helper()
-	return w.place().HandleRun(t.Context(), []reserve.Placing{{
+	return retry.Classify(w.place().HandleRun(t.Context(), []reserve.Placing{{
 		Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: w.now}, Message: m,
-	}})[0]
+	}})[0])
 }
 
 func (w *world) row(t *testing.T, id contracts.OrderID) order.Order {
@@ -546,9 +560,9 @@ func TestDispatch(t *testing.T) {
 	d := reserve.Dispatcher{
 		Place:   w.place(),
 		Cancel:  reserve.Cancel{Orders: w, Ending: w.ending(), Now: now},
-		Settle:  reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Ending: w.ending(), Now: now},
+		Settle:  reserve.Settle{Seats: w.seats(), Orders: w, Tickets: w, Catalogue: w, Ending: w.ending(), Now: now},
 		Expire:  expire.Expire{Orders: w, Ending: w.ending(), Now: now},
-		Rebuild: rebuild.Handler{Concerts: w, Presence: w.holds, Loader: w.loader()},
+		Rebuild: seats.Rebuild{Concerts: w, Groups: w.seats()},
 	}
 	encode := func(m message.Message) string {
 		e, err := message.Encode(m, "")
@@ -572,7 +586,7 @@ func TestDispatch(t *testing.T) {
 		{"no JSON", retry.ClassPoison, retry.ReasonMalformed},
 		{`{"kind":"PlaceOrder","v":99}`, retry.ClassPoison, retry.ReasonUnknownVersion},
 	} {
-		want(t, d.Handle(t.Context(), message.Delivery{MessageID: "m", SequenceNumber: "1", Body: test.body}), test.class, test.reason)
+		want(t, retry.Classify(d.Handle(t.Context(), message.Delivery{MessageID: "m", SequenceNumber: "1", Body: test.body})), test.class, test.reason)
 	}
 	if !w.holds.Inspect(group).Loaded {
 		t.Error("the group was not loaded")

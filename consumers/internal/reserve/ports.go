@@ -16,24 +16,22 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Holds asks for and gives back seats of a group. Each call is atomic and may be repeated by anyone at any time, and
-// answers holds.ErrNotLoaded when the group is not in Redis in this layout version.
-type Holds interface {
-	// Hold decides a run of orders, one answer an ask, in one call.
+// Seats is a seats.Store: the groups in Redis, which it loads where they are missing. Each call is atomic and may be repeated
+// at any time and by several callers at once.
+type Seats interface {
+	// Hold decides a run of orders in one call, and returns one answer for each ask.
 	Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error)
 	// Release frees what is held by the order, never what is sold, and ends its record under the row's version.
 	Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error)
 	// Keep makes the hold of an open row what the row says: its seats, no other, and its times.
 	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
-}
-
-// BestHolds is what a best-available order needs besides.
-type BestHolds interface {
-	// Forward notes that the order was sent on, unless it holds something here: then it answers that hold. With
-	// holds.Nowhere it only answers what is known of the order.
+	// Forward notes that the order was sent on, unless it holds something here: then it returns that hold. With
+	// holds.Nowhere it only returns what is known of the order.
 	Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error)
-	// Maps answers the maps of groups, each at one instant, in the order asked for. One that is there in another layout
-	// version is answered as not loaded. A *holds.UnreadError comes beside the maps that were read.
+	// Map returns the map of one group.
+	Map(ctx context.Context, g seatstate.GroupVersion) (seatstate.Snapshot, error)
+	// Maps returns the maps of groups, each of one instant, in the order of the groups. It loads none: one that is not loaded
+	// in this layout version has a map that is not Loaded. A *holds.UnreadError is returned beside the maps that were read.
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 
@@ -49,10 +47,11 @@ type Orders interface {
 	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 	// Read is a consistent read; found is false when there is no such row.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Update writes the next version of a row if the stored one is still before, and answers false if it is not.
-	Update(ctx context.Context, before, after order.Order) (done bool, err error)
-	// RejectLost is Update, if a ticket of that seat still belongs to another order.
-	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
+	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved. Any other
+	// error leaves open whether it is written.
+	Update(ctx context.Context, before, after order.Order) error
+	// RejectLost is Update that returns retry.ErrMoved also if no ticket of that seat belongs to another order.
+	RejectLost(ctx context.Context, before, after order.Order, seat string) error
 }
 
 // Tickets is a consistent read of all tickets of a group: seat name to owner.

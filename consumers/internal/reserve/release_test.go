@@ -22,8 +22,8 @@ func (w *world) awaiting(t *testing.T, seat string) message.PlaceOrder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := w.rows.Update(t.Context(), row, awaiting); !done || err != nil {
-		t.Fatal(done, err)
+	if err := w.rows.Update(t.Context(), row, awaiting); err != nil {
+		t.Fatal(err)
 	}
 	w.sent = nil
 	return m

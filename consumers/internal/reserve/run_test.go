@@ -28,9 +28,13 @@ func (w *world) runOf(t *testing.T, orders ...message.PlaceOrder) []retry.Outcom
 			MessageID: fmt.Sprint("m-", i), SequenceNumber: fmt.Sprint(i), SentAt: w.now, Attributes: message.Attributes{Trace: fmt.Sprint("trace-", i)},
 		}})
 	}
-	outcomes := w.place().HandleRun(t.Context(), run)
-	if len(outcomes) != len(orders) {
-		t.Fatalf("%d outcomes of %d orders", len(outcomes), len(orders))
+	errs := w.place().HandleRun(t.Context(), run)
+	if len(errs) != len(orders) {
+		t.Fatalf("%d results of %d orders", len(errs), len(orders))
+	}
+	var outcomes []retry.Outcome
+	for _, err := range errs {
+		outcomes = append(outcomes, retry.Classify(err))
 	}
 	return outcomes
 }

@@ -1,6 +1,7 @@
 package reserve_test
 
 import (
+	"boxoffice/consumers/internal/seats"
 	"context"
 	"fmt"
 	"os"
@@ -14,9 +15,7 @@ import (
 
 	"boxoffice/consumers/internal/adapters/dynamoorder"
 	"boxoffice/consumers/internal/adapters/sqssend"
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/awsfaults"
@@ -63,19 +62,21 @@ func newServers(t *testing.T) *servers {
 	return s
 }
 
-func (s *servers) loaderOfRows() *rebuild.Rebuilder {
-	return rebuild.New(s.orders, s.orders, s, s.holds, nil, rebuild.Options{Wait: func(context.Context, time.Duration) error { return nil }})
+func (s *servers) loaderOfRows() *seats.Loader {
+	return seats.NewLoader(s.orders, s.orders, s, s.holds, nil, seats.LoaderOptions{Wait: func(context.Context, time.Duration) error { return nil }})
 }
 
-func (s *servers) ending() ended.Ending {
-	return ended.Ending{Holds: s, Loader: s.loaderOfRows(), Sender: s.sender}
+func (s *servers) seats() *seats.Store { return seats.NewStore(s.world, s.loaderOfRows()) }
+
+func (s *servers) ending() seats.Ending {
+	return seats.Ending{Seats: s.seats(), Sender: s.sender}
 }
 
 func (s *servers) place(t *testing.T, m message.PlaceOrder) retry.Outcome {
 	t.Helper()
 	h := s.world.place()
-	h.Orders, h.Sender, h.Loader = s.orders, s.sender, s.loaderOfRows()
-	return h.HandleRun(t.Context(), []reserve.Placing{{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.now}, Message: m}})[0]
+	h.Orders, h.Sender, h.Seats = s.orders, s.sender, s.seats()
+	return retry.Classify(h.HandleRun(t.Context(), []reserve.Placing{{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.now}, Message: m}})[0])
 }
 
 // expiries takes what is in the queue of expiries: of which orders.
@@ -206,15 +207,15 @@ func TestEndsOverServersThatFail(t *testing.T) {
 	handlers := map[string]func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome{
 		"cancel": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
 			h := reserve.Cancel{Orders: s.orders, Ending: s.ending(), Now: s.clock}
-			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group})
+			return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group}))
 		},
 		"settle": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
-			h := reserve.Settle{Holds: s, Orders: s.orders, Tickets: s.orders, Catalogue: s, Loader: s.loaderOfRows(), Ending: s.ending(), Now: s.clock}
-			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.SettleOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal})
+			h := reserve.Settle{Seats: s.seats(), Orders: s.orders, Tickets: s.orders, Catalogue: s, Ending: s.ending(), Now: s.clock}
+			return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.SettleOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal}))
 		},
 		"expire": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
 			h := expire.Expire{Orders: s.orders, Ending: s.ending(), Now: s.clock}
-			return h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-2"}, message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1})
+			return retry.Classify(h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-2"}, message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}))
 		},
 	}
 	for name, handle := range handlers {

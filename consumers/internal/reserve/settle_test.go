@@ -18,10 +18,10 @@ import (
 
 func (w *world) settle(t *testing.T, id contracts.OrderID, reason contracts.Reason) retry.Outcome {
 	t.Helper()
-	h := reserve.Settle{Holds: w, Orders: w, Tickets: w, Catalogue: w, Loader: w.loader(), Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
-	return h.Handle(t.Context(), message.Delivery{MessageID: "m-9", SequenceNumber: "9", SentAt: w.now}, message.SettleOrder{
+	h := reserve.Settle{Seats: w.seats(), Orders: w, Tickets: w, Catalogue: w, Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
+	return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-9", SequenceNumber: "9", SentAt: w.now}, message.SettleOrder{
 		OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: reason, CommandID: "c-1",
-	})
+	}))
 }
 
 // lose sells a seat to another order, whose ticket is there, as a commit does.
@@ -36,8 +36,8 @@ func TestSettleInEveryStatus(t *testing.T) {
 			held := w.row(t, m.OrderID)
 			other := held
 			other.Status, other.Version = status, 4
-			if done, err := w.rows.Update(t.Context(), held, other); !done || err != nil {
-				t.Fatal(done, err)
+			if err := w.rows.Update(t.Context(), held, other); err != nil {
+				t.Fatal(err)
 			}
 			w.lose("A-1-2")
 			outcome := w.settle(t, m.OrderID, contracts.ReasonSeatLost)
@@ -151,8 +151,8 @@ func TestAStaleKeepReadsTheRowAgain(t *testing.T) {
 	}
 	w.onRead = func() {
 		if w.reads == 2 {
-			if done, err := w.rows.Update(t.Context(), held, awaits); err != nil || !done {
-				t.Fatal(done, err)
+			if err := w.rows.Update(t.Context(), held, awaits); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

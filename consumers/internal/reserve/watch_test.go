@@ -2,6 +2,7 @@ package reserve_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -165,8 +166,8 @@ func (l *losses) pay(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	r, _ := l.rows.Commit(l.Context(), row, paid)
-	if len(r.Taken) > 0 {
+	var taken *order.SeatsTakenError
+	if errors.As(l.rows.Commit(l.Context(), row, paid), &taken) {
 		l.settleLost(rt, row.OrderID, row.Group)
 	}
 }
@@ -188,7 +189,7 @@ func (l *losses) cancel(rt *rapid.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if _, err := l.rows.Update(l.Context(), row, ended); err != nil {
+		if err := l.rows.Update(l.Context(), row, ended); err != nil {
 			rt.Fatal(err)
 		}
 	}

@@ -5,24 +5,28 @@ import (
 	"fmt"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
-// write is steps 2 to 5: the HELD rows first, side by side, then the REJECTED ones. None of those depends on a HELD
-// row of the same call, not even on one that is not known: who wants a seat of such an order is not refused, he waits.
-func (h Place) write(ctx context.Context, pending, held []*entry) error {
-	h.putAll(ctx, held)
-	var rejected []*entry
-	for _, e := range pending {
-		if e.outcome == nil && e.held == nil && e.row.Status == contracts.Rejected {
-			rejected = append(rejected, e)
+// write is steps 2 to 5: the HELD rows first, in one call, then the REJECTED ones. None of those depends on a HELD row of the
+// same call, not even on one whose put has no answer: an order that wants a seat of such an order is not refused, it waits.
+func (h Place) write(ctx context.Context, entries []*entry) error {
+	h.putAll(ctx, at(held, entries))
+	h.putAll(ctx, at(rejected, entries))
+	return h.next(ctx, at(written, entries))
+}
+
+// at returns the entries that are at a stage.
+func at(s stage, entries []*entry) (some []*entry) {
+	for _, e := range entries {
+		if e.stage == s {
+			some = append(some, e)
 		}
 	}
-	h.putAll(ctx, rejected)
-	return h.next(ctx, pending)
+	return some
 }
 
 // putAll is step 2 for rows of one kind, with what follows from each answer.
@@ -48,7 +52,7 @@ func (h Place) putAll(ctx context.Context, entries []*entry) {
 			e.release = true
 			over = append(over, e)
 		default:
-			e.end(retry.Classify(fmt.Errorf("put row %s: %w", e.row.Status, r.Err)))
+			e.end(fmt.Errorf("put row %s: %w", e.row.Status, r.Err))
 		}
 	}
 	h.putAll(ctx, over)
@@ -57,7 +61,7 @@ func (h Place) putAll(ctx context.Context, entries []*entry) {
 // afterPut goes on from a row that this message wrote.
 func (h Place) afterPut(ctx context.Context, e *entry) {
 	if e.row.Status == contracts.Held {
-		e.held = &e.row
+		e.stage = written
 		return
 	}
 	if e.release {
@@ -75,11 +79,11 @@ func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
 	case here && stored.Status.Open():
 		h.keepRow(ctx, e, stored)
 	case here && stored.Status.Paid():
-		e.end(retry.Done())
+		e.end(nil)
 	default:
 		// Of another group, or dead: only what this group holds for this order goes back. "Not HELD" would not be enough,
 		// since that is also an order that awaits its payment.
-		h.giveBack(ctx, e, stored.Version, retry.Done())
+		h.giveBack(ctx, e, stored.Version, nil)
 	}
 }
 
@@ -91,8 +95,8 @@ func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
 func (h Place) keepRow(ctx context.Context, e *entry, stored order.Order) {
 	own := stored.PlacedBy(e.Message)
 	if e.hold != nil && (!own || !stored.HeldAs(*e.hold)) {
-		if _, err := rebuild.Keep(ctx, h.Holds, h.Loader, h.Catalogue, stored); err != nil {
-			e.end(retry.Classify(err))
+		if _, err := seats.Keep(ctx, h.Seats, h.Catalogue, stored); err != nil {
+			e.end(err)
 			return
 		}
 	}
@@ -101,13 +105,13 @@ func (h Place) keepRow(ctx context.Context, e *entry, stored order.Order) {
 		e.end(retry.Refused("other_body"))
 		return
 	}
-	e.held = &stored
+	e.row, e.stage = stored, written
 }
 
 // giveBack is step 5.
-func (h Place) giveBack(ctx context.Context, e *entry, version int, then retry.Outcome) {
-	if err := rebuild.Release(ctx, h.Holds, h.Loader, e.group(), e.Message.OrderID, version); err != nil {
-		e.end(retry.Classify(err))
+func (h Place) giveBack(ctx context.Context, e *entry, version int, then error) {
+	if err := seats.Release(ctx, h.Seats, e.group(), e.Message.OrderID, version); err != nil {
+		e.end(err)
 		return
 	}
 	e.end(then)
@@ -115,7 +119,7 @@ func (h Place) giveBack(ctx context.Context, e *entry, version int, then retry.O
 
 // steps are what follows a held order: its payment is opened, unless it was, and its end.
 func (e *entry) steps() ([]message.Encoded, error) {
-	row := e.held
+	row := e.row
 	expire, err := message.Encode(message.ExpireHold{
 		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version,
 	}, e.trace())
@@ -133,9 +137,6 @@ func (h Place) next(ctx context.Context, entries []*entry) error {
 	var messages []message.Encoded
 	var due []*entry
 	for _, e := range entries {
-		if e.held == nil || e.outcome != nil {
-			continue
-		}
 		steps, err := e.steps()
 		if err != nil {
 			e.end(retry.Poison("encode", err))
@@ -151,7 +152,7 @@ func (h Place) next(ctx context.Context, entries []*entry) error {
 		return fmt.Errorf("send OpenPayment and ExpireHold: %w", err)
 	}
 	for _, e := range due {
-		e.end(retry.Done())
+		e.end(nil)
 	}
 	return nil
 }

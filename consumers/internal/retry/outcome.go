@@ -1,8 +1,10 @@
-// Package retry has the words for what became of a piece of work, and the means to try again: outcomes, full-jitter
-// backoff, short retries inside one invocation, and breakers.
+// Package retry says what the error of a handler means, and has the means to try again: full-jitter backoff, short retries
+// inside one invocation, and breakers.
 //
-// Outcomes are classified here and nowhere else, so that the same error has the same effect in every handler. What an
-// outcome does to a message is decided by one switch, in sqsbatch.
+// A handler returns an error, or nil when the effect is there. Refused, Poison and WithDelay make the errors that mean more
+// than "try again"; a store returns ErrMoved. Classify turns an error into its Outcome. It is the only place that does, so
+// that the same error has the same effect in every handler, and sqsbatch is its only caller that decides what becomes of a
+// message.
 package retry
 
 import (
@@ -12,16 +14,16 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Class is what kind of end a piece of work came to.
+// Class is the kind of an outcome.
 type Class int
 
-// Classes. The zero Class is ClassRetryable, so that an Outcome that nobody filled in loses no message.
+// Classes. The zero Class is ClassRetryable, so that an empty Outcome loses no message.
 const (
-	// ClassRetryable: the result is unknown or a dependency failed. The message is returned, the order is unchanged.
+	// ClassRetryable: the result is unknown or a dependency failed. The message is redelivered, the order is unchanged.
 	ClassRetryable Class = iota
-	// ClassDone: the effect is there, whoever made it. The message is acknowledged.
+	// ClassDone: the effect is there, from this attempt or an earlier one. The message is acknowledged.
 	ClassDone
-	// ClassRefused: a rule said no and the row says so. The message is acknowledged; it is never a dead letter.
+	// ClassRefused: a rule refused the work, and the row records it. The message is acknowledged; it is never a dead letter.
 	ClassRefused
 	// ClassPoison: another attempt would fail the same way. The message is buried with its reason, then acknowledged.
 	ClassPoison
@@ -41,41 +43,50 @@ func (c Class) String() string {
 	}
 }
 
-// Outcome is what a handler answers for one message.
+// Outcome is what the error of a handler means for its message.
 type Outcome struct {
 	Class Class
 	// Reason is a stable code, of a refusal or of a poison. "" otherwise.
 	Reason string
-	// After is a delay that was chosen: the message comes back when it is over, and not later. 0 leaves it to the backoff.
+	// After is a delay that the error chose: the message is redelivered when it has passed, and not later. 0 leaves the
+	// delay to the backoff.
 	After time.Duration
-	// NotBefore is how long another attempt is known to fail, as while a breaker is open. It shortens nothing: the message
-	// stays away for the longest of it and of After or the backoff.
+	// NotBefore is how long another attempt is known to fail, as while a breaker is open. It shortens no delay: the message
+	// is invisible for the longest of it and of After or the backoff.
 	NotBefore time.Duration
 	// Err is the cause, for the log. nil when Done or Refused.
 	Err error
 }
 
-// Done says that the effect is there.
-func Done() Outcome { return Outcome{Class: ClassDone} }
-
-// Refused says that a rule said no, by its reason code, and that the row records it.
-func Refused(reason string) Outcome { return Outcome{Class: ClassRefused, Reason: reason} }
-
-// Retry asks for another attempt: after the delay that err asks for, or else when the backoff says so. It is retryable
-// whatever Classify would say of err.
-func Retry(err error) Outcome {
-	return Outcome{Class: ClassRetryable, After: askedDelay(err), NotBefore: failingFor(err), Err: err}
+// RefusedError says that a rule refused the work. It may be wrapped.
+type RefusedError struct {
+	// Reason is a stable code.
+	Reason string
 }
 
-// RetryAfter asks for another attempt when d has passed, however often there was one before. A negative d is 0.
-func RetryAfter(d time.Duration, err error) Outcome {
-	return Outcome{Class: ClassRetryable, After: max(d, 0), Err: err}
+// Error implements error.
+func (e *RefusedError) Error() string { return "refused: " + e.Reason }
+
+// Refused returns the error of work that a rule refused, by its reason code. The caller has recorded it in the row, or the
+// row shows it.
+func Refused(reason string) error { return &RefusedError{Reason: reason} }
+
+// Poison returns the error of work that no attempt can do.
+func Poison(reason string, err error) error { return &PoisonError{Reason: reason, Err: err} }
+
+// retryableError hides what its cause would mean.
+type retryableError struct{ err error }
+
+// Retryable returns an error that is retryable whatever Classify would say of err. A nil err stays nil.
+func Retryable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &retryableError{err}
 }
 
-// Poison says that no attempt can succeed.
-func Poison(reason string, err error) Outcome {
-	return Outcome{Class: ClassPoison, Reason: reason, Err: err}
-}
+func (e *retryableError) Error() string { return e.err.Error() }
+func (e *retryableError) Unwrap() error { return e.err }
 
 // ReasonCatalogueMissing is the reason of a PoisonError for a concert, layout or group that the catalogue does not have.
 const ReasonCatalogueMissing = "catalogue_missing"
@@ -134,27 +145,45 @@ const (
 // ReasonAttempts is of a message whose attempts never came back, as from a crash.
 const ReasonAttempts = "attempts"
 
-// Classify turns an error into its outcome. nil is Done. A PoisonError, and a message that does not decode, is Poison:
-// the next attempt would meet the same bytes. Everything else is as Retry says, since an error that nobody knows is
-// neither yes nor no.
+// Classify turns an error into its outcome. nil is done. A PoisonError is poison, and so is a message that does not decode:
+// the next attempt would read the same bytes. Every other error is retryable, since an unknown error says neither that the
+// effect is there nor that it is not.
 func Classify(err error) Outcome {
 	if err == nil {
-		return Done()
+		return Outcome{Class: ClassDone}
 	}
-	var poison *PoisonError
+	var (
+		hidden  *retryableError
+		refused *RefusedError
+		poison  *PoisonError
+	)
 	switch {
+	case errors.As(err, &hidden):
+		return retryable(err)
 	case errors.As(err, &poison):
-		return Poison(poison.Reason, err)
+		return Outcome{Class: ClassPoison, Reason: poison.Reason, Err: err}
+	case errors.As(err, &refused):
+		return Outcome{Class: ClassRefused, Reason: refused.Reason}
 	case errors.Is(err, message.ErrMalformed):
-		return Poison(ReasonMalformed, err)
+		return Outcome{Class: ClassPoison, Reason: ReasonMalformed, Err: err}
 	case errors.Is(err, message.ErrUnknownKind):
-		return Poison(ReasonUnknownKind, err)
+		return Outcome{Class: ClassPoison, Reason: ReasonUnknownKind, Err: err}
 	case errors.Is(err, message.ErrUnknownVersion):
-		return Poison(ReasonUnknownVersion, err)
+		return Outcome{Class: ClassPoison, Reason: ReasonUnknownVersion, Err: err}
 	default:
-		return Retry(err)
+		return retryable(err)
 	}
 }
+
+func retryable(err error) Outcome {
+	return Outcome{Class: ClassRetryable, After: askedDelay(err), NotBefore: failingFor(err), Err: err}
+}
+
+// IsPoison says whether Classify calls an error poison.
+func IsPoison(err error) bool { return Classify(err).Class == ClassPoison }
+
+// IsRetryable says whether Classify calls an error retryable. nil is not.
+func IsRetryable(err error) bool { return Classify(err).Class == ClassRetryable }
 
 // askedDelay is the delay that err asks for, 0 if none.
 func askedDelay(err error) time.Duration {

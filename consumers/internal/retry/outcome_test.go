@@ -54,36 +54,46 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func TestConstructors(t *testing.T) {
+func TestClassesOfErrors(t *testing.T) {
 	cause := errors.New("cause")
-	chosen, open := retry.WithDelay(time.Minute, cause), error(&retry.BreakerOpenError{Name: "redis", After: time.Second})
+	poison := retry.Poison("p", cause)
+	chosen, open := retry.WithDelay(time.Minute, poison), error(&retry.BreakerOpenError{Name: "redis", After: time.Second})
 	for _, c := range []struct {
-		got, want retry.Outcome
-		word      string
+		err  error
+		want retry.Outcome
+		word string
 	}{
-		{retry.Done(), retry.Outcome{Class: retry.ClassDone}, "done"},
+		{nil, retry.Outcome{Class: retry.ClassDone}, "done"},
 		{retry.Refused("seat_taken"), retry.Outcome{Class: retry.ClassRefused, Reason: "seat_taken"}, "refused"},
-		{retry.Retry(cause), retry.Outcome{Class: retry.ClassRetryable, Err: cause}, "retryable"},
-		{retry.RetryAfter(time.Minute, cause), retry.Outcome{Class: retry.ClassRetryable, After: time.Minute, Err: cause}, "retryable"},
-		{retry.RetryAfter(-time.Minute, cause), retry.Outcome{Class: retry.ClassRetryable, Err: cause}, "retryable"},
-		{retry.Retry(chosen), retry.Outcome{Class: retry.ClassRetryable, After: time.Minute, Err: chosen}, "retryable"},
-		{retry.Retry(open), retry.Outcome{Class: retry.ClassRetryable, NotBefore: time.Second, Err: open}, "retryable"},
-		{retry.Poison("p", cause), retry.Outcome{Class: retry.ClassPoison, Reason: "p", Err: cause}, "poison"},
-		// An outcome that nobody filled in must lose nothing.
-		{retry.Outcome{}, retry.Outcome{Class: retry.ClassRetryable}, "retryable"},
+		{retry.Retryable(poison), retry.Outcome{Class: retry.ClassRetryable}, "retryable"},
+		{retry.Retryable(chosen), retry.Outcome{Class: retry.ClassRetryable, After: time.Minute}, "retryable"},
+		{retry.Retryable(open), retry.Outcome{Class: retry.ClassRetryable, NotBefore: time.Second}, "retryable"},
+		{retry.Retryable(retry.Refused("no")), retry.Outcome{Class: retry.ClassRetryable}, "retryable"},
+		{poison, retry.Outcome{Class: retry.ClassPoison, Reason: "p"}, "poison"},
 	} {
-		if c.got != c.want || c.got.Class.String() != c.word {
-			t.Errorf("got %+v (%s), want %+v (%s)", c.got, c.got.Class, c.want, c.word)
+		got := retry.Classify(c.err)
+		if c.want.Class == retry.ClassRetryable || c.want.Class == retry.ClassPoison {
+			c.want.Err = c.err
 		}
+		if got != c.want || got.Class.String() != c.word {
+			t.Errorf("Classify(%v) = %+v (%s), want %+v (%s)", c.err, got, got.Class, c.want, c.word)
+		}
+		if retry.IsPoison(c.err) != (c.want.Class == retry.ClassPoison) || retry.IsRetryable(c.err) != (c.want.Class == retry.ClassRetryable) {
+			t.Errorf("IsPoison and IsRetryable of %v", c.err)
+		}
+	}
+	// An Outcome that was not filled in must lose no message.
+	if (retry.Outcome{}).Class != retry.ClassRetryable {
+		t.Error("the zero Outcome is not retryable")
 	}
 }
 
 func TestMarksKeepTheirCause(t *testing.T) {
 	cause := errors.New("cause")
-	if retry.WithDelay(time.Second, nil) != nil || retry.Permanent(nil) != nil {
+	if retry.WithDelay(time.Second, nil) != nil || retry.Permanent(nil) != nil || retry.Retryable(nil) != nil {
 		t.Error("a mark on nil is an error")
 	}
-	for _, err := range []error{retry.WithDelay(time.Second, cause), retry.Permanent(cause), &retry.PoisonError{Reason: "p", Err: cause}} {
+	for _, err := range []error{retry.WithDelay(time.Second, cause), retry.Permanent(cause), retry.Retryable(cause), retry.Poison("p", cause)} {
 		if !errors.Is(err, cause) {
 			t.Errorf("%T hides its cause", err)
 		}

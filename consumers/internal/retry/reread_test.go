@@ -1,19 +1,45 @@
 package retry_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"boxoffice/consumers/internal/retry"
 )
 
-// A row that keeps changing is neither done nor refused: nothing is known of the step.
-func TestRereadGivesUpAsRetryable(t *testing.T) {
+func TestRereadReturnsTheFirstErrorThatIsNotMoved(t *testing.T) {
 	calls := 0
-	if o := retry.Reread(func() (retry.Outcome, bool) { calls++; return retry.Done(), true }); o.Class != retry.ClassRetryable || o.Err == nil || calls != 3 {
+	err := retry.Reread(func() error {
+		if calls++; calls < 3 {
+			return fmt.Errorf("update: %w", retry.ErrMoved)
+		}
+		return retry.Refused("no")
+	})
+	if o := retry.Classify(err); o.Class != retry.ClassRefused || o.Reason != "no" || calls != 3 {
 		t.Errorf("after %d calls: %+v", calls, o)
 	}
-	calls = 0
-	if o := retry.Reread(func() (retry.Outcome, bool) { calls++; return retry.Refused("no"), calls < 2 }); o.Class != retry.ClassRefused || calls != 2 {
-		t.Errorf("after %d calls: %+v", calls, o)
+}
+
+// A row that keeps changing is neither done nor refused: nothing is known of the step. A Reread around another one does not
+// multiply the reads.
+func TestRereadGivesUpAsRetryable(t *testing.T) {
+	calls := 0
+	err := retry.Reread(func() error {
+		return retry.Reread(func() error { calls++; return retry.ErrMoved })
+	})
+	if !retry.IsRetryable(err) || calls != 4 {
+		t.Errorf("after %d calls: %v", calls, err)
+	}
+}
+
+func TestSafelyReturnsThePanic(t *testing.T) {
+	var panicked *retry.PanicError
+	err := retry.Safely("handler", func() error { panic("boom") })
+	if !errors.As(err, &panicked) || panicked.Value != "boom" || panicked.Stack == "" || err.Error() != "handler panicked: boom" || !retry.IsRetryable(err) {
+		t.Errorf("%#v", err)
+	}
+	if err := retry.Safely("handler", func() error { return errBroken }); !errors.Is(err, errBroken) {
+		t.Error(err)
 	}
 }

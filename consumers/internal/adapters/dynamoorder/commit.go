@@ -13,11 +13,12 @@ import (
 
 // Commit writes the tickets of all seats of an order, none of which may exist, and its row COMMITTED, if the stored one is
 // still before. That each ticket must not exist is what decides who owns a seat. Reasons of a refusal are read by position:
-// the row's first, then the seats'. A conflict or a throttle is an error: neither yes nor no.
-func (s *Store) Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error) {
+// the row's first, which is retry.ErrMoved, then the seats', which are an order.SeatsTakenError. A conflict or a throttle is
+// another error, since neither says whether the conditions hold.
+func (s *Store) Commit(ctx context.Context, before, after order.Order) error {
 	put, err := s.versioned(before, after)
 	if err != nil {
-		return order.CommitResult{}, err
+		return err
 	}
 	items := []types.TransactWriteItem{{Put: put}}
 	for _, seat := range after.Seats {
@@ -35,26 +36,28 @@ func (s *Store) Commit(ctx context.Context, before, after order.Order) (order.Co
 	var cancelled *types.TransactionCanceledException
 	switch {
 	case err == nil:
-		return order.CommitResult{Done: true}, nil
+		return nil
 	case !errors.As(err, &cancelled), otherReason(cancelled):
-		return order.CommitResult{}, fmt.Errorf("commit order %s: %w", after.OrderID, err)
+		return fmt.Errorf("commit order %s: %w", after.OrderID, err)
+	case refusedAt(cancelled, 0):
+		// Where the row has moved, a ticket that exists may be the order's own.
+		return moved(after)
 	}
-	// The row's reason comes first: where it has moved, a ticket that is in the way may be the order's own.
-	r := order.CommitResult{Moved: refusedAt(cancelled, 0)}
+	taken := &order.SeatsTakenError{}
 	for i, seat := range after.Seats {
 		if refusedAt(cancelled, i+1) {
-			r.Taken = append(r.Taken, seat)
+			taken.Seats = append(taken.Seats, seat)
 		}
 	}
-	return r, nil
+	return taken
 }
 
 // Withdraw deletes the tickets of all seats of an order, each if it is the order's, and writes the row, if the stored one is
-// still before. Where Counted changes, the buyer's allowance moves in the same transaction. Refused is an answer.
-func (s *Store) Withdraw(ctx context.Context, before, after order.Order) (done bool, err error) {
+// still before; else it returns retry.ErrMoved. Where Counted changes, the buyer's allowance moves in the same transaction.
+func (s *Store) Withdraw(ctx context.Context, before, after order.Order) error {
 	put, err := s.versioned(before, after)
 	if err != nil {
-		return false, err
+		return err
 	}
 	items := []types.TransactWriteItem{{Put: put}}
 	for _, seat := range after.Seats {

@@ -1,8 +1,9 @@
 package dynamoorder_test
 
 import (
+	"errors"
 	"maps"
-	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -26,25 +27,24 @@ func TestCommitsThatFail(t *testing.T) {
 		name   string
 		taken  bool
 		faults []awsfaults.Fault
-		want   order.CommitResult
-		fails  bool
+		want   string
 		stored bool
 		// again is the answer to the same commit once more, from the same row.
-		again order.CommitResult
+		again string
 	}{
-		{name: "throttled once", faults: throttled[:1], want: order.CommitResult{Done: true}, stored: true, again: order.CommitResult{Moved: true, Taken: []string{"A-1", "A-2"}}},
-		{name: "throttled", faults: throttled, fails: true, again: order.CommitResult{Done: true}},
-		{name: "ticket throttled once", faults: []awsfaults.Fault{awsfaults.Cancelled(none, none, "ThrottlingError")}, want: order.CommitResult{Done: true}, stored: true, again: order.CommitResult{Moved: true, Taken: []string{"A-1", "A-2"}}},
-		{name: "conflict on the row", faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, none, none)}, fails: true, again: order.CommitResult{Done: true}},
-		{name: "conflict on a ticket", faults: []awsfaults.Fault{awsfaults.Cancelled(none, conflict, none)}, fails: true, again: order.CommitResult{Done: true}},
-		{name: "refused beside a conflict", faults: []awsfaults.Fault{awsfaults.Cancelled(none, conflict, condition)}, fails: true, again: order.CommitResult{Done: true}},
-		{name: "refused beside a throttle", faults: []awsfaults.Fault{awsfaults.Cancelled(none, condition, "ThrottlingError")}, fails: true, again: order.CommitResult{Done: true}},
-		{name: "second ticket refused", faults: []awsfaults.Fault{awsfaults.Cancelled(none, none, condition)}, want: order.CommitResult{Taken: []string{"A-2"}}, again: order.CommitResult{Done: true}},
-		{name: "row and ticket refused", faults: []awsfaults.Fault{awsfaults.Cancelled(condition, condition, none)}, want: order.CommitResult{Moved: true, Taken: []string{"A-1"}}, again: order.CommitResult{Done: true}},
-		{name: "answer lost", faults: []awsfaults.Fault{lost}, want: order.CommitResult{Done: true}, stored: true, again: order.CommitResult{Moved: true, Taken: []string{"A-1", "A-2"}}},
-		{name: "both answers lost", faults: []awsfaults.Fault{lost, lost}, fails: true, stored: true, again: order.CommitResult{Moved: true, Taken: []string{"A-1", "A-2"}}},
-		{name: "lost, then throttled", faults: []awsfaults.Fault{lost, throttle}, fails: true, stored: true, again: order.CommitResult{Moved: true, Taken: []string{"A-1", "A-2"}}},
-		{name: "taken, answer lost", taken: true, faults: []awsfaults.Fault{lost}, want: order.CommitResult{Taken: []string{"A-2"}}, again: order.CommitResult{Taken: []string{"A-2"}}},
+		{name: "throttled once", faults: throttled[:1], want: "done", stored: true, again: "moved"},
+		{name: "throttled", faults: throttled, want: "unknown", again: "done"},
+		{name: "ticket throttled once", faults: []awsfaults.Fault{awsfaults.Cancelled(none, none, "ThrottlingError")}, want: "done", stored: true, again: "moved"},
+		{name: "conflict on the row", faults: []awsfaults.Fault{awsfaults.Cancelled(conflict, none, none)}, want: "unknown", again: "done"},
+		{name: "conflict on a ticket", faults: []awsfaults.Fault{awsfaults.Cancelled(none, conflict, none)}, want: "unknown", again: "done"},
+		{name: "refused beside a conflict", faults: []awsfaults.Fault{awsfaults.Cancelled(none, conflict, condition)}, want: "unknown", again: "done"},
+		{name: "refused beside a throttle", faults: []awsfaults.Fault{awsfaults.Cancelled(none, condition, "ThrottlingError")}, want: "unknown", again: "done"},
+		{name: "second ticket refused", faults: []awsfaults.Fault{awsfaults.Cancelled(none, none, condition)}, want: "taken A-2", again: "done"},
+		{name: "row and ticket refused", faults: []awsfaults.Fault{awsfaults.Cancelled(condition, condition, none)}, want: "moved", again: "done"},
+		{name: "answer lost", faults: []awsfaults.Fault{lost}, want: "done", stored: true, again: "moved"},
+		{name: "both answers lost", faults: []awsfaults.Fault{lost, lost}, want: "unknown", stored: true, again: "moved"},
+		{name: "lost, then throttled", faults: []awsfaults.Fault{lost, throttle}, want: "unknown", stored: true, again: "moved"},
+		{name: "taken, answer lost", taken: true, faults: []awsfaults.Fault{lost}, want: "taken A-2", again: "taken A-2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -60,19 +60,19 @@ func TestCommitsThatFail(t *testing.T) {
 				t.Fatal(err)
 			}
 			faults.Next("TransactWriteItems", test.faults...)
-			r, err := store.Commit(t.Context(), row, committed)
-			if !same(r, test.want) || (err != nil) != test.fails || faults.Left() > 0 {
-				t.Fatalf("got %+v, %v with %d faults left, want %+v", r, err, faults.Left(), test.want)
+			err = store.Commit(t.Context(), row, committed)
+			if result(err) != test.want || faults.Left() > 0 {
+				t.Fatalf("commit returns %v with %d faults left, want %s", err, faults.Left(), test.want)
 			}
-			if err != nil && retry.Classify(err).Class != retry.ClassRetryable {
+			if err != nil && !retry.IsRetryable(err) {
 				t.Errorf("%v does not return the message", err)
 			}
 			stored, _, err := store.Read(t.Context(), row.OrderID)
 			if want := map[bool]int{true: 2, false: 1}[test.stored]; stored.Version != want || err != nil {
 				t.Errorf("the row has version %d, want %d (%v)", stored.Version, want, err)
 			}
-			if again, err := store.Commit(t.Context(), row, committed); !same(again, test.again) || err != nil {
-				t.Errorf("again: %+v, %v, want %+v", again, err, test.again)
+			if err := store.Commit(t.Context(), row, committed); result(err) != test.again {
+				t.Errorf("again: commit returns %v, want %s", err, test.again)
 			}
 			owners := map[string]contracts.OrderID{"A-1": row.OrderID, "A-2": row.OrderID}
 			if test.taken {
@@ -85,8 +85,19 @@ func TestCommitsThatFail(t *testing.T) {
 	}
 }
 
-func same(a, b order.CommitResult) bool {
-	return a.Done == b.Done && a.Moved == b.Moved && slices.Equal(a.Taken, b.Taken)
+// result is what a commit returned: done, moved, the seats that are taken, or unknown.
+func result(err error) string {
+	var taken *order.SeatsTakenError
+	switch {
+	case err == nil:
+		return "done"
+	case errors.Is(err, retry.ErrMoved):
+		return "moved"
+	case errors.As(err, &taken):
+		return "taken " + strings.Join(taken.Seats, " ")
+	default:
+		return "unknown"
+	}
 }
 
 // A withdrawal whose answer is lost has taken the tickets and given the allowance back once.
@@ -94,16 +105,16 @@ func TestWithdrawalsThatFail(t *testing.T) {
 	config := ministacktest.Load(t)
 	lost := awsfaults.Fault(awsfaults.Lost)
 	for _, test := range []struct {
-		name        string
-		faults      []awsfaults.Fault
-		done, fails bool
-		stored      bool
+		name   string
+		faults []awsfaults.Fault
+		want   string
+		stored bool
 	}{
-		{"throttled once", throttled[:1], true, false, true},
-		{"throttled", throttled, false, true, false},
-		{"conflict", []awsfaults.Fault{awsfaults.Cancelled(none, none, none, conflict)}, false, true, false},
-		{"answer lost", []awsfaults.Fault{lost}, true, false, true},
-		{"both answers lost", []awsfaults.Fault{lost, lost}, false, true, true},
+		{"throttled once", throttled[:1], "done", true},
+		{"throttled", throttled, "unknown", false},
+		{"conflict", []awsfaults.Fault{awsfaults.Cancelled(none, none, none, conflict)}, "unknown", false},
+		{"answer lost", []awsfaults.Fault{lost}, "done", true},
+		{"both answers lost", []awsfaults.Fault{lost, lost}, "unknown", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -116,20 +127,21 @@ func TestWithdrawalsThatFail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r, err := store.Commit(t.Context(), row, committed); !r.Done || err != nil {
-				t.Fatalf("got %+v, %v", r, err)
+			if err := store.Commit(t.Context(), row, committed); err != nil {
+				t.Fatalf("got %v", err)
 			}
 			revoked, err := committed.Revoke(cause)
 			if err != nil {
 				t.Fatal(err)
 			}
 			faults.Next("TransactWriteItems", test.faults...)
-			done, err := store.Withdraw(t.Context(), committed, revoked)
-			if done != test.done || (err != nil) != test.fails || faults.Left() > 0 {
-				t.Fatalf("done %v, %v with %d faults left", done, err, faults.Left())
+			err = store.Withdraw(t.Context(), committed, revoked)
+			if result(err) != test.want || faults.Left() > 0 {
+				t.Fatalf("withdraw returns %v with %d faults left, want %s", err, faults.Left(), test.want)
 			}
-			if again, err := store.Withdraw(t.Context(), committed, revoked); again == test.stored || err != nil {
-				t.Errorf("again: %v, %v", again, err)
+			again := map[bool]string{true: "moved", false: "done"}[test.stored]
+			if err := store.Withdraw(t.Context(), committed, revoked); result(err) != again {
+				t.Errorf("again: withdraw returns %v, want %s", err, again)
 			}
 			if n, err := store.Allowance(t.Context(), row.ConcertID, row.UserID); n != 0 || err != nil {
 				t.Errorf("%d seats are counted in the end (%v)", n, err)

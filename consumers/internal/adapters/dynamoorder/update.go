@@ -11,16 +11,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/readmodel"
 )
 
 // Update writes the next version of a row, if the stored one still has the status and version that after was made
-// from. Where Counted changes, the buyer's allowance moves in the same transaction. The whole row is written: a row is
+// from, and else returns retry.ErrMoved. Where Counted changes, the buyer's allowance moves in the same transaction. The whole row is written: a row is
 // at most some 2 KB, and what was read is what was decided on. Attributes that this program does not know stay (rest.go).
-func (s *Store) Update(ctx context.Context, before, after order.Order) (done bool, err error) {
+func (s *Store) Update(ctx context.Context, before, after order.Order) error {
 	put, err := s.versioned(before, after)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if after.Counted == before.Counted {
 		return s.put(ctx, after, put)
@@ -29,11 +30,12 @@ func (s *Store) Update(ctx context.Context, before, after order.Order) (done boo
 }
 
 // RejectLost writes the REJECTED version of an open row as Update does, if a ticket of that seat still belongs to
-// another order. Without that check an order would be ended for a seat that has come back meanwhile.
-func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error) {
+// another order. Without that check an order would be ended for a seat that has become free meanwhile. A refusal of either
+// condition is retry.ErrMoved.
+func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) error {
 	put, err := s.versioned(before, after)
 	if err != nil {
-		return false, err
+		return err
 	}
 	items := []types.TransactWriteItem{
 		{Put: put},
@@ -84,8 +86,8 @@ func next(before, after order.Order) (map[string]types.AttributeValue, error) {
 	return known.changed(read, was, item), nil
 }
 
-func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) (done bool, err error) {
-	err = s.call(ctx, func(ctx context.Context) error {
+func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) error {
+	err := s.call(ctx, func(ctx context.Context) error {
 		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression,
 			ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues,
@@ -95,27 +97,33 @@ func (s *Store) put(ctx context.Context, after order.Order, p *types.Put) (done 
 	var refused *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &refused):
-		// By another's write, or by the effect of the first attempt. Either way the row is read again, and shows which.
-		return false, nil
+		// By another write, or by the effect of the first attempt. The caller reads the row again, which shows which.
+		return moved(after)
 	case err != nil:
-		return false, fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
+		return fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
 	default:
-		return true, nil
+		return nil
 	}
 }
 
-// transact writes all items or none. A refused condition is an answer; a conflict or a throttle is an error, and the
-// message comes again.
-func (s *Store) transact(ctx context.Context, after order.Order, items ...types.TransactWriteItem) (done bool, err error) {
-	err = s.call(ctx, s.transaction(items))
+// moved is the error of a version whose condition was refused. It is made outside of the breaker, for which a refused
+// condition is a healthy call.
+func moved(after order.Order) error {
+	return fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, retry.ErrMoved)
+}
+
+// transact writes all items or none. A refused condition is retry.ErrMoved; a conflict or a throttle is another error, since
+// neither says whether the condition holds.
+func (s *Store) transact(ctx context.Context, after order.Order, items ...types.TransactWriteItem) error {
+	err := s.call(ctx, s.transaction(items))
 	var cancelled *types.TransactionCanceledException
 	switch {
 	case errors.As(err, &cancelled) && !otherReason(cancelled):
-		return false, nil
+		return moved(after)
 	case err != nil:
-		return false, fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
+		return fmt.Errorf("order %s to %s: %w", after.OrderID, after.Status, err)
 	default:
-		return true, nil
+		return nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package dynamoorder_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"testing"
@@ -25,12 +26,7 @@ import (
 // answered for a conflict or a throttle, and it is the right answer where the first attempt's own effect refuses the second.
 func TestUpdatesThatFail(t *testing.T) {
 	config := ministacktest.Load(t)
-	type answer int
-	const (
-		unknown answer = iota
-		done
-		refused
-	)
+	const unknown, done, refused = "unknown", "done", "moved"
 	lost, transact := awsfaults.Fault(awsfaults.Lost), "TransactWriteItems"
 	for _, test := range []struct {
 		name string
@@ -39,7 +35,7 @@ func TestUpdatesThatFail(t *testing.T) {
 		seatLost  bool
 		operation string
 		faults    []awsfaults.Fault
-		want      answer
+		want      string
 		stored    bool
 	}{
 		{name: "throttled once", operation: "PutItem", faults: throttled[:1], want: done, stored: true},
@@ -78,26 +74,27 @@ func TestUpdatesThatFail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			update := func() (bool, error) {
+			update := func() error {
 				if test.seatLost {
 					return store.RejectLost(t.Context(), row, after, "A-1")
 				}
 				return store.Update(t.Context(), row, after)
 			}
 			faults.Next(test.operation, test.faults...)
-			ok, err := update()
-			if ok != (test.want == done) || (err != nil) != (test.want == unknown) || faults.Left() > 0 {
-				t.Fatalf("done %v, %v with %d faults left", ok, err, faults.Left())
+			err = update()
+			if want := cmp.Or(test.want, unknown); result(err) != want || faults.Left() > 0 {
+				t.Fatalf("update returns %v with %d faults left, want %s", err, faults.Left(), want)
 			}
-			if err != nil && retry.Classify(err).Class != retry.ClassRetryable {
+			if err != nil && !retry.IsRetryable(err) {
 				t.Errorf("%v does not return the message", err)
 			}
 			stored, _, err := store.Read(t.Context(), row.OrderID)
 			if want := map[bool]int{true: 2, false: 1}[test.stored]; stored.Version != want || err != nil {
 				t.Errorf("the row has version %d, want %d (%v)", stored.Version, want, err)
 			}
-			if ok, err := update(); ok == test.stored || err != nil {
-				t.Errorf("again: done %v, %v", ok, err)
+			again := map[bool]string{true: refused, false: done}[test.stored]
+			if err := update(); result(err) != again {
+				t.Errorf("again: update returns %v, want %s", err, again)
 			}
 			if stored, _, err := store.Read(t.Context(), row.OrderID); stored.Version != 2 || len(stored.History) != 2 || err != nil {
 				t.Errorf("in the end the row has version %d and %d entries (%v)", stored.Version, len(stored.History), err)
@@ -259,8 +256,8 @@ func TestConflictsLeaveTheBreakerClosed(t *testing.T) {
 			}
 			for range 2 {
 				fail(faults)
-				if done, err := store.Update(t.Context(), row, after); done || err == nil {
-					t.Fatalf("done %v, %v", done, err)
+				if err := store.Update(t.Context(), row, after); result(err) != "unknown" {
+					t.Fatalf("update returns %v", err)
 				}
 			}
 			if _, _, err := store.Read(t.Context(), "id"); errors.Is(err, retry.ErrBreakerOpen) != opens {

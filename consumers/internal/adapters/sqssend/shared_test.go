@@ -128,10 +128,10 @@ func TestTenGroupsShareOneCall(t *testing.T) {
 			})
 		}
 		began := time.Now()
-		response, err := sqsbatch.New(func(ctx context.Context, d message.Delivery) retry.Outcome {
+		response, err := sqsbatch.New(func(ctx context.Context, d message.Delivery) error {
 			// Redis and DynamoDB do not answer all at the same time.
 			time.Sleep(time.Duration(len(d.Group)+int(d.MessageID[0]-'0')) * time.Millisecond)
-			return retry.Classify(shared.Send(ctx, expiryOf(d.Group, 0)))
+			return shared.Send(ctx, expiryOf(d.Group, 0))
 		}, nil, nil, sqsbatch.Options{Share: shared.Batch}).Handle(t.Context(), event)
 		if err != nil || len(response.BatchItemFailures) != 0 {
 			t.Fatalf("response %v, error %v", response, err)

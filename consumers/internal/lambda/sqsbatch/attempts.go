@@ -126,7 +126,7 @@ func (b *Batches) endOpen(ctx context.Context, g *group) {
 }
 
 func (b *Batches) endOne(ctx context.Context, g *group, id string) {
-	if err := b.end(ctx, id); err != nil {
+	if err := retry.Safely("end of an attempt", func() error { return b.options.Attempts.End(ctx, id) }); err != nil {
 		// A note too many, which a later attempt that comes back deletes.
 		g.notes.kept = true
 		b.options.Logger.WarnContext(ctx, "note of an attempt not deleted", telemetry.KeyMessage, id, telemetry.KeyError, err.Error())
@@ -137,13 +137,12 @@ func (b *Batches) endOne(ctx context.Context, g *group, id string) {
 func (b *Batches) begin(ctx context.Context, g *group, id string) (lost int, err error) {
 	ctx, cancel := b.withinBudget(ctx)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("begin of an attempt panicked: %v", p)
-		}
-	}()
 	at := b.options.Now()
-	before, err := b.options.Attempts.Begin(ctx, id, at)
+	var before []time.Time
+	err = retry.Safely("begin of an attempt", func() (err error) {
+		before, err = b.options.Attempts.Begin(ctx, id, at)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -197,15 +196,7 @@ func (n *notes) soon(after time.Duration) time.Duration {
 	return min(after, (n.function / 2).Truncate(time.Second))
 }
 
-func (b *Batches) end(ctx context.Context, id string) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("end of an attempt panicked: %v", p)
-		}
-	}()
-	return b.options.Attempts.End(ctx, id)
-}
-
-func attemptsOutcome(earlier int) retry.Outcome {
-	return retry.Poison(retry.ReasonAttempts, fmt.Errorf("%d noted attempts never came back", earlier))
+// lostAttempts is the outcome of a message whose earlier attempts ended without a response.
+func lostAttempts(n int) retry.Outcome {
+	return retry.Classify(retry.Poison(retry.ReasonAttempts, fmt.Errorf("%d noted attempts never came back", n)))
 }

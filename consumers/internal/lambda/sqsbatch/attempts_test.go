@@ -53,7 +53,7 @@ func (n *notebook) End(ctx context.Context, id string) error {
 }
 
 // noting gives a world notes in which the attempts at messages stand as given, and writes its calls into their diary.
-func noting(t *testing.T, outcome func(id string) retry.Outcome, earlier map[string]int) (*world, *notebook) {
+func noting(t *testing.T, outcome func(id string) error, earlier map[string]int) (*world, *notebook) {
 	t.Helper()
 	n, w := &notebook{}, &world{}
 	for id, count := range earlier {
@@ -64,9 +64,9 @@ func noting(t *testing.T, outcome func(id string) retry.Outcome, earlier map[str
 		}
 	}
 	w.options.Attempts = n
-	w.inRuns(func(_ context.Context, ids []string) []retry.Outcome {
+	w.inRuns(func(_ context.Context, ids []string) []error {
 		n.write(strings.Join(ids, "+"))
-		var outcomes []retry.Outcome
+		var outcomes []error
 		for _, id := range ids {
 			outcomes = append(outcomes, outcome(id))
 		}
@@ -75,27 +75,27 @@ func noting(t *testing.T, outcome func(id string) retry.Outcome, earlier map[str
 	return w, n
 }
 
-func always(o retry.Outcome) func(string) retry.Outcome {
-	return func(string) retry.Outcome { return o }
+func always(o error) func(string) error {
+	return func(string) error { return o }
 }
 
-func atOnly(id string, o retry.Outcome) func(string) retry.Outcome {
-	return func(other string) retry.Outcome {
+func atOnly(id string, o error) func(string) error {
+	return func(other string) error {
 		if other == id {
 			return o
 		}
-		return retry.Done()
+		return nil
 	}
 }
 
 // Each row: the group a1 a2 a3 with notes of earlier attempts, received so often.
 func TestAttempts(t *testing.T) {
-	done, down := always(retry.Done()), errDown
+	done, down := always(nil), errDown
 	for _, c := range []struct {
 		name     string
 		receives int
 		earlier  map[string]int
-		outcome  func(string) retry.Outcome
+		outcome  func(string) error
 		beginErr error
 		endErr   error
 		buryErr  error
@@ -109,15 +109,15 @@ func TestAttempts(t *testing.T) {
 		{name: "second receive", receives: 2, outcome: done, diary: "begin a1, a1, a2+a3, end a1"},
 		{name: "after a long outage", receives: 90, outcome: done, diary: "begin a1, a1, a2+a3, end a1"},
 		{name: "head refused", receives: 2, outcome: atOnly("a1", retry.Refused("seat_taken")), diary: "begin a1, a1, a2+a3, end a1"},
-		{name: "head retryable", receives: 2, outcome: atOnly("a1", retry.Retry(down)), diary: "begin a1, a1, end a1", failures: "a1 a2 a3"},
+		{name: "head retryable", receives: 2, outcome: atOnly("a1", down), diary: "begin a1, a1, end a1", failures: "a1 a2 a3"},
 		{name: "head poison", receives: 2, outcome: atOnly("a1", retry.Poison("p", down)), diary: "begin a1, a1, a2+a3, end a1", buried: []string{"a1: p"}},
 		{name: "head poison that cannot be buried", receives: 2, outcome: atOnly("a1", retry.Poison("p", down)), buryErr: down, diary: "begin a1, a1, end a1", failures: "a1 a2 a3"},
-		{name: "follower retryable", receives: 2, outcome: atOnly("a2", retry.Retry(down)), diary: "begin a1, a1, a2+a3, end a1", failures: "a2 a3"},
+		{name: "follower retryable", receives: 2, outcome: atOnly("a2", down), diary: "begin a1, a1, a2+a3, end a1", failures: "a2 a3"},
 		{name: "one lost, all noted and alone", receives: 3, earlier: map[string]int{"a1": 1}, outcome: done,
 			diary: "begin a1, a1, end a1, begin a1, begin a2, a2, end a2, begin a3, a3, end a3, end a1"},
-		{name: "one lost, and the head fails", receives: 3, earlier: map[string]int{"a1": 1}, outcome: atOnly("a1", retry.Retry(down)),
+		{name: "one lost, and the head fails", receives: 3, earlier: map[string]int{"a1": 1}, outcome: atOnly("a1", down),
 			diary: "begin a1, a1, end a1", failures: "a1 a2 a3"},
-		{name: "one lost, and a follower fails", receives: 3, earlier: map[string]int{"a1": 1}, outcome: atOnly("a2", retry.Retry(down)),
+		{name: "one lost, and a follower fails", receives: 3, earlier: map[string]int{"a1": 1}, outcome: atOnly("a2", down),
 			diary: "begin a1, a1, end a1, begin a1, begin a2, a2, end a2, end a1", failures: "a2 a3"},
 		{name: "two lost at the head", receives: 4, earlier: map[string]int{"a1": 2}, outcome: done,
 			diary: "begin a1, begin a2, a2, end a2, begin a3, a3, end a3, end a1", buried: []string{"a1: attempts"}},
@@ -157,11 +157,11 @@ func TestAttempts(t *testing.T) {
 
 // Without a kind that joins, the head is alone as it is; the note is the same.
 func TestAttemptsWithoutRuns(t *testing.T) {
-	w, n := noting(t, always(retry.Done()), nil)
+	w, n := noting(t, always(nil), nil)
 	w.options.Runs = nil
-	w.outcome = func(_ context.Context, id string) retry.Outcome {
+	w.outcome = func(_ context.Context, id string) error {
 		n.write(id)
-		return retry.Done()
+		return nil
 	}
 	if _, err := w.batches().Handle(t.Context(), withReceives(batch("a1", "a2"), 2)); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestAttemptsWithoutRuns(t *testing.T) {
 func TestPanicEndsTheAttempt(t *testing.T) {
 	for name, spoil := range map[string]func(*world, *notebook){
 		"handler": func(w *world, _ *notebook) {
-			w.inRuns(func(context.Context, []string) []retry.Outcome { panic("boom") })
+			w.inRuns(func(context.Context, []string) []error { panic("boom") })
 		},
 		"begin": func(_ *world, n *notebook) { n.beginErr = func(string) error { panic("boom") } },
 		"clock": func(w *world, n *notebook) {
@@ -188,7 +188,7 @@ func TestPanicEndsTheAttempt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, n := noting(t, always(retry.Done()), nil)
+			w, n := noting(t, always(nil), nil)
 			spoil(w, n)
 			response, err := w.batches().Handle(invocation(t, time.Minute), withReceives(batch("a1", "a2"), 2))
 			if (name == "clock") != (err != nil) || (name != "clock") != (failures(response) == "a1 a2") {
@@ -203,7 +203,7 @@ func TestPanicEndsTheAttempt(t *testing.T) {
 
 // A panic at the end of an attempt changes nothing else.
 func TestEndThatPanics(t *testing.T) {
-	w, n := noting(t, always(retry.Done()), nil)
+	w, n := noting(t, always(nil), nil)
 	n.endErr = func(string) error { panic("boom") }
 	response, err := w.batches().Handle(t.Context(), withReceives(batch("a1", "a2"), 2))
 	if err != nil || failures(response) != "" {
@@ -214,9 +214,9 @@ func TestEndThatPanics(t *testing.T) {
 // A handler that overran even the invocation came back if control did, and its note can still be deleted.
 func TestOverrunHandlerCameBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, n := noting(t, func(string) retry.Outcome {
+		w, n := noting(t, func(string) error {
 			time.Sleep(3 * time.Second)
-			return retry.Retry(errDown)
+			return errDown
 		}, nil)
 		response, err := w.batches().Handle(invocation(t, 2*time.Second), withReceives(batch("a1", "a2"), 2))
 		if open := n.Open(); err != nil || failures(response) != "a1 a2" || len(open) != 0 {
@@ -228,7 +228,7 @@ func TestOverrunHandlerCameBack(t *testing.T) {
 // A note that took the time of the handler starts nothing, and its attempt came back.
 func TestNoteThatTakesTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, n := noting(t, always(retry.Done()), nil)
+		w, n := noting(t, always(nil), nil)
 		n.beginErr = func(string) error { time.Sleep(1700 * time.Millisecond); return nil }
 		response, err := w.batches().Handle(invocation(t, 2*time.Second), withReceives(batch("a1", "a2"), 2))
 		if open := n.Open(); err != nil || failures(response) != "a1 a2" || len(open) != 0 || len(w.handled) != 0 {
@@ -238,7 +238,7 @@ func TestNoteThatTakesTheTime(t *testing.T) {
 }
 
 func TestAttemptsInTheLog(t *testing.T) {
-	w, n := noting(t, always(retry.Done()), map[string]int{"a1": 2})
+	w, n := noting(t, always(nil), map[string]int{"a1": 2})
 	n.beginErr = func(id string) error {
 		if id == "b1" {
 			return &retry.BreakerOpenError{Name: "dynamodb", After: 3 * time.Second}

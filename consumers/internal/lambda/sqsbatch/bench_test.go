@@ -12,7 +12,6 @@ import (
 
 	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/consumers/internal/memory/memattempts"
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/telemetry"
 )
@@ -45,16 +44,16 @@ func BenchmarkBatch(b *testing.B) {
 			if c.runs {
 				options.Runs = &sqsbatch.Runs{
 					Joins: func(d message.Delivery) bool { return d.Attributes.Kind == message.KindPlaceOrder },
-					Handle: func(_ context.Context, run []message.Delivery) []retry.Outcome {
-						outcomes := make([]retry.Outcome, len(run))
+					Handle: func(_ context.Context, run []message.Delivery) []error {
+						outcomes := make([]error, len(run))
 						for i := range outcomes {
-							outcomes[i] = retry.Done()
+							outcomes[i] = nil
 						}
 						return outcomes
 					},
 				}
 			}
-			batches := sqsbatch.New(func(context.Context, message.Delivery) retry.Outcome { return retry.Done() }, &world{}, (&world{}).bury, options)
+			batches := sqsbatch.New(func(context.Context, message.Delivery) error { return nil }, &world{}, (&world{}).bury, options)
 			ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
 			defer cancel()
 			var before, after runtime.MemStats

@@ -43,7 +43,7 @@ func TestAttemptsThatCameBackAreNoCrashes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w, n := noting(t, always(retry.Done()), nil)
+				w, n := noting(t, always(nil), nil)
 				w.options.Visibility = c.visibility
 				for _, ago := range c.ago {
 					if _, err := n.Notes.Begin(t.Context(), "a1", time.Now().Add(-ago)); err != nil {
@@ -72,7 +72,7 @@ func TestAttemptsThatCameBackAreNoCrashes(t *testing.T) {
 // The queue is asked where there is a note of an earlier attempt, and once a minute; an answer that failed is none.
 func TestTheQueueIsAskedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, n := noting(t, always(retry.Done()), nil)
+		w, n := noting(t, always(nil), nil)
 		asked, fails := 0, true
 		w.options.Visibility = func(context.Context) (time.Duration, error) {
 			asked++
@@ -110,14 +110,14 @@ func TestTheQueueIsAskedSeldom(t *testing.T) {
 // another attempt is known to fail for longer.
 func TestWhatKeepsItsNoteComesBackSoon(t *testing.T) {
 	for name, c := range map[string]struct {
-		outcome retry.Outcome
+		outcome error
 		endErr  error
 		want    time.Duration
 	}{
-		"its note ended":     {retry.Retry(errDown), nil, 30 * time.Second},
-		"its note stays":     {retry.Retry(errDown), errDown, 2 * time.Second},
-		"chosen":             {retry.RetryAfter(40*time.Second, errDown), errDown, 40 * time.Second},
-		"in vain until then": {retry.Outcome{NotBefore: 20 * time.Second}, errDown, 20 * time.Second},
+		"its note ended":     {errDown, nil, 30 * time.Second},
+		"its note stays":     {errDown, errDown, 2 * time.Second},
+		"chosen":             {retry.WithDelay(40*time.Second, errDown), errDown, 40 * time.Second},
+		"in vain until then": {&retry.BreakerOpenError{Name: "redis", After: 20 * time.Second}, errDown, 20 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -48,7 +48,7 @@ func (c *crashing) atWork() {
 	}
 }
 
-func (c *crashing) live(id string) retry.Outcome {
+func (c *crashing) live(id string) error {
 	c.atWork()
 	if c.kills[id] {
 		c.dead = true
@@ -57,17 +57,17 @@ func (c *crashing) live(id string) retry.Outcome {
 	}
 	if c.troubles[id] > 0 {
 		c.troubles[id]--
-		return retry.Retry(errDown)
+		return errDown
 	}
 	c.done[id] = true
-	return retry.Done()
+	return nil
 }
 
-func (c *crashing) handle(_ context.Context, d message.Delivery) retry.Outcome {
+func (c *crashing) handle(_ context.Context, d message.Delivery) error {
 	return c.live(d.MessageID)
 }
 
-func (c *crashing) handleRun(_ context.Context, run []message.Delivery) (outcomes []retry.Outcome) {
+func (c *crashing) handleRun(_ context.Context, run []message.Delivery) (outcomes []error) {
 	for _, d := range run {
 		outcomes = append(outcomes, c.live(d.MessageID))
 	}

@@ -22,22 +22,22 @@ func TestDelays(t *testing.T) {
 	s := time.Second
 	for _, c := range []struct {
 		name    string
-		outcome retry.Outcome
+		outcome error
 		// want is by receives 1, 5, 100 and 900.
 		want [4]time.Duration
 	}{
-		{"a failed call", retry.Classify(errDown), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
-		{"an open breaker", retry.Classify(open(5 * s)), [4]time.Duration{5 * s, 16 * s, 30 * s, 30 * s}},
-		{"a breaker that is about to probe", retry.Classify(open(s / 10)), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
-		{"a breaker whose probe is under way", retry.Classify(open(0)), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
-		{"a breaker that is open for long", retry.Classify(open(time.Minute)), [4]time.Duration{60 * s, 60 * s, 60 * s, 60 * s}},
-		{"a group that is being loaded", retry.Classify(busy), [4]time.Duration{1 * s, 1 * s, 1 * s, 1 * s}},
-		{"a hold that is not over", retry.RetryAfter(200*s, errDown), [4]time.Duration{200 * s, 200 * s, 200 * s, 200 * s}},
-		{"a chosen delay and an open breaker", retry.Classify(errors.Join(busy, open(5*s))), [4]time.Duration{5 * s, 5 * s, 5 * s, 5 * s}},
+		{"a failed call", errDown, [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
+		{"an open breaker", open(5 * s), [4]time.Duration{5 * s, 16 * s, 30 * s, 30 * s}},
+		{"a breaker that is about to probe", open(s / 10), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
+		{"a breaker whose probe is under way", open(0), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
+		{"a breaker that is open for long", open(time.Minute), [4]time.Duration{60 * s, 60 * s, 60 * s, 60 * s}},
+		{"a group that is being loaded", busy, [4]time.Duration{1 * s, 1 * s, 1 * s, 1 * s}},
+		{"a hold that is not over", retry.WithDelay(200*s, errDown), [4]time.Duration{200 * s, 200 * s, 200 * s, 200 * s}},
+		{"a chosen delay and an open breaker", errors.Join(busy, open(5*s)), [4]time.Duration{5 * s, 5 * s, 5 * s, 5 * s}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for i, receives := range []int{1, 5, 100, 900} {
-				w := &world{outcome: func(context.Context, string) retry.Outcome { return c.outcome }}
+				w := &world{outcome: func(context.Context, string) error { return c.outcome }}
 				if _, err := w.batches().Handle(t.Context(), withReceives(batch("a1"), receives)); err != nil {
 					t.Fatal(err)
 				}

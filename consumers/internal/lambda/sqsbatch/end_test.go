@@ -29,15 +29,15 @@ func (n hangingNotes) End(ctx context.Context, id string) error {
 // by coming again soon does a message whose note stays show that its attempt came back.
 func TestWhatHangsLeavesTimeToReturn(t *testing.T) {
 	const limit, answer = 5 * time.Second, 100 * time.Millisecond
-	hangs := func(ctx context.Context, _ string) retry.Outcome {
-		return retry.Retry(hang(ctx))
+	hangs := func(ctx context.Context, _ string) error {
+		return hang(ctx)
 	}
-	poison := func(ctx context.Context, _ string) retry.Outcome {
+	poison := func(ctx context.Context, _ string) error {
 		_ = hang(ctx)
 		return retry.Poison("p", nil)
 	}
 	for name, c := range map[string]struct {
-		outcome    func(context.Context, string) retry.Outcome
+		outcome    func(context.Context, string) error
 		receives   int
 		buryHangs  bool
 		endHangs   bool
@@ -50,9 +50,9 @@ func TestWhatHangsLeavesTimeToReturn(t *testing.T) {
 		"the bury":                              {outcome: poison, receives: 1, buryHangs: true, returns: "a1 a2"},
 		"the bury and the delete":               {outcome: poison, receives: 2, buryHangs: true, endHangs: true, returns: "a1 a2"},
 		"the delete, of poison that was buried": {outcome: poison, receives: 2, endHangs: true, returns: "a2"},
-		"the delete, of work that was done so late": {outcome: func(ctx context.Context, _ string) retry.Outcome {
+		"the delete, of work that was done so late": {outcome: func(ctx context.Context, _ string) error {
 			_ = hang(ctx)
-			return retry.Done()
+			return nil
 		}, receives: 2, endHangs: true, returns: "a2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRoundsInWhichEverythingHangsMakeNoPoison(t *testing.T) {
 		w, n := noting(t, nil, nil)
 		w.options.Runs, w.options.Attempts = nil, hangingNotes{n}
 		w.options.Visibility = func(context.Context) (time.Duration, error) { return visibility, nil }
-		w.outcome = func(ctx context.Context, _ string) retry.Outcome { return retry.Retry(hang(ctx)) }
+		w.outcome = func(ctx context.Context, _ string) error { return hang(ctx) }
 		b := w.batches()
 		for round := 2; round < 12; round++ {
 			begun := time.Now()
@@ -139,7 +139,7 @@ func TestLateNotesShareOneTime(t *testing.T) {
 		w, n := noting(t, nil, earlier)
 		w.options.Runs, w.options.Attempts = nil, hangingNotes{n}
 		// The last one of a group works until the end of the budget.
-		w.outcome = func(ctx context.Context, id string) retry.Outcome { return retry.Retry(hang(ctx)) }
+		w.outcome = func(ctx context.Context, id string) error { return hang(ctx) }
 		ids = append(ids, "a6", "b6")
 		ctx := invocation(t, 5*time.Second)
 		end, _ := ctx.Deadline()
@@ -162,9 +162,9 @@ func TestAnOverrunIsBounded(t *testing.T) {
 			ctx := invocation(t, 5*time.Second)
 			end, _ := ctx.Deadline()
 			ended := end.Add(-300*time.Millisecond + over)
-			w.outcome = func(context.Context, string) retry.Outcome {
+			w.outcome = func(context.Context, string) error {
 				time.Sleep(time.Until(ended))
-				return retry.Retry(errDown)
+				return errDown
 			}
 			if _, err := w.batches().Handle(ctx, withReceives(batch("a1", "b1"), 4)); err != nil {
 				t.Fatal(err)

@@ -2,8 +2,8 @@ package sqsbatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"boxoffice/consumers/internal/retry"
@@ -13,22 +13,46 @@ import (
 // runGroup handles a group's messages in order, up to the first that must come back. Whatever panics here beside the
 // handler leaves the group unfinished, which returns the whole batch.
 func (b *Batches) runGroup(ctx context.Context, g *group, join joinFunc) {
-	defer func() {
-		if p := recover(); p != nil {
-			b.options.Logger.ErrorContext(ctx, "message group panicked",
-				telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			// The process lives, so what it had begun came back.
-			b.endOpen(ctx, g)
+	err := b.safely(ctx, "message group", "", func() error {
+		ctx, leave := join(ctx)
+		g.leave = leave
+		defer g.leave()
+		for going := true; going && g.next < len(g.items); {
+			going = b.advance(ctx, g)
 		}
-	}()
-	ctx, g.leave = join(ctx)
-	defer g.leave()
-	for going := true; going && g.next < len(g.items); {
-		going = b.advance(ctx, g)
+		g.leave()
+		b.endOpen(ctx, g)
+		g.finished = true
+		return nil
+	})
+	if err != nil {
+		// The process lives, so every attempt that it began has come back.
+		b.endOpen(ctx, g)
 	}
-	g.leave()
-	b.endOpen(ctx, g)
-	g.finished = true
+}
+
+// safely calls f and logs its panic with the stack. messageID is the message that f works on, "" for more than one.
+func (b *Batches) safely(ctx context.Context, name, messageID string, f func() error) error {
+	err := retry.Safely(name, f)
+	var panicked *retry.PanicError
+	if errors.As(err, &panicked) {
+		attrs := []any{telemetry.KeyError, fmt.Sprint(panicked.Value), telemetry.KeyStack, panicked.Stack}
+		if messageID != "" {
+			attrs = append(attrs, telemetry.KeyMessage, messageID)
+		}
+		b.options.Logger.ErrorContext(ctx, name+" panicked", attrs...)
+	}
+	return err
+}
+
+// classify is retry.Classify with the reason of a panic.
+func classify(err error) retry.Outcome {
+	outcome := retry.Classify(err)
+	var panicked *retry.PanicError
+	if outcome.Class == retry.ClassRetryable && errors.As(err, &panicked) {
+		outcome.Reason = reasonPanic
+	}
+	return outcome
 }
 
 // advance handles what comes next in a group and says whether the group may go on behind it.
@@ -41,7 +65,7 @@ func (b *Batches) advance(ctx context.Context, g *group) bool {
 	noted, earlier, err := b.note(ctx, g)
 	if err != nil {
 		// Handled without a note it could kill its function for ever. What cannot write a note could write no row either.
-		outcome := retry.Retry(fmt.Errorf("note the attempt: %w", err))
+		outcome := retry.Classify(retry.Retryable(fmt.Errorf("note the attempt: %w", err)))
 		outcome.Reason = reasonNotNoted
 		return b.settle(ctx, g, g.items[g.next:g.next+1], []retry.Outcome{outcome}, b.options.Now().Sub(started))
 	}
@@ -52,7 +76,7 @@ func (b *Batches) advance(ctx context.Context, g *group) bool {
 	var outcomes []retry.Outcome
 	switch {
 	case g.notes.lost:
-		stretch, outcomes = stretch[:1], []retry.Outcome{attemptsOutcome(earlier)}
+		stretch, outcomes = stretch[:1], []retry.Outcome{lostAttempts(earlier)}
 	case run:
 		outcomes = b.handleRun(ctx, stretch)
 	default:
@@ -114,7 +138,7 @@ func (b *Batches) apply(ctx context.Context, one item, outcome retry.Outcome) (a
 	case retry.ClassPoison:
 		// Left to maxReceiveCount it would hold up its group for hours. Its group goes on only once it is kept elsewhere.
 		if err := b.safeBury(ctx, one, outcome.Reason); err != nil {
-			failed := retry.Retry(fmt.Errorf("%s: %w", outcome.Reason, err))
+			failed := retry.Classify(retry.Retryable(fmt.Errorf("%s: %w", outcome.Reason, err)))
 			failed.Reason = reasonBuryFailed
 			return false, failed
 		}
@@ -126,33 +150,19 @@ func (b *Batches) apply(ctx context.Context, one item, outcome retry.Outcome) (a
 	}
 }
 
-// handle runs the handler on one message. A panic is retryable: what it left undone is not known, and one panic does
-// not tell a bad message from a bad moment.
-func (b *Batches) handle(ctx context.Context, one item) (outcome retry.Outcome) {
+// handle runs the handler on one message.
+func (b *Batches) handle(ctx context.Context, one item) retry.Outcome {
 	ctx, cancel := b.withinBudget(telemetry.WithTrace(ctx, one.Attributes.Trace))
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			b.options.Logger.ErrorContext(ctx, "handler panicked", telemetry.KeyMessage, one.MessageID,
-				telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			outcome = retry.Outcome{Class: retry.ClassRetryable, Reason: reasonPanic, Err: fmt.Errorf("handler panicked: %v", p)}
-		}
-	}()
-	return b.handler(ctx, one.Delivery)
+	return classify(b.safely(ctx, "handler", one.MessageID, func() error { return b.handler(ctx, one.Delivery) }))
 }
 
 // safeBury buries in its own time, not in the budget.
-func (b *Batches) safeBury(ctx context.Context, one item, reason string) (err error) {
+func (b *Batches) safeBury(ctx context.Context, one item, reason string) error {
 	ctx, cancel := toBury(telemetry.WithTrace(ctx, one.Attributes.Trace))
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			b.options.Logger.ErrorContext(ctx, "bury panicked", telemetry.KeyMessage, one.MessageID,
-				telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			err = fmt.Errorf("bury panicked: %v", p)
-		}
-	}()
-	if err := b.bury(ctx, one.Delivery, reason); err != nil {
+	err := b.safely(ctx, "bury", one.MessageID, func() error { return b.bury(ctx, one.Delivery, reason) })
+	if err != nil {
 		return fmt.Errorf("bury: %w", err)
 	}
 	return nil
@@ -192,18 +202,9 @@ func (b *Batches) returnRest(ctx context.Context, g *group, delay func() time.Du
 		}
 	}
 	b.options.Meter.Put(telemetry.MessagesReturned, float64(len(rest)))
-	if err := b.safeReturn(ctx, receipts, after); err != nil {
+	if err := retry.Safely("return", func() error { return b.queue.ReturnAfter(ctx, receipts, after) }); err != nil {
 		// The response returns them all the same; they only become visible later, by the queue's own timeout.
 		b.options.Logger.WarnContext(ctx, "visibility not changed", telemetry.KeySeatGroup, rest[0].Group,
 			telemetry.KeyRetryIn, telemetry.Milliseconds(after), telemetry.KeyError, err.Error())
 	}
-}
-
-func (b *Batches) safeReturn(ctx context.Context, receipts []Receipt, after time.Duration) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("return panicked: %v", p)
-		}
-	}()
-	return b.queue.ReturnAfter(ctx, receipts, after)
 }

@@ -60,7 +60,7 @@ type world struct {
 	log     bytes.Buffer
 	metrics bytes.Buffer
 
-	outcome   func(ctx context.Context, id string) retry.Outcome
+	outcome   func(ctx context.Context, id string) error
 	buryErr   func(id string) error
 	returnErr error
 	// hangingBury waits for the end of its context; onReturn is told of each call of ReturnAfter.
@@ -83,12 +83,12 @@ func (w *world) batches() *sqsbatch.Batches {
 	return sqsbatch.New(w.handle, w, w.bury, w.options)
 }
 
-func (w *world) handle(ctx context.Context, d message.Delivery) retry.Outcome {
+func (w *world) handle(ctx context.Context, d message.Delivery) error {
 	w.mu.Lock()
 	w.handled = append(w.handled, d.MessageID)
 	w.mu.Unlock()
 	if w.outcome == nil {
-		return retry.Done()
+		return nil
 	}
 	return w.outcome(ctx, d.MessageID)
 }

@@ -22,17 +22,17 @@ var errDown = errors.New("dependency down")
 
 // Each row: message a2 of the batch a1 a2 a3 b1 ends so; b1 must always be done.
 func TestOutcomes(t *testing.T) {
-	a2 := func(o retry.Outcome) func(context.Context, string) retry.Outcome {
-		return func(_ context.Context, id string) retry.Outcome {
+	a2 := func(o error) func(context.Context, string) error {
+		return func(_ context.Context, id string) error {
 			if id == "a2" {
 				return o
 			}
-			return retry.Done()
+			return nil
 		}
 	}
 	for _, c := range []struct {
 		name      string
-		outcome   func(context.Context, string) retry.Outcome
+		outcome   func(context.Context, string) error
 		receives  int
 		buryErr   error
 		buryPanic bool
@@ -46,23 +46,23 @@ func TestOutcomes(t *testing.T) {
 		reason   string
 		poisoned float64
 	}{
-		{name: "done", outcome: a2(retry.Done()), handled: "a1 a2 a3", logged: "done"},
+		{name: "done", outcome: a2(nil), handled: "a1 a2 a3", logged: "done"},
 		{name: "refused", outcome: a2(retry.Refused("seat_taken")), handled: "a1 a2 a3", logged: "refused", reason: "seat_taken"},
-		{name: "retryable", outcome: a2(retry.Retry(errDown)), receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
-		{name: "retryable again and again", outcome: a2(retry.Retry(errDown)), receives: 4, handled: "a1 a2", failures: "a2 a3", after: 8 * time.Second, logged: "retryable"},
-		{name: "retryable after a long outage", outcome: a2(retry.Retry(errDown)), receives: 90, handled: "a1 a2", failures: "a2 a3", after: 30 * time.Second, logged: "retryable"},
-		{name: "retryable with its own delay", outcome: a2(retry.RetryAfter(42*time.Second, errDown)), receives: 90, handled: "a1 a2", failures: "a2 a3", after: 42 * time.Second, logged: "retryable"},
-		{name: "not filled in", outcome: a2(retry.Outcome{}), receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
-		{name: "return fails", outcome: a2(retry.Retry(errDown)), receives: 1, returnErr: errDown, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
+		{name: "retryable", outcome: a2(errDown), receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
+		{name: "retryable again and again", outcome: a2(errDown), receives: 4, handled: "a1 a2", failures: "a2 a3", after: 8 * time.Second, logged: "retryable"},
+		{name: "retryable after a long outage", outcome: a2(errDown), receives: 90, handled: "a1 a2", failures: "a2 a3", after: 30 * time.Second, logged: "retryable"},
+		{name: "retryable with its own delay", outcome: a2(retry.WithDelay(42*time.Second, errDown)), receives: 90, handled: "a1 a2", failures: "a2 a3", after: 42 * time.Second, logged: "retryable"},
+		{name: "poison that is retryable here", outcome: a2(retry.Retryable(retry.Poison("p", errDown))), receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
+		{name: "return fails", outcome: a2(errDown), receives: 1, returnErr: errDown, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
 		{name: "poison", outcome: a2(retry.Poison("malformed", errDown)), handled: "a1 a2 a3", buried: []string{"a2: malformed"}, logged: "poison", reason: "malformed", poisoned: 1},
 		{name: "poison that cannot be buried", outcome: a2(retry.Poison("malformed", errDown)), receives: 2, buryErr: errDown, handled: "a1 a2", failures: "a2 a3", after: 2 * time.Second, logged: "retryable", reason: "bury_failed"},
 		{name: "bury asks for a delay", outcome: a2(retry.Poison("malformed", errDown)), buryErr: &retry.BreakerOpenError{Name: "sqs", After: 5 * time.Second}, handled: "a1 a2", failures: "a2 a3", after: 5 * time.Second, logged: "retryable", reason: "bury_failed"},
 		{name: "bury panics", outcome: a2(retry.Poison("malformed", errDown)), receives: 1, buryPanic: true, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable", reason: "bury_failed"},
-		{name: "panic", outcome: func(_ context.Context, id string) retry.Outcome {
+		{name: "panic", outcome: func(_ context.Context, id string) error {
 			if id == "a2" {
 				panic("boom")
 			}
-			return retry.Done()
+			return nil
 		}, receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable", reason: "panic"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestOutcomes(t *testing.T) {
 
 // The jitter is whole seconds before it reaches the queue: rounding up there would make the first delay always 1 s.
 func TestBackoffIsInWholeSeconds(t *testing.T) {
-	w := &world{outcome: func(context.Context, string) retry.Outcome { return retry.Retry(errDown) }}
+	w := &world{outcome: func(context.Context, string) error { return errDown }}
 	w.options.Backoff = retry.NewFullJitter(400*time.Millisecond, time.Minute, highest{})
 	if _, err := w.batches().Handle(t.Context(), batch("a1")); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestBackoffIsInWholeSeconds(t *testing.T) {
 }
 
 func TestPanicIsLoggedWithItsStack(t *testing.T) {
-	w := &world{outcome: func(context.Context, string) retry.Outcome { panic("boom") }}
+	w := &world{outcome: func(context.Context, string) error { panic("boom") }}
 	if _, err := w.batches().Handle(t.Context(), batch("a1")); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestUnusableBatchIsAnError(t *testing.T) {
 		"no message id": {event: noID},
 		"one id twice":  {event: batch("a1", "a1")},
 		"handler ends goroutine": {event: batch("a1"), spoil: func(w *world) {
-			w.outcome = func(context.Context, string) retry.Outcome { goexit(); return retry.Done() }
+			w.outcome = func(context.Context, string) error { goexit(); return nil }
 		}},
 		"spawner panics": {event: batch("a1"), spoil: func(w *world) { w.options.Go = func(func()) { panic("boom") } }},
 		"clock panics":   {event: batch("a1"), spoil: func(w *world) { w.options.Now = func() time.Time { panic("boom") } }},
@@ -177,11 +177,11 @@ func TestMessageWithoutGroup(t *testing.T) {
 	for _, r := range event.Records[:2] {
 		delete(r.Attributes, "MessageGroupId")
 	}
-	w := &world{outcome: func(_ context.Context, id string) retry.Outcome {
+	w := &world{outcome: func(_ context.Context, id string) error {
 		if id == "1" {
-			return retry.Retry(errDown)
+			return errDown
 		}
-		return retry.Done()
+		return nil
 	}}
 	response, err := w.batches().Handle(t.Context(), event)
 	if got := failures(response); err != nil || got != "1 2" {
@@ -194,11 +194,11 @@ func TestLogLine(t *testing.T) {
 	event := batch("a1")
 	trace := "trace-1"
 	event.Records[0].MessageAttributes[message.AttributeTrace] = events.SQSMessageAttribute{StringValue: &trace}
-	w := &world{outcome: func(ctx context.Context, _ string) retry.Outcome {
+	w := &world{outcome: func(ctx context.Context, _ string) error {
 		if telemetry.Trace(ctx) != trace {
 			return retry.Poison("trace is not in the context", nil)
 		}
-		return retry.Retry(fmt.Errorf("get row: %w", errDown))
+		return fmt.Errorf("get row: %w", errDown)
 	}}
 	sent := time.UnixMilli(1700000000000)
 	w.options.Now = func() time.Time { return sent.Add(1500 * time.Millisecond) }
@@ -224,7 +224,7 @@ func TestLogLine(t *testing.T) {
 }
 
 func TestFollowersAreLoggedAsUnstarted(t *testing.T) {
-	w := &world{outcome: func(context.Context, string) retry.Outcome { return retry.Retry(errDown) }}
+	w := &world{outcome: func(context.Context, string) error { return errDown }}
 	if _, err := w.batches().Handle(t.Context(), batch("a1", "a2")); err != nil {
 		t.Fatal(err)
 	}

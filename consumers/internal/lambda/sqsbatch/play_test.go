@@ -132,13 +132,13 @@ func (p *play) exit(group string) {
 	delete(p.running, group)
 }
 
-func (p *play) handle(ctx context.Context, d message.Delivery) retry.Outcome {
+func (p *play) handle(ctx context.Context, d message.Delivery) error {
 	number := p.enter(d.Group, false, d.MessageID)
 	defer p.exit(d.Group)
 	return p.live(ctx, d.MessageID, number)
 }
 
-func (p *play) handleRun(ctx context.Context, run []message.Delivery) (outcomes []retry.Outcome) {
+func (p *play) handleRun(ctx context.Context, run []message.Delivery) (outcomes []error) {
 	var ids []string
 	for _, d := range run {
 		ids = append(ids, d.MessageID)
@@ -167,7 +167,7 @@ func (p *play) handleRun(ctx context.Context, run []message.Delivery) (outcomes 
 }
 
 // live is the work on one message.
-func (p *play) live(ctx context.Context, id string, call int) retry.Outcome {
+func (p *play) live(ctx context.Context, id string, call int) error {
 	plan, one := p.plans[id], &life{started: time.Since(p.begin), run: call}
 	p.mu.Lock()
 	if p.lives[id] != nil {
@@ -185,24 +185,24 @@ func (p *play) live(ctx context.Context, id string, call int) retry.Outcome {
 		case <-worked:
 		case <-ctx.Done():
 			one.cutOff = true
-			return retry.Classify(ctx.Err())
+			return ctx.Err()
 		}
 	}
 	switch plan.ending {
 	case "done":
-		return retry.Done()
+		return nil
 	case "refused":
 		return retry.Refused("seat_taken")
 	case "retry":
-		return retry.Retry(errDown)
+		return errDown
 	case "after":
-		return retry.RetryAfter(plan.after, errDown)
+		return retry.WithDelay(plan.after, errDown)
 	case "poison":
 		return retry.Poison("p", errDown)
 	case "panic":
 		panic("boom")
 	default:
-		return retry.Outcome{}
+		return retry.Retryable(retry.Poison("p", errDown))
 	}
 }
 

@@ -277,7 +277,7 @@ func TestRandomBatchesWithAPanicAroundTheHandler(t *testing.T) {
 			}
 			return time.Now()
 		}
-		done := func(context.Context, message.Delivery) retry.Outcome { return retry.Done() }
+		done := func(context.Context, message.Delivery) error { return nil }
 		response, err := sqsbatch.New(done, p, p.bury, sqsbatch.Options{Now: clock}).Handle(context.Background(), p.event)
 		if !errors.Is(err, sqsbatch.ErrUnusable) || response.BatchItemFailures != nil {
 			t.Fatalf("response %v, error %v", response, err)

@@ -3,11 +3,9 @@ package sqsbatch
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/telemetry"
 )
 
 // Runs lets consecutive messages of a group be handled in one call.
@@ -15,13 +13,13 @@ type Runs struct {
 	// Joins says whether a message may be part of a run. It must be cheap and tell by what is on the outside, as the
 	// kind: it is asked for a message each time that one may be next.
 	Joins func(d message.Delivery) bool
-	// Handle handles a run, one message or more, in order. It handles every message that Joins takes, so that a kind has
-	// one road: also one that is alone. It answers one outcome for each message, in their order.
+	// Handle handles a run, one message or more, in order. It handles every message that Joins accepts, also one that is
+	// alone, so that a kind has one handler. It returns one error for each message, in their order, as a Handler does.
 	//
-	// The first outcome that does not acknowledge stops the group there. What comes behind it in the run is returned
-	// whatever its outcome says, is handled again and must bear that; its poison is not buried. Messages beyond the end
-	// of a shorter answer were not started. The messages have traces of their own, so the context carries none.
-	Handle func(ctx context.Context, run []message.Delivery) []retry.Outcome
+	// The first error that does not acknowledge its message stops the group there. Every later message of the run is
+	// redelivered whatever its error says, so handling it again must be harmless; its poison is not buried. Messages beyond
+	// the end of a shorter slice were not started. The messages have traces of their own, so the context carries none.
+	Handle func(ctx context.Context, run []message.Delivery) []error
 }
 
 // stretchOf is what comes next in a group: the longest run from its next message on, or that message alone.
@@ -41,21 +39,25 @@ func (b *Batches) stretchOf(g *group, alone bool) (stretch []item, run bool) {
 func (b *Batches) handleRun(ctx context.Context, stretch []item) (outcomes []retry.Outcome) {
 	ctx, cancel := b.withinBudget(ctx)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			b.options.Logger.ErrorContext(ctx, "handler panicked", telemetry.KeyMessage, stretch[0].MessageID,
-				telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			outcomes = []retry.Outcome{{Class: retry.ClassRetryable, Reason: reasonPanic, Err: fmt.Errorf("handler panicked: %v", p)}}
-		}
-	}()
 	run := make([]message.Delivery, len(stretch))
 	for i, one := range stretch {
 		run[i] = one.Delivery
 	}
-	outcomes = b.options.Runs.Handle(ctx, run)
-	if len(outcomes) > len(run) {
-		// Nobody can tell which of them belong to which message.
-		return []retry.Outcome{retry.Retry(fmt.Errorf("run of %d messages got %d outcomes", len(run), len(outcomes)))}
+	var errs []error
+	err := b.safely(ctx, "handler", stretch[0].MessageID, func() error {
+		errs = b.options.Runs.Handle(ctx, run)
+		if len(errs) > len(run) {
+			// It is not known which of them belong to which message.
+			return fmt.Errorf("run of %d messages got %d outcomes", len(run), len(errs))
+		}
+		return nil
+	})
+	if err != nil {
+		return []retry.Outcome{classify(err)}
+	}
+	outcomes = make([]retry.Outcome, len(errs))
+	for i, err := range errs {
+		outcomes[i] = classify(err)
 	}
 	return outcomes
 }

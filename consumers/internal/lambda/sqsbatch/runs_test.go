@@ -18,10 +18,10 @@ import (
 )
 
 // inRuns makes a world hand over in runs what has the kind PlaceOrder. Runs are in handled as "a1+a2".
-func (w *world) inRuns(answer func(ctx context.Context, ids []string) []retry.Outcome) {
+func (w *world) inRuns(answer func(ctx context.Context, ids []string) []error) {
 	w.options.Runs = &sqsbatch.Runs{
 		Joins: func(d message.Delivery) bool { return d.Attributes.Kind == message.KindPlaceOrder },
-		Handle: func(ctx context.Context, run []message.Delivery) []retry.Outcome {
+		Handle: func(ctx context.Context, run []message.Delivery) []error {
 			ids := make([]string, len(run))
 			for i, d := range run {
 				ids[i] = d.MessageID
@@ -37,8 +37,8 @@ func (w *world) inRuns(answer func(ctx context.Context, ids []string) []retry.Ou
 	}
 }
 
-func allDone(ids []string) []retry.Outcome {
-	return slices.Repeat([]retry.Outcome{retry.Done()}, len(ids))
+func allDone(ids []string) []error {
+	return slices.Repeat([]error{nil}, len(ids))
 }
 
 // otherKind makes messages of a batch such that do not join.
@@ -97,13 +97,13 @@ func TestRunsAreTheLongestStretches(t *testing.T) {
 
 // Each row: the run a1 a2 a3 of the group a1 a2 a3 a4, where a4 does not join, ends so.
 func TestRunOutcomes(t *testing.T) {
-	answer := func(outcomes ...retry.Outcome) func(context.Context, []string) []retry.Outcome {
-		return func(context.Context, []string) []retry.Outcome { return outcomes }
+	answer := func(outcomes ...error) func(context.Context, []string) []error {
+		return func(context.Context, []string) []error { return outcomes }
 	}
-	done, refused, retried, poison := retry.Done(), retry.Refused("seat_taken"), retry.Retry(errDown), retry.Poison("malformed", errDown)
+	done, refused, retried, poison := error(nil), retry.Refused("seat_taken"), errDown, retry.Poison("malformed", errDown)
 	for _, c := range []struct {
 		name     string
-		answer   func(context.Context, []string) []retry.Outcome
+		answer   func(context.Context, []string) []error
 		buryErr  error
 		failures string
 		buried   []string
@@ -115,8 +115,8 @@ func TestRunOutcomes(t *testing.T) {
 		{name: "first fails", answer: answer(retried, done, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable done done unstarted", handled: "a1+a2+a3"},
 		{name: "middle fails", answer: answer(done, retried, done), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
 		{name: "last fails", answer: answer(done, done, retried), failures: "a3 a4", after: 2 * time.Second, logs: "done done retryable unstarted", handled: "a1+a2+a3"},
-		{name: "the first failure's delay", answer: answer(done, retry.RetryAfter(7*time.Second, errDown), retry.RetryAfter(9*time.Second, errDown)), failures: "a2 a3 a4", after: 7 * time.Second, logs: "done retryable retryable unstarted", handled: "a1+a2+a3"},
-		{name: "not filled in", answer: answer(done, retry.Outcome{}, done), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
+		{name: "the first failure's delay", answer: answer(done, retry.WithDelay(7*time.Second, errDown), retry.WithDelay(9*time.Second, errDown)), failures: "a2 a3 a4", after: 7 * time.Second, logs: "done retryable retryable unstarted", handled: "a1+a2+a3"},
+		{name: "poison that is retryable here", answer: answer(done, retry.Retryable(poison), done), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
 		{name: "poison", answer: answer(done, poison, done), buried: []string{"a2: malformed"}, logs: "done poison done done", handled: "a1+a2+a3 a4"},
 		{name: "poison that cannot be buried", answer: answer(done, poison, done), buryErr: errDown, failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
 		{name: "poison behind a failure is not buried", answer: answer(retried, poison, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable poison done unstarted", handled: "a1+a2+a3"},
@@ -124,7 +124,7 @@ func TestRunOutcomes(t *testing.T) {
 		{name: "shorter answer that ends in a failure", answer: answer(done, retried), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable unstarted unstarted", handled: "a1+a2+a3"},
 		{name: "no answer", answer: answer(), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "unstarted unstarted unstarted unstarted", handled: "a1+a2+a3"},
 		{name: "longer answer", answer: answer(done, done, done, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable unstarted unstarted unstarted", handled: "a1+a2+a3"},
-		{name: "panic", answer: func(context.Context, []string) []retry.Outcome { panic("boom") }, failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable unstarted unstarted unstarted", handled: "a1+a2+a3"},
+		{name: "panic", answer: func(context.Context, []string) []error { panic("boom") }, failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable unstarted unstarted unstarted", handled: "a1+a2+a3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := &world{buryErr: func(string) error { return c.buryErr }}
@@ -160,12 +160,12 @@ func TestRunHasTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		w := &world{}
-		w.inRuns(func(ctx context.Context, ids []string) []retry.Outcome {
+		w.inRuns(func(ctx context.Context, ids []string) []error {
 			<-ctx.Done()
 			if got := time.Since(begin); got != 1700*time.Millisecond {
 				t.Errorf("ended at %s", got)
 			}
-			return []retry.Outcome{retry.Done(), retry.Classify(ctx.Err())}
+			return []error{nil, ctx.Err()}
 		})
 		response, err := w.batches().Handle(invocation(t, 2*time.Second), otherKind(batch("a1", "a2", "a3", "a4"), "a4"))
 		if got := failures(response); err != nil || got != "a2 a3 a4" || w.handledOf("a") != "a1+a2+a3" {
@@ -180,7 +180,7 @@ func TestRunCarriesNoTrace(t *testing.T) {
 	trace := "trace-1"
 	event.Records[0].MessageAttributes[message.AttributeTrace] = events.SQSMessageAttribute{StringValue: &trace}
 	w := &world{}
-	w.inRuns(func(ctx context.Context, ids []string) []retry.Outcome {
+	w.inRuns(func(ctx context.Context, ids []string) []error {
 		if got := telemetry.Trace(ctx); got != "" {
 			t.Errorf("trace %q", got)
 		}

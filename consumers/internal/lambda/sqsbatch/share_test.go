@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"boxoffice/consumers/internal/lambda/sqsbatch"
-	"boxoffice/consumers/internal/retry"
 )
 
 type joinedKey struct{}
@@ -47,22 +46,22 @@ func (l *ledger) share(_ context.Context, groups int) func(context.Context) (con
 
 // Every group joins once and leaves, however it ends, and its handler works under the context that it got.
 func TestEveryGroupJoinsAndLeaves(t *testing.T) {
-	for name, end := range map[string]func() retry.Outcome{
-		"done":            retry.Done,
-		"returned":        func() retry.Outcome { return retry.Retry(errDown) },
-		"panic":           func() retry.Outcome { panic("boom") },
-		"ended goroutine": func() retry.Outcome { goexit(); return retry.Done() },
+	for name, end := range map[string]func() error{
+		"done":            func() error { return nil },
+		"returned":        func() error { return errDown },
+		"panic":           func() error { panic("boom") },
+		"ended goroutine": func() error { goexit(); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &ledger{}
-			l.w = &world{outcome: func(ctx context.Context, id string) retry.Outcome {
+			l.w = &world{outcome: func(ctx context.Context, id string) error {
 				if ctx.Value(joinedKey{}) != true {
 					t.Error("not the context that was joined")
 				}
 				if id == "a1" {
 					return end()
 				}
-				return retry.Done()
+				return nil
 			}}
 			l.w.options.Share = l.share
 			_, err := l.w.batches().Handle(t.Context(), batch("a1", "b1", "a2", "c1"))
@@ -79,7 +78,7 @@ func TestEveryGroupJoinsAndLeaves(t *testing.T) {
 // Nobody waits for a group while it only gives its messages back.
 func TestGroupLeavesBeforeItReturns(t *testing.T) {
 	l := &ledger{}
-	l.w = &world{outcome: func(context.Context, string) retry.Outcome { return retry.Retry(errDown) }}
+	l.w = &world{outcome: func(context.Context, string) error { return errDown }}
 	l.w.options.Share = l.share
 	if _, err := l.w.batches().Handle(t.Context(), batch("a1")); err != nil || l.left != 1 || len(l.leftAt) != 0 {
 		t.Errorf("%d left, after the return of %v, error %v", l.left, l.leftAt, err)
@@ -88,7 +87,7 @@ func TestGroupLeavesBeforeItReturns(t *testing.T) {
 
 // Nor while the note of its attempt is deleted.
 func TestGroupLeavesBeforeItsNoteEnds(t *testing.T) {
-	for name, outcome := range map[string]retry.Outcome{"done": retry.Done(), "returned": retry.Retry(errDown)} {
+	for name, outcome := range map[string]error{"done": nil, "returned": errDown} {
 		l := &ledger{}
 		w, n := noting(t, always(outcome), nil)
 		l.w, w.options.Share = w, l.share

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -20,10 +19,11 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Handler handles one message. Messages of one group come one after another, those of other groups at the same time. The
-// context ends at the end of the budget; a handler that works on after that risks the invocation, and with it the
-// answer for the whole batch. A panic is taken as retryable.
-type Handler func(ctx context.Context, d message.Delivery) retry.Outcome
+// Handler handles one message and returns an error that retry.Classify classifies; nil means that the effect is there. It is
+// called for one message of a group at a time, in order, and for several groups concurrently. The context ends with the
+// budget of the invocation: a handler that goes on after that risks the invocation, and with it the response for the whole
+// batch. A panic is retryable.
+type Handler func(ctx context.Context, d message.Delivery) error
 
 // Receipt names one receive of a message to SQS.
 type Receipt struct {
@@ -143,12 +143,17 @@ type group struct {
 // later one, in the order of the batch; an empty list deletes all. An error gives the whole batch back: SQS reads a
 // missing response as success, so nothing that went wrong in here may look like one.
 func (b *Batches) Handle(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			b.options.Logger.ErrorContext(ctx, "batch panicked", telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			response, err = events.SQSEventResponse{}, fmt.Errorf("%w: panic: %v", ErrUnusable, p)
-		}
-	}()
+	panicked := b.safely(ctx, "batch", "", func() error {
+		response, err = b.respond(ctx, event)
+		return nil
+	})
+	if panicked != nil {
+		return events.SQSEventResponse{}, fmt.Errorf("%w: %w", ErrUnusable, panicked)
+	}
+	return response, err
+}
+
+func (b *Batches) respond(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
 	groups, err := split(event)
 	if err != nil {
 		return events.SQSEventResponse{}, err

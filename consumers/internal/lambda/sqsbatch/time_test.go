@@ -24,14 +24,14 @@ func invocation(t *testing.T, d time.Duration) context.Context {
 func TestGroupsRunSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		w := &world{outcome: func(_ context.Context, id string) retry.Outcome {
+		w := &world{outcome: func(_ context.Context, id string) error {
 			switch id {
 			case "a1":
 				<-gate
 			case "b3":
 				close(gate)
 			}
-			return retry.Done()
+			return nil
 		}}
 		response, err := w.batches().Handle(t.Context(), batch("a1", "b1", "a2", "b2", "b3"))
 		if err != nil || failures(response) != "" {
@@ -44,9 +44,9 @@ func TestGroupsRunSideBySide(t *testing.T) {
 func TestReturnDoesNotWaitForOtherGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}
-		w.outcome = func(_ context.Context, id string) retry.Outcome {
+		w.outcome = func(_ context.Context, id string) error {
 			if id == "a1" {
-				return retry.Retry(errDown)
+				return errDown
 			}
 			synctest.Wait()
 			w.mu.Lock()
@@ -54,7 +54,7 @@ func TestReturnDoesNotWaitForOtherGroups(t *testing.T) {
 			if len(w.returns) != 1 {
 				t.Error("b1 still runs and a1 is not returned")
 			}
-			return retry.Done()
+			return nil
 		}
 		if _, err := w.batches().Handle(t.Context(), batch("a1", "b1")); err != nil {
 			t.Fatal(err)
@@ -81,16 +81,16 @@ func TestBudgetIsSpentOnPurpose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var deadlines []time.Duration
-		w := &world{outcome: func(ctx context.Context, _ string) retry.Outcome {
+		w := &world{outcome: func(ctx context.Context, _ string) error {
 			deadline, _ := ctx.Deadline()
 			deadlines = append(deadlines, deadline.Sub(begin))
 			worked, stop := after(700 * time.Millisecond)
 			defer stop()
 			select {
 			case <-worked:
-				return retry.Done()
+				return nil
 			case <-ctx.Done():
-				return retry.Classify(ctx.Err())
+				return ctx.Err()
 			}
 		}}
 		response, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2", "a3", "a4"))
@@ -122,11 +122,11 @@ func TestNoTimeLeft(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &world{outcome: func(_ context.Context, id string) retry.Outcome {
+				w := &world{outcome: func(_ context.Context, id string) error {
 					if id != "a3" {
 						time.Sleep(c.each)
 					}
-					return retry.Done()
+					return nil
 				}}
 				// 2 s less 300 ms of margin less 200 ms for the last one.
 				if _, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2", "a3")); err != nil {
@@ -159,9 +159,9 @@ func TestEndedInvocationStartsNothing(t *testing.T) {
 // Work that a slow handler finished all the same is acknowledged: its effect is there.
 func TestLateButDoneIsAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{outcome: func(context.Context, string) retry.Outcome {
+		w := &world{outcome: func(context.Context, string) error {
 			time.Sleep(1700 * time.Millisecond)
-			return retry.Done()
+			return nil
 		}}
 		response, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2"))
 		if got := failures(response); err != nil || got != "a2" {
@@ -173,7 +173,7 @@ func TestLateButDoneIsAcknowledged(t *testing.T) {
 // Poison found at the very end of the budget is still buried: that is what the margin is for.
 func TestBuryHasTheMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{outcome: func(ctx context.Context, _ string) retry.Outcome {
+		w := &world{outcome: func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return retry.Poison("p", nil)
 		}}

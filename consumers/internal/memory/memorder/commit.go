@@ -4,24 +4,29 @@ import (
 	"context"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 )
 
-// Commit writes the tickets of all seats, none of which may exist, and the row, if the stored one is still before.
-func (s *Store) Commit(_ context.Context, before, after order.Order) (r order.CommitResult, err error) {
+// Commit writes the tickets of all seats, none of which may exist, and the row, if the stored one is still before. It returns
+// retry.ErrMoved, or else an order.SeatsTakenError.
+func (s *Store) Commit(_ context.Context, before, after order.Order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index = nil
 	g := after.SeatGroup().Key()
-	r.Moved = s.moved(before)
+	if s.moved(before) {
+		return retry.ErrMoved
+	}
+	taken := &order.SeatsTakenError{}
 	for _, seat := range after.Seats {
 		if _, sold := s.tickets[g][seat]; sold {
-			r.Taken = append(r.Taken, seat)
+			taken.Seats = append(taken.Seats, seat)
 		}
 	}
-	if r.Moved || len(r.Taken) > 0 {
-		return r, nil
+	if len(taken.Seats) > 0 {
+		return taken
 	}
 	if s.tickets[g] == nil {
 		s.tickets[g] = map[string]contracts.OrderID{}
@@ -30,23 +35,22 @@ func (s *Store) Commit(_ context.Context, before, after order.Order) (r order.Co
 		s.tickets[g][seat] = after.OrderID
 	}
 	s.write(before, after)
-	r.Done = true
-	return r, nil
+	return nil
 }
 
 // Withdraw deletes the tickets of all seats, each of which must be the order's, and writes the row, if the stored one is
-// still before.
-func (s *Store) Withdraw(_ context.Context, before, after order.Order) (bool, error) {
+// still before; else it returns retry.ErrMoved.
+func (s *Store) Withdraw(_ context.Context, before, after order.Order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index = nil
 	g := after.SeatGroup().Key()
 	if s.moved(before) {
-		return false, nil
+		return retry.ErrMoved
 	}
 	for _, seat := range after.Seats {
 		if s.tickets[g][seat] != after.OrderID {
-			return false, nil
+			return retry.ErrMoved
 		}
 	}
 	for _, seat := range after.Seats {
@@ -54,7 +58,7 @@ func (s *Store) Withdraw(_ context.Context, before, after order.Order) (bool, er
 	}
 	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted
 	s.write(before, after)
-	return true, nil
+	return nil
 }
 
 // moved says whether the stored row is not before. The lock is held.

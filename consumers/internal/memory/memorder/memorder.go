@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 )
@@ -59,17 +60,17 @@ func (s *Store) put(row order.Order) order.PutResult {
 }
 
 // Update writes the next version of a row if the stored one has the status and version of before, and with it moves
-// the buyer's allowance by the change of Counted.
-func (s *Store) Update(_ context.Context, before, after order.Order) (bool, error) {
+// the buyer's allowance by the change of Counted; else it returns retry.ErrMoved.
+func (s *Store) Update(_ context.Context, before, after order.Order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index = nil
 	if s.moved(before) {
-		return false, nil
+		return retry.ErrMoved
 	}
 	s.counted[readmodel.AllowanceKey(after.ConcertID, after.UserID)] += after.Counted - before.Counted
 	s.write(before, after)
-	return true, nil
+	return nil
 }
 
 // write stores the next version of a row with the attributes of before that no program knows. The lock is held.
@@ -79,13 +80,13 @@ func (s *Store) write(before, after order.Order) {
 }
 
 // RejectLost writes the REJECTED version of an open row if the stored one is still before, and a ticket of that seat
-// still belongs to another order.
-func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) (bool, error) {
+// still belongs to another order; else it returns retry.ErrMoved.
+func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat string) error {
 	s.mu.Lock()
 	owner, sold := s.tickets[after.SeatGroup().Key()][seat]
 	s.mu.Unlock()
 	if !sold || owner == after.OrderID {
-		return false, nil
+		return retry.ErrMoved
 	}
 	return s.Update(ctx, before, after)
 }

@@ -21,7 +21,7 @@ func TestEveryFunctionIsTested(t *testing.T) {
 			continue
 		}
 		found++
-		content, err := os.ReadFile(filepath.Join("..", "..", "cmd", f.Name, "config_test.go"))
+		content, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", f.Name, "config_test.go"))
 		if err != nil || !strings.Contains(string(content), "boottest.Config(t, wire)") {
 			t.Errorf("%s: no test of its config: %v", f.Name, err)
 		}

@@ -1,6 +1,8 @@
 package ordertest
 
 import (
+	"boxoffice/consumers/internal/retry"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -44,16 +46,16 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1", "A-1-2"))
 			put(t, b, row)
-			if r, err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil || !r.Done || r.Moved || len(r.Taken) > 0 {
-				t.Fatalf("got %+v, %v", r, err)
+			if err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil {
+				t.Fatalf("got %v", err)
 			}
 			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": row.OrderID, "A-1-2": row.OrderID})
 			if got, _, err := b.Store.Read(t.Context(), row.OrderID); err != nil || got.Status != contracts.Committed || got.Payment.IntentID != "pi_1" {
 				t.Errorf("the row is %+v, %v", got, err)
 			}
 			// Repeated, after an answer that was lost, it meets its own row.
-			if r, err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil || r.Done || !r.Moved {
-				t.Errorf("again: %+v, %v", r, err)
+			if err := b.Store.Commit(t.Context(), row, committed(t, row)); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("again: %v", err)
 			}
 		},
 		"a seat that is another's leaves nothing written": func(t *testing.T, b Backend) {
@@ -61,9 +63,10 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			row := HeldOrder(Placed(g, "A-1-1", "A-1-2", "A-1-3"))
 			put(t, b, row)
 			b.PutTicket(g, "A-1-2", "other")
-			r, err := b.Store.Commit(t.Context(), row, committed(t, row))
-			if err != nil || r.Done || r.Moved || !slices.Equal(r.Taken, []string{"A-1-2"}) {
-				t.Fatalf("got %+v, %v", r, err)
+			var taken *order.SeatsTakenError
+			err := b.Store.Commit(t.Context(), row, committed(t, row))
+			if !errors.As(err, &taken) || errors.Is(err, retry.ErrMoved) || !slices.Equal(taken.Seats, []string{"A-1-2"}) {
+				t.Fatalf("commit returns %v", err)
 			}
 			owners(t, b, g, map[string]contracts.OrderID{"A-1-2": "other"})
 			if got, _, err := b.Store.Read(t.Context(), row.OrderID); err != nil || got.Status != contracts.Held {
@@ -74,11 +77,11 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			g := group()
 			row := HeldOrder(Placed(g, "A-1-1"))
 			put(t, b, row)
-			if done, err := b.Store.Update(t.Context(), row, expired(t, row)); !done || err != nil {
-				t.Fatalf("update: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, expired(t, row)); err != nil {
+				t.Fatalf("update: %v", err)
 			}
-			if r, err := b.Store.Commit(t.Context(), row, committed(t, row)); err != nil || r.Done || !r.Moved {
-				t.Fatalf("got %+v, %v", r, err)
+			if err := b.Store.Commit(t.Context(), row, committed(t, row)); !errors.Is(err, retry.ErrMoved) {
+				t.Fatalf("got %v", err)
 			}
 			owners(t, b, g, map[string]contracts.OrderID{})
 		},
@@ -95,14 +98,15 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			var all sync.WaitGroup
 			for _, row := range rows {
 				all.Go(func() {
-					r, err := b.Store.Commit(t.Context(), row, committed(t, row))
+					err := b.Store.Commit(t.Context(), row, committed(t, row))
 					mu.Lock()
 					defer mu.Unlock()
-					if err != nil {
-						t.Error(err)
-					}
-					if r.Done {
+					var taken *order.SeatsTakenError
+					switch {
+					case err == nil:
 						winners = append(winners, row.OrderID)
+					case !errors.As(err, &taken):
+						t.Error(err)
 					}
 				})
 			}
@@ -118,22 +122,22 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			row.UserID, row.Counted = "revoked-"+string(row.OrderID), 2
 			put(t, b, row)
 			sold := committed(t, row)
-			if r, err := b.Store.Commit(t.Context(), row, sold); err != nil || !r.Done {
-				t.Fatalf("commit: %+v, %v", r, err)
+			if err := b.Store.Commit(t.Context(), row, sold); err != nil {
+				t.Fatalf("commit: %v", err)
 			}
 			revoked, err := sold.Revoke(paid)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if done, err := b.Store.Withdraw(t.Context(), sold, revoked); err != nil || !done {
-				t.Fatalf("withdraw: %v, %v", done, err)
+			if err := b.Store.Withdraw(t.Context(), sold, revoked); err != nil {
+				t.Fatalf("withdraw: %v", err)
 			}
 			owners(t, b, g, map[string]contracts.OrderID{})
 			if n, err := b.Store.Allowance(t.Context(), g.ConcertID, row.UserID); err != nil || n != 0 {
 				t.Errorf("%d seats are counted, %v", n, err)
 			}
-			if done, err := b.Store.Withdraw(t.Context(), sold, revoked); err != nil || done {
-				t.Errorf("again: %v, %v", done, err)
+			if err := b.Store.Withdraw(t.Context(), sold, revoked); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("again: %v", err)
 			}
 		},
 		"a ticket of another is never withdrawn": func(t *testing.T, b Backend) {
@@ -145,8 +149,8 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			if err != nil {
 				t.Fatal(err)
 			}
-			if done, err := b.Store.Withdraw(t.Context(), row, revoked); err != nil || done {
-				t.Errorf("got %v, %v", done, err)
+			if err := b.Store.Withdraw(t.Context(), row, revoked); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("got %v", err)
 			}
 			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": "other"})
 		},

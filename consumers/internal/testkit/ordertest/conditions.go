@@ -1,8 +1,9 @@
 package ordertest
 
 import (
+	"boxoffice/consumers/internal/retry"
 	"context"
-	"fmt"
+	"errors"
 	"testing"
 
 	"boxoffice/consumers/internal/order"
@@ -12,7 +13,7 @@ import (
 // write is a way to write the next version of a row.
 type write struct {
 	name string
-	do   func(ctx context.Context, s Store, before order.Order) (done bool, err error)
+	do   func(ctx context.Context, s Store, before order.Order) error
 }
 
 // writes are all of them. Each is made from the row that the caller believes in.
@@ -25,23 +26,19 @@ func writes(t *testing.T) []write {
 		return o
 	}
 	return []write{
-		{"update", func(ctx context.Context, s Store, o order.Order) (bool, error) {
+		{"update", func(ctx context.Context, s Store, o order.Order) error {
 			return s.Update(ctx, o, o.NextAttempt(order.StepOpen))
 		}},
-		{"update that counts", func(ctx context.Context, s Store, o order.Order) (bool, error) {
+		{"update that counts", func(ctx context.Context, s Store, o order.Order) error {
 			return s.Update(ctx, o, expired(t, o))
 		}},
-		{"commit", func(ctx context.Context, s Store, o order.Order) (bool, error) {
-			r, err := s.Commit(ctx, o, committed(t, o))
-			if err == nil && !r.Done && !r.Moved {
-				err = fmt.Errorf("the row has moved, and the answer is %+v", r)
-			}
-			return r.Done, err
+		{"commit", func(ctx context.Context, s Store, o order.Order) error {
+			return s.Commit(ctx, o, committed(t, o))
 		}},
-		{"reject for a lost seat", func(ctx context.Context, s Store, o order.Order) (bool, error) {
+		{"reject for a lost seat", func(ctx context.Context, s Store, o order.Order) error {
 			return s.RejectLost(ctx, o, must(o.Reject(contracts.ReasonSeatLost, nil, paid)), "A-9")
 		}},
-		{"withdraw", func(ctx context.Context, s Store, o order.Order) (bool, error) {
+		{"withdraw", func(ctx context.Context, s Store, o order.Order) error {
 			o.Seats = []string{"A-8"}
 			next := o
 			next.Version++
@@ -59,9 +56,8 @@ func conditionTests(group func() contracts.SeatGroup) map[string]func(t *testing
 		b.PutTicket(stored.SeatGroup(), "A-9", "another")
 		b.PutTicket(stored.SeatGroup(), "A-8", stored.OrderID)
 		for _, w := range writes(t) {
-			done, err := w.do(t.Context(), b.Store, before)
-			if done || err != nil {
-				t.Errorf("%s: done %v, %v", w.name, done, err)
+			if err := w.do(t.Context(), b.Store, before); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("%s returns %v, want ErrMoved", w.name, err)
 			}
 			got, _, err := b.Store.Read(t.Context(), stored.OrderID)
 			if err != nil || got.Version != stored.Version || got.Status != stored.Status {
@@ -79,8 +75,8 @@ func conditionTests(group func() contracts.SeatGroup) map[string]func(t *testing
 			before := HeldBy(group(), "ann", 8, "A-1")
 			put(t, b, before)
 			stored := before.NextAttempt(order.StepOpen)
-			if done, err := b.Store.Update(t.Context(), before, stored); !done || err != nil {
-				t.Fatalf("update: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), before, stored); err != nil {
+				t.Fatalf("update: %v", err)
 			}
 			refused(t, b, stored, before)
 		},

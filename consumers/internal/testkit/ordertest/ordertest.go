@@ -3,7 +3,9 @@
 package ordertest
 
 import (
+	"boxoffice/consumers/internal/retry"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -20,11 +22,11 @@ import (
 // Store is what the suite needs: all the ports that a store of orders fills.
 type Store interface {
 	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
-	RejectLost(ctx context.Context, before, after order.Order, seat string) (done bool, err error)
-	Commit(ctx context.Context, before, after order.Order) (order.CommitResult, error)
-	Withdraw(ctx context.Context, before, after order.Order) (done bool, err error)
+	RejectLost(ctx context.Context, before, after order.Order, seat string) error
+	Commit(ctx context.Context, before, after order.Order) error
+	Withdraw(ctx context.Context, before, after order.Order) error
 	Allowance(ctx context.Context, concertID, userID string) (int, error)
-	Update(ctx context.Context, before, after order.Order) (done bool, err error)
+	Update(ctx context.Context, before, after order.Order) error
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
 	DuePage(ctx context.Context, scan order.DueScan) (order.DuePage, error)
@@ -139,20 +141,23 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 		},
 		"of 32 puts at once exactly one is done": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
-			race(t, 32, func() (bool, error) {
+			race(t, 32, func() error {
 				r := b.Store.PutAll(t.Context(), []order.Order{row})[0]
-				return r.Outcome == order.PutDone, r.Err
+				if r.Outcome != order.PutDone && r.Err == nil {
+					return retry.ErrMoved
+				}
+				return r.Err
 			})
 		},
 		"an update needs the version it was made from": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
 			put(t, b, row)
 			next := expired(t, row)
-			if done, err := b.Store.Update(t.Context(), row, next); !done || err != nil {
-				t.Fatalf("first update: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, next); err != nil {
+				t.Fatalf("first update: %v", err)
 			}
-			if done, err := b.Store.Update(t.Context(), row, next); done || err != nil {
-				t.Errorf("update from an old version: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, next); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("update from an old version: %v", err)
 			}
 			got, _, err := b.Store.Read(t.Context(), row.OrderID)
 			if err != nil || got.Status != contracts.Expired || got.Version != 2 || len(got.History) != 2 {
@@ -161,15 +166,15 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 		},
 		"an update of a row that is not there is refused": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
-			if done, err := b.Store.Update(t.Context(), row, expired(t, row)); done || err != nil {
-				t.Errorf("got %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), row, expired(t, row)); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("got %v", err)
 			}
 		},
 		"of 32 updates at once exactly one is done": func(t *testing.T, b Backend) {
 			row := HeldOrder(Placed(group(), "A-1-1"))
 			put(t, b, row)
 			next := expired(t, row)
-			race(t, 32, func() (bool, error) { return b.Store.Update(t.Context(), row, next) })
+			race(t, 32, func() error { return b.Store.Update(t.Context(), row, next) })
 		},
 		"the index has open orders of the group alone": func(t *testing.T, b Backend) {
 			g := group()
@@ -177,8 +182,8 @@ func Exercise(t *testing.T, open func(t *testing.T) Backend) {
 			for _, row := range []order.Order{open, over, elsewhere} {
 				put(t, b, row)
 			}
-			if done, err := b.Store.Update(t.Context(), over, expired(t, over)); !done || err != nil {
-				t.Fatalf("update: %v, %v", done, err)
+			if err := b.Store.Update(t.Context(), over, expired(t, over)); err != nil {
+				t.Fatalf("update: %v", err)
 			}
 			got, err := b.Store.OpenIDs(t.Context(), g)
 			if err != nil || !slices.Equal(got, []contracts.OrderID{open.OrderID}) {
@@ -313,8 +318,8 @@ func put(t *testing.T, b Backend, row order.Order) {
 	Put(t, b.Store, row)
 }
 
-// race lets n workers do the same at once and wants exactly one of them to have done it.
-func race(t *testing.T, n int, do func() (bool, error)) {
+// race lets n workers do the same at once, and wants one of them to succeed and all others to get retry.ErrMoved.
+func race(t *testing.T, n int, do func() error) {
 	t.Helper()
 	gate := make(chan struct{})
 	var done atomic.Int64
@@ -322,12 +327,11 @@ func race(t *testing.T, n int, do func() (bool, error)) {
 	for range n {
 		wg.Go(func() {
 			<-gate
-			ok, err := do()
-			if err != nil {
-				t.Error(err)
-			}
-			if ok {
+			switch err := do(); {
+			case err == nil:
 				done.Add(1)
+			case !errors.Is(err, retry.ErrMoved):
+				t.Error(err)
 			}
 		})
 	}

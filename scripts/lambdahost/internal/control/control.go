@@ -1,6 +1,6 @@
-// Package control is the operator's side of the host, for tools and tests on the same machine.
+// Package control is the host's endpoint for operators: tools and tests on the same machine. It has no authentication.
 //
-//	GET  /healthz            200 once every process has asked for work and the gateway listens; before, 503 with what is missing
+//	GET  /healthz            200 once every process has asked for work and the gateway listens; else 503 with the missing parts
 //	GET  /status             functions with their processes, and sources, as JSON
 //	POST /invoke/{function}  invokes a function with the body as its event, as Lambda's Invoke does
 package control
@@ -15,7 +15,7 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// Host is what the endpoint asks.
+// Host is what the endpoint needs of runtimeapi.Host.
 type Host interface {
 	Invoke(ctx context.Context, function string, invocation runtimeapi.Invocation) ([]byte, error)
 	Status() []runtimeapi.FunctionStatus
@@ -24,13 +24,13 @@ type Host interface {
 // Options of the endpoint.
 type Options struct {
 	Host Host
-	// Missing names what is not ready yet.
+	// Missing returns the names of the parts that are not ready yet.
 	Missing func() []string
-	// Sources gives the status of every queue, stream and schedule.
+	// Sources returns the status of every queue, stream and schedule.
 	Sources func() []any
 }
 
-// New gives the handler.
+// New returns the endpoint's handler.
 func New(options Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -48,19 +48,19 @@ func New(options Options) http.Handler {
 	return mux
 }
 
-// invoke answers as Lambda's Invoke: a failure of the function is a 200 with X-Amz-Function-Error and the error document.
+// invoke responds like Lambda's Invoke: if the function fails, with 200, X-Amz-Function-Error and the error document.
 func invoke(w http.ResponseWriter, r *http.Request, host Host) {
 	event, err := io.ReadAll(http.MaxBytesReader(w, r.Body, runtimeapi.MaxPayload))
 	if err != nil {
 		write(w, http.StatusRequestEntityTooLarge, map[string]string{"message": err.Error()})
 		return
 	}
-	answer, err := host.Invoke(r.Context(), r.PathValue("function"), runtimeapi.Invocation{Payload: event, Trace: r.Header.Get("X-Amzn-Trace-Id")})
+	response, err := host.Invoke(r.Context(), r.PathValue("function"), runtimeapi.Invocation{Payload: event, Trace: r.Header.Get("X-Amzn-Trace-Id")})
 	var failed *runtimeapi.FunctionError
 	switch {
 	case errors.As(err, &failed):
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		answer = failed.Payload
+		response = failed.Payload
 	case errors.Is(err, runtimeapi.ErrUnknownFunction):
 		write(w, http.StatusNotFound, map[string]string{"message": err.Error()})
 		return
@@ -72,13 +72,13 @@ func invoke(w http.ResponseWriter, r *http.Request, host Host) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	// A client that is gone needs no answer.
-	_, _ = w.Write(answer)
+	// A failed write means that the client is gone.
+	_, _ = w.Write(response)
 }
 
 func write(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// A client that is gone needs no answer.
+	// A failed write means that the client is gone.
 	_ = json.NewEncoder(w).Encode(document)
 }

@@ -11,7 +11,7 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// host answers by the name of the function.
+// host is a Host whose results depend on the function's name.
 type host struct{ traces []string }
 
 func (h *host) Invoke(_ context.Context, function string, invocation runtimeapi.Invocation) ([]byte, error) {

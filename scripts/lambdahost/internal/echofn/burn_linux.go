@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// burn uses so much of a processor, however long that takes.
+// burn uses that much processor time, however long it takes.
 func burn(work time.Duration) error {
 	var begun, now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &begun); err != nil {

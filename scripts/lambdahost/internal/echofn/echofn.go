@@ -1,5 +1,5 @@
-// Package echofn is a Lambda function for tests that does what its event says. It is served by the test binary itself:
-// a test links its own executable as "bootstrap", and its TestMain begins with
+// Package echofn is a Lambda function for tests: the event tells it what to do. The test binary itself serves it: a test links
+// its own executable as "bootstrap", and its TestMain begins with
 //
 //	if echofn.Serving() {
 //		echofn.Serve()
@@ -25,23 +25,23 @@ import (
 
 // Command is the event, the body of an HTTP request, or the body of a queue message.
 type Command struct {
-	// Do is one of the names in handle; empty echoes the event.
+	// Do is one of the cases of run; empty echoes the event.
 	Do string `json:"do"`
-	// For is how long to sleep, or how much of a processor to use, as time.ParseDuration reads it.
+	// For is a duration in the form of time.ParseDuration: how long to sleep, or how much processor time to use.
 	For string `json:"for,omitempty"`
-	// Text is what to answer or print.
+	// Text is the text to return or print.
 	Text string `json:"text,omitempty"`
-	// Size of a large answer, in bytes.
+	// Size is the size of a large response, in bytes.
 	Size int `json:"size,omitempty"`
 }
 
-// CrashAtStart is the variable that makes the function end before it asks for work.
+// CrashAtStart is the environment variable that makes the function exit before it asks for work.
 const CrashAtStart = "ECHOFN_CRASH_AT_START"
 
-// Journal is the variable that names a file to which each handled message and record is appended, a line each.
+// Journal is the environment variable that names a file. Each handled message and record is appended to it as a line.
 const Journal = "ECHOFN_JOURNAL"
 
-// Serving tells whether this process was started as a function.
+// Serving reports whether this process was started as a function.
 func Serving() bool { return os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" }
 
 // Serve handles invocations. It never returns.
@@ -54,7 +54,7 @@ func Serve() {
 	os.Exit(1)
 }
 
-// Directory makes a function folder whose bootstrap is the running test binary.
+// Directory returns a new function folder whose bootstrap is the running test binary.
 func Directory(t testing.TB) string {
 	t.Helper()
 	directory := t.TempDir()
@@ -62,7 +62,7 @@ func Directory(t testing.TB) string {
 	return directory
 }
 
-// Link puts the running test binary into directory as bootstrap.
+// Link links the running test binary into directory as bootstrap.
 func Link(t testing.TB, directory string) {
 	t.Helper()
 	executable, err := os.Executable()
@@ -96,11 +96,11 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	}
 }
 
-// run does one command. whole is what an echo answers.
+// run carries out one command. whole is what an echo returns.
 func run(ctx context.Context, command, whole []byte) (any, error) {
 	var c Command
 	if err := json.Unmarshal(command, &c); err != nil {
-		return json.RawMessage(whole), nil //nolint:nilerr // what is no command is echoed
+		return json.RawMessage(whole), nil //nolint:nilerr // JSON that is not a command is echoed
 	}
 	switch c.Do {
 	case "error":
@@ -137,7 +137,7 @@ func run(ctx context.Context, command, whole []byte) (any, error) {
 	return json.RawMessage(whole), nil
 }
 
-// Description is what the command "context" answers.
+// Description is what the command "context" returns.
 type Description struct {
 	RequestID string `json:"requestId"`
 	ARN       string `json:"arn"`
@@ -158,7 +158,7 @@ func describe(ctx context.Context) Description {
 	return d
 }
 
-// handleHTTP answers the event itself, so that a test sees what the function was given.
+// handleHTTP returns the event itself by default, so that a test sees what the function received.
 func handleHTTP(ctx context.Context, event []byte, body string) (any, error) {
 	var c Command
 	if err := json.Unmarshal([]byte(body), &c); err == nil && c.Do != "" {
@@ -169,8 +169,8 @@ func handleHTTP(ctx context.Context, event []byte, body string) (any, error) {
 	}, nil
 }
 
-// handleBatch notes each record in the journal. A message body {"do":"exit"} ends the process, and a batch of a stream that has a
-// new image with the attribute "fails" fails.
+// handleBatch appends each record to the journal. A message body {"do":"exit"} ends the process on its first delivery. A stream
+// batch with a new image that has the attribute "fails" fails.
 func handleBatch(event []byte) (any, error) {
 	var batch events.SQSEvent
 	if err := json.Unmarshal(event, &batch); err != nil {

@@ -18,13 +18,13 @@ import (
 const (
 	// fetchTimeout bounds one fetch of the discovery document or of the keys.
 	fetchTimeout = 3 * time.Second
-	// refetchPause keeps a crowd of tokens from asking an issuer that does not answer once each.
+	// refetchPause is the pause after a failed fetch, so that many tokens do not cause one fetch each from an unreachable issuer.
 	refetchPause = 500 * time.Millisecond
 )
 
-// Authorizer is the JWT authorizer of an HTTP API. It takes RS256 alone. It reads the issuer's discovery document with
-// the first token, not before, since the issuer may be served by the very gateway that it protects; a failure is tried
-// again with a later token. Keys are kept, and fetched again when a token names one that is not known.
+// Authorizer is the JWT authorizer of an HTTP API. It accepts only RS256. It reads the issuer's discovery document with the first
+// token, not before, because the issuer may be served by the gateway that it protects. After a failure a later token tries again.
+// Keys are cached, and fetched again when a token names an unknown one.
 //
 // It is safe for concurrent use.
 type Authorizer struct {
@@ -39,12 +39,12 @@ type Authorizer struct {
 	failedAt time.Time
 }
 
-// NewAuthorizer gives an authorizer for the tokens of one issuer, made for one audience.
+// NewAuthorizer returns an authorizer for the tokens of one issuer and one audience.
 func NewAuthorizer(issuer, audience string, now func() time.Time) *Authorizer {
 	return &Authorizer{issuer: issuer, audience: audience, now: now, client: &http.Client{Timeout: fetchTimeout}}
 }
 
-// claims that are checked here; the issuer and the signature are checked before.
+// checkedClaims are the claims that check examines. The verifier has checked issuer and signature before.
 type checkedClaims struct {
 	Audience  audience     `json:"aud"`
 	ClientID  string       `json:"client_id"`
@@ -56,7 +56,7 @@ type checkedClaims struct {
 // audience is one name or a list of names.
 type audience []string
 
-// UnmarshalJSON takes a string or a list of strings.
+// UnmarshalJSON accepts a string or a list of strings.
 func (a *audience) UnmarshalJSON(data []byte) error {
 	var one string
 	if err := json.Unmarshal(data, &one); err == nil {
@@ -66,7 +66,7 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(a))
 }
 
-// verify gives the claims of the token in an Authorization header, each as a string. "Bearer " may be left out.
+// verify returns the claims of the token in an Authorization header, each as a string. The prefix "Bearer " is optional.
 func (a *Authorizer) verify(ctx context.Context, header string) (map[string]string, error) {
 	token := strings.TrimSpace(header)
 	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -75,7 +75,7 @@ func (a *Authorizer) verify(ctx context.Context, header string) (map[string]stri
 	if token == "" {
 		return nil, errors.New("no token")
 	}
-	// AWS finds the key by its id alone.
+	// AWS selects the key by its id alone.
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, errors.New("not a token signed with RS256")
@@ -85,7 +85,7 @@ func (a *Authorizer) verify(ctx context.Context, header string) (map[string]stri
 	}
 	verifier, err := a.lazyVerifier(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask the issuer: %w", err)
+		return nil, fmt.Errorf("read the issuer: %w", err)
 	}
 	verified, err := verifier.Verify(oidc.ClientContext(ctx, a.client), token)
 	if err != nil {
@@ -100,13 +100,13 @@ func (a *Authorizer) verify(ctx context.Context, header string) (map[string]stri
 	}
 	var all map[string]json.RawMessage
 	if err := verified.Claims(&all); err != nil {
-		return nil, errors.New("the token's claims are no object")
+		return nil, errors.New("the token's claims are not an object")
 	}
 	return claimStrings(all), nil
 }
 
-// check does what AWS documents: aud, or client_id where there is no aud, is the audience; the time is before exp, and
-// not before nbf and iat where they are given.
+// check follows AWS's documentation: aud, or client_id where there is no aud, must be the audience; the time must be before exp,
+// and not before nbf and iat where they are present.
 func (a *Authorizer) check(c checkedClaims) error {
 	if len(c.Audience) > 0 {
 		if !slices.Contains(c.Audience, a.audience) {
@@ -143,7 +143,7 @@ func instant(seconds *json.Number) (time.Time, bool) {
 	return time.UnixMilli(int64(s * 1000)), true
 }
 
-// lazyVerifier reads the discovery document once. While a read is under way the others wait for it.
+// lazyVerifier reads the discovery document once. Other calls wait while a read is under way.
 func (a *Authorizer) lazyVerifier(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,7 +153,7 @@ func (a *Authorizer) lazyVerifier(ctx context.Context) (*oidc.IDTokenVerifier, e
 	if a.failure != nil && a.now().Sub(a.failedAt) < refetchPause {
 		return nil, a.failure
 	}
-	// Not the request's own end: others wait for the same document.
+	// The fetch outlives this request, because other requests wait for the same document.
 	fetching := oidc.ClientContext(context.WithoutCancel(ctx), a.client)
 	provider, err := oidc.NewProvider(fetching, a.issuer)
 	if err != nil {
@@ -161,15 +161,15 @@ func (a *Authorizer) lazyVerifier(ctx context.Context) (*oidc.IDTokenVerifier, e
 		return nil, err
 	}
 	a.failure = nil
-	// Times are checked by us: the library allows five minutes before nbf, AWS does not.
+	// check examines the times: the library tolerates five minutes before nbf, AWS does not.
 	a.verifier = provider.VerifierContext(fetching, &oidc.Config{
 		SkipClientIDCheck: true, SkipExpiryCheck: true, SupportedSigningAlgs: []string{oidc.RS256}, Now: a.now,
 	})
 	return a.verifier, nil
 }
 
-// hasScope tells whether a token has one of the scopes that a route asks for: in its claim scope, or scp where there is no scope,
-// as words with spaces between them. A list of words has become "[a b]".
+// hasScope reports whether a token has one of the route's scopes. They are space-separated words in the claim scope, or in scp
+// where there is no scope. claimStrings has turned a list of words into "[a b]".
 func hasScope(claims map[string]string, scopes []string) bool {
 	if len(scopes) == 0 {
 		return true
@@ -182,7 +182,7 @@ func hasScope(claims map[string]string, scopes []string) bool {
 	return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(given, s) })
 }
 
-// claimStrings gives each claim as AWS does: numbers and booleans as written, a list as [a b].
+// claimStrings formats each claim as AWS does: numbers and booleans as written, a list as [a b].
 func claimStrings(all map[string]json.RawMessage) map[string]string {
 	out := make(map[string]string, len(all))
 	for name, raw := range all {

@@ -19,7 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// issuer serves a discovery document and the keys that it was given.
+// issuer serves a discovery document and the published keys.
 type issuer struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -65,7 +65,7 @@ func (i *issuer) publish(id string, key *rsa.PrivateKey) {
 	i.keys.Keys = append(i.keys.Keys, jose.JSONWebKey{Key: key.Public(), KeyID: id, Algorithm: "RS256", Use: "sig"})
 }
 
-// sign makes a token; key is an *rsa.PrivateKey or a shared secret.
+// sign returns a token; key is an *rsa.PrivateKey or a shared secret.
 func sign(t *testing.T, algorithm jose.SignatureAlgorithm, id string, key any, claims map[string]any) string {
 	t.Helper()
 	options := &jose.SignerOptions{}
@@ -111,7 +111,7 @@ func jwtGateway(t *testing.T, i *issuer) (*Gateway, *[]call) {
 	}, `{"statusCode":200}`, nil)
 }
 
-// mine is what the protected route answers.
+// mine is the response of the protected route.
 type mine struct {
 	status    int
 	body      string
@@ -218,7 +218,7 @@ func TestNewKeysAreFetched(t *testing.T) {
 	}
 }
 
-func TestIssuerMayBeAwayAtFirst(t *testing.T) {
+func TestIssuerMayBeUnreachableAtFirst(t *testing.T) {
 	i, key := newIssuer(t), newKey(t)
 	i.publish("k1", key)
 	i.down.Store(true)
@@ -236,7 +236,7 @@ func TestIssuerMayBeAwayAtFirst(t *testing.T) {
 	i.down.Store(false)
 	now = now.Add(refetchPause)
 	if _, err := a.verify(context.Background(), token); err != nil {
-		t.Errorf("after the issuer came back: %v", err)
+		t.Errorf("after the issuer was reachable again: %v", err)
 	}
 }
 
@@ -267,8 +267,8 @@ func TestIssuerServedByTheGatewayItself(t *testing.T) {
 	}
 }
 
-// A route that asks for scopes takes a token that has one of them, in scope or, where there is no scope, in scp; any other token is
-// 403 and not 401. The function is told which scopes the route asks for.
+// A route with scopes accepts a token that has one of them in scope or, where there is no scope, in scp; any other valid token
+// gets 403, not 401. The event names the route's scopes.
 func TestScopesOfARoute(t *testing.T) {
 	i, key := newIssuer(t), newKey(t)
 	i.publish("k1", key)
@@ -312,12 +312,12 @@ func TestScopesOfARoute(t *testing.T) {
 		t.Errorf("scopes %v", got)
 	}
 	if _, err := New(Options{Routes: []Route{{Key: "GET /open", Scopes: []string{"operator"}}}}); err == nil {
-		t.Error("scopes without a token were taken")
+		t.Error("scopes without JWT were accepted")
 	}
 }
 
-// AWS joins headers of one name, so that two tokens are none, whichever comes first.
-func TestTwoTokensAreNone(t *testing.T) {
+// AWS joins headers of one name, so a request with two tokens has no valid one, in either order.
+func TestTwoTokensAreRefused(t *testing.T) {
 	i, key := newIssuer(t), newKey(t)
 	i.publish("k1", key)
 	g, calls := jwtGateway(t, i)

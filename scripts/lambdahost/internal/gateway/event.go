@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// event is payload format 2.0 as it goes over the wire. A member that has nothing to say is left out.
+// event is payload format 2.0 as JSON. Empty members are left out.
 type event struct {
 	Version               string            `json:"version"`
 	RouteKey              string            `json:"routeKey"`
@@ -56,16 +56,16 @@ type authorizer struct {
 	JWT authorizedJWT `json:"jwt"`
 }
 
-// authorizedJWT has the scopes that the route asks for; AWS says null if there are none.
+// authorizedJWT has the route's scopes; AWS sends null if there are none.
 type authorizedJWT struct {
 	Claims map[string]string `json:"claims"`
 	Scopes []string          `json:"scopes"`
 }
 
-// apiID stands for the id that AWS gives an API.
+// apiID replaces the id that AWS gives an API.
 const apiID = "local"
 
-// incoming is a request with all that was found out about it.
+// incoming is a request together with everything that the gateway derived from it.
 type incoming struct {
 	request   *http.Request
 	matched   match
@@ -86,7 +86,7 @@ func (in incoming) event() ([]byte, error) {
 	prefix, _, _ := strings.Cut(domain, ".")
 	e := event{
 		Version: "2.0", RouteKey: in.matched.route.Key,
-		// AWS gives the path decoded and the query as it came.
+		// AWS decodes the path and passes the query unchanged.
 		RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery,
 		Cookies: cookies(r.Header), Headers: in.headers(), QueryStringParameters: queryParameters(r.URL.RawQuery),
 		PathParameters: in.matched.parameters,
@@ -114,8 +114,8 @@ func (in incoming) event() ([]byte, error) {
 	return encoded, nil
 }
 
-// isText tells whether AWS passes a body of this type as it is: text and three application types do, all others and
-// none at all are base64, also application/x-www-form-urlencoded. JSON cannot carry what is no UTF-8, so that is base64 too.
+// isText reports whether AWS passes a body of this type as text: text/* and three application types. All other types and a
+// missing type are base64, also application/x-www-form-urlencoded. Invalid UTF-8 is base64 too, because JSON cannot carry it.
 func isText(contentType string, body []byte) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil || !utf8.Valid(body) {
@@ -128,13 +128,13 @@ func isText(contentType string, body []byte) bool {
 	return strings.HasPrefix(media, "text/")
 }
 
-// hopByHop headers belong to the connection, and cookies have a member of their own.
+// hopByHop headers belong to the connection. Cookies are here because they have a member of their own.
 var hopByHop = map[string]bool{
 	"connection": true, "keep-alive": true, "proxy-authenticate": true, "proxy-authorization": true, "proxy-connection": true,
 	"te": true, "trailer": true, "transfer-encoding": true, "upgrade": true, "cookie": true,
 }
 
-// headers are lower-cased, several values of one joined by commas, plus those that AWS adds.
+// headers returns the lower-cased headers, several values of one name joined by commas, plus those that AWS adds.
 func (in incoming) headers() map[string]string {
 	r := in.request
 	out := make(map[string]string, len(r.Header)+5)
@@ -181,12 +181,13 @@ func cookies(header http.Header) []string {
 	return out
 }
 
-// queryParameters are decoded, several values of one joined by commas. What cannot be decoded is left out.
+// queryParameters returns the decoded parameters, several values of one name joined by commas. Pairs that cannot be decoded are
+// left out.
 func queryParameters(raw string) map[string]string {
 	if raw == "" {
 		return nil
 	}
-	// The error names the first pair that cannot be decoded; the others are there.
+	// The error concerns only pairs that cannot be decoded; the others are in values.
 	values, _ := url.ParseQuery(raw)
 	if len(values) == 0 {
 		return nil

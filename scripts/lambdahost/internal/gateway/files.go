@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Files serves a folder under a path. Only GET and HEAD; what is not there is left to the routes. Folders are not
-// listed, and nothing outside the folder is reached, also not over links.
+// Files serves a folder under a path prefix. It handles only GET and HEAD, and leaves missing files to the routes. It lists no
+// folders, and it reaches nothing outside the folder, not even through links.
 type Files struct {
 	prefix string
 	root   *os.Root
@@ -37,12 +37,12 @@ func OpenFiles(prefix, directory string) (*Files, error) {
 // Close releases the folder.
 func (f *Files) Close() error { return f.root.Close() }
 
-// sortByPrefix puts the longest prefix first, so that a folder within another one wins.
+// sortByPrefix puts the longest prefix first, so that a nested folder takes precedence.
 func sortByPrefix(all []*Files) {
 	slices.SortStableFunc(all, func(a, b *Files) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 }
 
-// serve tells whether it answered.
+// serve reports whether it wrote a response.
 func (f *Files) serve(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
@@ -59,7 +59,7 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	defer func() { _ = file.Close() }() // read only: nothing is lost
+	defer func() { _ = file.Close() }() // opened for reading: Close loses nothing
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return false
@@ -75,7 +75,7 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// contentTypes are fixed here for what a site has, since the system's own table differs from machine to machine.
+// contentTypes has the types of a site's files, because the system's table differs from machine to machine.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8",
 	".css": "text/css; charset=utf-8", ".json": "application/json", ".map": "application/json", ".svg": "image/svg+xml",

@@ -1,6 +1,6 @@
-// Package gateway is an HTTP API of API Gateway with Lambda integrations: routes, JWT authorizer, throttle, events in
-// payload format 2.0, and the answers that API Gateway makes itself. In front of the routes it can serve files, as
-// CloudFront does from a bucket.
+// Package gateway imitates an HTTP API of API Gateway with Lambda integrations: routes, JWT authorizer, throttle, events in
+// payload format 2.0, and the responses that API Gateway makes itself. Ahead of the routes it can serve files, as CloudFront does
+// from a bucket. It needs a function that invokes (InvokeFunc).
 package gateway
 
 import (
@@ -19,23 +19,23 @@ import (
 )
 
 const (
-	// maxBody is API Gateway's limit of a request body, in bytes.
+	// maxBody is API Gateway's limit for a request body, in bytes.
 	maxBody = 10 << 20
-	// integrationTimeout is the longest that an HTTP API waits for its integration.
+	// integrationTimeout is API Gateway's limit for an integration.
 	integrationTimeout = 30 * time.Second
 )
 
-// InvokeFunc calls a function and waits for its answer, as runtimeapi.Host.Invoke does.
+// InvokeFunc calls a function and returns its response, as runtimeapi.Host.Invoke does.
 type InvokeFunc func(ctx context.Context, function string, invocation runtimeapi.Invocation) ([]byte, error)
 
-// Options of a Gateway. Throttle and Files may be left out, and Authorizer where no route needs it.
+// Options of a Gateway. Throttle and Files are optional, and so is Authorizer if no route needs it.
 type Options struct {
 	Routes     []Route
 	Invoke     InvokeFunc
 	Authorizer *Authorizer
 	Throttle   *Throttle
 	Files      []*Files
-	// AccountID is told to the functions.
+	// AccountID is passed to the functions.
 	AccountID string
 	Logger    *slog.Logger
 	Now       func() time.Time
@@ -49,7 +49,7 @@ type Gateway struct {
 	table   table
 }
 
-// New checks the routes. All problems are reported together.
+// New checks the routes and returns the gateway. It reports all problems of route keys together.
 func New(options Options) (*Gateway, error) {
 	routes, err := newTable(options.Routes)
 	if err != nil {
@@ -60,14 +60,14 @@ func New(options Options) (*Gateway, error) {
 			return nil, fmt.Errorf("route %q needs an authorizer", r.Key)
 		}
 		if len(r.Scopes) > 0 && !r.JWT {
-			return nil, fmt.Errorf("route %q has scopes and no token", r.Key)
+			return nil, fmt.Errorf("route %q has scopes but no JWT", r.Key)
 		}
 	}
 	sortByPrefix(options.Files)
 	return &Gateway{options: options, table: routes}, nil
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP handles one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, files := range g.options.Files {
 		if files.serve(w, r) {
@@ -90,7 +90,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if matched.route.JWT {
 		verified, err := g.options.Authorizer.verify(r.Context(), strings.Join(r.Header["Authorization"], ","))
 		if err != nil {
-			// The reason helps whoever runs the stack; the token itself is never written.
+			// The reason helps the operator of the stack; the token itself is never logged.
 			g.options.Logger.Info("a token was refused", telemetry.KeyRoute, matched.route.Key, telemetry.KeyRequest, requestID, telemetry.KeyReason, err.Error())
 			w.Header().Set("Www-Authenticate", "Bearer")
 			writeMessage(w, http.StatusUnauthorized, "Unauthorized")
@@ -132,7 +132,7 @@ func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, in incoming) {
 		g.failed(w, in, http.StatusInternalServerError, "Internal Server Error", err)
 		return
 	}
-	// A client that hangs up does not stop an integration: the function is invoked all the same.
+	// As on AWS, the function is invoked even if the client has disconnected.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), integrationTimeout)
 	defer cancel()
 	payload, err := g.options.Invoke(ctx, in.matched.route.Function, runtimeapi.Invocation{Payload: event, Trace: in.trace})
@@ -147,12 +147,12 @@ func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, in incoming) {
 		g.failed(w, in, http.StatusInternalServerError, "Internal Server Error", err)
 		return
 	}
-	answer, err := parseAnswer(payload)
+	parsed, err := parseResponse(payload)
 	if err != nil {
 		g.failed(w, in, http.StatusInternalServerError, "Internal Server Error", err)
 		return
 	}
-	answer.write(w)
+	parsed.write(w)
 }
 
 func (g *Gateway) failed(w http.ResponseWriter, in incoming, status int, message string, err error) {
@@ -161,10 +161,10 @@ func (g *Gateway) failed(w http.ResponseWriter, in incoming, status int, message
 	writeMessage(w, status, message)
 }
 
-// newRequestID gives an id in the form that HTTP APIs use.
+// newRequestID returns an id in the form that HTTP APIs use.
 func (g *Gateway) newRequestID() string {
 	var b [11]byte
-	// Ids need not be secret; a source that ends gives equal ones.
+	// Ids are not secret. A random source that runs out gives equal ids.
 	_, _ = io.ReadFull(g.options.Random, b[:])
 	return base64.StdEncoding.EncodeToString(b[:])
 }

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write golden files")
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// sevens is an endless source of the byte 7.
+// sevens is an endless source of bytes of the value 7.
 type sevens struct{}
 
 func (sevens) Read(p []byte) (int, error) {
@@ -37,13 +37,13 @@ func (sevens) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// call is what the integration saw.
+// call is an invocation that the integration received.
 type call struct {
 	function string
 	runtimeapi.Invocation
 }
 
-// newGateway answers every invocation with answer and err, and notes it.
+// newGateway returns a gateway whose invocations all return answer and failure, and the list of these invocations.
 func newGateway(t *testing.T, options Options, answer string, failure error) (*Gateway, *[]call) {
 	t.Helper()
 	calls := &[]call{}
@@ -118,7 +118,7 @@ func TestEventIsPayloadFormat2(t *testing.T) {
 	}
 }
 
-func TestEventLeavesOutWhatIsNotThere(t *testing.T) {
+func TestEventOmitsEmptyMembers(t *testing.T) {
 	g, calls := newGateway(t, Options{}, `{"statusCode":200}`, nil)
 	do(g, httptest.NewRequest(http.MethodPost, "/api/orders", nil))
 	var e map[string]any
@@ -127,7 +127,7 @@ func TestEventLeavesOutWhatIsNotThere(t *testing.T) {
 	}
 	for _, absent := range []string{"body", "cookies", "queryStringParameters", "pathParameters"} {
 		if _, there := e[absent]; there {
-			t.Errorf("%s is there: %v", absent, e[absent])
+			t.Errorf("%s is present: %v", absent, e[absent])
 		}
 	}
 	if e["isBase64Encoded"] != false || e["rawQueryString"] != "" {
@@ -173,7 +173,7 @@ func TestTraceIsPassedOnOrMade(t *testing.T) {
 	for i, want := range []string{"Root=1-00000001-000000000000000000000002", made} {
 		c := (*calls)[i]
 		if c.Trace != want || !bytes.Contains(c.Payload, []byte(`"x-amzn-trace-id":"`+want+`"`)) {
-			t.Errorf("trace %q, want %q in the event too", c.Trace, want)
+			t.Errorf("trace %q, want %q there and in the event", c.Trace, want)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func TestMostSpecificRouteWins(t *testing.T) {
 	}
 }
 
-func TestNoRouteIs404(t *testing.T) {
+func TestMissingRouteIs404(t *testing.T) {
 	g, _ := newGateway(t, Options{Routes: []Route{{Key: "GET /a", Function: "a"}}}, `{"statusCode":200}`, nil)
 	r := do(g, httptest.NewRequest(http.MethodGet, "/b", nil))
 	if body := r.Body.String(); r.Code != 404 || body != `{"message":"Not Found"}` {
@@ -227,7 +227,7 @@ func TestBadRoutesAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestFunctionResponses(t *testing.T) {
 	for _, c := range []struct {
 		name, answer string
 		status       int

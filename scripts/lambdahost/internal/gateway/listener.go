@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// Listen gives the listener of a gateway's server. A request that net/http cannot read, such as one with half a
-// percent-encoding in its path, it answers by itself and in plain text, and asks no handler; API Gateway answers in its form.
+// Listen wraps the listener of a gateway's server. net/http itself responds to a request that it cannot parse, in plain text and
+// without calling a handler; the wrapper rewrites that response into API Gateway's form.
 func Listen(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -24,22 +24,22 @@ func (l listener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// conn keeps everything that a TCP connection can do, which net/http makes use of.
+// conn embeds *net.TCPConn, not net.Conn, so that net/http can use all its methods.
 type conn struct{ *net.TCPConn }
 
-// ownAnswer is the whole of what net/http writes, in one call, where it asks no handler. An answer of a handler always has a
-// date.
-var ownAnswer = regexp.MustCompile(`^HTTP/1\.1 (4\d\d|5\d\d) [^\r\n]*\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n[^\r\n]*$`)
+// ownResponse matches a response that net/http makes without a handler and writes in a single call. A handler's response always
+// has a Date header, so it never matches.
+var ownResponse = regexp.MustCompile(`^HTTP/1\.1 (4\d\d|5\d\d) [^\r\n]*\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n[^\r\n]*$`)
 
-// maxOwnAnswer is more than net/http writes of its own, in bytes.
-const maxOwnAnswer = 512
+// maxOwnResponse is above the size of such a response, in bytes.
+const maxOwnResponse = 512
 
 // Write implements net.Conn.
 func (c conn) Write(p []byte) (int, error) {
-	if len(p) > maxOwnAnswer {
+	if len(p) > maxOwnResponse {
 		return c.TCPConn.Write(p)
 	}
-	own := ownAnswer.FindSubmatch(p)
+	own := ownResponse.FindSubmatch(p)
 	if own == nil {
 		return c.TCPConn.Write(p)
 	}

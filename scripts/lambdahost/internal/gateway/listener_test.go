@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// What no handler is asked about is answered in the gateway's form all the same, and what one answers is left as it is.
-func TestRequestsThatCannotBeReadAreAnsweredInTheGatewaysForm(t *testing.T) {
+// A request that net/http refuses without a handler gets a response in the gateway's form; a handler's response stays unchanged.
+func TestMalformedRequestsGetTheGatewaysErrorForm(t *testing.T) {
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestRequestsThatCannotBeReadAreAnsweredInTheGatewaysForm(t *testing.T) {
 		_, _ = io.WriteString(w, text)
 	})}
 	go server.Serve(l)                       //nolint:errcheck // it ends with the test
-	t.Cleanup(func() { _ = server.Close() }) // nothing is lost with it
+	t.Cleanup(func() { _ = server.Close() }) // an error loses nothing
 	for name, test := range map[string]struct {
 		request, contentType, body string
 		status                     int

@@ -12,15 +12,15 @@ import (
 
 // Route sends requests to a function.
 type Route struct {
-	// Key is "METHOD /path/{parameter}", with ANY for every method, or topology.DefaultRoute.
+	// Key is "METHOD /path/{parameter}", where METHOD may be ANY, or topology.DefaultRoute.
 	Key      string
 	Function string
-	// JWT asks for a valid token, which has at least one of Scopes if there are any.
+	// JWT requires a valid token, with at least one of Scopes if there are any.
 	JWT    bool
 	Scopes []string
 }
 
-// table finds the most specific route of a request.
+// table finds the most specific route for a request.
 type table struct {
 	routes   []parsedRoute
 	fallback *Route
@@ -56,8 +56,7 @@ func newTable(routes []Route) (table, error) {
 		}
 		t.routes = append(t.routes, parsedRoute{r, method, strings.Split(path[1:], "/")})
 	}
-	// The first match is the most specific one: the route whose earliest differing segment is fixed, then the one with a
-	// method of its own.
+	// Most specific first: of two routes, the one whose first differing segment is fixed, then the one with a named method.
 	slices.SortStableFunc(t.routes, func(a, b parsedRoute) int { return strings.Compare(a.rank(), b.rank()) })
 	return t, errors.Join(problems...)
 }
@@ -82,7 +81,7 @@ func isParameter(segment string) bool {
 	return strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}")
 }
 
-// match takes the path as it came, so that an escaped slash does not end a segment.
+// match takes the escaped path, so that an escaped slash does not end a segment.
 func (t table) match(method, escapedPath string) (match, bool) {
 	given := strings.Split(strings.TrimPrefix(escapedPath, "/"), "/")
 	for _, r := range t.routes {

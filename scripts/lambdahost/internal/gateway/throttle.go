@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Throttle is a token bucket over all routes, as the default route settings of a stage. A nil Throttle lets all
-// through. It is safe for concurrent use.
+// Throttle is a token bucket over all routes, like the default route settings of a stage. A nil Throttle allows everything. It is
+// safe for concurrent use.
 type Throttle struct {
 	rate  float64
 	burst float64

@@ -12,13 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// deleteAttempts and deleteTimeout bound the tries to delete what was handled.
+// deleteAttempts and deleteTimeout bound the deletion of handled messages.
 const (
 	deleteAttempts = 3
 	deleteTimeout  = 10 * time.Second
 )
 
-// delete tries again what SQS says it failed at itself; the SDK repeats a request that failed as a whole.
+// delete repeats the deletions of single messages for which SQS reports a fault of its own. The SDK repeats a request that failed
+// as a whole.
 func (s *Source) delete(ctx context.Context, messages []types.Message) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
@@ -39,7 +40,7 @@ func (s *Source) delete(ctx context.Context, messages []types.Message) error {
 			failure := fmt.Errorf("delete: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
 			i, err := strconv.Atoi(aws.ToString(f.Id))
 			if err != nil || i < 0 || i >= len(messages) || f.SenderFault {
-				// What is the caller's fault, such as a handle that has lapsed, stays so.
+				// The sender's faults, such as an expired receipt handle, do not pass.
 				refused = errors.Join(refused, failure)
 				continue
 			}

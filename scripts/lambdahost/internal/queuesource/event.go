@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// encodeEvent gives the event that Lambda makes of received messages.
+// encodeEvent returns the event that Lambda builds from received messages.
 func encodeEvent(messages []types.Message, queueARN string) ([]byte, error) {
 	event := events.SQSEvent{Records: make([]events.SQSMessage, len(messages))}
 	// arn:partition:sqs:region:account:name
@@ -43,21 +43,22 @@ func encodeEvent(messages []types.Message, queueARN string) ([]byte, error) {
 	return encoded, nil
 }
 
-// failures reads a function's answer as AWS does. No answer, null, an object without batchItemFailures, and an empty or
-// null list mean that all is done. Anything else that is not a list of ids of this very batch fails the whole batch.
-func failures(answer []byte, messages []types.Message) (map[string]bool, error) {
-	if len(strings.TrimSpace(string(answer))) == 0 {
+// failures returns the ids of the failed messages, reading a function's response as AWS does. An empty response, null, an object
+// without batchItemFailures, and an empty or null list mean that all messages succeeded. Anything else that is not a list of ids
+// of this batch fails the whole batch.
+func failures(payload []byte, messages []types.Message) (map[string]bool, error) {
+	if len(strings.TrimSpace(string(payload))) == 0 {
 		return nil, nil
 	}
-	// Maps, since a struct would also take a member whose name differs in case, and AWS does not.
+	// Maps, because a struct would also accept member names that differ in case, and AWS does not.
 	var response map[string]json.RawMessage
-	if err := json.Unmarshal(answer, &response); err != nil {
-		return nil, fmt.Errorf("the function's answer: %w", err)
+	if err := json.Unmarshal(payload, &response); err != nil {
+		return nil, fmt.Errorf("the function's response: %w", err)
 	}
 	var reported []map[string]*string
 	if list := response["batchItemFailures"]; list != nil {
 		if err := json.Unmarshal(list, &reported); err != nil {
-			return nil, fmt.Errorf("the function's answer: %w", err)
+			return nil, fmt.Errorf("the function's response: %w", err)
 		}
 	}
 	known := make(map[string]bool, len(messages))
@@ -68,10 +69,10 @@ func failures(answer []byte, messages []types.Message) (map[string]bool, error) 
 	for _, f := range reported {
 		id := aws.ToString(f["itemIdentifier"])
 		if id == "" {
-			return nil, errors.New("the function's answer has a failure without itemIdentifier")
+			return nil, errors.New("the function's response has a failure without itemIdentifier")
 		}
 		if !known[id] {
-			return nil, fmt.Errorf("the function's answer names %q, which is not in the batch", id)
+			return nil, fmt.Errorf("the function's response names %q, which is not in the batch", id)
 		}
 		failed[id] = true
 	}
@@ -80,7 +81,7 @@ func failures(answer []byte, messages []types.Message) (map[string]bool, error) 
 
 func attemptID(random io.Reader) string {
 	var b [16]byte
-	// Equal ids would only make SQS repeat an answer within five minutes; a source that ends is for tests.
+	// Equal ids would only make SQS repeat a result within five minutes. Only tests have a random source that runs out.
 	_, _ = io.ReadFull(random, b[:])
 	return hex.EncodeToString(b[:])
 }

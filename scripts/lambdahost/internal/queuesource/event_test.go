@@ -38,7 +38,7 @@ func TestFailuresAreReadAsAWSDoes(t *testing.T) {
 	}
 }
 
-// partlyDeaf refuses entries of DeleteMessageBatch.
+// partlyDeaf is a Client whose DeleteMessageBatch fails for some entries.
 type partlyDeaf struct {
 	Client
 	answers []sqs.DeleteMessageBatchOutput
@@ -56,7 +56,7 @@ func (p *partlyDeaf) DeleteMessageBatch(_ context.Context, in *sqs.DeleteMessage
 	return &answer, nil
 }
 
-func TestDeleteTriesAgainWhatSQSFailedAt(t *testing.T) {
+func TestDeleteRepeatsOnlySQSOwnFaults(t *testing.T) {
 	client := &partlyDeaf{answers: []sqs.DeleteMessageBatchOutput{
 		{Failed: []types.BatchResultErrorEntry{{Id: aws.String("1"), Code: aws.String("InternalError")}, {Id: aws.String("2"), Code: aws.String("ReceiptHandleIsInvalid"), SenderFault: true}}},
 		{},
@@ -64,7 +64,7 @@ func TestDeleteTriesAgainWhatSQSFailedAt(t *testing.T) {
 	s := &Source{client: client, options: Options{QueueURL: "u", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler), Now: time.Now}}
 	err := s.delete(t.Context(), []types.Message{{ReceiptHandle: aws.String("h0")}, {ReceiptHandle: aws.String("h1")}, {ReceiptHandle: aws.String("h2")}})
 	if err == nil || !strings.Contains(err.Error(), "ReceiptHandleIsInvalid") || strings.Contains(err.Error(), "InternalError") {
-		t.Errorf("error %v, want the one that stays", err)
+		t.Errorf("error %v, want only the sender's fault", err)
 	}
 	if len(client.asked) != 2 || !slices.Equal(client.asked[1], []string{"h1"}) {
 		t.Errorf("asked %v", client.asked)

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// endless always has one message more, each of a group of its own. Receiving takes a second and ignores a cancel that
-// comes meanwhile, unless the caller lets it through.
+// endless always has one more message, each in a group of its own. A receive takes a second. It is cut off only if the caller
+// passes on a cancelled context.
 type endless struct {
 	mu       sync.Mutex
 	receives int
@@ -63,7 +63,7 @@ func (e *endless) numbers() (receives, cut, deleted int) {
 	return e.receives, e.cut, e.deleted
 }
 
-// run starts a mapping and gives a function that stops it and waits for its end.
+// run starts a mapping, and returns a function that stops it and waits for its end.
 func run(t *testing.T, client Client, target Target, concurrency int) (*Source, func()) {
 	t.Helper()
 	s, err := New(t.Context(), client, target, Options{
@@ -86,7 +86,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if receives, _, _ := client.numbers(); receives != 2 || s.Status().InFlight != 2 {
-			t.Errorf("%d receives, %d batches at work; want 2 and 2", receives, s.Status().InFlight)
+			t.Errorf("%d receives, %d batches running; want 2 and 2", receives, s.Status().InFlight)
 		}
 		release <- struct{}{}
 		time.Sleep(time.Minute)
@@ -99,7 +99,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	})
 }
 
-func TestEmptyQueueIsPolledAfterThePauseAndAFullOneAtOnce(t *testing.T) {
+func TestEmptyQueueIsPolledAfterAPauseAndFullQueueAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &endless{empty: true}
 		_, stop := run(t, client, handlerFunc(nil), 1)
@@ -119,7 +119,7 @@ func TestEmptyQueueIsPolledAfterThePauseAndAFullOneAtOnce(t *testing.T) {
 	})
 }
 
-// oneGroup has always so many messages more of one group, which is locked until the last ones are deleted.
+// oneGroup always has size more messages of one group, which is locked until the last ones are deleted.
 type oneGroup struct {
 	endless
 	size   int
@@ -150,15 +150,15 @@ func (o *oneGroup) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessage
 	return out, err
 }
 
-// A long poll would bring the next messages of a group as soon as it is free. After a full batch there most likely are
-// some, so the pause ends there; after a smaller one it lets messages gather.
-func TestTheEndOfAFullBatchEndsThePause(t *testing.T) {
+// A long poll would return the next messages of a group as soon as it is free. After a full batch there probably are some, so its
+// end ends the pause; after a smaller batch the pause lets messages gather.
+func TestEndOfAFullBatchEndsThePause(t *testing.T) {
 	for _, c := range []struct{ size, batches int }{{10, 100}, {9, 7}} {
 		synctest.Test(t, func(t *testing.T) {
 			client := &oneGroup{size: c.size}
 			s, stop := run(t, client, handlerFunc(func(events.SQSEvent) (any, error) { time.Sleep(10 * time.Millisecond); return nil, nil }), 2)
 			time.Sleep(1005 * time.Millisecond)
-			// Each batch is received once, and once there is nothing while it is handled.
+			// Each batch takes one receive, plus one that returns nothing while the batch is handled.
 			synctest.Wait()
 			if receives, _, deleted := client.numbers(); deleted != c.batches*c.size || receives > 2*c.batches+2 {
 				t.Errorf("batches of %d of one group: %d with %d receives in 1 s, want %d with 2 each", c.size, s.Status().Batches, receives, c.batches)
@@ -189,7 +189,7 @@ type busy struct{ handlerFunc }
 
 func (busy) Reserve(ctx context.Context) (Place, error) { <-ctx.Done(); return nil, ctx.Err() }
 
-// rooms is a Target with some processes, which notes how many places were given out and not used or given back.
+// rooms is a Target with some processes; free has one element for each process that is not reserved.
 type rooms struct {
 	handlerFunc
 	free chan struct{}
@@ -213,9 +213,9 @@ func (r room) Invoke(ctx context.Context, payload []byte, wait time.Duration) ([
 	return r.handlerFunc.Invoke(ctx, payload, wait)
 }
 
-// The mapping may have ten batches at work, the function has one process. What is received before that one is free waits with its
-// visibility running out.
-func TestNoMoreIsReceivedThanTheFunctionCanTake(t *testing.T) {
+// The mapping allows ten parallel batches, the function has one process. Messages received before that process is free would wait
+// while their visibility timeout runs.
+func TestReceivesOnlyWhatFreeProcessesCanHandle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &endless{}
 		target := rooms{handlerFunc(func(events.SQSEvent) (any, error) { time.Sleep(10 * time.Second); return nil, nil }), make(chan struct{}, 1)}
@@ -235,8 +235,8 @@ func TestNoMoreIsReceivedThanTheFunctionCanTake(t *testing.T) {
 	})
 }
 
-// A receive that brings nothing gives its place back: another source of the function may use it during the pause.
-func TestAnEmptyReceiveGivesItsPlaceBack(t *testing.T) {
+// A receive that returns nothing releases its process, which another source of the function can use during the pause.
+func TestEmptyReceiveReleasesItsProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &endless{empty: true}
 		target := rooms{nil, make(chan struct{}, 1)}
@@ -245,13 +245,13 @@ func TestAnEmptyReceiveGivesItsPlaceBack(t *testing.T) {
 		time.Sleep(1050 * time.Millisecond) // a receive takes a second, the pause 150 ms
 		synctest.Wait()
 		if len(target.free) != 1 {
-			t.Error("the place is kept during the pause")
+			t.Error("the process stays reserved during the pause")
 		}
 		stop()
 	})
 }
 
-func TestNothingIsFetchedWithoutAFreeProcess(t *testing.T) {
+func TestReceivesNothingWithoutAFreeProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &endless{}
 		_, stop := run(t, client, busy{}, 1)
@@ -263,7 +263,7 @@ func TestNothingIsFetchedWithoutAFreeProcess(t *testing.T) {
 	})
 }
 
-// slow notes how long a batch may wait for a process.
+// slow is a Target that reports how long each batch may wait for a process.
 type slow struct {
 	handlerFunc
 	wait chan time.Duration
@@ -280,7 +280,7 @@ func TestBatchWaitsForAProcessOnlyWhileItsVisibilityAllows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		target := slow{wait: make(chan time.Duration)}
 		_, stop := run(t, &endless{}, target, 1)
-		// Visibility 30 s, less 5 s for the function, less the second that the receive took.
+		// The visibility timeout of 30 s, less 5 s for the function and the second that the receive took.
 		if wait := <-target.wait; wait != 24*time.Second {
 			t.Errorf("waits up to %s, want 24 s", wait)
 		}

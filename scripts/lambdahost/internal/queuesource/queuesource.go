@@ -1,13 +1,13 @@
-// Package queuesource is the event source mapping of a queue, FIFO or standard: it fetches messages, invokes a function with
-// them, and deletes what the function has done (ReportBatchItemFailures).
+// Package queuesource is the event source mapping of a queue, FIFO or standard: it receives messages, invokes a function with
+// them, and deletes those that the function handled (ReportBatchItemFailures).
 //
-// One receive is one batch. It may hold several message groups, as on AWS. Further batches are fetched while earlier ones
-// are still at work, up to the mapping's concurrency, and each only after a process was set aside for it: what is received is
-// handed to the function at once. Since SQS hands out no message of a group while another one of that
-// group is in flight, a group is never in two batches, and its order holds.
+// One receive is one batch. It may hold several message groups, as on AWS. Further batches are received while earlier ones are
+// still running, up to the mapping's concurrency, and each only after a process is reserved for it, so that received messages are
+// handled at once. SQS delivers no message of a group while another one of that group is in flight, so a group is never in two
+// batches, and its order holds.
 //
-// Like AWS's poller it only receives and deletes. It never extends a visibility timeout and leaves that of failed
-// messages to the handler.
+// Like AWS's poller it only receives and deletes. It never extends a visibility timeout, and leaves that of failed messages to
+// the handler.
 package queuesource
 
 import (
@@ -36,16 +36,16 @@ type Client interface {
 
 // Target is the function. It is safe for concurrent use.
 type Target interface {
-	// Reserve returns when a process is free, and keeps it free for one call. It fails when ctx ends.
+	// Reserve waits until a process is free, and keeps it free for one call. It fails when ctx ends.
 	Reserve(ctx context.Context) (Place, error)
 }
 
-// Place is a process that is kept free. Exactly one of its methods is called, once.
+// Place is a reserved process. The caller calls exactly one of its methods, once.
 type Place interface {
-	// Invoke calls the function. If the process has ended meanwhile it waits for another one, at most for wait. A call that found
-	// no process in time fails and has had no effect.
+	// Invoke calls the function. If the reserved process has ended, it waits for another one, at most for wait. If no process
+	// becomes free in time, it fails and the function was not invoked.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
-	// GiveBack lets another call have the process.
+	// GiveBack releases the process for other calls.
 	GiveBack()
 }
 
@@ -56,14 +56,14 @@ type Options struct {
 	QueueURL        string
 	// BatchSize is 1–10.
 	BatchSize int
-	// Standard says that the queue is no FIFO queue.
+	// Standard is true for a standard queue, false for a FIFO queue.
 	Standard bool
-	// Concurrency is how many batches are at work at once: the number of processes, or MaximumConcurrency if lower.
+	// Concurrency is the maximum of parallel batches: the number of processes, or MaximumConcurrency if lower.
 	Concurrency int
 	// FunctionTimeout bounds an invocation. The queue's visibility timeout must not be shorter.
 	FunctionTimeout time.Duration
-	// Wait is the long poll in seconds, 0–20. Pause is how long to wait after a receive that brought nothing; the end of
-	// a full batch ends it.
+	// Wait is the long poll in seconds, 0–20. Pause follows a receive that returned nothing; the end of a full batch cuts it
+	// short.
 	Wait  int
 	Pause time.Duration
 	// Random is the source of receive attempt ids.
@@ -86,8 +86,8 @@ type counts struct {
 	polls, pollFailures, batches, batchFailures, messages, messageFailures, deleteFailures, inFlight atomic.Int64
 }
 
-// Status counts since the start. BatchFailures are batches that failed as a whole; MessageFailures are messages that
-// were left in the queue, those of failed batches included.
+// Status counts since the start. BatchFailures are batches that failed as a whole; MessageFailures are messages that stayed in
+// the queue, including those of failed batches.
 type Status struct {
 	Kind            string `json:"kind"`
 	Name            string `json:"name"`
@@ -120,7 +120,7 @@ func New(ctx context.Context, client Client, target Target, options Options) (*S
 	}
 	visibility := time.Duration(seconds) * time.Second
 	if visibility < options.FunctionTimeout {
-		return nil, fmt.Errorf("queue %s: its visibility timeout of %s is shorter than the %s of function %s: messages would come again while they are handled",
+		return nil, fmt.Errorf("queue %s: its visibility timeout of %s is shorter than the %s of function %s: messages would be redelivered while they are handled",
 			options.Queue, visibility, options.FunctionTimeout, options.Function)
 	}
 	return &Source{options: options, client: client, target: target, arn: out.Attributes[string(types.QueueAttributeNameQueueArn)], visibility: visibility}, nil
@@ -137,19 +137,19 @@ func (s *Source) Status() Status {
 }
 
 const (
-	// receiveGrace is what a receive may take on top of its long poll.
+	// receiveGrace is how much longer than its long poll a receive may take.
 	receiveGrace = 10 * time.Second
-	// failurePause follows a receive that failed.
+	// failurePause is the pause after a failed receive.
 	failurePause = time.Second
 )
 
-// Run polls until ctx ends, and returns when all batches are done. A receive that is under way at the end is not cut
-// off, and what it brings is handled: an emulator would hand messages to the dead connection, and their groups would
-// stand still for the visibility timeout.
+// Run polls until ctx ends, and returns when all batches are done. It does not cut off a receive that is under way at the end,
+// and handles its messages: an emulator would deliver them to the dead connection, and their groups would be blocked for the
+// visibility timeout.
 func (s *Source) Run(ctx context.Context) {
 	slots := make(chan struct{}, s.options.Concurrency)
-	// freed says that a full batch is over, so that its groups most likely have more. A long poll, for which the pause
-	// stands, would bring that at once. After a smaller one the pause lets messages gather.
+	// freed signals that a full batch has ended, so that its groups probably have more messages. A long poll, which the pause
+	// replaces, would return them at once. After a smaller batch the pause lets messages gather.
 	freed := make(chan struct{}, 1)
 	var batches sync.WaitGroup
 	defer batches.Wait()
@@ -159,13 +159,13 @@ func (s *Source) Run(ctx context.Context) {
 			return
 		case slots <- struct{}{}:
 		}
-		// Messages that are fetched for a process which is busy or restarted would lose their visibility while they wait.
+		// Reserve first: messages that wait for a busy or restarting process would use up their visibility timeout.
 		place, err := s.target.Reserve(ctx)
 		if err != nil {
 			return
 		}
 		select {
-		case <-freed: // this receive sees what was freed before it
+		case <-freed: // this receive already sees the groups freed before it
 		default:
 		}
 		received, messages, err := s.receive(ctx)
@@ -197,7 +197,7 @@ func (s *Source) Run(ctx context.Context) {
 	}
 }
 
-// sleep waits for pause, or until it is woken. It is false when ctx ended.
+// sleep waits for pause or until wake is signalled. It returns false when ctx ends.
 func sleep(ctx context.Context, pause time.Duration, wake <-chan struct{}) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -210,7 +210,7 @@ func sleep(ctx context.Context, pause time.Duration, wake <-chan struct{}) bool 
 	return true
 }
 
-// receive also gives the instant before which no message's visibility timeout began.
+// receive also returns a time before the start of every message's visibility timeout.
 func (s *Source) receive(ctx context.Context) (time.Time, []types.Message, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(s.options.Wait)*time.Second+receiveGrace)
 	defer cancel()
@@ -222,7 +222,7 @@ func (s *Source) receive(ctx context.Context) (time.Time, []types.Message, error
 		MessageAttributeNames:       []string{"All"},
 	}
 	if !s.options.Standard {
-		// With the same id, a retry by the SDK after a lost answer gets the same messages. A standard queue has none.
+		// With the same id, a retry by the SDK after a lost response gets the same messages. Standard queues do not support it.
 		input.ReceiveRequestAttemptId = aws.String(attemptID(s.options.Random))
 	}
 	out, err := s.client.ReceiveMessage(ctx, input)
@@ -232,7 +232,7 @@ func (s *Source) receive(ctx context.Context) (time.Time, []types.Message, error
 	return started, out.Messages, nil
 }
 
-// handle invokes the function with one batch and deletes what was done.
+// handle invokes the function with one batch and deletes the handled messages.
 func (s *Source) handle(ctx context.Context, place Place, messages []types.Message, received time.Time) {
 	s.counts.batches.Add(1)
 	s.counts.messages.Add(int64(len(messages)))
@@ -243,7 +243,7 @@ func (s *Source) handle(ctx context.Context, place Place, messages []types.Messa
 	if err != nil {
 		s.counts.batchFailures.Add(1)
 		s.counts.messageFailures.Add(int64(len(messages)))
-		log.Warn("a batch failed; it comes again when its visibility timeout ends", telemetry.KeyError, err.Error())
+		log.Warn("a batch failed; it is redelivered after its visibility timeout", telemetry.KeyError, err.Error())
 		return
 	}
 	s.counts.messageFailures.Add(int64(len(failed)))
@@ -254,23 +254,23 @@ func (s *Source) handle(ctx context.Context, place Place, messages []types.Messa
 		}
 	}
 	if err := s.delete(ctx, done); err != nil {
-		log.Error("handled messages could not be deleted; they come again", telemetry.KeyError, err.Error())
+		log.Error("handled messages could not be deleted; they are redelivered", telemetry.KeyError, err.Error())
 	}
 }
 
-// invoke gives the ids of the messages that failed.
+// invoke returns the ids of the messages that failed.
 func (s *Source) invoke(ctx context.Context, place Place, messages []types.Message, received time.Time) (map[string]bool, error) {
 	payload, err := encodeEvent(messages, s.arn)
 	if err != nil {
 		place.GiveBack()
 		return nil, err
 	}
-	// The function must have ended before the visibility timeout does. A batch that finds no process in time is dropped:
-	// handled late, it would be handled beside its own redelivery.
+	// The function must end before the visibility timeout does. A batch that finds no process in time is dropped: a late
+	// invocation would overlap with the messages' redelivery.
 	wait := s.visibility - s.options.FunctionTimeout - s.options.Now().Sub(received)
-	answer, err := place.Invoke(context.WithoutCancel(ctx), payload, max(wait, time.Millisecond))
+	response, err := place.Invoke(context.WithoutCancel(ctx), payload, max(wait, time.Millisecond))
 	if err != nil {
 		return nil, err
 	}
-	return failures(answer, messages)
+	return failures(response, messages)
 }

@@ -28,7 +28,7 @@ var emulator ministacktest.Emulator
 
 func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
 
-// handlerFunc is a Target that is always free.
+// handlerFunc is a Target that always has a free process.
 type handlerFunc func(events.SQSEvent) (any, error)
 
 func (f handlerFunc) Invoke(_ context.Context, payload []byte, _ time.Duration) ([]byte, error) {
@@ -50,7 +50,7 @@ func (f handlerFunc) Reserve(context.Context) (Place, error) { return f, nil }
 
 func (f handlerFunc) GiveBack() {}
 
-// queue is a FIFO queue of a test with a mapping on it.
+// queue is a test's FIFO queue.
 type queue struct {
 	client *sqs.Client
 	url    string
@@ -124,7 +124,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 
 func groupOf(m events.SQSMessage) string { return m.Attributes["MessageGroupId"] }
 
-// journal notes what was handled, by group.
+// journal records the handled messages by group.
 type journal struct {
 	mu      sync.Mutex
 	byGroup map[string][]string
@@ -199,7 +199,7 @@ func TestEveryGroupIsHandledInOrderAndNeverTwiceAtOnce(t *testing.T) {
 	}
 }
 
-func TestGroupsAreHandledSideBySide(t *testing.T) {
+func TestGroupsAreHandledInParallel(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, 30)
 	q.send(t, "slow", "m0")
@@ -212,7 +212,7 @@ func TestGroupsAreHandledSideBySide(t *testing.T) {
 		}
 		return nil, nil
 	}))
-	eventually(t, "the slow group is at work", func() bool { return s.Status().InFlight == 1 })
+	eventually(t, "the slow group is being handled", func() bool { return s.Status().InFlight == 1 })
 	q.send(t, "fast", "m0")
 	select {
 	case <-fast:
@@ -223,7 +223,7 @@ func TestGroupsAreHandledSideBySide(t *testing.T) {
 	eventually(t, "the queue is empty", func() bool { return q.left(t) == 0 })
 }
 
-func TestReturnedMessagesComeAgainInOrder(t *testing.T) {
+func TestFailedMessagesAreRedeliveredInOrder(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, 1)
 	var handled journal
@@ -231,7 +231,7 @@ func TestReturnedMessagesComeAgainInOrder(t *testing.T) {
 		var r events.SQSEventResponse
 		failing := false
 		for _, m := range e.Records {
-			// The third message of group A fails at its first receive, and takes the later ones of its group along.
+			// The third message of group A fails at its first receive, and with it the later messages of its group.
 			if groupOf(m) == "A" && (failing || (m.Body == "m02" && m.Attributes["ApproximateReceiveCount"] == "1")) {
 				failing = true
 				r.BatchItemFailures = append(r.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
@@ -255,7 +255,7 @@ func TestReturnedMessagesComeAgainInOrder(t *testing.T) {
 	}
 }
 
-func TestFailedBatchStaysUntilItsVisibilityEnds(t *testing.T) {
+func TestFailedBatchIsRedeliveredAfterItsVisibilityTimeout(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(events.SQSEvent) (any, error){
 		"error":      func(events.SQSEvent) (any, error) { return nil, errors.New("crashed") },
@@ -287,7 +287,7 @@ func TestFailedBatchStaysUntilItsVisibilityEnds(t *testing.T) {
 				t.Errorf("handled %v", bodies)
 			}
 			if gap := times[1].Sub(times[0]); gap < 900*time.Millisecond {
-				t.Errorf("came again after %s, want the visibility timeout of 1 s", gap)
+				t.Errorf("was redelivered after %s, want the visibility timeout of 1 s", gap)
 			}
 			if status := s.Status(); status.BatchFailures != 1 || status.MessageFailures != 2 {
 				t.Errorf("status %+v", status)
@@ -325,8 +325,8 @@ func TestShortVisibilityIsRefused(t *testing.T) {
 	}
 }
 
-// A standard queue takes no receive attempt id, and its messages have no group.
-func TestAStandardQueueIsHandled(t *testing.T) {
+// A standard queue accepts no receive attempt id, and its messages have no group.
+func TestStandardQueueIsHandled(t *testing.T) {
 	t.Parallel()
 	client := sqs.NewFromConfig(emulator.Tenant(t))
 	out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("letters"), Attributes: map[string]string{"VisibilityTimeout": "30"}})
@@ -369,7 +369,7 @@ func TestAStandardQueueIsHandled(t *testing.T) {
 	}
 }
 
-// watched is a client that refuses what a standard queue does: servers that stand in for SQS do not.
+// watched is a client that reports what a real standard queue refuses: emulators of SQS accept it.
 type watched struct {
 	Client
 	t *testing.T

@@ -11,10 +11,10 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// maxErrorDocument bounds what a function may tell about its failure, in bytes.
+// maxErrorDocument bounds the error document of a function, in bytes.
 const maxErrorDocument = 256 << 10
 
-// routes is the Lambda Runtime API, once for each process: the first path element is the process's id.
+// routes serves the Lambda Runtime API to each process: the first path element is the process's id.
 func (h *Host) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{process}/2018-06-01/runtime/invocation/next", h.withProcess(h.serveNext))
@@ -39,19 +39,19 @@ func (h *Host) withProcess(handle processHandler) http.HandlerFunc {
 	}
 }
 
-// serveNext ends the process's present invocation, if any, and waits for another one.
+// serveNext ends the process's current invocation, if any, and waits for the next one.
 func (h *Host) serveNext(w http.ResponseWriter, r *http.Request, f *function, p *process) {
-	// The process can be faster than the return of the call that started it.
+	// The process can send this request before the call that started it has returned.
 	<-p.started
 	f.mu.Lock()
 	if p.waiting || p.ended {
 		f.mu.Unlock()
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "this process waits already, or has ended")
+		refuse(w, http.StatusForbidden, "InvalidStateTransition", "this process is already waiting, or has ended")
 		return
 	}
 	if c := p.call; c != nil {
-		// A runtime that asks for more without an answer has lost one.
-		if c.settle(nil, newFunctionError("Runtime.InvalidResponse", "the runtime gave no answer")) {
+		// A runtime that asks for the next invocation without a response has lost the current one.
+		if c.complete(nil, newFunctionError("Runtime.InvalidResponse", "the runtime sent no response")) {
 			f.counts.errors++
 		}
 		f.release(p)
@@ -68,7 +68,7 @@ func (h *Host) serveNext(w http.ResponseWriter, r *http.Request, f *function, p 
 			h.sendCall(w, f, p, c)
 		}
 	case <-r.Context().Done():
-		// The process is gone, or going. A call given in the meantime fails when its end is noticed.
+		// The process has ended or is ending. If it got a call in the meantime, processEnded fails that call.
 		f.mu.Lock()
 		f.forget(p)
 		p.waiting = false
@@ -87,7 +87,7 @@ func (h *Host) sendCall(w http.ResponseWriter, f *function, p *process, c *call)
 	header.Set("Lambda-Runtime-Invoked-Function-Arn", f.ARN)
 	header.Set("Lambda-Runtime-Trace-Id", c.trace)
 	header.Set("Content-Length", strconv.Itoa(len(c.payload)))
-	// If this fails the process is gone; its end settles the call.
+	// If this fails, the process has ended, and processEnded completes the call.
 	_, _ = w.Write(c.payload)
 }
 
@@ -95,18 +95,18 @@ func (h *Host) serveResponse(w http.ResponseWriter, r *http.Request, f *function
 	payload, err := readAtMost(r.Body, MaxPayload)
 	if errors.Is(err, errTooLong) {
 		message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxPayload)
-		f.answer(p, r.PathValue("id"), nil, newFunctionError(TypeResponseTooLarge, message))
+		f.completeCall(p, r.PathValue("id"), nil, newFunctionError(TypeResponseTooLarge, message))
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", message)
 		return
 	}
 	if err != nil {
-		// Half an answer is none: the process's end or deadline settles the call.
-		refuse(w, http.StatusBadRequest, "InvalidRequest", "the answer could not be read")
+		// A partial response does not count: the process's end or deadline completes the call.
+		refuse(w, http.StatusBadRequest, "InvalidRequest", "the response could not be read")
 		return
 	}
-	// A handler that streams reports a failure in its middle in the trailers.
+	// A streaming handler reports a failure after the first bytes in the trailers.
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
-		f.finish(w, p, r.PathValue("id"), nil, newFunctionError(kind, "the answer failed on its way"))
+		f.finish(w, p, r.PathValue("id"), nil, newFunctionError(kind, "the response failed after it had begun"))
 		return
 	}
 	f.finish(w, p, r.PathValue("id"), payload, nil)
@@ -125,23 +125,23 @@ func (h *Host) serveInitError(w http.ResponseWriter, r *http.Request, f *functio
 	accept(w)
 }
 
-// answer settles the process's present call. It is false when the id is not that call's.
-func (f *function) answer(p *process, id string, payload []byte, failure *FunctionError) bool {
+// completeCall completes the process's current call. It returns false if the id is not that call's.
+func (f *function) completeCall(p *process, id string, payload []byte, failure *FunctionError) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p.call == nil || p.call.id != id || p.call.settled {
+	if p.call == nil || p.call.id != id || p.call.completed {
 		return false
 	}
 	if failure == nil {
-		return p.call.settle(payload, nil)
+		return p.call.complete(payload, nil)
 	}
 	f.counts.errors++
-	return p.call.settle(nil, failure)
+	return p.call.complete(nil, failure)
 }
 
 func (f *function) finish(w http.ResponseWriter, p *process, id string, payload []byte, failure *FunctionError) {
-	if !f.answer(p, id, payload, failure) {
-		refuse(w, http.StatusBadRequest, "InvalidRequestID", "no such invocation is open here")
+	if !f.completeCall(p, id, payload, failure) {
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "this process has no such open invocation")
 		return
 	}
 	accept(w)
@@ -169,7 +169,7 @@ func readFunctionError(r *http.Request) *FunctionError {
 		Message string `json:"errorMessage"`
 	}
 	if err := json.Unmarshal(payload, &document); err != nil {
-		return newFunctionError("Runtime.InvalidError", "the error is no JSON")
+		return newFunctionError("Runtime.InvalidError", "the error is not JSON")
 	}
 	return &FunctionError{Type: document.Type, Message: document.Message, Payload: payload}
 }

@@ -9,7 +9,7 @@ import (
 	"boxoffice/scripts/lambdahost/internal/echofn"
 )
 
-// BenchmarkInvoke is the whole way of an invocation: to a process over the Runtime API and back.
+// BenchmarkInvoke measures a whole invocation: over the Runtime API to a process and back.
 func BenchmarkInvoke(b *testing.B) {
 	host, err := Start([]Function{{Name: "echo", Directory: echofn.Directory(b), Processes: 4, Timeout: 10 * time.Second}}, Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -5,24 +5,24 @@ import (
 	"fmt"
 )
 
-// Place is one process of a function that is kept free for a call which comes soon, so that a source fetches only work that
-// is handed to the function at once. Whoever has one invokes with it or gives it back. It is used by one goroutine at a time.
+// Place is one process of a function, reserved for a call that comes soon, so that a source fetches only work that can start at
+// once. The holder either invokes with it or gives it back. It is not safe for concurrent use.
 type Place struct {
 	host     *Host
-	function *function // nil once it is used up
+	function *function // nil once it is used
 }
 
-// full tells whether the reserved concurrency is used up: by calls that have no answer yet, wait for a process or are announced. The
-// lock is held.
+// full reports whether the reserved concurrency is used up by calls that are running, waiting for a process or announced by a
+// Place. f.mu must be held.
 func (f *function) full() bool {
-	return f.ReservedConcurrency > 0 && f.unanswered()+f.waiting.Len()+f.places >= f.ReservedConcurrency
+	return f.ReservedConcurrency > 0 && f.unfinishedCalls()+f.waiting.Len()+f.places >= f.ReservedConcurrency
 }
 
-// unanswered counts the calls at a process that have no answer. One that has was an invocation until then: a caller who has his
-// answer may call again at once, and waits for the process to ask for work. The lock is held.
-func (f *function) unanswered() (n int) {
+// unfinishedCalls counts the calls at a process that have no result yet. A completed call does not count, although its process
+// has not yet asked for more work: its caller may call again at once, and then waits for a process. f.mu must be held.
+func (f *function) unfinishedCalls() (n int) {
 	for _, s := range f.slots {
-		if p := s.process; p != nil && p.call != nil && !p.call.settled {
+		if p := s.process; p != nil && p.call != nil && !p.call.completed {
 			n++
 		}
 	}
@@ -53,7 +53,7 @@ func (h *Host) Reserve(ctx context.Context, name string) (*Place, error) {
 	}
 }
 
-// GiveBack ends a reservation without a call. It does nothing to one that is used or given back already.
+// GiveBack ends a reservation without a call. It does nothing if the place was used or given back before.
 func (p *Place) GiveBack() {
 	if p == nil || p.function == nil {
 		return
@@ -65,7 +65,7 @@ func (p *Place) GiveBack() {
 	f.match(p.host.options.Now)
 }
 
-// use ends a reservation, and tells whether there was one. The function's lock is held.
+// use ends a reservation, and reports whether there was one. The function's lock must be held.
 func (p *Place) use() bool {
 	if p == nil || p.function == nil {
 		return false

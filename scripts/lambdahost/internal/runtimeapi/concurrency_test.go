@@ -12,12 +12,12 @@ import (
 
 const echoPayload = `{"do":"echo"}`
 
-// sleeping is an invocation that takes so long.
+// sleeping is an invocation that takes d.
 func sleeping(d time.Duration) Invocation {
 	return Invocation{Payload: fmt.Appendf(nil, `{"do":"sleep","for":"%s"}`, d)}
 }
 
-// reserveSoon fails if there is no place within 10 ms.
+// reserveSoon fails if no process can be reserved within 10 ms.
 func reserveSoon(t *testing.T, host fixture) (*Place, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -25,8 +25,8 @@ func reserveSoon(t *testing.T, host fixture) (*Place, error) {
 	return host.Reserve(ctx, "echo")
 }
 
-// A place is a process that nobody else gets until it is used or given back.
-func TestAReservedProcessIsKeptFree(t *testing.T) {
+// No other call gets a reserved process until it is used or given back.
+func TestReservedProcessIsKeptFree(t *testing.T) {
 	host := startEcho(t, func(f *Function, _ *Options) { f.Processes = 2 })
 	first, err := host.Reserve(t.Context(), "echo")
 	if err != nil {
@@ -40,13 +40,13 @@ func TestAReservedProcessIsKeptFree(t *testing.T) {
 		t.Errorf("a third place of two processes: %v", err)
 	}
 	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(echoPayload), Wait: 10 * time.Millisecond}); !errors.Is(err, ErrNoFreeProcess) {
-		t.Errorf("a call without a place got a process that is kept: %v", err)
+		t.Errorf("a call without a place got a reserved process: %v", err)
 	}
 	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(echoPayload), Place: first}); err != nil {
 		t.Errorf("a call with a place: %v", err)
 	}
 	second.GiveBack()
-	second.GiveBack() // once is enough
+	second.GiveBack() // the second call does nothing
 	for range 2 {
 		place, err := host.Reserve(t.Context(), "echo")
 		if err != nil {
@@ -56,8 +56,8 @@ func TestAReservedProcessIsKeptFree(t *testing.T) {
 	}
 }
 
-// A call that waits takes what is given back.
-func TestAPlaceThatIsGivenBackGoesToWhoWaits(t *testing.T) {
+// A waiting call gets a process that is given back.
+func TestGivenBackPlaceGoesToAWaitingCall(t *testing.T) {
 	host := startEcho(t, func(f *Function, _ *Options) { f.Processes = 1 })
 	place, err := host.Reserve(t.Context(), "echo")
 	if err != nil {
@@ -75,7 +75,7 @@ func TestAPlaceThatIsGivenBackGoesToWhoWaits(t *testing.T) {
 	}
 }
 
-// With two processes and a reserved concurrency of one, nothing runs beside the first call, whoever calls.
+// With two processes and a reserved concurrency of one, no second call runs beside the first.
 func TestReservedConcurrency(t *testing.T) {
 	host := startEcho(t, func(f *Function, _ *Options) { f.Processes, f.ReservedConcurrency = 2, 1 })
 	var group sync.WaitGroup
@@ -88,15 +88,15 @@ func TestReservedConcurrency(t *testing.T) {
 	eventually(t, "busy", func() bool { return host.Status()[0].InFlight == 1 })
 	begun := time.Now()
 	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(echoPayload)}); !errors.Is(err, ErrThrottled) || !NotInvoked(err) || !MayBeInvokedLater(err) {
-		t.Errorf("beside a call that is at work: %v", err)
+		t.Errorf("beside a running call: %v", err)
 	}
 	if took := time.Since(begun); took > 100*time.Millisecond {
-		t.Errorf("a throttled call was answered after %s", took)
+		t.Errorf("a throttled call returned after %s", took)
 	}
 	if _, err := reserveSoon(t, host); !errors.Is(err, ErrNoFreeProcess) {
-		t.Errorf("a place beside a call that is at work: %v", err)
+		t.Errorf("a place beside a running call: %v", err)
 	}
-	place, err := host.Reserve(t.Context(), "echo") // once the call has ended
+	place, err := host.Reserve(t.Context(), "echo") // waits until the call has ended
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +111,8 @@ func TestReservedConcurrency(t *testing.T) {
 	}
 }
 
-// 50 callers at once, of whom at most two are at work.
-func TestReservedConcurrencyIsNeverPassed(t *testing.T) {
+// 50 parallel callers, of which at most two may run.
+func TestReservedConcurrencyIsNeverExceeded(t *testing.T) {
 	host := startEcho(t, func(f *Function, _ *Options) { f.Processes, f.ReservedConcurrency = 4, 2 })
 	var done, throttled, most atomic.Int64
 	stop := make(chan struct{})
@@ -148,8 +148,8 @@ func TestReservedConcurrencyIsNeverPassed(t *testing.T) {
 	}
 }
 
-// Who has his answer may call again at once, though the process has not asked for work yet.
-func TestACallAfterAnAnswerIsNotThrottled(t *testing.T) {
+// A caller that has its response may call again at once, even if the process has not asked for work yet.
+func TestCallAfterAResponseIsNotThrottled(t *testing.T) {
 	host := startEcho(t, func(f *Function, _ *Options) { f.Processes, f.ReservedConcurrency = 1, 1 })
 	for range 200 {
 		if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(echoPayload)}); err != nil {
@@ -157,9 +157,9 @@ func TestACallAfterAnAnswerIsNotThrottled(t *testing.T) {
 		}
 	}
 	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(`{"do":"exit"}`)}); err == nil {
-		t.Error("a process that ended gave an answer")
+		t.Error("the call of a process that exited succeeded")
 	}
 	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(echoPayload)}); err != nil {
-		t.Errorf("after a process that ended: %v", err)
+		t.Errorf("after the process exited: %v", err)
 	}
 }

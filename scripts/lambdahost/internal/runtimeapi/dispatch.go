@@ -14,24 +14,24 @@ type Invocation struct {
 	Payload []byte
 	// Trace is the X-Ray trace header; empty means a new one.
 	Trace string
-	// Wait bounds the wait for a free process; 0 leaves it to the context.
+	// Wait bounds the wait for a free process; 0 means that only the context bounds it.
 	Wait time.Duration
-	// Place is where the call was announced; nil for a call that was not. It is used up by the call.
+	// Place is a reserved process for this call, or nil. The call uses it up.
 	Place *Place
 }
 
-// call is an invocation on its way: waiting, then at one process, then done. Its fields but outcome are fixed.
+// call is an invocation: it waits, is taken by one process, and is then completed. Only taken and completed change.
 type call struct {
 	id      string
 	payload []byte
 	trace   string
-	// announced calls have a process kept free for them.
+	// announced is true if a Place keeps a process free for the call.
 	announced bool
 
-	// outcome has room for one result, so that whoever settles a call never waits for its caller, who may be gone.
-	outcome chan outcome
-	settled bool
-	taken   bool
+	// outcome has room for one result, so that complete never blocks on a caller that has given up.
+	outcome   chan outcome
+	completed bool
+	taken     bool
 }
 
 type outcome struct {
@@ -39,18 +39,18 @@ type outcome struct {
 	err     error
 }
 
-// settle gives the result once; later ones (an answer that comes after its timeout) are dropped. The function's lock is
+// complete sends the result once. Later results, such as a response after the timeout, are dropped. The function's lock must be
 // held.
-func (c *call) settle(payload []byte, err error) bool {
-	if c.settled {
+func (c *call) complete(payload []byte, err error) bool {
+	if c.completed {
 		return false
 	}
-	c.settled = true
+	c.completed = true
 	c.outcome <- outcome{payload, err}
 	return true
 }
 
-// function matches calls with processes. One lock guards all: who waits, who is idle, and what each process is at.
+// function matches calls with processes. mu guards the waiting calls, the idle processes and the state of each process.
 type function struct {
 	Function
 	output *sharedWriter
@@ -58,8 +58,8 @@ type function struct {
 
 	mu      sync.Mutex
 	waiting *list.List // of *call, first come first served
-	idle    []*process // the one that was idle last is used first, as Lambda does
-	places  int        // how many of the idle ones are kept for announced calls
+	idle    []*process // the most recently used one is used first, as on Lambda
+	places  int        // how many of the idle ones are reserved for announced calls
 	busy    int
 	changed chan struct{} // closed and replaced whenever idle or busy changes
 	counts  counts
@@ -75,15 +75,15 @@ func newFunction(f Function, output *sharedWriter) *function {
 	return fn
 }
 
-// signal wakes everybody who waits for a change. The lock is held.
+// signal wakes every goroutine that waits for a change. f.mu must be held.
 func (f *function) signal() {
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
 
-// Invoke calls a function and waits for its answer. ctx bounds the wait: if it ends before a process was free the error
-// is ErrNoFreeProcess and nothing happened; if it ends later the function goes on, unobserved, until its own timeout, as
-// on Lambda. A failure of the function itself is a *FunctionError. If the function's reserved concurrency is used up the error is
+// Invoke calls a function and returns its response. ctx bounds the wait: if it ends before a process is free, the error is
+// ErrNoFreeProcess and the function was not invoked; if it ends later, the function continues, unobserved, until its own timeout,
+// as on Lambda. If the function itself fails, the error is a *FunctionError. If its reserved concurrency is used up, the error is
 // ErrThrottled, at once.
 func (h *Host) Invoke(ctx context.Context, name string, invocation Invocation) ([]byte, error) {
 	f, err := h.function(name)
@@ -112,7 +112,7 @@ func (h *Host) Invoke(ctx context.Context, name string, invocation Invocation) (
 	}
 	var element *list.Element
 	if c.announced {
-		// The place was kept free for this call, and not for those that came after it was promised.
+		// The place was reserved for this call, not for those that were waiting behind it.
 		element = f.waiting.PushFront(c)
 	} else {
 		element = f.waiting.PushBack(c)
@@ -130,11 +130,11 @@ func (f *function) await(ctx context.Context, c *call, element *list.Element, wa
 		defer timer.Stop()
 		waited = timer.C
 	}
-	// withdraw takes back a call that no process has taken.
+	// withdraw removes a call that no process has taken.
 	withdraw := func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if c.taken || c.settled {
+		if c.taken || c.completed {
 			return false
 		}
 		f.waiting.Remove(element)
@@ -153,12 +153,12 @@ func (f *function) await(ctx context.Context, c *call, element *list.Element, wa
 			if withdraw() {
 				return nil, fmt.Errorf("%w: %w", ErrNoFreeProcess, ctx.Err())
 			}
-			return nil, fmt.Errorf("gave up waiting for the answer: %w", ctx.Err())
+			return nil, fmt.Errorf("gave up waiting for the response: %w", ctx.Err())
 		}
 	}
 }
 
-// match hands waiting calls to idle processes. The lock is held.
+// match gives waiting calls to idle processes. f.mu must be held.
 func (f *function) match(now func() time.Time) {
 	for f.waiting.Len() > 0 {
 		front := f.waiting.Front()
@@ -187,13 +187,13 @@ func (f *function) refuseWaiting(reason error) {
 	defer f.mu.Unlock()
 	for e := f.waiting.Front(); e != nil; e = e.Next() {
 		if c, ok := e.Value.(*call); ok {
-			c.settle(nil, reason)
+			c.complete(nil, reason)
 		}
 	}
 	f.waiting.Init()
 }
 
-// drain waits until no process is at work.
+// drain waits until no process has a call.
 func (f *function) drain(ctx context.Context) error {
 	for {
 		f.mu.Lock()
@@ -210,7 +210,7 @@ func (f *function) drain(ctx context.Context) error {
 	}
 }
 
-// release ends a process's work on its call. The lock is held.
+// release ends a process's work on its call. f.mu must be held.
 func (f *function) release(p *process) {
 	if p.call == nil {
 		return
@@ -221,7 +221,7 @@ func (f *function) release(p *process) {
 	f.signal()
 }
 
-// forget takes a process out of the idle ones. The lock is held.
+// forget removes a process from the idle ones. f.mu must be held.
 func (f *function) forget(p *process) {
 	if i := slices.Index(f.idle, p); i >= 0 {
 		f.idle = slices.Delete(f.idle, i, i+1)

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// maxLine is where a line without an end is cut, the size of one CloudWatch log event.
+// maxLine is the length at which a line without an end is cut, in bytes: the size of one CloudWatch log event.
 const maxLine = 256 << 10
 
-// sharedWriter is where all processes of a function write whole lines.
+// sharedWriter receives whole lines of all processes of a function.
 type sharedWriter struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -18,12 +18,12 @@ type sharedWriter struct {
 func (s *sharedWriter) line(line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// A log that cannot be written must not fail the function.
+	// A failed log write must not fail the function.
 	_, _ = s.w.Write(line)
 }
 
-// lineWriter cuts the output of one process into lines. It is used by one goroutine: exec copies standard output and
-// standard error through one pipe when both are the same writer.
+// lineWriter cuts the output of one process into lines. Only one goroutine uses it: exec copies standard output and standard
+// error through one pipe if both are the same writer.
 type lineWriter struct {
 	to      *sharedWriter
 	pending []byte
@@ -45,7 +45,7 @@ func (l *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush writes what has no end of line yet.
+// flush writes the rest that has no line end yet.
 func (l *lineWriter) flush() {
 	if len(l.pending) == 0 {
 		return

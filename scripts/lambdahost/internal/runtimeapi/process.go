@@ -30,16 +30,16 @@ type slot struct {
 	lastExit    string
 }
 
-// process is one run of a bootstrap. Its fields but id, slot and command are guarded by the function's lock.
+// process is one run of a bootstrap. The function's lock guards its fields, except id, slot and command.
 type process struct {
 	id      string
 	slot    *slot
 	command *exec.Cmd
 
-	// started is closed when command runs, ended is true once it does no more.
+	// started is closed when command has started; ended is true after it has exited.
 	started chan struct{}
 	ended   bool
-	// next takes the call that answers the process's request for work; it has room for one.
+	// next receives the call for the process's pending request for work; it has room for one.
 	next      chan *call
 	waiting   bool
 	call      *call
@@ -50,15 +50,15 @@ type process struct {
 	initError string
 }
 
-// work gives the process a call and starts its deadline. The function's lock is held.
+// work gives the process a call and starts its deadline. The function's lock must be held.
 func (p *process) work(c *call, deadline time.Time, f *function) {
 	p.call, p.deadline, p.gotWork, p.waiting = c, deadline, true, false
 	p.timer = time.AfterFunc(f.Timeout, func() { f.expire(p, c) })
 	p.next <- c
 }
 
-// expire kills a process that is still at a call when its time is over. The kill is unconditional, also when the answer
-// is out but the process has not asked for more: Lambda counts the time until then.
+// expire kills a process that still has the call when its timeout expires. It does so even if the response was sent but the
+// process has not asked for more work: Lambda counts the time until then.
 func (f *function) expire(p *process, c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,14 +68,14 @@ func (f *function) expire(p *process, c *call) {
 	p.timedOut = true
 	f.counts.timeouts++
 	message := fmt.Sprintf("%s Task timed out after %.2f seconds", c.id, f.Timeout.Seconds())
-	if c.settle(nil, newFunctionError(TypeTimeout, message)) {
+	if c.complete(nil, newFunctionError(TypeTimeout, message)) {
 		f.counts.errors++
 	}
 	p.kill()
 }
 
 func (p *process) kill() {
-	// The only failure is that it is gone already.
+	// The only expected failure is that the process has already ended.
 	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return
 	}
@@ -89,8 +89,8 @@ func newFunctionError(kind, message string) *FunctionError {
 	return &FunctionError{Type: kind, Message: message, Payload: payload}
 }
 
-// supervise keeps one process of the slot alive until the slot is stopped. A process that did some work is replaced at
-// once, as Lambda does; one that ended before it was given any is started again after a pause that grows.
+// supervise keeps one process of the slot running until the slot is stopped. A process that got some work is replaced at once, as
+// on Lambda; one that ended before that is started again after a growing pause.
 func (h *Host) supervise(f *function, s *slot) {
 	delay := h.options.RestartDelay
 	for first := true; ; first = false {
@@ -111,7 +111,7 @@ func (h *Host) supervise(f *function, s *slot) {
 	}
 }
 
-// stoppedWithin waits for pause and tells whether the slot was stopped by its end.
+// stoppedWithin waits for pause, and reports whether the slot was stopped by then.
 func (s *slot) stoppedWithin(pause time.Duration) bool {
 	select {
 	case <-s.stop:
@@ -126,7 +126,7 @@ func (s *slot) stoppedWithin(pause time.Duration) bool {
 	}
 }
 
-// runOnce starts one process and waits for its end. It tells whether the process had been given work.
+// runOnce starts one process and waits for its end. It reports whether the process got work.
 func (h *Host) runOnce(f *function, s *slot) (gotWork bool) {
 	log := h.options.Logger.With(telemetry.KeyFunction, f.Name)
 	p := h.newProcess(f, s)
@@ -163,7 +163,7 @@ func (h *Host) runOnce(f *function, s *slot) (gotWork bool) {
 	return h.processEnded(f, p, err)
 }
 
-// limit holds a process to its share of a processor, if asked to. The function that it returns ends that.
+// limit bounds a process to its share of a processor, if CPUShare is set. The caller must call end after the process has ended.
 func (h *Host) limit(f *function, p *process) (end func()) {
 	if !h.options.CPUShare {
 		return func() {}
@@ -172,13 +172,13 @@ func (h *Host) limit(f *function, p *process) (end func()) {
 	var limiting sync.WaitGroup
 	limiting.Go(func() {
 		if err := cpushare.Limit(ctx, p.command.Process.Pid, cpushare.Of(f.MemoryMegabytes)); err != nil {
-			h.options.Logger.Error("a process has no limit of its processor", telemetry.KeyFunction, f.Name, telemetry.KeyError, err.Error())
+			h.options.Logger.Error("a process runs without its processor limit", telemetry.KeyFunction, f.Name, telemetry.KeyError, err.Error())
 		}
 	})
 	return func() { cancel(); limiting.Wait() }
 }
 
-// processEnded settles what the process was at. Whatever ends a process outside a stop is reported.
+// processEnded fails the process's call, if any. It logs every end of a process outside a stop.
 func (h *Host) processEnded(f *function, p *process, waitErr error) (gotWork bool) {
 	how := "exit status 0"
 	if waitErr != nil {
@@ -189,7 +189,7 @@ func (h *Host) processEnded(f *function, p *process, waitErr error) (gotWork boo
 	f.forget(p)
 	if c := p.call; c != nil {
 		message := fmt.Sprintf("RequestId: %s Error: Runtime exited with error: %s", c.id, how)
-		if c.settle(nil, newFunctionError(TypeExit, message)) {
+		if c.complete(nil, newFunctionError(TypeExit, message)) {
 			f.counts.errors++
 		}
 		f.release(p)
@@ -209,7 +209,7 @@ func (h *Host) processEnded(f *function, p *process, waitErr error) (gotWork boo
 	return p.gotWork
 }
 
-// terminate asks the process to end and kills it after delay. It returns when ended is closed.
+// terminate asks the process to end, and kills it after delay. It returns when ended is closed.
 func (p *process) terminate(delay time.Duration, ended <-chan struct{}) {
 	if err := p.command.Process.Signal(terminateSignal); err != nil {
 		p.kill()
@@ -223,7 +223,7 @@ func (p *process) terminate(delay time.Duration, ended <-chan struct{}) {
 	<-ended
 }
 
-// stopProcesses stops every slot; the supervisors do the work.
+// stopProcesses tells the supervisors of all slots to stop their processes.
 func (f *function) stopProcesses() {
 	for _, s := range f.slots {
 		s.stopOnce.Do(func() { close(s.stop) })
@@ -235,7 +235,7 @@ func (h *Host) newProcess(f *function, s *slot) *process {
 	defer h.mu.Unlock()
 	h.serial++
 	p := &process{
-		// The serial number keeps a late request of a killed process from being taken for its successor's.
+		// The serial number prevents that a late request of a killed process is attributed to its successor.
 		id:   fmt.Sprintf("%s-%d-%d", f.Name, s.number, h.serial),
 		slot: s, next: make(chan *call, 1), started: make(chan struct{}),
 	}
@@ -247,7 +247,7 @@ func (h *Host) newProcess(f *function, s *slot) *process {
 	p.command.Dir = directory
 	p.command.Env = h.environment(f, p, directory)
 	p.command.SysProcAttr = processAttributes()
-	// A grandchild that keeps standard output open must not keep the process from being replaced.
+	// A grandchild that keeps standard output open must not delay the replacement of the process.
 	p.command.WaitDelay = time.Second
 	h.processes[p.id] = p
 	return p

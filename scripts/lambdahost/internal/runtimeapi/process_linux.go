@@ -4,8 +4,8 @@ import "syscall"
 
 const terminateSignal = syscall.SIGTERM
 
-// processAttributes: a group of its own, so that Ctrl-C in a terminal reaches the host alone, which drains first; and
-// death with the host, however that ends.
+// processAttributes gives the process a group of its own, so that Ctrl-C in a terminal reaches only the host, which drains first.
+// The process dies with the host, however the host ends.
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -6,7 +6,7 @@ import "syscall"
 
 const terminateSignal = syscall.SIGTERM
 
-// processAttributes has no death with the host here: a host that is killed leaves its processes behind.
+// processAttributes cannot tie the process to the host here: a host that is killed leaves its processes running.
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -1,8 +1,8 @@
-// Package runtimeapi runs Lambda functions: it keeps a fixed number of processes of each function's bootstrap alive and
-// serves them the Lambda Runtime API, over which they fetch invocations and answer them.
+// Package runtimeapi runs Lambda functions: it keeps a fixed number of processes of each function's bootstrap running and serves
+// them the Lambda Runtime API, from which they fetch invocations and to which they send responses.
 //
-// AWS starts one more process when none is free; here the number is fixed and an invocation waits, first come, first
-// served, for a free process.
+// AWS starts one more process when none is free; here the number is fixed, and an invocation waits for a free process, first
+// come, first served.
 package runtimeapi
 
 import (
@@ -23,33 +23,33 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// MaxPayload is Lambda's limit of a request and of an answer, in bytes.
+// MaxPayload is Lambda's limit for a request and for a response, in bytes.
 const MaxPayload = 6291556
 
-// Function is what runs.
+// Function describes a function and how it runs.
 type Function struct {
 	Name string
 	// Directory holds the executable "bootstrap". It is the working directory of the processes.
 	Directory string
-	// Processes is how many run at once, at least 1.
+	// Processes is how many run in parallel, at least 1.
 	Processes int
-	// ReservedConcurrency is how many invocations may be at work or wait for a process; the next one is throttled. 0 is no limit.
+	// ReservedConcurrency bounds the invocations that run or wait for a process; the next one is throttled. 0 means no limit.
 	ReservedConcurrency int
-	// Timeout of one invocation, counted from when a process takes it. At its end the process is killed.
+	// Timeout bounds one invocation, counted from when a process takes it. When it expires, the process is killed.
 	Timeout         time.Duration
 	MemoryMegabytes int
 	// Environment is added to Options.Environment and to the variables that Lambda itself sets.
 	Environment map[string]string
-	// ARN is told to the function with each invocation.
+	// ARN is passed to the function with each invocation.
 	ARN string
 }
 
 // Options of a Host. Zero values are usable except for Logger.
 type Options struct {
 	Logger *slog.Logger
-	// Environment of every process, as NAME=value. Nothing else of the host's environment is handed on.
+	// Environment of every process, as NAME=value. Nothing else of the host's environment is passed on.
 	Environment []string
-	// EnvironmentOf gives more variables of one process, by its id; nil gives none.
+	// EnvironmentOf returns additional variables of one process, by its id; nil means none.
 	EnvironmentOf func(process string) []string
 	// LogDirectory receives {function}.log with what the processes print; empty means Output.
 	LogDirectory string
@@ -59,12 +59,12 @@ type Options struct {
 	Now func() time.Time
 	// Random is the source of request and trace ids; nil is crypto/rand.
 	Random io.Reader
-	// RestartDelay and MaxRestartDelay bound the growing pause before a process that ended without having been given
-	// any work is started again. Defaults 100 ms and 5 s.
+	// RestartDelay and MaxRestartDelay bound the growing pause before a process that ended without having received work is
+	// started again. Defaults: 100 ms and 5 s.
 	RestartDelay, MaxRestartDelay time.Duration
-	// CPUShare holds each process to the share of one processor that follows from its function's memory.
+	// CPUShare bounds each process to the share of one processor that follows from its function's memory.
 	CPUShare bool
-	// StopDelay is how long processes have to end after SIGTERM before SIGKILL; default 1 s.
+	// StopDelay is the time between SIGTERM and SIGKILL at a stop; default 1 s.
 	StopDelay time.Duration
 }
 
@@ -86,8 +86,8 @@ type Host struct {
 	supervisors sync.WaitGroup
 }
 
-// Start opens the Runtime API on a loopback port and starts all processes. It does not wait for them: see Ready. A
-// function without an executable bootstrap is refused; all such functions are reported together.
+// Start opens the Runtime API on a loopback port and starts all processes. It does not wait for them: see Missing. It fails if a
+// function has no executable bootstrap, and reports all such functions together.
 func Start(functions []Function, options Options) (*Host, error) {
 	if err := checkBootstraps(functions); err != nil {
 		return nil, err
@@ -182,9 +182,9 @@ func (h *Host) closeAll() error {
 	return errors.Join(problems...)
 }
 
-// Stop ends everything, in this order: new invocations are refused with ErrStopping, running ones may finish until ctx
-// ends, processes get SIGTERM and after StopDelay SIGKILL. It returns when every process is gone. The caller has to stop
-// its own sources of invocations first; what still waits for a process fails with ErrStopping.
+// Stop ends everything in this order: new invocations fail with ErrStopping, running ones may finish until ctx ends, processes
+// get SIGTERM and after StopDelay SIGKILL. It returns when every process has ended. The caller must stop its own sources of
+// invocations first; calls that still wait for a process fail with ErrStopping.
 func (h *Host) Stop(ctx context.Context) error {
 	h.mu.Lock()
 	already := h.stopping
@@ -199,7 +199,7 @@ func (h *Host) Stop(ctx context.Context) error {
 		f := h.functions[name]
 		f.refuseWaiting(ErrStopping)
 		if err := f.drain(ctx); err != nil {
-			unfinished = errors.Join(unfinished, fmt.Errorf("function %s: cut off at work: %w", name, err))
+			unfinished = errors.Join(unfinished, fmt.Errorf("function %s: cut off while running: %w", name, err))
 		}
 	}
 	for _, name := range h.order {
@@ -223,11 +223,11 @@ func (h *Host) function(name string) (*function, error) {
 	return f, nil
 }
 
-// NewID gives a random UUID, the form of Lambda's request ids and of EventBridge's event ids.
+// NewID returns a random UUID, the form of Lambda's request ids and of EventBridge's event ids.
 func NewID(random io.Reader) string {
 	var b [16]byte
-	// crypto/rand never fails; another source that ends would leave zeros, and ids only have to tell invocations apart
-	// within a run that chose such a source.
+	// crypto/rand never fails. Another source that runs out leaves zeros; ids only have to be distinct within a run that chose
+	// such a source.
 	_, _ = io.ReadFull(random, b[:])
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
@@ -235,7 +235,7 @@ func NewID(random io.Reader) string {
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
-// NewTrace gives a trace header in the form of X-Ray, for an invocation that comes without one.
+// NewTrace returns a trace header in the form of X-Ray, for an invocation without one.
 func NewTrace(now time.Time, random io.Reader) string {
 	var b [12]byte
 	_, _ = io.ReadFull(random, b[:])

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// safeBuffer is a log that tests read while it is written.
+// safeBuffer is a log that tests can read while it is written.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -105,7 +105,7 @@ func TestInvocationReachesTheHandlerWithItsContext(t *testing.T) {
 		t.Errorf("context %+v", d)
 	}
 	if left := time.UnixMilli(d.Deadline).Sub(before); left < 9*time.Second || left > 40*time.Second {
-		t.Errorf("deadline is %s after the call, want the timeout of 10 s", left)
+		t.Errorf("the deadline is %s after the call, want the timeout of 10 s", left)
 	}
 }
 
@@ -132,7 +132,7 @@ func TestProcessesGetTheirEnvironmentAndNothingElseOfTheHost(t *testing.T) {
 	}
 }
 
-func TestInvocationsRunSideBySideAndThenWait(t *testing.T) {
+func TestInvocationsRunInParallelAndThenWait(t *testing.T) {
 	host := startEcho(t, nil)
 	type result struct {
 		answer string
@@ -156,7 +156,7 @@ func TestInvocationsRunSideBySideAndThenWait(t *testing.T) {
 		byProcess[r.answer]++
 	}
 	if len(byProcess) != 2 {
-		t.Errorf("answers came from processes %v, want two", byProcess)
+		t.Errorf("responses came from processes %v, want two", byProcess)
 	}
 }
 
@@ -181,10 +181,10 @@ func TestWaitIsBoundedByTheCallersContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := host.Invoke(t.Context(), "echo", Invocation{Payload: []byte(`{"do":"sleep","for":"50ms"}`), Wait: 20 * time.Millisecond}); err != nil {
-		t.Errorf("a wait that ends while the function is at work: %v", err)
+		t.Errorf("a wait that expires while the function runs: %v", err)
 	}
 	if s := host.Status()[0]; s.Waiting != 0 || s.Invocations != 2 {
-		t.Errorf("status %+v: the call that gave up must neither wait nor have run", s)
+		t.Errorf("status %+v: a call that gave up must neither wait nor run", s)
 	}
 }
 
@@ -198,7 +198,7 @@ func TestHandlerErrorAndPanic(t *testing.T) {
 	pid := host.Status()[0].Processes[0].PID
 	_, err = host.invoke(t, `{"do":"panic","text":"oh"}`)
 	if !errors.As(err, &failed) || failed.Message != "oh" {
-		t.Errorf("panic gave %v", err)
+		t.Errorf("panic returned %v", err)
 	}
 	if _, err := host.invoke(t, `{}`); err != nil {
 		t.Fatalf("after a panic: %v", err)
@@ -252,19 +252,19 @@ func TestPayloadLimits(t *testing.T) {
 	host := startEcho(t, func(f *Function, _ *Options) { f.Processes = 1 })
 	answer, err := host.invoke(t, fmt.Sprintf(`{"do":"large","size":%d}`, MaxPayload-2))
 	if err != nil || len(answer) != MaxPayload {
-		t.Errorf("largest answer: %d bytes, %v", len(answer), err)
+		t.Errorf("largest response: %d bytes, %v", len(answer), err)
 	}
 	_, err = host.invoke(t, fmt.Sprintf(`{"do":"large","size":%d}`, MaxPayload-1))
 	var failed *FunctionError
 	if !errors.As(err, &failed) || failed.Type != TypeResponseTooLarge {
-		t.Errorf("answer over the limit: %v", err)
+		t.Errorf("response over the limit: %v", err)
 	}
 	_, err = host.Invoke(t.Context(), "echo", Invocation{Payload: make([]byte, MaxPayload+1)})
 	if !errors.Is(err, ErrPayloadTooLarge) || !NotInvoked(err) {
 		t.Errorf("request over the limit: %v", err)
 	}
 	if _, err := host.invoke(t, `{}`); err != nil {
-		t.Errorf("after a refused answer: %v", err)
+		t.Errorf("after a refused response: %v", err)
 	}
 }
 
@@ -276,7 +276,7 @@ func TestCrashLoopAtStartIsSlowedDown(t *testing.T) {
 	})
 	start := time.Now()
 	eventually(t, "4 crashes", func() bool { return host.Status()[0].Crashes >= 4 })
-	// 20 + 40 + 80 ms lie between four starts.
+	// The pauses between four starts are 20 + 40 + 80 ms.
 	if took := time.Since(start); took < 140*time.Millisecond {
 		t.Errorf("4 crashes within %s: no growing pause", took)
 	}
@@ -327,12 +327,12 @@ func TestStopIsBounded(t *testing.T) {
 	eventually(t, "busy", func() bool { return host.Status()[0].InFlight == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := host.Stop(ctx); err == nil || !strings.Contains(err.Error(), "cut off at work") {
-		t.Errorf("stop said %v", err)
+	if err := host.Stop(ctx); err == nil || !strings.Contains(err.Error(), "cut off while running") {
+		t.Errorf("stop returned %v", err)
 	}
 	var failed *FunctionError
 	if err := <-result; !errors.As(err, &failed) {
-		t.Errorf("invocation that was cut off: %v", err)
+		t.Errorf("the invocation that was cut off: %v", err)
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// starter starts all processes from one operating system thread that lives as long as the host. Linux sends the
-// parent-death signal when the *thread* that started a child ends, not its process, so a child must not depend on a
-// thread that Go might retire.
+// starter starts all processes from one operating system thread that lives as long as the host. Linux sends the parent-death
+// signal when the *thread* that started a child ends, not its process, so a child must not be started by a thread that Go might
+// end.
 type starter struct {
 	requests chan startRequest
 	once     *sync.Once
@@ -23,7 +23,7 @@ func newStarter() starter {
 	s := starter{requests: make(chan startRequest), once: &sync.Once{}}
 	go func() {
 		runtime.LockOSThread()
-		// Go would end a thread that is still locked, and with it whatever else was started from it before.
+		// Go ends a thread whose goroutine returns while still locked, which would kill every process started from it.
 		defer runtime.UnlockOSThread()
 		for request := range s.requests {
 			request.result <- request.command.Start()

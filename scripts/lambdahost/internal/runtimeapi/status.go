@@ -8,8 +8,9 @@ import (
 // FunctionStatus is a snapshot of one function.
 type FunctionStatus struct {
 	Name string `json:"name"`
-	// Invocations, Errors (of any kind, timeouts and crashes at work included), Timeouts, Crashes (processes that ended by
-	// themselves) and Throttles (calls over the reserved concurrency, which are no invocations) count since the start of the host.
+	// All counts are since the start of the host. Errors are of any kind, including timeouts and crashes during an invocation.
+	// Crashes are processes that ended by themselves. Throttles are calls above the reserved concurrency; they are not
+	// Invocations.
 	Invocations int             `json:"invocations"`
 	Errors      int             `json:"errors"`
 	Timeouts    int             `json:"timeouts"`
@@ -29,7 +30,7 @@ type ProcessStatus struct {
 	LastExit    string `json:"lastExit,omitempty"`
 }
 
-// Status gives all functions in the order they were given.
+// Status returns all functions in the order in which Start got them.
 func (h *Host) Status() []FunctionStatus {
 	all := make([]FunctionStatus, 0, len(h.order))
 	for _, name := range h.order {
@@ -63,7 +64,7 @@ func (f *function) status() FunctionStatus {
 	return s
 }
 
-// Missing names the processes that have never asked for an invocation; none means that the host is ready.
+// Missing names the processes that have never asked for an invocation. The host is ready when there are none.
 func (h *Host) Missing() []string {
 	var missing []string
 	for _, name := range h.order {

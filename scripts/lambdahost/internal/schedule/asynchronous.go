@@ -8,8 +8,8 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// How Lambda repeats asynchronous invocations: one that was throttled after a pause that grows from 1 s to 5 min, one that failed
-// after 1 min and then after 2 min.
+// Lambda's pauses before it repeats an asynchronous invocation: after a throttled one from 1 s growing to 5 min, after a failed
+// one 1 min and then 2 min.
 const (
 	firstThrottlePause = time.Second
 	maxThrottlePause   = 5 * time.Minute
@@ -17,9 +17,9 @@ const (
 	laterRetryPause    = 2 * time.Minute
 )
 
-// deliver invokes the function with one event, as Lambda's queue of asynchronous events does: until it succeeds, its retries are
-// used up, or it is too old. An invocation that no process took is none, and is tried again for as long as the event's age
-// allows. It returns early when ctx ends, but waits for an invocation under way.
+// deliver invokes the function with one event, like Lambda's queue of asynchronous events: until it succeeds, its retries are
+// used up, or the event is too old. An invocation that no process took does not count, and is tried again until the event is too
+// old. It returns early when ctx ends, but waits for an invocation under way.
 func (s *Schedule) deliver(ctx context.Context, payload []byte) {
 	end := s.options.Now().Add(s.options.MaximumAge)
 	throttled, failed := firstThrottlePause, firstRetryPause

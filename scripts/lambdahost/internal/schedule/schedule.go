@@ -1,5 +1,5 @@
-// Package schedule invokes a function at a fixed rate, as an EventBridge rule with rate(…) does. Each tick is an asynchronous
-// invocation of its own: only the function's reserved concurrency keeps a run from beginning beside the one before it.
+// Package schedule invokes a function at a fixed rate, like an EventBridge rule with rate(…). Each tick is an asynchronous
+// invocation of its own: only the function's reserved concurrency prevents overlapping runs.
 package schedule
 
 import (
@@ -16,10 +16,10 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Target is the function.
+// Target is the function. It must be safe for concurrent use.
 type Target interface {
-	// Invoke waits for a free process, at most for wait if that is over 0, and then for the answer. An error of which
-	// runtimeapi.MayBeInvokedLater is true says that the function was not invoked.
+	// Invoke waits for a free process, at most for wait if that is over 0, and then for the response. If
+	// runtimeapi.MayBeInvokedLater is true for the error, the function was not invoked.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
 }
 
@@ -27,10 +27,10 @@ type Target interface {
 type Options struct {
 	Function string
 	Every    time.Duration
-	// Retries is how often a run that failed is made again, 0 to 2. MaximumAge is how long after its tick a run may begin.
+	// Retries is how often a failed run is repeated, 0 to 2. MaximumAge is how long after its tick a run may start.
 	Retries    int
 	MaximumAge time.Duration
-	// Account and Region are told in the event.
+	// Account and Region are passed in the event.
 	Account, Region string
 	Now             func() time.Time
 	NewID           func() string
@@ -44,8 +44,8 @@ type Schedule struct {
 	runs, failures, throttles, dropped atomic.Int64
 }
 
-// Status counts since the start. Runs are invocations that have ended, retries included, and Failures those of them that failed.
-// Throttles are tries that met a function at work; Dropped are ticks whose run became too old.
+// Status counts since the start. Runs are finished invocations, including retries; Failures are those of them that failed.
+// Throttles are tries for which no process was free; Dropped are ticks whose run became too old.
 type Status struct {
 	Kind      string `json:"kind"`
 	Name      string `json:"name"`
@@ -56,7 +56,7 @@ type Status struct {
 	Dropped   int64  `json:"dropped"`
 }
 
-// New gives a schedule; Every and MaximumAge must be over 0.
+// New returns a schedule. Every and MaximumAge must be over 0.
 func New(target Target, options Options) (*Schedule, error) {
 	if options.Every <= 0 || options.MaximumAge <= 0 || options.Retries < 0 {
 		return nil, fmt.Errorf("schedule of function %s: every %s, at most %s old, %d retries", options.Function, options.Every, options.MaximumAge, options.Retries)
@@ -72,8 +72,8 @@ func (s *Schedule) Status() Status {
 	}
 }
 
-// Run invokes the function each Every, the first time one Every from now, until ctx ends. It returns when the last run
-// is done.
+// Run invokes the function each Every, for the first time one Every from now, until ctx ends. It returns when the last run is
+// done.
 func (s *Schedule) Run(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Every)
 	defer ticker.Stop()
@@ -87,14 +87,14 @@ func (s *Schedule) Run(ctx context.Context) {
 		}
 		payload, err := s.event()
 		if err != nil {
-			s.options.Logger.Error("a scheduled event cannot be written", telemetry.KeyFunction, s.options.Function, telemetry.KeyError, err.Error())
+			s.options.Logger.Error("a scheduled event cannot be encoded", telemetry.KeyFunction, s.options.Function, telemetry.KeyError, err.Error())
 			continue
 		}
 		running.Go(func() { s.deliver(ctx, payload) })
 	}
 }
 
-// event is what EventBridge sends at a tick.
+// event returns the event that EventBridge sends at a tick.
 func (s *Schedule) event() ([]byte, error) {
 	return json.Marshal(events.EventBridgeEvent{
 		Version: "0", ID: s.options.NewID(), DetailType: "Scheduled Event", Source: "aws.events", AccountID: s.options.Account,

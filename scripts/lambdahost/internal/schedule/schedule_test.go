@@ -22,7 +22,7 @@ func (f targetFunc) Invoke(_ context.Context, payload []byte, _ time.Duration) (
 	return nil, f(payload)
 }
 
-// limited is a function with a reserved concurrency of one.
+// limited is a Target with a reserved concurrency of one.
 type limited struct {
 	targetFunc
 	free chan struct{}
@@ -66,7 +66,7 @@ func TestRunsAtAFixedRateFromTheFirstInterval(t *testing.T) {
 		start := time.Now()
 		var at []time.Duration
 		var event events.EventBridgeEvent
-		// Runs of 20 s a minute do not meet; the lock says so to the race detector.
+		// Runs of 20 s a minute do not overlap; the lock is for the race detector.
 		var mu sync.Mutex
 		s, stop := run(t, targetFunc(func(payload []byte) error {
 			mu.Lock()
@@ -92,8 +92,8 @@ func TestRunsAtAFixedRateFromTheFirstInterval(t *testing.T) {
 	})
 }
 
-// A run that goes on is never joined by another one, and what it kept out for longer than its age is dropped.
-func TestNoRunBeginsBesideAnother(t *testing.T) {
+// A run never overlaps with one that is still running. A tick that cannot start within its maximum age is dropped.
+func TestScheduledRunsNeverOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		atOnce, most := 0, 0
@@ -106,13 +106,13 @@ func TestNoRunBeginsBesideAnother(t *testing.T) {
 			atOnce--
 			return nil
 		}))
-		// The run of 1 min ends at 3:25. The tick of 2 min tries until 2:31 and is dropped; that of 3 min tries at 3:31 and begins.
-		// It ends at 5:56, before the tick of 6 min.
+		// The run of 1 min ends at 3:25. The tick of 2 min tries until 2:31 and is dropped; that of 3 min tries at 3:31 and
+		// starts. It ends at 5:56, before the tick of 6 min.
 		time.Sleep(9 * time.Minute)
 		stop()
 		want := []time.Duration{time.Minute, 3*time.Minute + 31*time.Second, 6 * time.Minute}
 		if most != 1 || !reflect.DeepEqual(at[:3], want) {
-			t.Errorf("%d at once, runs begin at %v, want %v", most, at, want)
+			t.Errorf("%d at once, runs start at %v, want %v", most, at, want)
 		}
 		if status := s.Status(); status.Runs != int64(len(at)) || status.Dropped < 3 || status.Failures != 0 || status.Throttles < 10 {
 			t.Errorf("status %+v", status)
@@ -120,8 +120,8 @@ func TestNoRunBeginsBesideAnother(t *testing.T) {
 	})
 }
 
-// A function without a reserved concurrency runs beside itself, as on AWS.
-func TestOnlyConcurrencyKeepsRunsApart(t *testing.T) {
+// Without a reserved concurrency, runs of a function overlap, as on AWS.
+func TestRunsOverlapWithoutReservedConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		atOnce, most := 0, 0
@@ -144,8 +144,8 @@ func TestOnlyConcurrencyKeepsRunsApart(t *testing.T) {
 	})
 }
 
-// A run that failed is made again as often as it may be, after one minute and after two more, unless it is too old by then.
-func TestAFailedRunIsRepeated(t *testing.T) {
+// A failed run is repeated up to its number of retries, after one minute and after two more, unless it is too old by then.
+func TestFailedRunIsRepeated(t *testing.T) {
 	for _, c := range []struct {
 		retries int
 		age     time.Duration

@@ -14,20 +14,19 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// deliver invokes the function until it has done all records, in order, or they were given up. It is false when ctx ended before
-// that.
+// deliver invokes the function until all records, in order, are handled or given up. It returns false if ctx ended before that.
 func (s *Source) deliver(ctx context.Context, shard string, records []types.Record) bool {
 	return s.try(ctx, &batch{shard: shard, records: records, delay: s.options.RetryDelay})
 }
 
-// batch is what is tried, and how often it was.
+// batch is a set of records with the state of their delivery.
 type batch struct {
 	shard   string
 	records []types.Record
-	// attempts are the invocations that count: halving a batch costs none. invoked are all of them.
+	// attempts are the invocations that count: halving a batch costs none. invoked counts all invocations.
 	attempts, invoked int
 	delay             time.Duration
-	// failure is what the last invocation came to.
+	// failure is the error of the last invocation; nil for a partial failure.
 	failure error
 }
 
@@ -70,7 +69,7 @@ func (s *Source) try(ctx context.Context, b *batch) bool {
 	}
 }
 
-// bisect tries a batch by halves. The second half waits for the first, so that the order holds.
+// bisect tries a batch in halves. The second half waits for the first, so that the order holds.
 func (s *Source) bisect(ctx context.Context, b *batch) bool {
 	half := len(b.records) / 2
 	for _, records := range [][]types.Record{b.records[:half], b.records[half:]} {
@@ -81,7 +80,7 @@ func (s *Source) bisect(ctx context.Context, b *batch) bool {
 	return true
 }
 
-// dropOld gives up the records at the head of a batch that are too old; they are in the order in which they were written.
+// dropOld gives up the records at the head of a batch that are too old; records are in the order in which they were written.
 func (s *Source) dropOld(ctx context.Context, b *batch) bool {
 	if s.options.MaximumAge <= 0 {
 		return true
@@ -101,8 +100,8 @@ func (s *Source) dropOld(ctx context.Context, b *batch) bool {
 
 func arrival(r types.Record) time.Time { return aws.ToTime(r.Dynamodb.ApproximateCreationDateTime) }
 
-// giveUp sends a letter about records and goes on without them. Lambda drops records whose letter the destination does not take;
-// here the letter is sent again until it does. It is false when ctx ended before that.
+// giveUp sends a letter about records and continues without them. Lambda drops the letter if the destination does not accept it;
+// here it is sent again until the destination accepts it. giveUp returns false if ctx ended before that.
 func (s *Source) giveUp(ctx context.Context, b batch, condition string) bool {
 	s.counts.givenUp.Add(int64(len(b.records)))
 	log := s.options.Logger.With(telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Table, telemetry.KeyShard, b.shard)
@@ -113,7 +112,7 @@ func (s *Source) giveUp(ctx context.Context, b batch, condition string) bool {
 	}
 	letter, err := s.letter(b, condition)
 	if err != nil {
-		log.Error("a letter about records cannot be written", telemetry.KeyError, err.Error())
+		log.Error("a letter about records cannot be encoded", telemetry.KeyError, err.Error())
 		return true
 	}
 	for delay := s.options.RetryDelay; ; delay = min(2*delay, s.options.MaxRetryDelay) {
@@ -129,14 +128,14 @@ func (s *Source) giveUp(ctx context.Context, b batch, condition string) bool {
 	}
 }
 
-// invoke gives the number of records that are done, counted from the first.
+// invoke returns the number of records that are done, counted from the first.
 func (s *Source) invoke(ctx context.Context, records []types.Record) (int, error) {
 	payload, err := encodeEvent(records, s.arn)
 	if err != nil {
 		return 0, err
 	}
-	// An invocation under way at the end of ctx is waited for: the function has its own timeout.
-	answer, err := s.target.Invoke(context.WithoutCancel(ctx), payload, 0)
+	// An invocation under way when ctx ends is not cancelled: the function has its own timeout.
+	response, err := s.target.Invoke(context.WithoutCancel(ctx), payload, 0)
 	if runtimeapi.MayBeInvokedLater(err) {
 		return 0, err
 	}
@@ -146,28 +145,28 @@ func (s *Source) invoke(ctx context.Context, records []types.Record) (int, error
 		s.counts.batchFailures.Add(1)
 		return 0, err
 	}
-	done, err := firstFailure(answer, records)
+	done, err := firstFailure(response, records)
 	if err != nil || done < len(records) {
 		s.counts.batchFailures.Add(1)
 	}
 	return done, err
 }
 
-// firstFailure reads ReportBatchItemFailures: the lowest sequence number named is where the next try begins. An answer
-// that names none means that all is done; one that cannot be read, or names a number of no record, fails the batch.
-func firstFailure(answer []byte, records []types.Record) (int, error) {
-	if len(strings.TrimSpace(string(answer))) == 0 {
+// firstFailure reads ReportBatchItemFailures: the next try begins at the lowest sequence number in it. A response without
+// failures means that all records are done. One that cannot be read, or names an unknown record, fails the batch.
+func firstFailure(payload []byte, records []types.Record) (int, error) {
+	if len(strings.TrimSpace(string(payload))) == 0 {
 		return len(records), nil
 	}
-	// Maps, since a struct would also take a member whose name differs in case, and AWS does not.
+	// Maps, because a struct would also accept member names that differ in case, and AWS does not.
 	var response map[string]json.RawMessage
-	if err := json.Unmarshal(answer, &response); err != nil {
-		return 0, fmt.Errorf("the function's answer: %w", err)
+	if err := json.Unmarshal(payload, &response); err != nil {
+		return 0, fmt.Errorf("the function's response: %w", err)
 	}
 	var reported []map[string]*string
 	if list := response["batchItemFailures"]; list != nil {
 		if err := json.Unmarshal(list, &reported); err != nil {
-			return 0, fmt.Errorf("the function's answer: %w", err)
+			return 0, fmt.Errorf("the function's response: %w", err)
 		}
 	}
 	place := make(map[string]int, len(records))
@@ -179,7 +178,7 @@ func firstFailure(answer []byte, records []types.Record) (int, error) {
 		id := aws.ToString(f["itemIdentifier"])
 		i, ok := place[id]
 		if id == "" || !ok {
-			return 0, fmt.Errorf("the function's answer names %q, which is not in the batch", id)
+			return 0, fmt.Errorf("the function's response names %q, which is not in the batch", id)
 		}
 		first = min(first, i)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// encodeEvent gives the event that Lambda makes of stream records.
+// encodeEvent returns the event that Lambda builds from stream records.
 func encodeEvent(records []types.Record, streamARN string) ([]byte, error) {
 	event := events.DynamoDBEvent{Records: make([]events.DynamoDBEventRecord, len(records))}
 	for i, r := range records {

@@ -9,27 +9,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// laneReads is how many reads of a shard wait for a lane at most. A lane that stands still holds up the others only after that.
+// laneReads is how many reads of a shard may wait for one lane. After that a blocked lane blocks the others too.
 const laneReads = 64
 
-// lanes are the concurrent batches of a shard.
+// lanes deliver the batches of one shard concurrently.
 type lanes struct {
 	source  *Source
 	all     []*lane
 	running sync.WaitGroup
 }
 
-// lane is one batch of a shard at a time, with the records that wait for it.
+// lane delivers one batch of a shard at a time, and holds the records that wait for it.
 type lane struct {
 	source *Source
 	shard  string
 	in     chan arrivals
-	// waiting came with earlier reads and were too many for their batch.
+	// waiting holds records of earlier reads that did not fit into their batch.
 	waiting []arrivals
 	closed  bool
 }
 
-// arrivals are the records of one read, and when it was.
+// arrivals are the records of one read, with its time.
 type arrivals struct {
 	records []types.Record
 	at      time.Time
@@ -45,7 +45,7 @@ func (s *Source) newLanes(ctx context.Context, shard string) *lanes {
 	return l
 }
 
-// put gives each record to its lane. It waits for a lane that is full, and is false when ctx ended before all were given.
+// put gives each record to its lane. It blocks while a lane is full, and returns false if ctx ended before all were given.
 func (l *lanes) put(ctx context.Context, records []types.Record) bool {
 	now := time.Now()
 	split := make([][]types.Record, len(l.all))
@@ -66,7 +66,7 @@ func (l *lanes) put(ctx context.Context, records []types.Record) bool {
 	return true
 }
 
-// finish says that nothing more comes, and returns when the lanes have ended.
+// finish closes the lanes' input, and returns when the lanes have ended.
 func (l *lanes) finish() {
 	for _, one := range l.all {
 		close(one.in)
@@ -74,13 +74,13 @@ func (l *lanes) finish() {
 	l.running.Wait()
 }
 
-// laneOf is the lane of an item's records, by the hash of its partition key.
+// laneOf returns the lane of an item's records, by the hash of its partition key.
 func (s *Source) laneOf(r types.Record) int {
 	if s.options.ParallelizationFactor == 1 || r.Dynamodb == nil {
 		return 0
 	}
 	h := fnv.New32a()
-	// A hash takes everything.
+	// Writing to a hash cannot fail.
 	switch key := r.Dynamodb.Keys[s.partitionKey].(type) {
 	case *types.AttributeValueMemberS:
 		_, _ = h.Write([]byte(key.Value))
@@ -92,7 +92,7 @@ func (s *Source) laneOf(r types.Record) int {
 	return int(h.Sum32() % uint32(s.options.ParallelizationFactor)) //nolint:gosec // at most 10
 }
 
-// run delivers batch after batch until the shard ends or ctx does.
+// run delivers one batch after the other until the shard or ctx ends.
 func (l *lane) run(ctx context.Context) {
 	for {
 		batch := l.next(ctx)
@@ -102,8 +102,8 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-// next gathers a batch, until it is full, the window is over since its first record was read, or the shard ends. It is empty when
-// the shard has ended or ctx has.
+// next gathers a batch until it is full, the window since its first record was read has expired, or the shard ends. It returns
+// nil when the shard or ctx has ended.
 func (l *lane) next(ctx context.Context) []types.Record {
 	if !l.more(ctx, nil) {
 		return nil
@@ -131,8 +131,8 @@ func (l *lane) count() (n int) {
 	return n
 }
 
-// more takes the records of one more read. Without an end it returns at once if there are some already. It is false when there are
-// no more: end has come and nothing is there, the shard has ended, or ctx has.
+// more appends the records of one more read to waiting. With a nil end it returns at once if waiting has some already. It returns
+// false if none can come: end fired before a read, the shard has ended, or ctx has ended.
 func (l *lane) more(ctx context.Context, end <-chan time.Time) bool {
 	if end == nil && len(l.waiting) > 0 {
 		return ctx.Err() == nil
@@ -146,7 +146,7 @@ func (l *lane) more(ctx context.Context, end <-chan time.Time) bool {
 		}
 		return open
 	}
-	// What is there already belongs to the batch, also when its window is over.
+	// A read that has already arrived belongs to the batch, even if the window has expired.
 	select {
 	case a, open := <-l.in:
 		return take(a, open)

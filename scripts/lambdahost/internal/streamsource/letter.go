@@ -8,17 +8,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Why records were given up, in Lambda's words.
+// The reasons why records were given up, with Lambda's names.
 const (
 	conditionAttempts = "RetryAttemptsExhausted"
 	conditionAge      = "RecordAgeExceeded"
 )
 
-// letter is what Lambda sends to the destination of failed records: what it is about, and not the records themselves. The form is
-// that of the page "Retain discarded records for a DynamoDB event source in Lambda" of Lambda's guide.
+// letter is what Lambda sends to the destination of failed records: a description of the records without their content. Its form
+// is that of the page "Retain discarded records for a DynamoDB event source in Lambda" of Lambda's guide.
 type letter struct {
 	RequestContext requestContext `json:"requestContext"`
-	// ResponseContext is left out if the function was never invoked.
+	// ResponseContext is omitted if the function was never invoked.
 	ResponseContext *responseContext `json:"responseContext,omitempty"`
 	Version         string           `json:"version"`
 	Timestamp       string           `json:"timestamp"`
@@ -35,7 +35,7 @@ type requestContext struct {
 type responseContext struct {
 	StatusCode      int    `json:"statusCode"`
 	ExecutedVersion string `json:"executedVersion"`
-	// FunctionError is null if the function did not fail but reported failed records.
+	// FunctionError is null if the function did not fail as a whole but reported failed records.
 	FunctionError *string `json:"functionError"`
 }
 
@@ -49,7 +49,7 @@ type batchInfo struct {
 	StreamARN     string `json:"streamArn"`
 }
 
-// millisecondsUTC is the form of the instant at which a letter was written.
+// millisecondsUTC is the time format of a letter's timestamp.
 const millisecondsUTC = "2006-01-02T15:04:05.000Z"
 
 func (s *Source) letter(b batch, condition string) ([]byte, error) {

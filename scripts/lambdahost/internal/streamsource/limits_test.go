@@ -19,7 +19,7 @@ import (
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
 
-// letters is a destination. It refuses the first letters.
+// letters is a Destination that refuses the first letters.
 type letters struct {
 	mu     sync.Mutex
 	refuse int
@@ -41,7 +41,7 @@ func (l *letters) Send(_ context.Context, text []byte) error {
 	return nil
 }
 
-// ranges are the records that letters name.
+// ranges describes the records of each letter.
 func (l *letters) ranges() (all []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,7 +51,7 @@ func (l *letters) ranges() (all []string) {
 	return all
 }
 
-// follow runs a mapping on a stream in a bubble and returns a function that stops it.
+// follow runs a mapping on a stream in a synctest bubble, and returns a function that stops it.
 func follow(t *testing.T, stream *sharded, target Target, options Options) (*Source, func()) {
 	t.Helper()
 	options.Table, options.Function, options.Logger = "orders", "mirror", slog.New(slog.DiscardHandler)
@@ -73,7 +73,7 @@ func numbers(e events.DynamoDBEvent) (all []string) {
 	return all
 }
 
-// handled notes what a function has done, unless the batch has a record that it cannot do.
+// handled records what a function has handled. A batch with the record bad fails.
 type handled struct {
 	mu    sync.Mutex
 	bad   string
@@ -92,8 +92,8 @@ func (h *handled) handle(e events.DynamoDBEvent) (any, error) {
 	return nil, nil
 }
 
-// A batch is tried as often as it may be. Then its records are given up with a letter, and the records after them are handled.
-// Without halving the batch goes as a whole, with it only the record that fails, and halving costs no attempt.
+// A batch is tried up to its number of attempts. Then its records are given up with a letter, and the records after them are
+// handled. Without bisecting the whole batch is given up; with it only the failing record, and halving costs no attempt.
 func TestRecordsAreGivenUpAfterTheirAttempts(t *testing.T) {
 	for _, c := range []struct {
 		bisect  bool
@@ -102,7 +102,7 @@ func TestRecordsAreGivenUpAfterTheirAttempts(t *testing.T) {
 		letters []string
 	}{
 		{false, 3, []string{"5", "6"}, []string{"1-4: 4, RetryAttemptsExhausted"}},
-		// The batch of four, its first half, and the record alone three times.
+		// Tries: the batch of four, its first half, and the single record three times.
 		{true, 5, []string{"1", "3", "4", "5", "6"}, []string{"2-2: 1, RetryAttemptsExhausted"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestRecordsAreGivenUpAfterTheirAttempts(t *testing.T) {
 	}
 }
 
-// A partial failure is an attempt too, and what was done before it is not given up.
+// A partial failure costs an attempt too, and the records before it are not given up.
 func TestAttemptsOfPartialFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := &sharded{shards: []*shard{{id: "one", records: []string{"1", "2", "3", "4"}}}}
@@ -140,13 +140,13 @@ func TestAttemptsOfPartialFailures(t *testing.T) {
 			t.Errorf("%d tries, letters %v, want %v", tries, to.ranges(), want)
 		}
 		if r := to.sent[0].ResponseContext; r == nil || r.FunctionError != nil || r.StatusCode != 200 {
-			t.Errorf("the function answered, the letter says %+v", r)
+			t.Errorf("the function returned no error, the letter has %+v", r)
 		}
 	})
 }
 
-// Without a limit of attempts only the age ends the tries: the record that fails holds up what is behind it until it is too old.
-// What is behind it is younger, and is handled.
+// Without a limit of attempts only the age ends the tries: the failing record blocks the records behind it until it is too old.
+// These are younger, and are handled.
 func TestRecordsAreGivenUpAtTheirAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
@@ -165,7 +165,7 @@ func TestRecordsAreGivenUpAtTheirAge(t *testing.T) {
 		}), Options{BatchSize: 10, MaximumAge: time.Hour, BisectOnError: true, Destination: to, FunctionARN: "arn:mirror", NewID: func() string { return "id-1" }})
 		time.Sleep(3 * time.Hour)
 		stop()
-		// Record 1 was too old from the start: the function has never seen it.
+		// Record 1 was too old from the start: the function never received it.
 		if want := []string{"1-1: 1, RecordAgeExceeded", "2-2: 1, RecordAgeExceeded"}; !reflect.DeepEqual(to.ranges(), want) {
 			t.Errorf("letters %v, want %v", to.ranges(), want)
 		}
@@ -174,7 +174,7 @@ func TestRecordsAreGivenUpAtTheirAge(t *testing.T) {
 		}
 		first, second := to.sent[0], to.sent[1]
 		if first.ResponseContext != nil || first.RequestContext.Attempts != 0 {
-			t.Errorf("the function was not invoked with record 1, the letter says %+v", first)
+			t.Errorf("the function was not invoked with record 1, the letter has %+v", first)
 		}
 		want := letter{
 			RequestContext:  requestContext{RequestID: "id-1", FunctionARN: "arn:mirror", Condition: "RecordAgeExceeded", Attempts: h.tries},
@@ -191,8 +191,8 @@ func TestRecordsAreGivenUpAtTheirAge(t *testing.T) {
 	})
 }
 
-// A letter that the destination does not take is sent again: a record must not be lost in silence.
-func TestALetterIsSentUntilItIsTaken(t *testing.T) {
+// A letter that the destination does not accept is sent again: no record may be lost silently.
+func TestLetterIsSentUntilItIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := &sharded{shards: []*shard{{id: "one", records: []string{"1", "2"}}}}
 		h, to := &handled{bad: "1"}, &letters{refuse: 5}
@@ -205,7 +205,7 @@ func TestALetterIsSentUntilItIsTaken(t *testing.T) {
 	})
 }
 
-// busyFunc is a target without a free process at first.
+// busyFunc is a Target that is throttled until a given time.
 type busyFunc struct {
 	handlerFunc
 	until time.Time
@@ -218,8 +218,8 @@ func (b busyFunc) Invoke(ctx context.Context, payload []byte, wait time.Duration
 	return b.handlerFunc.Invoke(ctx, payload, wait)
 }
 
-// A function that is throttled was not invoked: it costs no attempt, and the batch is not halved.
-func TestAThrottledInvocationIsNoAttempt(t *testing.T) {
+// A throttled function was not invoked: this costs no attempt, and the batch is not halved.
+func TestThrottledInvocationCostsNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := &sharded{shards: []*shard{{id: "one", records: []string{"1", "2", "3"}}}}
 		h, to := &handled{}, &letters{}
@@ -232,8 +232,8 @@ func TestAThrottledInvocationIsNoAttempt(t *testing.T) {
 	})
 }
 
-// Items whose lanes are others go on while one item's record fails; the records of each item stay in order. With one lane they
-// wait for it.
+// While one item's record fails, items in other lanes proceed; the records of each item stay in order. With a single lane all
+// items wait for it.
 func TestLanesOfAShardAreIndependent(t *testing.T) {
 	for _, factor := range []int{1, 4} {
 		synctest.Test(t, func(t *testing.T) {
@@ -271,12 +271,12 @@ func TestLanesOfAShardAreIndependent(t *testing.T) {
 			stop()
 			if factor == 1 {
 				if len(seen) != 0 || most != 1 {
-					t.Errorf("one lane: %d at work at once, done %v", most, seen)
+					t.Errorf("one lane: %d at once, done %v", most, seen)
 				}
 				return
 			}
 			if most < 2 || most > factor || source.Status().Batches == 0 {
-				t.Errorf("%d at work at once", most)
+				t.Errorf("%d at once", most)
 			}
 			stuck := laneOfItem(source, "order-0")
 			others := 0
@@ -288,7 +288,7 @@ func TestLanesOfAShardAreIndependent(t *testing.T) {
 				}
 				if laneOfItem(source, item) == stuck {
 					if len(seen[item]) > 0 {
-						t.Errorf("%s, behind the record that fails: %v", item, seen[item])
+						t.Errorf("%s, behind the failing record: %v", item, seen[item])
 					}
 					continue
 				}
@@ -315,7 +315,7 @@ func laneOfItem(s *Source, item string) int {
 
 func ptr(s string) *string { return &s }
 
-// The end of a parent is the end of all its lanes: its children come after the last of its records.
+// A parent ends when all its lanes have ended: its children's records come after the last of its own.
 func TestChildrenWaitForEveryLaneOfTheirParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := &sharded{
@@ -344,7 +344,7 @@ func TestChildrenWaitForEveryLaneOfTheirParent(t *testing.T) {
 func TestImpossibleMappingsAreRefused(t *testing.T) {
 	for _, o := range []Options{{BatchSize: 0}, {BatchSize: 1001}, {BatchSize: 1, ParallelizationFactor: 11}, {BatchSize: 1, ParallelizationFactor: -1}} {
 		if _, err := New(t.Context(), &sharded{}, &sharded{}, nil, o); err == nil {
-			t.Errorf("%+v was taken", o)
+			t.Errorf("%+v was accepted", o)
 		}
 	}
 }

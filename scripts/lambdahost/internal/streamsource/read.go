@@ -13,10 +13,10 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// failurePause follows a read that failed.
+// failurePause is the pause after a failed read.
 const failurePause = time.Second
 
-// readShard reads one shard to its end, or until ctx ends, and returns when its lanes have done what was read.
+// readShard reads one shard until it or ctx ends, and returns when its lanes have handled everything that was read.
 func (s *Source) readShard(ctx context.Context, id string) {
 	s.counts.shards.Add(1)
 	defer s.counts.shards.Add(-1)
@@ -38,7 +38,7 @@ func (s *Source) readShard(ctx context.Context, id string) {
 		case errors.As(err, &expired):
 			continue
 		case errors.As(err, &trimmed):
-			// The records after our place are gone. Going on with what is left is all that can be done.
+			// The records after our position are lost. The only option is to continue with the oldest record left.
 			s.options.Logger.Error("a stream lost records that were not handled in time", telemetry.KeyFunction, s.options.Function, telemetry.KeyDependency, s.options.Table)
 			p.last = ""
 			continue
@@ -53,12 +53,12 @@ func (s *Source) readShard(ctx context.Context, id string) {
 	}
 }
 
-// position is the last record of a shard that its lanes have; empty means none.
+// position is the last record of a shard that was given to the lanes; an empty last means none.
 type position struct {
 	shard, last string
 }
 
-// readFrom takes a new iterator and reads until the shard ends, a call fails, or ctx ends.
+// readFrom gets a new iterator and reads until the shard ends, a call fails, or ctx ends.
 func (s *Source) readFrom(ctx context.Context, p *position, to *lanes) (ended bool, err error) {
 	input := &dynamodbstreams.GetShardIteratorInput{StreamArn: &s.arn, ShardId: &p.shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
 	if p.last != "" {
@@ -80,7 +80,7 @@ func (s *Source) readFrom(ctx context.Context, p *position, to *lanes) (ended bo
 			}
 			p.last = aws.ToString(records[len(records)-1].Dynamodb.SequenceNumber)
 		}
-		// After a full read there is most likely more.
+		// After a full read there are probably more records.
 		if len(records) < limit && next != nil && !sleep(ctx, s.options.Pause) {
 			return false, nil
 		}
@@ -89,7 +89,7 @@ func (s *Source) readFrom(ctx context.Context, p *position, to *lanes) (ended bo
 	return true, nil
 }
 
-// maxRead is how many records DynamoDB gives at once.
+// maxRead is DynamoDB's limit of records in one read.
 const maxRead = 1000
 
 // get reads up to limit records.

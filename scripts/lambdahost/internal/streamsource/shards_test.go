@@ -20,13 +20,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// sharded is a stream with shards that end, which the emulator cannot show: its streams have one shard that never does.
+// sharded is a stream with shards that end. The emulator has only streams with one shard that never ends.
 type sharded struct {
 	mu     sync.Mutex
 	shards []*shard
 	// expire makes the next reads of records fail with an expired iterator.
 	expire int
-	// items are the items of records, by sequence number; written is when a record was written.
+	// items are the items of records, by sequence number; written are the times at which records were written.
 	items   map[string]string
 	written map[string]time.Time
 }
@@ -45,7 +45,7 @@ func (s *sharded) DescribeTable(context.Context, *dynamodb.DescribeTableInput, .
 	}}, nil
 }
 
-// DescribeStream gives one shard a page.
+// DescribeStream returns one shard a page.
 func (s *sharded) DescribeStream(_ context.Context, in *dynamodbstreams.DescribeStreamInput, _ ...func(*dynamodbstreams.Options)) (*dynamodbstreams.DescribeStreamOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +170,7 @@ func TestChildrenAreReadAfterTheirParent(t *testing.T) {
 		})
 		check("1", "2", "3", "4", "5", "6")
 		if n := source.Status().Shards; n != 1 {
-			t.Errorf("%d shards are read, want the one that is open", n)
+			t.Errorf("%d shards are read, want the open one", n)
 		}
 		cancel()
 		<-done
@@ -201,8 +201,8 @@ func TestPauseBetweenTriesGrows(t *testing.T) {
 	})
 }
 
-// A batch is handed on when it is full, when the window is over since its first record, or when its shard ends; an empty stream
-// opens no window, and a read that fails ends none.
+// A batch is delivered when it is full, when the window since its first record has expired, or when its shard ends. An empty
+// stream opens no window, and a failed read ends none.
 func TestRecordsAreGatheredForAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := &sharded{shards: []*shard{{id: "one"}}}
@@ -229,9 +229,9 @@ func TestRecordsAreGatheredForAWindow(t *testing.T) {
 		add := func(records ...string) func() {
 			return func() { stream.shards[0].records = append(stream.shards[0].records, records...) }
 		}
-		at(10_100, add("1")) // seen by the read at 10.25 s
+		at(10_100, add("1")) // returned by the read at 10.25 s
 		at(10_600, add("2"))
-		at(11_300, add("3")) // the window was over at 11.25 s; this is seen at 11.5 s
+		at(11_300, add("3")) // the window expired at 11.25 s; this is read at 11.5 s
 		at(20_100, add("4"))
 		at(20_400, add("5", "6", "7", "8"))
 		at(30_100, add("9"))

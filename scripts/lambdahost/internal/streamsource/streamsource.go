@@ -1,12 +1,12 @@
 // Package streamsource is the event source mapping of a DynamoDB stream: it reads every shard in order, a shard's
 // children after it, and invokes a function with batches of records.
 //
-// A shard has as many lanes as the parallelization factor says, and each item's records are in one of them, by the hash of its
-// partition key: lanes go on independently of each other, and the records of an item stay in order.
+// The parallelization factor sets the number of lanes of a shard. All records of one item are in one lane, by the hash of its
+// partition key: lanes proceed independently of each other, and the records of an item stay in order.
 //
-// A batch that fails is tried again, and its lane waits, until it succeeds, its records are too old, or its attempts are used
-// up; then a letter about its records goes to the destination. The place in the stream is kept in memory only: each run starts
-// at the oldest record that the stream still has, so records come again after a restart.
+// A failed batch is tried again, while its lane waits, until it succeeds, its records are too old, or its attempts are used up;
+// then a letter about its records is sent to the destination. The position in the stream is only in memory: each run starts at
+// the oldest record that the stream still has, so records are redelivered after a restart.
 package streamsource
 
 import (
@@ -42,43 +42,44 @@ type Streams interface {
 
 // Target is the function. It is safe for concurrent use.
 type Target interface {
-	// Invoke waits for a free process, at most for wait if that is over 0, and then for the answer. An error of which
-	// runtimeapi.MayBeInvokedLater is true is no attempt.
+	// Invoke waits for a free process, at most for wait if that is over 0, and then for the response. If
+	// runtimeapi.MayBeInvokedLater is true for the error, the call does not count as an attempt.
 	Invoke(ctx context.Context, payload []byte, wait time.Duration) ([]byte, error)
 }
 
-// Destination gets letters about records that were given up. A nil error means that the letter is kept there.
+// Destination receives letters about given-up records. A nil error means that the letter is stored there.
 type Destination interface {
 	Send(ctx context.Context, letter []byte) error
 }
 
-// Options of a Source. The durations may be left out.
+// Options of a Source. The durations are optional.
 type Options struct {
 	// Table is the table's name in this deployment; Function is a name for logs and status.
 	Table, Function string
 	// BatchSize is 1–1000.
 	BatchSize int
-	// Window is how long records are gathered for a batch that is not full, from its first on; 0 hands on what one read brought.
+	// Window is how long a batch that is not full gathers records, from its first one on; 0 delivers the records of one read at
+	// once.
 	Window time.Duration
-	// ParallelizationFactor is how many lanes a shard has, 1–10; 0 is 1.
+	// ParallelizationFactor is the number of lanes of a shard, 1–10; 0 means 1.
 	ParallelizationFactor int
-	// Attempts is how often a batch is invoked at most, the first time included; 0 is no limit.
+	// Attempts bounds the invocations of a batch, including the first; 0 means no limit.
 	Attempts int
-	// MaximumAge is the age at which a record is given up, counted from when it was written; 0 is no limit.
+	// MaximumAge is the age at which a record is given up, counted from when it was written; 0 means no limit.
 	MaximumAge time.Duration
-	// BisectOnError halves a batch that failed as a whole. The halves have the attempts that the batch had before it failed.
+	// BisectOnError halves a batch that failed as a whole. The halves keep the attempts that the batch had before it failed.
 	BisectOnError bool
-	// Destination gets a letter about records that were given up; with nil they are only logged.
+	// Destination receives a letter about given-up records; with nil they are only logged.
 	Destination Destination
-	// FunctionARN is named in letters.
+	// FunctionARN appears in letters.
 	FunctionARN string
-	// Pause follows a read that brought nothing; default 250 ms, as AWS reads four times a second.
+	// Pause follows a read that returned fewer records than asked for; default 250 ms, because AWS reads four times a second.
 	Pause time.Duration
-	// RetryDelay and MaxRetryDelay bound the growing pause before a failed batch is tried again; defaults 100 ms, 10 s.
+	// RetryDelay and MaxRetryDelay bound the growing pause before a failed batch is tried again; defaults: 100 ms and 10 s.
 	RetryDelay, MaxRetryDelay time.Duration
-	// ListEvery is how often shards are listed; default 10 s. They are also listed when one ends.
+	// ListEvery is the interval of shard listings; default 10 s. Shards are also listed when one ends.
 	ListEvery time.Duration
-	// Now is the clock of ages and letters; nil is time.Now. NewID makes the ids of letters; nil is a random one.
+	// Now is the clock of ages and letters; nil is time.Now. NewID makes the ids of letters; nil makes random UUIDs.
 	Now    func() time.Time
 	NewID  func() string
 	Logger *slog.Logger
@@ -99,8 +100,8 @@ type counts struct {
 	polls, pollFailures, batches, batchFailures, records, givenUp, letters, shards atomic.Int64
 }
 
-// Status counts since the start. BatchFailures counts failed tries, partial failures included. GivenUp are records, Letters the
-// letters about them. Shards are those being read now.
+// Status counts since the start. BatchFailures counts failed tries, including partial failures. GivenUp counts records, Letters
+// the letters about them. Shards is the number of shards being read now.
 type Status struct {
 	Kind          string `json:"kind"`
 	Name          string `json:"name"`
@@ -115,7 +116,7 @@ type Status struct {
 	Shards        int64  `json:"shards"`
 }
 
-// New finds the table's stream.
+// New finds the table's stream. The table must have one.
 func New(ctx context.Context, tables Tables, streams Streams, target Target, options Options) (*Source, error) {
 	if options.BatchSize < 1 || options.BatchSize > 1000 {
 		return nil, fmt.Errorf("stream of table %s: batch size %d", options.Table, options.BatchSize)
@@ -168,11 +169,11 @@ func (s *Source) Status() Status {
 	}
 }
 
-// Run reads until ctx ends, and returns when the batches at work are done.
+// Run reads until ctx ends, and returns when the batches under way are done.
 func (s *Source) Run(ctx context.Context) {
 	var readers sync.WaitGroup
 	defer readers.Wait()
-	known := map[string]bool{} // shard to whether it has been read to its end
+	known := map[string]bool{} // shard id to whether the shard has been read to its end
 	ended := make(chan string)
 	list := time.NewTimer(0)
 	defer list.Stop()
@@ -204,8 +205,8 @@ func (s *Source) Run(ctx context.Context) {
 	}
 }
 
-// ready gives the shards that are not read yet and whose parent, where the stream still has it, has been read to its
-// end: only so do the records of one item stay in order.
+// ready returns the shards that are not read yet and whose parent, if the stream still has it, has been read to its end. This
+// keeps the records of one item in order.
 func ready(shards []types.Shard, known map[string]bool) []string {
 	listed := make(map[string]bool, len(shards))
 	for _, shard := range shards {

@@ -103,7 +103,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// seen notes versions in the order they were handled.
+// seen records versions in the order in which they were handled.
 type seen struct {
 	mu       sync.Mutex
 	versions []string
@@ -126,7 +126,7 @@ func upTo(n int) []string {
 	return out
 }
 
-func TestRecordsComeInOrderFromTheOldestOn(t *testing.T) {
+func TestRecordsAreDeliveredInOrderFromTheOldest(t *testing.T) {
 	t.Parallel()
 	x := newTable(t, true)
 	x.putVersions(t, 7)
@@ -220,7 +220,7 @@ func TestFailedBatchIsTriedAgainUntilItSucceeds(t *testing.T) {
 	}
 }
 
-func TestPartialFailureGoesOnFromTheFirstFailedRecord(t *testing.T) {
+func TestPartialFailureContinuesAtTheFirstFailedRecord(t *testing.T) {
 	t.Parallel()
 	x := newTable(t, true)
 	x.putVersions(t, 6)
@@ -233,7 +233,7 @@ func TestPartialFailureGoesOnFromTheFirstFailedRecord(t *testing.T) {
 		for _, record := range e.Records {
 			if len(r.BatchItemFailures) > 0 || (version(record) == "3" && !failed) {
 				failed = true
-				// The later ones first: the lowest one counts.
+				// The later failures come first in the list: the lowest sequence number counts.
 				r.BatchItemFailures = append([]events.DynamoDBBatchItemFailure{{ItemIdentifier: record.Change.SequenceNumber}}, r.BatchItemFailures...)
 				continue
 			}
@@ -247,7 +247,7 @@ func TestPartialFailureGoesOnFromTheFirstFailedRecord(t *testing.T) {
 	}
 }
 
-func TestBisectNarrowsDownToTheRecordThatFails(t *testing.T) {
+func TestBisectIsolatesTheFailingRecord(t *testing.T) {
 	t.Parallel()
 	x := newTable(t, true)
 	x.putVersions(t, 8)

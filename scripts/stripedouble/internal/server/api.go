@@ -6,7 +6,7 @@ import (
 	"boxoffice/scripts/stripedouble/internal/stripe"
 )
 
-// api are Stripe's own paths. Each is said here with all parameters that it takes.
+// api registers Stripe's own paths. Each handler reads all parameters that it accepts.
 func (s *Server) api() {
 	s.handle("POST /v1/payment_intents", false, s.create)
 	s.handle("GET /v1/payment_intents", false, s.listIntents)
@@ -31,7 +31,7 @@ func (s *Server) api() {
 
 type result = func() (any, *stripe.Error)
 
-// resultOf keeps a nil pointer of an object out of the interface.
+// resultOf returns an untyped nil with a problem, so that the interface never holds a nil pointer.
 func resultOf[T any](object T, problem *stripe.Error) (any, *stripe.Error) {
 	if problem != nil {
 		return nil, problem
@@ -52,7 +52,7 @@ func (s *Server) create(c *call) (result, *stripe.Error) {
 	}
 	for _, kind := range p.PaymentMethodTypes {
 		if kind != "card" {
-			c.fail(stripe.InvalidParam("", "payment_method_types", "The payment method type %q is invalid here: the double has cards.", kind))
+			c.fail(stripe.InvalidParam("", "payment_method_types", "The payment method type %q is invalid: the double supports only cards.", kind))
 		}
 	}
 	if len(p.PaymentMethodTypes) == 0 {
@@ -97,7 +97,7 @@ func (s *Server) update(c *call) (result, *stripe.Error) {
 	return func() (any, *stripe.Error) { return resultOf(s.account.Update(c.id(), metadata, description)) }, nil
 }
 
-// confirm takes a payment method by its id, or a card's number as a page of ours would pass it on.
+// confirm accepts a payment method by its id, or a card number, which a page of ours passes on.
 func (s *Server) confirm(c *call) (result, *stripe.Error) {
 	p := stripe.ConfirmParams{
 		PaymentMethod: c.text("payment_method"), ReturnURL: c.optional("return_url"), ClientSecret: c.text("client_secret"), Browser: c.browser,

@@ -9,19 +9,19 @@ import (
 	"boxoffice/scripts/stripedouble/internal/stripe"
 )
 
-// double is the side for tests and operators of the stand-in. Stripe has none of it.
+// double registers the test API, which Stripe does not have. It is for tests and operators.
 //
 //	GET    /double/health                 200
 //	GET    /double/journal                every effect, oldest first
-//	GET    /double/deliveries             every try of a delivery, oldest first
+//	GET    /double/deliveries             every attempt of a delivery, oldest first
 //	POST   /double/deliveries             sets Deliveries
-//	POST   /double/deliveries/release     delivers what is held; {"order":"reverse"}
-//	POST   /double/faults                 adds a Fault; GET lists them, DELETE clears all
-//	POST   /double/advance                {"seconds":n} moves the clock on
-//	POST   /double/refunds/{id}/settle    a refund becomes what it ends as
-//	POST   /double/payment_intents/{id}/lose   an authorisation loses its method
-//	POST   /double/payment_intents/{id}/dispute   its cardholder disputes what was captured
-//	POST   /double/reset                  forgets everything but the endpoints
+//	POST   /double/deliveries/release     delivers the held events; {"order":"reverse"}
+//	POST   /double/faults                 adds a Fault; GET lists them, DELETE removes all
+//	POST   /double/advance                {"seconds":n} moves the clock forward
+//	POST   /double/refunds/{id}/settle    gives a refund its final status
+//	POST   /double/payment_intents/{id}/lose   removes the payment method of an authorisation
+//	POST   /double/payment_intents/{id}/dispute   the cardholder disputes the captured charge
+//	POST   /double/reset                  deletes everything except the endpoints
 func (s *Server) double() {
 	s.mux.HandleFunc("GET /double/health", func(w http.ResponseWriter, _ *http.Request) { show(w, map[string]string{"status": "ready"}, nil) })
 	s.mux.HandleFunc("GET /double/journal", func(w http.ResponseWriter, _ *http.Request) {
@@ -32,24 +32,24 @@ func (s *Server) double() {
 		defer s.hooks.mu.Unlock()
 		show(w, map[string]any{"attempts": append([]attempt{}, s.hooks.attempts...), "held": len(s.hooks.held)}, nil)
 	})
-	s.mux.HandleFunc("POST /double/deliveries", asked(func(_ *http.Request, d Deliveries) (any, *stripe.Error) {
+	s.mux.HandleFunc("POST /double/deliveries", withBody(func(_ *http.Request, d Deliveries) (any, *stripe.Error) {
 		s.hooks.mu.Lock()
 		defer s.hooks.mu.Unlock()
 		s.hooks.settings = d
 		return d, nil
 	}))
-	s.mux.HandleFunc("POST /double/deliveries/release", asked(func(_ *http.Request, q struct {
+	s.mux.HandleFunc("POST /double/deliveries/release", withBody(func(_ *http.Request, q struct {
 		Order string `json:"order"`
 	}) (any, *stripe.Error) {
 		return map[string]int{"released": s.hooks.release(q.Order)}, nil
 	}))
-	s.mux.HandleFunc("POST /double/faults", asked(func(_ *http.Request, f Fault) (any, *stripe.Error) { return f, s.faults.add(f) }))
+	s.mux.HandleFunc("POST /double/faults", withBody(func(_ *http.Request, f Fault) (any, *stripe.Error) { return f, s.faults.add(f) }))
 	s.mux.HandleFunc("GET /double/faults", func(w http.ResponseWriter, _ *http.Request) { show(w, map[string]any{"faults": s.faults.list()}, nil) })
 	s.mux.HandleFunc("DELETE /double/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.faults.clear()
 		show(w, struct{}{}, nil)
 	})
-	s.mux.HandleFunc("POST /double/advance", asked(func(_ *http.Request, q struct {
+	s.mux.HandleFunc("POST /double/advance", withBody(func(_ *http.Request, q struct {
 		Seconds int64 `json:"seconds"`
 	}) (any, *stripe.Error) {
 		s.account.Advance(time.Duration(q.Seconds) * time.Second)
@@ -60,7 +60,7 @@ func (s *Server) double() {
 		show(w, object, problem)
 	})
 	s.mux.HandleFunc("POST /double/payment_intents/{id}/lose", func(w http.ResponseWriter, r *http.Request) {
-		object, problem := resultOf(s.account.WithoutMethod(r.PathValue("id")))
+		object, problem := resultOf(s.account.LoseMethod(r.PathValue("id")))
 		show(w, object, problem)
 	})
 	s.mux.HandleFunc("POST /double/payment_intents/{id}/dispute", func(w http.ResponseWriter, r *http.Request) {
@@ -76,14 +76,14 @@ func (s *Server) double() {
 	})
 }
 
-// asked reads a body of JSON without unknown members.
-func asked[Q any](do func(*http.Request, Q) (any, *stripe.Error)) http.HandlerFunc {
+// withBody decodes a JSON body, without unknown members, and passes it to do.
+func withBody[Q any](do func(*http.Request, Q) (any, *stripe.Error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q Q
 		d := json.NewDecoder(r.Body)
 		d.DisallowUnknownFields()
 		if err := d.Decode(&q); err != nil {
-			show(w, nil, stripe.InvalidParam("", "", "The body is not as wanted: %v", err))
+			show(w, nil, stripe.InvalidParam("", "", "Invalid body: %v", err))
 			return
 		}
 		object, problem := do(r, q)
@@ -104,7 +104,7 @@ func show(w http.ResponseWriter, object any, problem *stripe.Error) {
 	write(w, http.StatusOK, body)
 }
 
-// browser is the page of a bank that asks the buyer, for cards with a challenge.
+// browser registers the bank's page for cards with a challenge (3-D Secure).
 func (s *Server) browser() {
 	s.mux.HandleFunc("GET /double/3ds/{id}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -129,9 +129,9 @@ func (s *Server) browser() {
 		if i, problem := s.account.Intent(r.PathValue("id")); problem == nil && i.NextAction != nil && i.NextAction.RedirectToURL.ReturnURL != nil {
 			back = *i.NextAction.RedirectToURL.ReturnURL
 		}
-		i, problem := s.account.Answer(r.PathValue("id"), outcome == "succeed")
+		i, problem := s.account.FinishChallenge(r.PathValue("id"), outcome == "succeed")
 		if problem == nil && back != "" {
-			http.Redirect(w, r, back, http.StatusSeeOther) //nolint:gosec // the address that the buyer's own page gave
+			http.Redirect(w, r, back, http.StatusSeeOther) //nolint:gosec // the return URL that our own page passed
 			return
 		}
 		show(w, i, problem)

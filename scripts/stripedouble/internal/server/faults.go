@@ -9,31 +9,31 @@ import (
 	"boxoffice/scripts/stripedouble/internal/stripe"
 )
 
-// Fault is what goes wrong with requests that it fits. It is an operator's rule of the double, not of Stripe.
+// Fault is a rule of the double for requests that fail. Stripe has no such rules.
 type Fault struct {
-	// Method and Path say which requests: a method ("" for any) and a regular expression of the path. Order, if set, is a
-	// metadata orderId of the PaymentIntent that the request is about, or creates.
+	// Method and Path select requests: a method ("" for any) and a regular expression for the path. Order, if set, is the
+	// metadata orderId of the PaymentIntent that the request concerns or creates.
 	Method string `json:"method"`
 	Path   string `json:"path"`
 	Order  string `json:"order"`
-	// Times is how often; 0 is until the faults are cleared.
+	// Times is how often the rule applies; 0 means until the faults are removed.
 	Times int `json:"times"`
-	// Kind: "latency" waits DelayMs first. "error" answers Status: 429 before anything is begun (under no key), 5xx as an
-	// answer of its own, which is saved under the key and repeated for ever; with Effect the request is carried out all the
-	// same, and with Page the body is the page of a proxy in place of Stripe's JSON. "lost" carries the request out and
-	// breaks the connection in place of the answer.
+	// Kind "latency" delays the request by DelayMs. "error" responds with Status: a 429 before anything happens (not saved under
+	// the key), a 5xx as a response that is saved under the key and replayed. With Effect the request is carried out
+	// nevertheless, and with Page the body is a proxy's HTML page instead of Stripe's JSON. "lost" carries the request out and
+	// closes the connection instead of responding.
 	Kind    string `json:"kind"`
 	DelayMs int    `json:"delayMs"`
 	Status  int    `json:"status"`
 	Effect  bool   `json:"effect"`
 	Page    bool   `json:"page"`
-	// Left is told, not asked: how often a rule with Times may still fit.
+	// Left is output only: how often a rule with Times may still apply.
 	Left int `json:"left"`
 
 	path *regexp.Regexp
 }
 
-// faults are safe for concurrent use.
+// faults holds the rules. It is safe for concurrent use.
 type faults struct {
 	mu  sync.Mutex
 	all []*Fault
@@ -47,7 +47,7 @@ func (f *faults) add(rule Fault) *stripe.Error {
 	known := rule.Kind == "latency" && rule.DelayMs > 0 || rule.Kind == "lost" ||
 		rule.Kind == "error" && (rule.Status == http.StatusTooManyRequests || rule.Status >= http.StatusInternalServerError)
 	if !known {
-		return stripe.InvalidParam("", "kind", "Fault %q is none, or its delayMs or status is missing: latency, lost, error with 429 or 5xx.", rule.Kind)
+		return stripe.InvalidParam("", "kind", "Fault %q is unknown, or its delayMs or status is missing. Known: latency, lost, error with 429 or 5xx.", rule.Kind)
 	}
 	rule.Left = rule.Times
 	f.mu.Lock()
@@ -56,7 +56,7 @@ func (f *faults) add(rule Fault) *stripe.Error {
 	return nil
 }
 
-// list are the rules as they stand now.
+// list returns the current rules.
 func (f *faults) list() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,7 +73,7 @@ func (f *faults) clear() {
 	f.all = nil
 }
 
-// of a request: how long it waits first, and the first error or loss that fits.
+// of returns a request's total latency, and the first error or loss that applies to it. It counts their use.
 func (f *faults) of(method, path, order string) (delay time.Duration, fault *Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

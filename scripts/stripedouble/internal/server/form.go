@@ -9,13 +9,13 @@ import (
 	"boxoffice/scripts/stripedouble/internal/stripe"
 )
 
-// form reads the parameters of a request as Stripe spells them: a[b]=c, a[]=c, a[0]=c. Whatever is not asked for by its
-// end is unknown, and that is an error as it is at Stripe. The first problem is kept.
+// form reads the parameters of a request in Stripe's spelling: a[b]=c, a[]=c, a[0]=c. A parameter that the handler does not read
+// is unknown, which is an error, as at Stripe. Only the first problem is kept.
 type form struct {
 	values  url.Values
 	read    map[string]bool
 	problem *stripe.Error
-	// expands says that expand was asked for.
+	// expands is true if the handler reads expand itself.
 	expands bool
 }
 
@@ -102,7 +102,7 @@ func (f *form) list(name string) []string {
 	return items
 }
 
-// expand says which of the properties that a request may expand it does. At Stripe any other is an error.
+// expand returns the properties to expand, of those that the request allows. Any other is an error, as at Stripe.
 func (f *form) expand(allowed ...string) map[string]bool {
 	f.expands = true
 	wanted := map[string]bool{}
@@ -115,7 +115,7 @@ func (f *form) expand(allowed ...string) map[string]bool {
 	return wanted
 }
 
-// limits of metadata.
+// Limits of metadata.
 const (
 	metadataKeys  = 50
 	metadataKey   = 40
@@ -142,7 +142,7 @@ func (f *form) metadata() map[string]string {
 	return m
 }
 
-// end is the first problem, or the first parameter that nobody asked for.
+// end returns the first problem, or the first parameter that was not read.
 func (f *form) end() *stripe.Error {
 	if !f.expands {
 		f.expand()

@@ -17,7 +17,7 @@ import (
 	"boxoffice/scripts/stripedouble/internal/stripe"
 )
 
-// endpoint of a receiver of events.
+// endpoint is a webhook endpoint.
 type endpoint struct {
 	ID            string   `json:"id"`
 	Object        string   `json:"object"`
@@ -25,36 +25,36 @@ type endpoint struct {
 	Created       int64    `json:"created"`
 	EnabledEvents []string `json:"enabled_events"`
 	Livemode      bool     `json:"livemode"`
-	// Secret is shown by the answer that makes the endpoint, and never again.
+	// Secret is only in the response that creates the endpoint.
 	Secret string `json:"secret,omitempty"`
 	Status string `json:"status"`
 	URL    string `json:"url"`
 }
 
-// Deliveries says what is done with the deliveries of events from now on. The zero value is the plain case: each event
-// once to each endpoint that wants it, at once, and again while it is not answered with 2xx.
+// Deliveries says how events are delivered from now on. The zero value is the normal case: each event goes once, at once, to each
+// endpoint that wants it, and is repeated until the response is 2xx.
 type Deliveries struct {
-	// Types are the events that it is about; none is all.
+	// Types are the event types that the settings apply to; empty means all.
 	Types []string `json:"types"`
-	// Drop delivers nothing: delivery_success is false. Hold keeps events back until they are released.
+	// Drop delivers nothing, so delivery_success is false. Hold keeps events back until they are released.
 	Drop bool `json:"drop"`
 	Hold bool `json:"hold"`
-	// Copies is how many more times an event is delivered that was taken.
+	// Copies is how many more times a successfully delivered event is sent.
 	Copies  int `json:"copies"`
 	DelayMs int `json:"delayMs"`
-	// Signature: "" right, "bad" by another secret, "stale" by an hour ago.
+	// Signature is "" for a right one, "bad" for one with another secret, "stale" for one that is an hour old.
 	Signature string `json:"signature"`
-	// APIVersion, if set, is told in the event in place of the right one.
+	// APIVersion, if set, replaces the API version in the event.
 	APIVersion string `json:"apiVersion"`
 }
 
-// retries of a delivery that was not answered with 2xx.
+// retries are the pauses before a delivery without a 2xx response is repeated.
 var retries = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 
-// deliveryTimeout is how long a receiver may take.
+// deliveryTimeout bounds one attempt of a delivery.
 const deliveryTimeout = 10 * time.Second
 
-// delivery is an event on its way to one endpoint.
+// delivery is an event for one endpoint.
 type delivery struct {
 	event    string
 	to       endpoint
@@ -62,7 +62,7 @@ type delivery struct {
 	settings Deliveries
 }
 
-// hooks deliver events. They are safe for concurrent use.
+// hooks delivers events. It is safe for concurrent use.
 type hooks struct {
 	account *stripe.Account
 	o       Options
@@ -77,7 +77,7 @@ type hooks struct {
 	attempts  []attempt
 }
 
-// attempt is a line of what was delivered, for tests.
+// attempt describes one attempt of a delivery, for tests.
 type attempt struct {
 	Event    string `json:"event"`
 	Type     string `json:"type"`
@@ -101,7 +101,7 @@ func (h *hooks) close() {
 	h.running.Wait()
 }
 
-// take is told of each event, with the account locked.
+// take receives each event, with the account locked.
 func (h *hooks) take(e *stripe.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,7 +120,7 @@ func (h *hooks) take(e *stripe.Event) {
 	}
 	payload, err := json.Marshal(shown)
 	if err != nil {
-		h.o.Log.Error("event", "type", e.Type, "error", err.Error())
+		h.o.Log.Error("an event cannot be encoded", "type", e.Type, "error", err.Error())
 		return
 	}
 	for _, to := range h.endpoints {
@@ -138,7 +138,7 @@ func (h *hooks) take(e *stripe.Event) {
 	}
 }
 
-// start delivers in the background. The lock is held, so close waits for what is started before it.
+// start delivers in the background. h.mu must be held, so that close waits for every delivery started before it.
 func (h *hooks) start(d delivery) {
 	select {
 	case <-h.stop:
@@ -169,7 +169,8 @@ func (h *hooks) deliver(d delivery) {
 	}
 }
 
-// send is one try. Each is signed anew with the present time, as Stripe does.
+// send makes one attempt, and reports whether the response was 2xx. Each attempt is signed anew with the current time, as at
+// Stripe.
 func (h *hooks) send(d delivery) bool {
 	at, secret := h.o.Now(), d.to.Secret
 	switch d.settings.Signature {
@@ -214,7 +215,7 @@ func typeOf(payload []byte) string {
 	return e.Type
 }
 
-// release delivers what was held, one after another, in this order: "" as they came, "reverse" the last first.
+// release delivers the held events one after another, in their order or, with "reverse", the last one first.
 func (h *hooks) release(order string) int {
 	h.mu.Lock()
 	held := h.held
@@ -237,7 +238,7 @@ func (h *hooks) reset() {
 	h.settings, h.held, h.attempts = Deliveries{}, nil, nil
 }
 
-// Endpoint adds a receiver of these events, "*" for all, whose secret is chosen and not made.
+// Endpoint adds an endpoint for these events ("*" for all). The caller chooses its secret.
 func (s *Server) Endpoint(target, secret string, events []string) {
 	s.hooks.mu.Lock()
 	defer s.hooks.mu.Unlock()
@@ -258,9 +259,9 @@ func (s *Server) createEndpoint(c *call) (result, *stripe.Error) {
 	case len(e.EnabledEvents) == 0:
 		c.fail(stripe.InvalidParam("parameter_missing", "enabled_events", "Missing required param: enabled_events."))
 	case e.APIVersion != stripe.APIVersion:
-		c.fail(stripe.InvalidParam("", "api_version", "The double speaks %s.", stripe.APIVersion))
+		c.fail(stripe.InvalidParam("", "api_version", "The double supports only %s.", stripe.APIVersion))
 	case err != nil || u.Scheme != "http" || !loopback(u.Hostname()):
-		c.fail(stripe.InvalidParam("url_invalid", "url", "Invalid URL: the double delivers to http on this machine alone."))
+		c.fail(stripe.InvalidParam("url_invalid", "url", "Invalid URL: the double delivers only to http on this machine."))
 	}
 	return func() (any, *stripe.Error) {
 		h := s.hooks

@@ -9,13 +9,13 @@ import (
 	"boxoffice/scripts/stripedouble/internal/stripe"
 )
 
-// keptFor is how long a key is remembered at least; after it Stripe may forget it at any time, and the double does.
-const keptFor = 24 * time.Hour
+// keyLifetime is the lifetime of a key. Stripe may delete it at any time after that; the double does so at once.
+const keyLifetime = 24 * time.Hour
 
-// keyLength is the longest key.
-const keyLength = 255
+// maxKeyLength is the maximum length of a key.
+const maxKeyLength = 255
 
-// saved is the answer to the first request under a key. It is repeated for every later one, a 500 as well.
+// saved is the response to the first request under a key. Every later one gets the same response, even a 500.
 type saved struct {
 	method, path, parameters string
 	at                       time.Time
@@ -24,7 +24,7 @@ type saved struct {
 	body                     []byte
 }
 
-// keys remembers answers by idempotency key. It is safe for concurrent use.
+// keys stores responses by idempotency key. It is safe for concurrent use.
 type keys struct {
 	now func() time.Time
 
@@ -32,18 +32,18 @@ type keys struct {
 	all map[string]*saved
 }
 
-// begin looks a key up. Of three answers one is set: replay, the answer to give again; problem, why the key cannot be
-// used; or first, which end or forget has to be called on.
+// begin reads a key. It sets exactly one result: replay is the response to repeat; problem says why the key cannot be used; first
+// is a new entry, for which the caller must call end or forget.
 func (k *keys) begin(key string, r *http.Request, values url.Values) (replay, first *saved, problem *stripe.Error) {
-	if len(key) > keyLength {
-		return nil, nil, stripe.InvalidParam("", "", "Idempotency keys have at most %d characters.", keyLength)
+	if len(key) > maxKeyLength {
+		return nil, nil, stripe.InvalidParam("", "", "Idempotency keys have at most %d characters.", maxKeyLength)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	asked := &saved{method: r.Method, path: r.URL.Path, parameters: values.Encode(), at: k.now()}
 	known, ok := k.all[key]
 	switch {
-	case !ok || known.done && k.now().Sub(known.at) > keptFor:
+	case !ok || known.done && k.now().Sub(known.at) > keyLifetime:
 		k.all[key] = asked
 		return nil, asked, nil
 	case known.method != asked.method || known.path != asked.path || known.parameters != asked.parameters:
@@ -61,14 +61,14 @@ func (k *keys) begin(key string, r *http.Request, values url.Values) (replay, fi
 	}
 }
 
-// end saves the answer.
+// end saves the response.
 func (k *keys) end(s *saved, status int, body []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.done, s.status, s.body = true, status, body
 }
 
-// forget makes the key free again: nothing was begun under it.
+// forget deletes the key, because nothing was done under it.
 func (k *keys) forget(key string, s *saved) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

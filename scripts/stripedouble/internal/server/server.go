@@ -1,5 +1,5 @@
-// Package server gives the double's account Stripe's paths, forms, keys and answers, and a side of its own for tests: the
-// journal, faults, a clock that can be moved, and what happens to deliveries.
+// Package server gives the double's account Stripe's HTTP interface: paths, forms, idempotency keys, responses and webhook
+// deliveries. Its test API (/double/…) shows the journal, moves the clock, and sets faults and the fate of deliveries.
 package server
 
 import (
@@ -17,12 +17,12 @@ import (
 // Options of a Server.
 type Options struct {
 	SecretKey, PublishableKey string
-	// Base is the address that browsers reach the double at.
+	// Base is the address under which browsers reach the double.
 	Base string
 	Now  func() time.Time
-	// NewID makes an id that was never made before.
+	// NewID returns an id that was never returned before.
 	NewID func(prefix string) string
-	// Wait waits before the next try of a delivery, or until stop is closed.
+	// Wait waits for d, or until stop is closed.
 	Wait func(stop <-chan struct{}, d time.Duration)
 	Log  *slog.Logger
 }
@@ -37,7 +37,7 @@ type Server struct {
 	mux     *http.ServeMux
 }
 
-// New makes a Server with an empty account.
+// New returns a Server with an empty account.
 func New(o Options) *Server {
 	s := &Server{o: o, keys: &keys{all: map[string]*saved{}}, faults: &faults{}, mux: http.NewServeMux()}
 	s.account = stripe.New(stripe.Options{Now: o.Now, NewID: o.NewID, Base: o.Base})
@@ -50,10 +50,10 @@ func New(o Options) *Server {
 	return s
 }
 
-// Close ends deliveries.
+// Close ends deliveries and waits for those under way.
 func (s *Server) Close() { s.hooks.close() }
 
-// maxBody is far above any form of the API.
+// maxBody bounds a request body, in bytes; it is far above any form of the API.
 const maxBody = 1 << 20
 
 // ServeHTTP implements http.Handler.
@@ -69,7 +69,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// call is one request of the API.
+// call is one request to the API.
 type call struct {
 	*form
 	r       *http.Request
@@ -77,14 +77,14 @@ type call struct {
 	request stripe.Request
 }
 
-// id of the object that the path names.
+// id is the id of the object in the path.
 func (c *call) id() string { return c.r.PathValue("id") }
 
-// route is an operation: it reads the form to its end before it changes anything. A problem of the form is refused before
-// anything is begun, and so is saved under no key.
+// route is an operation. It reads the whole form before it changes anything. A problem of the form is refused before anything
+// happens, so it is not saved under the key.
 type route func(c *call) (prepare func() (any, *stripe.Error), invalid *stripe.Error)
 
-// handle puts a route behind the key of the account, faults and idempotency, as Stripe does, in this order.
+// handle registers a route. Like Stripe it checks, in this order, the account's key, faults and idempotency.
 func (s *Server) handle(pattern string, forBrowsers bool, do route) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		requestID := s.o.NewID("req_")
@@ -105,11 +105,11 @@ func (s *Server) handle(pattern string, forBrowsers bool, do route) {
 			key = r.Header.Get("Idempotency-Key")
 		}
 		c := &call{form: newForm(values), r: r, browser: browser, request: stripe.Request{ID: requestID, IdempotencyKey: key}}
-		s.answer(w, c, key, do)
+		s.respond(w, c, key, do)
 	})
 }
 
-func (s *Server) answer(w http.ResponseWriter, c *call, key string, do route) {
+func (s *Server) respond(w http.ResponseWriter, c *call, key string, do route) {
 	delay, fault := s.faults.of(c.r.Method, c.r.URL.Path, s.orderOf(c))
 	if delay > 0 {
 		s.o.Wait(c.r.Context().Done(), delay)
@@ -153,7 +153,7 @@ func (s *Server) answer(w http.ResponseWriter, c *call, key string, do route) {
 	write(w, status, body)
 }
 
-// carryOut does the operation, unless a fault answers in its place.
+// carryOut runs the operation, unless a fault responds in its place.
 func (s *Server) carryOut(run func() (any, *stripe.Error), fault *Fault) (status int, body []byte) {
 	failed := fault != nil && fault.Kind == "error"
 	if failed && !fault.Effect {
@@ -173,7 +173,7 @@ func (s *Server) carryOut(run func() (any, *stripe.Error), fault *Fault) (status
 	return http.StatusOK, body
 }
 
-// page is what a proxy in front of Stripe answers in its own words.
+// page is what a proxy in front of Stripe sends by itself.
 const page = "<html><head><title>Bad gateway</title></head><body>The server is not available.</body></html>"
 
 func (f *Fault) body() []byte {
@@ -187,7 +187,7 @@ func apiError(status int) *stripe.Error {
 	return &stripe.Error{HTTPStatus: status, Type: stripe.TypeAPI, Message: "An unexpected error occurred."}
 }
 
-// orderOf is the order that a request is about, for faults.
+// orderOf returns the order id that a request concerns, for faults.
 func (s *Server) orderOf(c *call) string {
 	if order := c.values.Get("metadata[orderId]"); order != "" {
 		return order
@@ -211,7 +211,7 @@ func parameters(r *http.Request) (url.Values, *stripe.Error) {
 		}
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return nil, stripe.InvalidParam("", "", "The body is no form: %v", err)
+			return nil, stripe.InvalidParam("", "", "The body is not a form: %v", err)
 		}
 		for name, all := range form {
 			values[name] = append(values[name], all...)
@@ -220,7 +220,7 @@ func parameters(r *http.Request) (url.Values, *stripe.Error) {
 	return values, nil
 }
 
-// authenticate takes the secret key, and for what a browser may do the publishable one.
+// authenticate accepts the secret key, and for browser operations the publishable key.
 func (s *Server) authenticate(r *http.Request, values url.Values, forBrowsers bool) (browser bool, problem *stripe.Error) {
 	key, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !bearer {
@@ -264,5 +264,5 @@ func write(w http.ResponseWriter, status int, body []byte) {
 		w.Header().Set("Content-Type", "text/html")
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that is gone needs no answer
+	_, _ = w.Write(body) // a failed write means that the client is gone
 }

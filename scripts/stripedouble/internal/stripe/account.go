@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// AuthorizationLasts is how long an authorisation can be captured: 7 days for a card that the buyer uses online.
-const AuthorizationLasts = 7 * 24 * time.Hour
+// AuthorizationLifetime is how long an authorisation can be captured: 7 days for a card that the buyer uses online.
+const AuthorizationLifetime = 7 * 24 * time.Hour
 
-// Account is safe for concurrent use. Each operation is atomic: an object, its charge, its events and its line in the
-// journal are there together or not at all.
+// Account is a Stripe account. It is safe for concurrent use. Each operation is atomic: an object, its charge, its events and its
+// journal entry are all there or none of them.
 type Account struct {
 	newID func(prefix string) string
 
@@ -27,20 +27,20 @@ type Account struct {
 	refs    []string // refunds, oldest first
 	events  []*Event
 	journal []Effect
-	// onEvent is told of each event, in their order, with the account locked.
+	// onEvent receives each event, in order, with the account locked.
 	onEvent func(*Event)
 }
 
 // Options of an Account.
 type Options struct {
 	Now func() time.Time
-	// NewID makes an id that was never made before: prefix and at least 14 letters and digits.
+	// NewID returns an id that was never returned before: prefix and at least 14 letters and digits.
 	NewID func(prefix string) string
-	// Base is the address of the double, for the pages of banks.
+	// Base is the address of the double, for the bank's pages.
 	Base string
 }
 
-// New is an account without objects.
+// New returns an account without objects.
 func New(o Options) *Account {
 	return &Account{
 		newID: o.NewID, now: o.Now, base: o.Base,
@@ -48,17 +48,17 @@ func New(o Options) *Account {
 	}
 }
 
-// OnEvent sets who is told of events. It is called with the account locked, so it must not call the account.
+// OnEvent sets the receiver of events. f is called with the account locked, so it must not call the account.
 func (a *Account) OnEvent(f func(*Event)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.onEvent = f
 }
 
-// Request is who asks: what events and the journal name.
+// Request identifies the request that caused a change, for events and the journal.
 type Request struct{ ID, IdempotencyKey string }
 
-// Effect is a line of the journal: something that happened to money or to a promise of it.
+// Effect is a journal entry: a change to money or to an authorisation.
 type Effect struct {
 	Seq int   `json:"seq"`
 	At  int64 `json:"atMs"`
@@ -71,7 +71,7 @@ type Effect struct {
 	Metadata      map[string]string `json:"metadata,omitempty"`
 }
 
-// Journal is a copy of every effect, oldest first.
+// Journal returns a copy of all effects, oldest first.
 func (a *Account) Journal() []Effect {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,7 +89,7 @@ func (a *Account) clock() time.Time { return a.now().Add(a.ahead) }
 
 func (a *Account) unix() int64 { return a.clock().Unix() }
 
-// Reset forgets everything.
+// Reset deletes everything.
 func (a *Account) Reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,7 +97,7 @@ func (a *Account) Reset() {
 	a.order, a.refs, a.events, a.journal, a.ahead = nil, nil, nil, nil, 0
 }
 
-// Advance moves the account's clock on. Authorisations that end by then are given up as Stripe does it.
+// Advance moves the account's clock forward. Authorisations that expire by then are canceled, as at Stripe.
 func (a *Account) Advance(d time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -114,13 +114,13 @@ func (a *Account) Advance(d time.Duration) {
 	}
 }
 
-// copyOf an intent, so that what was answered does not change any more.
+// copyOf returns a copy of an intent, so that a returned object does not change any more.
 func copyOf(i *Intent) *Intent {
 	c := *i
 	return &c
 }
 
-// noSuch is the answer about an id that is none.
+// noSuch is the error for an unknown id.
 func noSuch(kind, id, param string) *Error {
 	return &Error{
 		HTTPStatus: http.StatusNotFound, Type: TypeInvalidRequest, Code: "resource_missing", Param: param,
@@ -128,12 +128,12 @@ func noSuch(kind, id, param string) *Error {
 	}
 }
 
-// InvalidParam is the answer about a parameter whose value Stripe does not take.
+// InvalidParam is the error for a parameter value that Stripe does not accept.
 func InvalidParam(code, param, format string, args ...any) *Error {
 	return &Error{HTTPStatus: http.StatusBadRequest, Type: TypeInvalidRequest, Code: code, Param: param, Message: fmt.Sprintf(format, args...)}
 }
 
-// unexpected is the answer to an operation that the status does not allow. It carries the PaymentIntent.
+// unexpected is the error for an operation that the status does not allow. It carries the PaymentIntent.
 func unexpected(i *Intent, format string, args ...any) *Error {
 	return &Error{
 		HTTPStatus: http.StatusBadRequest, Type: TypeInvalidRequest, Code: "payment_intent_unexpected_state",
@@ -141,7 +141,7 @@ func unexpected(i *Intent, format string, args ...any) *Error {
 	}
 }
 
-// Now is the account's clock, which Advance moves.
+// Now returns the account's time, which Advance moves.
 func (a *Account) Now() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,8 +1,8 @@
 package stripe
 
-// BrowserIntent is a PaymentIntent as a publishable key sees it: the members that Stripe's reference marks as retrievable with a
-// publishable key, which are those of PaymentIntent in the types of Stripe.js. What was authorised or received, the charge and
-// the metadata are the merchant's alone.
+// BrowserIntent is a PaymentIntent as a publishable key reads it: the members that Stripe's reference marks as retrievable with a
+// publishable key, which are those of PaymentIntent in the types of Stripe.js. Only the merchant may read the authorised and
+// received amounts, the charge and the metadata.
 type BrowserIntent struct {
 	ID                 string      `json:"id"`
 	Object             string      `json:"object"`
@@ -23,7 +23,7 @@ type BrowserIntent struct {
 	Status             string      `json:"status"`
 }
 
-// ForBrowser is what a publishable key may see of a PaymentIntent.
+// ForBrowser returns the part of a PaymentIntent that a publishable key may read.
 func ForBrowser(i *Intent) BrowserIntent {
 	return BrowserIntent{
 		ID: i.ID, Object: i.Object, Amount: i.Amount, CanceledAt: i.CanceledAt, CancellationReason: i.CancellationReason,
@@ -33,7 +33,7 @@ func ForBrowser(i *Intent) BrowserIntent {
 	}
 }
 
-// ErrorForBrowser is an error as a publishable key may see it. The original is left as it is.
+// ErrorForBrowser returns an error as a publishable key may read it. The original stays unchanged.
 func ErrorForBrowser(e *Error) *Error {
 	i, ok := e.PaymentIntent.(*Intent)
 	if !ok {
@@ -44,20 +44,20 @@ func ErrorForBrowser(e *Error) *Error {
 	return &shown
 }
 
-// BySecret retrieves one as a browser does.
+// BySecret retrieves a PaymentIntent for a browser.
 func (a *Account) BySecret(id, secret string) (BrowserIntent, *Error) {
 	i, problem := a.Intent(id)
 	if problem != nil {
 		return BrowserIntent{}, problem
 	}
-	if problem := secretOf(i, secret); problem != nil {
+	if problem := checkSecret(i, secret); problem != nil {
 		return BrowserIntent{}, problem
 	}
 	return ForBrowser(i), nil
 }
 
-// secretOf refuses who does not give the client secret of an intent.
-func secretOf(i *Intent, secret string) *Error {
+// checkSecret returns an error unless secret is the client secret of the intent.
+func checkSecret(i *Intent, secret string) *Error {
 	switch secret {
 	case i.ClientSecret:
 		return nil

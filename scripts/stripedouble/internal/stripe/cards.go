@@ -2,16 +2,16 @@ package stripe
 
 import "net/http"
 
-// card is what a test card does.
+// card is the behaviour of a test card.
 type card struct {
-	// decline is the error of a card that is refused, nil for one that is not.
+	// decline is the error of a declined card, nil for any other.
 	decline *Error
-	// challenge says that the bank wants to see the buyer first (3-D Secure).
+	// challenge is true if the bank asks the buyer first (3-D Secure).
 	challenge bool
-	// refund is what becomes of a refund: "" or "succeeded" at once, "pending" and then succeeded, "failed" after it had
+	// refund is the course of a refund: "" or "succeeded" succeeds at once, "pending" succeeds later, "failed" fails after it has
 	// succeeded.
 	refund string
-	// disputed says that the cardholder disputes each charge as soon as it is captured.
+	// disputed is true if the cardholder disputes each charge as soon as it is captured.
 	disputed bool
 }
 
@@ -24,7 +24,7 @@ const (
 	fundsMessage    = "Your card has insufficient funds."
 )
 
-// cards are Stripe's test payment methods by name, as its documentation lists them, and the card numbers of the same.
+// cards are Stripe's test payment methods, with the names of its documentation.
 var cards = map[string]card{
 	"pm_card_visa":       {},
 	"pm_card_visa_debit": {},
@@ -50,7 +50,7 @@ var cards = map[string]card{
 	"pm_card_createDispute": {disputed: true},
 }
 
-// numbers are the cards that a buyer types.
+// numbers are the test card numbers that a buyer can type.
 var numbers = map[string]string{
 	"4242424242424242": "pm_card_visa",
 	"5555555555554444": "pm_card_mastercard",
@@ -66,7 +66,7 @@ var numbers = map[string]string{
 	"4000000000000259": "pm_card_createDispute",
 }
 
-// MethodOfNumber is the test payment method of a card's number.
+// MethodOfNumber returns the test payment method of a card number.
 func MethodOfNumber(number string) (method string, ok bool) {
 	method, ok = numbers[number]
 	return method, ok

@@ -6,8 +6,8 @@ import (
 	"boxoffice/contracts"
 )
 
-// chargeable refuses what Stripe refuses to charge: a currency that it does not know, too little, too much, or an amount whose
-// last digits have to be 0. Codes are in lower case in every call.
+// chargeable returns the error that Stripe returns for an amount: an unknown currency, too little, too much, or last digits that
+// must be 0. Stripe expects currency codes in lower case.
 func chargeable(amount int64, currency string) *Error {
 	c, known := contracts.CurrencyOf(strings.ToUpper(currency))
 	switch {

@@ -2,7 +2,7 @@ package stripe
 
 import "testing"
 
-// What Stripe would refuse is refused here, so that nothing passes on this machine that fails there.
+// The double refuses what Stripe refuses, so that nothing works here that fails there.
 func TestChargeable(t *testing.T) {
 	for _, c := range []struct {
 		amount         int64

@@ -2,7 +2,7 @@ package stripe
 
 import "net/http"
 
-// ConfirmParams of a confirmation. ClientSecret is given by a browser; then it has to be the PaymentIntent's.
+// ConfirmParams of a confirmation. With Browser, ClientSecret must be the PaymentIntent's.
 type ConfirmParams struct {
 	PaymentMethod string
 	ReturnURL     *string
@@ -10,8 +10,8 @@ type ConfirmParams struct {
 	Browser       bool
 }
 
-// Confirm tries the card. Afterwards the PaymentIntent is requires_capture (or succeeded, when money is captured at once),
-// requires_action when the bank wants to see the buyer, or requires_payment_method again with the decline as an error.
+// Confirm tries the card. Afterwards the PaymentIntent is requires_capture (or succeeded, if it is captured automatically),
+// requires_action if the bank asks the buyer, or requires_payment_method again, with the decline as an error.
 func (a *Account) Confirm(id string, p ConfirmParams, r Request) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -20,7 +20,7 @@ func (a *Account) Confirm(id string, p ConfirmParams, r Request) (*Intent, *Erro
 		return nil, noSuch("payment_intent", id, "intent")
 	}
 	if p.Browser {
-		if problem := secretOf(i, p.ClientSecret); problem != nil {
+		if problem := checkSecret(i, p.ClientSecret); problem != nil {
 			return nil, problem
 		}
 	}
@@ -57,7 +57,7 @@ func (a *Account) confirm(i *Intent, p ConfirmParams, r Request) (*Intent, *Erro
 	return copyOf(i), nil
 }
 
-// authorize puts the amount aside, or takes it at once where nothing else was asked for.
+// authorize authorises the amount, or captures it at once unless the capture is manual.
 func (a *Account) authorize(i *Intent, r Request) {
 	c := a.charge(i)
 	c.Paid, c.Status = true, "succeeded"
@@ -68,16 +68,16 @@ func (a *Account) authorize(i *Intent, r Request) {
 		i.Status, i.AmountReceived = Succeeded, i.Amount
 		a.note("captured", i, i.Amount, r)
 		a.emit("payment_intent.succeeded", *i, r)
-		a.disputedAtOnce(i, c)
+		a.disputeIfCardAlwaysDoes(i, c)
 		return
 	}
-	c.Details.Card.CaptureBefore = a.clock().Add(AuthorizationLasts).Unix()
+	c.Details.Card.CaptureBefore = a.clock().Add(AuthorizationLifetime).Unix()
 	i.Status, i.AmountCapturable = RequiresCapture, i.Amount
 	a.note("authorized", i, i.Amount, r)
 	a.emit("payment_intent.amount_capturable_updated", *i, r)
 }
 
-// decline leaves the PaymentIntent waiting for another card.
+// decline records a declined card. The PaymentIntent waits for another one.
 func (a *Account) decline(i *Intent, problem Error, r Request) *Error {
 	c := a.charge(i)
 	c.Status, c.FailureCode, c.FailureMessage = "failed", &problem.Code, &problem.Message
@@ -101,8 +101,8 @@ func (a *Account) charge(i *Intent) *Charge {
 	return c
 }
 
-// Answer ends a challenge: the buyer passed his bank's page, or did not.
-func (a *Account) Answer(id string, passed bool) (*Intent, *Error) {
+// FinishChallenge ends a challenge: the buyer approved on the bank's page, or did not.
+func (a *Account) FinishChallenge(id string, passed bool) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, ok := a.intents[id]
@@ -110,7 +110,7 @@ func (a *Account) Answer(id string, passed bool) (*Intent, *Error) {
 		return nil, noSuch("payment_intent", id, "intent")
 	}
 	if i.Status != RequiresAction {
-		return nil, unexpected(i, "This PaymentIntent has no page of a bank to answer: it has a status of %s.", i.Status)
+		return nil, unexpected(i, "This PaymentIntent has no open challenge: it has a status of %s.", i.Status)
 	}
 	if passed {
 		a.authorize(i, Request{})
@@ -126,9 +126,9 @@ func (a *Account) Answer(id string, passed bool) (*Intent, *Error) {
 	return copyOf(i), nil
 }
 
-// WithoutMethod takes the payment method of an authorised intent away, as happens when an authorisation is reversed: it
-// is requires_payment_method again, and nothing can be captured.
-func (a *Account) WithoutMethod(id string) (*Intent, *Error) {
+// LoseMethod removes the payment method of an authorised intent, as when an authorisation is reversed: the intent is
+// requires_payment_method again, and cannot be captured.
+func (a *Account) LoseMethod(id string) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, ok := a.intents[id]

@@ -1,7 +1,7 @@
 package stripe
 
-// Dispute is a cardholder who asks his bank for the money of a captured payment. It has a status of its own; nothing is
-// refunded by it, and nothing can be refunded any more.
+// Dispute disputes the charge of a captured PaymentIntent: the cardholder claims the money back from the bank. Nothing is
+// refunded by it, and nothing can be refunded any more. A second dispute of a charge changes nothing.
 func (a *Account) Dispute(id string) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -27,8 +27,8 @@ func (a *Account) dispute(i *Intent, c *Charge) {
 	}, Request{})
 }
 
-// disputedAtOnce disputes a charge that was captured from a card whose holder always does.
-func (a *Account) disputedAtOnce(i *Intent, c *Charge) {
+// disputeIfCardAlwaysDoes disputes a captured charge if the test card's holder always disputes.
+func (a *Account) disputeIfCardAlwaysDoes(i *Intent, c *Charge) {
 	if cards[c.PaymentMethod].disputed {
 		a.dispute(i, c)
 	}

@@ -2,7 +2,7 @@ package stripe
 
 import "slices"
 
-// emit makes an event of an object as it is now. object must be a copy.
+// emit creates an event with the current state of an object. object must be a copy.
 func (a *Account) emit(kind string, object any, r Request) {
 	e := &Event{
 		ID: a.newID("evt_"), Object: "event", APIVersion: APIVersion, Created: a.unix(), Data: EventData{Object: object}, Type: kind,
@@ -22,13 +22,13 @@ func (a *Account) emit(kind string, object any, r Request) {
 
 func (a *Account) emitCharge(kind string, c *Charge, r Request) { a.emit(kind, *c, r) }
 
-// Wanted notes that an endpoint is to get an event. It is for OnEvent.
+// Wanted records that an endpoint is to receive an event. Call it only in the OnEvent function.
 func (e *Event) Wanted(endpoint string) {
 	e.delivered[endpoint] = false
 	e.PendingWebhooks++
 }
 
-// Delivered notes that an endpoint has an event.
+// Delivered records that an endpoint has received an event.
 func (a *Account) Delivered(id, endpoint string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -40,13 +40,13 @@ func (a *Account) Delivered(id, endpoint string) {
 	}
 }
 
-// EventFilter of a list of events. DeliverySuccess nil is all; false those that some endpoint has not got.
+// EventFilter selects events. DeliverySuccess nil selects all, false those that some endpoint has not received.
 type EventFilter struct {
 	Types           []string
 	DeliverySuccess *bool
 }
 
-// Events lists them, the newest first.
+// Events lists events, newest first.
 func (a *Account) Events(f EventFilter, page Page) (List[*Event], *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,7 +60,7 @@ func (a *Account) Events(f EventFilter, page Page) (List[*Event], *Error) {
 	return l, problem
 }
 
-// EventByID retrieves one.
+// EventByID returns one event.
 func (a *Account) EventByID(id string) (*Event, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -73,8 +73,8 @@ func (a *Account) EventByID(id string) (*Event, *Error) {
 	return nil, noSuch("event", id, "id")
 }
 
-// Page of a list: at most Limit (1 to 100, 10 by default), older than StartingAfter or newer than EndingBefore, made in a
-// range of seconds.
+// Page selects a page of a list: at most Limit objects (1 to 100; 0 means 10), older than StartingAfter or newer than
+// EndingBefore, created in a range of seconds.
 type Page struct {
 	Limit                       int
 	StartingAfter, EndingBefore string
@@ -83,17 +83,17 @@ type Page struct {
 
 const (
 	limitDefault = 10
-	limitMost    = 100
+	limitMax     = 100
 )
 
-// paged cuts a page of a list that is given oldest first. An object is a place in the list also if it is not one of those that
-// are kept (nil keeps all): an event may be delivered between two pages.
+// paged cuts a page out of a list, which it gets oldest first. keep (nil for all) selects the objects of the list. An object that
+// is not kept is still a valid StartingAfter or EndingBefore: an event may be delivered between two pages.
 func paged[T any](all []T, p Page, url string, of func(T) (id string, created int64), keep func(T) bool) (List[T], *Error) {
 	l := List[T]{Object: "list", URL: url, Data: []T{}}
 	if p.Limit == 0 {
 		p.Limit = limitDefault
 	}
-	if p.Limit < 1 || p.Limit > limitMost {
+	if p.Limit < 1 || p.Limit > limitMax {
 		return l, InvalidParam("parameter_invalid_integer", "limit", "This value must be between 1 and 100.")
 	}
 	newest := slices.Clone(all)

@@ -20,8 +20,8 @@ type CreateParams struct {
 	Confirm            bool
 }
 
-// Create makes a PaymentIntent, and confirms it if asked to. A declined card still leaves the PaymentIntent behind, in
-// the error.
+// Create creates a PaymentIntent, and confirms it if asked to. After a declined card the PaymentIntent still exists; the error
+// carries it.
 func (a *Account) Create(p CreateParams, r Request) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -50,7 +50,7 @@ func (a *Account) Create(p CreateParams, r Request) (*Intent, *Error) {
 	return copyOf(i), nil
 }
 
-// Intent retrieves one.
+// Intent returns one PaymentIntent.
 func (a *Account) Intent(id string) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -61,7 +61,7 @@ func (a *Account) Intent(id string) (*Intent, *Error) {
 	return copyOf(i), nil
 }
 
-// ExpandedIntent retrieves one with its latest charge.
+// ExpandedIntent returns one PaymentIntent with its latest charge.
 func (a *Account) ExpandedIntent(id string) (*ExpandedIntent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -81,14 +81,14 @@ func (a *Account) expanded(i *Intent) *ExpandedIntent {
 	return e
 }
 
-// Intents lists them, the newest first.
+// Intents lists PaymentIntents, newest first.
 func (a *Account) Intents(page Page) (List[*Intent], *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.intentsOf(page)
 }
 
-// ExpandedIntents lists them with their latest charges.
+// ExpandedIntents lists PaymentIntents with their latest charges.
 func (a *Account) ExpandedIntents(page Page) (List[*ExpandedIntent], *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -115,7 +115,7 @@ func (a *Account) intentsOf(page Page) (List[*Intent], *Error) {
 	return l, problem
 }
 
-// Update changes metadata and description, in any status.
+// Update changes metadata and description, in any status. An empty metadata value deletes its key.
 func (a *Account) Update(id string, metadata map[string]string, description *string) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -140,10 +140,10 @@ func (a *Account) Update(id string, metadata map[string]string, description *str
 	return copyOf(i), nil
 }
 
-// CaptureParams of a capture; Amount 0 is all.
+// CaptureParams of a capture; Amount 0 means everything.
 type CaptureParams struct{ Amount int64 }
 
-// Capture takes the money of an authorisation. What is left of it is released.
+// Capture takes the money of an authorisation. The part that is not captured is released.
 func (a *Account) Capture(id string, p CaptureParams, r Request) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -166,14 +166,14 @@ func (a *Account) Capture(id string, p CaptureParams, r Request) (*Intent, *Erro
 	a.note("captured", i, amount, r)
 	a.emit("charge.captured", *c, r)
 	a.emit("payment_intent.succeeded", *i, r)
-	a.disputedAtOnce(i, c)
+	a.disputeIfCardAlwaysDoes(i, c)
 	return copyOf(i), nil
 }
 
 // reasons that a caller may give for a cancellation.
 var reasons = []string{"duplicate", "fraudulent", "requested_by_customer", "abandoned"}
 
-// Cancel ends a PaymentIntent that has not succeeded, and gives its authorisation back. After it every operation fails.
+// Cancel ends a PaymentIntent that has not succeeded, and releases its authorisation. Every later operation fails.
 func (a *Account) Cancel(id, reason string, r Request) (*Intent, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -192,7 +192,7 @@ func (a *Account) Cancel(id, reason string, r Request) (*Intent, *Error) {
 	return copyOf(i), nil
 }
 
-// end makes an intent canceled.
+// end sets an intent to canceled.
 func (a *Account) end(i *Intent, reason string) {
 	if i.Status == RequiresCapture {
 		c := a.charges[*i.LatestCharge]

@@ -1,12 +1,12 @@
-// Package stripe is the account of the double: PaymentIntents, charges, refunds and events, with Stripe's state machine,
-// truthful amounts and exact error codes, at API version 2023-10-16. It has no clock, no randomness and no network of its
-// own. Package server gives it Stripe's paths.
+// Package stripe is the account of the double: PaymentIntents, charges, refunds and events, with Stripe's state machine, exact
+// amounts and error codes, at API version 2023-10-16. It has no clock, no randomness and no network of its own: its Options bring
+// them, and package server adds Stripe's paths.
 //
-// It knows what a pipeline that authorises cards and captures later needs, and refuses everything else by name: what a
-// double takes in silence, Stripe would answer with an error in production.
+// It implements what a pipeline that authorises cards and captures later needs, and refuses everything else by name: a request
+// that the double accepted silently could fail at Stripe in production.
 package stripe
 
-// APIVersion is the one that the objects and events are in.
+// APIVersion is the API version of the objects and events.
 const APIVersion = "2023-10-16"
 
 // Statuses of a PaymentIntent.
@@ -19,7 +19,7 @@ const (
 	Canceled              = "canceled"
 )
 
-// Intent is a PaymentIntent as the API shows it. Pointers are members that Stripe shows as null.
+// Intent is a PaymentIntent as the API returns it. Pointers are members that can be null.
 type Intent struct {
 	ID                 string            `json:"id"`
 	Object             string            `json:"object"`
@@ -44,13 +44,13 @@ type Intent struct {
 	Status             string            `json:"status"`
 }
 
-// ExpandedIntent is a PaymentIntent that shows its latest charge in place of the charge's id.
+// ExpandedIntent is a PaymentIntent with its latest charge in place of the charge's id.
 type ExpandedIntent struct {
 	*Intent
 	LatestCharge *Charge `json:"latest_charge"`
 }
 
-// NextAction is what the buyer has to do: go to his bank's page.
+// NextAction is what the buyer must do: open the bank's page.
 type NextAction struct {
 	Type          string `json:"type"`
 	RedirectToURL struct {
@@ -59,7 +59,7 @@ type NextAction struct {
 	} `json:"redirect_to_url"`
 }
 
-// Charge is one try at the money: declined, authorised, captured or given back.
+// Charge is one attempt to charge a card: declined, authorised, captured or refunded.
 type Charge struct {
 	ID             string            `json:"id"`
 	Object         string            `json:"object"`
@@ -81,14 +81,14 @@ type Charge struct {
 	Status         string            `json:"status"`
 	Details        struct {
 		Card struct {
-			// CaptureBefore is when an authorisation that was not captured ends.
+			// CaptureBefore is when an uncaptured authorisation expires.
 			CaptureBefore int64 `json:"capture_before,omitempty"`
 		} `json:"card"`
 		Type string `json:"type"`
 	} `json:"payment_method_details"`
 }
 
-// Refund of a charge, whole or in part.
+// Refund of a charge, full or partial.
 type Refund struct {
 	ID            string            `json:"id"`
 	Object        string            `json:"object"`
@@ -103,7 +103,7 @@ type Refund struct {
 	Status        string            `json:"status"`
 }
 
-// Dispute of a charge: its cardholder wants the money back from his bank.
+// Dispute of a charge: the cardholder claims the money back from the bank.
 type Dispute struct {
 	ID            string            `json:"id"`
 	Object        string            `json:"object"`
@@ -118,7 +118,7 @@ type Dispute struct {
 	Status        string            `json:"status"`
 }
 
-// Event tells of a change of one object. Data.Object is the object as it was then.
+// Event reports a change of one object. Data.Object is the object at that time.
 type Event struct {
 	ID              string       `json:"id"`
 	Object          string       `json:"object"`
@@ -130,7 +130,8 @@ type Event struct {
 	Request         EventRequest `json:"request"`
 	Type            string       `json:"type"`
 
-	// delivered says for each endpoint that wanted it whether it was; an event that is not, is delivery_success=false.
+	// delivered tells for each endpoint that wants the event whether it has received it. As long as one has not, delivery_success
+	// is false.
 	delivered map[string]bool
 }
 
@@ -139,7 +140,7 @@ type EventData struct {
 	Object any `json:"object"`
 }
 
-// EventRequest is the request that made the event.
+// EventRequest is the request that caused the event.
 type EventRequest struct {
 	ID             *string `json:"id"`
 	IdempotencyKey *string `json:"idempotency_key"`
@@ -153,7 +154,7 @@ type List[T any] struct {
 	URL     string `json:"url"`
 }
 
-// Error is what Stripe answers in place of an object. HTTPStatus is not shown.
+// Error is Stripe's error response. HTTPStatus is not part of the JSON.
 type Error struct {
 	HTTPStatus  int    `json:"-"`
 	Charge      string `json:"charge,omitempty"`
@@ -161,7 +162,7 @@ type Error struct {
 	DeclineCode string `json:"decline_code,omitempty"`
 	Message     string `json:"message"`
 	Param       string `json:"param,omitempty"`
-	// PaymentIntent is an *Intent, or a BrowserIntent for who may not see more; nil if the error is about none.
+	// PaymentIntent is an *Intent, or a BrowserIntent for a publishable key; nil if the error concerns none.
 	PaymentIntent any    `json:"payment_intent,omitempty"`
 	Type          string `json:"type"`
 }
@@ -169,7 +170,7 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Type + " " + e.Code + ": " + e.Message }
 
-// Kinds of errors.
+// Types of errors.
 const (
 	TypeInvalidRequest = "invalid_request_error"
 	TypeCard           = "card_error"

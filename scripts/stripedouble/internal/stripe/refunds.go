@@ -1,6 +1,6 @@
 package stripe
 
-// RefundParams of a refund; Amount 0 is all that is left.
+// RefundParams of a refund; Amount 0 means everything that is left.
 type RefundParams struct {
 	PaymentIntent, Charge string
 	Amount                int64
@@ -8,7 +8,7 @@ type RefundParams struct {
 	Metadata              map[string]string
 }
 
-// Refund gives money of a captured payment back.
+// Refund returns money of a captured payment.
 func (a *Account) Refund(p RefundParams, r Request) (*Refund, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -57,7 +57,7 @@ func (a *Account) Refund(p RefundParams, r Request) (*Refund, *Error) {
 	return &shown, nil
 }
 
-// refunded is what was given back of a charge and did not come back.
+// refunded is the sum of a charge's refunds that have not failed.
 func (a *Account) refunded(c *Charge) (total int64) {
 	for _, id := range a.refs {
 		if f := a.refunds[id]; f.Charge == c.ID && f.Status != "failed" {
@@ -67,8 +67,8 @@ func (a *Account) refunded(c *Charge) (total int64) {
 	return total
 }
 
-// Settle decides what a refund that is not final becomes, as Stripe tells later: a pending one succeeds, one to a card that
-// is closed fails after it had succeeded.
+// Settle gives a refund its final status, which Stripe reports later: a pending one succeeds; one to a closed card fails after it
+// has succeeded.
 func (a *Account) Settle(id string) (*Refund, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -93,7 +93,7 @@ func (a *Account) Settle(id string) (*Refund, *Error) {
 	return &shown, nil
 }
 
-// RefundByID retrieves one.
+// RefundByID returns one refund.
 func (a *Account) RefundByID(id string) (*Refund, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -105,7 +105,7 @@ func (a *Account) RefundByID(id string) (*Refund, *Error) {
 	return &shown, nil
 }
 
-// Refunds lists them, the newest first, of one PaymentIntent if it is named.
+// Refunds lists refunds, newest first; if intent is not empty, only those of that PaymentIntent.
 func (a *Account) Refunds(intent string, page Page) (List[*Refund], *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -10,15 +10,14 @@ import (
 	"boxoffice/consumers/internal/adapters/memrate"
 	"boxoffice/consumers/internal/adapters/sqssend"
 	"boxoffice/consumers/internal/commit"
-	"boxoffice/consumers/internal/ended"
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/lambda/sqsbatch"
 	"boxoffice/consumers/internal/memory/memqueue"
 	"boxoffice/consumers/internal/mirror"
 	"boxoffice/consumers/internal/pay"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/contracts/message"
 )
 
@@ -60,25 +59,25 @@ func (p *process) at(queue string) *sqssend.Queue {
 	return sqssend.New(client{queues: p.world.queues, sends: p.world.sends, visibility: p.world.topology.VisibilityTimeout}, nil, p.source).At(queue)
 }
 
-func (p *process) loader() *rebuild.Rebuilder {
-	return rebuild.New(rows{p}, rows{p}, &catalogue{process: p}, seats{p}, nil, rebuild.Options{})
+func (p *process) seats() *seats.Store {
+	return seats.NewStore(groups{p}, seats.NewLoader(rows{p}, rows{p}, &catalogue{process: p}, groups{p}, nil, seats.LoaderOptions{}))
 }
 
-func (p *process) ending() ended.Ending {
-	return ended.Ending{Holds: seats{p}, Loader: p.loader(), Sender: p.sender, Log: p.world.log}
+func (p *process) ending() seats.Ending {
+	return seats.Ending{Seats: p.seats(), Sender: p.sender, Log: p.world.log}
 }
 
 func (p *process) reserve() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
 	c := &catalogue{process: p}
 	d := reserve.Dispatcher{
-		Place:  reserve.Place{Holds: seats{p}, Best: seats{p}, Orders: rows{p}, Catalogue: c, Loader: p.loader(), Sender: p.sender, Pace: pace{p}, Now: time.Now},
+		Place:  reserve.Place{Seats: p.seats(), Orders: rows{p}, Catalogue: c, Sender: p.sender, Pace: pace{p}, Now: time.Now},
 		Cancel: reserve.Cancel{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
-		Settle: reserve.Settle{Holds: seats{p}, Orders: rows{p}, Tickets: rows{p}, Catalogue: c, Loader: p.loader(), Ending: p.ending(), Now: time.Now},
+		Settle: reserve.Settle{Seats: p.seats(), Orders: rows{p}, Tickets: rows{p}, Catalogue: c, Ending: p.ending(), Now: time.Now},
 		Expire: expire.Expire{Orders: rows{p}, Ending: p.ending(), Now: time.Now},
 		Mirror: mirror.Mirror{
-			Rows: rows{p}, Holds: seats{p}, Catalogue: c, Loader: p.loader(), Sender: p.sender, Now: time.Now,
+			Rows: rows{p}, Seats: p.seats(), Catalogue: c, Sender: p.sender, Now: time.Now,
 		},
-		Rebuild: rebuild.Handler{Concerts: c, Presence: seats{p}, Loader: p.loader()},
+		Rebuild: seats.Rebuild{Concerts: c, Groups: p.seats()},
 	}
 	burial := reserve.Burial{Orders: rows{p}, DeadLetters: p.at("orders-dead"), Now: time.Now}
 	return d.Handle, &sqsbatch.Runs{Joins: d.Joins, Handle: d.HandleRun}, burial.Bury

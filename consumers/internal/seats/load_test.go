@@ -1,4 +1,4 @@
-package rebuild_test
+package seats_test
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"boxoffice/consumers/internal/memory/memhold"
 	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/holdtest"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
@@ -60,9 +60,11 @@ func (w *world) LayoutGroup(_ context.Context, _ string, version int, _ string) 
 	return g, nil
 }
 
-func (w *world) rebuilder() *rebuild.Rebuilder {
+func (w *world) seats() *seats.Store { return seats.NewStore(w.store, w.loader()) }
+
+func (w *world) loader() *seats.Loader {
 	meter := telemetry.NewMeter(&w.metrics, "test", w.now.Time)
-	return rebuild.New(w.rows, w.rows, w, w.store, meter, rebuild.Options{
+	return seats.NewLoader(w.rows, w.rows, w, w.store, meter, seats.LoaderOptions{
 		Wait: func(_ context.Context, d time.Duration) error { w.waits(d); return nil },
 		Now:  func() time.Time { return w.now.Time() },
 	})
@@ -84,11 +86,11 @@ func TestAGroupIsLoadedFromTicketsAndOpenRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := w.rows.Update(t.Context(), over, expired); !done || err != nil {
-		t.Fatal(done, err)
+	if err := w.rows.Update(t.Context(), over, expired); err != nil {
+		t.Fatal(err)
 	}
 
-	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
+	if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	state := w.store.Inspect(group)
@@ -111,7 +113,7 @@ func TestARowPastItsEndIsStillHeld(t *testing.T) {
 	w := newWorld()
 	open := w.put(t, ordertest.HeldOrder(ordertest.Placed(group, "A-1-1")))
 	w.now = open.HoldExpiresAt.Add(time.Hour)
-	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
+	if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	state := w.store.Inspect(group)
@@ -128,7 +130,7 @@ func TestTheIndexIsReadTwice(t *testing.T) {
 		waited = append(waited, d)
 		w.put(t, ordertest.HeldOrder(ordertest.Placed(group, "A-1-2")))
 	}
-	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
+	if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	if len(waited) != 1 || waited[0] != time.Second || w.store.Inspect(group).Map.At(1) != seatstate.Held {
@@ -141,8 +143,8 @@ func TestWhoDoesNotGetTheLockComesBackAtOnce(t *testing.T) {
 	if locked, err := w.store.Lock(t.Context(), group, 99, time.Minute); !locked || err != nil {
 		t.Fatal(locked, err)
 	}
-	err := w.rebuilder().Ensure(t.Context(), v1(group))
-	if !errors.Is(err, rebuild.ErrBusy) {
+	err := w.loader().Ensure(t.Context(), v1(group))
+	if !errors.Is(err, seats.ErrBusy) {
 		t.Fatalf("got %v", err)
 	}
 	if o := retry.Classify(err); o.Class != retry.ClassRetryable || o.After != time.Second {
@@ -157,7 +159,7 @@ func TestWhoDoesNotGetTheLockComesBackAtOnce(t *testing.T) {
 func TestAFailedLoadGivesTheLockBack(t *testing.T) {
 	w := newWorld()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := rebuild.New(w.rows, w.rows, w, w.store, nil, rebuild.Options{Wait: func(ctx context.Context, _ time.Duration) error {
+	r := seats.NewLoader(w.rows, w.rows, w, w.store, nil, seats.LoaderOptions{Wait: func(ctx context.Context, _ time.Duration) error {
 		cancel()
 		return ctx.Err()
 	}})
@@ -176,14 +178,14 @@ func TestALateLoaderIsRefused(t *testing.T) {
 	w.waits = func(time.Duration) {
 		w.waits = func(time.Duration) {}
 		w.now = w.now.Add(11 * time.Second) // the lock has ended
-		if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
+		if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := holdtest.Hold(t.Context(), w.store, v1(group), holds.Ask{Order: "late", Hash: "h", Places: []int{0}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
+	if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	state := w.store.Inspect(group)
@@ -196,16 +198,16 @@ func TestItIsNotBegunWithoutTheTimeToEndIt(t *testing.T) {
 	w := newWorld()
 	ctx, cancel := context.WithDeadline(t.Context(), w.now.Add(1200*time.Millisecond).Time())
 	defer cancel()
-	err := w.rebuilder().Ensure(context.WithoutCancel(ctx), v1(group))
+	err := w.loader().Ensure(context.WithoutCancel(ctx), v1(group))
 	if err != nil {
 		t.Fatalf("without a deadline: %v", err)
 	}
 	w = newWorld()
 	// The deadline lies in the past of the process's clock, so only the deadline itself may be looked at.
-	if err := w.rebuilder().Ensure(deadlineOnly{t.Context(), w.now.Add(1200 * time.Millisecond).Time()}, v1(group)); !errors.Is(err, rebuild.ErrNoTime) {
+	if err := w.loader().Ensure(deadlineOnly{t.Context(), w.now.Add(1200 * time.Millisecond).Time()}, v1(group)); !errors.Is(err, seats.ErrNoTime) {
 		t.Errorf("got %v", err)
 	}
-	if err := w.rebuilder().Ensure(deadlineOnly{t.Context(), w.now.Add(1400 * time.Millisecond).Time()}, v1(group)); err != nil {
+	if err := w.loader().Ensure(deadlineOnly{t.Context(), w.now.Add(1400 * time.Millisecond).Time()}, v1(group)); err != nil {
 		t.Errorf("with enough time: %v", err)
 	}
 }
@@ -221,35 +223,47 @@ func (d deadlineOnly) Deadline() (time.Time, bool) { return d.at, true }
 func TestRowsThatDoNotFitTheLayoutArePoison(t *testing.T) {
 	w := newWorld()
 	w.put(t, ordertest.HeldOrder(ordertest.Placed(group, "A-9-9")))
-	if o := retry.Classify(w.rebuilder().Ensure(t.Context(), v1(group))); o.Class != retry.ClassPoison || o.Reason != "layout_mismatch" {
+	if o := retry.Classify(w.loader().Ensure(t.Context(), v1(group))); o.Class != retry.ClassPoison || o.Reason != "unknown_seat" {
 		t.Errorf("outcome %+v", o)
 	}
 }
 
-func TestLoadedMakesTheCallAgain(t *testing.T) {
+// counted counts the calls of Loaded.
+type counted struct {
+	*memhold.Store
+	calls int
+	// lost says that the group is never there.
+	lost bool
+}
+
+func (c *counted) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
+	if c.calls++; c.lost {
+		return holds.ErrNotLoaded
+	}
+	return c.Store.Loaded(ctx, g)
+}
+
+func TestStoreMakesTheCallAgainOnceTheGroupIsLoaded(t *testing.T) {
 	w := newWorld()
-	calls := 0
-	err := rebuild.Loaded(t.Context(), w.rebuilder(), v1(group), func() error {
-		calls++
-		return w.store.Loaded(t.Context(), v1(group))
-	})
-	if err != nil || calls != 2 {
-		t.Errorf("%d calls, %v", calls, err)
+	c := &counted{Store: w.store}
+	for _, want := range []int{2, 3} {
+		if err := seats.NewStore(c, w.loader()).Ensure(t.Context(), v1(group)); err != nil || c.calls != want {
+			t.Errorf("%d calls, want %d, %v", c.calls, want, err)
+		}
 	}
 	// A group that is lost each time is not asked for ever.
-	calls = 0
-	err = rebuild.Loaded(t.Context(), w.rebuilder(), v1(group), func() error { calls++; return holds.ErrNotLoaded })
-	if !errors.Is(err, holds.ErrNotLoaded) || calls != 3 {
-		t.Errorf("%d calls, %v", calls, err)
+	c.calls, c.lost = 0, true
+	if err := seats.NewStore(c, w.loader()).Ensure(t.Context(), v1(group)); !errors.Is(err, holds.ErrNotLoaded) || c.calls != 3 {
+		t.Errorf("%d calls, %v", c.calls, err)
 	}
 }
 
 func TestRebuildGroup(t *testing.T) {
 	w := newWorld()
-	h := rebuild.Handler{Concerts: w, Presence: w.store, Loader: w.rebuilder()}
+	h := seats.Rebuild{Concerts: w, Groups: w.seats()}
 	m := message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}
 	for range 2 {
-		if o := h.Handle(t.Context(), m); o.Class != retry.ClassDone {
+		if o := retry.Classify(h.Handle(t.Context(), m)); o.Class != retry.ClassDone {
 			t.Fatalf("outcome %+v", o)
 		}
 	}

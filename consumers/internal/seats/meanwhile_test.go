@@ -1,4 +1,4 @@
-package rebuild_test
+package seats_test
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -15,7 +15,7 @@ import (
 
 // truth lets something happen once, right after the first of a rebuild's reads, whichever that is.
 type truth struct {
-	rebuild.Truth
+	seats.Truth
 	then func()
 }
 
@@ -47,18 +47,18 @@ func TestAnOrderThatCommitsMeanwhileIsSold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, err := w.rows.Commit(t.Context(), open, sold); !r.Done || err != nil {
-			t.Fatal(r, err)
+		if err := w.rows.Commit(t.Context(), open, sold); err != nil {
+			t.Fatal(err)
 		}
 		done, err := sold.Confirm(paid)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := w.rows.Update(t.Context(), sold, done); !ok || err != nil {
-			t.Fatal(ok, err)
+		if err := w.rows.Update(t.Context(), sold, done); err != nil {
+			t.Fatal(err)
 		}
 	}}
-	r := rebuild.New(w.rows, reads, w, w.store, nil, rebuild.Options{
+	r := seats.NewLoader(w.rows, reads, w, w.store, nil, seats.LoaderOptions{
 		Wait: func(context.Context, time.Duration) error { return nil }, Now: func() time.Time { return w.now.Time() },
 	})
 	if err := r.Ensure(t.Context(), v1(group)); err != nil || reads.then != nil {

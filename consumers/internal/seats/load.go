@@ -1,14 +1,4 @@
-// Package rebuild loads a seat group into Redis from DynamoDB when it is not there: before an on-sale, after Redis was
-// lost, or when anybody meets holds.ErrNotLoaded. Nobody skips that answer and nobody takes it for "free".
-//
-// It loads the frozen layout version of the concert and no other. The mark that freezes a version is never lifted, so that no
-// two rebuilds of a group ever load different versions. A group that is there in another version is not loaded, and is
-// replaced.
-//
-// A rebuild takes over a second, because the index of open orders is read twice. It therefore runs outside the
-// per-call timeout and the breaker of Redis, within the handler's remaining time, under a lock in Redis whose fencing
-// token comes from DynamoDB: a loader that was frozen and comes back late carries an old token and is refused.
-package rebuild
+package seats
 
 import (
 	"context"
@@ -24,12 +14,6 @@ import (
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
-
-// Loader loads a group if it is not there in the layout version that is meant. A nil error means that the refused call may be
-// made again.
-type Loader interface {
-	Ensure(ctx context.Context, g seatstate.GroupVersion) error
-}
 
 // Tokens makes fencing tokens: each call answers a higher number for the group.
 type Tokens interface {
@@ -57,8 +41,8 @@ type Catalogue interface {
 	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
 }
 
-// Store is the group in Redis.
-type Store interface {
+// Loads is a group in Redis while it is loaded.
+type Loads interface {
 	// Lock takes the group's rebuild lock for the token, unless somebody has it. It ends by itself after ttl.
 	Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error)
 	// Unlock gives the lock back if it carries the token.
@@ -68,8 +52,8 @@ type Store interface {
 	Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error
 }
 
-// Options of a Rebuilder; each has the default that the pipeline runs with.
-type Options struct {
+// LoaderOptions of a Loader; each has the default that the pipeline runs with.
+type LoaderOptions struct {
 	// IndexSettle is the time between the two reads of the index, which is eventually consistent: a row that was
 	// opened before the first read is in the second. Default 1 s.
 	IndexSettle time.Duration
@@ -83,18 +67,26 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Rebuilder loads groups. It is safe for concurrent use.
-type Rebuilder struct {
+// Loader loads a seat group into Redis from DynamoDB when it is not there: before an on-sale, after Redis was lost, or when a
+// call returns holds.ErrNotLoaded. It is safe for concurrent use.
+//
+// It loads the frozen layout version of the concert and no other. The mark that freezes a version is never lifted, so two loads
+// of a group never load different versions. A group that is there in another version is not loaded, and is replaced.
+//
+// A load takes over a second, because the index of open orders is read twice. It therefore runs outside the per-call timeout
+// and the breaker of Redis, within the handler's remaining time, under a lock in Redis whose fencing token comes from DynamoDB:
+// a loader that was frozen and goes on late has an old token and is refused.
+type Loader struct {
 	tokens    Tokens
 	truth     Truth
 	catalogue Catalogue
-	store     Store
+	store     Loads
 	meter     *telemetry.Meter
-	o         Options
+	o         LoaderOptions
 }
 
-// New makes a Rebuilder.
-func New(tokens Tokens, truth Truth, catalogue Catalogue, store Store, meter *telemetry.Meter, o Options) *Rebuilder {
+// NewLoader makes a Loader.
+func NewLoader(tokens Tokens, truth Truth, catalogue Catalogue, store Loads, meter *telemetry.Meter, o LoaderOptions) *Loader {
 	if o.IndexSettle == 0 {
 		o.IndexSettle = time.Second
 	}
@@ -110,7 +102,7 @@ func New(tokens Tokens, truth Truth, catalogue Catalogue, store Store, meter *te
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Rebuilder{tokens: tokens, truth: truth, catalogue: catalogue, store: store, meter: meter, o: o}
+	return &Loader{tokens: tokens, truth: truth, catalogue: catalogue, store: store, meter: meter, o: o}
 }
 
 // busyAfter is when a message comes back whose group somebody else is loading: about as long as a load takes.
@@ -125,7 +117,7 @@ var (
 // sold is the layout version that is sold, which the call must mean: before one is frozen nothing is held, and nothing of
 // another one ever is. So a row of another version is a fault, which no attempt cures. A call without a version means the one
 // that is sold.
-func (r *Rebuilder) sold(ctx context.Context, g seatstate.GroupVersion) (version int, err error) {
+func (r *Loader) sold(ctx context.Context, g seatstate.GroupVersion) (version int, err error) {
 	version, err = frozen(ctx, r.catalogue, g.ConcertID)
 	if err == nil && g.LayoutVersion != 0 && g.LayoutVersion != version {
 		err = &retry.PoisonError{Reason: "layout_version", Err: fmt.Errorf("layout %d is meant, and layout %d is sold", g.LayoutVersion, version)}
@@ -141,7 +133,7 @@ func (r *Rebuilder) sold(ctx context.Context, g seatstate.GroupVersion) (version
 
 // Ensure loads the group. It is called after holds.ErrNotLoaded, and returns nil when the group is there, whoever
 // loaded it. A call that means another layout version than the one that is sold is poison.
-func (r *Rebuilder) Ensure(ctx context.Context, g seatstate.GroupVersion) error {
+func (r *Loader) Ensure(ctx context.Context, g seatstate.GroupVersion) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(r.o.Now()) < r.o.IndexSettle+r.o.Needed {
 		return retry.WithDelay(0, fmt.Errorf("%s: %w", g.Key(), ErrNoTime))
 	}
@@ -168,7 +160,7 @@ func (r *Rebuilder) Ensure(ctx context.Context, g seatstate.GroupVersion) error 
 	return nil
 }
 
-func (r *Rebuilder) load(ctx context.Context, g seatstate.GroupVersion, token int64) error {
+func (r *Loader) load(ctx context.Context, g seatstate.GroupVersion, token int64) error {
 	l, err := r.read(ctx, g)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", g.Key(), err)

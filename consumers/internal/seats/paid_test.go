@@ -1,4 +1,4 @@
-package rebuild_test
+package seats_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -38,23 +38,23 @@ func (w *world) committed(t *testing.T, status contracts.Status, seats ...string
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := w.rows.Commit(t.Context(), before, after); err != nil || !r.Done {
-		t.Fatal(r, err)
+	if err := w.rows.Commit(t.Context(), before, after); err != nil {
+		t.Fatal(err)
 	}
 	if status == contracts.Confirmed {
 		confirmed := after
 		confirmed.Status, confirmed.Version = contracts.Confirmed, after.Version+1 // the index still has it
-		if done, err := w.rows.Update(t.Context(), after, confirmed); err != nil || !done {
-			t.Fatal(done, err)
+		if err := w.rows.Update(t.Context(), after, confirmed); err != nil {
+			t.Fatal(err)
 		}
 		return confirmed
 	}
 	return after
 }
 
-func (w *world) loadFrom(t *testing.T, truth rebuild.Truth) {
+func (w *world) loadFrom(t *testing.T, truth seats.Truth) {
 	t.Helper()
-	r := rebuild.New(w.rows, truth, w, w.store, nil, rebuild.Options{
+	r := seats.NewLoader(w.rows, truth, w, w.store, nil, seats.LoaderOptions{
 		Wait: func(_ context.Context, d time.Duration) error { w.waits(d); return nil },
 		Now:  func() time.Time { return w.now.Time() },
 	})

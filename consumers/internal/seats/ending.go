@@ -1,28 +1,28 @@
-// Package ended has what follows when an order has ended without a ticket, whoever ended it: its seats go back, and then its
-// authorisation. The row has ended before, so that nothing can commit meanwhile; each step may be repeated.
-package ended
+package seats
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
 
+	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
-// Sender sends messages; a nil error means that the queue has all of them.
-type Sender interface {
-	Send(ctx context.Context, messages ...message.Encoded) error
+// Releaser frees what is held by an order under its row's version, never what is sold.
+type Releaser interface {
+	Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error)
 }
 
-// Ending is safe for concurrent use.
+// Ending does what follows when an order has ended without a ticket: its seats become free, and then its authorisation is
+// voided. The row has ended before, so nothing can commit meanwhile; each step may be repeated. It is safe for concurrent use.
 type Ending struct {
-	Holds  rebuild.Releaser
-	Loader rebuild.Loader
+	Seats  Releaser
 	Sender Sender
 	// Log gets a line for each release that is left to mirror. nil: no log.
 	Log *slog.Logger
@@ -37,15 +37,23 @@ type Ending struct {
 // A row without a PaymentIntent needs no void: its buyer was never shown a client secret, and an OpenPayment that is under
 // way finds the row ended and cancels what it made.
 func (e Ending) Finish(ctx context.Context, row order.Order) error {
-	released := rebuild.Release(ctx, e.Holds, e.Loader, row.GroupVersion(), row.OrderID, row.Version)
+	released := Release(ctx, e.Seats, row.GroupVersion(), row.OrderID, row.Version)
 	if err := e.void(ctx, row); err != nil {
 		return err
 	}
-	if released == nil || retry.Classify(released).Class == retry.ClassPoison {
+	if released == nil || retry.IsPoison(released) {
 		return released
 	}
 	if e.Log != nil {
 		e.Log.WarnContext(ctx, "release is left to mirror", telemetry.KeyOrder, row.OrderID, telemetry.KeySeatGroup, row.SeatGroup().Key(), telemetry.KeyError, released.Error())
+	}
+	return nil
+}
+
+// Release frees what a group holds for an order, under its row's version.
+func Release(ctx context.Context, r Releaser, g seatstate.GroupVersion, id contracts.OrderID, version int) error {
+	if _, err := r.Release(ctx, g, id, version); err != nil {
+		return fmt.Errorf("release: %w", err)
 	}
 	return nil
 }

@@ -1,6 +1,4 @@
-// Package displaced tells orders that their seat was sold to another order, for whoever sold it in Redis: mirror and the
-// repair of reconcile. Their holds were overwritten, so that waiting for the end of the hold would help nobody.
-package displaced
+package seats
 
 import (
 	"context"
@@ -15,9 +13,10 @@ type Sender interface {
 	Send(ctx context.Context, messages ...message.Encoded) error
 }
 
-// Tell sends SettleOrder{seat_lost} to each of the displaced orders of a group. commandID names the cause, so that a repeat
-// is the same send.
-func Tell(ctx context.Context, sender Sender, g contracts.SeatGroup, lost []contracts.OrderID, commandID string) error {
+// TellSeatLost sends SettleOrder(seat_lost) to each of the orders of a group whose seat was sold to another order: by mirror, or
+// by reconcile's repair. The sale has ended their holds, so waiting for the end of the hold would not help them. A repeat with
+// the same commandID, which names the cause, is deduplicated.
+func TellSeatLost(ctx context.Context, sender Sender, g contracts.SeatGroup, lost []contracts.OrderID, commandID string) error {
 	var messages []message.Encoded
 	for _, id := range lost {
 		encoded, err := message.Encode(message.SettleOrder{

@@ -11,15 +11,15 @@ import (
 	"strconv"
 )
 
-// answer is what a function answered, as it goes to the client.
-type answer struct {
+// response is a function's response in the form that is sent to the client.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// functionAnswer is the answer of payload format 2.0.
-type functionAnswer struct {
+// functionResponse is the response of payload format 2.0.
+type functionResponse struct {
 	StatusCode        json.RawMessage            `json:"statusCode"`
 	Headers           map[string]json.RawMessage `json:"headers"`
 	MultiValueHeaders map[string][]string        `json:"multiValueHeaders"`
@@ -28,45 +28,45 @@ type functionAnswer struct {
 	IsBase64Encoded   bool                       `json:"isBase64Encoded"`
 }
 
-// ownHeaders are made by the server; a function's own would contradict them.
+// ownHeaders are set by the server. The function's values for them are dropped, since they could contradict the server's.
 var ownHeaders = map[string]bool{"Content-Length": true, "Connection": true, "Transfer-Encoding": true, "Keep-Alive": true, "Apigw-Requestid": true}
 
-// parseAnswer reads an answer. JSON without statusCode is taken for the body of a 200, as AWS does.
-func parseAnswer(payload []byte) (answer, error) {
+// parseResponse parses a function's response. Like AWS, it takes JSON without statusCode as the body of a 200.
+func parseResponse(payload []byte) (response, error) {
 	if !json.Valid(payload) {
-		return answer{}, errors.New("the function's answer is no JSON")
+		return response{}, errors.New("the function's response is not JSON")
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &members); err != nil || members["statusCode"] == nil {
-		return answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json"}}, body: bytes.TrimSpace(payload)}, nil
+		return response{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json"}}, body: bytes.TrimSpace(payload)}, nil
 	}
-	var f functionAnswer
+	var f functionResponse
 	if err := json.Unmarshal(payload, &f); err != nil {
-		return answer{}, fmt.Errorf("the function's answer: %w", err)
+		return response{}, fmt.Errorf("the function's response: %w", err)
 	}
 	status, err := strconv.Atoi(scalar(f.StatusCode))
 	if err != nil || status < 200 || status > 599 {
-		return answer{}, fmt.Errorf("the function's answer has statusCode %.20s", f.StatusCode)
+		return response{}, fmt.Errorf("the function's response has statusCode %.20s", f.StatusCode)
 	}
-	a := answer{status: status, header: http.Header{}}
+	a := response{status: status, header: http.Header{}}
 	if err := a.setHeaders(f); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if f.Body != nil {
 		a.body = []byte(*f.Body)
 		if f.IsBase64Encoded {
 			if a.body, err = base64.StdEncoding.DecodeString(*f.Body); err != nil {
-				return answer{}, fmt.Errorf("the function's body is no base64: %w", err)
+				return response{}, fmt.Errorf("the function's body is not base64: %w", err)
 			}
 		}
 	}
 	return a, nil
 }
 
-func (a answer) setHeaders(f functionAnswer) error {
+func (a response) setHeaders(f functionResponse) error {
 	for name, raw := range f.Headers {
 		if raw[0] == '{' || raw[0] == '[' {
-			return fmt.Errorf("the function's header %s is no plain value", name)
+			return fmt.Errorf("the function's header %s is not a plain value", name)
 		}
 		a.header.Set(name, scalar(raw))
 	}
@@ -82,7 +82,7 @@ func (a answer) setHeaders(f functionAnswer) error {
 	return nil
 }
 
-// scalar is the text of a JSON string, number or boolean.
+// scalar returns a JSON string, number or boolean as text.
 func scalar(raw json.RawMessage) string {
 	var s string
 	if err := json.Unmarshal(raw, &s); err == nil {
@@ -91,7 +91,7 @@ func scalar(raw json.RawMessage) string {
 	return string(raw)
 }
 
-func (a answer) write(w http.ResponseWriter) {
+func (a response) write(w http.ResponseWriter) {
 	for name, values := range a.header {
 		if !ownHeaders[name] {
 			w.Header()[name] = values
@@ -101,13 +101,14 @@ func (a answer) write(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	}
 	w.WriteHeader(a.status)
-	// A client that is gone is not our failure. 204 and 304 have no body, whatever the function says.
+	// A failed write means that the client is gone, which is not our failure. 204 and 304 have no body, whatever the function
+	// returned.
 	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		_, _ = w.Write(a.body)
 	}
 }
 
-// writeMessage is the form of API Gateway's own answers.
+// writeMessage writes a response in the form of API Gateway's own responses.
 func writeMessage(w http.ResponseWriter, status int, message string) {
 	body := `{"message":"` + message + `"}`
 	w.Header().Set("Content-Type", "application/json")

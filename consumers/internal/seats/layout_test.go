@@ -1,4 +1,4 @@
-package rebuild_test
+package seats_test
 
 import (
 	"maps"
@@ -8,8 +8,8 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/rebuild"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/holdtest"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
@@ -29,7 +29,7 @@ func v2(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 2
 // place of it.
 func loadedInV1(t *testing.T) *world {
 	w := newWorld()
-	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
+	if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	if a, err := holdtest.Hold(t.Context(), w.store, v1(group), holds.Ask{Order: "e1former", Hash: "h", Places: []int{0}}); err != nil || a.Outcome != holds.Held {
@@ -44,15 +44,16 @@ func loadedInV1(t *testing.T) *world {
 func TestAGroupOfAnotherLayoutVersionIsReplaced(t *testing.T) {
 	for name, ensure := range map[string]func(*world) error{
 		"by a call that meets it": func(w *world) error {
-			return rebuild.Loaded(t.Context(), w.rebuilder(), v2(group), func() error { return w.store.Loaded(t.Context(), v2(group)) })
+			_, err := w.seats().Release(t.Context(), v2(group), "e1nobody", 1)
+			return err
 		},
 		"by a release that names no version": func(w *world) error {
 			w.store.Wipe(group)
-			return rebuild.Release(t.Context(), w.store, w.rebuilder(), seatstate.In(group, 0), "e1nobody", 1)
+			return seats.Release(t.Context(), w.seats(), seatstate.In(group, 0), "e1nobody", 1)
 		},
 		"by RebuildGroup": func(w *world) error {
-			h := rebuild.Handler{Concerts: w, Presence: w.store, Loader: w.rebuilder()}
-			return h.Handle(t.Context(), message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}).Err
+			h := seats.Rebuild{Concerts: w, Groups: w.seats()}
+			return h.Handle(t.Context(), message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,9 +82,9 @@ func TestAGroupOfAnotherLayoutVersionIsReplaced(t *testing.T) {
 // A RebuildGroup is repeated by whoever wants the group: it is loaded anew once.
 func TestAReplacedGroupStays(t *testing.T) {
 	w := loadedInV1(t)
-	h := rebuild.Handler{Concerts: w, Presence: w.store, Loader: w.rebuilder()}
+	h := seats.Rebuild{Concerts: w, Groups: w.seats()}
 	for range 3 {
-		if o := h.Handle(t.Context(), message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}); o.Class != retry.ClassDone {
+		if o := retry.Classify(h.Handle(t.Context(), message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"})); o.Class != retry.ClassDone {
 			t.Fatalf("outcome %+v", o)
 		}
 	}
@@ -109,7 +110,7 @@ func TestACallThatMeansAnotherLayoutVersionIsPoison(t *testing.T) {
 			w := loadedInV1(t)
 			before := w.store.Inspect(group)
 			w.frozen = c.frozen
-			err := w.rebuilder().Ensure(t.Context(), seatstate.In(group, c.means))
+			err := w.loader().Ensure(t.Context(), seatstate.In(group, c.means))
 			if o := retry.Classify(err); o.Class != retry.ClassPoison || o.Reason != c.reason || w.alarmed() != c.alarm {
 				t.Errorf("outcome %s %q (%v), alarm %v; want poison %q, alarm %v", o.Class, o.Reason, err, w.alarmed(), c.reason, c.alarm)
 			}
@@ -126,8 +127,8 @@ func TestACallThatMeansAnotherLayoutVersionIsPoison(t *testing.T) {
 func TestRebuildGroupBeforeALayoutIsFrozenIsPoison(t *testing.T) {
 	w := newWorld()
 	w.frozen = 0
-	h := rebuild.Handler{Concerts: w, Presence: w.store, Loader: w.rebuilder()}
-	o := h.Handle(t.Context(), message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"})
+	h := seats.Rebuild{Concerts: w, Groups: w.seats()}
+	o := retry.Classify(h.Handle(t.Context(), message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}))
 	if o.Class != retry.ClassPoison || o.Reason != "layout_not_frozen" || w.store.Inspect(group).Loaded {
 		t.Errorf("outcome %+v", o)
 	}
@@ -140,11 +141,11 @@ func TestALateLoaderOfAnotherLayoutVersionIsRefused(t *testing.T) {
 		w.waits = func(time.Duration) {}
 		w.now = w.now.Add(11 * time.Second) // the lock has ended
 		w.frozen = 2
-		if err := w.rebuilder().Ensure(t.Context(), v2(group)); err != nil {
+		if err := w.loader().Ensure(t.Context(), v2(group)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.rebuilder().Ensure(t.Context(), v1(group)); err != nil {
+	if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.store.Inspect(group).Revision; r.Epoch != 2 || r.LayoutVersion != 2 {
@@ -164,13 +165,13 @@ func TestARowOfAnotherLayoutVersionIsPassedOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := w.rows.Update(t.Context(), paid, committed); !done || err != nil {
-		t.Fatal(done, err)
+	if err := w.rows.Update(t.Context(), paid, committed); err != nil {
+		t.Fatal(err)
 	}
 	placed := ordertest.Placed(group, "A-2-1")
 	placed.LayoutVersion = 2
 	sound := w.put(t, ordertest.HeldOrder(placed))
-	if err := w.rebuilder().Ensure(t.Context(), v2(group)); err != nil {
+	if err := w.loader().Ensure(t.Context(), v2(group)); err != nil {
 		t.Fatal(err)
 	}
 	got := map[int]contracts.OrderID{}

@@ -1,4 +1,4 @@
-package rebuild
+package seats
 
 import (
 	"context"
@@ -9,31 +9,24 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Presence says whether a group is loaded.
-type Presence interface {
-	// Loaded answers nil, or holds.ErrNotLoaded where the group is not there in this layout version.
-	Loaded(ctx context.Context, g seatstate.GroupVersion) error
-}
-
-// Handler handles RebuildGroup: load the group if it is not there in the layout version that is sold. A group that is there
-// stays as it is.
-type Handler struct {
+// Rebuild handles RebuildGroup: it loads the group if it is not there in the layout version that is sold, and leaves a group
+// that is there as it is.
+type Rebuild struct {
 	Concerts Concerts
-	Presence Presence
-	Loader   Loader
+	// Groups is a Store.
+	Groups Ensurer
 }
 
 // Handle loads the group of one message.
-func (h Handler) Handle(ctx context.Context, m message.RebuildGroup) retry.Outcome {
+func (h Rebuild) Handle(ctx context.Context, m message.RebuildGroup) error {
 	version, err := frozen(ctx, h.Concerts, m.ConcertID)
 	if err == nil {
-		g := seatstate.In(m.SeatGroup(), version)
-		err = Loaded(ctx, h.Loader, g, func() error { return h.Presence.Loaded(ctx, g) })
+		err = h.Groups.Ensure(ctx, seatstate.In(m.SeatGroup(), version))
 	}
 	if err != nil {
-		return retry.Classify(fmt.Errorf("load %s: %w", m.SeatGroup().Key(), err))
+		return fmt.Errorf("load %s: %w", m.SeatGroup().Key(), err)
 	}
-	return retry.Done()
+	return nil
 }
 
 // frozen is the layout version of a concert that is sold. Without one nothing can be loaded: a message that asks for it came

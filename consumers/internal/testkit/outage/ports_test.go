@@ -23,14 +23,14 @@ import (
 )
 
 // seats are the holds of a process, in Redis: each call is one of the breaker, with the timeout of redishold.
-type seats struct{ *process }
+type groups struct{ *process }
 
-func (s seats) call(ctx context.Context, op func() error) error {
+func (s groups) call(ctx context.Context, op func() error) error {
 	return redisclient.Call(ctx, s.redis, 500*time.Millisecond, func(ctx context.Context) error { return s.world.redis.call(ctx, op) })
 }
 
 // script makes a call whose answer may be an error of holds, which is no failure of Redis.
-func script[A any](ctx context.Context, s seats, op func() (A, error)) (answer A, err error) {
+func script[A any](ctx context.Context, s groups, op func() (A, error)) (answer A, err error) {
 	var said error
 	err = s.call(ctx, func() error { answer, said = op(); return nil })
 	if err != nil {
@@ -40,49 +40,49 @@ func script[A any](ctx context.Context, s seats, op func() (A, error)) (answer A
 	return answer, said
 }
 
-func (s seats) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
+func (s groups) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	return script(ctx, s, func() ([]holds.Answer, error) { return s.world.holds.Hold(ctx, g, run) })
 }
 
-func (s seats) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
+func (s groups) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
 	return script(ctx, s, func() (holds.Release, error) { return s.world.holds.Release(ctx, g, id, version) })
 }
 
-func (s seats) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
+func (s groups) Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error) {
 	return script(ctx, s, func() (holds.Applied, error) { return s.world.holds.Keep(ctx, g, k) })
 }
 
-func (s seats) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
+func (s groups) Forward(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, hash string, to holds.Forwarding) (holds.Answer, error) {
 	return script(ctx, s, func() (holds.Answer, error) { return s.world.holds.Forward(ctx, g, id, hash, to) })
 }
 
-func (s seats) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
+func (s groups) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
 	return script(ctx, s, func() ([]seatstate.Snapshot, error) { return s.world.holds.Maps(ctx, groups) })
 }
 
-func (s seats) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
+func (s groups) Sell(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Sale, error) {
 	return script(ctx, s, func() (holds.Sale, error) { return s.world.holds.Sell(ctx, g, id, places, version) })
 }
 
-func (s seats) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
+func (s groups) Restore(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, places []int, version int) (holds.Release, error) {
 	return script(ctx, s, func() (holds.Release, error) { return s.world.holds.Restore(ctx, g, id, places, version) })
 }
 
-func (s seats) Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
+func (s groups) Lock(ctx context.Context, g contracts.SeatGroup, token int64, ttl time.Duration) (bool, error) {
 	return script(ctx, s, func() (bool, error) { return s.world.holds.Lock(ctx, g, token, ttl) })
 }
 
-func (s seats) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
+func (s groups) Unlock(ctx context.Context, g contracts.SeatGroup, token int64) error {
 	_, err := script(ctx, s, func() (struct{}, error) { return struct{}{}, s.world.holds.Unlock(ctx, g, token) })
 	return err
 }
 
-func (s seats) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error {
+func (s groups) Load(ctx context.Context, g seatstate.GroupVersion, l holds.Load) error {
 	_, err := script(ctx, s, func() (struct{}, error) { return struct{}{}, s.world.holds.Load(ctx, g, l) })
 	return err
 }
 
-func (s seats) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
+func (s groups) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
 	_, err := script(ctx, s, func() (struct{}, error) { return struct{}{}, s.world.holds.Loaded(ctx, g) })
 	return err
 }
@@ -91,7 +91,7 @@ func (s seats) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
 type pace struct{ *process }
 
 func (p pace) Leave(ctx context.Context, _ contracts.Instant) {
-	_ = seats(p).call(ctx, func() error { return nil })
+	_ = groups(p).call(ctx, func() error { return nil })
 }
 
 // bucket is the shared one, in Redis.
@@ -170,30 +170,29 @@ func (r rows) NextToken(ctx context.Context, g contracts.SeatGroup) (token int64
 	return token, err
 }
 
-// written makes a write; without an answer nothing is known of it.
-func (r rows) written(ctx context.Context, op func() (bool, error)) (done bool, err error) {
-	err = r.table(ctx, func() (err error) { done, err = op(); return err })
-	return done && err == nil, err
-}
-
-func (r rows) Update(ctx context.Context, before, after order.Order) (bool, error) {
-	return r.written(ctx, func() (bool, error) { return r.world.rows.Update(ctx, before, after) })
-}
-
-func (r rows) RejectLost(ctx context.Context, before, after order.Order, seat string) (bool, error) {
-	return r.written(ctx, func() (bool, error) { return r.world.rows.RejectLost(ctx, before, after, seat) })
-}
-
-func (r rows) Withdraw(ctx context.Context, before, after order.Order) (bool, error) {
-	return r.written(ctx, func() (bool, error) { return r.world.rows.Withdraw(ctx, before, after) })
-}
-
-func (r rows) Commit(ctx context.Context, before, after order.Order) (c order.CommitResult, err error) {
-	err = r.table(ctx, func() (err error) { c, err = r.world.rows.Commit(ctx, before, after); return err })
-	if err != nil {
-		return order.CommitResult{}, err
+// written makes a write. That the row has moved is an answer, and no failure of the table.
+func (r rows) written(ctx context.Context, op func() error) error {
+	var said error
+	if err := r.table(ctx, func() error { said = op(); return nil }); err != nil {
+		return err
 	}
-	return c, nil
+	return said
+}
+
+func (r rows) Update(ctx context.Context, before, after order.Order) error {
+	return r.written(ctx, func() error { return r.world.rows.Update(ctx, before, after) })
+}
+
+func (r rows) RejectLost(ctx context.Context, before, after order.Order, seat string) error {
+	return r.written(ctx, func() error { return r.world.rows.RejectLost(ctx, before, after, seat) })
+}
+
+func (r rows) Withdraw(ctx context.Context, before, after order.Order) error {
+	return r.written(ctx, func() error { return r.world.rows.Withdraw(ctx, before, after) })
+}
+
+func (r rows) Commit(ctx context.Context, before, after order.Order) error {
+	return r.written(ctx, func() error { return r.world.rows.Commit(ctx, before, after) })
 }
 
 // catalogue has a memory of 10 s, as the deployed one.

@@ -1,4 +1,4 @@
-package rebuild
+package seats
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
@@ -17,7 +16,7 @@ import (
 
 // read gathers tickets and open orders. The lock is held, so nobody else loads; orders may be decided meanwhile only
 // by holds in Redis, which is not there.
-func (r *Rebuilder) read(ctx context.Context, g seatstate.GroupVersion) (holds.Load, error) {
+func (r *Loader) read(ctx context.Context, g seatstate.GroupVersion) (holds.Load, error) {
 	layout, err := r.catalogue.LayoutGroup(ctx, g.ConcertID, g.LayoutVersion, g.Group)
 	if err != nil {
 		return holds.Load{}, err
@@ -34,9 +33,9 @@ func (r *Rebuilder) read(ctx context.Context, g seatstate.GroupVersion) (holds.L
 	l := holds.Load{Places: len(layout.Seats), Sold: make(map[int]contracts.OrderID, len(tickets))}
 	committed := make(map[contracts.OrderID]bool)
 	for seat, owner := range tickets {
-		places, _, ok := layout.Places([]string{seat})
-		if !ok {
-			return holds.Load{}, mismatch(fmt.Errorf("ticket of seat %q, which layout %d does not have", seat, g.LayoutVersion))
+		places, err := Places(layout, []string{seat})
+		if err != nil {
+			return holds.Load{}, fmt.Errorf("ticket: %w", err)
 		}
 		l.Sold[places[0]] = owner
 		committed[owner] = true
@@ -46,14 +45,14 @@ func (r *Rebuilder) read(ctx context.Context, g seatstate.GroupVersion) (holds.L
 			r.passOver(l, layout, row, committed[row.OrderID])
 			continue
 		}
-		seats := row.Seats
+		names := row.Seats
 		if row.Status.Paid() {
-			seats = row.Owned()
+			names = row.Owned()
 		}
-		places, unknown, ok := layout.Places(seats)
+		places, err := Places(layout, names)
 		switch {
-		case !ok:
-			return holds.Load{}, mismatch(fmt.Errorf("order %s has seat %q, which layout %d does not have", row.OrderID, unknown, g.LayoutVersion))
+		case err != nil:
+			return holds.Load{}, fmt.Errorf("order %s: %w", row.OrderID, err)
 		case row.Status.Paid(), committed[row.OrderID]:
 			sellAll(l.Sold, row.OrderID, places)
 		default:
@@ -70,13 +69,13 @@ func (r *Rebuilder) read(ctx context.Context, g seatstate.GroupVersion) (holds.L
 // The group is loaded without it, since one row must not close a group for a whole sale. Only what the order owns by a ticket
 // or a paid row, and the layout has in this group under the same name, is sold all the same: a seat is sold once, whatever
 // version it was sold in.
-func (r *Rebuilder) passOver(l holds.Load, layout readmodel.LayoutGroup, row order.Order, committed bool) {
+func (r *Loader) passOver(l holds.Load, layout readmodel.LayoutGroup, row order.Order, committed bool) {
 	r.meter.Put(telemetry.InvariantsBroken, 1)
 	if !row.Status.Paid() && !committed {
 		return
 	}
 	for _, seat := range row.Owned() {
-		if places, _, known := layout.Places([]string{seat}); known {
+		if places, err := Places(layout, []string{seat}); err == nil {
 			sellAll(l.Sold, row.OrderID, places)
 		}
 	}
@@ -93,13 +92,10 @@ func sellAll(sold map[int]contracts.OrderID, id contracts.OrderID, places []int)
 	}
 }
 
-// mismatch is rows and layout that do not belong together, which a frozen layout rules out. No attempt cures it.
-func mismatch(err error) error { return &retry.PoisonError{Reason: "layout_mismatch", Err: err} }
-
 // rows reads the index twice with time between, and then the rows themselves, consistently: the index only says whom to
 // look at. It gives those that are open, and those that are paid: the index has an order until its money is captured, and
 // an order that was open in the index may have been committed since.
-func (r *Rebuilder) rows(ctx context.Context, g contracts.SeatGroup) ([]order.Order, error) {
+func (r *Loader) rows(ctx context.Context, g contracts.SeatGroup) ([]order.Order, error) {
 	ids := map[contracts.OrderID]struct{}{}
 	for pass := range 2 {
 		if pass > 0 {

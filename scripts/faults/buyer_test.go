@@ -11,8 +11,8 @@ import (
 	"boxoffice/scripts/internal/testbed"
 )
 
-// wanting is a buyer with an order for seats of a concert.
-type wanting struct {
+// testBuyer is a buyer with an order for seats of a concert.
+type testBuyer struct {
 	*apiclient.Client
 	s       *stack
 	user    string
@@ -20,9 +20,9 @@ type wanting struct {
 	id      contracts.OrderID
 }
 
-func (s *stack) wanting(concert string, seats ...string) *wanting {
+func (s *stack) newBuyer(concert string, seats ...string) *testBuyer {
 	s.t.Helper()
-	w := &wanting{s: s, user: testbed.Named("buyer"), request: apiclient.OrderRequest{ConcertID: concert, Seats: seats}}
+	w := &testBuyer{s: s, user: testbed.Named("buyer"), request: apiclient.OrderRequest{ConcertID: concert, Seats: seats}}
 	var err error
 	if w.Client, err = s.Buyer(w.user); err != nil {
 		s.t.Fatal(err)
@@ -30,51 +30,51 @@ func (s *stack) wanting(concert string, seats ...string) *wanting {
 	return w
 }
 
-func (w *wanting) place(l *ledger) {
+func (w *testBuyer) place(l *ledger) {
 	w.s.t.Helper()
-	id, ok := l.note(w.Place(w.s.t.Context(), "key-1", w.request))
+	id, ok := l.record(w.Place(w.s.t.Context(), "key-1", w.request))
 	if !ok {
 		w.s.t.Fatalf("order for %v was not accepted: %v", w.request.Seats, l.refused)
 	}
 	w.id = id
 }
 
-func (w *wanting) cancel() {
+func (w *testBuyer) cancel() {
 	w.s.t.Helper()
 	answer, err := w.Do(w.s.t.Context(), http.MethodDelete, "/orders/"+string(w.id), nil, nil)
 	if err != nil || answer.Status != http.StatusAccepted {
-		w.s.t.Fatalf("DELETE answers %d %s %v", answer.Status, answer.Body, err)
+		w.s.t.Fatalf("DELETE returned %d %s %v", answer.Status, answer.Body, err)
 	}
 }
 
-func (w *wanting) is(status contracts.Status) readmodel.Order {
+func (w *testBuyer) waitStatus(status contracts.Status) readmodel.Order {
 	w.s.t.Helper()
-	return w.s.row(w.id, decideWithin, in(status))
+	return w.s.waitForRow(w.id, decideWithin, hasStatus(status))
 }
 
-// next is another buyer who holds the same seats as soon as they are free.
-func (w *wanting) next(l *ledger) *wanting {
+// nextHolder returns another buyer, who has held the same seats as soon as they were free.
+func (w *testBuyer) nextHolder(l *ledger) *testBuyer {
 	w.s.t.Helper()
-	other := w.s.wanting(w.request.ConcertID, w.request.Seats...)
+	other := w.s.newBuyer(w.request.ConcertID, w.request.Seats...)
 	eventually(w.s.t, decideWithin, func() error {
 		answer, err := other.Place(w.s.t.Context(), "key-1", other.request)
 		if err == nil && answer.Status == http.StatusConflict {
 			return fmt.Errorf("%v: %s", other.request.Seats, answer.Problem().Code)
 		}
-		id, ok := l.note(answer, err)
+		id, ok := l.record(answer, err)
 		if !ok {
 			w.s.t.Fatalf("order for %v was not accepted: %v", other.request.Seats, l.refused)
 		}
 		other.id = id
 		return nil
 	})
-	other.is(contracts.Held)
+	other.waitStatus(contracts.Held)
 	return other
 }
 
-// wentAs holds a row to the statuses that it went through, but for AWAITING_PAYMENT: how far its payment got is not what
-// these tests are about. Anything that a late writer wrote shows here.
-func (w *wanting) wentAs(statuses ...contracts.Status) {
+// checkHistory checks the statuses of a row's history, except AWAITING_PAYMENT: how far the payment got does not matter in these
+// tests. It would show anything that a late writer wrote.
+func (w *testBuyer) checkHistory(statuses ...contracts.Status) {
 	w.s.t.Helper()
 	row, _, err := w.s.Order(w.s.t.Context(), w.id)
 	if err != nil {

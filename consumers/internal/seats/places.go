@@ -1,0 +1,61 @@
+package seats
+
+import (
+	"context"
+	"fmt"
+
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seatstate"
+)
+
+// Layouts reads which seats a group has. A layout version never changes.
+type Layouts interface {
+	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
+}
+
+// Places returns the places of seats by their names, in the order of the names. A name that the layout does not have breaks an
+// invariant of the layout that is sold, which no attempt cures: the error is poison with the reason unknown_seat.
+func Places(layout readmodel.LayoutGroup, names []string) ([]int, error) {
+	places, unknown, ok := layout.Places(names)
+	if !ok {
+		return nil, retry.Poison("unknown_seat", fmt.Errorf("seat %q is not in group %s of the layout", unknown, layout.Group))
+	}
+	return places, nil
+}
+
+// PlacesOf returns the places of some seats of a row, by the row's own layout version.
+func PlacesOf(ctx context.Context, l Layouts, row order.Order, names []string) ([]int, error) {
+	layout, err := l.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
+	if err != nil {
+		return nil, fmt.Errorf("layout: %w", err)
+	}
+	places, err := Places(layout, names)
+	if err != nil {
+		return nil, fmt.Errorf("layout %d: %w", row.LayoutVersion, err)
+	}
+	return places, nil
+}
+
+// Keeper makes the hold of an open row again where it is missing.
+type Keeper interface {
+	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
+}
+
+// Keep makes the hold of an open row again as the row has it.
+func Keep(ctx context.Context, k Keeper, l Layouts, row order.Order) (holds.Applied, error) {
+	places, err := PlacesOf(ctx, l, row, row.Seats)
+	if err != nil {
+		return "", err
+	}
+	applied, err := k.Keep(ctx, row.GroupVersion(), holds.Kept{
+		Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
+		Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
+	})
+	if err != nil {
+		return "", fmt.Errorf("keep: %w", err)
+	}
+	return applied, nil
+}
