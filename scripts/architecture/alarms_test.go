@@ -92,9 +92,9 @@ func unwritten(a topology.Alarm, s topology.Topology, all []pkg, by map[string]s
 	return ""
 }
 
-// An alarm of a function's metric watches the series whose only dimension is the function. An alarm of a series that is never written is
-// never raised. So every metric with an alarm must be written, and if the alarm names a function, a package of that function must write it
-// without a further dimension.
+// An alarm of a function's metric watches the series whose only dimension is the function. An alarm of a series that is never
+// written is never raised. So every metric with an alarm must be written, and if the alarm names a function, a package of that
+// function must write it without a further dimension.
 func TestEveryAlarmHasASeriesThatIsWritten(t *testing.T) {
 	all := packages(t)
 	by := written(t, all)

@@ -7,8 +7,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// area is a general-admission area: a number of equal places in a rectangle. A place is named letter-area-place, where areas are counted
-// through the bands of their section: GA-1-0001.
+// area is a general-admission area: a number of equal places in a rectangle. A place is named letter-area-place, where areas are
+// counted through the bands of their section: GA-1-0001.
 type area struct {
 	Places int     `json:"places"`
 	X      float64 `json:"x"`
@@ -17,8 +17,8 @@ type area struct {
 	Height float64 `json:"height"`
 }
 
-// areaGroup returns the area as a seat group with all places in one row, as readmodel.KindArea specifies. The row's position is the
-// corner of the rectangle.
+// areaGroup returns the area as a seat group with all places in one row, as readmodel.KindArea specifies. The row's position is
+// the corner of the rectangle.
 func (s section) areaGroup(b band, number int) readmodel.LayoutGroup {
 	row := readmodel.LayoutRow{Name: strconv.Itoa(number)}
 	for place := range b.Area.Places {

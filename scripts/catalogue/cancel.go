@@ -23,7 +23,8 @@ type Cancellation struct {
 	ConcertID string `json:"concertId"`
 	// Before is the state of the sale before the call.
 	Before readmodel.SaleState `json:"before"`
-	// CancelledAt is when the concert was cancelled, by this call or before; nil after a dry run for a concert that is not cancelled.
+	// CancelledAt is when the concert was cancelled, by this call or before; nil after a dry run for a concert that is not
+	// cancelled.
 	CancelledAt *contracts.Instant `json:"cancelledAt,omitempty"`
 	// Changed: this call has cancelled the concert, or would have without DryRun. A concert is cancelled once.
 	Changed bool `json:"changed"`
@@ -31,11 +32,11 @@ type Cancellation struct {
 }
 
 // Cancel ends the sale of a concert for good. Within 10 s, for which producers keep a concert in memory, POST /orders returns 422
-// concert_cancelled and the concert's status is cancelled. Nothing undoes it, a load of the catalogue included. It is safe to repeat,
-// also at the same time as a load or another Cancel.
+// concert_cancelled and the concert's status is cancelled. Nothing undoes it, a load of the catalogue included. It is safe to
+// repeat, also at the same time as a load or another Cancel.
 //
-// It changes no order. Accepted orders are decided, open ones may be paid until their holds end, and tickets stay valid. Of target it
-// uses DynamoDB and ConcertsTable.
+// It changes no order. Accepted orders are decided, open ones may be paid until their holds end, and tickets stay valid. Of
+// target it uses DynamoDB and ConcertsTable.
 func Cancel(ctx context.Context, target Target, concertID string, dryRun bool, now func() time.Time) (Cancellation, error) {
 	if !contracts.ValidConcertID(concertID) {
 		return Cancellation{}, fmt.Errorf("cancel concert %q: %w", concertID, ErrNoConcert)

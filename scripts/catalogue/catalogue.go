@@ -1,8 +1,8 @@
-// Package catalogue has the sample concerts and puts concerts on sale: it parses the data files strictly, expands a hall's sections into
-// the seat groups of a layout, and writes the tables concerts and layouts.
+// Package catalogue has the sample concerts and puts concerts on sale: it parses the data files strictly, expands a hall's
+// sections into the seat groups of a layout, and writes the tables concerts and layouts.
 //
-// Parsing and expanding are pure. Load and Cancel do I/O: they write the tables concerts and layouts, and Load sends RebuildGroup. They
-// never touch an order, a ticket or Redis.
+// Parsing and expanding are pure. Load and Cancel do I/O: they write the tables concerts and layouts, and Load sends
+// RebuildGroup. They never touch an order, a ticket or Redis.
 package catalogue
 
 import (
@@ -43,8 +43,8 @@ func (e Entry) Seats() int {
 	return n
 }
 
-// Sample returns the concerts that are loaded into a local stack. The first is the main concert, on sale since a fixed day. Of the others,
-// one is not on sale yet, one is no longer on sale, and one is in an arena with over 20,000 seats.
+// Sample returns the concerts that are loaded into a local stack. The first is the main concert, on sale since a fixed day. Of
+// the others, one is not on sale yet, one is no longer on sale, and one is in an arena with over 20,000 seats.
 func Sample() ([]Entry, error) {
 	concerts, err := data.ReadFile("data/concerts.json")
 	if err != nil {
@@ -59,8 +59,8 @@ func Sample() ([]Entry, error) {
 	return Parse(concerts, layouts)
 }
 
-// Parse reads a catalogue: the concerts file, and the layout files by the name that concerts use for them. Unknown members are refused.
-// The error has every problem of the validation, so that a file can be corrected at once.
+// Parse reads a catalogue: the concerts file, and the layout files by the name that concerts use for them. Unknown members are
+// refused. The error has every problem of the validation, so that a file can be corrected at once.
 func Parse(concerts []byte, layouts map[string][]byte) ([]Entry, error) {
 	var file concertsFile
 	if err := decode(concerts, &file); err != nil {

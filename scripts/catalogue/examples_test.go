@@ -12,8 +12,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// The example requests of the contract can be copied and sent to the local stack: the sample has their concerts and their seats, which
-// are in one group.
+// The example requests of the contract can be copied and sent to the local stack: the sample has their concerts and their seats,
+// which are in one group.
 func TestExamplesOfTheContractFitTheSample(t *testing.T) {
 	document, err := libopenapi.NewDocument(openapi.YAML)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// hall is a seating plan in a data file. It has sections of rows, which are divided into bands; each band is a seat group. A seat is named
-// letter-row-seat, where rows are counted through the bands of a section, from the stage backwards. A band may be a general-admission
-// area instead (area.go).
+// hall is a seating plan in a data file. It has sections of rows, which are divided into bands; each band is a seat group. A seat
+// is named letter-row-seat, where rows are counted through the bands of a section, from the stage backwards. A band may be a
+// general-admission area instead (area.go).
 type hall struct {
 	Tiers    []hallTier `json:"tiers"`
 	Sections []section  `json:"sections"`
@@ -24,8 +24,8 @@ type hallTier struct {
 	Name string `json:"name"`
 }
 
-// section is a part of the hall. Its position is in seat widths from the middle of the stage edge: Y is its first row, and X is its left
-// edge, middle or right edge, as Align says. If its bands have positions, the section has none.
+// section is a part of the hall. Its position is in seat widths from the middle of the stage edge: Y is its first row, and X is
+// its left edge, middle or right edge, as Align says. If its bands have positions, the section has none.
 type section struct {
 	Section    string   `json:"section"`
 	Letter     string   `json:"letter"`
@@ -36,8 +36,8 @@ type section struct {
 	Accessible []string `json:"accessible"`
 }
 
-// band is one seat group. Rows has the number of seats of each row. At has the position of each row's first seat; without it the rows are
-// one behind the other, and odd rows are shifted by half a seat. A band with Area has neither.
+// band is one seat group. Rows has the number of seats of each row. At has the position of each row's first seat; without it the
+// rows are one behind the other, and odd rows are shifted by half a seat. A band with Area has neither.
 type band struct {
 	Group string       `json:"group"`
 	Tier  string       `json:"tier"`
@@ -46,8 +46,8 @@ type band struct {
 	Area  *area        `json:"area"`
 }
 
-// Bounds of the number of seats in a group. With fewer seats the ordering of the queue is not worth its cost; with more, an order waits
-// for too many others.
+// Bounds of the number of seats in a group. With fewer seats the ordering of the queue is not worth its cost; with more, an order
+// waits for too many others.
 const (
 	minGroupSeats = 50
 	maxGroupSeats = 300

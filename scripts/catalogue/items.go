@@ -39,8 +39,8 @@ func itemsOf(e Entry) ([]readmodel.LayoutItem, error) {
 	return items, nil
 }
 
-// layout compares the stored items with the catalogue, writes the missing ones, and returns how many were missing. It writes nothing if
-// an item differs or is too large.
+// layout compares the stored items with the catalogue, writes the missing ones, and returns how many were missing. It writes
+// nothing if an item differs or is too large.
 func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
 	items, err := itemsOf(e)
 	if err != nil {

@@ -66,13 +66,13 @@ var (
 	ErrOnSale = errors.New("the layout of a concert on sale cannot change")
 )
 
-// Load writes the entries in order. For each concert it writes the missing layout items, the concert's row, and, if the sale is near or
-// open, the mark that the layout is complete and frozen; without the mark no order is accepted. Then it sends RebuildGroup for every
-// group of a concert on sale. A cancelled concert stays cancelled. At the end it reports the concerts that are stored and not among the
-// entries.
+// Load writes the entries in order. For each concert it writes the missing layout items, the concert's row, and, if the sale is
+// near or open, the mark that the layout is complete and frozen; without the mark no order is accepted. Then it sends
+// RebuildGroup for every group of a concert on sale. A cancelled concert stays cancelled. At the end it reports the concerts that
+// are stored and not among the entries.
 //
-// Load may be repeated and interrupted: it compares existing items and does not change them, and sets the mark only after every item is
-// written. Two loads at once are safe, since each write is conditional; one of them may report a conflict.
+// Load may be repeated and interrupted: it compares existing items and does not change them, and sets the mark only after every
+// item is written. Two loads at once are safe, since each write is conditional; one of them may report a conflict.
 func Load(ctx context.Context, target Target, entries []Entry, options Options) (Report, error) {
 	if options.Progress == nil {
 		options.Progress = func(string) {}

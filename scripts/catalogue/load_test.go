@@ -195,8 +195,8 @@ func TestANewLayoutVersionIsRefusedOnceTheSaleHasBegun(t *testing.T) {
 	}
 }
 
-// The mark of a frozen layout stays even if the times of the sale change: otherwise seats that were sold in one group could be sold again
-// in another.
+// The mark of a frozen layout stays even if the times of the sale change: otherwise seats that were sold in one group could be
+// sold again in another.
 func TestAFrozenLayoutStaysFrozenWhenTheTimesChange(t *testing.T) {
 	x := target(t)
 	id := sample(t)[0].Concert.ConcertID

@@ -68,9 +68,9 @@ func inParallel[T any](ctx context.Context, limit int, all []T, do func(context.
 	return calls.Wait()
 }
 
-// putConcert sets every attribute except the mark, which only freeze sets, and the cancellation, which only Cancel sets. A plain put would
-// delete both: it would close a running sale, or open a cancelled one. The condition is that the layout version has not changed since it
-// was read.
+// putConcert sets every attribute except the mark, which only freeze sets, and the cancellation, which only Cancel sets. A plain
+// put would delete both: it would close a running sale, or open a cancelled one. The condition is that the layout version has not
+// changed since it was read.
 func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored readmodel.Concert, found bool) error {
 	item, err := attributevalue.MarshalMap(c)
 	if err != nil {

@@ -162,7 +162,8 @@ func (j *journey) voided() {
 	j.payment("checked")
 }
 
-// payment invokes pay until it has handled the order's message, and adds that call's cost. Messages of other orders may come first.
+// payment invokes pay until it has handled the order's message, and adds that call's cost. Messages of other orders may come
+// first.
 func (j *journey) payment(name string) {
 	j.t.Helper()
 	for {

@@ -18,8 +18,8 @@ import (
 	"testing"
 )
 
-// meter counts the calls that functions make. It stands between them and the servers, so it sees the calls as they are on the wire,
-// repetitions by a library included.
+// meter counts the calls that functions make. It stands between them and the servers, so it sees the calls as they are on the
+// wire, repetitions by a library included.
 type meter struct {
 	mu sync.Mutex
 	calls

@@ -60,8 +60,8 @@ func TestPaymentMakesTheCallsOfItsTables(t *testing.T) {
 	}
 }
 
-// payCosts collects the rows of the tables of payments. Stripe holds its events back until they are released, so that a webhook is a
-// step like any other.
+// payCosts collects the rows of the tables of payments. Stripe holds its events back until they are released, so that a webhook
+// is a step like any other.
 type payCosts struct {
 	*costs
 	byOrder map[string]*journey

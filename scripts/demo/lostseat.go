@@ -11,9 +11,9 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// lostSeat deletes one buyer's hold from Redis, as a failover to a lagging replica would, so that another buyer can hold the seat too.
-// Both payments are authorised. The buyer who pays first owns the seat, and the other is not charged. It is the only step that changes
-// Redis directly, to simulate a fault.
+// lostSeat deletes one buyer's hold from Redis, as a failover to a lagging replica would, so that another buyer can hold the seat
+// too. Both payments are authorised. The buyer who pays first owns the seat, and the other is not charged. It is the only step
+// that changes Redis directly, to simulate a fault.
 func (d demo) lostSeat(ctx context.Context, group string, seats []string) error {
 	ida, err := d.buyer("ida")
 	if err != nil {
@@ -58,8 +58,8 @@ func (d demo) lostSeat(ctx context.Context, group string, seats []string) error 
 	return d.charged(ctx, first, "canceled", "   At Stripe, for Ida: ")
 }
 
-// forget deletes an order's seats and its record from a loaded group. Before that it waits until mirror has applied the latest version
-// of the row: mirror would restore a missing hold.
+// forget deletes an order's seats and its record from a loaded group. Before that it waits until mirror has applied the latest
+// version of the row: mirror would restore a missing hold.
 func (d demo) forget(ctx context.Context, group string, o apiclient.Order) error {
 	groups, _, err := d.seatMap(ctx)
 	if err != nil {

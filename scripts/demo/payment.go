@@ -11,8 +11,8 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// pay holds two seats, confirms the payment with a card that is declined and then with a good one, and shows the order until it is
-// CONFIRMED.
+// pay holds two seats, confirms the payment with a card that is declined and then with a good one, and shows the order until it
+// is CONFIRMED.
 func (d demo) pay(ctx context.Context, seats []string) error {
 	hana, err := d.buyer("hana")
 	if err != nil {

@@ -21,8 +21,8 @@ func (c *downCommand) Run(ctx context.Context, a *app, root *commands) error {
 	return a.down(ctx, f)
 }
 
-// down stops what is left of the stack, the functions before the stores that they use. It deletes the state only when every process
-// has ended: without the records the processes could not be found again.
+// down stops what is left of the stack, the functions before the stores that they use. It deletes the state only when every
+// process has ended: without the records the processes could not be found again.
 func (a *app) down(ctx context.Context, f stack.Folder) error {
 	var problems []error
 	for _, name := range slices.Backward(processNames) {

@@ -1,5 +1,5 @@
-// Command devstack runs a whole Boxoffice on one machine: an AWS emulator, Redis, and the functions that would be deployed, built from
-// the same sources and the same topology.
+// Command devstack runs a whole Boxoffice on one machine: an AWS emulator, Redis, and the functions that would be deployed, built
+// from the same sources and the same topology.
 package main
 
 import "boxoffice/scripts/internal/cli"

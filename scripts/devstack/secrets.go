@@ -8,8 +8,8 @@ import (
 	"boxoffice/scripts/devstack/internal/stack"
 )
 
-// nameSecrets sets the value of each reference to a secret to an ARN, as on AWS, and returns the secret of each ARN for the imitated
-// extension.
+// nameSecrets sets the value of each reference to a secret to an ARN, as on AWS, and returns the secret of each ARN for the
+// imitated extension.
 func (u *ascent) nameSecrets() (map[string]string, error) {
 	have := map[string]string{
 		"secret:order-ids": u.secrets.OrderIDs, "secret:stripe-api": u.secrets.Stripe.Secret, "secret:stripe-webhook": u.secrets.Stripe.Webhook,

@@ -77,8 +77,8 @@ func (a *app) start(ctx context.Context, f stack.Folder, s server) (started, err
 	return started{server: s, record: running.Record, ended: running.Ended()}, nil
 }
 
-// portGrace bounds how long the ports of an ended process may stay taken: the kernel closes them only when its last thread is gone,
-// a little after the process counts as ended.
+// portGrace bounds how long the ports of an ended process may stay taken: the kernel closes them only when its last thread is
+// gone, a little after the process counts as ended.
 const portGrace = 3 * time.Second
 
 // awaitPorts returns an error for each port that another program has.

@@ -181,8 +181,8 @@ func (flags stackFlags) specification() (topology.Topology, error) {
 	return topology.Parse(content)
 }
 
-// adapt returns the topology with the stack's settings and writes it for lambdahost. What derives from a setting (delays, visibility
-// timeouts) derives from the stack's value.
+// adapt returns the topology with the stack's settings and writes it for lambdahost. What derives from a setting (delays,
+// visibility timeouts) derives from the stack's value.
 func adapt(f stack.Folder, t topology.Topology, s stack.Settings) (topology.Topology, error) {
 	t.HoldSeconds = s.HoldSeconds
 	if s.HandlerTimeoutSeconds > 0 {

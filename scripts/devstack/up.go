@@ -270,13 +270,13 @@ func (u *ascent) ministack() server {
 	return s
 }
 
-// queueProcesses is the number of processes of a function that reads a queue. The processes mostly wait: loading a seat group keeps
-// one busy for over a second, and orders of other groups must not wait for it.
+// queueProcesses is the number of processes of a function that reads a queue. The processes mostly wait: loading a seat group
+// keeps one busy for over a second, and orders of other groups must not wait for it.
 const queueProcesses = 6
 
-// payProcesses is the number of processes of pay. Opening payments competes with the decisions of other orders for the processors of
-// this machine: with six processes the last seat of a stampede is sold later (README). Two is the lowest maximum concurrency that
-// Lambda accepts for a mapping, and it shows how two processes affect each other.
+// payProcesses is the number of processes of pay. Opening payments competes with the decisions of other orders for the processors
+// of this machine: with six processes the last seat of a stampede is sold later (README). Two is the lowest maximum concurrency
+// that Lambda accepts for a mapping, and it shows how two processes affect each other.
 const payProcesses = 2
 
 // processesOf returns the number of processes of a function that reads a queue, within the maximum concurrency of its mapping.

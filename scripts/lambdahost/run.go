@@ -10,7 +10,7 @@ import (
 	"boxoffice/scripts/internal/cli"
 )
 
-// run is the program. It ends when ctx does. Exit codes: 0 done, 1 failed, 2 used wrongly.
+// run is the program. It returns when ctx ends or a part fails. Exit codes: 0 done, 1 failed, 2 used wrongly.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	var o options
 	return cli.Run("lambdahost", &o, args, stdout, stderr, func(*kong.Context) error {

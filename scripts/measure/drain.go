@@ -92,7 +92,8 @@ func (p *phase) setRate(released time.Time, o outcome) {
 // decideWithin bounds how long a phase may take.
 const decideWithin = 3 * time.Minute
 
-// finish waits until all functions have processed the orders of a phase. It sets the CPU time and the number of orders by outcome.
+// finish waits until all functions have processed the orders of a phase. It sets the CPU time and the number of orders by
+// outcome.
 func (m *measures) finish(ctx context.Context, p *phase, run string, before hostStatus, from usage) (outcome, error) {
 	err := await(ctx, decideWithin, func() (bool, string, error) {
 		now, err := m.hostStatus(ctx)

@@ -105,8 +105,8 @@ func (m *measures) cancelledOrder(ctx context.Context, g group) (contracts.Order
 	return contracts.OrderID(id), out.Item, nil
 }
 
-// webhook returns the request with Stripe's signed event that the PaymentIntent of an order was cancelled. Each delivery becomes a
-// message, and SQS drops all but the first by their deduplication id.
+// webhook returns the request with Stripe's signed event that the PaymentIntent of an order was cancelled. Each delivery becomes
+// a message, and SQS drops all but the first by their deduplication id.
 func (m *measures) webhook(ended contracts.OrderID, g group) (events.APIGatewayV2HTTPRequest, error) {
 	now := time.Now()
 	body, err := json.Marshal(map[string]any{

@@ -33,12 +33,12 @@ type floorResult struct {
 // floorWorkers bounds how many batches run at once. It is the number of processes that devstack gives reserve.
 const floorWorkers = 6
 
-// bare makes the calls of the pipeline without the pipeline. Of reserve: for each batch a receive, two sends and a delete, for each
-// group a call to Redis, for each order a put or a transaction. Of pay: for each held order a call to Redis, a read, a PaymentIntent
-// and a put. Of mirror: for each version a read and a call to Redis. Of publish: a put of ten events. Queues, tables and bus are
-// copies, so that no row or seat of the stack changes. For the same reason Redis gets only a PING, which leaves out the work of the
-// scripts (some 40 µs). The PaymentIntents are created in the stack's stand-in for Stripe and stay there. They belong to no order,
-// since their metadata names no environment.
+// bare makes the calls of the pipeline without the pipeline. Of reserve: for each batch a receive, two sends and a delete, for
+// each group a call to Redis, for each order a put or a transaction. Of pay: for each held order a call to Redis, a read, a
+// PaymentIntent and a put. Of mirror: for each version a read and a call to Redis. Of publish: a put of ten events. Queues,
+// tables and bus are copies, so that no row or seat of the stack changes. For the same reason Redis gets only a PING, which
+// leaves out the work of the scripts (some 40 µs). The PaymentIntents are created in the stack's stand-in for Stripe and stay
+// there. They belong to no order, since their metadata names no environment.
 type bare struct {
 	*copies
 	redis *redis.Client
@@ -99,8 +99,8 @@ func (m *measures) floor(ctx context.Context, p phase, o outcome, messages []mes
 	return f, err
 }
 
-// poll passes batches of a queue to handle until so many messages are received. As in an event source mapping, one poller serves all
-// batches, and an empty receive is repeated when a batch is done.
+// poll passes batches of a queue to handle until so many messages are received. As in an event source mapping, one poller serves
+// all batches, and an empty receive is repeated when a batch is done.
 func (b *bare) poll(ctx context.Context, queue string, messages int64, handle func(context.Context, []sqstypes.Message) error) error {
 	batches, ctx := errgroup.WithContext(ctx)
 	batches.SetLimit(floorWorkers)

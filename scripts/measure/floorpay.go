@@ -16,8 +16,8 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// payments makes the calls of pay for a batch of OpenPayments: a token of the rate limit, the read of the row, the PaymentIntent, and
-// the put of the row's next version.
+// payments makes the calls of pay for a batch of OpenPayments: a token of the rate limit, the read of the row, the PaymentIntent,
+// and the put of the row's next version.
 func (b *bare) payments(ctx context.Context, batch []sqstypes.Message) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	for _, one := range batch {

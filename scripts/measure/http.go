@@ -12,8 +12,8 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 )
 
-// overHTTP measures buyers who order through the gateway. m.Clients buyers at once place an order and poll it until it is decided; then
-// the next buyer starts. They poll more often than the API says, since polling is not what is measured.
+// overHTTP measures buyers who order through the gateway. m.Clients buyers at once place an order and poll it until it is
+// decided; then the next buyer starts. They poll more often than the API says, since polling is not what is measured.
 func (m *measures) overHTTP(ctx context.Context, groups []group) (phase, error) {
 	return m.buyers(ctx, phase{Name: "over HTTP", Groups: len(groups), Orders: m.HTTPOrders}, groups,
 		func(ctx context.Context, buyer *apiclient.Client, id string) error {

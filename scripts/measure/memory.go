@@ -11,8 +11,8 @@ import (
 // memoryUse is the most memory that a process of a function has used, and the memory that the function has.
 type memoryUse struct {
 	Name string `json:"name"`
-	// Megabytes is the function's memory in the topology. PeakMegabytes is the largest resident set of any of its processes since the
-	// process's start. Both are in units of 2^20 bytes, as Lambda counts.
+	// Megabytes is the function's memory in the topology. PeakMegabytes is the largest resident set of any of its processes since
+	// the process's start. Both are in units of 2^20 bytes, as Lambda counts.
 	Megabytes     int     `json:"megabytes"`
 	PeakMegabytes float64 `json:"peakMegabytes"`
 }

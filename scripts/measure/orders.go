@@ -26,8 +26,8 @@ type wish struct {
 	seats       []string
 }
 
-// wishes returns n wishes of n buyers, alternately for one seat and for two, spread over the groups in turn. In each group they take
-// the seats from the first to the last and then begin again, so that orders are held while there are free seats.
+// wishes returns n wishes of n buyers, alternately for one seat and for two, spread over the groups in turn. In each group they
+// take the seats from the first to the last and then begin again, so that orders are held while there are free seats.
 func wishes(run string, groups []group, n int) []wish {
 	next := make([]int, len(groups))
 	list := make([]wish, n)

@@ -71,8 +71,8 @@ func readUsage(all []process) (usage, error) {
 	return u, nil
 }
 
-// parseMachine adds up the first line of /proc/stat (proc_stat(5)). It leaves out the fourth and fifth number, which are idle time and
-// waiting for disks, and those after the eighth, which are guests and already in the first two.
+// parseMachine adds up the first line of /proc/stat (proc_stat(5)). It leaves out the fourth and fifth number, which are idle
+// time and waiting for disks, and those after the eighth, which are guests and already in the first two.
 func parseMachine(stat string) (time.Duration, error) {
 	line, _, _ := strings.Cut(stat, "\n")
 	fields := strings.Fields(line)
@@ -94,7 +94,8 @@ func sumTicks(fields ...string) (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
 
-// others returns the share of the machine's CPU, 0 to 1, that other processes used. The measured processes may have waited for it.
+// others returns the share of the machine's CPU, 0 to 1, that other processes used. The measured processes may have waited for
+// it.
 func others(before, after usage, cores int) float64 {
 	rest := after.machine - before.machine
 	for p := range before.of {

@@ -15,8 +15,8 @@ import (
 	"boxoffice/scripts/internal/secretsextension"
 )
 
-// serveSecrets serves the secrets of the stack's functions while lambdahost, which serves them otherwise, is stopped. variable is the
-// environment variable with the port. The extension is always ready, so that no start has to wait for it.
+// serveSecrets serves the secrets of the stack's functions while lambdahost, which serves them otherwise, is stopped. variable is
+// the environment variable with the port. The extension is always ready, so that no start has to wait for it.
 func (s *stack) serveSecrets() (variable string, end func() error, err error) {
 	values, err := s.functionSecrets()
 	if err != nil {

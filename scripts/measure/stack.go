@@ -184,8 +184,8 @@ func (s *stack) idle(ctx context.Context) error {
 	})
 }
 
-// pause stops lambdahost, so that it polls nothing and no function gets work. resume continues it and may be called more than once.
-// pause waits until no function is running, since the deadline of an invocation would go on.
+// pause stops lambdahost, so that it polls nothing and no function gets work. resume continues it and may be called more than
+// once. pause waits until no function is running, since the deadline of an invocation would go on.
 func (s *stack) pause(ctx context.Context) (resume func() error, err error) {
 	if err := s.idle(ctx); err != nil {
 		return nil, err

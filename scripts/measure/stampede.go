@@ -17,8 +17,8 @@ import (
 type stampede struct {
 	Buyers int `json:"buyers"`
 	Seats  int `json:"seats"`
-	// The API refused Refused orders at once, and reserve rejected Rejected. Held orders have a seat. TurnedAway counts requests that
-	// waited over 30 s for a process, which is how long a gateway waits: their buyers sent them again.
+	// The API refused Refused orders at once, and reserve rejected Rejected. Held orders have a seat. TurnedAway counts requests
+	// that waited over 30 s for a process, which is how long a gateway waits: their buyers sent them again.
 	Refused    int `json:"refused"`
 	Rejected   int `json:"rejected"`
 	Held       int `json:"held"`
@@ -32,8 +32,8 @@ type stampede struct {
 	OthersShare     float64       `json:"othersShare"`
 }
 
-// rush measures buyers who each order one seat at once; each seat is ordered by equally many. A buyer repeats a request only if it was
-// turned away because no process was free. Buyers whose orders are accepted poll them as often as the API says.
+// rush measures buyers who each order one seat at once; each seat is ordered by equally many. A buyer repeats a request only if
+// it was turned away because no process was free. Buyers whose orders are accepted poll them as often as the API says.
 func (m *measures) rush(ctx context.Context, groups []group) (stampede, error) {
 	s := stampede{Buyers: m.RushBuyers, Seats: m.RushSeats}
 	run := newRun()

@@ -48,8 +48,8 @@ func spreadOf(times []time.Duration) spread {
 	return spread{Median: ms(sorted[len(sorted)/2]), Worst: ms(sorted[len(sorted)-1])}
 }
 
-// starts measures starts of each function while only the servers run. A function gets the environment that lambdahost gave it, but a
-// Runtime API with one event and a secrets extension of this program.
+// starts measures starts of each function while only the servers run. A function gets the environment that lambdahost gave it,
+// but a Runtime API with one event and a secrets extension of this program.
 func (m *measures) starts(ctx context.Context) (_ []functionCost, err error) {
 	events, err := m.firstEvents(ctx)
 	if err != nil {
@@ -146,7 +146,8 @@ func memoryOf(environment []string) (megabytes int, err error) {
 // startWithin bounds one start. reconcile runs for seconds.
 const startWithin = time.Minute
 
-// start starts a function with a share of a processor, sends it an event, receives its response and kills it. A share of 0 is no limit.
+// start starts a function with a share of a processor, sends it an event, receives its response and kills it. A share of 0 is no
+// limit.
 func start(ctx context.Context, binary string, environment []string, event firstEvent, share float64) (ready, answered time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()

@@ -207,8 +207,8 @@ func (t try) test(ctx context.Context, binary, pattern string) ([]byte, error) {
 	return command(ctx, folder, binary, flags...)
 }
 
-// noFailureFiles keeps property tests from writing files with failing inputs into their package. Binaries without such tests do not
-// know the flag.
+// noFailureFiles keeps property tests from writing files with failing inputs into their package. Binaries without such tests do
+// not know the flag.
 const noFailureFiles = "-rapid.nofailfile"
 
 // patternOf returns the pattern that matches only the test with this name.

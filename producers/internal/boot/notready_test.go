@@ -47,7 +47,7 @@ func TestUnreadyExtensionHidesNoOtherProblem(t *testing.T) {
 		"a missing variable":                {map[string]string{"HOLD_SECONDS": "", "REDIS_PASSWORD": late}, []string{"HOLD_SECONDS"}},
 		"an ARN of something else":          {map[string]string{"PAYMENT_MODE": "arn:aws:s3:::b", "REDIS_PASSWORD": late}, []string{"PAYMENT_MODE: the value is an ARN"}},
 		"the same, behind it":               {map[string]string{"HOLD_SECONDS": late, "REDIS_PASSWORD": "arn:aws:s3:::b"}, []string{"REDIS_PASSWORD: the value is an ARN"}},
-		"a secret that is not there":        {map[string]string{"PAYMENT_MODE": gone, "REDIS_PASSWORD": late}, []string{"PAYMENT_MODE: ", "ResourceNotFoundException"}},
+		"a secret that does not exist":      {map[string]string{"PAYMENT_MODE": gone, "REDIS_PASSWORD": late}, []string{"PAYMENT_MODE: ", "ResourceNotFoundException"}},
 		"a secret with a value of no mode":  {map[string]string{"PAYMENT_MODE": arn, "REDIS_PASSWORD": late}, []string{"PAYMENT_MODE is neither live nor test"}},
 		"a secret that is no number":        {map[string]string{"HOLD_SECONDS": arn, "REDIS_PASSWORD": late}, []string{"Seconds"}},
 	} {

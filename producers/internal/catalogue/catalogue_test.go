@@ -73,7 +73,7 @@ func TestConcertIsReadEachSecondUntilItsLayoutIsMarked(t *testing.T) {
 		often   bool
 	}{
 		"no mark, and the sale has begun": {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1000, OffSaleAt: 1 << 50}, true},
-		"the mark is there":               {readmodel.Concert{LayoutVersion: 2, LayoutFrozen: 2, OnSaleAt: 1000, OffSaleAt: 1 << 50}, false},
+		"the layout is marked":            {readmodel.Concert{LayoutVersion: 2, LayoutFrozen: 2, OnSaleAt: 1000, OffSaleAt: 1 << 50}, false},
 		"the sale has not begun":          {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1 << 49, OffSaleAt: 1 << 50}, false},
 		"the sale is over":                {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1000, OffSaleAt: 1500}, false},
 		"the concert is cancelled":        {readmodel.Concert{LayoutVersion: 2, OnSaleAt: 1000, OffSaleAt: 1 << 50, CancelledAt: 1}, false},
@@ -113,7 +113,7 @@ func TestMissingItemIsNotKept(t *testing.T) {
 	}
 	s.err = errors.New("broken")
 	if _, _, err := c.Concert(t.Context(), "c"); err == nil {
-		t.Error("an error is taken for an answer")
+		t.Error("an error counts as found")
 	}
 }
 
@@ -137,7 +137,7 @@ func TestSeatsOfLayoutAreReadOnce(t *testing.T) {
 	}
 	s.items["c#2#seats"] = []byte("x")
 	if _, found, err := c.Seating(t.Context(), "c", 2, true); found || err == nil {
-		t.Error("an item that does not decode is taken for a layout")
+		t.Error("an item that does not decode counts as a layout")
 	}
 }
 

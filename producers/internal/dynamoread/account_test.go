@@ -86,16 +86,16 @@ func TestAccountDistinguishesMissingFromUnknown(t *testing.T) {
 		row, unknown          bool
 		counted               int // -1 for not known
 	}{
-		"both":                           {answered: row + "," + allowance, row: true, counted: 5},
-		"an allowance of 0":              {answered: `"allowances":[{"buyerConcert":{"S":"nocturne#anna"},"seats":{"N":"0"}}]`, counted: 0},
-		"neither is there":               {counted: -1},
-		"no row":                         {answered: allowance, counted: 5},
-		"no allowance":                   {answered: row, row: true, counted: -1},
-		"the row was not got to":         {answered: allowance, unprocessed: noRow, unknown: true, counted: 5},
-		"the allowance was not got to":   {answered: row, unprocessed: noNumber, row: true, counted: -1},
-		"neither was got to":             {unprocessed: noRow + "," + noNumber, unknown: true, counted: -1},
-		"the allowance alone, no row":    {unprocessed: noNumber, counted: -1},
-		"tables in the answer are empty": {answered: `"orders":[],"allowances":[]`, counted: -1},
+		"both":                            {answered: row + "," + allowance, row: true, counted: 5},
+		"an allowance of 0":               {answered: `"allowances":[{"buyerConcert":{"S":"nocturne#anna"},"seats":{"N":"0"}}]`, counted: 0},
+		"neither exists":                  {counted: -1},
+		"no row":                          {answered: allowance, counted: 5},
+		"no allowance":                    {answered: row, row: true, counted: -1},
+		"the row was not processed":       {answered: allowance, unprocessed: noRow, unknown: true, counted: 5},
+		"the allowance was not processed": {answered: row, unprocessed: noNumber, row: true, counted: -1},
+		"neither was processed":           {unprocessed: noRow + "," + noNumber, unknown: true, counted: -1},
+		"the allowance alone, no row":     {unprocessed: noNumber, counted: -1},
+		"tables in the answer are empty":  {answered: `"orders":[],"allowances":[]`, counted: -1},
 	} {
 		r, b := account(http.StatusOK, `{"Responses":{`+test.answered+`},"UnprocessedKeys":{`+test.unprocessed+`}}`)
 		a, err := r.Account(t.Context(), id, "nocturne", "anna")

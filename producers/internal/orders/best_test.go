@@ -129,7 +129,7 @@ func TestOrderGoesToGroupWithItsRecord(t *testing.T) {
 		"others are free":                             {maps: []admission.GroupState{shows(), knows(full, seatstate.RecordHeld), shows()}, want: "B"},
 		"it was sent on, and holds there":             {maps: []admission.GroupState{knows(shows(), seatstate.RecordForwarded), shows(), knows(full, seatstate.RecordHeld)}, want: "C"},
 		"it was sent on":                              {maps: []admission.GroupState{full, knows(full, seatstate.RecordForwarded), full}, want: "B"},
-		"it is over":                                  {maps: []admission.GroupState{full, knows(full, seatstate.RecordEnded), full}, want: "B"},
+		"it has ended":                                {maps: []admission.GroupState{full, knows(full, seatstate.RecordEnded), full}, want: "B"},
 		"it has bought":                               {maps: []admission.GroupState{knows(full, seatstate.RecordSold), full, knows(full, seatstate.RecordEnded)}, want: "A"},
 	} {
 		t.Run(name, func(t *testing.T) {

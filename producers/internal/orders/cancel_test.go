@@ -72,7 +72,7 @@ func TestCancelSaysWhenToAskAgain(t *testing.T) {
 	}
 	for name, w := range map[string]*world{
 		"the row cannot be read": {fail: map[string]bool{"row": true}},
-		"the queue is away":      {row: &readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: contracts.Held, Version: 1}, fail: map[string]bool{"send": true}},
+		"the queue fails":        {row: &readmodel.Order{OrderID: id, UserID: "anna", ConcertID: "c", Group: "A", Status: contracts.Held, Version: 1}, fail: map[string]bool{"send": true}},
 	} {
 		wantPace(t, name, w.delete(t, "anna", string(id)), 5000)
 	}
@@ -114,7 +114,7 @@ func TestCancelRefusals(t *testing.T) {
 		"no order id":            {world: world{row: &held}, user: "anna", asked: "x", want: 404, code: "order_not_found"},
 		"another buyer's row":    {world: world{row: &others}, user: "anna", asked: string(id), want: 404, code: "order_not_found"},
 		"the row cannot be read": {world: world{fail: map[string]bool{"row": true}}, user: "anna", asked: string(id), want: 503, code: "unavailable"},
-		"the queue is away":      {world: world{row: &held, fail: map[string]bool{"send": true}}, user: "anna", asked: string(id), want: 503, code: "unavailable"},
+		"the queue fails":        {world: world{row: &held, fail: map[string]bool{"send": true}}, user: "anna", asked: string(id), want: 503, code: "unavailable"},
 	} {
 		w := test.world
 		if response := w.delete(t, test.user, test.asked); response.StatusCode != test.want || code(t, response) != test.code {

@@ -31,7 +31,7 @@ func TestBuyerLimit(t *testing.T) {
 		code  string
 	}{
 		"within the limit":                         {world: world{counted: number(6)}, calls: enqueued, want: 202},
-		"nothing counted any more":                 {world: world{counted: number(0)}, calls: enqueued, want: 202},
+		"no seats counted":                         {world: world{counted: number(0)}, calls: enqueued, want: 202},
 		"over the limit":                           {world: world{counted: number(7)}, calls: refused, want: 409, code: "limit_reached"},
 		"a limit that was lowered":                 {world: world{counted: number(20)}, calls: refused, want: 409, code: "limit_reached"},
 		"no allowance":                             {calls: enqueued, want: 202},
@@ -39,16 +39,16 @@ func TestBuyerLimit(t *testing.T) {
 		"over the limit, a row of another body":    {world: world{counted: number(8), row: row("other")}, calls: []string{"account"}, want: 422, code: "idempotency_mismatch"},
 		"its own transaction, seen half done":      {world: world{counted: number(8), late: row(named)}, calls: refused, want: 202},
 		"that of another body, seen half done":     {world: world{counted: number(8), late: row("other")}, calls: refused, want: 422, code: "idempotency_mismatch"},
-		"the batch did not get to the row":         {world: world{counted: number(8), skipped: true}, calls: enqueued, want: 202},
-		"it got to neither":                        {world: world{skipped: true}, calls: enqueued, want: 202},
+		"the batch did not process the row":        {world: world{counted: number(8), skipped: true}, calls: enqueued, want: 202},
+		"it processed neither":                     {world: world{skipped: true}, calls: enqueued, want: 202},
 		"no answer":                                {world: world{counted: number(8), fail: map[string]bool{"account": true}}, calls: enqueued, want: 202},
-		"the second look has no answer":            {world: world{counted: number(8), fail: map[string]bool{"row": true}}, calls: again, want: 202},
+		"the second read fails":                    {world: world{counted: number(8), fail: map[string]bool{"row": true}}, calls: again, want: 202},
 		"best, within the limit":                   {body: best, world: world{maps: free, counted: number(6)}, calls: enqueued, want: 202},
 		"best, over the limit":                     {body: best, world: world{maps: free, counted: number(7)}, calls: refused, want: 409, code: "limit_reached"},
 		"best, over the limit, and it is this one": {body: best, world: world{maps: free, counted: number(8), row: row(adjacent)}, calls: []string{"account"}, want: 202},
 		"best, seen half done":                     {body: best, world: world{maps: gone(seatstate.RecordHeld), counted: number(8), late: row(adjacent)}, calls: refused, want: 202},
 		"best, none left, over the limit":          {body: best, world: world{maps: gone(""), counted: number(8)}, calls: []string{"account"}, want: 409, code: "sold_out"},
-		"best, none left, the row not reached":     {body: best, world: world{maps: gone(""), counted: number(8), skipped: true}, calls: enqueued, want: 202},
+		"best, none left, the row not processed":   {body: best, world: world{maps: gone(""), counted: number(8), skipped: true}, calls: enqueued, want: 202},
 		"a seat that is taken, over the limit":     {world: world{taken: []int{0}, counted: number(8)}, want: 409, code: "seat_taken"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestBuyerLimit(t *testing.T) {
 				t.Errorf("got %s", response.Body)
 			}
 			if response.Headers["Retry-After"] != "" && response.StatusCode == http.StatusConflict {
-				t.Errorf("there is nothing to wait for, and Retry-After is %q", response.Headers["Retry-After"])
+				t.Errorf("Retry-After is %q although waiting does not help", response.Headers["Retry-After"])
 			}
 		})
 	}
@@ -75,6 +75,6 @@ func TestLimitReachedStatesTheCounts(t *testing.T) {
 	w := world{counted: number(7)}
 	response := w.post(t, good)
 	if !strings.Contains(response.Body, "at most 8 seats") || !strings.Contains(response.Body, "You have 7, and this order asks for 2.") {
-		t.Errorf("told %s", response.Body)
+		t.Errorf("answered %s", response.Body)
 	}
 }

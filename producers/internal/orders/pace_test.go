@@ -27,7 +27,7 @@ func wantPace(t *testing.T, name string, response httpapi.Response, ms int) {
 	header := response.Headers["Retry-After"]
 	if ms == 0 {
 		if body.PollAfterMs != nil || header != "" {
-			t.Errorf("%s: %d %s, Retry-After %q; want no pace", name, response.StatusCode, response.Body, header)
+			t.Errorf("%s: %d %s, Retry-After %q; want no wait", name, response.StatusCode, response.Body, header)
 		}
 		return
 	}
@@ -61,8 +61,8 @@ func TestAcceptedOrderSaysWhenToAskAgain(t *testing.T) {
 		"again, awaiting payment":       {world: world{row: row(contracts.AwaitingPayment)}, ms: 3000, seconds: -1},
 		"payments behind":               {world: world{payments: 2 * time.Minute}, ms: 15_000, seconds: -1},
 		"a long queue":                  {world: world{lagKnown: true, lag: 2 * time.Minute}, ms: 15_000, seconds: -1},
-		"Redis away for long":           {world: world{fail: map[string]bool{"look": true}, down: time.Minute}, ms: 5000, seconds: -1},
-		"the queue away":                {world: world{fail: map[string]bool{"send": true}}, ms: 5000, seconds: -1},
+		"Redis down for long":           {world: world{fail: map[string]bool{"look": true}, down: time.Minute}, ms: 5000, seconds: -1},
+		"the queue fails":               {world: world{fail: map[string]bool{"send": true}}, ms: 5000, seconds: -1},
 		"the concert not read":          {world: world{fail: map[string]bool{"concert": true}}, ms: 5000, seconds: -1},
 	} {
 		if test.body == "" {

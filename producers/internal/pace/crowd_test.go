@@ -89,7 +89,7 @@ func TestCrowdIsSpreadWhileNothingIsDecided(t *testing.T) {
 					want = test.first
 				}
 				if looks > want {
-					t.Errorf("second %d: %d looks, want at most %d", second, looks, want)
+					t.Errorf("second %d: %d requests, want at most %d", second, looks, want)
 				}
 			}
 			t.Logf("looks a second: %v", perSecond)

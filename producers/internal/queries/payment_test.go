@@ -161,6 +161,6 @@ func TestAnswersFitTheContract(t *testing.T) {
 	_, response := viewed(t, paid(contracts.AwaitingPayment))
 	response.Body = strings.Replace(response.Body, `"clientSecret"`, `"intentId"`, 1)
 	if contract.Problems(t, http.MethodGet, path, response) == "" {
-		t.Error("an answer outside the contract is taken")
+		t.Error("an answer outside the contract passes")
 	}
 }

@@ -90,11 +90,11 @@ func TestShardThatBreaksOffOpensItsBreaker(t *testing.T) {
 	r := n.reader()
 	for range 20 {
 		if _, err := r.Groups(t.Context(), groups, ""); err == nil {
-			t.Fatal("a look that broke off was one")
+			t.Fatal("a read that broke off returned no error")
 		}
 	}
 	if len(n.trips) >= 20 {
-		t.Errorf("%d of 20 looks were made", len(n.trips))
+		t.Errorf("%d of 20 reads were made", len(n.trips))
 	}
 }
 

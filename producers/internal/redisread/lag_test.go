@@ -160,7 +160,7 @@ func TestIdleServiceHasShortWait(t *testing.T) {
 		t.Errorf("the first buyer is told %s, the one 20 s later %s", first, second)
 	}
 	if told(pace.Most); told(pace.Most) < 10*time.Second {
-		t.Error("who waits for half a minute is told the wait of one who has just come")
+		t.Error("a client that has waited for half a minute gets the wait of a new one")
 	}
 	// Decisions are made all the time, each as fast as the clocks can measure.
 	w.values[seatstate.PaceKey] = "0"

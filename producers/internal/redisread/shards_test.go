@@ -65,7 +65,7 @@ func TestOneDeadShardOfThree(t *testing.T) {
 		}
 		for _, g := range well {
 			if took, err := look(g); err != nil || took > time.Second {
-				t.Errorf("round %d: a look at %s took %s: %v", round, g.Key(), took, err)
+				t.Errorf("round %d: a read of %s took %s: %v", round, g.Key(), took, err)
 			}
 		}
 		if _, err := look(dead[0]); err == nil {
@@ -78,7 +78,7 @@ func TestOneDeadShardOfThree(t *testing.T) {
 	}
 	for _, of := range [][]contracts.SeatGroup{well, groups, {dead[0], well[0]}, nil} {
 		if down := r.DownFor(t.Context(), of...); down != 0 {
-			t.Errorf("%d groups, some of them well, are down for %s", len(of), down)
+			t.Errorf("%d groups, some of them working, are down for %s", len(of), down)
 		}
 	}
 }

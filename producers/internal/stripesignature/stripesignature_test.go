@@ -70,7 +70,7 @@ func TestBadSecretsEndTheStart(t *testing.T) {
 		}
 	}
 	if _, err := stripesignature.New("a," + newest + ",b"); err == nil || !strings.Contains(err.Error(), "1 of 3") || !strings.Contains(err.Error(), "3 of 3") {
-		t.Errorf("not all problems are told: %v", err)
+		t.Errorf("not all problems are reported: %v", err)
 	}
 }
 

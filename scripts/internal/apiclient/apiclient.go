@@ -1,5 +1,5 @@
-// Package apiclient calls the HTTP API as a buyer's program does. The demo, the measures and the tests use it. Tests may see every
-// exchange.
+// Package apiclient calls the HTTP API as a buyer's program does. The demo, the measures and the tests use it. Tests may see
+// every exchange.
 package apiclient
 
 import (
@@ -24,8 +24,8 @@ type Client struct {
 	// Token is the bearer token, "" for none.
 	Token string
 	HTTP  *http.Client
-	// AsTold makes WaitFor poll no more often than the API says (see Backoff). Without it, WaitFor polls four times a second at first
-	// and once a second while the order waits in the queue, as fits a test that waits for one order.
+	// AsTold makes WaitFor poll no more often than the API says (see Backoff). Without it, WaitFor polls four times a second at
+	// first and once a second while the order waits in the queue, as fits a test that waits for one order.
 	AsTold bool
 	// Seen, if set, is called with every exchange. It must not read or keep the bodies of request and response.
 	Seen func(request *http.Request, response *http.Response, body []byte)
@@ -98,7 +98,8 @@ type OrderRequest struct {
 	Best      *BestAvailable `json:"bestAvailable,omitempty"`
 }
 
-// BestAvailable orders Quantity adjacent seats of a section ("" for any section), of which exactly Accessible are accessible places.
+// BestAvailable orders Quantity adjacent seats of a section ("" for any section), of which exactly Accessible are accessible
+// places.
 type BestAvailable struct {
 	Section    string `json:"section,omitempty"`
 	Quantity   int    `json:"quantity"`

@@ -6,14 +6,14 @@ import (
 	"boxoffice/contracts"
 )
 
-// Backoff says when to poll an order again: after the time that the API says. While the order waits in the queue and does not change,
-// each wait is twice the last one, up to 15 s. The API does not know how long a client has waited, so the client itself polls less
-// often. A Backoff is for one order and one goroutine. The zero value has no jitter.
+// Backoff says when to poll an order again: after the time that the API says. While the order waits in the queue and does not
+// change, each wait is twice the last one, up to 15 s. The API does not know how long a client has waited, so the client itself
+// polls less often. A Backoff is for one order and one goroutine. The zero value has no jitter.
 type Backoff struct {
 	// Jitter returns a random number from [0, n). It keeps clients that started together from polling together.
 	Jitter func(n int64) int64
-	// AtMost, if it is not 0, bounds the wait for a client that cannot wait as long as the API says, such as a test with holds of 5 s.
-	// The first wait is at most a quarter of AtMost. It is then doubled up to AtMost.
+	// AtMost, if it is not 0, bounds the wait for a client that cannot wait as long as the API says, such as a test with holds of 5
+	// s. The first wait is at most a quarter of AtMost. It is then doubled up to AtMost.
 	AtMost time.Duration
 
 	wait    time.Duration

@@ -1,5 +1,5 @@
-// Package awsclient loads the AWS configuration of the local tools: the SDK's default configuration, with an HTTP client that works with
-// servers that respond before they have read the whole request, as local emulators do.
+// Package awsclient loads the AWS configuration of the local tools: the SDK's default configuration, with an HTTP client that
+// works with servers that respond before they have read the whole request, as local emulators do.
 package awsclient
 
 import (
@@ -21,8 +21,8 @@ const idleConnectionsPerHost = 256
 // Load reads the configuration as config.LoadDefaultConfig does: region, credentials and the addresses of the services
 // come from the environment (AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SQS, …) unless an option says otherwise.
 //
-// The HTTP client is set after loading, because loading fails with a client as an option if AWS_CA_BUNDLE is set. The certificates of
-// AWS_CA_BUNDLE stay in effect.
+// The HTTP client is set after loading, because loading fails with a client as an option if AWS_CA_BUNDLE is set. The
+// certificates of AWS_CA_BUNDLE stay in effect.
 func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -39,8 +39,8 @@ func LoadAt(ctx context.Context, endpoint, region, accessKey, secretKey string) 
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")))
 }
 
-// NewHTTPClient returns a client with its own connections that sends a copy of each request body. loaded is the client that the SDK
-// chose; if it is of the SDK's own type, its certificates, proxy and timeouts stay in effect.
+// NewHTTPClient returns a client with its own connections that sends a copy of each request body. loaded is the client that the
+// SDK chose; if it is of the SDK's own type, its certificates, proxy and timeouts stay in effect.
 //
 // Bodies are kept in memory, so the client is for API calls and not for uploads.
 func NewHTTPClient(loaded aws.HTTPClient) *http.Client {
@@ -59,9 +59,9 @@ func NewHTTPClient(loaded aws.HTTPClient) *http.Client {
 	}
 }
 
-// privateBody sends a copy of the body. The SDK closes the request's body when the response's headers arrive. If the server responds
-// early, that races with the transport, which is still sending, and a call fails after it has had its effect (measured: up to 0.25 %
-// of calls). The retry hides the failure, but the effect happens twice.
+// privateBody sends a copy of the body. The SDK closes the request's body when the response's headers arrive. If the server
+// responds early, that races with the transport, which is still sending, and a call fails after it has had its effect (measured:
+// up to 0.25 % of calls). The retry hides the failure, but the effect happens twice.
 type privateBody struct {
 	next http.RoundTripper
 }

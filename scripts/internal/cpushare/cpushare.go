@@ -1,5 +1,6 @@
-// Package cpushare limits a process to a share of one processor, as Lambda limits a function by its memory. It needs no privileges and
-// no control groups: it stops the process (SIGSTOP) when the process has used its share, and continues it (SIGCONT) later.
+// Package cpushare limits a process to a share of one processor, as Lambda limits a function by its memory. It needs no
+// privileges and no control groups: it stops the process (SIGSTOP) when the process has used its share, and continues it
+// (SIGCONT) later.
 package cpushare
 
 import (
@@ -23,16 +24,17 @@ func Supported() error { return supported() }
 const (
 	// period: the process may use share × period at once.
 	period = 20 * time.Millisecond
-	// checkEvery is how often the CPU time of a running process is read. It may use that much more than its share, and is then stopped
-	// for longer.
+	// checkEvery is how often the CPU time of a running process is read. It may use that much more than its share, and is then
+	// stopped for longer.
 	checkEvery = time.Millisecond
 )
 
-// Limit limits a process with all its threads to a share of one processor, which must be over 0. It returns when ctx or the process ends;
-// in the first case the process continues without a limit. A share of 1 or more does not stop a process that uses one processor.
+// Limit limits a process with all its threads to a share of one processor, which must be over 0. It returns when ctx or the
+// process ends; in the first case the process continues without a limit. A share of 1 or more does not stop a process that uses
+// one processor.
 //
-// The caller must be allowed to send signals to the process, must end ctx soon after the process has ended and was waited for, since its
-// id can then belong to another process, and must not stop the process by other means meanwhile.
+// The caller must be allowed to send signals to the process, must end ctx soon after the process has ended and was waited for,
+// since its id can then belong to another process, and must not stop the process by other means meanwhile.
 func Limit(ctx context.Context, pid int, share float64) error {
 	if err := supported(); err != nil {
 		return err
@@ -97,8 +99,8 @@ func newBudget(share float64) *budget {
 	return &budget{share: share, full: full, left: full}
 }
 
-// spend subtracts the CPU time that was used in the elapsed time. It returns how long the process must be stopped until the budget is
-// full again, 0 if there is budget left.
+// spend subtracts the CPU time that was used in the elapsed time. It returns how long the process must be stopped until the
+// budget is full again, 0 if there is budget left.
 func (b *budget) spend(used, elapsed time.Duration) time.Duration {
 	b.left = min(b.full, b.left-used+time.Duration(b.share*float64(elapsed)))
 	if b.left > 0 {

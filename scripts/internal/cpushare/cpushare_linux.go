@@ -10,8 +10,8 @@ import (
 
 func supported() error { return nil }
 
-// cpuTime returns the CPU time of all threads of a process, in user and kernel mode, in nanoseconds. It reads the process's CPU clock,
-// whose id it derives from the process id as clock_getcpuclockid(3) does.
+// cpuTime returns the CPU time of all threads of a process, in user and kernel mode, in nanoseconds. It reads the process's CPU
+// clock, whose id it derives from the process id as clock_getcpuclockid(3) does.
 func cpuTime(pid int) (time.Duration, error) {
 	const schedulerClock = 2
 	var t unix.Timespec

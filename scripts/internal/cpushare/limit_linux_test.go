@@ -67,8 +67,8 @@ func stopped(t *testing.T, pid int) bool {
 	return bytes.Contains(content, []byte(") T "))
 }
 
-// A program that would use all processors gets its share, and is not stopped any more when the limit has ended. Other programs can take
-// time from it and delay the checks of its CPU time, so the test waits until the share is right.
+// A program that would use all processors gets its share, and is not stopped any more when the limit has ended. Other programs
+// can take time from it and delay the checks of its CPU time, so the test waits until the share is right.
 func TestLimitKeepsAProcessAtItsShare(t *testing.T) {
 	const share = 0.145
 	const patience = 10 * time.Second

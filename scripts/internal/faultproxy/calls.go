@@ -15,8 +15,8 @@ import (
 
 // Call is one request of a function to a service of AWS, or to Stripe.
 type Call struct {
-	// Operation is the name of the operation, "PutItem", and for Stripe the path without ids, "POST payment_intents/capture". Body is
-	// its JSON or form.
+	// Operation is the name of the operation, "PutItem", and for Stripe the path without ids, "POST payment_intents/capture". Body
+	// is its JSON or form.
 	Operation string
 	Body      []byte
 	// About has the path of a call to Stripe, with the id of its object, and the idempotency key.
@@ -32,9 +32,9 @@ func (c Call) Mentions(text string) bool {
 	return bytes.Contains(c.Body, []byte(text)) || strings.Contains(c.About, text)
 }
 
-// CallHook is called before a call has its effect. forward forwards the call and returns when it has had its effect; the response waits
-// until the hook returns. If the hook returns false, the caller gets no response: its connection breaks. Hooks of concurrent calls run
-// concurrently.
+// CallHook is called before a call has its effect. forward forwards the call and returns when it has had its effect; the response
+// waits until the hook returns. If the hook returns false, the caller gets no response: its connection breaks. Hooks of
+// concurrent calls run concurrently.
 type CallHook func(c Call, forward func()) (answer bool)
 
 // Calls is a proxy for the calls to one service. It is safe for concurrent use.
@@ -82,8 +82,8 @@ func (c *Calls) Hook(h CallHook) {
 	c.hook = h
 }
 
-// Dialled sets a function that is called with both addresses (host:port) of each new connection, before anything is read from it and
-// before the next one is accepted. nil removes it.
+// Dialled sets a function that is called with both addresses (host:port) of each new connection, before anything is read from it
+// and before the next one is accepted. nil removes it.
 func (c *Calls) Dialled(h func(from, to string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

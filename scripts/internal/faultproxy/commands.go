@@ -17,9 +17,9 @@ type Command struct {
 // Mentions reports whether the command contains a text, for example an order's id.
 func (c Command) Mentions(text string) bool { return bytes.Contains(c.Sent, []byte(text)) }
 
-// CommandHook is called before a command has its effect. forward forwards it and returns when Redis has replied; the reply waits until
-// the hook returns. If the hook returns false, the client gets no reply: its connection breaks, and a command that was not forwarded has
-// no effect. Hooks of different connections run concurrently.
+// CommandHook is called before a command has its effect. forward forwards it and returns when Redis has replied; the reply waits
+// until the hook returns. If the hook returns false, the client gets no reply: its connection breaks, and a command that was not
+// forwarded has no effect. Hooks of different connections run concurrently.
 type CommandHook func(c Command, forward func()) (answer bool)
 
 // Commands is a proxy for connections to Redis. It is safe for concurrent use.
@@ -55,8 +55,8 @@ func (c *Commands) Hook(h CommandHook) {
 	c.hook = h
 }
 
-// Dialled sets a function that is called with both addresses (host:port) of each new connection, before anything is forwarded. nil
-// removes it.
+// Dialled sets a function that is called with both addresses (host:port) of each new connection, before anything is forwarded.
+// nil removes it.
 func (c *Commands) Dialled(h func(from, to string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package faultproxy has proxies between the functions of a stack and their dependencies, which fail in chosen ways. A Link can be cut,
-// slowed or made to swallow replies (it uses toxiproxy). Calls and Commands call a hook for each call to AWS or Stripe and each command to
-// Redis, which can act between the effect of a call and its response.
+// Package faultproxy has proxies between the functions of a stack and their dependencies, which fail in chosen ways. A Link can
+// be cut, slowed or made to swallow replies (it uses toxiproxy). Calls and Commands call a hook for each call to AWS or Stripe
+// and each command to Redis, which can act between the effect of a call and its response.
 package faultproxy
 
 import (
@@ -13,14 +13,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Link is a proxy for connections to one server. Its faults are faults of the network: the server itself continues. It is safe for
-// concurrent use.
+// Link is a proxy for connections to one server. Its faults are faults of the network: the server itself continues. It is safe
+// for concurrent use.
 type Link struct {
 	proxy *toxiproxy.Proxy
 }
 
-// NewLink starts a proxy on an address of its own for upstream (host:port). upstream is dialled for each connection, so it need not
-// listen yet.
+// NewLink starts a proxy on an address of its own for upstream (host:port). upstream is dialled for each connection, so it need
+// not listen yet.
 func NewLink(name, upstream string) (*Link, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	l := &Link{proxy: toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream)}

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// Ports are below the range from which Linux takes the ports of outgoing connections (32768 and up). In that range, a connection of a busy
-// machine sometimes takes a port before the server has started.
+// Ports are below the range from which Linux takes the ports of outgoing connections (32768 and up). In that range, a connection
+// of a busy machine sometimes takes a port before the server has started.
 const (
 	first = 20000
 	last  = 32767
@@ -25,8 +25,8 @@ var (
 
 var errNone = errors.New("no free port")
 
-// Find returns a port of 127.0.0.1 that is free and that it has not returned before in this process. Another process may still take the
-// port, so the caller must expect that a server cannot listen on it.
+// Find returns a port of 127.0.0.1 that is free and that it has not returned before in this process. Another process may still
+// take the port, so the caller must expect that a server cannot listen on it.
 func Find() (int, error) {
 	mu.Lock()
 	defer mu.Unlock()

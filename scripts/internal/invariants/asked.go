@@ -9,8 +9,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// asked is I31: in every version, a row has exactly the requested seats, or the requested number of adjacent seats, at the price of all of
-// them. The request is known by its hash, prices and adjacent seats by the layout, and versions by their events.
+// asked is I31: in every version, a row has exactly the requested seats, or the requested number of adjacent seats, at the price
+// of all of them. The request is known by its hash, prices and adjacent seats by the layout, and versions by their events.
 func asked(s Snapshot) []Violation {
 	l := list{rule: RuleAsked}
 	for _, o := range s.Orders {
@@ -43,8 +43,8 @@ func asked(s Snapshot) []Violation {
 	return l.all
 }
 
-// asksFor reports whether a row's request named exactly its seats, or whether it was for that number of adjacent seats, of the concert or
-// of its group's section, and how many of them had to be accessible places.
+// asksFor reports whether a row's request named exactly its seats, or whether it was for that number of adjacent seats, of the
+// concert or of its group's section, and how many of them had to be accessible places.
 func asksFor(s Snapshot, o readmodel.Order) (named, best bool, accessible int) {
 	if o.RequestHash == contracts.RequestHash(o.ConcertID, o.Seats) {
 		return true, false, 0
@@ -57,8 +57,8 @@ func asksFor(s Snapshot, o readmodel.Order) (named, best bool, accessible int) {
 	return false, best, accessible
 }
 
-// isBest reports whether a row's request was for n adjacent seats, of the concert ("") or of one of the sections, and how many of them had
-// to be accessible places.
+// isBest reports whether a row's request was for n adjacent seats, of the concert ("") or of one of the sections, and how many of
+// them had to be accessible places.
 func isBest(o readmodel.Order, sections []string, n int) (accessible int, best bool) {
 	for accessible := range n + 1 {
 		for _, section := range sections {
@@ -126,8 +126,8 @@ func sameMoney(a, b *contracts.Money) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// physical is I34: for one concert, a seat has one group, one place and one price in all layout versions that are frozen or that orders
-// have, and one owner over all groups.
+// physical is I34: for one concert, a seat has one group, one place and one price in all layout versions that are frozen or that
+// orders have, and one owner over all groups.
 func physical(s Snapshot) []Violation {
 	l := list{rule: RulePhysical}
 	type where struct {

@@ -7,9 +7,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Ended returns the violations of I33: when there are no faults any more, no messages are under way and every hold has ended, then no order
-// is open, no PaymentIntent of an order that ended without a ticket can still be paid or captured, and no letter is about an order that
-// still needs it. Unlike AtRest it does not allow open orders.
+// Ended returns the violations of I33: when there are no faults any more, no messages are under way and every hold has ended,
+// then no order is open, no PaymentIntent of an order that ended without a ticket can still be paid or captured, and no letter is
+// about an order that still needs it. Unlike AtRest it does not allow open orders.
 func Ended(s Snapshot) []Violation {
 	l := list{rule: RuleEnded}
 	settled := map[contracts.OrderID]bool{}
@@ -59,8 +59,8 @@ func leftOpen(s Snapshot) []Violation {
 	return sorted(authorized.all, payable.all)
 }
 
-// inTime is I37: an order that was paid a minute before the end of its hold is neither EXPIRED nor rejected for a lost seat because a
-// dependency was unreachable.
+// inTime is I37: an order that was paid a minute before the end of its hold is neither EXPIRED nor rejected for a lost seat
+// because a dependency was unreachable.
 func inTime(s Snapshot) []Violation {
 	l := list{rule: RuleInTime}
 	paid := map[contracts.OrderID]contracts.Instant{}

@@ -1,9 +1,9 @@
-// Package invariants checks what must hold for a whole deployment: for its rows, its state in Redis, its events, its letters and its
-// payments. It is pure and works on a Snapshot. The rules of Always hold at any instant. Those of AtRest hold when no message is under
-// way, and those of Ended when also every hold has ended.
+// Package invariants checks what must hold for a whole deployment: for its rows, its state in Redis, its events, its letters and
+// its payments. It is pure and works on a Snapshot. The rules of Always hold at any instant. Those of AtRest hold when no message
+// is under way, and those of Ended when also every hold has ended.
 //
-// The rules are promises of the product: one owner a seat, counted allowances, every version published, an end for every accepted order.
-// README.md lists which promises are checked here and which elsewhere.
+// The rules are promises of the product: one owner a seat, counted allowances, every version published, an end for every accepted
+// order. README.md lists which promises are checked here and which elsewhere.
 package invariants
 
 import (
@@ -16,15 +16,16 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Snapshot is the state of a deployment. Some fields may be nil because they were not read, as their comments say; any other nil is empty.
+// Snapshot is the state of a deployment. Some fields may be nil because they were not read, as their comments say; any other nil
+// is empty.
 type Snapshot struct {
 	// At is the instant at which Redis and the rows are compared.
 	At         contracts.Instant
 	Orders     []readmodel.Order
 	Tickets    []readmodel.Ticket
 	Allowances []readmodel.Allowance
-	// DeadLetters are the rows of attempts, of drained messages and of stream records that were given up. Dead is the number of messages
-	// in dead-letter queues and of letters about streams that are not drained.
+	// DeadLetters are the rows of attempts, of drained messages and of stream records that were given up. Dead is the number of
+	// messages in dead-letter queues and of letters about streams that are not drained.
 	DeadLetters []readmodel.DeadLetter
 	Dead        int
 	// Groups are the loaded seat groups as producers see them, NotLoaded those on sale that are not loaded.
@@ -32,8 +33,8 @@ type Snapshot struct {
 	NotLoaded []contracts.SeatGroup
 	// Accepted are the orders that the API accepted with 202.
 	Accepted []contracts.OrderID
-	// Layouts are the groups of the layout versions that are frozen or that held orders have, by readmodel.LayoutKey; nil if they were
-	// not read.
+	// Layouts are the groups of the layout versions that are frozen or that held orders have, by readmodel.LayoutKey; nil if they
+	// were not read.
 	Layouts map[string][]readmodel.LayoutGroup
 	// Published are the versions that were received from the bus, as "ORDER.VERSION"; nil if nothing was subscribed.
 	Published map[string]Published
@@ -72,8 +73,8 @@ type Violation struct{ Rule, What string }
 
 func (v Violation) String() string { return v.Rule + ": " + v.What }
 
-// Always returns the violations of the rules that hold at any instant, even if the snapshot was not read at one instant: each rule compares
-// what one transaction or one row has written.
+// Always returns the violations of the rules that hold at any instant, even if the snapshot was not read at one instant: each
+// rule compares what one transaction or one row has written.
 func Always(s Snapshot) []Violation {
 	return sorted(histories(s), tickets(s), seatsOnce(s), identities(s), asked(s), physical(s))
 }

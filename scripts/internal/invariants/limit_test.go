@@ -9,8 +9,8 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// An order is checked against the limit under which it was held, not against the concert's limit at other times. Each order here is given
-// by its number of seats and by how many seconds after the first it was held.
+// An order is checked against the limit under which it was held, not against the concert's limit at other times. Each order here
+// is given by its number of seats and by how many seconds after the first it was held.
 func TestAnOrderIsCheckedAgainstItsOwnLimit(t *testing.T) {
 	type held struct {
 		seats, limit, after int

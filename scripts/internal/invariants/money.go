@@ -24,8 +24,8 @@ const (
 	effectExpired    = "expired"
 )
 
-// Money returns the violations of the rules about rows and effects at Stripe, which hold at rest: an order is charged if and only if it has
-// its tickets, once, its price, and after it owned its seats. No money stays authorised for an order that has ended.
+// Money returns the violations of the rules about rows and effects at Stripe, which hold at rest: an order is charged if and only
+// if it has its tickets, once, its price, and after it owned its seats. No money stays authorised for an order that has ended.
 func Money(s Snapshot) []Violation {
 	if s.Effects == nil {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"boxoffice/scripts/internal/invariants"
 )
 
-// bigger returns good with two more orders: a best-available order that holds s3 and s4 of a second group, and an order for two adjacent
-// seats that was refused because those were taken.
+// bigger returns good with two more orders: a best-available order that holds s3 and s4 of a second group, and an order for two
+// adjacent seats that was refused because those were taken.
 func bigger() invariants.Snapshot {
 	s := good()
 	second := hall()

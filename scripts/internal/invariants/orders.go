@@ -10,8 +10,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// histories: each entry is a step that the status graph allows, and the last entry has the row's status. An order that has ended does not
-// change its status. Versions between two entries are notes, for example of a declined card.
+// histories: each entry is a step that the status graph allows, and the last entry has the row's status. An order that has ended
+// does not change its status. Versions between two entries are notes, for example of a declined card.
 func histories(s Snapshot) []Violation {
 	l := list{rule: "history"}
 	for _, o := range s.Orders {
@@ -89,8 +89,8 @@ func tickets(s Snapshot) []Violation {
 	return l.all
 }
 
-// seatsOnce: no seat is held or owned by two orders. The rule can be broken for a while if Redis was lost between a hold and its row; then
-// the tickets decide.
+// seatsOnce: no seat is held or owned by two orders. The rule can be broken for a while if Redis was lost between a hold and its
+// row; then the tickets decide.
 func seatsOnce(s Snapshot) []Violation {
 	l := list{rule: "one order a seat"}
 	by := map[string]readmodel.Order{}
@@ -125,8 +125,8 @@ func identities(s Snapshot) []Violation {
 	return l.all
 }
 
-// counted is I35: a buyer's allowance is the sum of what the buyer's rows count. A row counts all its seats, or none when the order has ended
-// without a ticket. Row and allowance change in one transaction, but the two tables are read one after the other.
+// counted is I35: a buyer's allowance is the sum of what the buyer's rows count. A row counts all its seats, or none when the
+// order has ended without a ticket. Row and allowance change in one transaction, but the two tables are read one after the other.
 func counted(s Snapshot) []Violation {
 	l := list{rule: RuleCounted}
 	sum := map[string]int{}
@@ -154,9 +154,9 @@ func counted(s Snapshot) []Violation {
 	return l.all
 }
 
-// withinLimit: with no order, its buyer got more seats in open orders and tickets than the limit under which the order was held. That limit
-// is in the row. The concert's present limit does not matter: lowering a limit below what was bought breaks no promise, and raising it
-// excuses nothing.
+// withinLimit: with no order, its buyer got more seats in open orders and tickets than the limit under which the order was held.
+// That limit is in the row. The concert's present limit does not matter: lowering a limit below what was bought breaks no
+// promise, and raising it excuses nothing.
 func withinLimit(s Snapshot) []Violation {
 	l := list{rule: "allowance"}
 	byBuyer := map[string][]readmodel.Order{}
@@ -192,8 +192,8 @@ func countedAt(o readmodel.Order) contracts.Instant {
 	return o.History[0].At
 }
 
-// limitAt returns the highest limit of a buyer's orders of about that time. The clocks of two processes do not tell which of two orders was
-// counted first, and processes learn of a changed limit at different times.
+// limitAt returns the highest limit of a buyer's orders of about that time. The clocks of two processes do not tell which of two
+// orders was counted first, and processes learn of a changed limit at different times.
 func limitAt(orders []readmodel.Order, at contracts.Instant) int {
 	highest := 0
 	for _, o := range orders {
@@ -222,5 +222,6 @@ func answered(s Snapshot) []Violation {
 	return l.all
 }
 
-// endsWithin bounds how long an order may be open after the end of its hold. It is the bound of the promise that every order is settled.
+// endsWithin bounds how long an order may be open after the end of its hold. It is the bound of the promise that every order is
+// settled.
 const endsWithin = 3 * time.Minute

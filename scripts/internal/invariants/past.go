@@ -18,12 +18,12 @@ type span struct {
 	from, to contracts.Instant
 }
 
-// NeverShared checks the past by the histories of orders, which may all have ended: at no time did two orders have one seat, nor a buyer
-// more seats than the limit under which the order was held. It is for runs in which Redis loses nothing, all processes have one clock, and
-// no limit changes.
+// NeverShared checks the past by the histories of orders, which may all have ended: at no time did two orders have one seat, nor
+// a buyer more seats than the limit under which the order was held. It is for runs in which Redis loses nothing, all processes
+// have one clock, and no limit changes.
 //
-// An order has its seats from the instant of its hold to the instant of the entry that ends it. That instant is taken before the row is
-// written, and the seats are released after the write, so the next hold is later.
+// An order has its seats from the instant of its hold to the instant of the entry that ends it. That instant is taken before the
+// row is written, and the seats are released after the write, so the next hold is later.
 func NeverShared(orders []readmodel.Order) []Violation {
 	bySeat, byBuyer := map[string][]span{}, map[string][]span{}
 	for _, o := range orders {

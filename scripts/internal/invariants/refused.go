@@ -9,9 +9,9 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// refused is I32, as far as rows tell: an order is never refused because of its own hold. If it was refused for a taken seat, another order
-// has requested one of its seats. If it was refused for want of adjacent seats, not every group had them. And a refused order holds nothing
-// in Redis.
+// refused is I32, as far as rows tell: an order is never refused because of its own hold. If it was refused for a taken seat,
+// another order has requested one of its seats. If it was refused for want of adjacent seats, not every group had them. And a
+// refused order holds nothing in Redis.
 func refused(s Snapshot) []Violation {
 	l := list{rule: RuleRefused}
 	wanted := map[string][]contracts.OrderID{}
@@ -49,9 +49,10 @@ func refused(s Snapshot) []Violation {
 	return l.all
 }
 
-// roomForAll returns the number of adjacent seats that an order requested, if each group that it allows had that many free seats all the
-// time from its acceptance to its decision, and else 0. Accessible places do not count as free, and for orders that request them it returns
-// 0. It also returns 0 if an order with unknown seats was refused at that time, since that order may have held some for a moment.
+// roomForAll returns the number of adjacent seats that an order requested, if each group that it allows had that many free seats
+// all the time from its acceptance to its decision, and 0 otherwise. Accessible places do not count as free, and for orders that
+// request them it returns 0. It also returns 0 if an order with unknown seats was refused at that time, since that order may have
+// held some for a moment.
 func roomForAll(s Snapshot, o readmodel.Order) int {
 	groups := s.Layouts[readmodel.LayoutKey(o.ConcertID, o.LayoutVersion)]
 	n := 0

@@ -8,9 +8,9 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// FirstServed replays the orders of each group in the order of the queue (Fence) through the simplest model: an order gets its seats if no
-// order before it has one of them. It is for runs in which no hold ends. A refused row has the requested seats. Orders that were rejected
-// for another reason than a taken seat are ignored.
+// FirstServed replays the orders of each group in the order of the queue (Fence) through the simplest model: an order gets its
+// seats if no order before it has one of them. It is for runs in which no hold ends. A refused row has the requested seats.
+// Orders that were rejected for another reason than a taken seat are ignored.
 func FirstServed(orders []readmodel.Order) []Violation {
 	l := list{rule: "first enqueued, first served"}
 	inOrder := slices.Clone(orders)

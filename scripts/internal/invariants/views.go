@@ -8,8 +8,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// places: every group on sale is loaded, and Redis shows each seat as rows and tickets say: sold if there is a ticket, held if an open order
-// has it, else free.
+// places: every group on sale is loaded, and Redis shows each seat as rows and tickets say: sold if there is a ticket, held if an
+// open order has it, else free.
 func places(s Snapshot) []Violation {
 	l := list{rule: "places"}
 	sold, held := map[string]contracts.OrderID{}, map[string]contracts.OrderID{}
@@ -43,8 +43,8 @@ func places(s Snapshot) []Violation {
 	return l.all
 }
 
-// records: each place in Redis belongs to the right order, and the record of an order lists exactly its places. If they differed, a repeated
-// message would return a part of the order.
+// records: each place in Redis belongs to the right order, and the record of an order lists exactly its places. If they differed,
+// a repeated message would return a part of the order.
 func records(s Snapshot) []Violation {
 	l := list{rule: "places"}
 	of := map[contracts.OrderID]readmodel.Order{}

@@ -1,5 +1,6 @@
-// Package localtokens stands in for the identity service on a local stack. It has a signing key, the discovery document and key set that
-// the JWT authorizer reads, and the tokens. Tests make expired, foreign and forged tokens with it, so it does not check claims.
+// Package localtokens stands in for the identity service on a local stack. It has a signing key, the discovery document and key
+// set that the JWT authorizer reads, and the tokens. Tests make expired, foreign and forged tokens with it, so it does not check
+// claims.
 package localtokens
 
 import (

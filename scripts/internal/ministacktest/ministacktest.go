@@ -1,5 +1,5 @@
-// Package ministacktest starts a ministack (an emulator of SQS, DynamoDB and its streams, EventBridge, …) for the tests of one package.
-// Tests are skipped where ministack is not installed; in CI they fail.
+// Package ministacktest starts a ministack (an emulator of SQS, DynamoDB and its streams, EventBridge, …) for the tests of one
+// package. Tests are skipped where ministack is not installed; in CI they fail.
 package ministacktest
 
 import (
@@ -33,8 +33,8 @@ const Region = "us-east-1"
 
 const startTimeout = 30 * time.Second
 
-// Emulator is the one ministack of a test package. The zero value is ready to use: the process starts with the first Tenant. TestMain must
-// run the tests with Run, which stops the process. It is safe for concurrent use.
+// Emulator is the one ministack of a test package. The zero value is ready to use: the process starts with the first Tenant.
+// TestMain must run the tests with Run, which stops the process. It is safe for concurrent use.
 //
 //	var emulator ministacktest.Emulator
 //
@@ -59,8 +59,8 @@ func (e *Emulator) Run(m *testing.M) int {
 	return code
 }
 
-// Tenant returns a configuration with an account of its own. Tenants do not see each other's queues and tables, so concurrent tests can
-// use the same names. The test is skipped where ministack is not installed; in CI it fails.
+// Tenant returns a configuration with an account of its own. Tenants do not see each other's queues and tables, so concurrent
+// tests can use the same names. The test is skipped where ministack is not installed; in CI it fails.
 func (e *Emulator) Tenant(t testing.TB) aws.Config {
 	t.Helper()
 	binary, err := find()

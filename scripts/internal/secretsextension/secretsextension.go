@@ -1,6 +1,6 @@
-// Package secretsextension imitates the AWS Parameters and Secrets Lambda extension: GET /secretsmanager/get?secretId=ARN over local
-// HTTP, with the session token of the function in a header. So the functions of a local stack read their secrets with the same code as on
-// AWS.
+// Package secretsextension imitates the AWS Parameters and Secrets Lambda extension: GET /secretsmanager/get?secretId=ARN over
+// local HTTP, with the session token of the function in a header. So the functions of a local stack read their secrets with the
+// same code as on AWS.
 package secretsextension
 
 import (

@@ -50,8 +50,8 @@ func (b *Bed) Function(ctx context.Context, name string) (Function, error) {
 	return Function{}, fmt.Errorf("the host has no function %s", name)
 }
 
-// Invoke runs a function now, as its schedule would, and decodes its response into report. While another run uses the function's reserved
-// concurrency, Invoke waits for up to two minutes.
+// Invoke runs a function now, as its schedule would, and decodes its response into report. While another run uses the function's
+// reserved concurrency, Invoke waits for up to two minutes.
 func (b *Bed) Invoke(ctx context.Context, function string, report any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxThrottled, fmt.Errorf("%s is throttled for over %s", function, maxThrottled))
 	defer cancel()

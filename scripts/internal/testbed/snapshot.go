@@ -81,8 +81,8 @@ func lettersOf(specification topology.Topology) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// groups returns the groups of both sample concerts that the API shows as loaded, with their state in Redis, and the other groups. Seat maps
-// are read from Redis, since those of the API may be a second old.
+// groups returns the groups of both sample concerts that the API shows as loaded, with their state in Redis, and the other
+// groups. Seat maps are read from Redis, since those of the API may be a second old.
 func (b *Bed) groups(ctx context.Context) (groups []invariants.Group, notLoaded []contracts.SeatGroup, err error) {
 	anyone, err := b.Buyer("")
 	if err != nil {
@@ -156,8 +156,8 @@ func (b *Bed) readRedis(ctx context.Context, groups []invariants.Group) error {
 	return nil
 }
 
-// layouts returns the groups of the layout versions that are frozen or in which orders hold seats. A frozen version never changes, so it is
-// read once.
+// layouts returns the groups of the layout versions that are frozen or in which orders hold seats. A frozen version never
+// changes, so it is read once.
 func (b *Bed) layouts(ctx context.Context, concerts []readmodel.Concert, orders []readmodel.Order) (map[string][]readmodel.LayoutGroup, error) {
 	frozen := map[string]bool{}
 	for _, c := range concerts {

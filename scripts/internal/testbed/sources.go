@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Source is the status of a source of a function. It counts since the start of the host. Records counts the records given to the function,
-// including those of failed tries.
+// Source is the status of a source of a function. It counts since the start of the host. Records counts the records given to the
+// function, including those of failed tries.
 type Source struct {
 	Kind          string `json:"kind"`
 	Function      string `json:"function"`

@@ -91,8 +91,8 @@ func (b *Bed) Answer(ctx context.Context, page, outcome string) error {
 	return b.plain(request, nil)
 }
 
-// Double calls the test interface of the stand-in for Stripe, which controls deliveries, faults and time. It decodes the response into
-// into, unless that is nil.
+// Double calls the test interface of the stand-in for Stripe, which controls deliveries, faults and time. It decodes the response
+// into into, unless that is nil.
 func (b *Bed) Double(ctx context.Context, method, path, body string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, b.environment["STRIPE_API_BASE"]+path, strings.NewReader(body))
 	if err != nil {

@@ -35,8 +35,8 @@ func (b *Bed) Orders(ctx context.Context) ([]readmodel.Order, error) {
 	return scan[readmodel.Order](ctx, b, "orders")
 }
 
-// DeadLetters reads all rows of the table deadletters: the letters that reconcile has stored, attempts that never ended, and differences
-// that the ledger check has reported. It leaves out the row with the progress of that check.
+// DeadLetters reads all rows of the table deadletters: the letters that reconcile has stored, attempts that never ended, and
+// differences that the ledger check has reported. It leaves out the row with the progress of that check.
 func (b *Bed) DeadLetters(ctx context.Context) ([]readmodel.DeadLetter, error) {
 	letters, err := scan[readmodel.DeadLetter](ctx, b, "deadletters")
 	return slices.DeleteFunc(letters, func(l readmodel.DeadLetter) bool { return l.MessageKey == readmodel.LedgerCursorKey }), err

@@ -1,7 +1,7 @@
-// Package testbed connects tests, measures and the demo to a running stack: to its API as any buyer, to its tables, queues and bus, to its
-// Redis as the administrator, and to the host of its functions. It reads everything from the real servers. It writes what a buyer's
-// program can write. At Stripe it can act as the owner of the account (Merchant), sign events (WebhookSecret), and use the test interface
-// of the stand-in (Double).
+// Package testbed connects tests, measures and the demo to a running stack: to its API as any buyer, to its tables, queues and
+// bus, to its Redis as the administrator, and to the host of its functions. It reads everything from the real servers. It writes
+// what a buyer's program can write. At Stripe it can act as the owner of the account (Merchant), sign events (WebhookSecret), and
+// use the test interface of the stand-in (Double).
 package testbed
 
 import (

@@ -16,8 +16,8 @@ import (
 	"boxoffice/scripts/devstack/internal/stack"
 )
 
-// BuildFlags are the flags of every build and test, as the Makefile exports them: another set would compile the AWS SDK again. They
-// apply where GOFLAGS is not set.
+// BuildFlags are the flags of every build and test, as the Makefile exports them: another set would compile the AWS SDK again.
+// They apply where GOFLAGS is not set.
 const BuildFlags = "-buildvcs=false -trimpath -tags=lambda.norpc"
 
 // Tools of a stack that are built with the functions.
@@ -43,8 +43,8 @@ func FunctionsFolder(root string) string { return filepath.Join(stack.Local(root
 
 // Build builds lambdahost, the stand-in for Stripe and every function, each as NAME/bootstrap, the form in which it is deployed.
 //
-// It runs one go build, since several at once would compile their common packages twice. A binary is replaced by a rename, so that a
-// running stack never sees part of a file.
+// It runs one go build, since several at once would compile their common packages twice. A binary is replaced by a rename, so
+// that a running stack never sees part of a file.
 func (i Installer) Build(ctx context.Context, functions []topology.Function) (Binaries, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return Binaries{}, MissingToolError{"go", "install the Go version that go.mod names"}
@@ -107,8 +107,8 @@ func withBuildFlags(environment []string) []string {
 	return out
 }
 
-// publishBinary copies from to target if their contents differ, and returns the hash of the content. The output of the build stays in
-// place: go build does not link again what exists and is up to date.
+// publishBinary copies from to target if their contents differ, and returns the hash of the content. The output of the build
+// stays in place: go build does not link again what exists and is up to date.
 func publishBinary(from, target string) (string, error) {
 	sum, err := fileHash(from)
 	if err != nil {

@@ -18,15 +18,15 @@ var fixed = []string{
 	"GOFLAGS=" + install.BuildFlags, "GOOS=linux", "GOWORK=off", "GO_EXTLINK_ENABLED=0",
 }
 
-// kept are the settings of the user that change no byte of the result: where modules and the toolchain that go.mod names come from,
-// how they are verified, and where they are stored.
+// kept are the settings of the user that change no byte of the result: where modules and the toolchain that go.mod names come
+// from, how they are verified, and where they are stored.
 var kept = []string{
 	"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOPATH", "GOPRIVATE", "GOPROXY", "GOSUMDB",
 	"GOTMPDIR", "GOTOOLCHAIN", "GOVCS",
 }
 
-// buildEnvironment returns the given environment with the settings kept and fixed, for a build at a root. It asks the Go command for
-// the settings kept, since they may be in the user's file.
+// buildEnvironment returns the given environment with the settings kept and fixed, for a build at a root. It asks the Go command
+// for the settings kept, since they may be in the user's file.
 func buildEnvironment(ctx context.Context, root string, environment []string) ([]string, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, kept...)...) //nolint:gosec // fixed names
 	// GOENV stays as it is: it names the user's file.

@@ -1,6 +1,6 @@
-// Package pack builds what is deployed: a zip of each function with the file bootstrap for Lambda's arm64 runtime provided.al2023.
-// The same sources and version of Go give the same bytes on any machine, in any folder, at any time and with any settings of the
-// user, so that a deployment changes only the functions that have changed.
+// Package pack builds what is deployed: a zip of each function with the file bootstrap for Lambda's arm64 runtime
+// provided.al2023. The same sources and version of Go give the same bytes on any machine, in any folder, at any time and with any
+// settings of the user, so that a deployment changes only the functions that have changed.
 package pack
 
 import (
@@ -48,8 +48,8 @@ type Archive struct {
 	SHA256        string `json:"sha256"`
 }
 
-// Build builds all functions and writes their zips. If a binary does not compile, is too large or is for another architecture, no zip
-// is written, and the error names all such functions.
+// Build builds all functions and writes their zips. If a binary does not compile, is too large or is for another architecture, no
+// zip is written, and the error names all such functions.
 func Build(ctx context.Context, functions []topology.Function, o Options) ([]Archive, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = MaxUnpackedBytes

@@ -13,9 +13,9 @@ import (
 // sources are the files and folders that functions are built from, below the module's root.
 var sources = []string{"go.mod", "go.sum", "contracts", "consumers", "producers"}
 
-// Verify builds everything again, from a copy of the sources in another folder, and compares the bytes. Both builds share Go's build
-// cache, so that it takes seconds. It so checks that compiled packages do not depend on the folder, as -trimpath promises. The error
-// names all functions that differ.
+// Verify builds everything again, from a copy of the sources in another folder, and compares the bytes. Both builds share Go's
+// build cache, so that it takes seconds. It so checks that compiled packages do not depend on the folder, as -trimpath promises.
+// The error names all functions that differ.
 func Verify(ctx context.Context, functions []topology.Function, built []Archive, o Options) error {
 	copied, err := os.MkdirTemp("", "boxoffice-verify-")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// identity returns a text for a running process that no other process with the same id has, in this boot or another. It is an error
-// if there is no such process.
+// identity returns a text for a running process that no other process with the same id has, in this boot or another. It is an
+// error if there is no such process.
 func identity(pid int) (started string, zombie bool, err error) {
 	if _, err := os.Stat("/proc/self/stat"); err == nil {
 		return identityFromProc(pid)

@@ -1,5 +1,6 @@
-// Package process starts and stops the servers of a local stack. They outlive the command that started them. A process is identified
-// by its id and its start time, so that an id that belongs to another process after a crash or a reboot is never signalled.
+// Package process starts and stops the servers of a local stack. They outlive the command that started them. A process is
+// identified by its id and its start time, so that an id that belongs to another process after a crash or a reboot is never
+// signalled.
 package process
 
 import (
@@ -91,8 +92,8 @@ func (r Record) Alive() bool {
 // killWait bounds how long a killed process may take to end.
 const killWait = 10 * time.Second
 
-// Stop sends SIGTERM, waits at most grace, and then kills the process with its whole process group. It does nothing if the process
-// has ended, even if its id now belongs to another process. It returns when the process has ended.
+// Stop sends SIGTERM, waits at most grace, and then kills the process with its whole process group. It does nothing if the
+// process has ended, even if its id now belongs to another process. It returns when the process has ended.
 func (r Record) Stop(ctx context.Context, grace time.Duration) error {
 	// The handle pins the process on Linux (pidfd), so that its id cannot get another process between the check and the signal.
 	handle, err := os.FindProcess(r.PID)

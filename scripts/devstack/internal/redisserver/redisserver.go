@@ -1,5 +1,6 @@
-// Package redisserver configures the redis-server of a local stack. It is one node in cluster mode that owns every slot, so that it
-// refuses a call across slots as production does. Producers and consumers have different users, so that a producer cannot write.
+// Package redisserver configures the redis-server of a local stack. It is one node in cluster mode that owns every slot, so that
+// it refuses a call across slots as production does. Producers and consumers have different users, so that a producer cannot
+// write.
 package redisserver
 
 import (
@@ -19,19 +20,21 @@ import (
 	"boxoffice/scripts/devstack/internal/stack"
 )
 
-// rights are the ACL rules of each user. Neither side has @dangerous: it contains KEYS and FLUSHALL, which would scan or delete every
-// group, and the CLIENT commands that close connections of others. By the two CLUSTER commands a cluster client finds its node.
+// rights are the ACL rules of each user. Neither side has @dangerous: it contains KEYS and FLUSHALL, which would scan or delete
+// every group, and the CLIENT commands that close connections of others. By the two CLUSTER commands a cluster client finds its
+// node.
 var rights = map[string]string{
 	stack.RedisAdmin:  "~* &* +@all",
 	stack.RedisWriter: "~* +@read +@write +@scripting +@connection +time -@dangerous +cluster|slots +cluster|shards",
 	stack.RedisReader: "~* +@read +@connection -@dangerous +cluster|slots +cluster|shards",
-	// pay has Stripe's key and reads responses from outside, so it must not be able to change a seat. It may use the buckets that limit
-	// its calls (redisrate's take.lua), the lag of payments, and the commands of a cluster client. Every user may use HELLO and AUTH.
+	// pay has Stripe's key and reads responses from outside, so it must not be able to change a seat. It may use the buckets that
+	// limit its calls (redisrate's take.lua), the lag of payments, and the commands of a cluster client. Every user may use HELLO
+	// and AUTH.
 	stack.RedisPay: "~{boxoffice:payments}:* ~boxoffice:payment-lag +eval +evalsha +time +hmget +hset +pexpire +set +ping +command +cluster|slots +cluster|shards",
 }
 
-// Config returns the text of redis.conf. Nothing is stored on disk: DynamoDB is the truth, and a group that is not loaded is rebuilt.
-// Passwords are in it only as hashes.
+// Config returns the text of redis.conf. Nothing is stored on disk: DynamoDB is the truth, and a group that is not loaded is
+// rebuilt. Passwords are in it only as hashes.
 //
 // announced is the address (host:port) that the node announces to clients.
 func Config(directory string, ports stack.Ports, announced string, passwords map[string]string) (string, error) {
@@ -84,8 +87,8 @@ func Client(ports stack.Ports, password string) *redis.Client {
 	})
 }
 
-// Ready gives the node every slot, if it has none, and reports whether it accepts commands. A node refuses them for about 2 s after
-// its start. While the process runs, an error means that it is not ready yet.
+// Ready gives the node every slot, if it has none, and reports whether it accepts commands. A node refuses them for about 2 s
+// after its start. While the process runs, an error means that it is not ready yet.
 func Ready(ctx context.Context, client *redis.Client) (bool, error) {
 	info, err := client.ClusterInfo(ctx).Result()
 	if err != nil {

@@ -44,8 +44,8 @@ func (e *ensurer) queues(ctx context.Context) error {
 	return nil
 }
 
-// queueAttributes returns the attributes of a queue. A FIFO queue gets high-throughput mode, for which both settings must be per message
-// group. A standard queue must not have these attributes, not even as false: SQS refuses that.
+// queueAttributes returns the attributes of a queue. A FIFO queue gets high-throughput mode, for which both settings must be per
+// message group. A standard queue must not have these attributes, not even as false: SQS refuses that.
 func (e *ensurer) queueAttributes(q topology.Queue, arns map[string]string) (map[string]string, error) {
 	attributes := map[string]string{
 		"DelaySeconds":           seconds(e.topology.Delay(q).Seconds()),
@@ -119,8 +119,8 @@ func (e *ensurer) queueURL(ctx context.Context, name string) (string, error) {
 	}
 }
 
-// canonicalPolicy returns the same text for all forms of one policy: servers differ in the order of members and in whether the count
-// is a number or a string.
+// canonicalPolicy returns the same text for all forms of one policy: servers differ in the order of members and in whether the
+// count is a number or a string.
 func canonicalPolicy(policy string) string {
 	var p struct {
 		Target string `json:"deadLetterTargetArn"`

@@ -1,5 +1,5 @@
-// Package resources creates on an AWS endpoint what the topology specifies, and checks that existing resources are as specified. An
-// attribute that differs is an error and never changed silently: such a stack would test something else than what is deployed.
+// Package resources creates on an AWS endpoint what the topology specifies, and checks that existing resources are as specified.
+// An attribute that differs is an error and never changed silently: such a stack would test something else than what is deployed.
 package resources
 
 import (
@@ -43,8 +43,8 @@ type ensurer struct {
 	drift    []error
 }
 
-// Ensure creates what is missing and compares what exists with the topology. Its error has all differences. A second call with the
-// same topology changes nothing.
+// Ensure creates what is missing and compares what exists with the topology. Its error has all differences. A second call with
+// the same topology changes nothing.
 func Ensure(ctx context.Context, cfg aws.Config, t topology.Topology) (Result, error) {
 	e := &ensurer{
 		topology: t, sqs: sqs.NewFromConfig(cfg), dynamodb: dynamodb.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg),

@@ -14,8 +14,8 @@ const (
 	RedisPay    = "pay"
 )
 
-// Secrets of a stack, which its first up makes at random. env prints the password of the test user and the keys of the stand-in for
-// Stripe, and no other secret.
+// Secrets of a stack, which its first up makes at random. env prints the password of the test user and the keys of the stand-in
+// for Stripe, and no other secret.
 type Secrets struct {
 	// OrderIDs has the form of the topology's secret order-ids: "1:" and 32 bytes in base64url.
 	OrderIDs string `json:"orderIds"`

@@ -1,5 +1,5 @@
-// Package stack has what identifies a local stack: its name, ports, settings, secrets and folder. Several stacks can run at once. They
-// share only the installed tools and the built functions: each has its own AWS account, emulator, Redis, ports and keys.
+// Package stack has what identifies a local stack: its name, ports, settings, secrets and folder. Several stacks can run at once.
+// They share only the installed tools and the built functions: each has its own AWS account, emulator, Redis, ports and keys.
 package stack
 
 import (
@@ -100,8 +100,8 @@ func (s Settings) AWSURL() string { return "http://" + Address(s.Ports.AWS) }
 // ControlURL returns the address of lambdahost's control endpoint.
 func (s Settings) ControlURL() string { return "http://" + Address(s.Ports.Control) }
 
-// AccountOf derives a stack's AWS account from its name. The emulator uses a 12-digit access key as the account, and accounts do not
-// see each other's resources.
+// AccountOf derives a stack's AWS account from its name. The emulator uses a 12-digit access key as the account, and accounts do
+// not see each other's resources.
 func AccountOf(name string) string {
 	if name == DefaultName {
 		return "000000000000"
@@ -197,8 +197,8 @@ func (f Folder) Remove() error {
 	return nil
 }
 
-// WriteJSON writes a file that only its owner may read, completely or not at all: a command that is killed must not leave a file that
-// the next command cannot read.
+// WriteJSON writes a file that only its owner may read, completely or not at all: a command that is killed must not leave a file
+// that the next command cannot read.
 func WriteJSON(path string, value any) error {
 	content, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
