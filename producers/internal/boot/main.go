@@ -57,7 +57,7 @@ func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Hand
 	lambda.Start(handler)
 }
 
-// start is Main without the process around it: the handler, whose invocations invocation.StartOrLater gives their time.
+// start is Main without the process around it. It returns the handler; invocation.StartOrLater limits the time of its invocations.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
