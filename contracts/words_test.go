@@ -62,7 +62,7 @@ func FuzzParseSeatGroup(f *testing.F) {
 		}
 		// It is a MessageGroupId (at most 128 characters) and a Redis hash tag (no brace of its own).
 		if g.Key() != key || len(key) > 128 || strings.ContainsAny(key, "{} \n") {
-			t.Errorf("%q is taken as %+v", key, g)
+			t.Errorf("%q is accepted as %+v", key, g)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func TestNames(t *testing.T) {
 		}
 		for _, bad := range []string{"", " ", "a b", "a#b", "a:b", "ä", "a\n", "a\x00", strings.Repeat("9", c.limit+1)} {
 			if c.valid(bad) {
-				t.Errorf("%s %q is taken", c.name, bad)
+				t.Errorf("%s %q is accepted", c.name, bad)
 			}
 		}
 	}
@@ -174,7 +174,7 @@ func TestRequestHashIgnoresOrderAndTellsSetsApart(t *testing.T) {
 func TestValidRequestHash(t *testing.T) {
 	for _, bad := range []string{"", strings.Repeat("a", 21), strings.Repeat("a", 23), strings.Repeat("a", 21) + "=", strings.Repeat("a", 21) + "+"} {
 		if contracts.ValidRequestHash(bad) {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func FuzzParseOrderID(f *testing.F) {
 			good = strings.IndexByte(contracts.OrderIDAlphabet, s[i]) >= 0
 		}
 		if (err == nil) != good || (good && string(id) != s) || (!good && id != "") {
-			t.Errorf("ParseOrderID(%q) = %q, %v; want taken %t", s, id, err, good)
+			t.Errorf("ParseOrderID(%q) = %q, %v; want accepted %t", s, id, err, good)
 		}
 	})
 }
@@ -201,7 +201,7 @@ func TestOrderIDAlphabet(t *testing.T) {
 		s := "e1" + strings.Repeat("0", contracts.OrderIDLength-3) + string([]byte{byte(c)})
 		_, err := contracts.ParseOrderID(s)
 		if want := strings.IndexByte(contracts.OrderIDAlphabet, byte(c)) >= 0; (err == nil) != want {
-			t.Errorf("character %q: taken %t, in the alphabet %t", rune(c), err == nil, want)
+			t.Errorf("character %q: accepted %t, in the alphabet %t", rune(c), err == nil, want)
 		}
 	}
 }

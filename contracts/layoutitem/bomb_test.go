@@ -66,7 +66,7 @@ func TestABodyThatExpandsToGigabytesIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
-			t.Errorf("%s: %d bytes were taken", name, took)
+			t.Errorf("%s: %d bytes were allocated", name, took)
 		}
 	}
 }

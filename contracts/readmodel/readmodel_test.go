@@ -135,7 +135,7 @@ func TestEveryFieldNamesItsAttribute(t *testing.T) {
 	walk(reflect.TypeFor[readmodel.LedgerCursor]())
 	walk(reflect.TypeFor[readmodel.LedgerNote]())
 	if len(seen) < len(rows)+3 {
-		t.Errorf("only %d types were looked at", len(seen))
+		t.Errorf("only %d types were checked", len(seen))
 	}
 }
 
