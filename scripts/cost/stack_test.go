@@ -19,6 +19,7 @@ import (
 	"boxoffice/scripts/internal/apiclient"
 	"boxoffice/scripts/internal/awsclient"
 	"boxoffice/scripts/internal/faultproxy"
+	"boxoffice/scripts/internal/filelock"
 	"boxoffice/scripts/internal/freeport"
 	"boxoffice/scripts/internal/moduleroot"
 	"boxoffice/scripts/internal/stacktest"
@@ -42,7 +43,17 @@ const stackName = "cost-test"
 func startMetered(t *testing.T, entries []catalogue.Entry) *meteredStack {
 	t.Helper()
 	stacktest.NeedTools(t)
-	devstack := buildDevstack(t)
+	root, err := moduleroot.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two runs of the tests at once would take each other's stack down.
+	unlock, err := filelock.Lock(filepath.Join(root, ".local", "stacks", stackName+".test.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unlock() })
+	devstack := buildDevstack(t, root)
 	s := &meteredStack{meter: newMeter(), records: &lastBody{}}
 	arguments := []string{"up", "--no-seed", "--hold-seconds", "1", "--topology", topologyWithoutSources(t)}
 	run(t, devstack, "down") // what an earlier test left when it was killed
@@ -61,13 +72,9 @@ func startMetered(t *testing.T, entries []catalogue.Entry) *meteredStack {
 	return s
 }
 
-// buildDevstack returns the path of the program.
-func buildDevstack(t *testing.T) string {
+// buildDevstack builds the program and returns its path.
+func buildDevstack(t *testing.T, root string) string {
 	t.Helper()
-	root, err := moduleroot.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "devstack")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./scripts/devstack")
 	build.Dir = root

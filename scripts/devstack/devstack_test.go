@@ -16,12 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/devstack/internal/install"
 	"boxoffice/scripts/devstack/internal/process"
 	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/localtokens"
 )
 
@@ -383,6 +385,22 @@ func TestExitCodes(t *testing.T) {
 		var out bytes.Buffer
 		if got := run(t.Context(), test.args, &out, &out); got != test.want || !strings.Contains(out.String(), test.text) {
 			t.Errorf("%v: code %d, want %d with %q:\n%s", test.args, got, test.want, test.text, out.String())
+		}
+	}
+}
+
+func TestTheExitCodeOfACommandIsReturned(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for script, want := range map[string]int{"exit 7": 7, "exit 1": 1, "kill -KILL $$": 1} {
+		var out bytes.Buffer
+		code := cli.Run("devstack", &struct{}{}, nil, &out, &out, func(*kong.Context) error {
+			return exitCodeOf(exec.Command(shell, "-c", script).Run())
+		})
+		if code != want {
+			t.Errorf("%s: code %d, want %d", script, code, want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"boxoffice/scripts/devstack/internal/resources"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/cli"
+	"boxoffice/scripts/internal/filelock"
 	"boxoffice/scripts/internal/ministack"
 )
 
@@ -45,7 +46,7 @@ func (c *upCommand) Run(ctx context.Context, a *app, root *commands) error {
 // lock returns the folder of a stack. No other command changes the stack until unlock is called.
 func (a *app) lock(name string) (f stack.Folder, unlock func() error, err error) {
 	if f, err = a.folder(name); err == nil {
-		unlock, err = stack.Lock(filepath.Join(stack.Local(a.root), "stacks", f.Name+".lock"))
+		unlock, err = filelock.Lock(filepath.Join(stack.Local(a.root), "stacks", f.Name+".lock"))
 	}
 	return f, unlock, err
 }
@@ -159,7 +160,7 @@ func (a *app) installer() install.Installer {
 
 // toolsLock is one lock for all stacks, since they share what is installed and built.
 func (a *app) toolsLock() (func() error, error) {
-	return stack.Lock(filepath.Join(stack.Local(a.root), "tools.lock"))
+	return filelock.Lock(filepath.Join(stack.Local(a.root), "tools.lock"))
 }
 
 func (a *app) installTools(ctx context.Context, ministack string) (toolPaths, error) {

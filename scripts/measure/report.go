@@ -31,7 +31,7 @@ func (r report) print(w io.Writer) error {
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 	row("%d cores, %s", r.Cores, r.Go)
 	if s := r.Stampede; s != nil {
-		row("\nstampede\tseats\tHELD\trefused at once\tREJECTED\tturned away\tall answered s\tlast seat s\tall decided s\tother programs")
+		row("\nstampede\tseats\tHELD\trefused at once\tREJECTED\tturned away\tall responses s\tlast seat s\tall decided s\tother programs")
 		row("%d buyers\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t%.0f %%", s.Buyers, s.Seats, s.Held, s.Refused, s.Rejected, s.TurnedAway,
 			s.AnsweredSeconds, s.LastSeatSeconds, s.DecidedSeconds, 100*s.OthersShare)
 		row("\nstampede; CPU of\twhose\tms/order accepted\tshare")
