@@ -108,7 +108,8 @@ func (h Authorized) endOrder(ctx context.Context, d message.Delivery, row, ended
 // client never authorises a second PaymentIntent: this is an abuse or a fault of ours, and raises an alarm. pay voids a
 // PaymentIntent that is not the row's, also if the row is paid.
 func (h Authorized) voidSecond(ctx context.Context, d message.Delivery, row order.Order, m message.PaymentAuthorized) error {
-	h.Log.ErrorContext(ctx, "second authorization of a paid order", telemetry.KeyOrder, row.OrderID, telemetry.KeyPaymentIntent, m.PaymentIntentID, telemetry.KeyStatus, row.Status)
+	h.Log.ErrorContext(ctx, "second authorization of a paid order", telemetry.KeyOrder, row.OrderID,
+		telemetry.KeyPaymentIntent, m.PaymentIntentID, telemetry.KeyStatus, row.Status)
 	h.Meter.Put(telemetry.InvariantsBroken, 1)
 	return h.sendVoid(ctx, d, row, m, "second_authorization")
 }
@@ -148,7 +149,8 @@ func (h Authorized) sendNext(ctx context.Context, d message.Delivery, next messa
 	if !retry.IsRetryable(sendErr) || d.SentAt == 0 || contracts.InstantOf(h.Now()) < d.SentAt.Add(retrySendFor) {
 		return sendErr
 	}
-	h.Log.WarnContext(ctx, "next step left to reconcile", telemetry.KeyOrder, encoded.Attributes.OrderID, telemetry.KeyKind, next.Kind(), telemetry.KeyError, err.Error())
+	h.Log.WarnContext(ctx, "next step left to reconcile", telemetry.KeyOrder, encoded.Attributes.OrderID,
+		telemetry.KeyKind, next.Kind(), telemetry.KeyError, err.Error())
 	h.Meter.Put(telemetry.StepsLeftBehind, 1)
 	return result
 }
