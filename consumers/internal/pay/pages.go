@@ -23,7 +23,7 @@ const (
 // others of its group, so that a long list does not delay a shorter one.
 type pages struct {
 	Pay
-	// The list is read behind two ids, "" for its beginning: begun is where this message began, at is how far it has read.
+	// begun and at are ids of the list, "" for its beginning: this message began behind begun and has read up to at.
 	begun, at string
 	// deadline is when the list is given up, 0 for never. By then later messages have begun at its top.
 	deadline contracts.Instant

@@ -98,8 +98,8 @@ func (r *Reconciler) drain(ctx context.Context, budget timeBudget) (all drained,
 	return all, err
 }
 
-// drainOne drains a queue. A letter that cannot be kept stays in the queue, since its loss would be worse. It does not keep the
-// other letters from being drained.
+// drainOne drains a queue. A letter that cannot be kept stays in the queue, since its loss would be worse. The other
+// letters are drained all the same.
 func (r *Reconciler) drainOne(ctx context.Context, budget timeBudget, q drainable) (d drained, err error) {
 	var p problems
 	tried := map[string]bool{}
