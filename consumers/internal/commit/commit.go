@@ -1,12 +1,13 @@
-// Package commit handles authorizations.fifo: what a buyer's bank has said, in the order of each seat group.
+// Package commit handles the messages of authorizations.fifo, the results of buyers' banks, in the order of each seat group.
 //
-// authorized.go makes the seats the order's own and has the money taken, or gives both up; declined.go notes a card that
-// was refused. Neither asks Stripe, and neither speaks to Redis: that no ticket may exist yet is what decides who owns a
-// seat, and mirror shows it.
+// authorized.go writes an order's tickets and asks for the capture of its money, or ends the order and asks for the void.
+// declined.go records a refused card. Neither calls Stripe or Redis. The condition that no ticket of the seat exists decides
+// who owns a seat; mirror applies the result to Redis.
 package commit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"boxoffice/consumers/internal/order"
@@ -15,18 +16,20 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Orders are the rows, with the tickets of those that are paid.
+// Orders stores the rows of orders, and the tickets of those that are paid. It is safe for concurrent use.
 type Orders interface {
-	// Read is a consistent read; found is false when there is no such row.
+	// Read reads a row consistently; found is false if there is none.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved.
+	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved. After any
+	// other error it is not known whether the version is written.
 	Update(ctx context.Context, before, after order.Order) error
 	// Commit writes all tickets and the row in one transaction. It returns retry.ErrMoved if the stored row is not before,
-	// and else an order.SeatsTakenError if a ticket exists. Any other error leaves open whether they are written.
+	// and else an order.SeatsTakenError if a ticket exists. After any other error it is not known whether they are
+	// written.
 	Commit(ctx context.Context, before, after order.Order) error
 }
 
-// Sender sends messages; a nil error means that the queue has all of them.
+// Sender sends messages. A nil error means that the queue has all of them.
 type Sender interface {
 	Send(ctx context.Context, messages ...message.Encoded) error
 }
@@ -53,6 +56,6 @@ func (h Dispatcher) Handle(ctx context.Context, d message.Delivery) error {
 	}
 }
 
-// errNotOurs is the cause of a payment for an order that has no row. A PaymentIntent is made from a row, so this one is
-// not ours, or the row was lost: either way somebody has to look, and the group does not wait for it.
-var errNotOurs = fmt.Errorf("no row of the order that the payment names")
+// errNoRow is the cause of poison for an order that has no row. A PaymentIntent is made from a row, so either this one is not
+// ours or the row is lost. An operator has to find out which, and the group does not wait.
+var errNoRow = errors.New("no row of the order that the payment names")

@@ -11,102 +11,102 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Class is what a call to the provider is for.
+// Class is the purpose of a call to the provider.
 type Class string
 
-// Classes. A buyer who waits for his client secret can wait longer than money that is to be taken or given back: when all
-// calls are asked for at once, Opening leaves the last of them to Settling.
+// Classes. Captures and cancels are more urgent than a buyer's client secret, so Opening leaves the last tokens of their common
+// bucket to Settling.
 const (
 	// Opening makes a PaymentIntent.
 	Opening Class = "opening"
 	// Settling captures, cancels and refunds.
 	Settling Class = "settling"
-	// Reading looks. It has a bucket of its own.
+	// Reading retrieves PaymentIntents and lists events. It has a bucket of its own.
 	Reading Class = "reading"
-	// Auditing pages through the ledger. It takes from the bucket of Reading and leaves the last of it to looks at orders,
-	// whose buyers wait.
+	// Auditing reads the ledger. It takes from the bucket of Reading and leaves the last tokens to Reading, for which buyers
+	// wait.
 	Auditing Class = "auditing"
 )
 
-// Classes lists them.
+// Classes returns all classes.
 func Classes() []Class { return []Class{Opening, Settling, Reading, Auditing} }
 
-// Bucket has the tokens for calls to the provider. It refills by itself, at the pace that the account allows, and holds
-// what comes in a tenth of a second, so that in no second more than that is made beyond the pace.
+// Bucket has the tokens for calls to the provider. It refills at the rate that the account allows and holds the tokens of a
+// tenth of a second, so that no second has more calls than the rate and those tokens.
 type Bucket interface {
-	// Take takes a token for a call of this class, and answers 0. Where there is none it takes nothing, and answers when it
-	// is the caller's turn to ask again, at most MaxTurn: one after the other, at the pace of the bucket, so that those who
-	// wait do not all come at once. A turn is no promise. It blocks for no token and is safe for concurrent use; the error
-	// says that the bucket cannot be reached.
+	// Take takes a token for a call of this class and returns 0. If there is none, it takes nothing and returns how long the
+	// caller waits before it asks again, at most MaxTurn. Callers get different turns, at the rate of the bucket, so that they
+	// do not all ask at once; a turn promises no token. Take does not wait for a token and is safe for concurrent use. The
+	// error means that the bucket is unreachable.
 	Take(ctx context.Context, c Class) (wait time.Duration, err error)
 }
 
-// MaxTurn is the longest wait for a turn: longer than a returned message stays away, nobody waits.
+// MaxTurn is the longest wait for a turn: the longest time for which a returned message stays invisible.
 const MaxTurn = retry.MaxVisibility
 
-// Rates are how many calls a second an account allows, at least 1 each.
+// Rates are how many writes and reads an account allows in a second, at least 1 each.
 type Rates struct{ Writes, Reads int }
 
-// LiveRates and TestRates are Stripe's for an account that has asked for no more.
+// LiveRates and TestRates are Stripe's default limits, in live mode and in test mode.
 var (
 	LiveRates = Rates{Writes: 100, Reads: 100}
 	TestRates = Rates{Writes: 25, Reads: 25}
 )
 
-// Share is a part of the rates, from 0 to 1: what one instance may do that does not hear of the others.
+// Share returns a part of the rates, from 0 to 1, at least 1 each: what one instance may use while it cannot reach the others.
 func (r Rates) Share(part float64) Rates {
 	of := func(n int) int { return max(1, int(float64(n)*part)) }
 	return Rates{Writes: of(r.Writes), Reads: of(r.Reads)}
 }
 
-// Rate is a bucket as a class sees it, in whole numbers, so that every store of buckets comes to the same.
+// Rate is a bucket as a class sees it, in whole numbers, so that every store of buckets has the same results.
 type Rate struct {
 	// Bucket is its name.
 	Bucket string
-	// PerSecond is how many tokens come in a second: as many millionths in a microsecond.
+	// PerSecond is how many tokens the bucket gains in a second, which is as many millionths of a token in a microsecond.
 	PerSecond int64
-	// Capacity is what the bucket holds, Left what the class must leave in it, in millionths of a token.
+	// Capacity is how much the bucket holds, Left how much the class must leave in it, in millionths of a token.
 	Capacity, Left int64
 }
 
 // Token is one token in millionths.
 const Token = 1_000_000
 
-// burst is the part of a second that a bucket holds, as a divisor; kept is the part of the bucket that Opening and Auditing
-// leave.
 const (
-	burst = 10
-	kept  = 0.4
+	// burstDivisor divides a second: a bucket holds the tokens of the resulting time.
+	burstDivisor = 10
+	// reservedPart is the part of a bucket that Opening and Auditing leave to the other class.
+	reservedPart = 0.4
 )
 
-// Of is the bucket that a class takes from.
+// Of returns the bucket from which a class takes its tokens.
 func (r Rates) Of(c Class) Rate {
 	perSecond, name := r.Writes, "writes"
 	if c == Reading || c == Auditing {
 		perSecond, name = r.Reads, "reads"
 	}
-	rate := Rate{Bucket: name, PerSecond: int64(perSecond), Capacity: max(int64(perSecond)*Token/burst, 2*Token)}
+	rate := Rate{Bucket: name, PerSecond: int64(perSecond), Capacity: max(int64(perSecond)*Token/burstDivisor, 2*Token)}
 	if c == Opening || c == Auditing {
-		rate.Left = int64(float64(rate.Capacity) * kept)
+		rate.Left = int64(float64(rate.Capacity) * reservedPart)
 	}
 	return rate
 }
 
-// Limited is a Provider that makes no call without a token. A call that has none ends with FailureUnknown, and its message
-// comes back when it is its turn. A page of a list is a call.
+// Limited is a Provider that makes no call without a token. Without one it returns FailureUnknown with the delay until the
+// message's turn. A page of a list is a call.
 type Limited struct {
 	Provider Provider
-	// Bucket is shared by all instances. Where it cannot be reached, Own says what this one may do alone.
+	// Bucket is shared by all instances. Own is the bucket of this instance, for when Bucket is unreachable.
 	Bucket, Own Bucket
 	Meter       *telemetry.Meter
 }
 
 var _ Provider = Limited{}
 
-// errNoToken says that the account allows no more calls for now.
+// errNoToken says that the rate of the account is used up for now.
 var errNoToken = errors.New("no token is left for the call")
 
-func (l Limited) token(ctx context.Context, c Class) error {
+func (l Limited) takeToken(ctx context.Context, c Class) error {
 	wait, err := l.Bucket.Take(ctx, c)
 	if err != nil {
 		l.Meter.Put(telemetry.BucketsMissed, 1)
@@ -123,7 +123,7 @@ func (l Limited) token(ctx context.Context, c Class) error {
 
 // Create implements Provider.
 func (l Limited) Create(ctx context.Context, key string, p CreateParams) (Created, error) {
-	if err := l.token(ctx, Opening); err != nil {
+	if err := l.takeToken(ctx, Opening); err != nil {
 		return Created{}, err
 	}
 	return l.Provider.Create(ctx, key, p)
@@ -131,7 +131,7 @@ func (l Limited) Create(ctx context.Context, key string, p CreateParams) (Create
 
 // Retrieve implements Provider.
 func (l Limited) Retrieve(ctx context.Context, id string) (stripeevent.Intent, error) {
-	if err := l.token(ctx, Reading); err != nil {
+	if err := l.takeToken(ctx, Reading); err != nil {
 		return stripeevent.Intent{}, err
 	}
 	return l.Provider.Retrieve(ctx, id)
@@ -139,7 +139,7 @@ func (l Limited) Retrieve(ctx context.Context, id string) (stripeevent.Intent, e
 
 // Capture implements Provider.
 func (l Limited) Capture(ctx context.Context, key, id string) (stripeevent.Intent, error) {
-	if err := l.token(ctx, Settling); err != nil {
+	if err := l.takeToken(ctx, Settling); err != nil {
 		return stripeevent.Intent{}, err
 	}
 	return l.Provider.Capture(ctx, key, id)
@@ -147,7 +147,7 @@ func (l Limited) Capture(ctx context.Context, key, id string) (stripeevent.Inten
 
 // Cancel implements Provider.
 func (l Limited) Cancel(ctx context.Context, key, id string) (stripeevent.Intent, error) {
-	if err := l.token(ctx, Settling); err != nil {
+	if err := l.takeToken(ctx, Settling); err != nil {
 		return stripeevent.Intent{}, err
 	}
 	return l.Provider.Cancel(ctx, key, id)
@@ -155,7 +155,7 @@ func (l Limited) Cancel(ctx context.Context, key, id string) (stripeevent.Intent
 
 // Undelivered implements Provider.
 func (l Limited) Undelivered(ctx context.Context, since contracts.Instant, after string) (EventPage, error) {
-	if err := l.token(ctx, Reading); err != nil {
+	if err := l.takeToken(ctx, Reading); err != nil {
 		return EventPage{}, err
 	}
 	return l.Provider.Undelivered(ctx, since, after)
@@ -163,7 +163,7 @@ func (l Limited) Undelivered(ctx context.Context, since contracts.Instant, after
 
 // Entries implements Provider.
 func (l Limited) Entries(ctx context.Context, from, to contracts.Instant, after string) (EntryPage, error) {
-	if err := l.token(ctx, Auditing); err != nil {
+	if err := l.takeToken(ctx, Auditing); err != nil {
 		return EntryPage{}, err
 	}
 	return l.Provider.Entries(ctx, from, to, after)
@@ -171,7 +171,7 @@ func (l Limited) Entries(ctx context.Context, from, to contracts.Instant, after 
 
 // Entry implements Provider.
 func (l Limited) Entry(ctx context.Context, id string) (Entry, error) {
-	if err := l.token(ctx, Auditing); err != nil {
+	if err := l.takeToken(ctx, Auditing); err != nil {
 		return Entry{}, err
 	}
 	return l.Provider.Entry(ctx, id)

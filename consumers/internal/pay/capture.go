@@ -11,8 +11,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// capture takes the money of an order that owns its seats. A no is never believed: only what the PaymentIntent shows counts,
-// and tickets are withdrawn only once it can never be captured any more.
+// capture takes the money of an order that owns its seats. After a refusal it goes by the status of the PaymentIntent alone, and
+// it withdraws tickets only once the PaymentIntent can never be captured.
 func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) error {
 	if row.Status != contracts.Committed {
 		return nil
@@ -23,11 +23,11 @@ func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) error 
 		return h.confirm(ctx, row, taken, c)
 	}
 	if f := failureOf(err); f == FailureUnknown || f == FailureBug {
-		return failed("capture", err)
+		return callError("capture", err)
 	}
-	seen, lookErr := h.Provider.Retrieve(ctx, id)
-	if lookErr != nil {
-		return failed("retrieve", lookErr)
+	seen, readErr := h.Provider.Retrieve(ctx, id)
+	if readErr != nil {
+		return callError("retrieve", readErr)
 	}
 	switch seen.Status {
 	case StatusSucceeded:
@@ -35,18 +35,18 @@ func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) error 
 	case StatusCanceled:
 		return h.revoke(ctx, row, c)
 	case StatusRequiresMethod, StatusRequiresConfirm, StatusRequiresAction:
-		return h.giveUp(ctx, row, c)
+		return h.cancelAndRevoke(ctx, row, c)
 	case StatusRequiresCapture:
-		// Nothing was taken, and the key repeats what it answered first: a refusal as well as a failure.
+		// Nothing was captured, and the key repeats its first response, a refusal as well as a failure.
 		return h.nextKey(ctx, row, order.StepCapture)
 	default:
 		return retry.Retryable(fmt.Errorf("capture of a PaymentIntent that is %s: %w", seen.Status, err))
 	}
 }
 
-// giveUp revokes an order whose authorisation is no more, though its PaymentIntent might get another. That is ended first:
-// else its buyer could pay for seats that are no longer his. If he is quicker with a payment, it counts.
-func (h Pay) giveUp(ctx context.Context, row order.Order, c order.Cause) error {
+// cancelAndRevoke revokes an order whose PaymentIntent has lost its authorisation. It cancels the PaymentIntent first, since the
+// buyer could otherwise authorise it again and pay for seats of another order. A payment that arrives before the cancel counts.
+func (h Pay) cancelAndRevoke(ctx context.Context, row order.Order, c order.Cause) error {
 	seen, err := h.endIntent(ctx, row, row.Payment.IntentID)
 	switch {
 	case err != nil:
@@ -58,11 +58,12 @@ func (h Pay) giveUp(ctx context.Context, row order.Order, c order.Cause) error {
 	}
 }
 
-// confirm ends a committed order whose money was taken.
+// confirm writes the row CONFIRMED of a committed order whose money was taken.
 func (h Pay) confirm(ctx context.Context, row order.Order, taken stripeevent.Intent, c order.Cause) error {
 	if taken.Status != StatusSucceeded || row.Amount == nil || !row.Amount.IsStripeAmount(taken.AmountReceived, taken.Currency) {
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
-		return retry.Poison("captured_otherwise", fmt.Errorf("the PaymentIntent is %s, received %d %s of %v", taken.Status, taken.AmountReceived, taken.Currency, row.Amount))
+		err := fmt.Errorf("the PaymentIntent is %s, received %d %s of %v", taken.Status, taken.AmountReceived, taken.Currency, row.Amount)
+		return retry.Poison("captured_otherwise", err)
 	}
 	confirmed, err := row.Confirm(c)
 	if err != nil {
@@ -75,7 +76,7 @@ func (h Pay) confirm(ctx context.Context, row order.Order, taken stripeevent.Int
 	return nil
 }
 
-// revoke withdraws the tickets of an order whose authorisation is gone for good.
+// revoke withdraws the tickets of an order whose PaymentIntent can never be captured.
 func (h Pay) revoke(ctx context.Context, row order.Order, c order.Cause) error {
 	revoked, err := row.Revoke(c)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// check looks how the payment of an order stands: the second net beside the webhook. An authorisation that is there is sent
-// on as if it had been delivered; a committed order goes on with its capture; an order whose PaymentIntent was cancelled ends.
+// check reads the state of an order's payment, in case a webhook was lost. It sends an authorisation on as if it had been
+// delivered, captures a committed order, and ends an order whose PaymentIntent is cancelled.
 func (h Pay) check(ctx context.Context, row order.Order, m message.CheckPayment, c order.Cause) error {
 	if row.Status == contracts.Committed {
 		return h.capture(ctx, row, c)
@@ -23,19 +23,19 @@ func (h Pay) check(ctx context.Context, row order.Order, m message.CheckPayment,
 	}
 	seen, err := h.Provider.Retrieve(ctx, row.Payment.IntentID)
 	if err != nil {
-		return failed("retrieve", err)
+		return callError("retrieve", err)
 	}
 	switch seen.Status {
 	case StatusRequiresCapture:
 	case StatusSucceeded:
-		// Nobody here takes money of an order that is not committed.
+		// This program captures only committed orders.
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
 		return retry.Poison("captured_before_commit", fmt.Errorf("%s of an order that is %s was captured", seen.ID, row.Status))
 	case StatusCanceled:
-		// This is the row's own, so whoever cancelled it, its buyer has a form that cannot succeed, and there is no next
-		// PaymentIntent. Here none is cancelled before its row has ended.
+		// It is the row's own PaymentIntent, so the buyer's payment form can never succeed, and there is no next PaymentIntent.
+		// This program did not cancel it: it does so only after the row has ended.
 		h.Log.WarnContext(ctx, "PaymentIntent of an open order is canceled", telemetry.KeyOrder, row.OrderID, telemetry.KeyPaymentIntent, seen.ID)
-		return h.refuse(ctx, row, c)
+		return h.rejectRefused(ctx, row, c)
 	default:
 		return nil
 	}

@@ -8,74 +8,91 @@ import (
 	"boxoffice/contracts"
 )
 
-// difference is something that is wrong between a PaymentIntent and the books: a stable word, and the money or the tickets
-// that it is about.
+// difference is a contradiction between a PaymentIntent and the row and tickets of its order.
 type difference struct {
-	word   string
+	// word is stable.
+	word string
+	// amount is the money in minor units, or the number of tickets.
 	amount int64
 }
 
-// Words of differences.
+// Words of differences. README.md says what each means.
 const (
-	// differsNoRow: a PaymentIntent of this environment names no order that there is.
-	differsNoRow = "no_row"
-	// differsCharged: money was kept of an order that has no ticket for it, or that another PaymentIntent has paid.
-	differsCharged = "charged_without_tickets"
-	// differsAmount: something else was taken than the order costs.
-	differsAmount = "charged_another_amount"
-	// differsRefunded: what was given back is not what the withdrawn tickets cost, as of a refund made at the dashboard.
-	differsRefunded = "refunded_otherwise"
-	// differsTickets: there are fewer tickets than were paid for, and nothing was given back.
-	differsTickets = "tickets_missing"
-	// differsNotCharged: there are tickets, and no money was taken.
+	differsNoRow      = "no_row"
+	differsCharged    = "charged_without_tickets"
+	differsAmount     = "charged_another_amount"
+	differsRefunded   = "refunded_otherwise"
+	differsTickets    = "tickets_missing"
 	differsNotCharged = "tickets_without_charge"
-	// differsDisputed: the cardholder has asked his bank for the money.
-	differsDisputed = "disputed"
-	// differsOpen: money is put aside for an order that has ended, or was paid by another PaymentIntent.
-	differsOpen = "authorization_of_ended_order"
-	// differsCommitted: the seats are sold, and the money is neither taken nor known to be gone.
-	differsCommitted = "committed_for_long"
+	differsDisputed   = "disputed"
+	differsOpen       = "authorization_of_ended_order"
+	differsCommitted  = "committed_for_long"
 )
 
-// committedFor is how long an order is COMMITTED at most while all is well: as long as a slice of the ledger.
-const committedFor = 5 * time.Minute
+// maxCommitted is the longest time for which an order is normally COMMITTED: as long as a slice of the ledger.
+const maxCommitted = 5 * time.Minute
 
-// differences are what is wrong with a PaymentIntent and its books, none if they agree or are on their way to.
+// differences compares a PaymentIntent with its account. It returns none if they agree, or will agree by a step under way.
 func differences(e Entry, a account, now contracts.Instant) (all []difference) {
-	add := func(word string, amount int64) { all = append(all, difference{word, amount}) }
-	row := a.row
 	if !a.found {
-		if !a.unreadable && e.Status != StatusCanceled {
-			add(differsNoRow, 0)
+		if a.unreadable || e.Status == StatusCanceled {
+			return nil
 		}
-		return all
+		return []difference{{word: differsNoRow}}
 	}
-	// One that is not the row's was left behind by a call whose answer was lost: nobody was shown its secret.
-	own := row.Payment != nil && row.Payment.IntentID == e.ID
-	owns := row.Status.Paid() || row.Status == contracts.Refunded
-	kept := e.AmountReceived - e.Refunded
-	switch charged := e.Status == StatusSucceeded; {
-	case charged && own && owns:
-		all = append(all, settled(e, a)...)
-	case charged && kept != 0:
-		add(differsCharged, kept)
-	case e.Status == StatusRequiresCapture && (row.Status.Dead() || owns && !own):
-		add(differsOpen, 0)
-	case own && !charged && (owns && row.Status != contracts.Committed || row.Status == contracts.Revoked && a.tickets > 0):
-		add(differsNotCharged, int64(a.tickets))
+	if e.Status == StatusSucceeded {
+		all = chargeDifferences(e, a)
+	} else {
+		all = uncapturedDifferences(e, a)
 	}
 	if e.Disputed {
-		add(differsDisputed, 0)
+		all = append(all, difference{word: differsDisputed})
 	}
-	if own && row.Status == contracts.Committed && now.Sub(since(row, contracts.Committed)) > committedFor {
-		add(differsCommitted, 0)
+	committed := paysOrder(e, a.row) && a.row.Status == contracts.Committed
+	if committed && now.Sub(statusSince(a.row, contracts.Committed)) > maxCommitted {
+		all = append(all, difference{word: differsCommitted})
 	}
 	return all
 }
 
-// settled are the differences of a charge that paid its order: what was kept of it has to be the price of the tickets that the
-// order still has. All seats of an order cost the same.
-func settled(e Entry, a account) (all []difference) {
+// paysOrder says whether the PaymentIntent is the row's own. Any other one was made by a call whose response was lost, and no buyer
+// has seen its secret.
+func paysOrder(e Entry, row order.Order) bool {
+	return row.Payment != nil && row.Payment.IntentID == e.ID
+}
+
+// isOrWasPaid says whether the order is paid or refunded.
+func isOrWasPaid(row order.Order) bool {
+	return row.Status.Paid() || row.Status == contracts.Refunded
+}
+
+// chargeDifferences compares a PaymentIntent that was captured.
+func chargeDifferences(e Entry, a account) []difference {
+	if paysOrder(e, a.row) && isOrWasPaid(a.row) {
+		return priceDifferences(e, a)
+	}
+	if kept := e.AmountReceived - e.Refunded; kept != 0 {
+		return []difference{{differsCharged, kept}}
+	}
+	return nil
+}
+
+// uncapturedDifferences compares a PaymentIntent that was not captured.
+func uncapturedDifferences(e Entry, a account) []difference {
+	row, own := a.row, paysOrder(e, a.row)
+	if e.Status == StatusRequiresCapture && (row.Status.Dead() || isOrWasPaid(row) && !own) {
+		return []difference{{word: differsOpen}}
+	}
+	chargeExpected := isOrWasPaid(row) && row.Status != contracts.Committed
+	if own && (chargeExpected || row.Status == contracts.Revoked && a.tickets > 0) {
+		return []difference{{differsNotCharged, int64(a.tickets)}}
+	}
+	return nil
+}
+
+// priceDifferences compares a charge that paid its order: what was not refunded has to be the price of the tickets that the order
+// still has. All seats of an order cost the same.
+func priceDifferences(e Entry, a account) (all []difference) {
 	row := a.row
 	if row.Amount == nil || !row.Amount.IsStripeAmount(e.AmountReceived, e.Currency) {
 		all = append(all, difference{differsAmount, e.AmountReceived})
@@ -92,13 +109,13 @@ func settled(e Entry, a account) (all []difference) {
 	return all
 }
 
-// pending says that a PaymentIntent can still be paid or captured, and pays nothing whatever comes.
-func pending(e Entry, a account) bool {
+// needsVoid says whether a PaymentIntent can still be paid or captured although it can no longer pay an order.
+func needsVoid(e Entry, a account) bool {
 	return a.found && e.Status != StatusSucceeded && e.Status != StatusCanceled && slices.Contains(voidable(a.row, e.ID), e.ID)
 }
 
-// since is when an order took its last status of this name.
-func since(row order.Order, s contracts.Status) (at contracts.Instant) {
+// statusSince returns when an order last entered a status, 0 if never.
+func statusSince(row order.Order, s contracts.Status) (at contracts.Instant) {
 	for _, h := range row.History {
 		if h.Status == s {
 			at = h.At

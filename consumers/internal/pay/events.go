@@ -10,8 +10,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// fetch sends on what Stripe could not deliver, as the webhook would have, page by page. Events of another environment that
-// shares the account count for nothing: the list is read to its end, in as many messages as it takes.
+// fetch sends on the events that Stripe could not deliver, as the webhook would have, page by page. It ignores events of other
+// environments that share the account, and reads the list to its end, in as many messages as that takes.
 func (h Pay) fetch(ctx context.Context, m message.FetchEvents) error {
 	p := pages{Pay: h, begun: m.After, at: m.After, deadline: m.Deadline}
 	fetched := 0
@@ -30,14 +30,14 @@ func (h Pay) fetch(ctx context.Context, m message.FetchEvents) error {
 	if fetched > 0 {
 		h.Meter.Put(telemetry.EventsFetched, float64(fetched))
 	}
-	return p.end(ctx, message.KindFetchEvents, err, func(after string) message.Message {
+	return p.finish(ctx, message.KindFetchEvents, err, func(after string) message.Message {
 		m.After = after
 		return m
 	})
 }
 
-// forward sends on a page of events, the oldest first. One that nobody could act on is reported and passed over: it would
-// stop those behind it for good.
+// forward sends on a page of events, the oldest first. It reports an event that cannot become a message and skips it, since it
+// would block the later ones for ever.
 func (h Pay) forward(ctx context.Context, events []stripeevent.Event) (sent int, err error) {
 	var messages []message.Encoded
 	for _, e := range slices.Backward(events) {
@@ -50,7 +50,7 @@ func (h Pay) forward(ctx context.Context, events []stripeevent.Event) (sent int,
 			encoded, err = message.Encode(what, "")
 		}
 		if err != nil {
-			h.passOver(ctx, "event passed over", err, telemetry.KeyEvent, e.ID)
+			h.reportSkipped(ctx, "event passed over", err, telemetry.KeyEvent, e.ID)
 			continue
 		}
 		messages = append(messages, encoded)
@@ -64,8 +64,8 @@ func (h Pay) forward(ctx context.Context, events []stripeevent.Event) (sent int,
 	return len(messages), nil
 }
 
-// passOver reports something that cannot be handled, and that must not stop what is behind it.
-func (h Pay) passOver(ctx context.Context, what string, err error, about ...any) {
+// reportSkipped reports an object that cannot be handled and is skipped, so that it does not block the later ones.
+func (h Pay) reportSkipped(ctx context.Context, what string, err error, about ...any) {
 	h.Log.ErrorContext(ctx, what, append(about, telemetry.KeyError, err.Error())...)
 	h.Meter.Put(telemetry.RecordsPassedOver, 1)
 }

@@ -11,28 +11,30 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Limits of what one message reads of a list: so many pages, and none is begun with less time left than a slow one takes with
-// what is done about it.
+// Bounds of what one message reads of a list.
 const (
-	pagesPerMessage = 20
-	timePerPage     = 6 * time.Second
+	// maxPages bounds the pages.
+	maxPages = 20
+	// timePerPage is how long a slow page and its handling take. No page begins with less time left.
+	timePerPage = 6 * time.Second
 )
 
-// pages reads a list of Stripe's as far as one message may. The rest goes on in a message of its own behind the others of its
-// group, so that a long list keeps no shorter one waiting.
+// pages reads a list of Stripe's as far as one message may. The rest of the list gets a message of its own, which is behind the
+// others of its group, so that a long list does not delay a shorter one.
 type pages struct {
 	Pay
-	// begun is where the message began, at how far the list is done.
+	// begun and at are ids of the list, "" for its beginning: this message began behind begun and has read up to at.
 	begun, at string
-	// deadline is when the list is given up, 0 for never: later messages have begun at its top since.
+	// deadline is when the list is given up, 0 for never. By then later messages have begun at its top.
 	deadline contracts.Instant
-	ended    bool
+	// ended says that the list is read to its end.
+	ended bool
 }
 
-// each reads pages one after the other. read returns what the next page is behind, "" at the end of the list, and with an
-// error how far it got, if it got anywhere.
+// each reads pages one after the other. read returns the id behind which the next page begins, "" at the end of the list. With
+// an error it returns how far it got, "" if it did nothing.
 func (p *pages) each(ctx context.Context, read func(ctx context.Context, after string) (next string, err error)) error {
-	for range pagesPerMessage {
+	for range maxPages {
 		next, err := read(ctx, p.at)
 		if next != "" {
 			p.at = next
@@ -55,15 +57,16 @@ func (h Pay) hasTime(ctx context.Context) bool {
 
 var errListEndsEarly = errors.New("the list is not read to its end: later messages began at its top since")
 
-// end is the outcome of a message that has read so far, and sends on the rest. A failure returns the message only if nothing
-// was done: what follows in the group does not wait for a page that is in trouble any longer than for its first try.
-func (p *pages) end(ctx context.Context, kind message.Kind, err error, on func(after string) message.Message) error {
+// finish sends the message for the rest of the list, made by rest, and returns the result of this message. err is the error of
+// each. It is returned, so that the message is redelivered, only if this message has done nothing: the later messages of the
+// group wait for a failing page only once.
+func (p *pages) finish(ctx context.Context, kind message.Kind, err error, rest func(after string) message.Message) error {
 	late := p.deadline > 0 && contracts.InstantOf(p.Now()) >= p.deadline
 	switch {
 	case err == nil && p.ended:
 		return nil
 	case err != nil && p.at == p.begun && (!late || p.begun == ""):
-		return failed(string(kind), err)
+		return callError(string(kind), err)
 	case err != nil:
 		p.Log.WarnContext(ctx, "a list goes on after a failure", telemetry.KeyKind, kind, telemetry.KeyError, err.Error())
 	}
@@ -72,7 +75,7 @@ func (p *pages) end(ctx context.Context, kind message.Kind, err error, on func(a
 		p.Meter.Put(telemetry.ListsCutShort, 1, telemetry.Dimension{Name: telemetry.KeyKind, Value: string(kind)})
 		return nil
 	}
-	encoded, err := message.Encode(on(p.at), "")
+	encoded, err := message.Encode(rest(p.at), "")
 	if err != nil {
 		return retry.Poison("encode", err)
 	}

@@ -1,11 +1,11 @@
-// Package pay handles payments.fifo, in the order of each order's messages. It is the only code that has Stripe's key, and
-// nothing that is ordered by seat waits for it.
+// Package pay handles the messages of payments.fifo, each order's in their order. It is the only code that has Stripe's key. No
+// message that is ordered by seat group waits for it.
 //
-// open.go makes the PaymentIntent of a held order, capture.go takes the money of a committed one, void.go gives an
-// authorisation back, check.go looks how a payment stands, events.go fetches what was not delivered, ledger.go compares what Stripe has with rows and
-// tickets by the rules of difference.go, both page by page as pages.go says.
-// Each acts by the row and not by the message: money is taken only for a row that is COMMITTED, and given back only for one
-// that has ended.
+// open.go makes the PaymentIntent of a held order, capture.go takes the money of a committed one, void.go cancels an
+// authorisation, check.go reads the state of a payment, events.go fetches events that were not delivered, and ledger.go compares
+// Stripe's PaymentIntents with rows and tickets by the rules of difference.go. The last two read lists by pages.go.
+//
+// The row decides, not the message: pay captures only for a row that is COMMITTED, and cancels only what pays no order.
 package pay
 
 import (
@@ -22,26 +22,27 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Orders are the rows, with the tickets of those that are paid.
+// Orders stores the rows of orders, and the tickets of those that are paid. It is safe for concurrent use.
 type Orders interface {
-	// Read is a consistent read; found is false when there is no such row.
+	// Read reads a row consistently; found is false if there is none.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved. Any other
-	// error leaves open whether it is written.
+	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved. After any
+	// other error it is not known whether the version is written.
 	Update(ctx context.Context, before, after order.Order) error
 	// Withdraw is Update that also deletes the tickets of all seats in the same transaction. It returns retry.ErrMoved also
 	// if one of them is not the order's.
 	Withdraw(ctx context.Context, before, after order.Order) error
 }
 
-// Sender sends messages; a nil error means that the queue has all of them.
+// Sender sends messages. A nil error means that the queue has all of them.
 type Sender interface {
 	Send(ctx context.Context, messages ...message.Encoded) error
 }
 
-// Pace leaves how far payments are behind their queue, for those who take orders. sentAt is when the queue took a message,
-// 0 if that is not known.
+// Pace publishes the lag of payments, for the function that takes orders.
 type Pace interface {
+	// Leave stores the lag since sentAt, the instant at which the queue took a message, 0 if that is not known. It reports no
+	// error: the lag is a hint.
 	Leave(ctx context.Context, sentAt contracts.Instant)
 }
 
@@ -53,8 +54,8 @@ type Pay struct {
 	Provider Provider
 	Sender   Sender
 	Pace     Pace
-	// Environment is told in the metadata of every PaymentIntent: events of another one that shares the account are not
-	// ours.
+	// Environment is in the metadata of every PaymentIntent. Environments may share an account, and this one ignores the events
+	// of others.
 	Environment string
 	Log         *slog.Logger
 	Meter       *telemetry.Meter
@@ -69,17 +70,17 @@ func (h Pay) Handle(ctx context.Context, d message.Delivery) error {
 	}
 	switch m := decoded.(type) {
 	case message.OpenPayment:
-		err := h.step(ctx, d, m.OrderID, message.KindOpenPayment, h.open)
-		h.leave(ctx, d, err)
+		err := h.actOnRow(ctx, d, m.OrderID, message.KindOpenPayment, h.open)
+		h.reportLag(ctx, d, err)
 		return err
 	case message.CapturePayment:
-		return h.step(ctx, d, m.OrderID, message.KindCapturePayment, h.capture)
+		return h.actOnRow(ctx, d, m.OrderID, message.KindCapturePayment, h.capture)
 	case message.VoidPayment:
-		return h.step(ctx, d, m.OrderID, message.KindVoidPayment, func(ctx context.Context, row order.Order, c order.Cause) error {
+		return h.actOnRow(ctx, d, m.OrderID, message.KindVoidPayment, func(ctx context.Context, row order.Order, c order.Cause) error {
 			return h.void(ctx, row, m.PaymentIntentID)
 		})
 	case message.CheckPayment:
-		return h.step(ctx, d, m.OrderID, message.KindCheckPayment, func(ctx context.Context, row order.Order, c order.Cause) error {
+		return h.actOnRow(ctx, d, m.OrderID, message.KindCheckPayment, func(ctx context.Context, row order.Order, c order.Cause) error {
 			return h.check(ctx, row, m, c)
 		})
 	case message.FetchEvents:
@@ -91,23 +92,23 @@ func (h Pay) Handle(ctx context.Context, d message.Delivery) error {
 	}
 }
 
-// leave leaves the lag of a buyer who waits to pay: how long the message was in the queue, or how long it has been trying
-// in vain. One that was received before and is done now leaves none: it tells of a trouble that is over.
-func (h Pay) leave(ctx context.Context, d message.Delivery, err error) {
+// reportLag reports the lag of a buyer who waits to pay: how long the message was in the queue, or how long it has failed so far.
+// A message that succeeds after a redelivery reports nothing, since its trouble is over.
+func (h Pay) reportLag(ctx context.Context, d message.Delivery, err error) {
 	if d.ReceiveCount <= 1 || retry.IsRetryable(err) {
 		h.Pace.Leave(ctx, d.SentAt)
 	}
 }
 
-// step reads the row and acts by it, again where the row has changed under it.
-func (h Pay) step(ctx context.Context, d message.Delivery, id contracts.OrderID, kind message.Kind, act func(context.Context, order.Order, order.Cause) error) error {
+// actOnRow reads the row and calls act with it, again if the row changes before act has written it.
+func (h Pay) actOnRow(ctx context.Context, d message.Delivery, id contracts.OrderID, kind message.Kind, act func(context.Context, order.Order, order.Cause) error) error {
 	return retry.Reread(func() error {
 		row, found, err := h.Orders.Read(ctx, id)
 		if err != nil {
 			return fmt.Errorf("read row: %w", err)
 		}
 		if !found {
-			// Every step follows a row, so this is none of ours; the queue does not wait for it.
+			// A row comes before every one of these messages, so this message is not ours, and the queue does not wait for it.
 			return retry.Poison("no_row", errors.New("no row of the order"))
 		}
 		return act(ctx, row, order.Cause{Kind: kind, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
@@ -122,8 +123,8 @@ func (h Pay) update(ctx context.Context, before, after order.Order) error {
 	return nil
 }
 
-// failed is the error of a failed call for which a step has no rule of its own.
-func failed(step string, err error) error {
+// callError is the error of a failed call for which a step has no rule of its own.
+func callError(step string, err error) error {
 	err = fmt.Errorf("%s: %w", step, err)
 	if failureOf(err) == FailureBug {
 		return retry.Poison("provider_refuses", err)
@@ -132,9 +133,9 @@ func failed(step string, err error) error {
 }
 
 // errAnotherKey asks for another attempt, under the next key.
-var errAnotherKey = errors.New("the key repeats a failure without effect: the next attempt has another")
+var errAnotherKey = errors.New("the key repeats a failure without effect: the next attempt has another key")
 
-// nextKey notes in the row that the next attempt of a step has another key, and returns the message.
+// nextKey writes to the row that the next attempt of a step has another key, and returns the error that asks for that attempt.
 func (h Pay) nextKey(ctx context.Context, row order.Order, s order.Step) error {
 	if err := h.update(ctx, row, row.NextAttempt(s)); err != nil {
 		return err

@@ -9,30 +9,30 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// Provider is Stripe. Each call with a key may be repeated under it and has one effect; what it answers then is what it
-// answered first, a refusal too, also where the PaymentIntent has moved since. Every error is a *ProviderError.
+// Provider is Stripe. A call may be repeated under its key and has one effect. A repeat returns the first response, also a
+// refusal, and also if the PaymentIntent has changed since. Every error is a *ProviderError.
 //
-// It is safe for concurrent use, and tries nothing again by itself: a call that gave no answer is the caller's to repeat.
+// It is safe for concurrent use. It blocks for one call and never repeats one: after a call without a response the caller does.
 type Provider interface {
-	// Create makes a PaymentIntent that is captured by hand.
+	// Create makes a PaymentIntent that is captured by a call of Capture.
 	Create(ctx context.Context, key string, p CreateParams) (Created, error)
 	Retrieve(ctx context.Context, id string) (stripeevent.Intent, error)
-	// Capture takes all that was authorised.
+	// Capture takes the whole amount that was authorised.
 	Capture(ctx context.Context, key, id string) (stripeevent.Intent, error)
-	// Cancel gives an authorisation back and ends the PaymentIntent.
+	// Cancel ends the PaymentIntent and releases its authorisation.
 	Cancel(ctx context.Context, key, id string) (stripeevent.Intent, error)
-	// Undelivered returns a page of the events of stripeevent.Types made since then that an endpoint did not take, the newest
-	// first. They are those behind the event named after, or the first ones if it is "".
+	// Undelivered returns a page of the events of stripeevent.Types, made at since or later, that were not delivered to an
+	// endpoint, the newest first. The page begins behind the event with the id after, or at the newest if it is "".
 	Undelivered(ctx context.Context, since contracts.Instant, after string) (EventPage, error)
-	// Entries returns a page of the PaymentIntents made in [from, to), by the second of its making, the newest first. They are
-	// those behind the PaymentIntent named after, or the first ones if it is "".
+	// Entries returns a page of the PaymentIntents made in [from, to), to the second, the newest first. The page begins behind
+	// the PaymentIntent with the id after, or at the newest if it is "".
 	Entries(ctx context.Context, from, to contracts.Instant, after string) (EntryPage, error)
 	// Entry retrieves one PaymentIntent as Entries lists it.
 	Entry(ctx context.Context, id string) (Entry, error)
 }
 
-// EventPage is a page of events. Those that cannot be read are left out and reported in the log: they must not keep back
-// the others. Next is what the next page is behind, "" at the end of the list.
+// EventPage is a page of events. Events that cannot be read are left out and logged, so that they do not block the others. Next is
+// the id behind which the next page begins, "" at the end of the list.
 type EventPage struct {
 	Events []stripeevent.Event
 	Next   string
@@ -44,16 +44,16 @@ type EntryPage struct {
 	Next    string
 }
 
-// Entry is a PaymentIntent with what became of its money after it was captured.
+// Entry is a PaymentIntent with its refunds and disputes.
 type Entry struct {
 	stripeevent.Intent
-	// Refunded is what was given back of what was received, by whomever.
+	// Refunded is how much of the received amount was refunded, by this program or at the dashboard, in minor units.
 	Refunded int64
-	// Disputed says that the cardholder has asked his bank for the money.
+	// Disputed says that the cardholder disputes the charge at the bank.
 	Disputed bool
 }
 
-// CreateParams are a pure function of the row, so that a repeat under the same key has the same parameters.
+// CreateParams are the parameters of Create. They depend on the row alone, so that a repeat under the same key has the same ones.
 type CreateParams struct {
 	Amount   contracts.Money
 	Metadata map[string]string
@@ -74,28 +74,29 @@ const (
 	StatusCanceled        = "canceled"
 )
 
-// Failure is what kind of no the provider gave. The zero Failure is FailureUnknown: neither yes nor no.
+// Failure classifies a failed call. The zero value means that the result is unknown.
 type Failure int
 
-// Failures, the one table by which every step acts.
+// Failures. Every step acts by these alone.
 const (
-	// FailureUnknown: not called, no answer, a 5xx, too many requests, the key in use, an API key that is not taken. The same
-	// call under the same key comes again.
+	// FailureUnknown: not called, no response, a 5xx, too many requests, the key in use, or an API key that is not accepted. The
+	// step makes the same call under the same key again.
 	FailureUnknown Failure = iota
-	// FailureReplayed: a 5xx that the key repeats for ever. Only after a look that shows no effect is another key used.
+	// FailureReplayed: a 5xx that the key repeats for ever. The step uses another key, except for a create only after a read
+	// that shows no effect.
 	FailureReplayed
-	// FailureState: the PaymentIntent is not in a status that allows the call. Looking at it says what is.
+	// FailureState: the status of the PaymentIntent does not allow the call. The step reads the PaymentIntent.
 	FailureState
 	// FailureDeclined: a card or its bank refused.
 	FailureDeclined
-	// FailureBug: the request is wrong, or the key was used with other parameters. It would be wrong again.
+	// FailureBug: the request is wrong, or the key was used with other parameters. Every repeat would fail.
 	FailureBug
 )
 
-// ProviderError is a call that did not succeed.
+// ProviderError is the error of a failed call.
 type ProviderError struct {
 	Failure Failure
-	// Code is Stripe's, for the log.
+	// Code is Stripe's code, for the log.
 	Code string
 	Err  error
 }
@@ -103,7 +104,7 @@ type ProviderError struct {
 // Error implements error.
 func (e *ProviderError) Error() string { return fmt.Sprintf("stripe: %s: %v", e.Code, e.Err) }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *ProviderError) Unwrap() error { return e.Err }
 
 func failureOf(err error) Failure {
@@ -114,14 +115,14 @@ func failureOf(err error) Failure {
 	return FailureUnknown
 }
 
-// key names a step's effect at Stripe: one key, one effect, whoever makes it and however often. The environment is a part
-// of it, because environments may share an account, and the same order id in both is two orders. attempt rises only as
-// order.NextAttempt says.
+// key is the idempotency key of a step: one key has one effect, however often and by whichever process the call is made. It has
+// the environment, because environments may share an account, and the same order id in two of them is two orders. attempt rises
+// only by order.NextAttempt.
 func (h Pay) key(step string, id contracts.OrderID, attempt int) string {
 	return fmt.Sprintf("%s:%s:%s:%d", step, h.Environment, id, attempt)
 }
 
-// voidKey is that of a cancel. A PaymentIntent's id is of one environment alone.
+// voidKey is the idempotency key of a cancel. It has no environment, since a PaymentIntent's id belongs to one.
 func voidKey(intentID string, attempt int) string {
 	return fmt.Sprintf("void:%s:%d", intentID, attempt)
 }

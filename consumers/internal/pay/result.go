@@ -2,10 +2,10 @@ package pay
 
 import "boxoffice/consumers/internal/retry"
 
-// codeTooMany is Stripe's code of one call too many.
+// codeTooMany is Stripe's code of a call above the rate limit.
 const codeTooMany = "rate_limit"
 
-// CallResult says what the call came to, as it is counted. It decides nothing: Failure does.
+// CallResult returns the result under which the call is counted. Steps act by Failure and not by this.
 func (e *ProviderError) CallResult() retry.Result {
 	switch {
 	case e.Failure == FailureState, e.Failure == FailureDeclined:

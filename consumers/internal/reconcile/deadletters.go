@@ -19,37 +19,38 @@ import (
 type Letter struct {
 	message.Delivery
 	Receipt string
-	// Reason is why it was taken out of its queue; "" when SQS itself moved it.
+	// Reason is why a handler moved it to the dead-letter queue; "" if SQS moved it.
 	Reason string
 }
 
-// DeadLetterQueue is one dead-letter queue. It is drained and not only looked at: a FIFO queue shows ten messages of a group
-// at a time, and those that are not deleted hide the others.
+// DeadLetterQueue is one dead-letter queue. A run drains it and does not only read it: a FIFO queue returns ten messages of a
+// group at a time, and those that are not deleted hide the others. It is safe for concurrent use.
 type DeadLetterQueue interface {
 	Name() string
-	// Receive returns some letters, none if there are none now. Until the queue's visibility timeout no call returns them again,
-	// nor a later letter of their groups.
+	// Receive returns some letters, none if there are none now. Until the queue's visibility timeout has passed no call returns
+	// them again, nor a later letter of their groups.
 	Receive(ctx context.Context) ([]Letter, error)
 	Delete(ctx context.Context, letter Letter) error
-	// Postpone makes that time d for a letter that was received.
+	// Postpone changes that timeout to d for a letter that was received.
 	Postpone(ctx context.Context, letter Letter, d time.Duration) error
 }
 
-// Letters keeps what was drained. The same letter again is the same letter. A letter that can never be kept is refused with
-// an error that retry.Classify calls poison.
+// Letters stores what was drained. Keeping a letter a second time changes nothing. If a letter can never be stored, the error is
+// one that retry.Classify calls poison.
 type Letters interface {
 	Keep(ctx context.Context, letter readmodel.DeadLetter) error
 }
 
-// maxReceives bounds how many calls drain one queue in a run that has no bound of time.
+// maxReceives bounds how many calls drain one queue in a run whose time is not bounded.
 const maxReceives = 1000
 
-// postponed is how long a letter is hidden that the table refuses for what is in it. It is tried four times an hour, so that
-// many such letters do not take up every run.
-const postponed = 15 * time.Minute
+// hideRefused is how long a letter stays hidden whose content the table refuses. So it is tried four times an hour, and many such
+// letters do not take up every run.
+const hideRefused = 15 * time.Minute
 
-// drained counts what became of letters. kept are those of dead-letter queues, streams those about records of a stream. notKept
-// are letters that stay in their queue; queues are queues that were not drained to their end.
+// drained counts the results of draining: kept letters of dead-letter queues, streams for kept letters about records of a stream,
+// notKept for letters that stay in their queue, voided for letters that led to a VoidPayment, and queues that were not drained to
+// their end.
 type drained struct{ kept, streams, notKept, voided, queues int }
 
 func (d *drained) add(o drained) {
@@ -60,13 +61,13 @@ func (d *drained) add(o drained) {
 	d.queues += o.queues
 }
 
-// drainable is a queue with what is done about each of its letters.
+// drainable is a queue with the function that handles each of its letters.
 type drainable struct {
 	DeadLetterQueue
 	bury func(ctx context.Context, q DeadLetterQueue, letter Letter) (drained, error)
 }
 
-// drainables are the dead-letter queues, and the queue of letters about records of streams.
+// drainables returns the dead-letter queues, and the queue of letters about records of streams.
 func (r *Reconciler) drainables() []drainable {
 	var all []drainable
 	for _, q := range r.DeadLetters {
@@ -78,13 +79,13 @@ func (r *Reconciler) drainables() []drainable {
 	return all
 }
 
-// drain moves the letters of all queues into their table. Before that the order of a PlaceOrder gets a row, so that its buyer has
-// an answer, and a letter that was to end an order leads to a VoidPayment (letter.go).
-func (r *Reconciler) drain(ctx context.Context, s share) (all drained, err error) {
+// drain moves the letters of all queues into their table. Before that it writes a row for the order of a PlaceOrder, so that the
+// buyer gets a result, and sends a VoidPayment for a letter that was to end an order (letter.go).
+func (r *Reconciler) drain(ctx context.Context, budget timeBudget) (all drained, err error) {
 	var mu sync.Mutex
 	queues := r.drainables()
-	left, err := each(s, max(len(queues), 1), queues, func(q drainable) error {
-		d, err := r.drainOne(ctx, s, q)
+	left, err := forEach(budget, max(len(queues), 1), queues, func(q drainable) error {
+		d, err := r.drainOne(ctx, budget, q)
 		mu.Lock()
 		defer mu.Unlock()
 		all.add(d)
@@ -97,13 +98,13 @@ func (r *Reconciler) drain(ctx context.Context, s share) (all drained, err error
 	return all, err
 }
 
-// drainOne drains a queue. A letter that cannot be kept stays in the queue, since losing it would be worse; all other letters
-// are kept.
-func (r *Reconciler) drainOne(ctx context.Context, s share, q drainable) (d drained, err error) {
+// drainOne drains a queue. A letter that cannot be kept stays in the queue, since its loss would be worse. The other
+// letters are drained all the same.
+func (r *Reconciler) drainOne(ctx context.Context, budget timeBudget, q drainable) (d drained, err error) {
 	var p problems
 	tried := map[string]bool{}
 	for range maxReceives {
-		if s.over() {
+		if budget.spent() {
 			d.queues = 1
 			return d, p.err()
 		}
@@ -117,7 +118,7 @@ func (r *Reconciler) drainOne(ctx context.Context, s share, q drainable) (d drai
 		letters = notTried(letters, tried)
 		if len(letters) == 0 {
 			if again > 0 {
-				d.queues = 1 // letters that were not kept are visible again, and may hide others
+				d.queues = 1 // letters that were not kept are visible again and may hide others
 			}
 			return d, p.err()
 		}
@@ -125,7 +126,7 @@ func (r *Reconciler) drainOne(ctx context.Context, s share, q drainable) (d drai
 		d.add(done)
 		p.add(err)
 		if errors.Is(err, retry.ErrBreakerOpen) || ctx.Err() != nil {
-			// Every other letter would fail as well.
+			// Every other letter would fail too.
 			d.queues = 1
 			return d, p.err()
 		}
@@ -134,7 +135,7 @@ func (r *Reconciler) drainOne(ctx context.Context, s share, q drainable) (d drai
 	return d, p.err()
 }
 
-// notTried are the letters that the run has not seen yet.
+// notTried returns the letters that the run has not tried yet, and adds them to tried.
 func notTried(letters []Letter, tried map[string]bool) []Letter {
 	var fresh []Letter
 	for _, l := range letters {
@@ -149,7 +150,7 @@ func notTried(letters []Letter, tried map[string]bool) []Letter {
 // buryAll buries letters concurrently.
 func (r *Reconciler) buryAll(ctx context.Context, q drainable, letters []Letter) (d drained, err error) {
 	var mu sync.Mutex
-	_, err = each(share{}, len(letters), letters, func(letter Letter) error {
+	_, err = forEach(timeBudget{}, len(letters), letters, func(letter Letter) error {
 		var did drained
 		err := safely(func() (err error) {
 			did, err = q.bury(ctx, q.DeadLetterQueue, letter)
@@ -162,34 +163,34 @@ func (r *Reconciler) buryAll(ctx context.Context, q drainable, letters []Letter)
 			return nil
 		}
 		d.notKept++
-		return r.notKept(ctx, q, letter, err)
+		return r.reportNotKept(ctx, q, letter, err)
 	})
 	return d, err
 }
 
-// notKept reports a letter that stays in its queue, and hides it if it would be refused again.
-func (r *Reconciler) notKept(ctx context.Context, q DeadLetterQueue, letter Letter, err error) error {
+// reportNotKept reports a letter that stays in its queue, and hides it if the table would refuse it again.
+func (r *Reconciler) reportNotKept(ctx context.Context, q DeadLetterQueue, letter Letter, err error) error {
 	r.Log.ErrorContext(ctx, "dead letter not kept", telemetry.KeyMessage, letter.MessageID, telemetry.KeyKind, letter.Attributes.Kind,
 		telemetry.KeyOrder, letter.Attributes.OrderID, telemetry.KeyReason, letter.Reason, telemetry.KeyError, err.Error())
 	if retry.Classify(err).Class == retry.ClassPoison {
-		if err := q.Postpone(ctx, letter, postponed); err != nil {
+		if err := q.Postpone(ctx, letter, hideRefused); err != nil {
 			return fmt.Errorf("postpone %s: %w", letter.MessageID, err)
 		}
 	}
 	return fmt.Errorf("letter %s: %w", letter.MessageID, err)
 }
 
-// bury does, in this order: the row where one is owed, the messages that the letter leads to, the letter's item, the delete.
-// After a crash between two of them all are done again, which each of them allows. voided is 1 if a VoidPayment was sent.
+// bury does, in this order: it writes the row that the buyer is owed, sends the messages that the letter leads to, stores the
+// letter, and deletes it from its queue. After a crash between two of them it does all of them again, which each of them allows.
 func (r *Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter) (did drained, err error) {
 	now := contracts.InstantOf(r.Now())
-	known := knownOf(letter)
-	if row, owed := known.row(letter, now); owed {
+	content := contentOf(letter)
+	if row, owed := content.owedRow(letter, now); owed {
 		if put := r.Rows.PutAll(ctx, []order.Order{row})[0]; put.Outcome == order.PutUnknown {
 			return did, fmt.Errorf("put row REJECTED(internal): %w", put.Err)
 		}
 	}
-	steps, err := known.steps(letter)
+	steps, err := content.steps(letter)
 	if err != nil {
 		return did, err
 	}
@@ -200,7 +201,7 @@ func (r *Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter)
 		did.voided = 1
 	}
 	kept := readmodel.DeadLetter{
-		MessageKey: readmodel.DrainedKey(letter.MessageID), Queue: q.Name(), Kind: string(known.attributes.Kind), OrderID: known.attributes.OrderID,
+		MessageKey: readmodel.DrainedKey(letter.MessageID), Queue: q.Name(), Kind: string(content.attributes.Kind), OrderID: content.attributes.OrderID,
 		SeatGroup: letter.Group, Reason: letter.Reason, Body: letter.Body, Attributes: letter.Attributes.Map(), At: now,
 	}.Fitted()
 	if err := r.Letters.Keep(ctx, kept); err != nil {

@@ -15,25 +15,25 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// When an order's step is sent again, counted from the end of its hold: a look at Stripe while the buyer may just have
-// paid, in each run; and the end of the order.
+// Times after the end of an order's hold. Until checkUntil each run sends CheckPayment, since the buyer may just have paid; from
+// expireAfter on it sends ExpireHold.
 const (
 	checkUntil  = 10 * time.Second
 	expireAfter = 15 * time.Second
 )
 
-// Orders are handled in waves: the rows of a wave are read, and its messages sent, before the next wave is read.
+// Orders are handled in waves: the rows of a wave are read and its messages sent before the next wave is read.
 const (
-	wave    = 1000
-	readOf  = 100 // rows in one read
-	sendOf  = 10  // messages in one send, all of one queue
-	sendAll = 8   // sends at the same time
+	waveSize      = 1000 // orders
+	rowsPerRead   = 100
+	sendSize      = 10 // messages in one send, all of one queue
+	parallelSends = 8
 )
 
-// steps counts what was sent again.
-type steps struct{ opened, checked, expired, captured int }
+// sentSteps counts the steps that were sent again.
+type sentSteps struct{ opened, checked, expired, captured int }
 
-func (s *steps) count(m message.Message) {
+func (s *sentSteps) count(m message.Message) {
 	switch m.Kind() {
 	case message.KindOpenPayment:
 		s.opened++
@@ -46,17 +46,18 @@ func (s *steps) count(m message.Message) {
 	}
 }
 
-// dueReport counts what became of the orders whose step was due.
+// dueReport counts the orders whose step was due.
 type dueReport struct {
-	steps
-	// seen are the orders that the index named. left are those of them that were not read, or whose message was not sent;
-	// checksLeft are looks at Stripe beyond what Stripe allows. segments of the index were not read to their end.
+	sentSteps
+	// seen counts the orders that the index named; left counts those of them that were not read, or whose message was not sent.
+	// checksLeft counts CheckPayments beyond what Stripe allows; segments counts segments of the index that were not read to
+	// their end.
 	seen, left, checksLeft, segments int
 }
 
-// due sends the next step of each order whose step is late: its own message was lost, or is a dead letter. The orders are
-// those of the index, whatever the concert: one that is over, was closed early or postponed, or has no frozen layout, may have
-// open orders too.
+// due sends the next step of each order whose step is late, because its message was lost or is a dead letter. It reads all orders
+// of the index, whatever the concert: a concert that is over, was closed early or postponed, or has no frozen layout may have open
+// orders too.
 func (r *Reconciler) due(ctx context.Context, t runTime, now contracts.Instant, run int64) (report dueReport, err error) {
 	var p problems
 	found := newPicker(now, run)
@@ -66,14 +67,14 @@ func (r *Reconciler) due(ctx context.Context, t runTime, now contracts.Instant, 
 	report.seen, report.left = len(fresh)+len(old)+left, left
 
 	checks := r.checksPerRun()
-	s := t.until(untilDue)
-	// Alternately, so that neither kind waits for all of the other.
-	for i, ids := range interleaved(slices.Collect(slices.Chunk(fresh, wave)), slices.Collect(slices.Chunk(old, wave))) {
-		if i > 0 && s.over() {
+	budget := t.until(untilDue)
+	// Fresh and old orders alternate, so that neither kind waits for all of the other.
+	for i, ids := range interleaved(slices.Collect(slices.Chunk(fresh, waveSize)), slices.Collect(slices.Chunk(old, waveSize))) {
+		if i > 0 && budget.spent() {
 			report.left += len(ids)
 			continue
 		}
-		done, err := r.sendWave(ctx, s, ids, now, run, checks-report.checked)
+		done, err := r.sendWave(ctx, budget, ids, now, run, checks-report.checked)
 		p.add(err)
 		report.add(done)
 	}
@@ -89,22 +90,24 @@ func (r *dueReport) add(o dueReport) {
 	r.checksLeft += o.checksLeft
 }
 
-// defaultChecks is half of what Stripe allows an account to read in a minute; the other half is for all other looks.
+// defaultChecks is half of what Stripe allows an account to read in a minute. The other half is for all other reads.
 const defaultChecks = 3000
 
 func (r *Reconciler) checksPerRun() int { return cmp.Or(r.ChecksPerRun, defaultChecks) }
 
-// lateStep is a message for an order, with the end of the order's hold.
+// lateStep is a message for an order whose step is late, with the end of the order's hold.
 type lateStep struct {
 	message.Message
 	encoded message.Encoded
 	end     contracts.Instant
 }
 
-// sendWave reads the rows of some orders and sends the steps that are late, with at most so many looks at Stripe.
-func (r *Reconciler) sendWave(ctx context.Context, s share, ids []order.Due, now contracts.Instant, run int64, checks int) (report dueReport, err error) {
+// sendWave reads the rows of some orders and sends the steps that are late, among them at most checks CheckPayments.
+func (r *Reconciler) sendWave(
+	ctx context.Context, budget timeBudget, ids []order.Due, now contracts.Instant, run int64, checks int,
+) (report dueReport, err error) {
 	var p problems
-	rows, unread, err := r.readWave(ctx, s, ids)
+	rows, unread, err := r.readWave(ctx, budget, ids)
 	p.add(err)
 	report.left = unread
 
@@ -116,7 +119,7 @@ func (r *Reconciler) sendWave(ctx context.Context, s share, ids []order.Due, now
 		}
 		encoded, err := message.Encode(step, "")
 		if err != nil {
-			// No handler writes such a row. The orders beside it get their steps.
+			// No handler writes such a row. The other orders get their steps.
 			p.add(fmt.Errorf("order %s: %w", row.OrderID, err))
 			report.left++
 			continue
@@ -131,11 +134,11 @@ func (r *Reconciler) sendWave(ctx context.Context, s share, ids []order.Due, now
 	}
 	var sends [][]lateStep
 	for _, queue := range []message.Queue{message.QueueOrders, message.QueuePayments} {
-		sends = append(sends, slices.Collect(slices.Chunk(byQueue[queue], sendOf))...)
+		sends = append(sends, slices.Collect(slices.Chunk(byQueue[queue], sendSize))...)
 	}
 	var mu sync.Mutex
 	sent := 0
-	_, err = each(s, sendAll, sends, func(chunk []lateStep) error {
+	_, err = forEach(budget, parallelSends, sends, func(chunk []lateStep) error {
 		messages := make([]message.Encoded, len(chunk))
 		for i, l := range chunk {
 			messages[i] = l.encoded
@@ -156,8 +159,8 @@ func (r *Reconciler) sendWave(ctx context.Context, s share, ids []order.Due, now
 	return report, p.err()
 }
 
-// withinChecks returns the steps with at most so many looks at Stripe: of the orders whose holds end first. left is how many
-// looks are not among them.
+// withinChecks returns the steps with at most checks CheckPayments, for the orders whose holds end first. left counts the other
+// CheckPayments.
 func withinChecks(late []lateStep, checks int) (within []lateStep, left int) {
 	slices.SortStableFunc(late, func(a, b lateStep) int { return cmp.Compare(a.end, b.end) })
 	within = slices.DeleteFunc(late, func(l lateStep) bool {
@@ -173,11 +176,11 @@ func withinChecks(late []lateStep, checks int) (within []lateStep, left int) {
 	return within, left
 }
 
-// readWave reads rows, in no order. left is how many it could not read or did not come to.
-func (r *Reconciler) readWave(ctx context.Context, s share, ids []order.Due) (rows []order.Order, left int, err error) {
+// readWave reads rows, in no order. left counts those that it could not read or did not begin to read.
+func (r *Reconciler) readWave(ctx context.Context, budget timeBudget, ids []order.Due) (rows []order.Order, left int, err error) {
 	var mu sync.Mutex
 	var reads [][]contracts.OrderID
-	for chunk := range slices.Chunk(ids, readOf) {
+	for chunk := range slices.Chunk(ids, rowsPerRead) {
 		read := make([]contracts.OrderID, len(chunk))
 		for i, d := range chunk {
 			read[i] = d.OrderID
@@ -185,8 +188,8 @@ func (r *Reconciler) readWave(ctx context.Context, s share, ids []order.Due) (ro
 		reads = append(reads, read)
 	}
 	unread := len(ids)
-	_, err = each(s, parallelDue, reads, func(ids []contracts.OrderID) error {
-		read, failed, err := r.readApart(ctx, s, ids)
+	_, err = forEach(budget, parallelReads, reads, func(ids []contracts.OrderID) error {
+		read, failed, err := r.readHalving(ctx, budget, ids)
 		mu.Lock()
 		defer mu.Unlock()
 		rows = append(rows, read...)
@@ -196,23 +199,23 @@ func (r *Reconciler) readWave(ctx context.Context, s share, ids []order.Due) (ro
 	return rows, unread, err
 }
 
-// readApart reads rows. If the read fails, it reads either half, and so on, so that a row that cannot be read does not keep the
-// others from being read. It does not do so when the store does not answer.
-func (r *Reconciler) readApart(ctx context.Context, s share, ids []contracts.OrderID) (rows []order.Order, failed int, err error) {
+// readHalving reads rows. If the read fails, it reads each half, and so on, so that a row that cannot be read does not keep the
+// others from being read. It does not do so if the store does not respond. failed counts the rows that it could not read.
+func (r *Reconciler) readHalving(ctx context.Context, budget timeBudget, ids []contracts.OrderID) (rows []order.Order, failed int, err error) {
 	rows, err = r.Rows.ReadMany(ctx, ids)
 	switch {
 	case err == nil:
 		return rows, 0, nil
-	case len(ids) == 1, s.over(), errors.Is(err, retry.ErrBreakerOpen), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
+	case len(ids) == 1, budget.spent(), errors.Is(err, retry.ErrBreakerOpen), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 		return nil, len(ids), fmt.Errorf("read %d due orders from %s on: %w", len(ids), ids[0], err)
 	}
-	first, failed, err := r.readApart(ctx, s, ids[:len(ids)/2])
-	second, more, err2 := r.readApart(ctx, s, ids[len(ids)/2:])
+	first, failed, err := r.readHalving(ctx, budget, ids[:len(ids)/2])
+	second, more, err2 := r.readHalving(ctx, budget, ids[len(ids)/2:])
 	return append(first, second...), failed + more, errors.Join(err, err2)
 }
 
-// next is the step of an order that is late, nil if none is. The number of the run makes each send a new one, which
-// deduplication does not swallow.
+// next returns the message of the order's step that is late, nil if none is. It contains the number of the run, so that
+// deduplication does not drop it.
 func next(row order.Order, now contracts.Instant, run int64) message.Message {
 	switch {
 	case now < row.DueAt:

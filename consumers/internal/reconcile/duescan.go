@@ -11,25 +11,26 @@ import (
 	"boxoffice/contracts"
 )
 
-// The index of open orders is read in segments, several at a time. Its size follows from the orders that are open, and not
-// from those that have ended or from what is on sale. A page has some 7,500 orders; with a million open orders a segment has
-// nine pages.
+// The index of open orders is read in segments, several at a time. Its size depends on how many orders are open, and not on those
+// that have ended or on what is on sale. A page has some 7,500 orders; with a million open orders a segment has nine pages.
 const (
-	dueSegments = 16
-	parallelDue = 8
+	dueSegments   = 16
+	parallelReads = 8
 )
 
-// scanned is where the scan of each unfinished segment goes on, and when each segment was finished last. It is the memory of
-// the process: a new process begins each segment anew, which costs time and loses nothing.
-type scanned struct {
-	mu    sync.Mutex
-	from  [dueSegments]string
-	ended [dueSegments]int64 // runs
+// scanProgress is how far the index of open orders was read. The process remembers it; a new process begins each segment again,
+// which costs time and loses nothing.
+type scanProgress struct {
+	mu sync.Mutex
+	// from is where the scan of a segment continues, "" for its beginning.
+	from [dueSegments]string
+	// ended is the last run that read a segment to its end.
+	ended [dueSegments]int64
 }
 
-// order is the order in which a run reads the segments: first those that were begun and not finished, then those that were
-// finished the longest ago, and where that is the same by rotation.
-func (s *scanned) order(run int64) []int {
+// order returns the order in which a run reads the segments: first those that were begun and not finished, then those that were
+// finished the longest ago, and among equals by rotation.
+func (s *scanProgress) order(run int64) []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := int(uint64(turnOf(run)) * dueSegments >> 32)
@@ -49,8 +50,9 @@ func (s *scanned) order(run int64) []int {
 	return segments
 }
 
-// take returns where the scan of a segment goes on, and forgets it: if the scan fails there, the next one begins anew.
-func (s *scanned) take(segment int) string {
+// takePosition returns where the scan of a segment continues, and forgets it: if the scan fails there, the next one begins at the
+// beginning.
+func (s *scanProgress) takePosition(segment int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from := s.from[segment]
@@ -58,26 +60,26 @@ func (s *scanned) take(segment int) string {
 	return from
 }
 
-func (s *scanned) leave(segment int, from string) {
+func (s *scanProgress) setPosition(segment int, from string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.from[segment] = from
 }
 
-func (s *scanned) end(segment int, run int64) {
+func (s *scanProgress) setEnded(segment int, run int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended[segment] = run
 }
 
-// scan shows the picker every order whose step was due, whatever its concert. left is how many segments it did not read to
-// their end; other runs read those.
-func (r *Reconciler) scan(ctx context.Context, s share, now contracts.Instant, run int64, p *picker) (left int, err error) {
+// scan passes every order whose step was due to the picker, whatever its concert. left counts the segments that it did not read to
+// their end; later runs do.
+func (r *Reconciler) scan(ctx context.Context, budget timeBudget, now contracts.Instant, run int64, p *picker) (left int, err error) {
 	var done atomic.Int64
-	_, err = each(s, parallelDue, r.scanned.order(run), func(segment int) error {
-		ended, err := r.scanSegment(ctx, s, now, segment, p)
+	_, err = forEach(budget, parallelReads, r.scanProgress.order(run), func(segment int) error {
+		ended, err := r.scanSegment(ctx, budget, now, segment, p)
 		if ended {
-			r.scanned.end(segment, run)
+			r.scanProgress.setEnded(segment, run)
 			done.Add(1)
 		}
 		return err
@@ -85,20 +87,22 @@ func (r *Reconciler) scan(ctx context.Context, s share, now contracts.Instant, r
 	return dueSegments - int(done.Load()), err
 }
 
-// scanSegment reads a segment page by page, to its last or until the share is over.
-func (r *Reconciler) scanSegment(ctx context.Context, s share, now contracts.Instant, segment int, p *picker) (ended bool, err error) {
-	scan := order.DueScan{By: now, Segment: segment, Segments: dueSegments, From: r.scanned.take(segment)}
+// scanSegment reads a segment page by page, to its last page or until the budget is spent.
+func (r *Reconciler) scanSegment(
+	ctx context.Context, budget timeBudget, now contracts.Instant, segment int, p *picker,
+) (ended bool, err error) {
+	scan := order.DueScan{By: now, Segment: segment, Segments: dueSegments, From: r.scanProgress.takePosition(segment)}
 	for {
 		page, err := r.Rows.DuePage(ctx, scan)
 		if err != nil {
 			return false, err
 		}
-		p.see(page.Due)
+		p.add(page.Due)
 		if page.Next == "" {
 			return true, nil
 		}
-		if scan.From = page.Next; s.over() {
-			r.scanned.leave(segment, scan.From)
+		if scan.From = page.Next; budget.spent() {
+			r.scanProgress.setPosition(segment, scan.From)
 			return false, nil
 		}
 	}

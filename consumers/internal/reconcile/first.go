@@ -10,18 +10,18 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// tellFirst writes which layouts a process reads before its first request, where that has changed since this process wrote it:
-// those of the sales that begin or began nearest to now, which is when most processes start. Without it a process would have to
-// read every concert to find out.
-func (r *Reconciler) tellFirst(ctx context.Context, concerts []readmodel.Concert, now contracts.Instant) error {
+// writeFirst writes which layouts a process reads before its first request, if that has changed since this process wrote it: those
+// of the sales that begin or began nearest to now, since most processes start then. Without that item a process would have to read
+// every concert to find out.
+func (r *Reconciler) writeFirst(ctx context.Context, concerts []readmodel.Concert, now contracts.Instant) error {
 	refs := firstLayouts(concerts, now)
-	if r.toldFirst && slices.Equal(refs, r.first) {
+	if r.firstWritten && slices.Equal(refs, r.first) {
 		return nil
 	}
 	if err := r.Catalogue.TellFirst(ctx, refs); err != nil {
 		return err
 	}
-	r.toldFirst, r.first = true, refs
+	r.firstWritten, r.first = true, refs
 	return nil
 }
 

@@ -10,14 +10,15 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// maxFreezes bounds the layouts that a run freezes, the soonest sale first: each item of it is read.
+// maxFreezes bounds how many layouts a run freezes, the soonest sale first, since it reads each item of them.
 const maxFreezes = 50
 
-// freeze marks the layouts whose sale begins soon, and shows the marks in concerts. From then on no other layout of the concert
-// is ever sold, whatever its times say later. The loader marks a layout itself where it comes that late.
+// freeze marks the layouts whose sale begins soon as frozen, also in concerts. From then on no other layout of the concert is ever
+// sold, even if its times change. The loader marks a layout itself if it loads one that late.
 //
-// A layout is marked once every item of it was read and is complete: what cannot be read could not be sold, or not be shown.
-func (r *Reconciler) freeze(ctx context.Context, s share, concerts []readmodel.Concert, now contracts.Instant) (frozen int, err error) {
+// freeze marks a layout only if it is complete and every item of it can be read: one that cannot be read can be neither sold nor
+// shown.
+func (r *Reconciler) freeze(ctx context.Context, budget timeBudget, concerts []readmodel.Concert, now contracts.Instant) (frozen int, err error) {
 	var p problems
 	var due []int
 	for i, c := range concerts {
@@ -29,7 +30,7 @@ func (r *Reconciler) freeze(ctx context.Context, s share, concerts []readmodel.C
 		return cmp.Or(cmp.Compare(concerts[a].OnSaleAt, concerts[b].OnSaleAt), cmp.Compare(concerts[a].ConcertID, concerts[b].ConcertID))
 	})
 	for n, i := range due[:min(len(due), maxFreezes)] {
-		if n > 0 && s.over() {
+		if n > 0 && budget.spent() {
 			break
 		}
 		c := &concerts[i]
@@ -42,7 +43,7 @@ func (r *Reconciler) freeze(ctx context.Context, s share, concerts []readmodel.C
 			p.add(err)
 			continue
 		}
-		// Refused: a load has put another version there or has set the mark. The next run sees which.
+		// If it is refused, the loader has stored another version or set the mark. The next run sees which.
 		if done {
 			c.LayoutFrozen = c.LayoutVersion
 			frozen++

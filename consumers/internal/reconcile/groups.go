@@ -15,72 +15,71 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// group is a seat group that a run looks at, with its seats and what Redis shows of it.
+// group is a seat group that a run handles, with its seats and its state in Redis.
 type group struct {
 	seatstate.GroupVersion
 	layout readmodel.LayoutGroup
-	// shown says that snapshot is known: without an answer of Redis a group is neither loaded nor not loaded. One that is there
-	// in another layout version is not loaded, and is loaded anew.
+	// shown says that snapshot is known. Without a response of Redis it is not known whether a group is loaded. A group that is
+	// there in another layout version counts as not loaded, and is loaded again.
 	shown    bool
 	snapshot seatstate.Snapshot
 }
 
 func (g *group) loaded() bool { return g.shown && g.snapshot.Loaded }
 
-// How many groups a run looks at, whatever is on sale.
+// Bounds of a run, however much is on sale.
 const (
 	maxGroups = 2000
-	// maxSoon of them are of concerts whose sale begins soon or has just begun; the others are taken by rotation.
+	// maxSoon bounds the groups of concerts whose sale begins soon or has just begun; the others are taken by rotation.
 	maxSoon = maxGroups / 2
-	// maxRebuilds bounds the RebuildGroups of a run: each reads the tickets and rows of its group. Half of them are for the
-	// concerts of maxSoon and half for the others, so that groups that can never be loaded do not keep a run from the rest.
+	// maxRebuilds bounds the RebuildGroups: each reads the tickets and rows of its group. Half of them are for the concerts of
+	// maxSoon and half for the others, so that groups that can never be loaded do not keep a run from the rest.
 	maxRebuilds = 200
 )
 
-// loadBeforeSale is how long before the on-sale a concert is first looked at; until soonAfterSale after the on-sale it comes
-// first; until watchAfterSale after the end of the sale it is looked at, for its last holds.
+// A run handles a concert from loadBeforeSale before its sale begins until watchAfterSale after its sale ends, for its last holds.
+// Until soonAfterSale after the begin of the sale the concert comes first.
 const (
 	loadBeforeSale = 10 * time.Minute
 	soonAfterSale  = 10 * time.Minute
 	watchAfterSale = time.Hour
 )
 
-// parallelLayouts is how many layouts are read at the same time.
+// parallelLayouts bounds how many layouts are read at the same time.
 const parallelLayouts = 8
 
-// chosen are the groups that a run looks at.
+// chosen has the groups that a run handles.
 type chosen struct {
-	// soon are of sales that begin soon or have just begun, the soonest first; rest are of the others, in the order of rotation.
+	// soon has the groups of sales that begin soon or have just begun, the soonest first; rest has the others, by rotation.
 	soon, rest []*group
-	// left are concerts of which not all groups are among them. frozen are layouts that were marked.
+	// left counts concerts of which not all groups were chosen. frozen counts layouts that were marked.
 	left, frozen int
-	// earlier are layouts from before the one that is sold.
-	earlier []earlier
+	// earlier has the layouts of versions before the one that is sold.
+	earlier []earlierLayout
 }
 
-// all are the groups, those of soon first.
+// all returns all groups, those of soon first.
 func (c chosen) all() []*group { return slices.Concat(c.soon, c.rest) }
 
-// choose chooses the groups of the run, among those of every concert whose sale is near, open or just over and whose layout is
-// frozen. It reads the layouts of those concerts alone that it chooses. A concert that cannot be read, or whose layout cannot,
-// is passed over.
-func (r *Reconciler) choose(ctx context.Context, s share, now contracts.Instant, run int64) (c chosen, err error) {
+// choose chooses the groups of the run, among those of every watched concert (isWatched). It reads only the layouts of the concerts
+// that it chooses. It skips a concert that cannot be read, or whose layout cannot.
+func (r *Reconciler) choose(ctx context.Context, budget timeBudget, now contracts.Instant, run int64) (c chosen, err error) {
 	var p problems
 	concerts, err := r.Catalogue.Concerts(ctx)
 	p.add(err)
 	concerts = slices.Clone(concerts)
 	read := err == nil
-	c.frozen, err = r.freeze(ctx, s, concerts, now)
+	c.frozen, err = r.freeze(ctx, budget, concerts, now)
 	p.add(err)
-	// Not by a part of the concerts: the one that most are waiting for may be missing.
+	// Not if some concerts could not be read: the sale that most buyers wait for may be missing.
 	if read {
-		p.add(r.tellFirst(ctx, concerts, now))
+		p.add(r.writeFirst(ctx, concerts, now))
 	}
 	c.earlier = earlierLayouts(concerts, now, run)
 	var soon, rest []span
 	for _, concert := range concerts {
 		switch {
-		case !lookedAfter(concert, now):
+		case !isWatched(concert, now):
 		case now < concert.OnSaleAt.Add(soonAfterSale):
 			soon = append(soon, span{concert, 0, 1})
 		default:
@@ -91,12 +90,12 @@ func (r *Reconciler) choose(ctx context.Context, s share, now contracts.Instant,
 		return cmp.Or(cmp.Compare(a.OnSaleAt, b.OnSaleAt), cmp.Compare(a.ConcertID, b.ConcertID))
 	})
 	taken := map[contracts.SeatGroup]bool{}
-	soon, c.soon, err = r.take(ctx, s, soon, maxSoon, taken)
+	soon, c.soon, err = r.takeGroups(ctx, budget, soon, maxSoon, taken)
 	p.add(err)
-	// What is soon and is not among the chosen is in the rotation, too.
+	// What is soon and was not chosen takes part in the rotation.
 	rest = append(rest, soon...)
 	slices.SortFunc(rest, func(a, b span) int { return cmp.Compare(a.ConcertID, b.ConcertID) })
-	rest, c.rest, err = r.take(ctx, s, inTurn(rest, run), maxGroups-len(c.soon), taken)
+	rest, c.rest, err = r.takeGroups(ctx, budget, inTurn(rest, run), maxGroups-len(c.soon), taken)
 	p.add(err)
 	left := map[string]bool{}
 	for _, sp := range rest {
@@ -106,22 +105,23 @@ func (r *Reconciler) choose(ctx context.Context, s share, now contracts.Instant,
 	return c, p.err()
 }
 
-func lookedAfter(c readmodel.Concert, now contracts.Instant) bool {
+// isWatched says whether the concert's sale is near, open or just over, and its layout is frozen.
+func isWatched(c readmodel.Concert, now contracts.Instant) bool {
 	return c.LayoutFrozen == c.LayoutVersion && now >= c.OnSaleAt.Add(-loadBeforeSale) && now < c.OffSaleAt.Add(watchAfterSale)
 }
 
-// span is a part of a concert's layout, as fractions of its groups: how many there are is only known when it is read.
+// span is a part of a concert's layout, as fractions of its groups, since their number is not known before the layout is read.
 type span struct {
 	readmodel.Concert
 	from, to float64
 }
 
-// of are the groups of the span.
-func (sp span) of(layout []readmodel.LayoutGroup) (from, to int) {
+// bounds returns the groups of the span: from the index from to the one before to.
+func (sp span) bounds(layout []readmodel.LayoutGroup) (from, to int) {
 	return int(sp.from * float64(len(layout))), int(sp.to * float64(len(layout)))
 }
 
-// inTurn is the list from where the run begins, which may be within a concert, to the same place.
+// inTurn returns the spans from the place where the run begins, which may be within a concert, once around to the same place.
 func inTurn(spans []span, run int64) []span {
 	if len(spans) == 0 {
 		return nil
@@ -137,13 +137,15 @@ func inTurn(spans []span, run int64) []span {
 	return append(turned, head)
 }
 
-// take reads layouts, in the order of the spans, until it has limit groups that were not taken before. left are the spans, or
-// parts of them, that it did not take.
-func (r *Reconciler) take(ctx context.Context, s share, spans []span, limit int, taken map[contracts.SeatGroup]bool) (left []span, groups []*group, err error) {
+// takeGroups reads layouts, in the order of the spans, until it has limit groups that are not in taken, and adds them there. left
+// has the spans, or parts of them, that it did not take.
+func (r *Reconciler) takeGroups(
+	ctx context.Context, budget timeBudget, spans []span, limit int, taken map[contracts.SeatGroup]bool,
+) (left []span, groups []*group, err error) {
 	var p problems
 	begun := false
 	for chunk := range slices.Chunk(spans, parallelLayouts) {
-		if len(groups) >= limit || begun && s.over() {
+		if len(groups) >= limit || begun && budget.spent() {
 			left = append(left, chunk...)
 			continue
 		}
@@ -151,7 +153,7 @@ func (r *Reconciler) take(ctx context.Context, s share, spans []span, limit int,
 		begun = true
 		p.add(err)
 		for i, sp := range chunk {
-			at, to := sp.of(layouts[i])
+			at, to := sp.bounds(layouts[i])
 			for ; at < to && len(groups) < limit; at++ {
 				g := contracts.SeatGroup{ConcertID: sp.ConcertID, Group: layouts[i][at].Group}
 				if !taken[g] {
@@ -168,7 +170,7 @@ func (r *Reconciler) take(ctx context.Context, s share, spans []span, limit int,
 	return left, groups, p.err()
 }
 
-// layouts reads the layouts of some concerts concurrently. One that cannot be read has no groups.
+// layouts reads the layouts of some concerts concurrently. A layout that cannot be read has no groups.
 func (r *Reconciler) layouts(ctx context.Context, spans []span) ([][]readmodel.LayoutGroup, error) {
 	layouts := make([][]readmodel.LayoutGroup, len(spans))
 	var mu sync.Mutex
@@ -176,7 +178,7 @@ func (r *Reconciler) layouts(ctx context.Context, spans []span) ([][]readmodel.L
 	for i := range indexes {
 		indexes[i] = i
 	}
-	_, err := each(share{}, parallelLayouts, indexes, func(i int) error {
+	_, err := forEach(timeBudget{}, parallelLayouts, indexes, func(i int) error {
 		layout, err := r.Catalogue.Layout(ctx, spans[i].ConcertID, spans[i].LayoutVersion)
 		if err != nil {
 			return fmt.Errorf("layout of %s: %w", spans[i].ConcertID, err)
@@ -189,8 +191,7 @@ func (r *Reconciler) layouts(ctx context.Context, spans []span) ([][]readmodel.L
 	return layouts, err
 }
 
-// commandOf names a run's commands. The number of the run makes each of them a new one, which deduplication does not
-// swallow.
+// commandOf returns the id of a run's commands. It contains the number of the run, so that deduplication does not drop them.
 func commandOf(run int64) string { return "r" + strconv.FormatInt(run, 10) }
 
-var errMaps = errors.New("not every group that was asked for was shown")
+var errMaps = errors.New("redis did not return every group that was asked for")

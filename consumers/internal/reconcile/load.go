@@ -12,22 +12,22 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// mapsOf is how many groups Redis is asked for in one call, parallelMaps how many calls there are at the same time.
+// mapsPerCall is how many groups one call of Redis reads, parallelMaps how many such calls run at the same time.
 const (
-	mapsOf       = 100
+	mapsPerCall  = 100
 	parallelMaps = 2
 )
 
-// loadReport counts what became of the groups that are not in Redis. Of unknown groups Redis did not say whether they are; left
-// are groups that are not there and whose RebuildGroup was not sent.
+// loadReport counts groups: rebuilt got a RebuildGroup, unknown were not shown by Redis, left are not in Redis and got no
+// RebuildGroup.
 type loadReport struct{ rebuilt, unknown, left int }
 
-// load notes what Redis shows of each group and sends a RebuildGroup for those that are not there. If Redis does not answer,
-// nothing is known of its groups, and the run leaves them alone.
-func (r *Reconciler) load(ctx context.Context, s share, c chosen, run int64) (report loadReport, err error) {
+// load reads the state of each group in Redis and sends a RebuildGroup for those that are not there. The run does nothing about
+// groups for which Redis does not respond.
+func (r *Reconciler) load(ctx context.Context, budget timeBudget, c chosen, run int64) (report loadReport, err error) {
 	var p problems
-	_, err = each(s, parallelMaps, slices.Collect(slices.Chunk(c.all(), mapsOf)), func(groups []*group) error {
-		return r.show(ctx, groups)
+	_, err = forEach(budget, parallelMaps, slices.Collect(slices.Chunk(c.all(), mapsPerCall)), func(groups []*group) error {
+		return r.readMaps(ctx, groups)
 	})
 	p.add(err)
 	missing := func(groups []*group) (out []*group) {
@@ -40,7 +40,7 @@ func (r *Reconciler) load(ctx context.Context, s share, c chosen, run int64) (re
 		}
 		return out
 	}
-	rebuilds, left := shared(missing(c.soon), missing(c.rest), maxRebuilds)
+	rebuilds, left := halfOfEach(missing(c.soon), missing(c.rest), maxRebuilds)
 	report.left = left
 	messages := make([]message.Encoded, 0, len(rebuilds))
 	for _, g := range rebuilds {
@@ -54,7 +54,7 @@ func (r *Reconciler) load(ctx context.Context, s share, c chosen, run int64) (re
 	}
 	var mu sync.Mutex
 	report.left += len(messages)
-	_, err = each(s, sendAll, slices.Collect(slices.Chunk(messages, sendOf)), func(chunk []message.Encoded) error {
+	_, err = forEach(budget, parallelSends, slices.Collect(slices.Chunk(messages, sendSize)), func(chunk []message.Encoded) error {
 		if err := r.Sender.Send(ctx, chunk...); err != nil {
 			return fmt.Errorf("send RebuildGroup: %w", err)
 		}
@@ -68,8 +68,8 @@ func (r *Reconciler) load(ctx context.Context, s share, c chosen, run int64) (re
 	return report, p.err()
 }
 
-// show reads what Redis has of some groups, in one call.
-func (r *Reconciler) show(ctx context.Context, groups []*group) error {
+// readMaps reads the state of some groups in Redis, in one call.
+func (r *Reconciler) readMaps(ctx context.Context, groups []*group) error {
 	keys := make([]seatstate.GroupVersion, len(groups))
 	for i, g := range groups {
 		keys[i] = g.GroupVersion
@@ -90,24 +90,24 @@ func (r *Reconciler) show(ctx context.Context, groups []*group) error {
 	return err
 }
 
-// shared takes the first items of two lists, limit in all: half from each, or more from one where the other has fewer. left is
-// how many it did not take.
-func shared[T any](a, b []T, limit int) (taken []T, left int) {
+// halfOfEach takes the first items of two lists, at most limit: half from each, or more from one if the other has fewer. left
+// counts the items that it did not take.
+func halfOfEach[T any](a, b []T, limit int) (taken []T, left int) {
 	ofA := min(len(a), max(limit/2, limit-len(b)))
 	ofB := min(len(b), limit-ofA)
 	return slices.Concat(a[:ofA], b[:ofB]), len(a) + len(b) - ofA - ofB
 }
 
-// maxSweeps bounds how many calls end the lapsed holds of one group in a run; parallelGroups is how many groups are swept or
+// maxSweeps bounds how many calls end the lapsed holds of one group in a run; parallelGroups bounds how many groups are swept or
 // compared at the same time.
 const (
 	maxSweeps      = 50
 	parallelGroups = 16
 )
 
-// sweep ends the lapsed holds of a group. Each script call of a handler ends a few; this is for groups that nobody asks.
-func (r *Reconciler) sweep(ctx context.Context, s share, g *group) (calls int, err error) {
-	for calls < maxSweeps && !s.over() {
+// sweep ends the lapsed holds of a group. Each script call of a handler ends a few of them; sweep is for groups without calls.
+func (r *Reconciler) sweep(ctx context.Context, budget timeBudget, g *group) (calls int, err error) {
+	for calls < maxSweeps && !budget.spent() {
 		left, err := r.Groups.Sweep(ctx, g.GroupVersion)
 		if err != nil {
 			return calls, fmt.Errorf("sweep %s: %w", g.Key(), err)
@@ -120,7 +120,7 @@ func (r *Reconciler) sweep(ctx context.Context, s share, g *group) (calls int, e
 	return calls, nil
 }
 
-// holding says whether a group has held seats: only there a hold can have lapsed.
+// holding says whether a group is loaded and has held seats: only such a group can have lapsed holds.
 func (g *group) holding() bool {
 	if !g.loaded() {
 		return false

@@ -11,26 +11,26 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// LedgerCursor says how far the ledger was asked to be compared.
+// LedgerCursor stores up to which time audits of the ledger were sent.
 type LedgerCursor interface {
-	// Cursor is a consistent read; the zero cursor is one that was never moved.
+	// Cursor reads the cursor consistently; the zero cursor was never moved.
 	Cursor(ctx context.Context) (readmodel.LedgerCursor, error)
-	// MoveCursor writes the cursor, unless its slices are further already.
+	// MoveCursor writes the cursor unless the stored one is further.
 	MoveCursor(ctx context.Context, to readmodel.LedgerCursor) error
 }
 
-// fetchSince is how far back each run asks Stripe for events that it could not deliver. Stripe tries for days by itself,
-// and an order that waits is looked at before its hold ends, so this only has to cover the time in between. A list that is
-// longer than a few runs is given up: each of them begins with the newest events.
+// fetchSince is how far back each run asks Stripe for undelivered events. Stripe itself tries for days, and an order's payment is
+// checked before its hold ends, so this has to cover only the time in between. fetchFor is how long the fetch of one run goes on:
+// later runs begin with the newest events.
 const (
 	fetchSince = 15 * time.Minute
 	fetchFor   = 5 * time.Minute
 )
 
-// The ledger is compared once it has come to rest: holds have ended, captures and voids have had their time. Slices of it
-// follow one another without a hole, however late a run is. Since a PaymentIntent that was looked at once may go wrong after
-// that, as when its void is lost or it is refunded at the dashboard, all of the last day are looked at again each hour, and
-// all of the last days each day: longer than an authorisation lasts.
+// A slice of the ledger is audited auditAfter its end, when holds have ended and captures and voids are done. Slices follow one
+// another without a gap, however late a run is. A PaymentIntent may go wrong after its slice, if its void is lost or it is refunded
+// at the dashboard. So the last day is audited again each hour, and the last eight days, which is longer than an authorisation
+// lasts, each day.
 const (
 	auditAfter  = 30 * time.Minute
 	ledgerSlice = 5 * time.Minute
@@ -40,29 +40,29 @@ const (
 	weekBack    = 8 * 24 * time.Hour
 )
 
-// slicesPerRun bounds how much of what was missed a run catches up with: an hour of the ledger a minute.
-const slicesPerRun = 12
+// maxSlices bounds how many missed slices a run catches up with: an hour of the ledger in a minute.
+const maxSlices = 12
 
-// payments asks for lost events in each run, and for the comparison with Stripe's ledger.
+// payments asks for lost events in each run, and for audits of Stripe's ledger when they are due.
 func (r *Reconciler) payments(ctx context.Context, now contracts.Instant, run int64) error {
-	// Lost events are asked for also while nothing is known of the ledger.
+	// The fetch does not depend on the cursor of the ledger.
 	return errors.Join(
-		r.ask(ctx, message.FetchEvents{Since: now.Add(-fetchSince), Run: run, Deadline: now.Add(fetchFor)}),
+		r.send(ctx, message.FetchEvents{Since: now.Add(-fetchSince), Run: run, Deadline: now.Add(fetchFor)}),
 		r.audit(ctx, now, run),
 	)
 }
 
-// audit asks for what is due, and only then moves the cursor: a crash in between asks twice.
+// audit sends the audits that are due, and only then moves the cursor: a crash in between sends them again.
 func (r *Reconciler) audit(ctx context.Context, now contracts.Instant, run int64) error {
 	before, err := r.Ledger.Cursor(ctx)
 	if err != nil {
 		return fmt.Errorf("cursor of the ledger: %w", err)
 	}
-	looks, after := looksDue(before, now, run)
-	if len(looks) == 0 {
+	audits, after := auditsDue(before, now, run)
+	if len(audits) == 0 {
 		return nil
 	}
-	if err := r.ask(ctx, looks...); err != nil {
+	if err := r.send(ctx, audits...); err != nil {
 		return err
 	}
 	if err := r.Ledger.MoveCursor(ctx, after); err != nil {
@@ -71,40 +71,41 @@ func (r *Reconciler) audit(ctx context.Context, now contracts.Instant, run int64
 	return nil
 }
 
-// looksDue are the looks at the ledger that are due, and the cursor once they were asked for.
-func looksDue(cursor readmodel.LedgerCursor, now contracts.Instant, run int64) (looks []message.Message, after readmodel.LedgerCursor) {
+// auditsDue returns the audits of the ledger that are due, and the cursor for when they are sent.
+func auditsDue(cursor readmodel.LedgerCursor, now contracts.Instant, run int64) (audits []message.Message, after readmodel.LedgerCursor) {
 	after = cursor
 	after.MessageKey = readmodel.LedgerCursorKey
 	rest := now.Add(-auditAfter)
 	if after.SlicesTo == 0 {
-		// What was made before is in the looks at the last days, which are due as well.
+		// The audits of the last days cover what was made before, and are due as well.
 		after.SlicesTo = contracts.InstantOf(rest.Time().Truncate(ledgerSlice))
 	}
-	for range slicesPerRun {
+	for range maxSlices {
 		to := after.SlicesTo.Add(ledgerSlice)
 		if to > rest {
 			break
 		}
-		looks = append(looks, message.AuditLedger{From: after.SlicesTo, To: to, Run: run})
+		audits = append(audits, message.AuditLedger{From: after.SlicesTo, To: to, Run: run})
 		after.SlicesTo = to
 	}
-	// A look is given up once the one after it has had as much time: it begins with the newest.
+	// An audit is given up once the next one has had as much time, since that one begins with the newest PaymentIntents.
 	if now.Sub(after.DayAt) >= dayEvery {
-		looks = append(looks, lookBack(rest, dayBack, now.Add(2*dayEvery), run))
+		audits = append(audits, auditBack(rest, dayBack, now.Add(2*dayEvery), run))
 		after.DayAt = now
 	}
 	if now.Sub(after.WeekAt) >= weekEvery {
-		looks = append(looks, lookBack(rest, weekBack, now.Add(2*weekEvery), run))
+		audits = append(audits, auditBack(rest, weekBack, now.Add(2*weekEvery), run))
 		after.WeekAt = now
 	}
-	return looks, after
+	return audits, after
 }
 
-func lookBack(to contracts.Instant, by time.Duration, deadline contracts.Instant, run int64) message.Message {
+// auditBack returns the audit of the time by before to.
+func auditBack(to contracts.Instant, by time.Duration, deadline contracts.Instant, run int64) message.Message {
 	return message.AuditLedger{From: max(1, to.Add(-by)), To: to, Run: run, Deadline: deadline}
 }
 
-func (r *Reconciler) ask(ctx context.Context, what ...message.Message) error {
+func (r *Reconciler) send(ctx context.Context, what ...message.Message) error {
 	var messages []message.Encoded
 	for _, m := range what {
 		encoded, err := message.Encode(m, "")

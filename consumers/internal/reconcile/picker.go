@@ -12,21 +12,21 @@ import (
 	"boxoffice/contracts"
 )
 
-// How many due orders a run looks at. Each costs a run some milliseconds; in a healthy pipeline they are few.
+// maxFresh and maxOld bound how many due orders a run reads. Each costs some milliseconds; in a healthy pipeline there are few.
 //
-// For an order that is due for less than freshFor this may be the last look at Stripe before its hold ends. If they are too
-// many, the earliest due are taken; none waits for long, since after freshFor it has ended or is due for longer. If those
-// that are due for longer are too many, half of them are the longest due and half are taken by rotation: an order whose step
-// can never be done stays due for ever, and must not keep a run from the others.
+// For an order that is due for less than freshFor this run may be the last one that checks its payment before its hold ends. If
+// there are too many of them, the picker takes the earliest due. The others do not wait for long: after freshFor an order has ended
+// or counts as old. If there are too many old ones, half of those taken are the longest due and half are taken by rotation: an
+// order whose step can never be done stays due for ever and must not keep a run from the others.
 const (
 	maxFresh = 10_000
 	maxOld   = 10_000
 )
 
-// freshFor is from the first look at Stripe before the end of a hold to the last one after it.
+// freshFor is the time from the first CheckPayment before the end of a hold to the last one after it.
 const freshFor = 90 * time.Second
 
-// picker keeps, of the due orders that it sees, those that a run looks at, in bounded memory. It is safe for concurrent use.
+// picker chooses which of the due orders a run handles, in bounded memory. It is safe for concurrent use.
 type picker struct {
 	freshFrom contracts.Instant
 	turn      uint32
@@ -43,7 +43,7 @@ func newPicker(now contracts.Instant, run int64) *picker {
 	}
 }
 
-func (p *picker) see(found []order.Due) {
+func (p *picker) add(found []order.Due) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen += len(found)
@@ -57,28 +57,28 @@ func (p *picker) see(found []order.Due) {
 	}
 }
 
-// placeOf is the place of an order on the circle of turnOf. All places are as likely, and an order keeps its own.
+// placeOf returns the place of an order on the circle of turnOf. All places are equally likely, and an order always has the same.
 func placeOf(id contracts.OrderID) uint32 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id)) // never fails
 	sum := h.Sum64()
-	// The hash of ids that differ in their last letters alone differs in its lower half alone.
+	// Hashes of ids that differ only in their last letters differ only in the lower half.
 	sum ^= sum >> 32
 	return uint32(sum * 0x9e3779b97f4a7c15 >> 32)
 }
 
-// picked returns the orders that the run looks at: the fresh ones, the earliest due first, and the old ones, of which the
-// longest due alternate with those of the rotation. left is how many were seen beside them. Each order is in them once, also
-// if it moved in the index during the scan and was seen twice. It is called once, after the last see.
+// picked returns the orders that the run handles: the fresh ones, the earliest due first, and the old ones, of which the longest
+// due alternate with those of the rotation. left counts the others. Each order is in them once, also if it moved in the index
+// during the scan and was found twice. picked is called once, after the last add.
 func (p *picker) picked() (fresh, old []order.Due, left int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	known := map[contracts.OrderID]bool{}
+	taken := map[contracts.OrderID]bool{}
 	once := func(all []order.Due) []order.Due {
 		return slices.DeleteFunc(all, func(d order.Due) bool {
-			twice := known[d.OrderID]
-			known[d.OrderID] = true
-			return twice
+			repeated := taken[d.OrderID]
+			taken[d.OrderID] = true
+			return repeated
 		})
 	}
 	fresh = once(p.fresh.all())
@@ -87,7 +87,7 @@ func (p *picker) picked() (fresh, old []order.Due, left int) {
 	return fresh, old, max(p.seen-len(fresh)-len(old), 0)
 }
 
-// lowest keeps the orders of the lowest ranks, at most limit. It is a heap whose first has the highest rank.
+// lowest keeps the orders with the lowest ranks, at most limit. It is a heap whose first item has the highest rank.
 type lowest struct {
 	limit int
 	items []ranked
@@ -108,7 +108,7 @@ func (l *lowest) offer(rank uint64, d order.Due) {
 	}
 }
 
-// all returns the orders by their ranks. It sorts the heap, so that offer must not be called after it.
+// all returns the orders sorted by rank. It sorts the heap, so offer must not be called afterwards.
 func (l *lowest) all() []order.Due {
 	slices.SortFunc(l.items, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.due.OrderID, b.due.OrderID))

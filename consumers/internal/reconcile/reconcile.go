@@ -1,12 +1,13 @@
-// Package reconcile looks, once a minute, for orders, letters and seat groups that no message will move on any more, and
-// sends the message that does. There is one run at a time. It writes no order that has a row; each part may be repeated.
+// Package reconcile finds, once a minute, the orders, dead letters and seat groups for which no message is under way any more, and
+// sends that message. There is one run at a time. A run writes no row of an order that has one, and every part of it may be
+// repeated.
 //
-// deadletters.go drains the dead-letter queues, letter.go has what a letter leads to, streamfailure.go keeps letters about records
-// of a stream. due.go sends the steps that are late,
-// of the orders that duescan.go and picker.go find. payments.go asks for what Stripe could not deliver. groups.go chooses
-// the seat groups of concerts on sale that a run looks at, load.go has them loaded and swept, repair.go compares what Redis
-// has of them with rows and tickets, twice.go looks for seats that are sold in two groups. share.go divides the time of a run, turn.go says where a run begins with what does not
-// fit into one.
+// deadletters.go drains the dead-letter queues, letter.go decides what a letter leads to, and streamfailure.go keeps letters about
+// records of a stream. due.go sends the steps that are late, of the orders that duescan.go reads and picker.go chooses. payments.go
+// asks for undelivered events and for audits of the ledger. groups.go chooses the seat groups that a run handles, load.go has them
+// loaded and swept, repair.go compares Redis with rows and tickets, and twice.go looks for seats that are sold in two groups.
+// freeze.go marks the layouts that are sold, first.go writes which layouts processes read first. budget.go divides the time of a
+// run, and turn.go decides where a run begins with work that does not fit into one.
 package reconcile
 
 import (
@@ -28,47 +29,51 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Catalogue answers what is or will be on sale.
+// Catalogue has the concerts and their layouts. It is safe for concurrent use.
 type Catalogue interface {
-	// Concerts reads all concerts, past any memory. Beside an error it returns those that it could read.
+	// Concerts reads all concerts, and not from memory. With an error it returns those that it could read.
 	Concerts(ctx context.Context) ([]readmodel.Concert, error)
+	// Layout returns the groups of a layout version. A version that does not exist is a retry.PoisonError with
+	// retry.ReasonCatalogueMissing.
 	Layout(ctx context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error)
 	// TellFirst writes which layouts a process reads before its first request.
 	TellFirst(ctx context.Context, refs []layoutitem.Ref) error
-	// Complete is an error unless every item of a layout version is there and can be read. It reads past any memory.
+	// Complete returns an error unless every item of a layout version exists and can be read. It does not read from memory.
 	Complete(ctx context.Context, concertID string, version int) error
-	// Freeze marks a layout as the one that is sold, if the concert has no mark and that version; it returns false if not.
+	// Freeze marks a layout version as the one that is sold. done is false, and nothing is written, if the concert has a mark or
+	// another version.
 	Freeze(ctx context.Context, concertID string, version int) (done bool, err error)
 }
 
-// Rows are the orders.
+// Rows stores the rows and tickets of orders. It is safe for concurrent use.
 type Rows interface {
-	// DuePage reads a page of the index of open orders whose step was due, whatever their concerts: one call. The index is
+	// DuePage reads, in one call, a page of the index of open orders whose step was due, whatever their concerts. The index is
 	// eventually consistent.
 	DuePage(ctx context.Context, scan order.DueScan) (order.DuePage, error)
-	// ReadMany is a consistent read of rows; ids without a row are left out.
+	// ReadMany reads rows consistently; ids without a row are left out.
 	ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error)
-	// OpenIDs reads the index of orders with a due step in a group. It is eventually consistent.
+	// OpenIDs reads the orders of a group from that index.
 	OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error)
-	// Tickets is a consistent read of all tickets of a group: seat name to owner.
+	// Tickets reads all tickets of a group consistently: seat name to owner.
 	Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error)
+	// PutAll writes rows, each if its order has none, and returns one result for each, in their order.
 	PutAll(ctx context.Context, rows []order.Order) []order.PutResult
 }
 
-// Groups are the seat groups in Redis, each in the layout version that is sold. One that is there in another version is
-// answered as not loaded.
+// Groups has the seat groups in Redis, each in the layout version that is sold. A group that is there in another version is not
+// loaded. It is safe for concurrent use.
 type Groups interface {
-	// Maps answers a snapshot a group. A *holds.UnreadError comes beside those that were read.
+	// Maps returns one snapshot for each group. With a *holds.UnreadError the snapshots of all other groups are valid.
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
-	// Sweep ends some orders that hold something past its lapse, and answers how many are left.
+	// Sweep ends some lapsed holds of a group and returns how many orders with lapsed holds are left.
 	Sweep(ctx context.Context, g seatstate.GroupVersion) (left int, err error)
-	// State reads a whole group at one instant. It answers holds.ErrNotLoaded when the group is not there, as Repair does.
+	// State reads a whole group atomically. Like Repair it returns holds.ErrNotLoaded if the group is not there.
 	State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error)
-	// Repair writes changes that were made from a State of this epoch; what has moved since is skipped.
+	// Repair applies changes that were made from a State of this epoch. It skips those whose places have changed since.
 	Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error)
 }
 
-// Sender sends messages; a nil error means that the queue has all of them.
+// Sender sends messages. A nil error means that the queue has all of them. It is safe for concurrent use.
 type Sender interface {
 	Send(ctx context.Context, messages ...message.Encoded) error
 }
@@ -80,80 +85,81 @@ type Reconciler struct {
 	Groups      Groups
 	Sender      Sender
 	DeadLetters []DeadLetterQueue
-	// StreamFailures has letters about records that the mappings of the streams gave up; nil if there is none.
+	// StreamFailures is the queue of letters about records that the mappings of the streams gave up; nil if there is none.
 	StreamFailures DeadLetterQueue
 	Letters        Letters
 	Ledger         LedgerCursor
-	// ChecksPerRun is the most orders whose payment a run asks Stripe for. Default 3,000: half of what Stripe allows an account
-	// to read in a minute.
+	// ChecksPerRun bounds the CheckPayments of a run, each of which is a read at Stripe. The default is 3,000, half of what Stripe
+	// allows an account to read in a minute.
 	ChecksPerRun int
 	Log          *slog.Logger
 	Meter        *telemetry.Meter
 	Now          func() time.Time
 
-	// What a process remembers saves work and decides nothing: a new one begins without it.
-	scanned scanned
-	mu      sync.Mutex
-	last    map[contracts.SeatGroup]compared
-	// first is what tellFirst has written, if toldFirst.
-	first     []layoutitem.Ref
-	toldFirst bool
+	// What a process remembers saves work and decides nothing. A new process begins without it.
+	scanProgress scanProgress
+	mu           sync.Mutex // guards last
+	last         map[contracts.SeatGroup]comparison
+	// first is what writeFirst has written, valid if firstWritten.
+	first        []layoutitem.Ref
+	firstWritten bool
 }
 
 // Report counts what a run did.
 type Report struct {
-	// Groups are those that the run looked at.
+	// Groups were chosen by the run. Rebuilt of them got a RebuildGroup.
 	Groups  int `json:"groups"`
 	Rebuilt int `json:"rebuilt"`
 	// Frozen are layouts that were marked as the one that is sold.
 	Frozen int `json:"frozen"`
-	// Due are the orders that the index named. Opened, Checked, Expired and Captured are those whose step was late and was
-	// sent again.
+	// Due are the orders that the index named. Opened, Checked, Expired and Captured are those whose late step was sent again.
 	Due      int `json:"due"`
 	Opened   int `json:"opened"`
 	Checked  int `json:"checked"`
 	Expired  int `json:"expired"`
 	Captured int `json:"captured"`
-	Swept    int `json:"swept"`
-	// DeadLetters were kept, and Voided of them led to a VoidPayment.
+	// Swept are calls of Sweep.
+	Swept int `json:"swept"`
+	// DeadLetters were kept. Voided are letters that led to a VoidPayment.
 	DeadLetters int `json:"deadLetters"`
 	Voided      int `json:"voided"`
-	// StreamFailures are letters about records of a stream that were kept.
+	// StreamFailures are kept letters about records of a stream.
 	StreamFailures int `json:"streamFailures"`
-	// Repaired and Lost are orders: those whose places in Redis were brought to what rows and tickets say, and those that
-	// were told that their seat is another's.
+	// Repaired are orders whose places in Redis were changed to what rows and tickets say. Lost are orders that got a
+	// SettleOrder, because another order owns one of their seats.
 	Repaired int `json:"repaired"`
 	Lost     int `json:"lost"`
-	// Outside are tickets in groups where the layout that is sold does not have their seats: such a seat is sold twice, or can be.
+	// Outside are tickets in groups in which the layout that is sold does not have their seats. Such a seat is sold twice or can be.
 	Outside int `json:"outside"`
-	// Left is what was not done because there was no time, because of a bound, or because it failed. The next runs do it.
+	// Left is what was not done, for lack of time, by a bound, or after a failure. The next runs do it.
 	Left Left `json:"left"`
 }
 
 // Left is what a run leaves to the next ones.
 type Left struct {
-	// Letters could not be kept; Queues of dead letters were not drained to their end.
+	// Letters could not be kept. Queues of dead letters were not drained to their end.
 	Letters int `json:"letters"`
 	Queues  int `json:"queues"`
-	// Segments of the index of open orders were not read to their end. Due are orders that it named and that were not read, or
-	// whose message was not sent; Checks are looks at Stripe beyond ChecksPerRun.
+	// Segments of the index of open orders were not read to their end. Due are orders named by the index that were not read or
+	// whose message was not sent. Checks are CheckPayments beyond ChecksPerRun.
 	Segments int `json:"segments"`
 	Due      int `json:"due"`
 	Checks   int `json:"checks"`
-	// Concerts have groups that the run did not look at; of those that it did, Unknown were not shown by Redis.
+	// Concerts have groups that the run did not choose. Unknown are chosen groups that Redis did not show. Rebuilds are groups
+	// that are not in Redis and got no RebuildGroup.
 	Concerts int `json:"concerts"`
 	Unknown  int `json:"unknown"`
 	Rebuilds int `json:"rebuilds"`
-	// Sweeps and Repairs are groups that were to be swept or compared.
+	// Sweeps and Repairs are groups that were not swept or not compared.
 	Sweeps  int `json:"sweeps"`
 	Repairs int `json:"repairs"`
-	// Earlier are layouts from before the one that is sold in whose groups no tickets were looked for.
+	// Earlier are layouts of earlier versions in whose groups the run did not look for tickets.
 	Earlier int `json:"earlier"`
 }
 
-// Run does all parts. If one fails, the others are done all the same, and the next run does what is left. Each part has its
-// share of the time (share.go), so that each part of each run does something. Letters come first: what a letter was to do is
-// late already, and no other part does it. Then come the steps that orders wait for, and the comparison with Redis last.
+// Run does all parts, also after one of them fails; the next run does what is left. Each part has its own time budget (budget.go),
+// so that each part of each run does something. Letters come first, since their work is late and no other part does it. Then come
+// the steps that orders wait for, and last the comparison with Redis.
 func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -167,7 +173,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	var p problems
 	part := func(do func() error) { p.add(safely(do)) }
 
-	// What is asked of Stripe takes a few calls and has no share of its own. Beside the letters it delays nothing.
+	// payments makes a few calls and has no budget of its own. Concurrently with the letters it delays nothing.
 	var first sync.WaitGroup
 	first.Go(func() { part(func() error { return r.doLetters(ctx, t, &report) }) })
 	first.Go(func() { part(func() error { return r.payments(ctx, now, run) }) })
@@ -184,7 +190,8 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 
 func (r *Reconciler) doLetters(ctx context.Context, t runTime, report *Report) error {
 	d, err := r.drain(ctx, t.until(untilLetters))
-	report.DeadLetters, report.Voided, report.StreamFailures, report.Left.Letters, report.Left.Queues = d.kept, d.voided, d.streams, d.notKept, d.queues
+	report.DeadLetters, report.Voided, report.StreamFailures = d.kept, d.voided, d.streams
+	report.Left.Letters, report.Left.Queues = d.notKept, d.queues
 	return err
 }
 
@@ -206,15 +213,15 @@ func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Inst
 	p.add(err)
 	report.Rebuilt, report.Left.Unknown, report.Left.Rebuilds = l.rebuilt, l.unknown, l.left
 
-	// The groups of sales that are soon begin at another place in each run, and alternate with the others, so that a run
-	// without time for all leaves out other groups than the run before.
+	// The groups of soon begin at another place in each run and alternate with the others, so that a run without time for all
+	// groups omits other ones than the run before.
 	soon := rotated(c.soon, int(fractionOf(run)*float64(len(c.soon))))
 	groups := interleaved(soon, c.rest)
 	var mu sync.Mutex
-	sweeping := t.until(untilSweep)
+	sweepBudget := t.until(untilSweep)
 	holding := slices.DeleteFunc(slices.Clone(groups), func(g *group) bool { return !g.holding() })
-	report.Left.Sweeps, err = each(sweeping, parallelGroups, holding, func(g *group) error {
-		calls, err := r.sweep(ctx, sweeping, g)
+	report.Left.Sweeps, err = forEach(sweepBudget, parallelGroups, holding, func(g *group) error {
+		calls, err := r.sweep(ctx, sweepBudget, g)
 		mu.Lock()
 		defer mu.Unlock()
 		report.Swept += calls
@@ -224,7 +231,7 @@ func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Inst
 
 	r.forget(now)
 	loaded := slices.DeleteFunc(groups, func(g *group) bool { return !g.loaded() })
-	report.Left.Repairs, err = each(t.until(untilRepair), parallelGroups, loaded, func(g *group) error {
+	report.Left.Repairs, err = forEach(t.until(untilRepair), parallelGroups, loaded, func(g *group) error {
 		done, err := r.repair(ctx, *g, now, run)
 		mu.Lock()
 		defer mu.Unlock()
@@ -233,16 +240,16 @@ func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Inst
 		return err
 	})
 	p.add(err)
-	report.Outside, report.Left.Earlier, err = r.twice(ctx, t.until(untilRepair), c.earlier)
+	report.Outside, report.Left.Earlier, err = r.findSoldTwice(ctx, t.until(untilRepair), c.earlier)
 	p.add(err)
 	return p.err()
 }
 
-// forget drops comparisons that are too old to save one.
+// forget deletes comparisons that are too old to save another one.
 func (r *Reconciler) forget(now contracts.Instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(r.last, func(_ contracts.SeatGroup, last compared) bool { return now >= last.at.Add(compareEvery) })
+	maps.DeleteFunc(r.last, func(_ contracts.SeatGroup, last comparison) bool { return now >= last.at.Add(compareEvery) })
 }
 
 // measure reports what the run did and what it left.

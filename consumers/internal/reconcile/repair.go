@@ -16,30 +16,30 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// compareEvery is when a group is compared again whose revision did not move: after a failover a lagging replica may have
-// come to the same number with other places.
+// compareEvery is how often a group is compared whose revision did not change: after a failover a lagging replica may have reached
+// the same number with other places.
 const compareEvery = 10 * time.Minute
 
-// compared is the last comparison of a group that left nothing open. A process remembers it; a new one compares anew.
-type compared struct {
+// comparison is the last complete comparison of a group. The process remembers it; a new process compares every group again.
+type comparison struct {
 	revision seatstate.Revision
 	at       contracts.Instant
 }
 
-// repaired counts what a comparison did.
+// repaired counts the orders whose places were changed, and those that got a SettleOrder for a lost seat.
 type repaired struct{ orders, lost int }
 
-// repair brings one group in Redis to what rows and tickets say, unless it has not moved since that was last so.
+// repair changes a group in Redis to what rows and tickets say, unless it has not changed since that was last so.
 //
-// The group is read first, then rows, then tickets; what has moved in between is refused by the store and looked at in
-// the next run (holds.Change). So no lock is needed and no running hold is lost.
+// It reads the group first, then rows, then tickets. The store skips changes of places that have changed in between, and the next
+// run compares them (holds.Change). So no lock is needed, and no hold that is under way is lost.
 func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant, run int64) (repaired, error) {
-	if last, ok := r.compared(g.SeatGroup); ok && last.revision == g.snapshot.Revision && now < last.at.Add(compareEvery) {
+	if last, ok := r.lastComparison(g.SeatGroup); ok && last.revision == g.snapshot.Revision && now < last.at.Add(compareEvery) {
 		return repaired{}, nil
 	}
 	state, err := r.Groups.State(ctx, g.GroupVersion)
 	if errors.Is(err, holds.ErrNotLoaded) {
-		return repaired{}, nil // lost since this run began; the next one asks for it
+		return repaired{}, nil // lost since this run began; the next run has it loaded
 	}
 	if err != nil {
 		return repaired{}, err
@@ -51,35 +51,48 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 		}
 		return repaired{}, fmt.Errorf("compare %s: %w", g.Key(), err)
 	}
-	var done repaired
-	lost, settled := drift.Lost, true
-	// All in one call, as long as it is one: a place that one change frees is another's.
-	for changes := range slices.Chunk(drift.Changes, holds.MaxPlaces) {
-		result, err := r.Groups.Repair(ctx, g.GroupVersion, state.Revision.Epoch, changes)
-		if err != nil && !errors.Is(err, holds.ErrNotLoaded) {
-			return done, fmt.Errorf("repair %s: %w", g.Key(), err)
-		}
-		done.orders += len(result.Done)
-		lost = append(lost, result.Displaced...)
-		settled = settled && err == nil && !result.EpochChanged && len(result.Skipped) == 0
-		r.logRepair(ctx, g, result)
+	orders, displaced, complete, err := r.applyChanges(ctx, g, state.Revision.Epoch, drift.Changes)
+	done := repaired{orders: orders}
+	if err != nil {
+		return done, err
 	}
+	lost := slices.Concat(drift.Lost, displaced)
 	slices.Sort(lost)
 	lost = slices.Compact(lost)
-	// The number of the run makes it a new send: who was told of the sale itself, and did not hear it, hears this.
+	// The command id has the number of the run, so that this message is not dropped as a repeat of one that was lost.
 	if err := seats.TellSeatLost(ctx, r.Sender, g.SeatGroup, lost, commandOf(run)); err != nil {
 		return done, err
 	}
 	done.lost = len(lost)
-	if settled {
-		r.remember(g.SeatGroup, compared{revision: state.Revision, at: now})
+	if complete {
+		r.remember(g.SeatGroup, comparison{revision: state.Revision, at: now})
 	}
 	return done, nil
 }
 
-// drift reads rows and then tickets and compares: the rows say what is owned, the tickets name owners whose row has not
-// been read as paid. Orders whose places are just their tickets need no row, so the tickets
-// are read before as well; where that leaves nobody, nothing more is read.
+// applyChanges writes the changes of a comparison to a group of this epoch. orders counts the orders whose places were changed,
+// displaced are those whose hold a sale has overwritten, and complete says that no change was skipped.
+func (r *Reconciler) applyChanges(
+	ctx context.Context, g group, epoch int64, changes []holds.Change,
+) (orders int, displaced []contracts.OrderID, complete bool, err error) {
+	complete = true
+	// At most MaxPlaces changes are one call, in which a place that one change frees can be taken by another.
+	for chunk := range slices.Chunk(changes, holds.MaxPlaces) {
+		result, err := r.Groups.Repair(ctx, g.GroupVersion, epoch, chunk)
+		if err != nil && !errors.Is(err, holds.ErrNotLoaded) {
+			return orders, displaced, false, fmt.Errorf("repair %s: %w", g.Key(), err)
+		}
+		orders += len(result.Done)
+		displaced = append(displaced, result.Displaced...)
+		complete = complete && err == nil && !result.EpochChanged && len(result.Skipped) == 0
+		r.logRepair(ctx, g, result)
+	}
+	return orders, displaced, complete, nil
+}
+
+// drift reads rows and then tickets, and compares the group with them. The rows say which seats an order owns; the tickets name the
+// owners whose row was read before it was paid. An order whose places are exactly its tickets needs no read of its row, so drift
+// reads the tickets before the rows too, and reads nothing more if no order is left.
 func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (holds.Drift, error) {
 	tickets, err := r.tickets(ctx, g)
 	if err != nil {
@@ -101,7 +114,7 @@ func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (hol
 	rows := make(map[contracts.OrderID]holds.Row, len(read))
 	for _, o := range read {
 		if o.SeatGroup() == g.SeatGroup && !o.Status.Dead() && o.LayoutVersion != g.LayoutVersion {
-			r.passOver(ctx, g, o, rows)
+			r.reportOtherLayout(ctx, g, o, rows)
 			continue
 		}
 		if rows[o.OrderID], err = rowIn(g, o); err != nil {
@@ -114,10 +127,10 @@ func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (hol
 	return state.Drift(rows, tickets), nil
 }
 
-// passOver raises an alarm for a row of another layout version, which is a fault: nothing of one that is not frozen is ever held.
-// The other orders of the group are compared all the same. Of this one only what a paid row owns counts, where the layout has
-// the seat in this group under the same name, as in a rebuild; an open one is left as it is.
-func (r *Reconciler) passOver(ctx context.Context, g group, o order.Order, rows map[contracts.OrderID]holds.Row) {
+// reportOtherLayout raises an alarm for a row of another layout version. That is a fault, since seats of a layout that is not frozen
+// are never held. The other orders of the group are compared all the same. As in a rebuild, a paid row keeps the seats that the
+// layout has in this group under the same name, and an open row is ignored.
+func (r *Reconciler) reportOtherLayout(ctx context.Context, g group, o order.Order, rows map[contracts.OrderID]holds.Row) {
 	r.Log.ErrorContext(ctx, "an order is of another layout than the one that is sold", telemetry.KeyOrder, o.OrderID, telemetry.KeyVersion, o.Version,
 		telemetry.KeySeatGroup, g.Key(), telemetry.KeyError, fmt.Sprintf("layout %d, and layout %d is sold", o.LayoutVersion, g.LayoutVersion))
 	r.Meter.Put(telemetry.InvariantsBroken, 1)
@@ -133,8 +146,8 @@ func (r *Reconciler) passOver(ctx context.Context, g group, o order.Order, rows 
 	rows[o.OrderID] = row
 }
 
-// rowIn is what a row says of the group. Of another group's order it says that it has nothing here: the same key was
-// sent to both, and the other one's body was stored first.
+// rowIn returns what a row says about the group. A row of another group has no places here: the same key was sent to both groups,
+// and the other body was stored first.
 func rowIn(g group, o order.Order) (row holds.Row, err error) {
 	row = holds.Row{Version: o.Version, Hash: o.RequestHash}
 	if o.SeatGroup() != g.SeatGroup {
@@ -154,6 +167,7 @@ func rowIn(g group, o order.Order) (row holds.Row, err error) {
 	return row, nil
 }
 
+// tickets reads the tickets of a group: place to owner.
 func (r *Reconciler) tickets(ctx context.Context, g group) (map[int]contracts.OrderID, error) {
 	named, err := r.Rows.Tickets(ctx, g.SeatGroup)
 	if err != nil {
@@ -176,18 +190,18 @@ func (r *Reconciler) logRepair(ctx context.Context, g group, result holds.Repair
 	}
 }
 
-func (r *Reconciler) compared(g contracts.SeatGroup) (last compared, ok bool) {
+func (r *Reconciler) lastComparison(g contracts.SeatGroup) (last comparison, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, ok = r.last[g]
 	return last, ok
 }
 
-func (r *Reconciler) remember(g contracts.SeatGroup, c compared) {
+func (r *Reconciler) remember(g contracts.SeatGroup, c comparison) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.last == nil {
-		r.last = map[contracts.SeatGroup]compared{}
+		r.last = map[contracts.SeatGroup]comparison{}
 	}
 	r.last[g] = c
 }

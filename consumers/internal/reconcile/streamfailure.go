@@ -14,7 +14,7 @@ import (
 // unreadable is the reason of a letter about a stream that Lambda would not have written.
 const unreadable = "unreadable"
 
-// destination is what Lambda sends to the destination of failed stream records, as far as it is used here.
+// destination has the used fields of what Lambda sends to the on-failure destination of a stream's mapping.
 type destination struct {
 	RequestContext struct {
 		FunctionARN string `json:"functionArn"`
@@ -32,7 +32,7 @@ type destination struct {
 	} `json:"DDBStreamBatchInfo"`
 }
 
-// streamFailureOf reads a letter about records of a stream: which they are, and why they were given up.
+// streamFailureOf decodes a letter about records of a stream: which records they are, and why they were given up.
 func streamFailureOf(body string) (failure *readmodel.StreamFailure, reason string) {
 	var d destination
 	if err := json.Unmarshal([]byte(body), &d); err != nil || d.Batch == nil || d.Batch.ShardID == "" || d.Batch.StartSequence == "" {
@@ -45,7 +45,7 @@ func streamFailureOf(body string) (failure *readmodel.StreamFailure, reason stri
 	}, d.RequestContext.Condition
 }
 
-// instantOf leaves out a time that the letter does not have.
+// instantOf returns 0 for a time that the letter does not have.
 func instantOf(t time.Time) contracts.Instant {
 	if t.IsZero() {
 		return 0
@@ -53,9 +53,9 @@ func instantOf(t time.Time) contracts.Instant {
 	return contracts.InstantOf(t)
 }
 
-// buryStreamFailure keeps a letter about records of a stream that their mapping gave up, and raises the alarm. It does nothing
-// about the records: what mirror missed a repair of the group finds, since it compares Redis with the rows, and what publish
-// missed is in the histories of the rows. A letter that cannot be read is kept as well.
+// buryStreamFailure keeps a letter about records of a stream that their mapping gave up, also one that cannot be decoded, and
+// raises the alarm. It does nothing about the records: the repair of a group compares Redis with the rows, so it finds what mirror
+// missed, and the histories of the rows have what publish missed.
 func (r *Reconciler) buryStreamFailure(ctx context.Context, q DeadLetterQueue, letter Letter) (did drained, err error) {
 	failure, reason := streamFailureOf(letter.Body)
 	kept := readmodel.DeadLetter{
@@ -72,7 +72,7 @@ func (r *Reconciler) buryStreamFailure(ctx context.Context, q DeadLetterQueue, l
 	r.Log.ErrorContext(ctx, "records of a stream were given up", telemetry.KeyMessage, letter.MessageID, telemetry.KeyReason, kept.Reason,
 		telemetry.KeyFunctionARN, about.FunctionARN, telemetry.KeyShard, about.ShardID, telemetry.KeySequence, about.StartSequence,
 		telemetry.KeyLastSequence, about.EndSequence, telemetry.KeyCount, about.Records)
-	// A letter that is not deleted is kept and reported once more.
+	// If the delete fails, the letter is kept and reported again.
 	did.streams = 1
 	if err := q.Delete(ctx, letter); err != nil {
 		return did, fmt.Errorf("delete: %w", err)

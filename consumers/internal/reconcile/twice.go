@@ -14,42 +14,43 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// earlierPerRun is how many layouts that are not sold any more a run looks for tickets in. Few concerts have one, so that most
-// runs look at none.
-const earlierPerRun = 8
+// maxEarlier bounds in how many layouts that are no longer sold a run looks for tickets. Few concerts have one, so that most runs
+// read none.
+const maxEarlier = 8
 
-// earlier is a layout version of a concert from before the one that is sold.
-type earlier struct {
+// earlierLayout is a layout version of a concert before the one that is sold.
+type earlierLayout struct {
 	readmodel.Concert
 	version int
 }
 
-// earlierLayouts are those of all concerts that are looked after, in the order of rotation.
-func earlierLayouts(concerts []readmodel.Concert, now contracts.Instant, run int64) []earlier {
-	var all []earlier
+// earlierLayouts returns those of all watched concerts, in the order of rotation.
+func earlierLayouts(concerts []readmodel.Concert, now contracts.Instant, run int64) []earlierLayout {
+	var all []earlierLayout
 	for _, c := range concerts {
-		if !lookedAfter(c, now) {
+		if !isWatched(c, now) {
 			continue
 		}
 		for version := 1; version < c.LayoutFrozen; version++ {
-			all = append(all, earlier{c, version})
+			all = append(all, earlierLayout{c, version})
 		}
 	}
-	slices.SortFunc(all, func(a, b earlier) int {
+	slices.SortFunc(all, func(a, b earlierLayout) int {
 		return cmp.Or(cmp.Compare(a.ConcertID, b.ConcertID), cmp.Compare(a.version, b.version))
 	})
 	return rotated(all, int(fractionOf(run)*float64(len(all))))
 }
 
-// twice finds seats with two tickets. The key of a ticket has its seat group, so that one seat may have a ticket in each of two
-// groups, and no transaction refuses the second. It takes two layouts of one concert that are both sold, which nothing may bring
-// about. So tickets are looked for where the layout that is sold has no such seat: in the groups of earlier layouts. What is found
-// there is sold twice, or can be; either is an alarm in each run that looks at it. left are layouts that were not looked at.
-func (r *Reconciler) twice(ctx context.Context, s share, layouts []earlier) (found, left int, err error) {
-	left = max(len(layouts)-earlierPerRun, 0)
+// findSoldTwice looks for seats with two tickets. The key of a ticket has its seat group, so one seat can have a ticket in each of
+// two groups, and no transaction refuses the second. That takes two layouts of one concert that are both sold, which must never
+// happen. So findSoldTwice reads tickets in the groups of earlier layouts, of seats that the layout that is sold has in another
+// group or not at all. Such a seat is sold twice or can be, and raises an alarm in each run that finds it. left counts the layouts
+// that were not read.
+func (r *Reconciler) findSoldTwice(ctx context.Context, budget timeBudget, layouts []earlierLayout) (found, left int, err error) {
+	left = max(len(layouts)-maxEarlier, 0)
 	var mu sync.Mutex
-	unread, err := each(s, parallelLayouts, layouts[:len(layouts)-left], func(e earlier) error {
-		n, err := r.outside(ctx, e)
+	unread, err := forEach(budget, parallelLayouts, layouts[:len(layouts)-left], func(e earlierLayout) error {
+		n, err := r.findOutside(ctx, e)
 		mu.Lock()
 		defer mu.Unlock()
 		found += n
@@ -61,13 +62,13 @@ func (r *Reconciler) twice(ctx context.Context, s share, layouts []earlier) (fou
 	return found, left + unread, err
 }
 
-// outside reports the tickets of an earlier layout's groups whose seats the layout that is sold has in another group, or not at
+// findOutside reports the tickets of an earlier layout's groups whose seats the layout that is sold has in another group or not at
 // all.
-func (r *Reconciler) outside(ctx context.Context, e earlier) (found int, err error) {
+func (r *Reconciler) findOutside(ctx context.Context, e earlierLayout) (found int, err error) {
 	sold, soldErr := r.Catalogue.Layout(ctx, e.ConcertID, e.LayoutFrozen)
 	before, beforeErr := r.Catalogue.Layout(ctx, e.ConcertID, e.version)
-	// Versions need not begin at 1 or follow each other. Of one that was never there nothing was sold.
-	if never := (&retry.PoisonError{}); errors.As(beforeErr, &never) && never.Reason == retry.ReasonCatalogueMissing {
+	// Versions need not begin at 1 or follow one another. A version that never existed has no tickets.
+	if missing := (&retry.PoisonError{}); errors.As(beforeErr, &missing) && missing.Reason == retry.ReasonCatalogueMissing {
 		beforeErr = nil
 	}
 	if err := errors.Join(soldErr, beforeErr); err != nil {
@@ -101,19 +102,21 @@ func (r *Reconciler) outside(ctx context.Context, e earlier) (found int, err err
 	return found, p.err()
 }
 
-// reportOutside says of a ticket that is outside the layout which is sold who has the seat there; now is the seat's group in that
-// layout, "" if it has none.
+// reportOutside reports a ticket whose seat is not in its group in the layout that is sold, and which order has the seat there. now
+// is the seat's group in that layout, "" if it has none.
 func (r *Reconciler) reportOutside(ctx context.Context, in contracts.SeatGroup, seat string, owner contracts.OrderID, now string) error {
-	reason, what := "ticket_outside_layout", fmt.Sprintf("seat %s has a ticket of order %s, and the layout that is sold has it in %q", seat, owner, now)
-	var failed error
+	reason := "ticket_outside_layout"
+	what := fmt.Sprintf("seat %s has a ticket of order %s, and the layout that is sold has it in %q", seat, owner, now)
+	var readErr error
 	if now != "" {
 		tickets, err := r.Rows.Tickets(ctx, contracts.SeatGroup{ConcertID: in.ConcertID, Group: now})
 		if other, ticketed := tickets[seat]; ticketed {
 			reason, what = "seat_sold_twice", fmt.Sprintf("seat %s has a ticket of order %s and one of order %s in %s", seat, owner, other, now)
 		}
-		failed = err
+		readErr = err
 	}
-	// What is known is said also where who has the seat now could not be read.
-	r.Log.ErrorContext(ctx, "a ticket is in a group that is not its seat's", telemetry.KeyReason, reason, telemetry.KeySeatGroup, in.Key(), telemetry.KeyOrder, owner, telemetry.KeyError, what)
-	return failed
+	// It is reported also if the tickets of the seat's new group could not be read.
+	r.Log.ErrorContext(ctx, "a ticket is in a group that is not its seat's", telemetry.KeyReason, reason,
+		telemetry.KeySeatGroup, in.Key(), telemetry.KeyOrder, owner, telemetry.KeyError, what)
+	return readErr
 }

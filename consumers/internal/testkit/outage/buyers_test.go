@@ -15,7 +15,7 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// plan is what a buyer means to do once he holds seats.
+// plan is what a buyer does once the order is held.
 type plan int
 
 const (
@@ -31,19 +31,19 @@ type buyer struct {
 	plan    plan
 	at      time.Time
 	message message.PlaceOrder
-	// secret is seen once his order awaits payment; dueAt is when he acts on it.
+	// secret is known once the order awaits payment; dueAt is when the buyer then pays.
 	secret pay.Created
 	dueAt  time.Time
-	// ends is D of his order. authorized is when his bank put the amount aside.
-	ends       contracts.Instant
+	// holdEnd is the end of the order's hold. authorized is when the bank authorised the amount.
+	holdEnd    contracts.Instant
 	authorized time.Time
 	cancelled  bool
-	// row is his order as it was found settled.
+	// row is the settled order, nil before.
 	row *order.Order
 }
 
-// buyers are so many orders from begin on within that time, over all groups in turn. Each fifth wants the seat of the one
-// before it in its group.
+// buyers returns n buyers, who order one after another from begin on, within that time, in all groups in turn. Each fifth wants
+// the seat of the one before it in its group.
 func (w *world) buyers(n, firstSeat int, begin time.Time, within time.Duration) []*buyer {
 	all := make([]*buyer, n)
 	for i := range all {
@@ -70,7 +70,7 @@ func (w *world) send(m message.Message) {
 	}
 }
 
-// play has the buyers do what they mean to until every order is settled, or until the end.
+// play lets the buyers act once a second until every order is settled, or until the given time.
 func (w *world) play(buyers []*buyer, until time.Time) {
 	open := slices.Clone(buyers)
 	for len(open) > 0 && time.Now().Before(until) {
@@ -79,21 +79,19 @@ func (w *world) play(buyers []*buyer, until time.Time) {
 	}
 }
 
-// paidInTime says whether his bank put the amount aside a minute before the end of his hold.
+// paidInTime says whether the bank authorised the amount a minute before the end of the hold.
 func (b *buyer) paidInTime() bool {
-	return !b.authorized.IsZero() && b.authorized.Before(b.ends.Time().Add(-time.Minute))
+	return !b.authorized.IsZero() && b.authorized.Before(b.holdEnd.Time().Add(-time.Minute))
 }
 
-// act is a buyer's second. It says whether his order is settled.
+// act does what a buyer does in a second. It says whether the order is settled.
 func (w *world) act(b *buyer) (settled bool) {
 	at := time.Now()
 	if at.Before(b.at) {
 		return false
 	}
 	if b.message.AcceptedAt < contracts.InstantOf(b.at) {
-		b.message.AcceptedAt = contracts.InstantOf(at)
-		b.message.Deadline = b.message.AcceptedAt.Add(time.Duration(w.topology.OrderDeadlineSeconds) * time.Second)
-		w.send(b.message)
+		w.placeOrder(b, at)
 		return false
 	}
 	row, found, err := w.rows.Read(context.Background(), b.message.OrderID)
@@ -103,25 +101,42 @@ func (w *world) act(b *buyer) (settled bool) {
 	case row.Status.Settled():
 		b.row = &row
 		return true
-	case row.Status.Open() && !w.dynamo.away():
-		w.look(b, row)
+	case row.Status.Open() && !w.dynamo.failing():
+		w.seeOrder(b, row)
 	}
-	if b.secret.ID != "" && b.authorized.IsZero() && !b.dueAt.After(at) && (b.plan == pays || b.plan == paysLate) && !w.stripe.away() {
-		err := w.provider.Confirm(b.secret, mempay.CardGood)
-		var refused *pay.ProviderError
-		if err != nil && !errors.As(err, &refused) {
-			w.t.Error(err)
-		}
-		if err == nil {
-			b.authorized = at
-		}
+	if b.wantsToPay(at) && !w.stripe.failing() {
+		w.confirmPayment(b, at)
 	}
 	return false
 }
 
-// look is a buyer who sees his order.
-func (w *world) look(b *buyer, row order.Order) {
-	b.ends = row.HoldExpiresAt
+// placeOrder sends the order.
+func (w *world) placeOrder(b *buyer, at time.Time) {
+	b.message.AcceptedAt = contracts.InstantOf(at)
+	b.message.Deadline = b.message.AcceptedAt.Add(time.Duration(w.topology.OrderDeadlineSeconds) * time.Second)
+	w.send(b.message)
+}
+
+// wantsToPay says whether the buyer has the client secret, has not paid, and means to by now.
+func (b *buyer) wantsToPay(at time.Time) bool {
+	return b.secret.ID != "" && b.authorized.IsZero() && !b.dueAt.After(at) && (b.plan == pays || b.plan == paysLate)
+}
+
+// confirmPayment authorises the PaymentIntent with a good card. Stripe may refuse, since the PaymentIntent may be cancelled.
+func (w *world) confirmPayment(b *buyer, at time.Time) {
+	err := w.provider.Confirm(b.secret, mempay.CardGood)
+	var refused *pay.ProviderError
+	switch {
+	case err == nil:
+		b.authorized = at
+	case !errors.As(err, &refused):
+		w.t.Error(err)
+	}
+}
+
+// seeOrder does what a buyer does who reads the open order.
+func (w *world) seeOrder(b *buyer, row order.Order) {
+	b.holdEnd = row.HoldExpiresAt
 	if b.plan == cancels && !b.cancelled && row.AcceptedAt.Time().Add(20*time.Second).Before(time.Now()) {
 		b.cancelled = true
 		w.send(message.CancelOrder{OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, CommandID: "c1"})
@@ -135,9 +150,9 @@ func (w *world) look(b *buyer, row order.Order) {
 	}
 }
 
-// owed says what is wrong with the money of an order that is settled: charged and confirmed are one, and nothing stays
-// put aside.
-func (w *world) owed(buyers []*buyer) (problems []string) {
+// moneyProblems returns what is wrong with the money of settled orders: an order must be charged if and only if it is CONFIRMED,
+// and no authorisation may be left.
+func (w *world) moneyProblems(buyers []*buyer) (problems []string) {
 	rows := map[contracts.OrderID]contracts.Status{}
 	for _, b := range buyers {
 		if b.row != nil {

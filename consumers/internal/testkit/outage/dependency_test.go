@@ -7,45 +7,45 @@ import (
 	"time"
 )
 
-// manner is how a dependency is away.
-type manner string
+// failure is how a dependency fails during an outage.
+type failure string
 
 const (
-	// refuses: no connection is taken.
-	refuses manner = "refuses"
-	// silent: nothing is answered, and nothing has an effect.
-	silent manner = "silent"
-	// swallows: each call has its effect, and no answer comes.
-	swallows manner = "swallows"
-	// throttles: each call is refused as one too many.
-	throttles manner = "throttles"
-	// flaps and stalls: of two calls one is refused, or has no answer and no effect, by chance.
-	flaps  manner = "flaps"
-	stalls manner = "stalls"
+	// refuses: no connection is accepted.
+	refuses failure = "refuses"
+	// silent: a call has no response and no effect.
+	silent failure = "silent"
+	// swallows: a call has its effect and no response.
+	swallows failure = "swallows"
+	// throttles: a call is throttled.
+	throttles failure = "throttles"
+	// flaps and stalls: half of the calls, by chance, are refused, or have no response and no effect.
+	flaps  failure = "flaps"
+	stalls failure = "stalls"
 )
 
-// dependency is what handlers call, and may be away for a time.
+// dependency is what handlers call. It fails from from until to.
 type dependency struct {
 	from, to time.Time
-	how      manner
-	// throttled is its error for one call too many.
+	how      failure
+	// throttled is its error for a throttled call.
 	throttled error
 	random    func() *rand.Rand
 }
 
 var errRefused = errors.New("connection refused")
 
-func (d *dependency) away() bool {
+func (d *dependency) failing() bool {
 	now := time.Now()
 	return !now.Before(d.from) && now.Before(d.to)
 }
 
-// call makes a call that has an effect, unless the dependency is away.
+// call makes a call with its effect, unless the dependency is failing.
 func (d *dependency) call(ctx context.Context, effect func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !d.away() {
+	if !d.failing() {
 		return effect()
 	}
 	if (d.how == flaps || d.how == stalls) && d.random().IntN(2) == 0 {

@@ -1,3 +1,3 @@
-// Package outage has the tests of what becomes of orders and messages while a dependency is away for minutes: the deployed
-// handlers, sqsbatch, breakers and backoff, over stores and queues in memory and in simulated time.
+// Package outage tests what happens to orders and messages while a dependency is unreachable for minutes. It runs the deployed
+// handlers, sqsbatch, breakers and backoff over stores and queues in memory, in simulated time.
 package outage

@@ -10,27 +10,28 @@ import (
 	"boxoffice/contracts"
 )
 
-// scenario is a dependency that is away for a time.
+// scenario is an outage of one dependency.
 type scenario struct {
 	dependency string
-	how        manner
-	away       time.Duration
+	how        failure
+	duration   time.Duration
 	processes  int
-	// empty has Redis come back without anything.
+	// empty says that Redis has lost its data when the outage ends.
 	empty bool
 }
 
-// lead is how long the world is well before. Orders come in from its beginning on.
 const (
-	lead   = 90 * time.Second
-	coming = 240 * time.Second
+	// beforeOutage is the time from the first order to the begin of the outage.
+	beforeOutage = 90 * time.Second
+	// ordersFor is the time within which the orders are sent.
+	ordersFor = 240 * time.Second
 )
 
-// An hour has six times the receives of ten minutes, so it has fewer orders. With one process of each function breakers are open
-// longest, so that has most.
+// orders returns how many seat groups and orders the scenario has. An hour has six times the receives of ten minutes and so gets
+// fewer orders. With one process of each function breakers are open for the longest time, so that scenario gets the most.
 func (s scenario) orders() (groups, orders int) {
 	switch {
-	case s.away > 10*time.Minute:
+	case s.duration > 10*time.Minute:
 		return 5, 40
 	case s.processes == 1:
 		return 40, 600
@@ -40,40 +41,39 @@ func (s scenario) orders() (groups, orders int) {
 }
 
 func (s scenario) String() string {
-	name := fmt.Sprintf("%s %s for %.0f min with %d processes", s.dependency, s.how, s.away.Minutes(), s.processes)
+	name := fmt.Sprintf("%s %s for %.0f min with %d processes", s.dependency, s.how, s.duration.Minutes(), s.processes)
 	if s.empty {
 		name += ", then empty"
 	}
 	return name
 }
 
-// keepsPaid are the dependencies whose absence costs nobody his seats who paid a minute before his hold's end. DynamoDB is none:
-// it decides who owns a seat. SQS is none: what a bank has said reaches commit by a queue, and the end of a hold waits in
-// another one already.
+// keepsPaid has the dependencies in whose outage a buyer who pays a minute before the end of the hold keeps the seats. DynamoDB is
+// not one of them: it decides who owns a seat. SQS is not: the result of a bank reaches commit by a queue, while the end of the
+// hold is already in another queue.
 var keepsPaid = map[string]bool{"Redis": true, "Stripe": true}
 
-// A dependency is away for ten minutes and for an hour, and each process of each function has breakers of its own, which open,
-// probe and close by themselves.
-func TestOutages(t *testing.T) {
+// Each process of each function has its own breakers, which open, probe and close by themselves.
+func TestRefusedConnectionsLoseNoOrder(t *testing.T) {
 	for _, dependency := range []string{"Redis", "DynamoDB", "SQS", "Stripe"} {
-		for _, away := range []time.Duration{10 * time.Minute, time.Hour} {
+		for _, duration := range []time.Duration{10 * time.Minute, time.Hour} {
 			for _, processes := range []int{1, 4, 16} {
-				try(t, scenario{dependency: dependency, how: refuses, away: away, processes: processes})
+				try(t, scenario{dependency: dependency, how: refuses, duration: duration, processes: processes})
 			}
 		}
 	}
 }
 
-// Being away has other faces than a connection that is refused: silence costs a timeout each time, what is swallowed has its
-// effect, and what fails half of the time opens no breaker.
-func TestOutagesOfOtherKinds(t *testing.T) {
+// A silent dependency costs each call its timeout, a swallowed call has its effect, and a dependency that fails half of the time
+// opens no breaker.
+func TestOtherFailuresLoseNoOrder(t *testing.T) {
 	for _, dependency := range []string{"Redis", "DynamoDB", "SQS", "Stripe"} {
-		for _, how := range []manner{silent, swallows, throttles, flaps, stalls} {
-			try(t, scenario{dependency: dependency, how: how, away: 10 * time.Minute, processes: 4})
+		for _, how := range []failure{silent, swallows, throttles, flaps, stalls} {
+			try(t, scenario{dependency: dependency, how: how, duration: 10 * time.Minute, processes: 4})
 		}
 	}
-	try(t, scenario{dependency: "DynamoDB", how: flaps, away: time.Hour, processes: 4})
-	try(t, scenario{dependency: "Redis", how: refuses, away: 10 * time.Minute, processes: 4, empty: true})
+	try(t, scenario{dependency: "DynamoDB", how: flaps, duration: time.Hour, processes: 4})
+	try(t, scenario{dependency: "Redis", how: refuses, duration: 10 * time.Minute, processes: 4, empty: true})
 }
 
 func try(t *testing.T, s scenario) {
@@ -84,49 +84,49 @@ func try(t *testing.T, s scenario) {
 	})
 }
 
-// play plays a scenario to its end: every order settled and every authorisation captured or voided, no dead letter, no note of an
-// attempt, and a backlog that has drained a minute after the mend.
+// play runs a scenario and checks that every order is settled, every authorisation captured or voided, no dead letter and no note
+// of an attempt left, and the backlog drained a minute after the outage.
 func (s scenario) play(t *testing.T) {
 	groups, orders := s.orders()
 	w := newWorld(t, groups)
 	start := time.Now()
-	w.mend = start.Add(lead + s.away)
-	w.plan(s, start.Add(lead))
+	w.outageEnd = start.Add(beforeOutage + s.duration)
+	w.schedule(s, start.Add(beforeOutage))
 	ctx, stop := context.WithCancel(context.Background())
 	defer func() { stop(); w.running.Wait() }()
 	w.run(ctx, s.processes)
 
 	hold := time.Duration(w.topology.HoldSeconds) * time.Second
-	buyers := w.buyers(orders, 0, start, coming)
-	buyers = append(buyers, w.buyers(groups, seatsOfGroup-1, w.mend.Add(5*time.Second), 40*time.Second)...)
-	w.play(buyers, w.mend.Add(hold+3*time.Minute))
-	settled := time.Since(w.mend)
-	time.Sleep(hold + time.Minute) // what is in the queues for orders that have ended
+	buyers := w.buyers(orders, 0, start, ordersFor)
+	buyers = append(buyers, w.buyers(groups, seatsOfGroup-1, w.outageEnd.Add(5*time.Second), 40*time.Second)...)
+	w.play(buyers, w.outageEnd.Add(hold+3*time.Minute))
+	settled := time.Since(w.outageEnd)
+	time.Sleep(hold + time.Minute) // until the messages of ended orders have left the queues
 
 	r := w.result(buyers)
 	t.Logf("OUTAGE %s: %s; the last order settled after %.0f s", s, r, settled.Seconds())
 	r.check(t)
 	if keepsPaid[s.dependency] && r.lostPaid > 0 {
-		t.Errorf("%d buyers who paid in time have lost their seats", r.lostPaid)
+		t.Errorf("%d buyers who paid in time lost their seats", r.lostPaid)
 	}
 	if r.drained > time.Minute {
-		t.Errorf("the backlog has drained after %s", r.drained)
+		t.Errorf("the backlog drained after %s", r.drained)
 	}
-	// What fails half of the time may keep the note of a message that is done; nobody asks for it any more.
+	// If half of the calls fail, the note of a message that is done may not be deleted. It has no effect.
 	if s.how != flaps && s.how != stalls && len(r.notes) > 0 {
 		t.Errorf("notes of attempts are left: %v", r.notes)
 	}
-	for _, problem := range w.owed(buyers) {
+	for _, problem := range w.moneyProblems(buyers) {
 		t.Error(problem)
 	}
 }
 
-// plan plans the outage.
-func (w *world) plan(s scenario, from time.Time) {
+// schedule sets the outage of a scenario.
+func (w *world) schedule(s scenario, from time.Time) {
 	d := map[string]*dependency{"Redis": w.redis, "DynamoDB": w.dynamo, "SQS": w.sends, "Stripe": w.stripe}[s.dependency]
-	d.how, d.from, d.to = s.how, from, w.mend
+	d.how, d.from, d.to = s.how, from, w.outageEnd
 	if s.empty {
-		time.AfterFunc(time.Until(w.mend)-time.Second, func() {
+		time.AfterFunc(time.Until(w.outageEnd)-time.Second, func() {
 			for n := range w.groups {
 				w.holds.Wipe(seatGroup(n))
 			}
@@ -134,20 +134,20 @@ func (w *world) plan(s scenario, from time.Time) {
 	}
 }
 
-// result is what an outage came to.
+// result is the result of a scenario.
 type result struct {
 	waited, receives, most int
 	letters                []string
 	notes                  map[string]int
 	open                   int
 	drained                time.Duration
-	// lostPaid are the buyers whose bank put the amount aside a minute before the end of their hold and who have no tickets.
+	// lostPaid counts the buyers whose bank authorised the amount a minute before the end of their hold and who have no tickets.
 	lostPaid int
 	statuses map[contracts.Status]int
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%d messages waited, %d receives, %d of one at most, %d letters, drained after %.0f s, %d who paid in time have lost their seats, orders %v",
+	return fmt.Sprintf("%d messages waited, %d receives, %d of one at most, %d letters, drained after %.0f s, %d who paid in time lost their seats, orders %v",
 		r.waited, r.receives, r.most, len(r.letters), r.drained.Seconds(), r.lostPaid, r.statuses)
 }
 
@@ -159,7 +159,7 @@ func (r result) check(t *testing.T) {
 		t.Errorf("%d orders are not settled", r.open)
 	}
 	if r.waited == 0 {
-		t.Error("nothing waited, so nothing was shown")
+		t.Error("no message waited, so the test shows nothing")
 	}
 }
 
@@ -171,7 +171,7 @@ func (w *world) result(buyers []*buyer) result {
 		r.most = max(r.most, n)
 	}
 	if !w.drained.IsZero() {
-		r.drained = w.drained.Sub(w.mend)
+		r.drained = w.drained.Sub(w.outageEnd)
 	}
 	for _, m := range w.letters() {
 		r.letters = append(r.letters, fmt.Sprintf("%s of %s after %d receives", m.Attributes.Kind, m.Group, m.ReceiveCount))

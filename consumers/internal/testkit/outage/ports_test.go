@@ -3,13 +3,13 @@ package outage_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"strconv"
 
 	"boxoffice/consumers/internal/adapters/awsclient"
 	"boxoffice/consumers/internal/adapters/redisclient"
@@ -22,22 +22,22 @@ import (
 	"boxoffice/contracts/stripeevent"
 )
 
-// seats are the holds of a process, in Redis: each call is one of the breaker, with the timeout of redishold.
+// groups are the seat groups in Redis as a process calls them: each call is one call of the breaker, with the timeout of redishold.
 type groups struct{ *process }
 
 func (s groups) call(ctx context.Context, op func() error) error {
 	return redisclient.Call(ctx, s.redis, 500*time.Millisecond, func(ctx context.Context) error { return s.world.redis.call(ctx, op) })
 }
 
-// script makes a call whose answer may be an error of holds, which is no failure of Redis.
-func script[A any](ctx context.Context, s groups, op func() (A, error)) (answer A, err error) {
-	var said error
-	err = s.call(ctx, func() error { answer, said = op(); return nil })
+// script makes a call that may return an error of holds, which is not a failure of Redis.
+func script[A any](ctx context.Context, s groups, op func() (A, error)) (result A, err error) {
+	var opErr error
+	err = s.call(ctx, func() error { result, opErr = op(); return nil })
 	if err != nil {
 		var none A
 		return none, err
 	}
-	return answer, said
+	return result, opErr
 }
 
 func (s groups) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
@@ -87,14 +87,14 @@ func (s groups) Loaded(ctx context.Context, g seatstate.GroupVersion) error {
 	return err
 }
 
-// pace is a lag that is left in Redis, worth no attempt.
+// pace stores a lag in Redis and ignores errors.
 type pace struct{ *process }
 
 func (p pace) Leave(ctx context.Context, _ contracts.Instant) {
 	_ = groups(p).call(ctx, func() error { return nil })
 }
 
-// bucket is the shared one, in Redis.
+// bucket is the shared bucket in Redis.
 type bucket struct{ *process }
 
 func (b bucket) Take(ctx context.Context, c pay.Class) (wait time.Duration, err error) {
@@ -104,7 +104,7 @@ func (b bucket) Take(ctx context.Context, c pay.Class) (wait time.Duration, err 
 	return wait, err
 }
 
-// rows are the orders of a process, in DynamoDB: each call is one of the breaker, with the timeout of dynamoorder.
+// rows are the orders in DynamoDB as a process calls them: each call is one call of the breaker, with the timeout of dynamoorder.
 type rows struct{ *process }
 
 const timeoutOfDynamo = 2 * time.Second
@@ -170,32 +170,32 @@ func (r rows) NextToken(ctx context.Context, g contracts.SeatGroup) (token int64
 	return token, err
 }
 
-// written makes a write. That the row has moved is an answer, and no failure of the table.
-func (r rows) written(ctx context.Context, op func() error) error {
-	var said error
-	if err := r.table(ctx, func() error { said = op(); return nil }); err != nil {
+// write makes a write. A refused condition is not a failure of the table.
+func (r rows) write(ctx context.Context, op func() error) error {
+	var opErr error
+	if err := r.table(ctx, func() error { opErr = op(); return nil }); err != nil {
 		return err
 	}
-	return said
+	return opErr
 }
 
 func (r rows) Update(ctx context.Context, before, after order.Order) error {
-	return r.written(ctx, func() error { return r.world.rows.Update(ctx, before, after) })
+	return r.write(ctx, func() error { return r.world.rows.Update(ctx, before, after) })
 }
 
 func (r rows) RejectLost(ctx context.Context, before, after order.Order, seat string) error {
-	return r.written(ctx, func() error { return r.world.rows.RejectLost(ctx, before, after, seat) })
+	return r.write(ctx, func() error { return r.world.rows.RejectLost(ctx, before, after, seat) })
 }
 
 func (r rows) Withdraw(ctx context.Context, before, after order.Order) error {
-	return r.written(ctx, func() error { return r.world.rows.Withdraw(ctx, before, after) })
+	return r.write(ctx, func() error { return r.world.rows.Withdraw(ctx, before, after) })
 }
 
 func (r rows) Commit(ctx context.Context, before, after order.Order) error {
-	return r.written(ctx, func() error { return r.world.rows.Commit(ctx, before, after) })
+	return r.write(ctx, func() error { return r.world.rows.Commit(ctx, before, after) })
 }
 
-// catalogue has a memory of 10 s, as the deployed one.
+// catalogue caches for 10 s, as the deployed one does.
 type catalogue struct {
 	*process
 	mu     sync.Mutex
@@ -271,55 +271,55 @@ func keyOf(key map[string]types.AttributeValue) string {
 	return strings.TrimSpace(key["messageKey"].(*types.AttributeValueMemberS).Value)
 }
 
-// provider is Stripe behind the breaker, with the timeout of stripepay.
+// provider is Stripe behind its breaker, with the timeout of stripepay.
 type provider struct{ *process }
 
 var _ pay.Provider = provider{}
 
-func (p provider) ask(ctx context.Context, op func() error) error {
-	var said error
+func (p provider) call(ctx context.Context, op func() error) error {
+	var opErr error
 	err := p.stripe.Do(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		return p.world.stripe.call(ctx, func() error { said = op(); return nil })
+		return p.world.stripe.call(ctx, func() error { opErr = op(); return nil })
 	})
 	if err != nil {
 		return &pay.ProviderError{Code: "no_answer", Err: err}
 	}
-	return said
+	return opErr
 }
 
 func (p provider) Create(ctx context.Context, key string, c pay.CreateParams) (made pay.Created, err error) {
-	err = p.ask(ctx, func() (err error) { made, err = p.world.provider.Create(ctx, key, c); return err })
+	err = p.call(ctx, func() (err error) { made, err = p.world.provider.Create(ctx, key, c); return err })
 	return made, err
 }
 
 func (p provider) Retrieve(ctx context.Context, id string) (i stripeevent.Intent, err error) {
-	err = p.ask(ctx, func() (err error) { i, err = p.world.provider.Retrieve(ctx, id); return err })
+	err = p.call(ctx, func() (err error) { i, err = p.world.provider.Retrieve(ctx, id); return err })
 	return i, err
 }
 
 func (p provider) Capture(ctx context.Context, key, id string) (i stripeevent.Intent, err error) {
-	err = p.ask(ctx, func() (err error) { i, err = p.world.provider.Capture(ctx, key, id); return err })
+	err = p.call(ctx, func() (err error) { i, err = p.world.provider.Capture(ctx, key, id); return err })
 	return i, err
 }
 
 func (p provider) Cancel(ctx context.Context, key, id string) (i stripeevent.Intent, err error) {
-	err = p.ask(ctx, func() (err error) { i, err = p.world.provider.Cancel(ctx, key, id); return err })
+	err = p.call(ctx, func() (err error) { i, err = p.world.provider.Cancel(ctx, key, id); return err })
 	return i, err
 }
 
 func (p provider) Undelivered(ctx context.Context, since contracts.Instant, after string) (page pay.EventPage, err error) {
-	err = p.ask(ctx, func() (err error) { page, err = p.world.provider.Undelivered(ctx, since, after); return err })
+	err = p.call(ctx, func() (err error) { page, err = p.world.provider.Undelivered(ctx, since, after); return err })
 	return page, err
 }
 
 func (p provider) Entries(ctx context.Context, from, to contracts.Instant, after string) (page pay.EntryPage, err error) {
-	err = p.ask(ctx, func() (err error) { page, err = p.world.provider.Entries(ctx, from, to, after); return err })
+	err = p.call(ctx, func() (err error) { page, err = p.world.provider.Entries(ctx, from, to, after); return err })
 	return page, err
 }
 
 func (p provider) Entry(ctx context.Context, id string) (e pay.Entry, err error) {
-	err = p.ask(ctx, func() (err error) { e, err = p.world.provider.Entry(ctx, id); return err })
+	err = p.call(ctx, func() (err error) { e, err = p.world.provider.Entry(ctx, id); return err })
 	return e, err
 }

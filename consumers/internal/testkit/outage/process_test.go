@@ -21,7 +21,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// process is one environment of a function: breakers of its own, as boot gives them, and the deployed handler over the
+// process is one execution environment of a function: its own breakers, as boot makes them, and the deployed handler over the
 // world's stores.
 type process struct {
 	world                *world
@@ -32,7 +32,7 @@ type process struct {
 	random               *rand.Rand
 }
 
-// functions are those with a queue, by its name.
+// functions has the functions behind a queue, by the name of the queue.
 var functions = map[string]func(*process) (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury){
 	"orders": (*process).reserve, "expiries": (*process).expire, "payments": (*process).pay, "authorizations": (*process).commit,
 }
@@ -54,7 +54,7 @@ func newProcess(w *world, queue string) *process {
 	return p
 }
 
-// at is a queue for messages that are given back, or for letters, past the breaker of what is sent.
+// at returns a queue for returned messages or for letters, with another breaker than that of sends.
 func (p *process) at(queue string) *sqssend.Queue {
 	return sqssend.New(client{queues: p.world.queues, sends: p.world.sends, visibility: p.world.topology.VisibilityTimeout}, nil, p.source).At(queue)
 }
@@ -104,7 +104,7 @@ func (p *process) pay() (sqsbatch.Handler, *sqsbatch.Runs, sqsbatch.Bury) {
 	return h.Handle, nil, p.at("payments-dead").Copy
 }
 
-// run makes the processes of every function and has their queues polled until the context ends.
+// run makes the processes of every function and polls their queues until the context ends.
 func (w *world) run(ctx context.Context, processes int) {
 	for queue := range functions {
 		idle := make(chan *process, processes)

@@ -17,8 +17,8 @@ import (
 	"boxoffice/contracts/topology"
 )
 
-// queues are those of the topology in memory, by name. What they say of delays, visibility and the last resort is read
-// from there, so that a change of it is tried here.
+// queues are the queues of the topology in memory, by name. Their delays, visibility timeouts and receive counts come from the
+// topology, so that this test covers a change of them.
 type queues map[string]*memqueue.Queue
 
 func newQueues(t topology.Topology) queues {
@@ -39,7 +39,7 @@ func newQueues(t topology.Topology) queues {
 	return all
 }
 
-// urls are the addresses that a sender is given: their names.
+// urls returns the URLs of the queues, which are their names here.
 func urls() map[message.Queue]string {
 	return map[message.Queue]string{
 		message.QueueOrders: "orders", message.QueueExpiries: "expiries",
@@ -47,8 +47,7 @@ func urls() map[message.Queue]string {
 	}
 }
 
-// client is SQS's, of which sends may be away. What gives messages back stays: a queue that cannot even do that hands out
-// nothing either.
+// client is SQS's client. Only its sends may fail: a queue that cannot change a visibility returns no messages either.
 type client struct {
 	queues     queues
 	sends      *dependency
@@ -105,12 +104,12 @@ func (c client) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributes
 	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{string(types.QueueAttributeNameVisibilityTimeout): seconds}}, nil
 }
 
-// handover is the least, and half of the most, that a batch takes to its process. Without it messages could go round in no
-// time, and all that comes back in one second would come at one instant.
-const handover = 100 * time.Millisecond
+// minHandover is the shortest time that a batch takes to its process; the longest is twice that. Without it a message could be
+// redelivered in no time, and all messages of one second would come at one instant.
+const minHandover = 100 * time.Millisecond
 
-// poll is an event source mapping with so many processes. It looks once a second while there is nothing, and gives each
-// batch to the process that has been idle longest.
+// poll is an event source mapping with the processes of idle. It polls once a second while the queue is empty, and gives each batch
+// to the process that has been idle for the longest time.
 func (w *world) poll(ctx context.Context, queue string, timeout time.Duration, idle chan *process) {
 	for {
 		var p *process
@@ -133,11 +132,11 @@ func (w *world) poll(ctx context.Context, queue string, timeout time.Duration, i
 		w.received(messages)
 		w.running.Go(func() {
 			defer func() { idle <- p }()
-			time.Sleep(handover + time.Duration(p.random.Int64N(int64(handover))))
+			time.Sleep(minHandover + time.Duration(p.random.Int64N(int64(minHandover))))
 			began := time.Now()
 			invocation, end := context.WithTimeout(context.Background(), timeout)
 			defer end()
-			if _, err := memqueue.Deliver(invocation, taken{w.queues[queue], messages}, 10, p.handle); err != nil {
+			if _, err := memqueue.Deliver(invocation, received{w.queues[queue], messages}, 10, p.handle); err != nil {
 				w.t.Errorf("%s: %v", queue, err)
 			}
 			if took := time.Since(began); took > timeout {
@@ -147,15 +146,15 @@ func (w *world) poll(ctx context.Context, queue string, timeout time.Duration, i
 	}
 }
 
-// taken is a queue whose next messages have been taken.
-type taken struct {
+// received is a queue whose next messages have been received.
+type received struct {
 	queue    *memqueue.Queue
 	messages []memqueue.Message
 }
 
-func (q taken) Receive(context.Context, int) ([]memqueue.Message, error) { return q.messages, nil }
+func (q received) Receive(context.Context, int) ([]memqueue.Message, error) { return q.messages, nil }
 
-func (q taken) Delete(_ context.Context, receipt string) error {
+func (q received) Delete(_ context.Context, receipt string) error {
 	return q.queue.Delete(context.Background(), receipt)
 }
 

@@ -56,7 +56,7 @@ func layoutOf(name string) readmodel.LayoutGroup {
 	return g
 }
 
-// world is all that there is beside the processes: stores, queues, Stripe, buyers, and what was seen.
+// world has everything except the processes: stores, queues, Stripe, buyers, and what the test has counted.
 type world struct {
 	t                            *testing.T
 	topology                     topology.Topology
@@ -71,13 +71,13 @@ type world struct {
 	seeds                        atomic.Uint64
 	groups                       int
 	running                      sync.WaitGroup
-	// mend is when what was away is back.
-	mend time.Time
+	// outageEnd is when the failing dependency works again.
+	outageEnd time.Time
 
 	mu       sync.Mutex
 	receives int
-	// most is how often each message came; waited are those that came again before the mend; drained is when one of them came
-	// last.
+	// most is the receive count of each message; waited are the messages that were redelivered during the outage; drained is the
+	// last receive of one of them.
 	most    map[string]int
 	waited  map[string]bool
 	drained time.Time
@@ -118,10 +118,10 @@ func (w *world) load(g contracts.SeatGroup) {
 	}
 }
 
-// random is a source of its own each time, for one goroutine.
+// random returns a new source each time, for one goroutine.
 func (w *world) random() *rand.Rand { return rand.New(rand.NewPCG(1, w.seeds.Add(1))) }
 
-// webhook is what becomes of an event of Stripe's: its own send to the queue always works.
+// webhook handles an event of Stripe's. Its send to the queue always works.
 func (w *world) webhook(e stripeevent.Event) bool {
 	m, ours, err := e.Message(environment)
 	if err != nil || !ours {
@@ -131,7 +131,7 @@ func (w *world) webhook(e stripeevent.Event) bool {
 	return true
 }
 
-// received notes what a queue handed out.
+// received counts the messages of a receive.
 func (w *world) received(messages []memqueue.Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,7 +140,7 @@ func (w *world) received(messages []memqueue.Message) {
 		w.receives++
 		w.most[m.MessageID] = max(w.most[m.MessageID], m.ReceiveCount)
 		switch {
-		case m.ReceiveCount > 1 && at.Before(w.mend):
+		case m.ReceiveCount > 1 && at.Before(w.outageEnd):
 			w.waited[m.MessageID] = true
 		case w.waited[m.MessageID]:
 			w.drained = at
@@ -148,7 +148,7 @@ func (w *world) received(messages []memqueue.Message) {
 	}
 }
 
-// letters takes all that is in the dead-letter queues.
+// letters receives all messages of the dead-letter queues.
 func (w *world) letters() (all []memqueue.Message) {
 	for _, q := range w.topology.Queues {
 		if q.DeadLetterQueue == "" {
