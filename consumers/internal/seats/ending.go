@@ -35,8 +35,8 @@ type Ending struct {
 // loaded and cannot be loaded, Finish sends the void and returns nil: the end of the row is a version, which mirror applies to
 // Redis as soon as the group is reachable. If the release returns poison, Finish returns it after it has sent the void.
 //
-// A row without a PaymentIntent needs no void: its buyer never got a client secret, and an OpenPayment that is being handled finds
-// the row ended and cancels the PaymentIntent that it has created.
+// A row without a PaymentIntent needs no void: its buyer never got a client secret, and an OpenPayment that is being handled
+// finds the row ended and cancels the PaymentIntent that it has created.
 func (e Ending) Finish(ctx context.Context, row order.Order) error {
 	released := Release(ctx, e.Seats, row.GroupVersion(), row.OrderID, row.Version)
 	if err := e.void(ctx, row); err != nil {

@@ -1,6 +1,6 @@
-// Package seats gives handlers access to the seat groups in Redis: Store, whose calls load a missing group; Places for the seats of
-// a row; Keep for the hold of an open row; Ending for an order that has ended without a ticket; and TellSeatLost for orders whose
-// seat a sale has displaced.
+// Package seats gives handlers access to the seat groups in Redis: Store, whose calls load a missing group; Places for the seats
+// of a row; Keep for the hold of an open row; Ending for an order that has ended without a ticket; and TellSeatLost for orders
+// whose seat a sale has displaced.
 //
 // It guarantees that a call of a Store that finds its group missing loads it and is made again, so no handler can take a missing
 // group for one whose seats are free. It needs Redis (Holds, Loads), and DynamoDB to load groups from (Truth, Tokens, Catalogue).
@@ -16,9 +16,9 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Holds is the seat groups in Redis. Each call is atomic for its group, may be repeated at any time, and is safe for concurrent use.
-// It blocks no longer than its context allows. It returns holds.ErrNotLoaded if the group is not loaded in the layout version of
-// the call; after any other error, the call may have taken effect.
+// Holds is the seat groups in Redis. Each call is atomic for its group, may be repeated at any time, and is safe for concurrent
+// use. It blocks no longer than its context allows. It returns holds.ErrNotLoaded if the group is not loaded in the layout
+// version of the call; after any other error, the call may have taken effect.
 type Holds interface {
 	// Hold decides a run of orders in their order. It returns one answer per ask.
 	Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error)
@@ -49,8 +49,8 @@ type Ensurer interface {
 	Ensure(ctx context.Context, g seatstate.GroupVersion) error
 }
 
-// Store is Holds whose calls load a missing group and are then made again. It is safe for concurrent use. A load takes more than a
-// second. While another handler loads the group, calls return a retryable error that asks for a delay of about a second.
+// Store is Holds whose calls load a missing group and are then made again. It is safe for concurrent use. A load takes more than
+// a second. While another handler loads the group, calls return a retryable error that asks for a delay of about a second.
 type Store struct {
 	holds  Holds
 	loader Ensurer

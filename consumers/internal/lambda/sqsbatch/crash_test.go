@@ -191,10 +191,11 @@ func (c *crashing) empty() bool {
 	return true
 }
 
-// The maximum number of crashes that one message costs if it always kills its function, at any position in its group. If the group
-// is redelivered unchanged, these are a receive without notes, one that notes the head, and two that note the message itself. If
-// the group is redelivered in smaller parts, each message before it may cost one more crash, after which it is acknowledged. Each
-// failure of a dependency may cost one more crash too: the attempt of a head that is returned has ended, so its notes are deleted.
+// The maximum number of crashes that one message costs if it always kills its function, at any position in its group. If the
+// group is redelivered unchanged, these are a receive without notes, one that notes the head, and two that note the message
+// itself. If the group is redelivered in smaller parts, each message before it may cost one more crash, after which it is
+// acknowledged. Each failure of a dependency may cost one more crash too: the attempt of a head that is returned has ended, so
+// its notes are deleted.
 const (
 	maxCrashes        = 4
 	maxCrashesInParts = maxCrashes + 9
@@ -271,8 +272,8 @@ func TestHeadThatKillsIsBuriedAfterThreeCrashes(t *testing.T) {
 	}
 }
 
-// The same while most deletes of notes fail, so that notes of ended attempts stay, and dependencies fail repeatedly: messages that
-// kill are buried, and if no message kills, none is buried. (A message that is redelivered together with one that kills, and
+// The same while most deletes of notes fail, so that notes of ended attempts stay, and dependencies fail repeatedly: messages
+// that kill are buried, and if no message kills, none is buried. (A message that is redelivered together with one that kills, and
 // whose note could not be deleted, may be buried too, like any message that is being handled in a crash.)
 func TestNotesThatStayMakeNoPoison(outer *testing.T) {
 	var seen struct{ stayed, buried, crashes int }

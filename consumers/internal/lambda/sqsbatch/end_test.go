@@ -153,8 +153,8 @@ func TestDeletesAtTheEndOfTheBatchShareOneTime(t *testing.T) {
 	})
 }
 
-// After a handler that overruns its budget, the messages are returned if time is left, and Handle returns soon after the end of the
-// context.
+// After a handler that overruns its budget, the messages are returned if time is left, and Handle returns soon after the end of
+// the context.
 func TestAnOverrunIsBounded(t *testing.T) {
 	for _, over := range []time.Duration{-50 * time.Millisecond, 0, 50 * time.Millisecond, 150 * time.Millisecond, 250 * time.Millisecond, 310 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {

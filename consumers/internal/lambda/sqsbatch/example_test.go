@@ -25,8 +25,8 @@ func (printingQueue) ReturnAfter(_ context.Context, receipts []sqsbatch.Receipt,
 	return nil
 }
 
-// A batch with the messages of two groups: in "parterre", the first message is done, and the second is poison, is buried, and does
-// not stop its group; in "balcony", a dependency fails, so the message and the one after it are returned together.
+// A batch with the messages of two groups: in "parterre", the first message is done, and the second is poison, is buried, and
+// does not stop its group; in "balcony", a dependency fails, so the message and the one after it are returned together.
 func Example() {
 	var event events.SQSEvent
 	for _, m := range []struct{ id, group string }{

@@ -97,8 +97,8 @@ func (p *play) mustNote(ids []string, i int) bool {
 	return head && (i == 0 || p.plans[ids[0]].earlier > 0)
 }
 
-// checkCalls checks the calls of handlers against the rules of runs: messages that join are handled in runs of maximum length, and
-// messages with notes alone.
+// checkCalls checks the calls of handlers against the rules of runs: messages that join are handled in runs of maximum length,
+// and messages with notes alone.
 func (p *play) checkCalls(ids []string) {
 	for _, c := range p.calls {
 		at := slices.Index(ids, c.ids[0])
