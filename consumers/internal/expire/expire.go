@@ -1,6 +1,9 @@
-// Package expire handles ExpireHold: it ends an order whose hold ran out. The row ends first, so that nothing can
-// commit any more; only then are the seats given back. It is the normal way seats become free again; the entry in
-// Redis lapses later and is the backstop.
+// Package expire handles ExpireHold: it ends an order whose hold has expired. This is how seats normally become free again; the
+// entry in Redis expires later, as a backstop.
+//
+// The row ends before the seats are released, so no payment can commit the order after its seats are free. A message may be
+// early, late or repeated: the handler relies only on the row. It needs the rows, the seat groups in Redis (seats.Ending) and a
+// clock.
 package expire
 
 import (
@@ -17,16 +20,16 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Orders are the rows.
+// Orders are the rows of orders. Its methods are safe for concurrent use and block no longer than their context allows.
 type Orders interface {
-	// Read is a consistent read; found is false when there is no such row.
+	// Read is a consistent read; found is false if there is no such row.
 	Read(ctx context.Context, id contracts.OrderID) (o order.Order, found bool, err error)
-	// Update writes the next version of a row if the stored one is still before; else it returns retry.ErrMoved. Any other
-	// error leaves open whether it is written.
+	// Update atomically replaces the row before with its next version after. It returns retry.ErrMoved if the stored row is no
+	// longer before; then nothing is written. After any other error the row may have been written.
 	Update(ctx context.Context, before, after order.Order) error
 }
 
-// Expire handles one ExpireHold. It relies on nothing but the row: the message may be early, late or repeated.
+// Expire handles ExpireHolds. It is safe for concurrent use.
 type Expire struct {
 	Orders Orders
 	Ending seats.Ending
@@ -34,8 +37,8 @@ type Expire struct {
 	Now    func() time.Time
 }
 
-// early is added to what is left of a hold when its message comes too soon, so that it does not come too soon again.
-const early = time.Second
+// earlyMargin is added to the remaining time of a hold when its message is early, so that the next delivery is not early again.
+const earlyMargin = time.Second
 
 // Handle decodes and handles one message of the queue.
 func (h Expire) Handle(ctx context.Context, d message.Delivery) error {
@@ -50,27 +53,27 @@ func (h Expire) Handle(ctx context.Context, d message.Delivery) error {
 	return h.HandleMessage(ctx, d, m)
 }
 
-// HandleMessage handles one ExpireHold, from whichever queue it came.
+// HandleMessage handles one ExpireHold from any queue. If the hold has not expired, the error asks for a delay until it has.
 func (h Expire) HandleMessage(ctx context.Context, d message.Delivery, m message.ExpireHold) error {
-	return retry.Reread(func() error { return h.once(ctx, d, m) })
+	return retry.Reread(func() error { return h.readAndExpire(ctx, d, m) })
 }
 
-// once does the steps from the read of the row on.
-func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHold) error {
+// readAndExpire does the steps from the read of the row on. It returns retry.ErrMoved if the row changed after the read.
+func (h Expire) readAndExpire(ctx context.Context, d message.Delivery, m message.ExpireHold) error {
 	row, found, err := h.Orders.Read(ctx, m.OrderID)
 	if err != nil {
 		return fmt.Errorf("read row: %w", err)
 	}
 	if !found {
-		// Its PlaceOrder wrote the row before it sent this message, so it is not ours: never a stalled group for it.
+		// PlaceOrder writes the row before it sends this message, so the message is not from here. It must not stop its group.
 		return retry.Refused("no_row")
 	}
 	switch {
 	case row.Status.Open():
 		expired, err := row.Expire(order.Cause{Kind: message.KindExpireHold, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
 		if errors.Is(err, order.ErrHoldNotOver) {
-			rest := row.ExpiresFrom().Time().Sub(h.Now())
-			return retry.WithDelay(max(rest, 0)+early, err)
+			remaining := row.ExpiresFrom().Time().Sub(h.Now())
+			return retry.WithDelay(max(remaining, 0)+earlyMargin, err)
 		}
 		if err != nil {
 			return retry.Poison("transition", err)
@@ -81,6 +84,7 @@ func (h Expire) once(ctx context.Context, d message.Delivery, m message.ExpireHo
 		h.Meter.Put(telemetry.HoldsExpired, 1)
 		return h.Ending.Finish(ctx, expired)
 	case row.Status.EndedUnpaid():
+		// An earlier delivery or another handler ended the row. The steps after it may be missing.
 		return h.Ending.Finish(ctx, row)
 	default:
 		return nil

@@ -12,19 +12,19 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// help is what a sale does that meets a seat sold to another order in Redis. Where the ticket is not that order's, its own
-// mirror has not taken the sale back yet, so it is done here, under that order's row's version. A sale whose ticket is there
-// is never overwritten.
+// resolveConflict is called when a sale finds a seat sold to another order in Redis. If the seat's ticket is not the other
+// order's, Redis does not yet show that the other order has lost the seat: resolveConflict takes that sale back, under the
+// version of the other order's row, and returns errConflictResolved. A sale whose ticket exists is never overwritten.
 //
-// The one ticket is read by itself: a Query may see a transaction half done, so that a ticket which it does not show may
-// be there all the same.
-func (m Mirror) help(ctx context.Context, row order.Order, seat string, c holds.Conflict) error {
+// The ticket is read alone: a query may see only some of the tickets of a transaction, so a ticket that is not in its result may
+// still exist.
+func (m Mirror) resolveConflict(ctx context.Context, row order.Order, seat string, c holds.Conflict) error {
 	owner, found, err := m.Rows.Ticket(ctx, row.SeatGroup(), seat)
 	if err != nil {
 		return fmt.Errorf("read ticket: %w", err)
 	}
 	if found && owner == c.Owner {
-		return m.lost(ctx, row, seat, c)
+		return m.checkRowMoved(ctx, row, seat, c)
 	}
 	other, found, err := m.read(ctx, c.Owner)
 	switch {
@@ -33,22 +33,23 @@ func (m Mirror) help(ctx context.Context, row order.Order, seat string, c holds.
 	case !found:
 		return &retry.PoisonError{Reason: "sold_without_row", Err: fmt.Errorf("seat %s is sold to %s", seat, c.Owner)}
 	case other.Status.Paid() && slices.Contains(other.Owned(), seat):
-		// A ticket leaves an order only with a version of its row that says so. The ticket decides who owns the seat, so
-		// the sale is taken back all the same, and not in silence.
+		// A ticket leaves an order only together with a version of its row that says so, so an invariant is broken. The ticket
+		// decides who owns the seat, so the sale is taken back, with an alarm.
 		m.Log.ErrorContext(ctx, "a paid order has lost a ticket", telemetry.KeyOrder, other.OrderID, telemetry.KeyVersion, other.Version,
 			telemetry.KeySeatGroup, row.SeatGroup().Key(), telemetry.KeyError, fmt.Sprintf("seat %s is sold to %s", seat, row.OrderID))
 		m.Meter.Put(telemetry.InvariantsBroken, 1)
 	}
-	// Refused as old or done: either way the other order's sale is not what it was. The place is one of this row's group.
+	// If Redis knows a later version of the other order, its sale has changed already. The place belongs to this row's group.
 	if err := m.restorePlaces(ctx, row.GroupVersion(), other, []int{c.Place}); err != nil && !errors.Is(err, errStale) {
 		return err
 	}
-	return errHelped
+	return errConflictResolved
 }
 
-// lost: the seat has the other order's ticket. A ticket leaves an order only with a version of its row, so this row has
-// moved on since it was read, or two orders own the seat. The latter is an alarm, and nothing is overwritten.
-func (m Mirror) lost(ctx context.Context, row order.Order, seat string, c holds.Conflict) error {
+// checkRowMoved is called when the seat of a paid row has the ticket of another order. A ticket leaves an order only together
+// with a version of its row. So either the row has changed since it was read, and the result is retry.ErrMoved; or two orders own
+// the seat, which is poison. Nothing is overwritten.
+func (m Mirror) checkRowMoved(ctx context.Context, row order.Order, seat string, c holds.Conflict) error {
 	now, found, err := m.read(ctx, row.OrderID)
 	if err != nil {
 		return err

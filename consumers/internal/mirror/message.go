@@ -8,19 +8,19 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// HandleMessage handles one MirrorOrder, in the order of its group: the row is read again and applied as it is now, so that
-// the message may be late, repeated or overtaken by the stream. While the group cannot be reached it is returned like any
-// other message of it.
+// HandleMessage handles one MirrorOrder, in the order of its group. It reads the row and applies it as it is now, so the message
+// may be late, repeated or overtaken by the stream. While the group is unreachable the error is retryable, as for any other
+// message of the group.
 //
-// A broken invariant is poison here as in the stream: an alarm, and a letter instead of a stalled group. The row stays the
-// truth, and a repair of the group does what is left undone here.
+// A broken invariant is poison: it raises an alarm and makes a dead letter, and does not stall the group. The row stays the
+// truth, and a repair of the group applies it.
 func (m Mirror) HandleMessage(ctx context.Context, o message.MirrorOrder) error {
 	row, found, err := m.read(ctx, o.OrderID)
 	if err != nil {
 		return err
 	}
 	if !found {
-		// The stream read it before the message was sent. It is not on its way but gone: never a stalled group for it.
+		// The stream read the row before it sent the message, so the row was deleted. It must not stall the group.
 		return retry.Refused("no_row")
 	}
 	err = m.apply(ctx, row)

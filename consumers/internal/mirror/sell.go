@@ -11,10 +11,11 @@ import (
 	"boxoffice/consumers/internal/seats"
 )
 
-// errNotTold is of a sale that is made and whose displaced orders could not be told.
-var errNotTold = errors.New("displaced orders are not told")
+// errSeatLostNotSent: the sale is made, and the SettleOrders of the orders that lost a seat by it could not be sent.
+var errSeatLostNotSent = errors.New("displaced orders are not told")
 
-// sell sells the seats that a paid order owns, tells whom that displaced, and frees the seats that were withdrawn.
+// sell sells the seats that a paid order owns, sends SettleOrder to the orders that lose a hold by it, and frees the seats that
+// were withdrawn.
 func (m Mirror) sell(ctx context.Context, row order.Order) error {
 	if names := row.Owned(); len(names) > 0 {
 		if err := m.sellSeats(ctx, row, names); err != nil {
@@ -27,6 +28,7 @@ func (m Mirror) sell(ctx context.Context, row order.Order) error {
 	return nil
 }
 
+// sellSeats sells seats of a paid order.
 func (m Mirror) sellSeats(ctx context.Context, row order.Order, names []string) error {
 	places, err := seats.PlacesOf(ctx, m.Catalogue, row, names)
 	if err != nil {
@@ -40,16 +42,16 @@ func (m Mirror) sellSeats(ctx context.Context, row order.Order, names []string) 
 	case sold.Stale:
 		return errStale
 	case sold.Conflict != nil:
-		return m.help(ctx, row, names[slices.Index(places, sold.Conflict.Place)], *sold.Conflict)
+		return m.resolveConflict(ctx, row, names[slices.Index(places, sold.Conflict.Place)], *sold.Conflict)
 	}
-	if err := seats.TellSeatLost(ctx, m.Sender, row.SeatGroup(), sold.Displaced, commandOf(row)); err != nil {
-		return fmt.Errorf("%w: %w", errNotTold, err)
+	if err := seats.TellSeatLost(ctx, m.Sender, row.SeatGroup(), sold.Displaced, commandID(row)); err != nil {
+		return fmt.Errorf("%w: %w", errSeatLostNotSent, err)
 	}
 	return nil
 }
 
-// commandOf names a sale within the 36 characters of a command id: the version and the last letters of the order's id.
-func commandOf(row order.Order) string {
+// commandID identifies a sale in the 36 characters of a command id: by the version of the row and the end of the order's id.
+func commandID(row order.Order) string {
 	id := string(row.OrderID)
 	return "s" + strconv.Itoa(row.Version) + "-" + id[max(0, len(id)-24):]
 }

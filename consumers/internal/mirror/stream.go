@@ -15,35 +15,35 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Stream mirrors what the stream of orders hints at. It is safe for concurrent use.
+// Stream applies the rows to which the hints of the stream of orders refer. It is safe for concurrent use.
 //
-// It loads no group: a load takes over a second, or waits for another loader of the same group, and the orders of all other
-// groups would wait with it. A group that is not loaded is left to its own queue, as one whose shard is down.
+// It loads no group: the orders of all other groups would wait for the load, which takes more than a second, or for another
+// loader of the group. An order whose group is not loaded is sent to the queue of the group, like one whose shard is unreachable.
 type Stream struct {
 	mirror Mirror
 }
 
-// NewStream makes a Stream of a Mirror whose Seats load no group.
+// NewStream returns a Stream. The Seats of m must load no group.
 func NewStream(m Mirror) Stream { return Stream{mirror: m} }
 
 const (
-	// maxParallel is how many orders are mirrored at once. Different orders do not depend on each other: Redis holds each to
-	// its own row's version.
+	// maxParallel bounds how many orders are mirrored at once. Orders do not depend on each other: Redis compares the version of
+	// each with its own row only.
 	maxParallel = 16
-	// timeToSend is kept of the invocation's time for sending what was deferred.
+	// timeToSend is the part of the invocation's time that is reserved for sending MirrorOrders.
 	timeToSend = time.Second
 )
 
-// result is what became of one order.
+// result is the result of mirroring one order. The zero result is done.
 type result struct {
-	// waits is the row that is left to its group's queue, because of err; nil if none is.
-	waits *order.Order
-	// err brings the record again with all later ones, unless the row waits in its queue.
+	// deferred is the row that is to be sent to the queue of its group because of err, nil for none.
+	deferred *order.Order
+	// err is the error. Unless the row is deferred, the record is redelivered with all later ones.
 	err error
 }
 
-// Handle implements streambatch.HintHandler. An order that is named more than once is mirrored once: the row is read in any
-// case. The first that fails comes again with all later ones.
+// Handle implements streambatch.HintHandler. An order with several hints is mirrored once, since its row is read after all of
+// them. From the first order that fails on, the records are redelivered.
 func (s Stream) Handle(ctx context.Context, hints []streambatch.Hint) (done int, err error) {
 	first := map[contracts.OrderID]int{}
 	var ids []contracts.OrderID
@@ -54,17 +54,17 @@ func (s Stream) Handle(ctx context.Context, hints []streambatch.Hint) (done int,
 		}
 	}
 	results := s.mirrorAll(ctx, ids)
-	s.leaveToQueues(ctx, results)
+	s.deferToQueues(ctx, results)
 	done = len(hints)
 	for i, r := range results {
-		if r.waits == nil && r.err != nil && first[ids[i]] < done {
+		if r.deferred == nil && r.err != nil && first[ids[i]] < done {
 			done, err = first[ids[i]], fmt.Errorf("order %s: %w", ids[i], r.err)
 		}
 	}
 	return done, err
 }
 
-// mirrorAll mirrors orders concurrently, and stops in time to send what is left to queues.
+// mirrorAll mirrors orders concurrently, and stops early enough to send MirrorOrders.
 func (s Stream) mirrorAll(ctx context.Context, ids []contracts.OrderID) []result {
 	if end, limited := ctx.Deadline(); limited {
 		var cancel context.CancelFunc
@@ -78,24 +78,25 @@ func (s Stream) mirrorAll(ctx context.Context, ids []contracts.OrderID) []result
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			results[i] = s.one(ctx, id)
+			results[i] = s.mirrorOrder(ctx, id)
 		})
 	}
 	wg.Wait()
 	return results
 }
 
-// one mirrors one order. Once the row is read, its group is known: an order that then fails for now waits in the group's queue,
-// and the stream goes on. An order whose row cannot be read, or whose messages cannot be sent, has its record redelivered.
-func (s Stream) one(ctx context.Context, id contracts.OrderID) (r result) {
+// mirrorOrder mirrors one order. If it fails after the row is read, the row is deferred to the queue of its group, so that the
+// stream can continue. If the row cannot be read, or the SettleOrders of a sale cannot be sent, the record is redelivered. If the
+// failure is permanent or a panic, the record is skipped.
+func (s Stream) mirrorOrder(ctx context.Context, id contracts.OrderID) (r result) {
 	var row order.Order
-	// In a goroutine a panic would end the process, and with it the work on the other orders.
+	// Without Safely a panic in this goroutine would end the process, and with it the work on the other orders.
 	err := retry.Safely("handler", func() (err error) {
 		found := false
 		if row, found, err = s.mirror.read(ctx, id); err != nil || !found {
-			return err // a row that is gone has nothing to mirror
+			return err // a deleted row is done
 		}
-		r.waits = &row
+		r.deferred = &row
 		return s.mirror.apply(ctx, row)
 	})
 	var panicked *retry.PanicError
@@ -104,14 +105,14 @@ func (s Stream) one(ctx context.Context, id contracts.OrderID) (r result) {
 		return result{}
 	case errors.As(err, &panicked):
 		s.mirror.Log.ErrorContext(ctx, "handler panicked", telemetry.KeyOrder, id, telemetry.KeyError, fmt.Sprint(panicked.Value), telemetry.KeyStack, panicked.Stack)
-		s.passOver(ctx, id, retry.Poison("panic", err))
+		s.skip(ctx, id, retry.Poison("panic", err))
 		return result{}
-	case errors.Is(err, errNotTold):
+	case errors.Is(err, errSeatLostNotSent):
 		return result{err: err}
-	case r.waits == nil:
+	case r.deferred == nil:
 		return result{err: err}
 	case retry.IsPoison(err):
-		s.passOver(ctx, id, err)
+		s.skip(ctx, id, err)
 		return result{}
 	default:
 		r.err = err
@@ -119,39 +120,39 @@ func (s Stream) one(ctx context.Context, id contracts.OrderID) (r result) {
 	}
 }
 
-// passOver keeps what no attempt can cure, a broken invariant or a panic, from stopping the shard for good. The row stays the
-// truth, and a repair of the group finds what is left undone here.
-func (s Stream) passOver(ctx context.Context, id contracts.OrderID, err error) {
+// skip logs and counts an order that every attempt would fail for, because of a broken invariant or a panic. Its record must not
+// stop the shard for ever. The row stays the truth, and a repair of the group applies it.
+func (s Stream) skip(ctx context.Context, id contracts.OrderID, err error) {
 	s.mirror.Log.ErrorContext(ctx, "order not mirrored", telemetry.KeyOrder, id, telemetry.KeyReason, retry.Classify(err).Reason, telemetry.KeyError, err.Error())
 	s.mirror.Meter.Put(telemetry.RecordsPassedOver, 1)
 	s.mirror.Meter.Put(telemetry.InvariantsBroken, 1)
 }
 
-// leaveToQueues sends MirrorOrder for each row that waits. Where that fails, their records come again.
-func (s Stream) leaveToQueues(ctx context.Context, results []result) {
+// deferToQueues sends MirrorOrder for each deferred row. If that fails, their records are redelivered.
+func (s Stream) deferToQueues(ctx context.Context, results []result) {
 	var messages []message.Encoded
-	var sent []int
-	var why error
+	var indexes []int
+	var lastErr error
 	for i, r := range results {
-		if r.waits == nil {
+		if r.deferred == nil {
 			continue
 		}
 		encoded, err := message.Encode(message.MirrorOrder{
-			OrderID: r.waits.OrderID, ConcertID: r.waits.ConcertID, Group: r.waits.Group, RowVersion: r.waits.Version,
+			OrderID: r.deferred.OrderID, ConcertID: r.deferred.ConcertID, Group: r.deferred.Group, RowVersion: r.deferred.Version,
 		}, "")
 		if err != nil {
-			s.passOver(ctx, r.waits.OrderID, &retry.PoisonError{Reason: "encode", Err: err})
+			s.skip(ctx, r.deferred.OrderID, &retry.PoisonError{Reason: "encode", Err: err})
 			results[i] = result{}
 			continue
 		}
-		messages, sent, why = append(messages, encoded), append(sent, i), r.err
+		messages, indexes, lastErr = append(messages, encoded), append(indexes, i), r.err
 	}
 	if len(messages) == 0 {
 		return
 	}
-	s.mirror.Log.WarnContext(ctx, "orders left to their queues", telemetry.KeyCount, len(messages), telemetry.KeyError, why.Error())
+	s.mirror.Log.WarnContext(ctx, "orders left to their queues", telemetry.KeyCount, len(messages), telemetry.KeyError, lastErr.Error())
 	if err := s.mirror.Sender.Send(ctx, messages...); err != nil {
-		for _, i := range sent {
+		for _, i := range indexes {
 			results[i] = result{err: fmt.Errorf("send MirrorOrder: %w", err)}
 		}
 		return

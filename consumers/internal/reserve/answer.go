@@ -11,21 +11,21 @@ import (
 	"boxoffice/contracts"
 )
 
-// follow makes the row that an answer leads to, or ends the entry where there is none to write.
-func (h Place) follow(ctx context.Context, e *entry, a holds.Answer) {
+// applyAnswer makes the row that an answer of the script leads to, or ends the entry if there is no row to write.
+func (h Place) applyAnswer(ctx context.Context, e *entry, a holds.Answer) {
 	if a.Outcome == holds.Held {
-		h.take(e, a)
+		h.applyHold(e, a)
 	} else {
-		h.refuse(ctx, e, a)
+		h.applyRefusal(ctx, e, a)
 	}
 }
 
-// take makes the row of a held order. Seats, times and price come from what the script answered, not from what was
-// asked: an order that already held here keeps its first seats and its first end.
+// applyHold makes the row of a held order. Seats, times and price come from the script's answer, not from the message: an order
+// that had a hold here already keeps its first seats and its first expiry.
 //
-// A hold of other seats than were asked for, or of fewer, never becomes a row: no call makes one, and a row of it would
-// sell half an order. It goes back, and the order is refused for the seats that it does not have.
-func (h Place) take(e *entry, a holds.Answer) {
+// A hold of other or fewer seats than the message asks for never becomes a row, since that row would sell half an order. The
+// script makes no such hold. If there is one, it is released, and the order is rejected for the seats that it does not have.
+func (h Place) applyHold(e *entry, a holds.Answer) {
 	price := e.layout.Price
 	e.hold = &order.Hold{
 		Seats: e.layout.Names(a.Places), HeldAt: a.HeldAt, ExpiresAt: a.ExpiresAt,
@@ -36,20 +36,20 @@ func (h Place) take(e *entry, a holds.Answer) {
 	switch asked, best := e.Message.Seats, e.Message.BestAvailable; {
 	case best != nil && len(e.hold.Seats) != best.Quantity:
 		h.reject(e, contracts.ReasonNoAdjacent, nil)
-		e.release = true
+		e.mustRelease = true
 	case best == nil && (len(e.hold.Seats) != len(asked) || slices.ContainsFunc(asked, missing)):
 		h.reject(e, contracts.ReasonSeatTaken, slices.DeleteFunc(slices.Clone(asked), func(seat string) bool { return !missing(seat) }))
-		e.release = true
+		e.mustRelease = true
 	default:
 		e.row, e.stage = order.NewHeld(e.Message, e.Delivery.Fence(), *e.hold, h.cause(e)), held
 	}
 }
 
-// refuse settles an order that got no seats.
-func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
+// applyRefusal ends or forwards an order that has no hold.
+func (h Place) applyRefusal(ctx context.Context, e *entry, a holds.Answer) {
 	switch a.Outcome {
 	case holds.Unknown:
-		// It was for any adjacent seats, and nothing of it is here.
+		// The order asks for any adjacent seats, and this group has no record of it.
 		h.reject(e, contracts.ReasonNoAdjacent, nil)
 	case holds.Taken:
 		h.reject(e, contracts.ReasonSeatTaken, e.layout.Names(a.Places))
@@ -57,16 +57,16 @@ func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
 		h.reject(e, contracts.ReasonDeadlinePassed, nil)
 	case holds.Forwarded:
 		if slices.Contains(e.Message.Visited, a.To.Group) {
-			// The same order was sent twice, to two groups, each of which has sent its message on to the other: one of them forgot
-			// the order in between. Neither message can go on, so a row ends the order, if there is none yet.
+			// The same order was sent twice, to two groups, and each group has forwarded its message to the other: one of them lost
+			// its record of the order in between. Neither message can be forwarded, so a row ends the order, if it has none yet.
 			h.reject(e, contracts.ReasonNoAdjacent, nil)
 			break
 		}
-		e.end(h.sendOn(ctx, e, a.To))
+		e.end(h.forward(ctx, e, a.To))
 	case holds.Other:
-		// Another body came first under the same key, and its own message has written the row before this one's turn, or was
-		// sent on from here. Then each of two may meet the other's note in the group that it is sent to, so this one is
-		// refused by a row, if there is none yet: a message that left the queue without one would leave its buyer waiting.
+		// A message with the same order id and another body came first. It has written the row, or was forwarded from here. If
+		// both were forwarded, each may find the other's record in its next group. So this message writes a row too, if the order
+		// has none yet: without a row its buyer would wait for ever.
 		reason := contracts.ReasonSeatTaken
 		if e.Message.BestAvailable != nil {
 			reason = contracts.ReasonNoAdjacent
@@ -77,6 +77,7 @@ func (h Place) refuse(ctx context.Context, e *entry, a holds.Answer) {
 	}
 }
 
+// reject makes the REJECTED row of an order.
 func (h Place) reject(e *entry, reason contracts.Reason, seats []string) {
 	e.row, e.stage = order.NewRejected(e.Message, e.Delivery.Fence(), reason, seats, h.cause(e)), rejected
 }

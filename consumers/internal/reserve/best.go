@@ -15,77 +15,78 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// choices bounds how often seats are chosen anew because somebody took one between the look at the map and the hold.
-// Within a group only lapses and other handlers' late calls can do that, so it is rare.
-const choices = 3
+// maxChoices bounds how often seats are chosen again because one was taken between the read of the map and the hold. In one group
+// that is rare: it needs an expired hold or a late call of another handler.
+const maxChoices = 3
 
-var errKeepsMoving = errors.New("the seats that were chosen kept being taken")
+var errChosenSeatsTaken = errors.New("the seats that were chosen kept being taken")
 
-// handleBest decides an order for any adjacent seats, a run of its own. Where this group has none, the order is sent on
-// to the next group whose map shows such seats; the record that it leaves here stops a redelivery from holding here as
-// well, so it holds in one group at most.
+// handleBest decides an order for any adjacent seats. Such an order is a run of its own. If this group has no such seats, the
+// order is forwarded to the next group whose map shows them. The record that stays here prevents a redelivery from holding seats
+// here too, so the order holds seats in one group at most.
 func (h Place) handleBest(ctx context.Context, e *entry) {
-	if err := h.best(ctx, e); err != nil && e.stage != ended {
+	if err := h.decideBest(ctx, e); err != nil && e.stage != ended {
 		e.end(err)
 	}
 }
 
-func (h Place) best(ctx context.Context, e *entry) (err error) {
+// decideBest does the steps of handleBest. An error ends the entry if it has not ended.
+func (h Place) decideBest(ctx context.Context, e *entry) (err error) {
 	m := e.Message
 	if e.concert, err = h.Catalogue.Concert(ctx, m.ConcertID); err != nil {
 		return fmt.Errorf("concert %s: %w", m.ConcertID, err)
 	}
-	if h.tooLate(e) {
+	if h.rejectInvalid(e) {
 		return h.write(ctx, []*entry{e})
 	}
 	if e.layout, err = h.Catalogue.LayoutGroup(ctx, m.ConcertID, m.LayoutVersion, m.Group); err != nil {
 		return fmt.Errorf("layout of %s: %w", m.SeatGroup().Key(), err)
 	}
-	wish := h.wish(e)
+	wish := h.wishOf(e)
 	choose := chooser(wish.Choose)
-	for range choices {
+	for range maxChoices {
 		answer, found, err := h.holdBest(ctx, e, choose)
 		switch {
 		case err != nil:
 			return err
 		case !found:
-			if lastResort, err := h.elsewhere(ctx, e, wish); err != nil || !lastResort {
+			if lastResort, err := h.tryOtherGroup(ctx, e, wish); err != nil || !lastResort {
 				return err
 			}
 			choose = wish.LastResort
 		case answer.Outcome == holds.Taken:
 			continue
 		default:
-			return h.finish(ctx, e, answer)
+			return h.applyAndWrite(ctx, e, answer)
 		}
 	}
-	return errKeepsMoving
+	return errChosenSeatsTaken
 }
 
-// finish writes what an answer leads to.
-func (h Place) finish(ctx context.Context, e *entry, a holds.Answer) error {
-	h.follow(ctx, e, a)
+// applyAndWrite applies an answer and writes the row that it leads to.
+func (h Place) applyAndWrite(ctx context.Context, e *entry, a holds.Answer) error {
+	h.applyAnswer(ctx, e, a)
 	return h.write(ctx, []*entry{e})
 }
 
-// wish is what the order may have. An order that was accepted after accessible places were released is not refused them
-// because this process's clock is behind.
-func (h Place) wish(e *entry) seating.Wish {
+// wishOf returns which seats the order may have. If the order was accepted after the release of accessible places, it may have
+// them even if this process's clock is behind.
+func (h Place) wishOf(e *entry) seating.Wish {
 	now := max(h.cause(e).At, e.Message.AcceptedAt)
 	return seating.WishOf(*e.Message.BestAvailable, e.concert.AccessibleReleased(now))
 }
 
-// chooser finds seats on a group's map.
+// chooser chooses free seats on a group's map. found is false if there are none.
 type chooser func(readmodel.LayoutGroup, seatstate.SeatMap) (places []int, found bool)
 
-// holdBest chooses by the group's map and asks for what it chose. An order that holds here already is answered its
-// hold, whatever was chosen.
+// holdBest chooses seats on the group's map and asks the script to hold them. If the order has a hold here already, the answer is
+// that hold, whatever was chosen. found is false if the map shows no such seats.
 func (h Place) holdBest(ctx context.Context, e *entry, choose chooser) (a holds.Answer, found bool, err error) {
-	shown, err := h.Seats.Map(ctx, e.group())
+	snapshot, err := h.Seats.Map(ctx, e.group())
 	if err != nil {
 		return holds.Answer{}, false, fmt.Errorf("read map: %w", err)
 	}
-	if e.places, found = choose(e.layout, shown.Map); !found {
+	if e.places, found = choose(e.layout, snapshot.Map); !found {
 		return holds.Answer{}, false, nil
 	}
 	answers, err := h.hold(ctx, []*entry{e})
@@ -95,13 +96,15 @@ func (h Place) holdBest(ctx context.Context, e *entry, choose chooser) (a holds.
 	return answers[0], true, nil
 }
 
-// elsewhere sends the order on to the next group that shows such seats, or rejects it when none does; or answers that it is
-// to take accessible places here, as its lastResort. Else one call asks the order's own record first: an earlier try whose
-// row was not written may hold the very seats that the map shows as gone, or have sent the order on to where it holds by
-// now. (The hold of a last resort asks it as well.)
-func (h Place) elsewhere(ctx context.Context, e *entry, wish seating.Wish) (lastResort bool, err error) {
+// tryOtherGroup forwards the order to the next group that shows such seats, or rejects it if no group does. It returns lastResort
+// instead if the order is to take accessible places here.
+//
+// Forwarding and rejecting first read the order's own record in this group, in the same call: an earlier attempt whose row was
+// not written may hold the very seats that the map shows as taken, or may have forwarded the order to a group where it has a hold
+// now. (The hold of a last resort reads the record too.)
+func (h Place) tryOtherGroup(ctx context.Context, e *entry, wish seating.Wish) (lastResort bool, err error) {
 	m := e.Message
-	group, found, err := h.candidate(ctx, e, wish)
+	group, found, err := h.nextGroup(ctx, e, wish)
 	switch {
 	case err != nil:
 		return false, err
@@ -116,12 +119,12 @@ func (h Place) elsewhere(ctx context.Context, e *entry, wish seating.Wish) (last
 	if err != nil {
 		return false, fmt.Errorf("forward: %w", err)
 	}
-	return false, h.finish(ctx, e, answer)
+	return false, h.applyAndWrite(ctx, e, answer)
 }
 
-// candidate is where the order goes on: the best group that it has not come through, or its own group once more, which
-// then is its last resort (seating.Wish.Next). Once its hops are used up only that is left to it.
-func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (group string, found bool, err error) {
+// nextGroup returns the best group that the order has not visited, or its own group, which then is the last resort
+// (seating.Wish.Next). After the maximum number of hops only the last resort is possible.
+func (h Place) nextGroup(ctx context.Context, e *entry, wish seating.Wish) (group string, found bool, err error) {
 	m := e.Message
 	layout := []readmodel.LayoutGroup{e.layout}
 	if len(m.Visited) < message.MaxHops {
@@ -136,8 +139,8 @@ func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (grou
 		groups[i] = seatstate.In(contracts.SeatGroup{ConcertID: m.ConcertID, Group: g.Group}, m.LayoutVersion)
 	}
 	maps, err := h.Seats.Maps(ctx, groups)
-	// A group whose part of Redis is down is tried like one that is not loaded: after those that show seats, and it may have some.
-	// An error would hold up this group, too.
+	// A group whose shard of Redis is unreachable counts like one that is not loaded: it may have seats, and comes after the groups
+	// that show some. An error would stop this group too.
 	if unread := new(holds.UnreadError); err != nil && !errors.As(err, &unread) {
 		return "", false, fmt.Errorf("read maps: %w", err)
 	}
@@ -145,9 +148,9 @@ func (h Place) candidate(ctx context.Context, e *entry, wish seating.Wish) (grou
 	return group, found, nil
 }
 
-// sendOn sends the order to the group that its record names. The record decides, not what is best now: a redelivery
-// must not send it to two groups.
-func (h Place) sendOn(ctx context.Context, e *entry, to holds.Forwarding) error {
+// forward sends the order to the group in its record. The record decides, not the group that is best now: a redelivery must not
+// forward the order to two groups.
+func (h Place) forward(ctx context.Context, e *entry, to holds.Forwarding) error {
 	m := e.Message
 	m.Visited = append(slices.Clone(m.Visited), m.Group)
 	m.Group = to.Group

@@ -10,16 +10,18 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Burial makes a poisoned message of orders.fifo safe to acknowledge, so that its group goes on: the buyer of a
-// PlaceOrder gets an answer, and the message is kept with the reason.
+// Burial makes a poison message of orders.fifo safe to acknowledge, so that its group can continue: the order of a PlaceOrder
+// gets a row, so that its buyer gets a result, and the message is stored as a dead letter with the reason. It is safe for
+// concurrent use.
 type Burial struct {
 	Orders      Orders
 	DeadLetters DeadLetters
 	Now         func() time.Time
 }
 
-// Bury first writes the row REJECTED(internal) if the order has none, then the copy. Both may be repeated. An order
-// that has a row is left to it. The body may be anything; what is needed stands in the attributes.
+// Bury writes the row REJECTED(internal) of a PlaceOrder, unless the order has a row, and then the dead letter. Both may be
+// repeated. It reads only the attributes of the message, since the body may be anything. nil means that the message may be
+// acknowledged.
 func (b Burial) Bury(ctx context.Context, d message.Delivery, reason string) error {
 	a := d.Attributes
 	if a.Kind == message.KindPlaceOrder {

@@ -12,8 +12,8 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Cancel ends an open order that its buyer or an operator does not want any more: the row first, so that nothing can
-// commit, then its seats, then its authorisation.
+// Cancel handles CancelOrder: it ends an open order that its buyer or an operator cancels. It ends the row first, so that no
+// payment can commit the order, then releases its seats, then voids its authorisation. It is safe for concurrent use.
 type Cancel struct {
 	Orders Orders
 	Ending seats.Ending
@@ -22,16 +22,17 @@ type Cancel struct {
 
 // Handle handles one CancelOrder.
 func (h Cancel) Handle(ctx context.Context, d message.Delivery, m message.CancelOrder) error {
-	return retry.Reread(func() error { return h.once(ctx, d, m) })
+	return retry.Reread(func() error { return h.readAndCancel(ctx, d, m) })
 }
 
-func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOrder) error {
+// readAndCancel does the steps from the read of the row on. It returns retry.ErrMoved if the row changed after the read.
+func (h Cancel) readAndCancel(ctx context.Context, d message.Delivery, m message.CancelOrder) error {
 	row, found, err := h.Orders.Read(ctx, m.OrderID)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read row: %w", err)
 	case !found:
-		// Its PlaceOrder is before it in the group, so the row is on its way.
+		// The PlaceOrder is earlier in the group, so the row will be written.
 		return errRowIsMissing
 	case row.Status.Open():
 		cancelled, err := row.Cancel(order.Cause{Kind: message.KindCancelOrder, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())})
@@ -43,7 +44,7 @@ func (h Cancel) once(ctx context.Context, d message.Delivery, m message.CancelOr
 		}
 		row = cancelled
 	case !row.Status.EndedUnpaid():
-		// Paid: giving the money back is another road. Revoked or refunded: mirror gives the seats back.
+		// A paid order needs a refund, which is not a cancellation. Of a revoked or refunded one, mirror frees the seats.
 		return retry.Refused("not_open")
 	}
 	return h.Ending.Finish(ctx, row)

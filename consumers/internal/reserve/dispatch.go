@@ -11,7 +11,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Dispatcher chooses the handler of a message by its kind.
+// Dispatcher handles the messages of orders.fifo: it calls the handler of each message's kind. It is safe for concurrent use.
 type Dispatcher struct {
 	Place   Place
 	Cancel  Cancel
@@ -21,8 +21,7 @@ type Dispatcher struct {
 	Rebuild seats.Rebuild
 }
 
-// Handle decodes and handles one message of orders.fifo. What does not decode is poison at once: another attempt
-// would read the same bytes.
+// Handle decodes and handles one message. A message that does not decode is poison: another attempt would read the same bytes.
 func (r Dispatcher) Handle(ctx context.Context, d message.Delivery) error {
 	decoded, err := message.Decode(d.Body)
 	if err != nil {
@@ -46,13 +45,13 @@ func (r Dispatcher) Handle(ctx context.Context, d message.Delivery) error {
 	}
 }
 
-// Joins says whether a message is one of those that HandleRun takes together.
+// Joins reports whether HandleRun may handle a message together with others.
 func (r Dispatcher) Joins(d message.Delivery) bool {
 	return d.Attributes.Kind == message.KindPlaceOrder
 }
 
-// HandleRun handles consecutive PlaceOrders of one group, and returns an error for each. A message that does not decode decides
-// nothing: it has its own error, and the others are handled without it.
+// HandleRun handles consecutive PlaceOrders of one group, and returns an error for each. A message that does not decode gets its
+// own error, and the others are handled without it.
 func (r Dispatcher) HandleRun(ctx context.Context, deliveries []message.Delivery) []error {
 	errs := make([]error, len(deliveries))
 	var run []Placing

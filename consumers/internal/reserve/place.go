@@ -17,9 +17,9 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Place decides PlaceOrders: HELD with all its seats, or REJECTED with a reason. Its steps are numbered as in
-// consumers/README.md. Any of them may be repeated, also by two consumers at once; a PlaceOrder leaves the queue only
-// when its order has a row.
+// Place decides PlaceOrders: an order becomes HELD with all its seats, or REJECTED with a reason. Its steps have the numbers of
+// consumers/README.md. Each step may be repeated, also by two consumers at once. A PlaceOrder is acknowledged only after its
+// order has a row, or after its message was forwarded to another group. It is safe for concurrent use.
 type Place struct {
 	Seats     Seats
 	Orders    Orders
@@ -30,28 +30,28 @@ type Place struct {
 	Now       func() time.Time
 }
 
-// Placing is one PlaceOrder of a run with its delivery.
+// Placing is a PlaceOrder with its delivery.
 type Placing struct {
 	Delivery message.Delivery
 	Message  message.PlaceOrder
 }
 
-// stage is how far a PlaceOrder has got in its run.
+// stage is the progress of a PlaceOrder in its run.
 type stage int
 
 const (
-	// undecided: it has not asked for seats, or has to ask again.
+	// undecided: the script has not been asked for its seats, or must be asked again.
 	undecided stage = iota
-	// rejected and held: entry.row is the version to be written if the order has no row.
+	// rejected, held: entry.row is to be written if the order has no row.
 	rejected
 	held
-	// written: entry.row is stored and open, and its next steps are to be sent.
+	// written: entry.row is stored and open, and the messages of its next steps are to be sent.
 	written
 	// ended: entry.err is the result of the message.
 	ended
 )
 
-// entry is a PlaceOrder on its way through a run.
+// entry is a PlaceOrder with its state in a run.
 type entry struct {
 	Placing
 	concert readmodel.Concert
@@ -59,21 +59,22 @@ type entry struct {
 	places  []int
 
 	stage stage
-	// row is the order's row, from the stages rejected and held on.
+	// row is the order's row. It is set from the stages rejected and held on.
 	row order.Order
-	// hold is what the script gave this message, nil if it gave no hold.
+	// hold is the hold that the script returned for this message, nil for none.
 	hold *order.Hold
-	// release says that the order may hold something here although this run gave it nothing (step 5).
-	release bool
-	// err is the result of the message, once it has ended.
+	// mustRelease says that the order may have a hold here that its row does not have. The hold is released after the row is
+	// written (step 5).
+	mustRelease bool
+	// err is the result of the message in the stage ended.
 	err error
 }
 
-// trace goes along what is sent for the order. A run has no trace of its own, its messages have.
+// trace returns the trace for messages of the order. A run has no trace, but each of its messages has one.
 func (e *entry) trace() string { return e.Delivery.Attributes.Trace }
 
-// group is the message's seat group in the layout version that is sold. A message of another version has none (0): nothing was
-// ever held for it, and its group is asked for nothing but a release.
+// group returns the message's seat group in the layout version that is sold. A message with another version gets version 0:
+// nothing was ever held for it, and the only call to its group is a release.
 func (e *entry) group() seatstate.GroupVersion {
 	if e.concert.LayoutFrozen != e.Message.LayoutVersion {
 		return seatstate.In(e.Message.SeatGroup(), 0)
@@ -84,16 +85,16 @@ func (e *entry) group() seatstate.GroupVersion {
 // end sets the result of the message.
 func (e *entry) end(err error) { e.stage, e.err = ended, err }
 
-// isRedelivered says whether the message has to be redelivered.
+// isRedelivered reports whether the message must be redelivered.
 func (e *entry) isRedelivered() bool { return e.stage != ended || retry.IsRetryable(e.err) }
 
-// HandleRun decides the consecutive PlaceOrders of one group in order, with the result that they would have one by one. It
-// returns an error for each. From the first that is retryable on, all are redelivered whatever their errors say: each finds
-// what it has done.
+// HandleRun decides consecutive PlaceOrders of one group. The results are the same as if they were handled one by one in their
+// order. It returns an error for each message. The caller must redeliver all messages from the first one with a retryable error
+// on, whatever their errors say. When they are handled again, each finds what it has done.
 func (h Place) HandleRun(ctx context.Context, run []Placing) []error {
 	entries := make([]*entry, len(run))
 	for i, p := range run {
-		entries[i] = &entry{Placing: p}
+		entries[i] = &entry{Placing: p, stage: undecided}
 	}
 	for rest := entries; len(rest) > 0; {
 		n := slices.IndexFunc(rest, func(e *entry) bool { return e.Message.BestAvailable != nil })
@@ -103,9 +104,9 @@ func (h Place) HandleRun(ctx context.Context, run []Placing) []error {
 			n = 1
 		case n < 0:
 			n = len(rest)
-			h.decideAll(ctx, rest)
+			h.decideNamed(ctx, rest)
 		default:
-			h.decideAll(ctx, rest[:n])
+			h.decideNamed(ctx, rest[:n])
 		}
 		if slices.ContainsFunc(rest[:n], (*entry).isRedelivered) {
 			break
@@ -114,7 +115,7 @@ func (h Place) HandleRun(ctx context.Context, run []Placing) []error {
 	}
 	errs := make([]error, len(entries))
 	for i, e := range entries {
-		// nil acknowledges a message, so one that was not reached must not have it.
+		// nil acknowledges a message, so a message that was not reached gets an error.
 		if errs[i] = errNotReached; e.stage == ended {
 			errs[i] = e.err
 		}
@@ -122,10 +123,10 @@ func (h Place) HandleRun(ctx context.Context, run []Placing) []error {
 	return errs
 }
 
-// decideAll decides orders for named seats with as many script calls as they need: those that share a seat with an order
-// whose row is not known yet wait for the next call, and so does a later message of the same order. It stops when one has to
-// be redelivered.
-func (h Place) decideAll(ctx context.Context, entries []*entry) {
+// decideNamed decides orders for named seats, with as many script calls as necessary: an order that shares a seat with one whose
+// row is not written yet waits for the next call, and so does a later message of the same order. It stops when a message must be
+// redelivered.
+func (h Place) decideNamed(ctx context.Context, entries []*entry) {
 	for pending := entries; len(pending) > 0; {
 		next, err := h.decide(ctx, pending)
 		if err != nil {
@@ -145,11 +146,11 @@ func (h Place) decideAll(ctx context.Context, entries []*entry) {
 	}
 }
 
-// decide is one script call with all that follows from it; again are the entries of the next one. An error is that of
-// a call that all of them needed.
-func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, err error) {
+// decide makes one script call and all steps after it. It returns the entries for the next script call. An error applies to all
+// entries that have not ended.
+func (h Place) decide(ctx context.Context, pending []*entry) (next []*entry, err error) {
 	first, waits := oncePerOrder(pending)
-	asking, err := h.prepare(ctx, first)
+	asking, err := h.checkAll(ctx, first)
 	if err != nil {
 		return nil, err
 	}
@@ -157,27 +158,27 @@ func (h Place) decide(ctx context.Context, pending []*entry) (again []*entry, er
 	if err != nil {
 		return nil, fmt.Errorf("hold: %w", err)
 	}
-	// A buyer who has an order in the next call waits with his later ones: which of them is over the limit depends on their
-	// order.
+	// If an order of a buyer waits for the next call, later orders of that buyer wait too: which of them is over the limit depends
+	// on their order.
 	waiting := map[string]bool{}
 	for i, e := range asking {
 		if answers[i].Outcome == holds.Again || waiting[e.Message.UserID] && answers[i].Outcome == holds.Held {
 			waiting[e.Message.UserID] = true
 			waits[e] = true
 		} else {
-			h.follow(ctx, e, answers[i])
+			h.applyAnswer(ctx, e, answers[i])
 		}
 	}
 	for _, e := range pending {
 		if waits[e] {
-			again = append(again, e)
+			next = append(next, e)
 		}
 	}
-	return again, h.write(ctx, first)
+	return next, h.write(ctx, first)
 }
 
-// oncePerOrder gives the first message of each order; the later ones wait until its row is known. They may have another
-// body, or be past a deadline that the first was not, and rows are not written in the order of the messages.
+// oncePerOrder returns the first message of each order. The later ones wait until the row of the first is written: they may have
+// another body, or have missed a deadline that the first one met, and rows are not written in the order of the messages.
 func oncePerOrder(pending []*entry) (first []*entry, waits map[*entry]bool) {
 	seen := map[contracts.OrderID]bool{}
 	waits = map[*entry]bool{}
@@ -192,14 +193,14 @@ func oncePerOrder(pending []*entry) (first []*entry, waits map[*entry]bool) {
 	return first, waits
 }
 
-// prepare is step 0: it gives the orders that ask for seats, and settles the rest.
-func (h Place) prepare(ctx context.Context, pending []*entry) (asking []*entry, err error) {
+// checkAll is step 0: it rejects or ends the orders that cannot have seats, and returns the others.
+func (h Place) checkAll(ctx context.Context, pending []*entry) (asking []*entry, err error) {
 	for _, e := range pending {
 		m := e.Message
 		if e.concert, err = h.Catalogue.Concert(ctx, m.ConcertID); err != nil {
 			return nil, fmt.Errorf("concert %s: %w", m.ConcertID, err)
 		}
-		if h.tooLate(e) {
+		if h.rejectInvalid(e) {
 			continue
 		}
 		if e.layout, err = h.Catalogue.LayoutGroup(ctx, m.ConcertID, m.LayoutVersion, m.Group); err != nil {
@@ -214,9 +215,9 @@ func (h Place) prepare(ctx context.Context, pending []*entry) (asking []*entry, 
 	return asking, nil
 }
 
-// tooLate rejects an order of another layout or past its deadline. One past its deadline may hold something here from an
-// earlier try.
-func (h Place) tooLate(e *entry) bool {
+// rejectInvalid rejects an order with another layout version or a missed deadline, and reports whether it did. An attempt before
+// the deadline may have made a hold for the order, which must be released.
+func (h Place) rejectInvalid(e *entry) bool {
 	switch {
 	case e.concert.LayoutFrozen != e.Message.LayoutVersion:
 		h.reject(e, contracts.ReasonLayoutChanged, nil)
@@ -225,11 +226,11 @@ func (h Place) tooLate(e *entry) bool {
 	default:
 		return false
 	}
-	e.release = true
+	e.mustRelease = true
 	return true
 }
 
-// hold is step 1 for all of them in one call.
+// hold is step 1: it asks the script for the seats of all entries in one call.
 func (h Place) hold(ctx context.Context, asking []*entry) ([]holds.Answer, error) {
 	if len(asking) == 0 {
 		return nil, nil
@@ -243,10 +244,12 @@ func (h Place) hold(ctx context.Context, asking []*entry) ([]holds.Answer, error
 	return answers, err
 }
 
+// cause returns the cause of a version of the row that the message makes now.
 func (h Place) cause(e *entry) order.Cause {
 	return order.Cause{Kind: message.KindPlaceOrder, MessageID: e.Delivery.MessageID, At: contracts.InstantOf(h.Now())}
 }
 
+// measure counts a decision and its lag.
 func (h Place) measure(e *entry) {
 	at := e.row.History[len(e.row.History)-1].At
 	h.Meter.Put(telemetry.OrdersDecided, 1, telemetry.Dimension{Name: telemetry.KeyStatus, Value: string(e.row.Status)})

@@ -14,8 +14,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Settle ends an open order as REJECTED. That a seat was lost is believed only when a ticket shows it: between the sale
-// and this message the winner may have been revoked.
+// Settle handles SettleOrder: it ends an open order as REJECTED. For the reason seat_lost it checks the tickets first: the order
+// that won the seat may have been revoked between its sale and this message. It is safe for concurrent use.
 type Settle struct {
 	Seats     Seats
 	Orders    Orders
@@ -27,12 +27,13 @@ type Settle struct {
 
 // Handle handles one SettleOrder.
 func (h Settle) Handle(ctx context.Context, d message.Delivery, m message.SettleOrder) error {
-	stale := 0
-	return retry.Reread(func() error { return h.once(ctx, d, m, &stale) })
+	staleVersion := 0
+	return retry.Reread(func() error { return h.readAndSettle(ctx, d, m, &staleVersion) })
 }
 
-// once is one pass from the read of the row on. stale is the version whose hold the last pass could not keep, 0 if none.
-func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOrder, stale *int) error {
+// readAndSettle does the steps from the read of the row on. It returns retry.ErrMoved if the row must be read again. staleVersion
+// is the version whose hold the last call could not restore, 0 for none.
+func (h Settle) readAndSettle(ctx context.Context, d message.Delivery, m message.SettleOrder, staleVersion *int) error {
 	cause := order.Cause{Kind: message.KindSettleOrder, MessageID: d.MessageID, At: contracts.InstantOf(h.Now())}
 	row, found, err := h.Orders.Read(ctx, m.OrderID)
 	switch {
@@ -41,7 +42,7 @@ func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOr
 	case !found:
 		return h.rejectUnread(ctx, d, m, cause)
 	case row.Status.Open():
-		return h.reject(ctx, m, row, cause, stale)
+		return h.reject(ctx, m, row, cause, staleVersion)
 	case row.Status.EndedUnpaid():
 		return h.Ending.Finish(ctx, row)
 	default:
@@ -49,8 +50,8 @@ func (h Settle) once(ctx context.Context, d message.Delivery, m message.SettleOr
 	}
 }
 
-// rejectUnread settles an order that Redis knew and that has no row: its own put finds this one and gives back what it
-// holds. Whose it is only the id says.
+// rejectUnread writes the row of an order that is known in Redis and has no row. If its PlaceOrder is handled later, it finds
+// this row and releases the hold. The message does not say who the buyer is, so the row contains only the id.
 func (h Settle) rejectUnread(ctx context.Context, d message.Delivery, m message.SettleOrder, cause order.Cause) error {
 	row := order.NewRejectedUnread(message.Attributes{OrderID: m.OrderID, ConcertID: m.ConcertID, Group: m.Group}, d.Fence(), d.SentAt, cause)
 	row.Reason = &readmodel.Reason{Code: m.Reason}
@@ -64,8 +65,8 @@ func (h Settle) rejectUnread(ctx context.Context, d message.Delivery, m message.
 	}
 }
 
-// reject ends an open row.
-func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Order, cause order.Cause, stale *int) error {
+// reject ends an open row, for seat_lost only if a ticket shows that a seat is lost.
+func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Order, cause order.Cause, staleVersion *int) error {
 	if m.Reason != contracts.ReasonSeatLost {
 		rejected, err := row.Reject(m.Reason, nil, cause)
 		if err != nil {
@@ -87,7 +88,7 @@ func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Ord
 		}
 	}
 	if len(lost) == 0 {
-		return h.keep(ctx, row, stale)
+		return h.restoreHold(ctx, row, staleVersion)
 	}
 	rejected, err := row.Reject(m.Reason, lost, cause)
 	if err != nil {
@@ -99,21 +100,21 @@ func (h Settle) reject(ctx context.Context, m message.SettleOrder, row order.Ord
 	return h.Ending.Finish(ctx, rejected)
 }
 
-// keep makes the hold again of an order that did not lose its seat after all, as mirror would. A call that is stale for
-// the same version twice will be so for ever, since a version is in the row before it is in Redis: the hold is past its
-// lapse, or was ended here under this version. The order is left to expire and repair, and its group goes on.
-func (h Settle) keep(ctx context.Context, row order.Order, stale *int) error {
+// restoreHold makes the hold of an order that has not lost its seat, as mirror does. If the call is stale twice for the same
+// version, it always will be, because a version is in the row before it is in Redis: the hold has expired in Redis, or was ended
+// there under this version. Then expire or a repair ends the order, and its group must not wait.
+func (h Settle) restoreHold(ctx context.Context, row order.Order, staleVersion *int) error {
 	applied, err := seats.Keep(ctx, h.Seats, h.Catalogue, row)
 	switch {
 	case err != nil:
 		return err
-	case applied == holds.Stale && row.Version == *stale:
+	case applied == holds.Stale && row.Version == *staleVersion:
 		return retry.Refused("hold_over")
 	case applied == holds.Stale:
-		*stale = row.Version
+		*staleVersion = row.Version
 		return retry.ErrMoved
 	default:
-		// Held again, or another order has the seat in Redis: the transaction of the tickets decides between them.
+		// The order has its hold again, or another order has the seat in Redis. Then the transaction of the tickets decides.
 		return retry.Refused("not_lost")
 	}
 }

@@ -11,16 +11,17 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// write is steps 2 to 5: the HELD rows first, in one call, then the REJECTED ones. None of those depends on a HELD row of the
-// same call, not even on one whose put has no answer: an order that wants a seat of such an order is not refused, it waits.
+// write is steps 2 to 5: it writes the HELD rows in one call, then the REJECTED rows, and sends the messages of the next steps.
+// No REJECTED row depends on a HELD row of the same call, not even on one whose put has an unknown result: an order that wants a
+// seat of a HELD order is not rejected but waits for the next call.
 func (h Place) write(ctx context.Context, entries []*entry) error {
-	h.putAll(ctx, at(held, entries))
-	h.putAll(ctx, at(rejected, entries))
-	return h.next(ctx, at(written, entries))
+	h.putAll(ctx, inStage(held, entries))
+	h.putAll(ctx, inStage(rejected, entries))
+	return h.sendNextSteps(ctx, inStage(written, entries))
 }
 
-// at returns the entries that are at a stage.
-func at(s stage, entries []*entry) (some []*entry) {
+// inStage returns the entries in a stage.
+func inStage(s stage, entries []*entry) (some []*entry) {
 	for _, e := range entries {
 		if e.stage == s {
 			some = append(some, e)
@@ -29,7 +30,7 @@ func at(s stage, entries []*entry) (some []*entry) {
 	return some
 }
 
-// putAll is step 2 for rows of one kind, with what follows from each answer.
+// putAll is step 2 for rows of one status: it writes them and continues with the result of each.
 func (h Place) putAll(ctx context.Context, entries []*entry) {
 	if len(entries) == 0 {
 		return
@@ -38,7 +39,7 @@ func (h Place) putAll(ctx context.Context, entries []*entry) {
 	for i, e := range entries {
 		rows[i] = e.row
 	}
-	var over []*entry
+	var overLimit []*entry
 	for i, r := range h.Orders.PutAll(ctx, rows) {
 		e := entries[i]
 		switch r.Outcome {
@@ -46,53 +47,54 @@ func (h Place) putAll(ctx context.Context, entries []*entry) {
 			h.measure(e)
 			h.afterPut(ctx, e)
 		case order.PutRefused:
-			h.afterRefusal(ctx, e, r.Stored)
+			h.afterPutRefused(ctx, e, r.Stored)
 		case order.PutOverLimit:
 			h.reject(e, contracts.ReasonLimitReached, nil)
-			e.release = true
-			over = append(over, e)
+			e.mustRelease = true
+			overLimit = append(overLimit, e)
 		default:
 			e.end(fmt.Errorf("put row %s: %w", e.row.Status, r.Err))
 		}
 	}
-	h.putAll(ctx, over)
+	h.putAll(ctx, overLimit)
 }
 
-// afterPut goes on from a row that this message wrote.
+// afterPut continues after this message has written the row.
 func (h Place) afterPut(ctx context.Context, e *entry) {
 	if e.row.Status == contracts.Held {
 		e.stage = written
 		return
 	}
-	if e.release {
-		h.giveBack(ctx, e, e.row.Version, retry.Refused(string(e.row.Reason.Code)))
+	if e.mustRelease {
+		h.releaseAndEnd(ctx, e, e.row.Version, retry.Refused(string(e.row.Reason.Code)))
 		return
 	}
 	e.end(retry.Refused(string(e.row.Reason.Code)))
 }
 
-// afterRefusal goes on from a row that was there before, written by an earlier delivery, by another body under the
-// same key, or by whoever ended the order meanwhile.
-func (h Place) afterRefusal(ctx context.Context, e *entry, stored order.Order) {
+// afterPutRefused continues after a put that was refused because the order has a row: from an earlier delivery, from a message
+// with another body under the same key, or from a handler that has ended the order.
+func (h Place) afterPutRefused(ctx context.Context, e *entry, stored order.Order) {
 	here := stored.SeatGroup() == e.Message.SeatGroup()
 	switch {
 	case here && stored.Status.Open():
-		h.keepRow(ctx, e, stored)
+		h.continueOpenRow(ctx, e, stored)
 	case here && stored.Status.Paid():
 		e.end(nil)
 	default:
-		// Of another group, or dead: only what this group holds for this order goes back. "Not HELD" would not be enough,
-		// since that is also an order that awaits its payment.
-		h.giveBack(ctx, e, stored.Version, nil)
+		// The row is of another group, or has ended: only the hold of this order in this group is released. "Not HELD" would be the
+		// wrong condition, since an order that awaits its payment is not HELD either.
+		h.releaseAndEnd(ctx, e, stored.Version, nil)
 	}
 }
 
-// keepRow goes on from an open row of this group. What the group holds for the order is the row's, so it is never given
-// back: a release would end the order's record, and nothing could hold the row's seats again. Where the script answered
-// this message another hold than the row's, that one becomes the row's: a put whose answer was lost landed after Redis had
-// lost its hold, and a later try was given other seats or a later end. Seats that another order has by now are left to the
-// tickets, as everywhere.
-func (h Place) keepRow(ctx context.Context, e *entry, stored order.Order) {
+// continueOpenRow continues with an open row of this group. The group's hold for the order belongs to the row, so it is never
+// released: a release would end the order's record, and nothing could hold the row's seats again.
+//
+// If the script returned another hold than the row's, the hold is made what the row says. That happens if a put, whose response
+// was lost, took effect after Redis had lost the hold, and a later attempt got other seats or a later expiry. Seats that another
+// order has in the meantime are left to the tickets, as everywhere.
+func (h Place) continueOpenRow(ctx context.Context, e *entry, stored order.Order) {
 	own := stored.PlacedBy(e.Message)
 	if e.hold != nil && (!own || !stored.HeldAs(*e.hold)) {
 		if _, err := seats.Keep(ctx, h.Seats, h.Catalogue, stored); err != nil {
@@ -101,24 +103,26 @@ func (h Place) keepRow(ctx context.Context, e *entry, stored order.Order) {
 		}
 	}
 	if !own {
-		// Another body came first under the same key. Its own message goes on with it.
+		// A message with another body under the same key has written the row. That message does the next steps.
 		e.end(retry.Refused("other_body"))
 		return
 	}
 	e.row, e.stage = stored, written
 }
 
-// giveBack is step 5.
-func (h Place) giveBack(ctx context.Context, e *entry, version int, then error) {
+// releaseAndEnd is step 5: it releases the order's hold in this group under the version of the row, and ends the entry with
+// result.
+func (h Place) releaseAndEnd(ctx context.Context, e *entry, version int, result error) {
 	if err := seats.Release(ctx, h.Seats, e.group(), e.Message.OrderID, version); err != nil {
 		e.end(err)
 		return
 	}
-	e.end(then)
+	e.end(result)
 }
 
-// steps are what follows a held order: its payment is opened, unless it was, and its end.
-func (e *entry) steps() ([]message.Encoded, error) {
+// nextSteps returns the messages of the next steps of an open order: OpenPayment, unless its payment is open already, and
+// ExpireHold.
+func (e *entry) nextSteps() ([]message.Encoded, error) {
 	row := e.row
 	expire, err := message.Encode(message.ExpireHold{
 		OrderID: row.OrderID, ConcertID: row.ConcertID, Group: row.Group, RowVersion: row.Version,
@@ -132,18 +136,19 @@ func (e *entry) steps() ([]message.Encoded, error) {
 	return []message.Encoded{open, expire}, err
 }
 
-// next sends what follows the held orders (steps 3 and 4), in one send. A repeat is harmless: its handlers act by the row.
-func (h Place) next(ctx context.Context, entries []*entry) error {
+// sendNextSteps is steps 3 and 4: it sends the messages of the next steps of open orders, in one send. A repeat is harmless,
+// because their handlers decide by the row.
+func (h Place) sendNextSteps(ctx context.Context, entries []*entry) error {
 	var messages []message.Encoded
-	var due []*entry
+	var sent []*entry
 	for _, e := range entries {
-		steps, err := e.steps()
+		steps, err := e.nextSteps()
 		if err != nil {
 			e.end(retry.Poison("encode", err))
 			continue
 		}
 		messages = append(messages, steps...)
-		due = append(due, e)
+		sent = append(sent, e)
 	}
 	if len(messages) == 0 {
 		return nil
@@ -151,7 +156,7 @@ func (h Place) next(ctx context.Context, entries []*entry) error {
 	if err := h.Sender.Send(ctx, messages...); err != nil {
 		return fmt.Errorf("send OpenPayment and ExpireHold: %w", err)
 	}
-	for _, e := range due {
+	for _, e := range sent {
 		e.end(nil)
 	}
 	return nil

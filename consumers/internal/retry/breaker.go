@@ -10,51 +10,55 @@ import (
 	"github.com/sony/gobreaker"
 )
 
-// Breaker stops calls to a dependency that fails anyway. Safe for concurrent use.
+// Breaker stops calls to a dependency while they are likely to fail. It is safe for concurrent use.
 type Breaker interface {
-	// Do calls op, or refuses with an error that is ErrBreakerOpen without calling it. One call spans a whole run of
-	// work or a head alone, never one of several parallel calls: half open it lets one through and refuses the rest.
+	// Do calls op and returns its error, or returns an error that is ErrBreakerOpen without calling op. It does not block
+	// except in op. Wrap a whole unit of work in one call, never each of several parallel calls: a half-open breaker lets
+	// one call through and refuses the others.
 	Do(ctx context.Context, op func(ctx context.Context) error) error
 }
 
-// ErrBreakerOpen says that the call was not made. Classify makes it Retryable, not before the next probe may pass.
+// ErrBreakerOpen says that the call was not made. Classify returns ClassRetryable for it, with the time until the next probe as
+// NotBefore.
 var ErrBreakerOpen = errors.New("breaker is open")
 
 // BreakerOpenError is ErrBreakerOpen with the dependency's name.
 type BreakerOpenError struct {
 	Name string
-	// After is the time until a call may pass; 0 while a probe is under way, whose end nobody knows.
+	// After is the time until the breaker lets a call through, at least 0. It is 0 while a probe is running, since the end of
+	// the probe is not known.
 	After time.Duration
 }
 
 // Error implements error.
 func (e *BreakerOpenError) Error() string { return e.Name + ": " + ErrBreakerOpen.Error() }
 
-// Is makes it an ErrBreakerOpen.
+// Is reports whether target is ErrBreakerOpen.
 func (e *BreakerOpenError) Is(target error) bool { return target == ErrBreakerOpen }
 
-// FailingFor implements Failing. It is no Delayer: taken for the delay itself, the few seconds until the next probe would
-// bring every message of an outage back every few seconds, and within minutes healthy ones would be dead letters.
+// FailingFor implements Failing. The error is not a Delayer: with the few seconds until the next probe as its delay, every
+// message would be redelivered every few seconds of an outage, and within minutes healthy messages would be dead letters.
 func (e *BreakerOpenError) FailingFor() time.Duration { return e.After }
 
-// BreakerOptions of NewBreaker. A zero field has the default named beside it.
+// BreakerOptions are the options of NewBreaker. A zero field means its default.
 type BreakerOptions struct {
-	// Failures in a row that open the breaker. Default 5.
+	// Failures is the number of consecutive failures that opens the breaker. Default 5.
 	Failures int
-	// OpenFor is how long it stays open before it lets one call through. Default 5 s.
+	// OpenFor is how long the breaker stays open before it lets one call through. Default 5 s.
 	OpenFor time.Duration
-	// IsSuccessful says whether an error still shows a dependency in good health, as a refused condition does. Default:
-	// only nil does. A cancelled or timed-out call must not count as healthy: a cancelled probe would close the breaker.
+	// IsSuccessful reports whether an error shows that the dependency is healthy, as a refused condition does. By default
+	// only nil does. It must return false for a cancelled or timed-out call: a cancelled probe would close the breaker.
 	IsSuccessful func(err error) bool
-	// OnStateChange hears of each change: "closed", "open", "half-open". It is called under the breaker's lock: it must
-	// be quick and must not call Do.
+	// OnStateChange is called on each change of state: "closed", "open" or "half-open". It is called with the breaker's
+	// lock held, so it must be quick and must not call Do.
 	OnStateChange func(name, from, to string)
-	// Now tells when the breaker opened. Default time.Now. The library reads the process's clock for its own timing, so
-	// another clock belongs to simulations with NoBreaker; tests run in a synctest bubble.
+	// Now returns the time at which the breaker opens. Default time.Now. The library uses the process's clock for its own
+	// timing, so a simulation with another clock uses NoBreaker, and tests run in a synctest bubble.
 	Now func() time.Time
 }
 
-// CircuitBreaker is the Breaker of a deployed function.
+// CircuitBreaker is the Breaker of a deployed function: it opens after consecutive failures, and lets one call through as a
+// probe after a fixed time. It is safe for concurrent use.
 type CircuitBreaker struct {
 	name         string
 	openFor      time.Duration
@@ -63,14 +67,13 @@ type CircuitBreaker struct {
 	circuit      *gobreaker.TwoStepCircuitBreaker
 
 	mu sync.Mutex
-	// closedUntil is when it opened after it was last closed, zero while it is closed. opened is the latest opening:
-	// a failed probe opens it anew.
-	closedUntil, opened time.Time
+	// opened is the time at which the breaker last opened. A failed probe opens it again.
+	opened time.Time
 }
 
 var _ Breaker = (*CircuitBreaker)(nil)
 
-// NewBreaker makes a closed breaker in front of the dependency of that name.
+// NewBreaker returns a closed breaker for the dependency of that name.
 func NewBreaker(name string, options BreakerOptions) *CircuitBreaker {
 	if options.Failures < 1 {
 		options.Failures = 5
@@ -91,7 +94,7 @@ func NewBreaker(name string, options BreakerOptions) *CircuitBreaker {
 		Timeout:     options.OpenFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return int64(c.ConsecutiveFailures) >= int64(options.Failures) },
 		OnStateChange: func(name string, from, to gobreaker.State) {
-			b.changed(to)
+			b.noteState(to)
 			if options.OnStateChange != nil {
 				options.OnStateChange(name, from.String(), to.String())
 			}
@@ -100,33 +103,28 @@ func NewBreaker(name string, options BreakerOptions) *CircuitBreaker {
 	return b
 }
 
-func (b *CircuitBreaker) changed(to gobreaker.State) {
+// noteState stores when the breaker opened.
+func (b *CircuitBreaker) noteState(to gobreaker.State) {
+	if to != gobreaker.StateOpen {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch to {
-	case gobreaker.StateOpen:
-		b.opened = b.now()
-		if b.closedUntil.IsZero() {
-			b.closedUntil = b.opened
-		}
-	case gobreaker.StateClosed:
-		b.closedUntil = time.Time{}
-	case gobreaker.StateHalfOpen:
-	}
+	b.opened = b.now()
 }
 
-// Do implements Breaker. A context that has ended already is returned as its error and counted as nothing, since the
-// dependency was not asked. A panic of op counts as a failure and goes on.
+// Do implements Breaker. If ctx has already ended, Do returns its error and counts nothing, since the dependency was not
+// called. A panic of op counts as a failure and is not recovered.
 func (b *CircuitBreaker) Do(ctx context.Context, op func(ctx context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s not called: %w", b.name, err)
 	}
 	report, err := b.circuit.Allow()
 	if err != nil {
-		return b.refused(err)
+		return b.openError(err)
 	}
-	// Reported in a defer, so that op may also panic or end its goroutine: a probe that never reports would leave the
-	// breaker half open for ever.
+	// The deferred call reports also when op panics or ends its goroutine. A probe that never reports would leave the breaker
+	// half open for ever.
 	healthy := false
 	defer func() { report(healthy) }()
 	err = op(ctx)
@@ -134,7 +132,8 @@ func (b *CircuitBreaker) Do(ctx context.Context, op func(ctx context.Context) er
 	return err
 }
 
-func (b *CircuitBreaker) refused(err error) error {
+// openError returns the error of a call that gobreaker refused with err.
+func (b *CircuitBreaker) openError(err error) error {
 	open := &BreakerOpenError{Name: b.name}
 	if errors.Is(err, gobreaker.ErrOpenState) {
 		b.mu.Lock()
@@ -144,18 +143,7 @@ func (b *CircuitBreaker) refused(err error) error {
 	return open
 }
 
-// OpenSince says how long ago the breaker opened, and false while it is closed. Probes that failed in between do not
-// start the count anew, so that it tells how long the dependency has been away.
-func (b *CircuitBreaker) OpenSince(now time.Time) (time.Duration, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closedUntil.IsZero() {
-		return 0, false
-	}
-	return max(now.Sub(b.closedUntil), 0), true
-}
-
-// NoBreaker lets every call through, for tests and simulations.
+// NoBreaker is a Breaker that lets every call through, for tests and simulations.
 type NoBreaker struct{}
 
 // Do implements Breaker.

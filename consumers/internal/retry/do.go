@@ -9,30 +9,30 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// Policy bounds the short retries of Do. A zero field has the default named beside it.
+// Policy bounds the short retries of Do. A zero field means its default.
 type Policy struct {
-	// Attempts is the most calls of the operation, the first one included. Default 3.
+	// Attempts is the maximum number of calls of the operation, the first one included. Default 3.
 	Attempts int
-	// Timeout bounds all of it, as the context's deadline does. Default no bound but that.
+	// Timeout bounds the whole Do, in addition to the context's deadline. By default only the deadline bounds it.
 	Timeout time.Duration
-	// PerAttempt bounds each attempt but the last one that Attempts allows, so that one which hangs leaves time for another.
-	// Default what is left.
+	// PerAttempt bounds each attempt except the last one that Attempts allows, so that an attempt that hangs leaves time for
+	// another. By default an attempt may take all the time that is left.
 	PerAttempt time.Duration
-	// Again says whether an error is worth another attempt. Default every one but a Permanent and a poisonous one, which
-	// never are.
+	// Again reports whether another attempt may help after an error. It is not asked about a Permanent error, and cannot allow
+	// another attempt after a poison one. By default every other error is tried again.
 	Again func(error) bool
-	// Elapsed bounds the time from the first call to the start of the last one. Default 1 s. The library's own default
-	// of 15 minutes is three times a hold.
+	// Elapsed bounds the time from the first call to the start of the last one. Default 1 s. The library's own default of
+	// 15 minutes is three times as long as a hold.
 	Elapsed time.Duration
-	// Least is the shortest wait between attempts, to which the jitter is added. Default 0.
+	// Least is the shortest wait between two attempts; the jitter is added to it. Default 0.
 	Least time.Duration
-	// Base and Limit shape the full jitter between attempts. Defaults 50 ms and 500 ms.
+	// Base and Limit are the base and the limit of the full jitter between attempts. Defaults 50 ms and 500 ms.
 	Base, Limit time.Duration
-	// Source of the jitter. Default SystemSource.
+	// Source is the source of the jitter. It must be safe for concurrent use if calls of Do share it. Default SystemSource.
 	Source Source
-	// Timer makes the timer of one Do. Default a timer of the process.
+	// Timer returns the timer of one Do. Default a timer of the process.
 	Timer func() backoff.Timer
-	// Now is the clock that Elapsed and the context's deadline are compared with. Default time.Now.
+	// Now is the clock for Elapsed and for the context's deadline. Default time.Now.
 	Now func() time.Time
 }
 
@@ -61,18 +61,22 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// Permanent marks an error that Do must not try again, as a refused condition. Do returns it with the mark on; the
-// mark is invisible to errors.Is and errors.As on the cause. A nil err stays nil.
+// Permanent marks an error after which Do must not try again, such as a refused condition. Do returns the marked error, and
+// errors.Is and errors.As find its cause. Permanent(nil) is nil.
 func Permanent(err error) error { return backoff.Permanent(err) }
 
-// Do calls op until it succeeds, for short retries inside one invocation: a call whose connection broke, say. Waiting
-// longer than that is the queue's work. Only one layer retries: what op calls must not retry for itself.
+// Do calls op until it succeeds, for short retries inside one invocation, for example after a broken connection. Longer waits
+// are left to the queue. Only one layer may retry: op must not call anything that retries by itself.
 //
-// It gives up, with the last error of op, after Attempts or Elapsed; at once on an error that is not to be tried Again, on a
-// Permanent one and on one that Classify calls Poison; and when the next wait would end after the context's deadline, so that
-// the caller still has that time to return its message. A delay that an error chooses replaces the backoff's, and none is
-// shorter than the time for which an error says that it will last. When the context ends during a wait, the error is both
-// its cause and the last error of op.
+// Do returns the last error of op
+//   - when Attempts or Elapsed is used up;
+//   - at once after an error for which Again returns false, a Permanent error, or one that Classify calls poison;
+//   - when the next wait would end after the context's deadline, so that the caller has the rest of the time to return its
+//     message.
+//
+// If an error asks for a delay (Delayer), that delay replaces the backoff. No wait is shorter than the time for which an error
+// says that attempts fail (Failing). If the context ends during a wait, the returned error wraps both the context's cause and
+// the last error of op.
 func Do(ctx context.Context, p Policy, op func(ctx context.Context) error) error {
 	p = p.withDefaults()
 	if err := ctx.Err(); err != nil {
@@ -80,20 +84,21 @@ func Do(ctx context.Context, p Policy, op func(ctx context.Context) error) error
 	}
 	started := p.Now()
 	if first := p.attempt(ctx, 1, op); first != nil {
-		return p.goOn(ctx, started, first, op)
+		return p.tryAgain(ctx, started, first, op)
 	}
 	return nil
 }
 
-// goOn is Do after a first attempt that failed. Nearly all calls succeed at once, and need nothing of it.
-func (p Policy) goOn(ctx context.Context, started time.Time, first error, op func(ctx context.Context) error) error {
+// tryAgain does the part of Do that follows a failed first attempt. Nearly all calls succeed at once, so Do does not pay for
+// this part.
+func (p Policy) tryAgain(ctx context.Context, started time.Time, first error, op func(ctx context.Context) error) error {
 	if p.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.Timeout-p.Now().Sub(started))
 		defer cancel()
 	}
 	last, attempts := first, 0
-	pace := &pacing{
+	waits := &boundedBackOff{
 		BackOff: NewFullJitter(p.Base, p.Limit, p.Source), policy: p, ctx: ctx, started: started,
 		last: func() error { return last },
 	}
@@ -101,8 +106,8 @@ func (p Policy) goOn(ctx context.Context, started time.Time, first error, op fun
 	if p.Timer != nil {
 		timer = p.Timer()
 	}
-	// p.Attempts is at least 1, so the conversion holds.
-	limits := backoff.WithContext(backoff.WithMaxRetries(pace, uint64(p.Attempts-1)), ctx) //nolint:gosec // G115: never negative
+	// p.Attempts is at least 1, so the conversion does not overflow.
+	limits := backoff.WithContext(backoff.WithMaxRetries(waits, uint64(p.Attempts-1)), ctx) //nolint:gosec // G115: never negative
 	err := backoff.RetryNotifyWithTimer(func() error {
 		if attempts++; attempts > 1 {
 			last = p.attempt(ctx, attempts, op)
@@ -125,11 +130,11 @@ func (p Policy) goOn(ctx context.Context, started time.Time, first error, op fun
 	}
 }
 
-// attempt makes the n-th attempt, within its time.
+// attempt makes the n-th attempt, counted from 1, within its time.
 func (p Policy) attempt(ctx context.Context, n int, op func(ctx context.Context) error) error {
 	bound := p.PerAttempt
 	if n == 1 && (bound == 0 || n == p.Attempts) {
-		bound = p.Timeout // for later ones the context has it
+		bound = p.Timeout // the context of later attempts is bounded by tryAgain
 	} else if n == p.Attempts {
 		bound = 0
 	}
@@ -141,18 +146,19 @@ func (p Policy) attempt(ctx context.Context, n int, op func(ctx context.Context)
 	return attempt(ctx, op)
 }
 
-// pacing adds to the jitter what the library does not know: the context's deadline, a bound on elapsed time that
-// counts the coming wait, and delays that errors ask for.
-type pacing struct {
+// boundedBackOff adds to the jitter what the library does not support: the context's deadline, a bound on the elapsed time that
+// includes the next wait, and delays that errors ask for.
+type boundedBackOff struct {
 	backoff.BackOff
 	policy  Policy
 	ctx     context.Context
 	started time.Time
-	last    func() error
+	// last returns the error of the last attempt.
+	last func() error
 }
 
 // NextBackOff implements backoff.BackOff.
-func (b *pacing) NextBackOff() time.Duration {
+func (b *boundedBackOff) NextBackOff() time.Duration {
 	wait := b.policy.Least + b.BackOff.NextBackOff()
 	if asked := askedDelay(b.last()); asked > 0 {
 		wait = asked

@@ -14,7 +14,7 @@ import (
 
 var errBroken = errors.New("connection broke")
 
-// calls runs Do in a bubble and answers when, since its begin, each attempt was made, and when Do returned.
+// calls runs Do in a bubble and returns the times since its start at which each attempt was made and Do returned.
 func calls(ctx context.Context, t *testing.T, p retry.Policy, op func(n int) error) (at []time.Duration, ended time.Duration, err error) {
 	t.Helper()
 	begin := time.Now()
@@ -37,14 +37,15 @@ func wantTimes(t *testing.T, got []time.Duration, want ...time.Duration) {
 	}
 }
 
+// always returns an operation that always returns err.
 func always(err error) func(int) error { return func(int) error { return err } }
 
-// slowest has the longest waits that its jitter can draw, so that times are exact.
-var slowest = retry.Policy{Attempts: 4, Elapsed: time.Minute, Base: time.Second, Limit: 3 * time.Second, Source: edge{highest: true}}
+// longest draws the longest possible jitter, so that times are exact.
+var longest = retry.Policy{Attempts: 4, Elapsed: time.Minute, Base: time.Second, Limit: 3 * time.Second, Source: edge{highest: true}}
 
 func TestDoStopsWhenItSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		at, _, err := calls(t.Context(), t, slowest, func(n int) error {
+		at, _, err := calls(t.Context(), t, longest, func(n int) error {
 			if n < 3 {
 				return errBroken
 			}
@@ -59,7 +60,7 @@ func TestDoStopsWhenItSucceeds(t *testing.T) {
 
 func TestDoGivesUpAfterAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		at, _, err := calls(t.Context(), t, slowest, always(errBroken))
+		at, _, err := calls(t.Context(), t, longest, always(errBroken))
 		if !errors.Is(err, errBroken) || err.Error() != "gave up after 4 attempts: connection broke" {
 			t.Errorf("error = %v", err)
 		}
@@ -69,7 +70,7 @@ func TestDoGivesUpAfterAttempts(t *testing.T) {
 
 func TestDoGivesUpBeforeAWaitPastElapsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := slowest
+		p := longest
 		p.Elapsed = 5 * time.Second
 		at, ended, err := calls(t.Context(), t, p, always(errBroken))
 		if !errors.Is(err, errBroken) {
@@ -77,7 +78,7 @@ func TestDoGivesUpBeforeAWaitPastElapsed(t *testing.T) {
 		}
 		wantTimes(t, at, 0, time.Second, 3*time.Second)
 		if ended != 3*time.Second {
-			t.Errorf("returned at %s: it waited for an attempt that it was not to make", ended)
+			t.Errorf("returned at %s: it waited for an attempt that it must not make", ended)
 		}
 	})
 }
@@ -87,7 +88,7 @@ func TestDoGivesUpBeforeAWaitPastTheDeadline(t *testing.T) {
 		// The wait of 2 s after the second attempt would end exactly at the deadline: no time for an attempt.
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		at, ended, err := calls(ctx, t, slowest, always(errBroken))
+		at, ended, err := calls(ctx, t, longest, always(errBroken))
 		if !errors.Is(err, errBroken) {
 			t.Errorf("error = %v", err)
 		}
@@ -103,19 +104,19 @@ func TestDoStopsAtOnce(t *testing.T) {
 	for name, err := range map[string]error{"permanent": retry.Permanent(errBroken), "poison": poison} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				at, _, got := calls(t.Context(), t, slowest, always(err))
+				at, _, got := calls(t.Context(), t, longest, always(err))
 				wantTimes(t, at, 0)
 				if !errors.Is(got, errBroken) || retry.Classify(got).Class != retry.Classify(err).Class {
-					t.Errorf("error = %v, want it as it was", got)
+					t.Errorf("error = %v, want it unchanged", got)
 				}
 			})
 		})
 	}
 }
 
-func TestDoFollowsAskedDelay(t *testing.T) {
+func TestDoWaitsForTheAskedDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		at, _, err := calls(t.Context(), t, slowest, func(n int) error {
+		at, _, err := calls(t.Context(), t, longest, func(n int) error {
 			if n == 1 {
 				return retry.WithDelay(20*time.Second, errBroken)
 			}
@@ -128,11 +129,11 @@ func TestDoFollowsAskedDelay(t *testing.T) {
 	})
 }
 
-// What an error says of how long it will last never shortens a wait, and no wait ends before it.
-func TestDoWaitsOutWhatIsKnownToFail(t *testing.T) {
+// A Failing error never shortens a wait, and no wait ends before its time.
+func TestDoWaitsAtLeastAsLongAsAttemptsFail(t *testing.T) {
 	for failing, want := range map[time.Duration]time.Duration{time.Millisecond: time.Second, 7 * time.Second: 7 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			at, _, err := calls(t.Context(), t, slowest, func(n int) error {
+			at, _, err := calls(t.Context(), t, longest, func(n int) error {
 				if n == 1 {
 					return &retry.BreakerOpenError{After: failing}
 				}
@@ -148,10 +149,10 @@ func TestDoWaitsOutWhatIsKnownToFail(t *testing.T) {
 
 func TestDoGivesUpWhenTheAskedDelayDoesNotFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		at, _, err := calls(t.Context(), t, slowest, always(retry.WithDelay(time.Hour, errBroken)))
+		at, _, err := calls(t.Context(), t, longest, always(retry.WithDelay(time.Hour, errBroken)))
 		wantTimes(t, at, 0)
 		if retry.Classify(err).After != time.Hour {
-			t.Errorf("the delay is lost from %v, so the queue cannot follow it", err)
+			t.Errorf("the delay is lost from %v, so sqsbatch cannot use it", err)
 		}
 	})
 }
@@ -161,7 +162,7 @@ func TestDoEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		stopped := errors.New("shutting down")
 		time.AfterFunc(1500*time.Millisecond, func() { cancel(stopped) })
-		at, ended, err := calls(ctx, t, slowest, always(errBroken))
+		at, ended, err := calls(ctx, t, longest, always(errBroken))
 		wantTimes(t, at, 0, time.Second)
 		if ended != 1500*time.Millisecond || !errors.Is(err, stopped) || !errors.Is(err, errBroken) {
 			t.Errorf("at %s: %v, want the cause and the last error at 1.5 s", ended, err)
@@ -169,7 +170,7 @@ func TestDoEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestDoDoesNotBeginAfterItsContext(t *testing.T) {
+func TestDoDoesNotStartWithAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	at, _, err := calls(ctx, t, retry.Policy{}, always(nil))
@@ -187,9 +188,9 @@ func TestDoDefaultsAreShort(t *testing.T) {
 	})
 }
 
-func TestDoTriesAgainOnlyWhatMayHelp(t *testing.T) {
+func TestDoTriesAgainOnlyIfAgainAllows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := slowest
+		p := longest
 		errOther := errors.New("another")
 		p.Again = func(err error) bool { return errors.Is(err, errBroken) }
 		at, _, err := calls(t.Context(), t, p, func(n int) error {
@@ -204,19 +205,19 @@ func TestDoTriesAgainOnlyWhatMayHelp(t *testing.T) {
 		wantTimes(t, at, 0, time.Second)
 		at, _, err = calls(t.Context(), t, p, always(errOther))
 		wantTimes(t, at, 0)
-		if err != errOther { //nolint:errorlint // as it was
-			t.Errorf("error = %v, want it as it was", err)
+		if err != errOther { //nolint:errorlint // the very same error
+			t.Errorf("error = %v, want it unchanged", err)
 		}
 	})
 }
 
-func TestDoAddsTheJitterToTheShortestWait(t *testing.T) {
+func TestDoAddsTheJitterToLeast(t *testing.T) {
 	for _, c := range []struct {
 		source edge
 		want   time.Duration
 	}{{edge{}, 5 * time.Second}, {edge{highest: true}, 6 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
-			p := slowest
+			p := longest
 			p.Least, p.Source = 5*time.Second, c.source
 			at, _, _ := calls(t.Context(), t, p, func(n int) error {
 				if n == 1 {
@@ -229,10 +230,11 @@ func TestDoAddsTheJitterToTheShortestWait(t *testing.T) {
 	}
 }
 
-// Each attempt but the last has its own time, so that one which hangs leaves time for another; the last has what is left.
-func TestDoBoundsAttempts(t *testing.T) {
+// Each attempt except the last has its own time, so that an attempt that hangs leaves time for another; the last one may take the
+// rest of the time.
+func TestDoBoundsEachAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := slowest
+		p := longest
 		p.Attempts, p.PerAttempt = 2, 3*time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -250,8 +252,8 @@ func TestDoBoundsAttempts(t *testing.T) {
 	})
 }
 
-// One bound of all, for the first attempt as for later ones, and no wait goes past it.
-func TestDoBoundsAllOfIt(t *testing.T) {
+// Timeout bounds the first attempt as well as later ones, and no wait goes past it.
+func TestDoBoundsTheWhole(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy retry.Policy
 		hangs  int
@@ -288,7 +290,7 @@ func TestDoBoundsAllOfIt(t *testing.T) {
 	}
 }
 
-// instant is a timer that fires at once and notes what it was asked for.
+// instant is a timer that fires at once and records its durations.
 type instant struct {
 	asked *[]time.Duration
 	c     chan time.Time
@@ -300,7 +302,7 @@ func (i instant) C() <-chan time.Time   { return i.c }
 
 func TestDoUsesTheTimerItIsGiven(t *testing.T) {
 	var asked []time.Duration
-	p := slowest
+	p := longest
 	p.Timer = func() backoff.Timer { return instant{asked: &asked, c: make(chan time.Time, 1)} }
 	now := time.Unix(0, 0)
 	p.Now = func() time.Time { return now }

@@ -11,7 +11,7 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// edge is a source that always answers its lowest or its highest number.
+// edge is a source that always returns its lowest or its highest number.
 type edge struct{ highest bool }
 
 func (e edge) Int64N(n int64) int64 {
@@ -33,7 +33,7 @@ func TestJitterCeilingDoublesUpToTheLimit(t *testing.T) {
 	}
 	lowest := retry.NewFullJitter(time.Second, retry.MaxVisibility, edge{})
 	if got := lowest.Delay(9); got != 0 {
-		t.Errorf("least = %s, want 0: full jitter begins at nothing", got)
+		t.Errorf("least = %s, want 0: full jitter starts at 0", got)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestJitterCountsAndResets(t *testing.T) {
 		}
 	}
 	if got := j.Delay(2); got != 2*time.Second {
-		t.Errorf("Delay(2) = %s, want 2 s whatever was counted", got)
+		t.Errorf("Delay(2) = %s, want 2 s whatever the count is", got)
 	}
 	j.Reset()
 	if got := j.NextBackOff(); got != time.Second {
@@ -53,7 +53,7 @@ func TestJitterCountsAndResets(t *testing.T) {
 	}
 }
 
-func TestJitterIsInBoundsAndFollowsItsSeed(t *testing.T) {
+func TestJitterIsInBoundsAndReproducible(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base := time.Duration(rapid.Int64Range(-5, int64(time.Hour)).Draw(t, "base"))
 		limit := time.Duration(rapid.Int64Range(-5, 1<<62).Draw(t, "limit"))
@@ -72,7 +72,7 @@ func TestJitterIsInBoundsAndFollowsItsSeed(t *testing.T) {
 	})
 }
 
-// Callers that failed together must not come back together: each quarter of the interval gets its share.
+// Callers that failed together must not retry together: each quarter of the interval gets its share of the draws.
 func TestJitterIsUniform(t *testing.T) {
 	j := retry.NewFullJitter(time.Second, time.Second, rand.New(rand.NewPCG(1, 2)))
 	var quarters [4]int
@@ -87,7 +87,7 @@ func TestJitterIsUniform(t *testing.T) {
 	}
 }
 
-// A *rand.Rand is not safe for concurrent use; the race detector watches that the jitter makes it so.
+// A *rand.Rand is not safe for concurrent use; the race detector checks that FullJitter serialises its calls.
 func TestJitterIsSafeForConcurrentUse(t *testing.T) {
 	j := retry.NewFullJitter(time.Millisecond, time.Second, rand.New(rand.NewPCG(3, 4)))
 	var running sync.WaitGroup
@@ -105,7 +105,7 @@ func TestJitterIsSafeForConcurrentUse(t *testing.T) {
 	running.Wait()
 }
 
-func TestSystemSource(t *testing.T) {
+func TestSystemSourceDrawsEveryNumber(t *testing.T) {
 	seen := map[int64]bool{}
 	for range 200 {
 		n := retry.SystemSource().Int64N(4)

@@ -7,33 +7,34 @@ import (
 	"time"
 )
 
-// Result is what a call to a dependency came to, as it is counted. It decides nothing by itself: Do is told which results
-// are worth another attempt, and a breaker which errors show a dependency in good health.
+// Result is the result of a call to a dependency, for metrics. It has no effect of its own: Policy.Again decides about another
+// attempt, and BreakerOptions.IsSuccessful about the health of the dependency.
 type Result string
 
 // Results.
 const (
 	ResultOK Result = "ok"
-	// ResultRefused: a rule of the dependency said no, as a refused condition or a declined card.
+	// ResultRefused: a rule of the dependency refused the request, such as a condition or a declined card.
 	ResultRefused Result = "refused"
-	// ResultConflict: somebody else is writing the same. Nothing was done.
+	// ResultConflict: a concurrent write of the same data. Nothing was done.
 	ResultConflict Result = "conflict"
-	// ResultThrottled: one call too many. Nothing was done.
+	// ResultThrottled: the rate limit was exceeded. Nothing was done.
 	ResultThrottled Result = "throttled"
-	// ResultInvalid: the request is wrong, or not allowed. It would be again.
+	// ResultInvalid: the request is invalid or not allowed. The same request fails again.
 	ResultInvalid Result = "invalid"
-	// ResultUnknown: no answer in time, a broken connection, a failure of the dependency's own. Neither yes nor no.
+	// ResultUnknown: a timeout, a broken connection or an internal failure of the dependency. It is not known whether the
+	// request took effect.
 	ResultUnknown Result = "unknown"
-	// ResultOpen: the breaker was open, so there was no call.
+	// ResultOpen: the breaker was open, so no call was made.
 	ResultOpen Result = "open"
 )
 
-// Observer hears of each call to a dependency. It is called by many at once and must be quick.
+// Observer is called after each call to a dependency. It must be quick and safe for concurrent use.
 type Observer func(result Result, took time.Duration)
 
-// Observed is a breaker whose calls are heard of. Where Do makes them it is each attempt, so that a throttle which the second
-// attempt cures is seen as well; where the operation makes its call itself it is the whole of it. result tells what an error
-// means; nil is known to be ResultOK.
+// Observed returns a Breaker that reports each call made through b to observe. If the operation calls the package function Do,
+// each attempt of it is reported, so that a throttled attempt is seen even if the next one succeeds; otherwise the operation is
+// reported as one call. result returns the Result of a non-nil error; the result of nil is ResultOK.
 func Observed(b Breaker, result func(error) Result, observe Observer, now func() time.Time) Breaker {
 	return &observed{next: b, result: result, observe: observe, now: now}
 }
@@ -45,10 +46,10 @@ type observed struct {
 	now     func() time.Time
 }
 
-// observation is one call of an observed breaker.
+// observation is one call through an observed breaker.
 type observation struct {
 	*observed
-	// attempts are those that Do has reported.
+	// attempts is the number of attempts of the package function Do.
 	attempts atomic.Int64
 }
 
@@ -59,7 +60,7 @@ func (b *observed) Do(ctx context.Context, op func(ctx context.Context) error) e
 	called := false
 	err := b.next.Do(ctx, func(ctx context.Context) error {
 		called = true
-		return b.watch(ctx, op)
+		return b.callObserved(ctx, op)
 	})
 	if !called && errors.Is(err, ErrBreakerOpen) {
 		b.observe(ResultOpen, 0)
@@ -67,8 +68,8 @@ func (b *observed) Do(ctx context.Context, op func(ctx context.Context) error) e
 	return err
 }
 
-// watch makes a call that is heard of, through no breaker.
-func (b *observed) watch(ctx context.Context, op func(ctx context.Context) error) error {
+// callObserved calls op and reports it, without a breaker.
+func (b *observed) callObserved(ctx context.Context, op func(ctx context.Context) error) error {
 	o := &observation{observed: b}
 	began := b.now()
 	err := op(context.WithValue(ctx, observationKey{}, o))
@@ -86,16 +87,16 @@ func (b *observed) report(err error, began time.Time) {
 	b.observe(result, b.now().Sub(began))
 }
 
-// Past makes a call past a breaker, whatever its state, and without its hearing of the end. An observed one still has it heard
-// of.
+// Past calls op without the breaker: the call is made whatever the breaker's state is, and its result does not count. If b comes
+// from Observed, the call is reported.
 func Past(ctx context.Context, b Breaker, op func(ctx context.Context) error) error {
 	if o, ok := b.(*observed); ok {
-		return o.watch(ctx, op)
+		return o.callObserved(ctx, op)
 	}
 	return op(ctx)
 }
 
-// attempt makes one attempt of Do, and has it heard of where somebody listens.
+// attempt makes one attempt of Do, and reports it if ctx comes from an observed breaker.
 func attempt(ctx context.Context, op func(ctx context.Context) error) error {
 	o, ok := ctx.Value(observationKey{}).(*observation)
 	if !ok {

@@ -13,19 +13,19 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// heard is what an observer heard, in order.
-type heard struct {
+// recorder records the calls of an observer, in order.
+type recorder struct {
 	mu    sync.Mutex
 	calls []string
 }
 
-func (h *heard) observe(result retry.Result, took time.Duration) {
+func (h *recorder) observe(result retry.Result, took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls = append(h.calls, fmt.Sprint(result, " ", took))
 }
 
-func (h *heard) around(b retry.Breaker) retry.Breaker {
+func (h *recorder) around(b retry.Breaker) retry.Breaker {
 	return retry.Observed(b, func(err error) retry.Result {
 		if errors.Is(err, errRefused) {
 			return retry.ResultRefused
@@ -34,10 +34,10 @@ func (h *heard) around(b retry.Breaker) retry.Breaker {
 	}, h.observe, time.Now)
 }
 
-func (h *heard) want(t *testing.T, want ...string) {
+func (h *recorder) want(t *testing.T, want ...string) {
 	t.Helper()
 	if !slices.Equal(h.calls, want) {
-		t.Errorf("heard %q, want %q", h.calls, want)
+		t.Errorf("reported %q, want %q", h.calls, want)
 	}
 	h.calls = nil
 }
@@ -46,9 +46,9 @@ func taking(d time.Duration, err error) func(context.Context) error {
 	return func(context.Context) error { time.Sleep(d); return err }
 }
 
-func TestObservedHearsOfEachCall(t *testing.T) {
+func TestObservedReportsEachCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &heard{}
+		h := &recorder{}
 		b := h.around(retry.NewBreaker("redis", retry.BreakerOptions{Failures: 2, OpenFor: 5 * time.Second}))
 		for _, err := range []error{nil, errRefused, errBroken} {
 			if got := b.Do(t.Context(), taking(time.Second, err)); !errors.Is(got, err) {
@@ -60,7 +60,7 @@ func TestObservedHearsOfEachCall(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		h.want(t, "open 0s")
-		// Who had no time left called nobody.
+		// With an ended context no call is made.
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := b.Do(ended, taking(time.Hour, nil)); !errors.Is(err, context.Canceled) {
@@ -70,12 +70,12 @@ func TestObservedHearsOfEachCall(t *testing.T) {
 	})
 }
 
-// Where Do makes the call each attempt is one, also of several side by side, and the whole is none.
-func TestObservedHearsOfEachAttempt(t *testing.T) {
+// If the operation calls Do, each attempt is reported, also of several concurrent ones, and the operation itself is not.
+func TestObservedReportsEachAttemptOfDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &heard{}
+		h := &recorder{}
 		b := h.around(retry.NoBreaker{})
-		p := slowest
+		p := longest
 		err := b.Do(t.Context(), func(ctx context.Context) error {
 			attempts := 0
 			return retry.Do(ctx, p, func(ctx context.Context) error {
@@ -102,10 +102,10 @@ func TestObservedHearsOfEachAttempt(t *testing.T) {
 	})
 }
 
-// A call that waits for no breaker is heard of all the same, and the breaker does not hear how it ended.
-func TestPast(t *testing.T) {
+// A call past the breaker is reported, and does not change the breaker's state.
+func TestPastIsReportedAndDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &heard{}
+		h := &recorder{}
 		plain := retry.NewBreaker("dynamodb", retry.BreakerOptions{Failures: 1})
 		open(t, plain, 1)
 		for _, b := range []retry.Breaker{plain, h.around(plain)} {
@@ -115,8 +115,8 @@ func TestPast(t *testing.T) {
 			if err := retry.Past(t.Context(), b, taking(time.Second, nil)); err != nil {
 				t.Errorf("got %v", err)
 			}
-			if _, isOpen := plain.OpenSince(time.Now()); !isOpen {
-				t.Error("the breaker heard of it")
+			if made, err := call(t.Context(), plain, nil); made || !errors.Is(err, retry.ErrBreakerOpen) {
+				t.Errorf("the breaker let a call through: made %t, error %v", made, err)
 			}
 		}
 		h.want(t, "refused 1s", "ok 1s")

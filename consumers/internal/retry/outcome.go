@@ -1,10 +1,12 @@
-// Package retry says what the error of a handler means, and has the means to try again: full-jitter backoff, short retries
-// inside one invocation, and breakers.
+// Package retry defines what the error of a handler means for its message, and provides full-jitter backoff, short retries
+// inside one invocation (Do), and circuit breakers.
 //
-// A handler returns an error, or nil when the effect is there. Refused, Poison and WithDelay make the errors that mean more
-// than "try again"; a store returns ErrMoved. Classify turns an error into its Outcome. It is the only place that does, so
-// that the same error has the same effect in every handler, and sqsbatch is its only caller that decides what becomes of a
-// message.
+// A handler returns nil when the effect is there, or an error. By default an error means "redeliver the message"; Refused,
+// Poison and WithDelay make errors that mean something else, and a store returns ErrMoved for a refused condition (Reread).
+//
+// Classify turns an error into its Outcome. It is the only function that does, so the same error has the same effect in every
+// handler; sqsbatch is the only caller that carries an Outcome out. Nothing here needs a connection, and time and randomness can
+// be replaced in tests.
 package retry
 
 import (
@@ -29,7 +31,7 @@ const (
 	ClassPoison
 )
 
-// String is the word in logs.
+// String returns the word for logs.
 func (c Class) String() string {
 	switch c {
 	case ClassDone:
@@ -46,15 +48,15 @@ func (c Class) String() string {
 // Outcome is what the error of a handler means for its message.
 type Outcome struct {
 	Class Class
-	// Reason is a stable code, of a refusal or of a poison. "" otherwise.
+	// Reason is the stable code of a refusal or of poison, "" otherwise.
 	Reason string
-	// After is a delay that the error chose: the message is redelivered when it has passed, and not later. 0 leaves the
-	// delay to the backoff.
+	// After is the delay that the error asks for: the message is redelivered after it, and not later. 0 means that the
+	// backoff decides.
 	After time.Duration
-	// NotBefore is how long another attempt is known to fail, as while a breaker is open. It shortens no delay: the message
-	// is invisible for the longest of it and of After or the backoff.
+	// NotBefore is the time for which another attempt is known to fail, for example while a breaker is open. It never shortens
+	// a delay: the message is invisible for NotBefore or for After (or the backoff), whichever is longer.
 	NotBefore time.Duration
-	// Err is the cause, for the log. nil when Done or Refused.
+	// Err is the cause, for the log. It is nil for ClassDone and ClassRefused.
 	Err error
 }
 
@@ -67,17 +69,17 @@ type RefusedError struct {
 // Error implements error.
 func (e *RefusedError) Error() string { return "refused: " + e.Reason }
 
-// Refused returns the error of work that a rule refused, by its reason code. The caller has recorded it in the row, or the
-// row shows it.
+// Refused returns the error of work that a rule refused, with its reason code. The caller has recorded the refusal in the row,
+// or the row shows it already.
 func Refused(reason string) error { return &RefusedError{Reason: reason} }
 
-// Poison returns the error of work that no attempt can do.
+// Poison returns the error of work that would fail in every attempt.
 func Poison(reason string, err error) error { return &PoisonError{Reason: reason, Err: err} }
 
-// retryableError hides what its cause would mean.
+// retryableError makes its cause retryable.
 type retryableError struct{ err error }
 
-// Retryable returns an error that is retryable whatever Classify would say of err. A nil err stays nil.
+// Retryable returns an error that Classify calls retryable, whatever it would call err. Retryable(nil) is nil.
 func Retryable(err error) error {
 	if err == nil {
 		return nil
@@ -91,7 +93,7 @@ func (e *retryableError) Unwrap() error { return e.err }
 // ReasonCatalogueMissing is the reason of a PoisonError for a concert, layout or group that the catalogue does not have.
 const ReasonCatalogueMissing = "catalogue_missing"
 
-// PoisonError marks a cause that no attempt can cure, as a broken invariant. It may be wrapped.
+// PoisonError says that another attempt would fail the same way, for example because of a broken invariant. It may be wrapped.
 type PoisonError struct {
 	// Reason is a stable code.
 	Reason string
@@ -106,24 +108,25 @@ func (e *PoisonError) Error() string {
 	return "poison: " + e.Reason + ": " + e.Err.Error()
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *PoisonError) Unwrap() error { return e.Err }
 
-// Delayer is what an error implements that chooses when another attempt is made, as at the caller's turn. 0 leaves it to
-// the backoff.
+// Delayer is implemented by an error that knows when the next attempt should be made. 0 means that the backoff decides.
 type Delayer interface{ RetryAfter() time.Duration }
 
-// Failing is what an error implements that knows how long another attempt would fail, and not when one succeeds. It is no
-// Delayer: in a long outage a backoff must go on growing, since every attempt is a receive and receives are limited.
+// Failing is implemented by an error that knows for how long another attempt would fail, but not when one would succeed. It
+// differs from Delayer because the backoff must keep growing in a long outage: every attempt is a receive, and receives are
+// limited.
 type Failing interface{ FailingFor() time.Duration }
 
-// delayedError is an error with the delay it asks for.
+// delayedError is an error with the delay that it asks for.
 type delayedError struct {
 	after time.Duration
 	err   error
 }
 
-// WithDelay gives err the delay that it asks for, which Classify and Do follow. A nil err stays nil.
+// WithDelay returns err as a Delayer that asks for the delay after, at least 0. Classify and Do follow it. WithDelay of a nil err
+// is nil.
 func WithDelay(after time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -142,12 +145,16 @@ const (
 	ReasonUnknownVersion = "unknown_version"
 )
 
-// ReasonAttempts is of a message whose attempts never came back, as from a crash.
+// ReasonAttempts is the reason of a message whose attempts repeatedly ended without a response, as after a crash.
 const ReasonAttempts = "attempts"
 
-// Classify turns an error into its outcome. nil is done. A PoisonError is poison, and so is a message that does not decode:
-// the next attempt would read the same bytes. Every other error is retryable, since an unknown error says neither that the
-// effect is there nor that it is not.
+// Classify returns the outcome of an error. The first line that applies decides:
+//   - nil is done;
+//   - an error of Retryable, also a wrapped one, is retryable;
+//   - a PoisonError is poison with its reason;
+//   - a RefusedError is refused with its reason;
+//   - an error of a message that does not decode is poison, since the next attempt would read the same bytes;
+//   - every other error is retryable, since it does not say whether the effect is there.
 func Classify(err error) Outcome {
 	if err == nil {
 		return Outcome{Class: ClassDone}
@@ -179,13 +186,13 @@ func retryable(err error) Outcome {
 	return Outcome{Class: ClassRetryable, After: askedDelay(err), NotBefore: failingFor(err), Err: err}
 }
 
-// IsPoison says whether Classify calls an error poison.
+// IsPoison reports whether Classify calls err poison.
 func IsPoison(err error) bool { return Classify(err).Class == ClassPoison }
 
-// IsRetryable says whether Classify calls an error retryable. nil is not.
+// IsRetryable reports whether Classify calls err retryable. nil is not retryable.
 func IsRetryable(err error) bool { return Classify(err).Class == ClassRetryable }
 
-// askedDelay is the delay that err asks for, 0 if none.
+// askedDelay returns the delay that err asks for, 0 if none.
 func askedDelay(err error) time.Duration {
 	var delayer Delayer
 	if errors.As(err, &delayer) {
@@ -194,7 +201,7 @@ func askedDelay(err error) time.Duration {
 	return 0
 }
 
-// failingFor is how long err says that another attempt would fail, 0 if it does not say.
+// failingFor returns the time for which err says that another attempt would fail, 0 if it does not say.
 func failingFor(err error) time.Duration {
 	var failing Failing
 	if errors.As(err, &failing) {

@@ -23,7 +23,7 @@ func TestClassify(t *testing.T) {
 		class  retry.Class
 		reason string
 		after  time.Duration
-		// failing is how long another attempt is known to fail.
+		// failing is the time for which another attempt is known to fail.
 		failing time.Duration
 	}{
 		{"nil", nil, retry.ClassDone, "", 0, 0},
@@ -35,9 +35,9 @@ func TestClassify(t *testing.T) {
 		{"negative delay", retry.WithDelay(-2*time.Second, cause), retry.ClassRetryable, "", 0, 0},
 		{"wrapped delay", fmt.Errorf("x: %w", retry.WithDelay(time.Second, cause)), retry.ClassRetryable, "", time.Second, 0},
 		{"open breaker", fmt.Errorf("put: %w", open), retry.ClassRetryable, "", 0, 3 * time.Second},
-		{"probe under way", &retry.BreakerOpenError{Name: "redis"}, retry.ClassRetryable, "", 0, 0},
-		{"clock that went back", &retry.BreakerOpenError{Name: "redis", After: -time.Second}, retry.ClassRetryable, "", 0, 0},
-		{"turn, and an open breaker", errors.Join(retry.WithDelay(time.Second, cause), open), retry.ClassRetryable, "", time.Second, 3 * time.Second},
+		{"probe running", &retry.BreakerOpenError{Name: "redis"}, retry.ClassRetryable, "", 0, 0},
+		{"clock set back", &retry.BreakerOpenError{Name: "redis", After: -time.Second}, retry.ClassRetryable, "", 0, 0},
+		{"delay and open breaker", errors.Join(retry.WithDelay(time.Second, cause), open), retry.ClassRetryable, "", time.Second, 3 * time.Second},
 		{"poison of an open breaker", &retry.PoisonError{Reason: "p", Err: open}, retry.ClassPoison, "p", 0, 0},
 		{"poison that asks for a delay", retry.WithDelay(time.Second, &retry.PoisonError{Reason: "p"}), retry.ClassPoison, "p", 0, 0},
 		{"malformed message", malformed, retry.ClassPoison, retry.ReasonMalformed, 0, 0},
@@ -82,13 +82,13 @@ func TestClassesOfErrors(t *testing.T) {
 			t.Errorf("IsPoison and IsRetryable of %v", c.err)
 		}
 	}
-	// An Outcome that was not filled in must lose no message.
+	// The zero Outcome must lose no message.
 	if (retry.Outcome{}).Class != retry.ClassRetryable {
 		t.Error("the zero Outcome is not retryable")
 	}
 }
 
-func TestMarksKeepTheirCause(t *testing.T) {
+func TestMarkedErrorsKeepTheirCause(t *testing.T) {
 	cause := errors.New("cause")
 	if retry.WithDelay(time.Second, nil) != nil || retry.Permanent(nil) != nil || retry.Retryable(nil) != nil {
 		t.Error("a mark on nil is an error")

@@ -21,8 +21,8 @@ func TestRereadReturnsTheFirstErrorThatIsNotMoved(t *testing.T) {
 	}
 }
 
-// A row that keeps changing is neither done nor refused: nothing is known of the step. A Reread around another one does not
-// multiply the reads.
+// A row that keeps changing is neither done nor refused, since the step was not done. An outer Reread does not multiply the
+// reads.
 func TestRereadGivesUpAsRetryable(t *testing.T) {
 	calls := 0
 	err := retry.Reread(func() error {
@@ -33,7 +33,7 @@ func TestRereadGivesUpAsRetryable(t *testing.T) {
 	}
 }
 
-func TestSafelyReturnsThePanic(t *testing.T) {
+func TestSafelyReturnsAPanicAsAnError(t *testing.T) {
 	var panicked *retry.PanicError
 	err := retry.Safely("handler", func() error { panic("boom") })
 	if !errors.As(err, &panicked) || panicked.Value != "boom" || panicked.Stack == "" || err.Error() != "handler panicked: boom" || !retry.IsRetryable(err) {

@@ -14,28 +14,29 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Releaser frees what is held by an order under its row's version, never what is sold.
+// Releaser releases the seats that an order holds. See Holds.Release.
 type Releaser interface {
 	Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error)
 }
 
-// Ending does what follows when an order has ended without a ticket: its seats become free, and then its authorisation is
-// voided. The row has ended before, so nothing can commit meanwhile; each step may be repeated. It is safe for concurrent use.
+// Ending does the steps after the end of an order without a ticket: it releases the seats and voids the authorisation. It is safe
+// for concurrent use, and each step may be repeated.
 type Ending struct {
 	Seats  Releaser
 	Sender Sender
-	// Log gets a line for each release that is left to mirror. nil: no log.
+	// Log gets a line for each release that is left to mirror. nil means no log.
 	Log *slog.Logger
 }
 
-// Finish gives the seats of an ended row back under its version, and has its PaymentIntent voided.
+// Finish releases the seats of an ended row under its version, and sends VoidPayment if the row has a PaymentIntent. The caller
+// has written the row's end before, so no payment can commit the order in between.
 //
-// The buyer's money does not wait for Redis. Where `release` has no answer, the breaker is open, or the group is not loaded
-// and could not be loaded, the void is sent all the same and the caller is done: the row's end is a version, which mirror
-// applies to Redis as soon as the group can be reached. What no attempt can cure stays poison, after the void.
+// The buyer's money does not wait for Redis. If the result of the release is unknown, the breaker is open, or the group is not
+// loaded and cannot be loaded, Finish sends the void and returns nil: the end of the row is a version, which mirror applies to
+// Redis as soon as the group is reachable. If the release returns poison, Finish returns it after it has sent the void.
 //
-// A row without a PaymentIntent needs no void: its buyer was never shown a client secret, and an OpenPayment that is under
-// way finds the row ended and cancels what it made.
+// A row without a PaymentIntent needs no void: its buyer never got a client secret, and an OpenPayment that is being handled
+// finds the row ended and cancels the PaymentIntent that it has created.
 func (e Ending) Finish(ctx context.Context, row order.Order) error {
 	released := Release(ctx, e.Seats, row.GroupVersion(), row.OrderID, row.Version)
 	if err := e.void(ctx, row); err != nil {
@@ -50,7 +51,7 @@ func (e Ending) Finish(ctx context.Context, row order.Order) error {
 	return nil
 }
 
-// Release frees what a group holds for an order, under its row's version.
+// Release releases the seats that a group holds for an order, under the version of the order's row.
 func Release(ctx context.Context, r Releaser, g seatstate.GroupVersion, id contracts.OrderID, version int) error {
 	if _, err := r.Release(ctx, g, id, version); err != nil {
 		return fmt.Errorf("release: %w", err)
@@ -58,6 +59,7 @@ func Release(ctx context.Context, r Releaser, g seatstate.GroupVersion, id contr
 	return nil
 }
 
+// void sends VoidPayment if the row has a PaymentIntent.
 func (e Ending) void(ctx context.Context, row order.Order) error {
 	if row.Payment == nil || row.Payment.IntentID == "" {
 		return nil

@@ -8,14 +8,16 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// Sender sends messages; a nil error means that the queue has all of them.
+// Sender sends messages. It is safe for concurrent use.
 type Sender interface {
+	// Send blocks until the queues have confirmed all messages, or the context ends. After an error some of them may have been
+	// sent. A repeat may deliver a message twice.
 	Send(ctx context.Context, messages ...message.Encoded) error
 }
 
-// TellSeatLost sends SettleOrder(seat_lost) to each of the orders of a group whose seat was sold to another order: by mirror, or
-// by reconcile's repair. The sale has ended their holds, so waiting for the end of the hold would not help them. A repeat with
-// the same commandID, which names the cause, is deduplicated.
+// TellSeatLost sends SettleOrder(seat_lost) to each of the orders lost, whose seats in the group were sold to another order: by
+// mirror, or by a repair of reconcile. The sale has ended their holds, so they need not wait until the holds expire. A repeat
+// with the same commandID, which identifies the sale, is deduplicated.
 func TellSeatLost(ctx context.Context, sender Sender, g contracts.SeatGroup, lost []contracts.OrderID, commandID string) error {
 	var messages []message.Encoded
 	for _, id := range lost {

@@ -9,8 +9,8 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Rebuild handles RebuildGroup: it loads the group if it is not there in the layout version that is sold, and leaves a group
-// that is there as it is.
+// Rebuild handles RebuildGroup: it loads the group in the layout version that is sold, unless the group is loaded in that
+// version already. It is safe for concurrent use.
 type Rebuild struct {
 	Concerts Concerts
 	// Groups is a Store.
@@ -19,7 +19,7 @@ type Rebuild struct {
 
 // Handle loads the group of one message.
 func (h Rebuild) Handle(ctx context.Context, m message.RebuildGroup) error {
-	version, err := frozen(ctx, h.Concerts, m.ConcertID)
+	version, err := frozenVersion(ctx, h.Concerts, m.ConcertID)
 	if err == nil {
 		err = h.Groups.Ensure(ctx, seatstate.In(m.SeatGroup(), version))
 	}
@@ -29,9 +29,9 @@ func (h Rebuild) Handle(ctx context.Context, m message.RebuildGroup) error {
 	return nil
 }
 
-// frozen is the layout version of a concert that is sold. Without one nothing can be loaded: a message that asks for it came
-// too early, or is of a concert that is not there.
-func frozen(ctx context.Context, c Concerts, concertID string) (version int, err error) {
+// frozenVersion returns the frozen layout version of a concert, which is the version that is sold. Without one nothing can be
+// loaded, and the error is poison: the message came too early, or the concert does not exist.
+func frozenVersion(ctx context.Context, c Concerts, concertID string) (version int, err error) {
 	concert, err := c.Concert(ctx, concertID)
 	if err != nil {
 		return 0, err

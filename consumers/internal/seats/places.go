@@ -11,13 +11,15 @@ import (
 	"boxoffice/contracts/seatstate"
 )
 
-// Layouts reads which seats a group has. A layout version never changes.
+// Layouts reads layouts. A layout version never changes, so implementations may cache it. It is safe for concurrent use.
 type Layouts interface {
+	// LayoutGroup returns the seats of a group in a layout version. The error is poison if the layout or the group does not
+	// exist.
 	LayoutGroup(ctx context.Context, concertID string, version int, group string) (readmodel.LayoutGroup, error)
 }
 
-// Places returns the places of seats by their names, in the order of the names. A name that the layout does not have breaks an
-// invariant of the layout that is sold, which no attempt cures: the error is poison with the reason unknown_seat.
+// Places returns the places of seats, in the order of their names. If the layout does not have one of the names, the error is
+// poison with the reason unknown_seat: the names come from data that was checked against this layout, so an invariant is broken.
 func Places(layout readmodel.LayoutGroup, names []string) ([]int, error) {
 	places, unknown, ok := layout.Places(names)
 	if !ok {
@@ -26,7 +28,7 @@ func Places(layout readmodel.LayoutGroup, names []string) ([]int, error) {
 	return places, nil
 }
 
-// PlacesOf returns the places of some seats of a row, by the row's own layout version.
+// PlacesOf returns the places of seats of a row in the row's own layout version. Its errors are those of LayoutGroup and Places.
 func PlacesOf(ctx context.Context, l Layouts, row order.Order, names []string) ([]int, error) {
 	layout, err := l.LayoutGroup(ctx, row.ConcertID, row.LayoutVersion, row.Group)
 	if err != nil {
@@ -39,12 +41,12 @@ func PlacesOf(ctx context.Context, l Layouts, row order.Order, names []string) (
 	return places, nil
 }
 
-// Keeper makes the hold of an open row again where it is missing.
+// Keeper makes the hold of an open row again if it is missing. See Holds.Keep.
 type Keeper interface {
 	Keep(ctx context.Context, g seatstate.GroupVersion, k holds.Kept) (holds.Applied, error)
 }
 
-// Keep makes the hold of an open row again as the row has it.
+// Keep makes the hold of an open row in Redis what the row says, and returns what the call did. It may be repeated.
 func Keep(ctx context.Context, k Keeper, l Layouts, row order.Order) (holds.Applied, error) {
 	places, err := PlacesOf(ctx, l, row, row.Seats)
 	if err != nil {

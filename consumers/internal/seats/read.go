@@ -14,8 +14,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// read gathers tickets and open orders. The lock is held, so nobody else loads; orders may be decided meanwhile only
-// by holds in Redis, which is not there.
+// read reads the tickets and the open orders of a group. The caller holds the lock, so no other loader works on the group, and no
+// order is decided in between, since that needs a hold in the group, which is not loaded.
 func (r *Loader) read(ctx context.Context, g seatstate.GroupVersion) (holds.Load, error) {
 	layout, err := r.catalogue.LayoutGroup(ctx, g.ConcertID, g.LayoutVersion, g.Group)
 	if err != nil {
@@ -25,7 +25,7 @@ func (r *Loader) read(ctx context.Context, g seatstate.GroupVersion) (holds.Load
 	if err != nil {
 		return holds.Load{}, err
 	}
-	// Tickets after rows: an order that commits in between is then seen as sold.
+	// Tickets are read after rows, so that an order that is committed in between counts as sold.
 	tickets, err := r.truth.Tickets(ctx, g.SeatGroup)
 	if err != nil {
 		return holds.Load{}, err
@@ -42,7 +42,7 @@ func (r *Loader) read(ctx context.Context, g seatstate.GroupVersion) (holds.Load
 	}
 	for _, row := range rows {
 		if row.LayoutVersion != g.LayoutVersion {
-			r.passOver(l, layout, row, committed[row.OrderID])
+			r.addOtherVersion(l, layout, row, committed[row.OrderID])
 			continue
 		}
 		names := row.Seats
@@ -54,7 +54,7 @@ func (r *Loader) read(ctx context.Context, g seatstate.GroupVersion) (holds.Load
 		case err != nil:
 			return holds.Load{}, fmt.Errorf("order %s: %w", row.OrderID, err)
 		case row.Status.Paid(), committed[row.OrderID]:
-			sellAll(l.Sold, row.OrderID, places)
+			markSold(l.Sold, row.OrderID, places)
 		default:
 			l.Open = append(l.Open, holds.OpenOrder{
 				Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
@@ -65,26 +65,26 @@ func (r *Loader) read(ctx context.Context, g seatstate.GroupVersion) (holds.Load
 	return l, nil
 }
 
-// passOver raises an alarm for a row of another layout version, which is a fault: nothing of one that is not frozen is ever held.
-// The group is loaded without it, since one row must not close a group for a whole sale. Only what the order owns by a ticket
-// or a paid row, and the layout has in this group under the same name, is sold all the same: a seat is sold once, whatever
-// version it was sold in.
-func (r *Loader) passOver(l holds.Load, layout readmodel.LayoutGroup, row order.Order, committed bool) {
+// addOtherVersion counts a row of another layout version as a broken invariant: only seats of the frozen version are ever held.
+// The group is loaded without a hold for this row, since one row must not close the group for the whole sale. But a seat is sold
+// once, whatever version it was sold in: if the order is paid or has a ticket, its seats that this layout has under the same
+// name are loaded as sold.
+func (r *Loader) addOtherVersion(l holds.Load, layout readmodel.LayoutGroup, row order.Order, committed bool) {
 	r.meter.Put(telemetry.InvariantsBroken, 1)
 	if !row.Status.Paid() && !committed {
 		return
 	}
 	for _, seat := range row.Owned() {
 		if places, err := Places(layout, []string{seat}); err == nil {
-			sellAll(l.Sold, row.OrderID, places)
+			markSold(l.Sold, row.OrderID, places)
 		}
 	}
 }
 
-// sellAll counts the places of a committed order as sold to it, with tickets that were seen or not: a query sees a
-// transaction half done, and a place whose ticket is not visible yet would be loaded as free. A place with another's ticket
-// is that one's: the tickets were read after the row, which has lost it since.
-func sellAll(sold map[int]contracts.OrderID, id contracts.OrderID, places []int) {
+// markSold marks the places of a committed order as sold to it, even if their tickets were not read: a query may see only some of
+// the tickets of a transaction, and the other places would be loaded as free. A place with the ticket of another order stays
+// that order's: the tickets were read after the row, which has lost the seat since.
+func markSold(sold map[int]contracts.OrderID, id contracts.OrderID, places []int) {
 	for _, p := range places {
 		if _, has := sold[p]; !has {
 			sold[p] = id
@@ -92,9 +92,9 @@ func sellAll(sold map[int]contracts.OrderID, id contracts.OrderID, places []int)
 	}
 }
 
-// rows reads the index twice with time between, and then the rows themselves, consistently: the index only says whom to
-// look at. It gives those that are open, and those that are paid: the index has an order until its money is captured, and
-// an order that was open in the index may have been committed since.
+// rows returns the open and the paid orders of a group. It reads the index twice, with a pause, and then each row with a
+// consistent read: the index only says which rows to read. Paid orders belong to the result because the index contains an order
+// until its money is captured, and because an order that was open in the index may have been committed since.
 func (r *Loader) rows(ctx context.Context, g contracts.SeatGroup) ([]order.Order, error) {
 	ids := map[contracts.OrderID]struct{}{}
 	for pass := range 2 {

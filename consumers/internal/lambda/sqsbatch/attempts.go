@@ -10,14 +10,15 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Attempts keeps notes of attempts that were begun and have not come back, outside the process that may die of them.
+// Attempts stores notes of attempts that have started and not yet ended, outside the process, which may crash in them. Its
+// methods block no longer than their context allows, and are called concurrently for different messages.
 type Attempts interface {
-	// Begin notes an attempt at a message that begins at that instant, and answers when those began that were noted before and
-	// never ended, in their order; the zero time where that is not known. An error leaves open whether it is noted, but for
-	// ErrNotNoted and retry.ErrBreakerOpen, with which it is not. It must add exactly one: a note too many may count as a crash.
+	// Begin adds one note of an attempt at a message that starts at the time at. It returns the start times of the message's
+	// earlier notes, oldest first; a start that is not known is the zero time. It must add exactly one note, since an extra one
+	// may count as a crash. After an error the note may have been added, except after ErrNotNoted and retry.ErrBreakerOpen.
 	Begin(ctx context.Context, messageID string, at time.Time) (before []time.Time, err error)
-	// End deletes the notes of a message, if there are any. It is tried also while the store fails: an attempt that came back
-	// must not look like one that did not.
+	// End deletes all notes of a message, if there are any. It must try also while calls to the store fail: an attempt that
+	// has ended must not look like one that has not.
 	End(ctx context.Context, messageID string) error
 }
 
@@ -25,115 +26,118 @@ type Attempts interface {
 var ErrNotNoted = errors.New("the attempt is not noted")
 
 const (
-	// notedFrom is the receive from which on a head is noted. The first leaves no note: nearly all messages have only
-	// that one.
+	// notedFrom is the receive count from which on an attempt at a head is noted. The first receive leaves no note, because
+	// nearly all messages are received only once.
 	notedFrom = 2
-	// maxLost noted attempts that never came back make a message poison; with the first receive that is three.
+	// maxLost is the number of lost attempts that makes a message poison. With the first receive, which is not noted, that is
+	// three crashes.
 	maxLost = 2
-	// visibilityKept is how long the queue's answer is taken for true.
-	visibilityKept = time.Minute
+	// visibilityTTL is how long the queue's visibility timeout is cached.
+	visibilityTTL = time.Minute
 )
 
-// notes are those of one group's part of a batch.
+// notes is the state of the notes of one group's part of a batch.
 type notes struct {
-	// function is the time that the invocation had at its beginning, 0 if it has no end.
-	function time.Duration
-	// kept is set once a note could not be deleted.
-	kept bool
-	// open are the messages whose notes end with the part: the one that is being handled, or the head.
-	open []string
-	// late are acknowledged messages whose notes end with the batch: if another group kills the function before that,
-	// they come back, and what they say must still be known.
-	late []string
-	// lost is set while the message being handled is poison by its notes.
-	lost bool
-	// careful is set once a note shows that an earlier attempt at this part never came back. The rest of the part is then
-	// handled one by one, each noted, so that it is known which message does it.
-	careful bool
+	// functionTime is the time that the invocation had at its start, 0 if its context has no deadline.
+	functionTime time.Duration
+	// deleteFailed is set when a note could not be deleted.
+	deleteFailed bool
+	// untilPartEnds are the messages whose notes are deleted when the part ends: the message that is being handled, or the head.
+	untilPartEnds []string
+	// untilBatchEnds are acknowledged messages whose notes are deleted when the batch ends. If another group kills the function
+	// before that, they are redelivered, and their notes must still be known.
+	untilBatchEnds []string
+	// poisoned is set while the current message is poison because of its notes.
+	poisoned bool
+	// oneByOne is set when a note shows that an earlier attempt at this part was lost. The rest of the part is then handled one
+	// message at a time, each with a note, to find the message that causes it.
+	oneByOne bool
 }
 
-// note begins an attempt at the group's next message if it is one to be noted. earlier are its attempts that never
-// came back.
-func (b *Batches) note(ctx context.Context, g *group) (noted bool, earlier int, err error) {
-	one := g.items[g.next]
-	g.notes.lost = false
-	isHead := g.next == 0 && one.ReceiveCount >= notedFrom
-	if b.options.Attempts == nil || (!isHead && !g.notes.careful) {
+// note notes an attempt at the group's next message if the rules require a note. lost is the number of its earlier attempts
+// that were lost.
+func (b *Batches) note(ctx context.Context, g *group) (noted bool, lost int, err error) {
+	m := g.items[g.next]
+	g.notes.poisoned = false
+	isHead := g.next == 0 && m.ReceiveCount >= notedFrom
+	if b.options.Attempts == nil || (!isHead && !g.notes.oneByOne) {
 		return false, 0, nil
 	}
-	g.notes.open = append(g.notes.open, one.MessageID)
-	earlier, err = b.begin(ctx, g, one.MessageID)
+	g.notes.untilPartEnds = append(g.notes.untilPartEnds, m.MessageID)
+	lost, err = b.begin(ctx, g, m.MessageID)
 	if err != nil {
 		if errors.Is(err, retry.ErrBreakerOpen) || errors.Is(err, ErrNotNoted) {
-			// Nothing to end, and an outage is no time to try.
-			g.notes.open = g.notes.open[:len(g.notes.open)-1]
+			// There is no note to delete, and during an outage a delete would only fail.
+			g.notes.untilPartEnds = g.notes.untilPartEnds[:len(g.notes.untilPartEnds)-1]
 		}
 		return true, 0, err
 	}
-	g.notes.careful = g.notes.careful || earlier > 0
-	g.notes.lost = earlier >= maxLost
-	return true, earlier, nil
+	g.notes.oneByOne = g.notes.oneByOne || lost > 0
+	g.notes.poisoned = lost >= maxLost
+	return true, lost, nil
 }
 
-// cleared is told of each noted message that came back and is acknowledged. Outside a careful part the note of the head
-// stays until the part is over, so that it also shows a crash of the followers, which are not noted.
-func (b *Batches) cleared(ctx context.Context, g *group, one item) {
-	if !g.notes.careful {
+// endAttempt is called for each noted message that was handled and acknowledged. Unless the part is handled one by one, the
+// head's note stays until the part ends, so that it also shows a crash in the followers, which have no notes.
+func (b *Batches) endAttempt(ctx context.Context, g *group, m item) {
+	if !g.notes.oneByOne {
 		return
 	}
-	b.endOpen(ctx, g)
-	if one.MessageID != g.items[0].MessageID || len(g.items) == 1 {
+	b.deletePartNotes(ctx, g)
+	if m.MessageID != g.items[0].MessageID || len(g.items) == 1 {
 		return
 	}
-	// The head is cleared, but a crash of its followers must still show, or the next receive would take them together
-	// again. So its note starts anew. If that fails, it only takes more crashes to find the one that does it.
-	g.notes.late = append(g.notes.late, one.MessageID)
-	if _, err := b.begin(ctx, g, one.MessageID); err != nil {
-		b.options.Logger.WarnContext(ctx, "attempt not noted", telemetry.KeyMessage, one.MessageID, telemetry.KeyError, err.Error())
+	// The head's attempt has ended. But a crash in its followers must still show, or the next receive would handle them
+	// together again. So the head gets a new note. If that fails, it only takes more crashes to find the message that causes
+	// them.
+	g.notes.untilBatchEnds = append(g.notes.untilBatchEnds, m.MessageID)
+	if _, err := b.begin(ctx, g, m.MessageID); err != nil {
+		b.options.Logger.WarnContext(ctx, "attempt not noted", telemetry.KeyMessage, m.MessageID, telemetry.KeyError, err.Error())
 	}
 }
 
-// keepLost takes the note of a message that is poison by it out of those that end with the part. If the message could
-// not be buried the note stays.
-func (g *group) keepLost(buried bool) {
+// endPoisoned takes the notes of a message that is poison because of them out of those that are deleted with the part. If the
+// message was buried, they are deleted with the batch; if not, they stay.
+func (g *group) endPoisoned(buried bool) {
 	if buried {
-		g.notes.late = append(g.notes.late, g.notes.open...)
+		g.notes.untilBatchEnds = append(g.notes.untilBatchEnds, g.notes.untilPartEnds...)
 	}
-	g.notes.open = nil
+	g.notes.untilPartEnds = nil
 }
 
-// endLate ends the notes that stay until nothing of the batch is under way any more. All of them share one time: the answer waits
-// for it. A note that stays does no harm here, since its message is acknowledged.
-func (b *Batches) endLate(ctx context.Context, groups []*group) {
-	ctx, cancel := toEnd(ctx, 0)
+// deleteBatchNotes deletes the notes that stay until every group of the batch has ended. The deletes share one time limit,
+// because the response waits for them. A note that is left does no harm, because its message is acknowledged.
+func (b *Batches) deleteBatchNotes(ctx context.Context, groups []*group) {
+	ctx, cancel := deleteContext(ctx, 0)
 	defer cancel()
 	for _, g := range groups {
-		for _, id := range g.notes.late {
-			b.endOne(ctx, g, id)
+		for _, id := range g.notes.untilBatchEnds {
+			b.deleteNotes(ctx, g, id)
 		}
 	}
 }
 
-// endOpen ends the notes of a part whose messages all came back in good order, whatever their outcomes. It leaves time to return
-// what is left of the part.
-func (b *Batches) endOpen(ctx context.Context, g *group) {
-	ctx, cancel := toEnd(ctx, step)
+// deletePartNotes deletes the notes of attempts that have ended in order, whatever their outcomes. It leaves time to return the
+// rest of the part.
+func (b *Batches) deletePartNotes(ctx context.Context, g *group) {
+	ctx, cancel := deleteContext(ctx, step)
 	defer cancel()
-	for _, id := range g.notes.open {
-		b.endOne(ctx, g, id)
+	for _, id := range g.notes.untilPartEnds {
+		b.deleteNotes(ctx, g, id)
 	}
-	g.notes.open = nil
+	g.notes.untilPartEnds = nil
 }
 
-func (b *Batches) endOne(ctx context.Context, g *group, id string) {
+// deleteNotes deletes the notes of one message.
+func (b *Batches) deleteNotes(ctx context.Context, g *group, id string) {
 	if err := retry.Safely("end of an attempt", func() error { return b.options.Attempts.End(ctx, id) }); err != nil {
-		// A note too many, which a later attempt that comes back deletes.
-		g.notes.kept = true
+		// The extra note is deleted by a later attempt that ends.
+		g.notes.deleteFailed = true
 		b.options.Logger.WarnContext(ctx, "note of an attempt not deleted", telemetry.KeyMessage, id, telemetry.KeyError, err.Error())
 	}
 }
 
-// begin notes an attempt and answers how many earlier ones never came back.
+// begin notes an attempt and returns how many earlier ones were lost.
 func (b *Batches) begin(ctx context.Context, g *group, id string) (lost int, err error) {
 	ctx, cancel := b.withinBudget(ctx)
 	defer cancel()
@@ -149,34 +153,36 @@ func (b *Batches) begin(ctx context.Context, g *group, id string) (lost int, err
 	if len(before) == 0 {
 		return 0, nil
 	}
-	return neverBack(before, at, b.crashed(ctx, g)), nil
+	return countLost(before, at, b.minCrashDelay(ctx, g)), nil
 }
 
-// neverBack counts those of the earlier attempts that are not known to have come back. After a crash no message comes again
-// sooner than that time; one that did had been returned, so its attempt came back, and only its note could not be deleted.
-func neverBack(before []time.Time, at time.Time, crashed time.Duration) (lost int) {
+// countLost counts the earlier attempts that may have been lost. After a crash a message is redelivered no sooner than
+// minCrashDelay after its note. If the next attempt began sooner, the message had been returned: the attempt had ended, and only
+// its note could not be deleted.
+func countLost(before []time.Time, at time.Time, minCrashDelay time.Duration) (lost int) {
 	for i, begun := range before {
 		next := at
 		if i+1 < len(before) {
 			next = before[i+1]
 		}
-		if begun.IsZero() || next.Sub(begun) >= crashed {
+		if begun.IsZero() || next.Sub(begun) >= minCrashDelay {
 			lost++
 		}
 	}
 	return lost
 }
 
-// crashed is the least time from the note of an attempt that kills its function to the next receive of its message: what is
-// neither returned nor deleted stays out of sight for the visibility timeout, of which at most an invocation had passed at the
-// note. 0 where that is not known. The queue is asked, since it alone decides; notes of earlier attempts are rare.
-func (b *Batches) crashed(ctx context.Context, g *group) time.Duration {
-	if b.options.Visibility == nil || g.notes.function == 0 {
+// minCrashDelay returns the minimum time from the note of an attempt that kills its function to the next receive of its message.
+// A message that is neither returned nor deleted stays invisible for the visibility timeout, and at most one invocation of it
+// had passed at the note. It returns 0 if the timeout is not known. Only the queue knows the timeout; it is rarely asked, since
+// few messages have notes of earlier attempts.
+func (b *Batches) minCrashDelay(ctx context.Context, g *group) time.Duration {
+	if b.options.Visibility == nil || g.notes.functionTime == 0 {
 		return 0
 	}
 	b.visibility.Lock()
 	defer b.visibility.Unlock()
-	if now := b.options.Now(); b.visibility.at.IsZero() || now.Sub(b.visibility.at) >= visibilityKept {
+	if now := b.options.Now(); b.visibility.at.IsZero() || now.Sub(b.visibility.at) >= visibilityTTL {
 		timeout, err := b.options.Visibility(ctx)
 		if err != nil {
 			b.options.Logger.WarnContext(ctx, "visibility not known", telemetry.KeyError, err.Error())
@@ -184,19 +190,19 @@ func (b *Batches) crashed(ctx context.Context, g *group) time.Duration {
 		}
 		b.visibility.timeout, b.visibility.at = timeout, now
 	}
-	return max(b.visibility.timeout-g.notes.function, 0)
+	return max(b.visibility.timeout-g.notes.functionTime, 0)
 }
 
-// soon is when a message comes back at the latest whose note could not be deleted: soon enough to show that its attempt came
-// back. As long as the store of notes fails in part, healthy messages would be poison otherwise.
-func (n *notes) soon(after time.Duration) time.Duration {
-	if !n.kept || n.function == 0 {
-		return after
+// limitDelay limits the delay of a message whose note could not be deleted, so that an early redelivery shows that its attempt
+// has ended. Without the limit, healthy messages would be poison while some calls to the store of notes fail.
+func (n *notes) limitDelay(delay time.Duration) time.Duration {
+	if !n.deleteFailed || n.functionTime == 0 {
+		return delay
 	}
-	return min(after, (n.function / 2).Truncate(time.Second))
+	return min(delay, (n.functionTime / 2).Truncate(time.Second))
 }
 
-// lostAttempts is the outcome of a message whose earlier attempts ended without a response.
-func lostAttempts(n int) retry.Outcome {
-	return retry.Classify(retry.Poison(retry.ReasonAttempts, fmt.Errorf("%d noted attempts never came back", n)))
+// poisonByNotes returns the outcome of a message whose earlier attempts ended without a response.
+func poisonByNotes(lost int) retry.Outcome {
+	return retry.Classify(retry.Poison(retry.ReasonAttempts, fmt.Errorf("%d noted attempts were lost", lost)))
 }

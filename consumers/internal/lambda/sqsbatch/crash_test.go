@@ -21,16 +21,17 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// crashing is a FIFO queue with its function, some messages of which kill the process that handles them: the handler
-// never returns control, and nothing that the process was to do later happens.
+// crashing is a FIFO queue with its function. Some messages kill the process that handles them: control never returns from the
+// handler, and the process does nothing more.
 type crashing struct {
 	waiting  map[string][]string // group to its messages in order
 	receives map[string]int
 	kills    map[string]bool
 	joins    map[string]bool
-	troubles map[string]int // how often a dependency fails at a message before it works
+	failures map[string]int // how often a dependency fails for a message before it works
 	notes    memattempts.Notes
-	// timed has messages stay out of sight as SQS has it, in a bubble; endFails is asked whether a note cannot be deleted.
+	// timed makes returned and crashed messages invisible for as long as SQS does, in a synctest bubble. endFails decides whether
+	// a delete of notes fails.
 	timed    bool
 	endFails func() bool
 	returned time.Duration
@@ -41,22 +42,38 @@ type crashing struct {
 	buried  map[string]string
 }
 
-// atWork ends the goroutine of a process that has died.
-func (c *crashing) atWork() {
+// newCrashing returns an empty queue.
+func newCrashing() *crashing {
+	return &crashing{
+		waiting: map[string][]string{}, receives: map[string]int{}, kills: map[string]bool{}, joins: map[string]bool{},
+		failures: map[string]int{}, done: map[string]bool{}, buried: map[string]string{},
+	}
+}
+
+// add adds a message to the end of its group, and reports whether it kills its function.
+func (c *crashing) add(group, id string, kills, joins bool, failures int) bool {
+	c.waiting[group] = append(c.waiting[group], id)
+	c.kills[id], c.joins[id], c.failures[id] = kills, joins, failures
+	return kills
+}
+
+// exitIfDead ends the goroutine of a process that has died.
+func (c *crashing) exitIfDead() {
 	if c.dead {
 		goexit()
 	}
 }
 
-func (c *crashing) live(id string) error {
-	c.atWork()
+// work is the work of the handler on one message.
+func (c *crashing) work(id string) error {
+	c.exitIfDead()
 	if c.kills[id] {
 		c.dead = true
 		c.crashes++
 		goexit()
 	}
-	if c.troubles[id] > 0 {
-		c.troubles[id]--
+	if c.failures[id] > 0 {
+		c.failures[id]--
 		return errDown
 	}
 	c.done[id] = true
@@ -64,51 +81,51 @@ func (c *crashing) live(id string) error {
 }
 
 func (c *crashing) handle(_ context.Context, d message.Delivery) error {
-	return c.live(d.MessageID)
+	return c.work(d.MessageID)
 }
 
 func (c *crashing) handleRun(_ context.Context, run []message.Delivery) (outcomes []error) {
 	for _, d := range run {
-		outcomes = append(outcomes, c.live(d.MessageID))
+		outcomes = append(outcomes, c.work(d.MessageID))
 	}
 	return outcomes
 }
 
 func (c *crashing) bury(_ context.Context, d message.Delivery, reason string) error {
-	c.atWork()
+	c.exitIfDead()
 	c.buried[d.MessageID] = reason
 	return nil
 }
 
 // ReturnAfter implements sqsbatch.Queue.
 func (c *crashing) ReturnAfter(_ context.Context, _ []sqsbatch.Receipt, d time.Duration) error {
-	c.atWork()
+	c.exitIfDead()
 	c.returned = max(c.returned, d)
 	return nil
 }
 
 // Begin implements sqsbatch.Attempts.
 func (c *crashing) Begin(ctx context.Context, id string, at time.Time) ([]time.Time, error) {
-	c.atWork()
+	c.exitIfDead()
 	return c.notes.Begin(ctx, id, at)
 }
 
 // End implements sqsbatch.Attempts.
 func (c *crashing) End(ctx context.Context, id string) error {
-	c.atWork()
+	c.exitIfDead()
 	if c.endFails != nil && c.endFails() {
 		return errDown
 	}
 	return c.notes.End(ctx, id)
 }
 
-// function is how long an invocation may take, and visibilityFactor times that a message stays out of sight.
+// function is the timeout of an invocation. The visibility timeout is visibilityFactor times as long.
 const (
 	function         = 5 * time.Second
 	visibilityFactor = 6
 )
 
-// receive takes up to n messages of each group, handles them in a new process and deletes what was acknowledged.
+// receive receives up to n messages of each group, handles them in a new process and deletes the acknowledged ones.
 func (c *crashing) receive(n int) error {
 	var event events.SQSEvent
 	for _, group := range slices.Sorted(maps.Keys(c.waiting)) {
@@ -136,7 +153,7 @@ func (c *crashing) receive(n int) error {
 		Runs:       &sqsbatch.Runs{Joins: func(d message.Delivery) bool { return c.joins[d.MessageID] }, Handle: c.handleRun},
 		Attempts:   c,
 		Visibility: func(context.Context) (time.Duration, error) { return visibilityFactor * function, nil },
-		// One group after another, each to its end, so that a crash meets no other group half way.
+		// One group after another, each to its end, so that a crash interrupts no other group.
 		Go: func(f func()) {
 			ended := make(chan struct{})
 			go func() {
@@ -156,7 +173,7 @@ func (c *crashing) receive(n int) error {
 		if !slices.Contains(listed(response), r.MessageId) {
 			group := r.Attributes["MessageGroupId"]
 			if c.waiting[group][0] != r.MessageId {
-				return fmt.Errorf("%s was deleted and %s in front of it was not", r.MessageId, c.waiting[group][0])
+				return fmt.Errorf("%s was deleted and %s before it was not", r.MessageId, c.waiting[group][0])
 			}
 			c.waiting[group] = c.waiting[group][1:]
 		}
@@ -164,6 +181,7 @@ func (c *crashing) receive(n int) error {
 	return nil
 }
 
+// empty reports whether all messages are deleted.
 func (c *crashing) empty() bool {
 	for _, ids := range c.waiting {
 		if len(ids) > 0 {
@@ -173,45 +191,39 @@ func (c *crashing) empty() bool {
 	return true
 }
 
-// What one message that always kills its function may cost, wherever it stands in its group. As a rule a group comes
-// back as it was: a receive without notes, one that notes the head, two that note the message itself. If it comes back
-// in smaller parts than it died in, each message before it may cost one more, which is acknowledged then. Each failure of
-// a dependency may cost one more, too: a head that it returns came back, and clears its group.
+// The maximum number of crashes that one message costs if it always kills its function, at any position in its group. If the
+// group is redelivered unchanged, these are a receive without notes, one that notes the head, and two that note the message
+// itself. If the group is redelivered in smaller parts, each message before it may cost one more crash, after which it is
+// acknowledged. Each failure of a dependency may cost one more crash too: the attempt of a head that is returned has ended, so
+// its notes are deleted.
 const (
-	mostCrashes        = 4
-	mostCrashesInParts = mostCrashes + 9
+	maxCrashes        = 4
+	maxCrashesInParts = maxCrashes + 9
 )
 
-// Whatever kills its function each time is buried after a few crashes, wherever it stands; nothing else is buried, and
-// no note is left behind.
-func TestMessagesThatKillTheirFunction(t *testing.T) {
+// Each message that always kills its function is buried after a few crashes, at any position. No other message is buried, and no
+// note is left.
+func TestMessagesThatKillTheirFunctionAreBuried(t *testing.T) {
 	var seen struct{ queues, crashes, buried int }
 	rapid.Check(t, func(t *rapid.T) {
-		c := &crashing{
-			waiting: map[string][]string{}, receives: map[string]int{}, kills: map[string]bool{}, joins: map[string]bool{},
-			troubles: map[string]int{}, done: map[string]bool{}, buried: map[string]string{},
-		}
-		killers, troubles := 0, 0
+		c := newCrashing()
+		killers, failed := 0, 0
 		for _, group := range []string{"a", "b", "c"} {
 			for i := range rapid.IntRange(0, 12).Draw(t, "messages") {
-				id := fmt.Sprint(group, i)
-				c.waiting[group] = append(c.waiting[group], id)
-				c.kills[id] = rapid.IntRange(0, 9).Draw(t, "kills") == 0
-				c.joins[id] = rapid.IntRange(0, 3).Draw(t, "joins") > 0
-				c.troubles[id] = max(0, rapid.IntRange(-6, 3).Draw(t, "troubles"))
-				troubles += c.troubles[id]
-				if c.kills[id] {
+				kills := rapid.IntRange(0, 9).Draw(t, "kills") == 0
+				joins := rapid.IntRange(0, 3).Draw(t, "joins") > 0
+				failures := max(0, rapid.IntRange(-6, 3).Draw(t, "failures"))
+				failed += failures
+				if c.add(group, fmt.Sprint(group, i), kills, joins, failures) {
 					killers++
 				}
 			}
 		}
-		most, size := mostCrashes, rapid.IntRange(1, 10).Draw(t, "size")
+		most, size := maxCrashes, rapid.IntRange(1, 10).Draw(t, "size")
 		inParts := rapid.Bool().Draw(t, "inParts")
 		if inParts {
-			most = mostCrashesInParts
+			most = maxCrashesInParts
 		}
-		all := map[string][]string{}
-		maps.Copy(all, c.waiting)
 		for receives := 0; !c.empty(); receives++ {
 			if receives > 300 {
 				t.Fatalf("after %d receives and %d crashes %v are still there, notes %v", receives, c.crashes, c.waiting, c.notes.Open())
@@ -223,15 +235,13 @@ func TestMessagesThatKillTheirFunction(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, ids := range all {
-			for _, id := range ids {
-				if c.kills[id] != (c.buried[id] == retry.ReasonAttempts) || c.kills[id] == c.done[id] {
-					t.Errorf("%s kills: %t; done: %t; buried as %q", id, c.kills[id], c.done[id], c.buried[id])
-				}
+		for id, kills := range c.kills {
+			if kills != (c.buried[id] == retry.ReasonAttempts) || kills == c.done[id] {
+				t.Errorf("%s kills: %t; done: %t; buried as %q", id, kills, c.done[id], c.buried[id])
 			}
 		}
-		if c.crashes > most*killers+troubles {
-			t.Errorf("%d crashes for %d messages that kill and %d troubles", c.crashes, killers, troubles)
+		if c.crashes > most*killers+failed {
+			t.Errorf("%d crashes for %d messages that kill and %d failures", c.crashes, killers, failed)
 		}
 		if open := c.notes.Open(); len(open) > 0 {
 			t.Errorf("notes left: %v", open)
@@ -246,11 +256,11 @@ func TestMessagesThatKillTheirFunction(t *testing.T) {
 	t.Logf("%+v", seen)
 }
 
-// Three crashes of the head, whose first receive leaves no note, and it is out of the way.
+// A head that kills its function is buried after three crashes, since its first receive leaves no note.
 func TestHeadThatKillsIsBuriedAfterThreeCrashes(t *testing.T) {
-	c := &crashing{
-		waiting: map[string][]string{"a": {"a1", "a2", "a3"}}, receives: map[string]int{}, kills: map[string]bool{"a1": true},
-		joins: map[string]bool{"a1": true, "a2": true, "a3": true}, done: map[string]bool{}, buried: map[string]string{},
+	c := newCrashing()
+	for _, id := range []string{"a1", "a2", "a3"} {
+		c.add("a", id, id == "a1", true, 0)
 	}
 	for range 4 {
 		if err := c.receive(10); err != nil {
@@ -262,17 +272,15 @@ func TestHeadThatKillsIsBuriedAfterThreeCrashes(t *testing.T) {
 	}
 }
 
-// The same while the store of notes fails in part, so that notes of attempts which came back stay, and dependencies fail again
-// and again: what kills is buried all the same, and where nothing kills nothing is buried. (A message that comes back with
-// one that kills, its note not deleted, is beside the guilty, as any that is under way in a crash.)
-func TestNotesThatStayMakeNobodyPoison(outer *testing.T) {
+// The same while most deletes of notes fail, so that notes of ended attempts stay, and dependencies fail repeatedly: messages
+// that kill are buried, and if no message kills, none is buried. (A message that is redelivered together with one that kills, and
+// whose note could not be deleted, may be buried too, like any message that is being handled in a crash.)
+func TestNotesThatStayMakeNoPoison(outer *testing.T) {
 	var seen struct{ stayed, buried, crashes int }
 	rapid.Check(outer, func(t *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-		c := &crashing{
-			waiting: map[string][]string{}, receives: map[string]int{}, kills: map[string]bool{}, joins: map[string]bool{},
-			troubles: map[string]int{}, done: map[string]bool{}, buried: map[string]string{}, timed: true,
-		}
+		c := newCrashing()
+		c.timed = true
 		c.endFails = func() bool {
 			stays := random.IntN(4) > 0
 			if stays {
@@ -280,18 +288,16 @@ func TestNotesThatStayMakeNobodyPoison(outer *testing.T) {
 			}
 			return stays
 		}
-		killers, troubles, killing := 0, 0, rapid.Bool().Draw(t, "killing")
+		killers, failed, killing := 0, 0, rapid.Bool().Draw(t, "killing")
 		for i := range 6 {
-			id := fmt.Sprint("a", i)
-			c.waiting["a"] = append(c.waiting["a"], id)
-			c.joins[id] = rapid.Bool().Draw(t, "joins")
-			if c.kills[id] = killing && rapid.IntRange(0, 5).Draw(t, "kills") == 0; c.kills[id] {
+			joins := rapid.Bool().Draw(t, "joins")
+			kills := killing && rapid.IntRange(0, 5).Draw(t, "kills") == 0
+			failures := rapid.IntRange(0, 12).Draw(t, "failures")
+			failed += failures
+			if c.add("a", fmt.Sprint("a", i), kills, joins, failures) {
 				killers++
 			}
-			c.troubles[id] = rapid.IntRange(0, 12).Draw(t, "troubles")
-			troubles += c.troubles[id]
 		}
-		all := slices.Clone(c.waiting["a"])
 		synctest.Test(outer, func(*testing.T) {
 			for receives := 0; !c.empty() && receives < 300; receives++ {
 				if err := c.receive(10); err != nil {
@@ -299,14 +305,14 @@ func TestNotesThatStayMakeNobodyPoison(outer *testing.T) {
 				}
 			}
 		})
-		for _, id := range all {
+		for id, kills := range c.kills {
 			buried := c.buried[id] == retry.ReasonAttempts
-			if c.kills[id] && !buried || killers == 0 && buried || !buried && !c.done[id] {
-				t.Errorf("%s kills: %t; done: %t; buried as %q", id, c.kills[id], c.done[id], c.buried[id])
+			if kills && !buried || killers == 0 && buried || !buried && !c.done[id] {
+				t.Errorf("%s kills: %t; done: %t; buried as %q", id, kills, c.done[id], c.buried[id])
 			}
 		}
-		if c.crashes > mostCrashes*killers+troubles {
-			t.Errorf("%d crashes for %d messages that kill and %d troubles", c.crashes, killers, troubles)
+		if c.crashes > maxCrashes*killers+failed {
+			t.Errorf("%d crashes for %d messages that kill and %d failures", c.crashes, killers, failed)
 		}
 		seen.buried, seen.crashes = seen.buried+len(c.buried), seen.crashes+c.crashes
 	})

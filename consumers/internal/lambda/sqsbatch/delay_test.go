@@ -11,9 +11,9 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// How long the head of a group stays away, at the longest that its jitter can draw, by its receives. A delay that was chosen
-// stands as it is. What a breaker says only makes a backoff longer: an open one that says "in 5 s" for an hour would
-// otherwise use up the receives of every message that waits.
+// How long the head of a group is invisible, with the longest possible jitter, by its receive count. A delay that an error asks
+// for is used unchanged. The time of an open breaker only makes a backoff longer: used as the delay, "in 5 s" would use up the
+// receives of every waiting message within an hour.
 func TestDelays(t *testing.T) {
 	open := func(after time.Duration) error {
 		return fmt.Errorf("hold: %w", &retry.BreakerOpenError{Name: "redis", After: after})
@@ -23,17 +23,17 @@ func TestDelays(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		outcome error
-		// want is by receives 1, 5, 100 and 900.
+		// want is the delay after 1, 5, 100 and 900 receives.
 		want [4]time.Duration
 	}{
 		{"a failed call", errDown, [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
 		{"an open breaker", open(5 * s), [4]time.Duration{5 * s, 16 * s, 30 * s, 30 * s}},
 		{"a breaker that is about to probe", open(s / 10), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
-		{"a breaker whose probe is under way", open(0), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
+		{"a breaker whose probe is running", open(0), [4]time.Duration{1 * s, 16 * s, 30 * s, 30 * s}},
 		{"a breaker that is open for long", open(time.Minute), [4]time.Duration{60 * s, 60 * s, 60 * s, 60 * s}},
 		{"a group that is being loaded", busy, [4]time.Duration{1 * s, 1 * s, 1 * s, 1 * s}},
-		{"a hold that is not over", retry.WithDelay(200*s, errDown), [4]time.Duration{200 * s, 200 * s, 200 * s, 200 * s}},
-		{"a chosen delay and an open breaker", errors.Join(busy, open(5*s)), [4]time.Duration{5 * s, 5 * s, 5 * s, 5 * s}},
+		{"a hold that has not expired", retry.WithDelay(200*s, errDown), [4]time.Duration{200 * s, 200 * s, 200 * s, 200 * s}},
+		{"a delay asked for and an open breaker", errors.Join(busy, open(5*s)), [4]time.Duration{5 * s, 5 * s, 5 * s, 5 * s}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for i, receives := range []int{1, 5, 100, 900} {

@@ -9,14 +9,14 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// item is a message of a batch with the receipt that returns it.
+// item is a message of a batch with its receipt.
 type item struct {
 	message.Delivery
 	receipt Receipt
 }
 
-// itemOf reads a record. An attribute that is missing or is no number is left unset: the message itself is judged by
-// its body, and a lag that is not known is not logged.
+// itemOf returns the item of a record. An attribute that is missing or not a number stays unset: the handler reads the body, and
+// an unknown lag is not logged.
 func itemOf(record events.SQSMessage) item {
 	attributes := make(map[string]string, len(record.MessageAttributes))
 	for name, value := range record.MessageAttributes {
@@ -30,7 +30,7 @@ func itemOf(record events.SQSMessage) item {
 			SequenceNumber: record.Attributes["SequenceNumber"],
 			Group:          record.Attributes["MessageGroupId"],
 			SentAt:         contracts.Instant(numberOf(record.Attributes["SentTimestamp"], 0)),
-			// What is being read here was received at least once.
+			// This message has been received at least once.
 			ReceiveCount: int(numberOf(record.Attributes["ApproximateReceiveCount"], 1)),
 			Attributes:   message.AttributesOf(attributes),
 			Body:         record.Body,
@@ -39,7 +39,7 @@ func itemOf(record events.SQSMessage) item {
 	}
 }
 
-// numberOf is the number in text, or least where text is no number or a smaller one.
+// numberOf returns the number in text, or least if text is not a number or is less than least.
 func numberOf(text string, least int64) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

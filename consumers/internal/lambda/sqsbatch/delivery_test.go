@@ -12,7 +12,7 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// fromAWS is a record in the form of AWS's documentation for FIFO queues, with our attributes.
+// fromAWS is a record as AWS documents it for FIFO queues, with the attributes of this product.
 const fromAWS = `{
   "messageId": "11d6ee51-4cc7-4302-9e22-7cd8afdaadf5",
   "receiptHandle": "AQEBBX8nesZEXmkhsmZeyIE8iQAMig7qw",
@@ -52,7 +52,7 @@ func TestItemOfARecordFromAWS(t *testing.T) {
 	}
 }
 
-func TestNumberOf(t *testing.T) {
+func TestNumberOfIsAtLeastLeast(t *testing.T) {
 	for _, c := range []struct {
 		text        string
 		least, want int64
@@ -63,7 +63,7 @@ func TestNumberOf(t *testing.T) {
 	}
 }
 
-// Whatever the records hold, splitting loses none, keeps their order, and leaves what is not known unset.
+// Whatever the records contain, split loses none, keeps their order, and leaves unknown attributes unset.
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte(`{"Records":[` + fromAWS + `]}`))
 	f.Add([]byte(`{"Records":[{"messageId":"1"},{"messageId":"2","attributes":{"MessageGroupId":"a","SentTimestamp":"-1"}}]}`))
@@ -72,7 +72,7 @@ func FuzzSplit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var event events.SQSEvent
 		if json.Unmarshal(data, &event) != nil {
-			t.Skip("no event: aws-lambda-go refuses it before us")
+			t.Skip("not an event: aws-lambda-go refuses it earlier")
 		}
 		groups, err := split(event)
 		if err != nil {
@@ -83,7 +83,7 @@ func FuzzSplit(f *testing.F) {
 				}
 				ids[r.MessageId] = true
 			}
-			t.Fatalf("refused though each record has an id of its own: %v", err)
+			t.Fatalf("refused although each record has an id of its own: %v", err)
 		}
 		byGroup := map[string][]string{}
 		for _, r := range event.Records {
@@ -91,10 +91,10 @@ func FuzzSplit(f *testing.F) {
 		}
 		split := map[string][]string{}
 		for _, g := range groups {
-			for _, one := range g.items {
-				split[one.Group] = append(split[one.Group], one.MessageID)
-				if one.ReceiveCount < 1 || one.SentAt < contracts.Instant(0) || one.receipt.MessageID != one.MessageID {
-					t.Errorf("item %+v", one)
+			for _, m := range g.items {
+				split[m.Group] = append(split[m.Group], m.MessageID)
+				if m.ReceiveCount < 1 || m.SentAt < contracts.Instant(0) || m.receipt.MessageID != m.MessageID {
+					t.Errorf("item %+v", m)
 				}
 			}
 		}

@@ -11,24 +11,24 @@ import (
 	"boxoffice/consumers/internal/retry"
 )
 
-// hang waits as a call does whose dependency does not answer.
+// hang waits like a call whose dependency does not respond.
 func hang(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// hangingNotes cannot delete, and can begin unless told otherwise.
+// hangingNotes is a notebook whose deletes hang.
 type hangingNotes struct{ *notebook }
 
 func (n hangingNotes) End(ctx context.Context, id string) error {
-	n.write("end " + id)
+	n.log("end " + id)
 	return hang(ctx)
 }
 
-// Whatever hangs until its time is over, what is left of the group is returned before the context ends, for at least 100 ms: only
-// by coming again soon does a message whose note stays show that its attempt came back.
+// Whatever hangs until the end of its time, the rest of the group is returned at least 100 ms before the context ends: a message
+// whose note could not be deleted shows only by an early redelivery that its attempt has ended.
 func TestWhatHangsLeavesTimeToReturn(t *testing.T) {
-	const limit, answer = 5 * time.Second, 100 * time.Millisecond
+	const limit, response = 5 * time.Second, 100 * time.Millisecond
 	hangs := func(ctx context.Context, _ string) error {
 		return hang(ctx)
 	}
@@ -44,13 +44,13 @@ func TestWhatHangsLeavesTimeToReturn(t *testing.T) {
 		beginHangs bool
 		returns    string
 	}{
-		"the handler":                           {outcome: hangs, receives: 1, returns: "a1 a2"},
-		"the handler and the delete":            {outcome: hangs, receives: 2, endHangs: true, returns: "a1 a2"},
-		"the note and the delete":               {beginHangs: true, receives: 2, endHangs: true, returns: "a1 a2"},
-		"the bury":                              {outcome: poison, receives: 1, buryHangs: true, returns: "a1 a2"},
-		"the bury and the delete":               {outcome: poison, receives: 2, buryHangs: true, endHangs: true, returns: "a1 a2"},
-		"the delete, of poison that was buried": {outcome: poison, receives: 2, endHangs: true, returns: "a2"},
-		"the delete, of work that was done so late": {outcome: func(ctx context.Context, _ string) error {
+		"the handler":                   {outcome: hangs, receives: 1, returns: "a1 a2"},
+		"the handler and the delete":    {outcome: hangs, receives: 2, endHangs: true, returns: "a1 a2"},
+		"the note and the delete":       {beginHangs: true, receives: 2, endHangs: true, returns: "a1 a2"},
+		"the bury":                      {outcome: poison, receives: 1, buryHangs: true, returns: "a1 a2"},
+		"the bury and the delete":       {outcome: poison, receives: 2, buryHangs: true, endHangs: true, returns: "a1 a2"},
+		"the delete, for buried poison": {outcome: poison, receives: 2, endHangs: true, returns: "a2"},
+		"the delete, for a message done late": {outcome: func(ctx context.Context, _ string) error {
 			_ = hang(ctx)
 			return nil
 		}, receives: 2, endHangs: true, returns: "a2"},
@@ -76,21 +76,21 @@ func TestWhatHangsLeavesTimeToReturn(t *testing.T) {
 				if _, err := w.batches().Handle(ctx, withReceives(batch("a1", "a2"), c.receives)); err != nil {
 					t.Fatal(err)
 				}
-				if len(w.returns) != 1 || w.returns[0].ids != c.returns || left < answer {
-					t.Fatalf("returned %v with %s left, want %s with at least %s", w.returns, left, c.returns, answer)
+				if len(w.returns) != 1 || w.returns[0].ids != c.returns || left < response {
+					t.Fatalf("returned %v with %s left, want %s with at least %s", w.returns, left, c.returns, response)
 				}
 				if c.endHangs && w.returns[0].after > 2*time.Second {
-					t.Errorf("a message whose note stays comes back after %s", w.returns[0].after)
+					t.Errorf("a message whose note stays is redelivered after %s", w.returns[0].after)
 				}
 				if past := time.Since(end); past > 0 {
-					t.Errorf("answered %s after the context's end", past)
+					t.Errorf("responded %s after the context's end", past)
 				}
 			})
 		})
 	}
 }
 
-// hangingBegin cannot note an attempt either, and may have noted it.
+// hangingBegin is hangingNotes whose Begin hangs too, after it has written the note.
 type hangingBegin struct{ hangingNotes }
 
 func (n hangingBegin) Begin(ctx context.Context, id string, at time.Time) ([]time.Time, error) {
@@ -98,8 +98,8 @@ func (n hangingBegin) Begin(ctx context.Context, id string, at time.Time) ([]tim
 	return nil, hang(ctx)
 }
 
-// Healthy messages whose handler and whose deletes hang together are never poison: they come back sooner than after a crash.
-func TestRoundsInWhichEverythingHangsMakeNoPoison(t *testing.T) {
+// Messages whose handler and whose deletes hang are never poison: they are redelivered sooner than after a crash.
+func TestHangingHandlersAndDeletesMakeNoPoison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const function, visibility = 5 * time.Second, 30 * time.Second
 		w, n := noting(t, nil, nil)
@@ -125,8 +125,8 @@ func TestRoundsInWhichEverythingHangsMakeNoPoison(t *testing.T) {
 	})
 }
 
-// However many notes wait for the end of the batch, their deletes that hang end before Lambda's deadline.
-func TestLateNotesShareOneTime(t *testing.T) {
+// However many notes are deleted at the end of the batch, hanging deletes end before Lambda's deadline.
+func TestDeletesAtTheEndOfTheBatchShareOneTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ids []string
 		earlier := map[string]int{}
@@ -138,7 +138,7 @@ func TestLateNotesShareOneTime(t *testing.T) {
 		}
 		w, n := noting(t, nil, earlier)
 		w.options.Runs, w.options.Attempts = nil, hangingNotes{n}
-		// The last one of a group works until the end of the budget.
+		// The last message of each group works until the end of the budget.
 		w.outcome = func(ctx context.Context, id string) error { return hang(ctx) }
 		ids = append(ids, "a6", "b6")
 		ctx := invocation(t, 5*time.Second)
@@ -148,12 +148,13 @@ func TestLateNotesShareOneTime(t *testing.T) {
 			t.Errorf("returned %q, error %v, buried %v", failures(response), err, w.buried)
 		}
 		if past := time.Since(end); past > 100*time.Millisecond {
-			t.Errorf("answered %s after the context's end", past)
+			t.Errorf("responded %s after the context's end", past)
 		}
 	})
 }
 
-// A handler that overruns its budget still leaves what time there is, and the whole is over soon after the context's end.
+// After a handler that overruns its budget, the messages are returned if time is left, and Handle returns soon after the end of
+// the context.
 func TestAnOverrunIsBounded(t *testing.T) {
 	for _, over := range []time.Duration{-50 * time.Millisecond, 0, 50 * time.Millisecond, 150 * time.Millisecond, 250 * time.Millisecond, 310 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
@@ -170,7 +171,7 @@ func TestAnOverrunIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			if past := time.Since(end); past > 210*time.Millisecond {
-				t.Errorf("%s over the budget: answered %s after the context's end", over, past)
+				t.Errorf("%s over the budget: responded %s after the context's end", over, past)
 			}
 			if over <= 150*time.Millisecond && !slices.ContainsFunc(w.returns, func(r returned) bool { return r.ids == "a1" }) {
 				t.Errorf("%s over the budget: returned %v", over, w.returns)

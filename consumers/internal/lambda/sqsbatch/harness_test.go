@@ -20,7 +20,7 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// record is a message as the event source mapping hands it over. The group is the id's letters.
+// record returns a message as the event source mapping passes it. Its group is the letters of its id.
 func record(id string) events.SQSMessage {
 	order := "order-of-" + id
 	kind := "PlaceOrder"
@@ -37,6 +37,7 @@ func record(id string) events.SQSMessage {
 	}
 }
 
+// batch returns a batch of records.
 func batch(ids ...string) events.SQSEvent {
 	var e events.SQSEvent
 	for _, id := range ids {
@@ -51,7 +52,7 @@ type returned struct {
 	after time.Duration
 }
 
-// world is the outside of a Batches: it notes what happens and answers as it is told.
+// world is the handler, queue and bury of a Batches. It records the calls and returns what a test sets.
 type world struct {
 	mu      sync.Mutex
 	handled []string
@@ -63,17 +64,18 @@ type world struct {
 	outcome   func(ctx context.Context, id string) error
 	buryErr   func(id string) error
 	returnErr error
-	// hangingBury waits for the end of its context; onReturn is told of each call of ReturnAfter.
+	// hangingBury makes bury wait for the end of its context. onReturn is called by each call of ReturnAfter.
 	hangingBury bool
 	onReturn    func()
 	options     sqsbatch.Options
 }
 
-// highest makes a backoff draw the longest delay.
+// highest makes a backoff draw its longest delay.
 type highest struct{}
 
 func (highest) Int64N(n int64) int64 { return n - 1 }
 
+// batches returns the Batches under test.
 func (w *world) batches() *sqsbatch.Batches {
 	w.options.Logger = telemetry.NewLogger(&w.log, "test")
 	w.options.Meter = telemetry.NewMeter(&w.metrics, "test", time.Now)
@@ -112,7 +114,7 @@ func (w *world) bury(ctx context.Context, d message.Delivery, reason string) err
 	return nil
 }
 
-// ReturnAfter implements sqsbatch.Queue. As a client of a real queue, it makes no call once its context has ended.
+// ReturnAfter implements sqsbatch.Queue. Like the client of a real queue, it makes no call after its context has ended.
 func (w *world) ReturnAfter(ctx context.Context, receipts []sqsbatch.Receipt, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -133,7 +135,7 @@ func (w *world) ReturnAfter(ctx context.Context, receipts []sqsbatch.Receipt, d 
 	return w.returnErr
 }
 
-// lines are the log's lines of one message.
+// lines returns the log lines about one message, except those of panics.
 func (w *world) lines(t *testing.T, id string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
@@ -149,7 +151,7 @@ func (w *world) lines(t *testing.T, id string) []map[string]any {
 	return found
 }
 
-// metric sums the values of a metric.
+// metric returns the sum of the values of a metric.
 func (w *world) metric(t *testing.T, metric telemetry.Metric) float64 {
 	t.Helper()
 	sum := 0.0
@@ -168,6 +170,7 @@ func (w *world) metric(t *testing.T, metric telemetry.Metric) float64 {
 	return sum
 }
 
+// failures returns the ids in a response, separated by spaces.
 func failures(r events.SQSEventResponse) string {
 	ids := make([]string, len(r.BatchItemFailures))
 	for i, f := range r.BatchItemFailures {
@@ -176,6 +179,7 @@ func failures(r events.SQSEventResponse) string {
 	return strings.Join(ids, " ")
 }
 
+// withReceives sets the receive count of all messages of a batch.
 func withReceives(e events.SQSEvent, n int) events.SQSEvent {
 	for _, r := range e.Records {
 		r.Attributes["ApproximateReceiveCount"] = strconv.Itoa(n)

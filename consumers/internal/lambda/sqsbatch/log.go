@@ -9,7 +9,7 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// Words of the log's outcome and reason beside those of retry.
+// Values of the log keys for outcome and reason, in addition to those of retry.
 const (
 	outcomeUnstarted = "unstarted"
 	reasonFollower   = "behind_a_returned_message"
@@ -20,7 +20,8 @@ const (
 	reasonNotNoted   = "attempt_not_noted"
 )
 
-func (b *Batches) log(ctx context.Context, one item, outcome retry.Outcome, took time.Duration) {
+// log logs a handled message with its outcome.
+func (b *Batches) log(ctx context.Context, m item, outcome retry.Outcome, took time.Duration) {
 	level := slog.LevelInfo
 	switch outcome.Class {
 	case retry.ClassRetryable:
@@ -29,7 +30,7 @@ func (b *Batches) log(ctx context.Context, one item, outcome retry.Outcome, took
 		level = slog.LevelError
 	case retry.ClassDone, retry.ClassRefused:
 	}
-	attrs := append(b.attrs(one), slog.String(telemetry.KeyOutcome, outcome.Class.String()),
+	attrs := append(b.attrs(m), slog.String(telemetry.KeyOutcome, outcome.Class.String()),
 		slog.Float64(telemetry.KeyDuration, telemetry.Milliseconds(took)))
 	if outcome.Reason != "" {
 		attrs = append(attrs, slog.String(telemetry.KeyReason, outcome.Reason))
@@ -40,27 +41,28 @@ func (b *Batches) log(ctx context.Context, one item, outcome retry.Outcome, took
 	b.options.Logger.LogAttrs(ctx, level, "message handled", attrs...)
 }
 
-func (b *Batches) logUnstarted(ctx context.Context, one item, reason string) {
-	b.options.Logger.LogAttrs(ctx, slog.LevelInfo, "message not started", append(b.attrs(one),
+// logUnstarted logs a message that is returned without being handled.
+func (b *Batches) logUnstarted(ctx context.Context, m item, reason string) {
+	b.options.Logger.LogAttrs(ctx, slog.LevelInfo, "message not started", append(b.attrs(m),
 		slog.String(telemetry.KeyOutcome, outcomeUnstarted), slog.String(telemetry.KeyReason, reason))...)
 }
 
-// logRepeated is of a message of a run that was handled and comes back all the same.
-func (b *Batches) logRepeated(ctx context.Context, one item, outcome retry.Outcome) {
-	b.options.Logger.LogAttrs(ctx, slog.LevelInfo, "message comes back after its run", append(b.attrs(one),
+// logRepeated logs a message of a run that was handled and is returned because an earlier one is.
+func (b *Batches) logRepeated(ctx context.Context, m item, outcome retry.Outcome) {
+	b.options.Logger.LogAttrs(ctx, slog.LevelInfo, "message handled and returned behind another", append(b.attrs(m),
 		slog.String(telemetry.KeyOutcome, outcome.Class.String()), slog.String(telemetry.KeyReason, reasonFollower))...)
 }
 
-// attrs are what every line about a message says: ids and numbers, never its body.
-func (b *Batches) attrs(one item) []slog.Attr {
+// attrs returns the attributes of every line about a message: ids and numbers, never its body.
+func (b *Batches) attrs(m item) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs,
-		slog.String(telemetry.KeyKind, string(one.Attributes.Kind)), slog.String(telemetry.KeyOrder, string(one.Attributes.OrderID)),
-		slog.String(telemetry.KeySeatGroup, one.Group), slog.String(telemetry.KeyMessage, one.MessageID),
-		slog.String(telemetry.KeySequence, one.SequenceNumber), slog.Int(telemetry.KeyReceives, one.ReceiveCount),
-		slog.String(telemetry.KeyTrace, one.Attributes.Trace))
-	if one.SentAt > 0 {
-		lag := b.options.Now().Sub(one.SentAt.Time())
+		slog.String(telemetry.KeyKind, string(m.Attributes.Kind)), slog.String(telemetry.KeyOrder, string(m.Attributes.OrderID)),
+		slog.String(telemetry.KeySeatGroup, m.Group), slog.String(telemetry.KeyMessage, m.MessageID),
+		slog.String(telemetry.KeySequence, m.SequenceNumber), slog.Int(telemetry.KeyReceives, m.ReceiveCount),
+		slog.String(telemetry.KeyTrace, m.Attributes.Trace))
+	if m.SentAt > 0 {
+		lag := b.options.Now().Sub(m.SentAt.Time())
 		attrs = append(attrs, slog.Float64(telemetry.KeyLag, telemetry.Milliseconds(lag)))
 	}
 	return attrs

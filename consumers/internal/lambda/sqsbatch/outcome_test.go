@@ -20,7 +20,7 @@ import (
 
 var errDown = errors.New("dependency down")
 
-// Each row: message a2 of the batch a1 a2 a3 b1 ends so; b1 must always be done.
+// In each case the handler returns this error for message a2 of the batch a1 a2 a3 b1. b1 must always be handled.
 func TestOutcomes(t *testing.T) {
 	a2 := func(o error) func(context.Context, string) error {
 		return func(_ context.Context, id string) error {
@@ -49,10 +49,10 @@ func TestOutcomes(t *testing.T) {
 		{name: "done", outcome: a2(nil), handled: "a1 a2 a3", logged: "done"},
 		{name: "refused", outcome: a2(retry.Refused("seat_taken")), handled: "a1 a2 a3", logged: "refused", reason: "seat_taken"},
 		{name: "retryable", outcome: a2(errDown), receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
-		{name: "retryable again and again", outcome: a2(errDown), receives: 4, handled: "a1 a2", failures: "a2 a3", after: 8 * time.Second, logged: "retryable"},
+		{name: "retryable, received often", outcome: a2(errDown), receives: 4, handled: "a1 a2", failures: "a2 a3", after: 8 * time.Second, logged: "retryable"},
 		{name: "retryable after a long outage", outcome: a2(errDown), receives: 90, handled: "a1 a2", failures: "a2 a3", after: 30 * time.Second, logged: "retryable"},
 		{name: "retryable with its own delay", outcome: a2(retry.WithDelay(42*time.Second, errDown)), receives: 90, handled: "a1 a2", failures: "a2 a3", after: 42 * time.Second, logged: "retryable"},
-		{name: "poison that is retryable here", outcome: a2(retry.Retryable(retry.Poison("p", errDown))), receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
+		{name: "poison marked as retryable", outcome: a2(retry.Retryable(retry.Poison("p", errDown))), receives: 1, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
 		{name: "return fails", outcome: a2(errDown), receives: 1, returnErr: errDown, handled: "a1 a2", failures: "a2 a3", after: time.Second, logged: "retryable"},
 		{name: "poison", outcome: a2(retry.Poison("malformed", errDown)), handled: "a1 a2 a3", buried: []string{"a2: malformed"}, logged: "poison", reason: "malformed", poisoned: 1},
 		{name: "poison that cannot be buried", outcome: a2(retry.Poison("malformed", errDown)), receives: 2, buryErr: errDown, handled: "a1 a2", failures: "a2 a3", after: 2 * time.Second, logged: "retryable", reason: "bury_failed"},
@@ -76,22 +76,13 @@ func TestOutcomes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := failures(response); got != c.failures {
-				t.Errorf("returned %q, want %q", got, c.failures)
-			}
+			w.wantReturned(t, response, c.failures, c.after)
 			ofA := slices.DeleteFunc(slices.Clone(w.handled), func(id string) bool { return id == "b1" })
 			if got := strings.Join(ofA, " "); got != c.handled || len(ofA) == len(w.handled) {
 				t.Errorf("handled %v, want %q and b1", w.handled, c.handled)
 			}
 			if !slices.Equal(w.buried, c.buried) {
 				t.Errorf("buried %v, want %v", w.buried, c.buried)
-			}
-			var returns []returned
-			if c.failures != "" {
-				returns = []returned{{c.failures, c.after}}
-			}
-			if !slices.Equal(w.returns, returns) {
-				t.Errorf("visibility %v, want %v", w.returns, returns)
 			}
 			lines := w.lines(t, "a2")
 			if len(lines) != 1 || lines[0][telemetry.KeyOutcome] != c.logged || (c.reason != "" && lines[0][telemetry.KeyReason] != c.reason) {
@@ -100,14 +91,29 @@ func TestOutcomes(t *testing.T) {
 			if got := w.metric(t, telemetry.MessagesPoisoned); got != c.poisoned {
 				t.Errorf("MessagesPoisoned = %v, want %v", got, c.poisoned)
 			}
-			if got := w.metric(t, telemetry.MessagesReturned); got != float64(len(strings.Fields(c.failures))) {
-				t.Errorf("MessagesReturned = %v, want %d", got, len(strings.Fields(c.failures)))
-			}
 		})
 	}
 }
 
-// The jitter is whole seconds before it reaches the queue: rounding up there would make the first delay always 1 s.
+// wantReturned checks which messages were returned, separated by spaces, with which delay, and their metric.
+func (w *world) wantReturned(t *testing.T, response events.SQSEventResponse, ids string, after time.Duration) {
+	t.Helper()
+	if got := failures(response); got != ids {
+		t.Errorf("returned %q, want %q", got, ids)
+	}
+	var returns []returned
+	if ids != "" {
+		returns = []returned{{ids, after}}
+	}
+	if !slices.Equal(w.returns, returns) {
+		t.Errorf("visibility %v, want %v", w.returns, returns)
+	}
+	if got := w.metric(t, telemetry.MessagesReturned); got != float64(len(strings.Fields(ids))) {
+		t.Errorf("MessagesReturned = %v, want %d", got, len(strings.Fields(ids)))
+	}
+}
+
+// The jitter is rounded to whole seconds before it reaches the queue, which rounds up: the first delay would always be 1 s.
 func TestBackoffIsInWholeSeconds(t *testing.T) {
 	w := &world{outcome: func(context.Context, string) error { return errDown }}
 	w.options.Backoff = retry.NewFullJitter(400*time.Millisecond, time.Minute, highest{})
@@ -125,7 +131,7 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(w.log.String(), `"stack":"goroutine `) || !strings.Contains(w.log.String(), "TestPanicIsLoggedWithItsStack") {
-		t.Errorf("no stack that names the handler in %s", w.log.String())
+		t.Errorf("no stack with the handler in %s", w.log.String())
 	}
 }
 
@@ -143,7 +149,7 @@ func TestResponseIsNeverNull(t *testing.T) {
 	}
 }
 
-// What cannot be answered message by message is an error, which gives the whole batch back, and never an empty list.
+// A batch for which no response can name the messages to redeliver is an error, which redelivers all of it, never an empty list.
 func TestUnusableBatchIsAnError(t *testing.T) {
 	noID := batch("a1", "a2")
 	noID.Records[1].MessageId = ""
@@ -156,8 +162,8 @@ func TestUnusableBatchIsAnError(t *testing.T) {
 		"handler ends goroutine": {event: batch("a1"), spoil: func(w *world) {
 			w.outcome = func(context.Context, string) error { goexit(); return nil }
 		}},
-		"spawner panics": {event: batch("a1"), spoil: func(w *world) { w.options.Go = func(func()) { panic("boom") } }},
-		"clock panics":   {event: batch("a1"), spoil: func(w *world) { w.options.Now = func() time.Time { panic("boom") } }},
+		"Go panics":    {event: batch("a1"), spoil: func(w *world) { w.options.Go = func(func()) { panic("boom") } }},
+		"clock panics": {event: batch("a1"), spoil: func(w *world) { w.options.Now = func() time.Time { panic("boom") } }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{}
@@ -172,7 +178,7 @@ func TestUnusableBatchIsAnError(t *testing.T) {
 	}
 }
 
-func TestMessageWithoutGroup(t *testing.T) {
+func TestMessagesWithoutAGroupAreAGroup(t *testing.T) {
 	event := batch("1", "2", "a1")
 	for _, r := range event.Records[:2] {
 		delete(r.Attributes, "MessageGroupId")
@@ -185,12 +191,12 @@ func TestMessageWithoutGroup(t *testing.T) {
 	}}
 	response, err := w.batches().Handle(t.Context(), event)
 	if got := failures(response); err != nil || got != "1 2" {
-		t.Errorf("returned %q, error %v, want the group without a name", got, err)
+		t.Errorf("returned %q, error %v, want all of the group without a name", got, err)
 	}
 }
 
-// The log says ids, numbers and codes of a message, and never its body.
-func TestLogLine(t *testing.T) {
+// The log line of a message contains ids, numbers and codes, and never the body.
+func TestLogLineHasIDsAndNoBody(t *testing.T) {
 	event := batch("a1")
 	trace := "trace-1"
 	event.Records[0].MessageAttributes[message.AttributeTrace] = events.SQSMessageAttribute{StringValue: &trace}

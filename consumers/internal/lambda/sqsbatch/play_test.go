@@ -17,26 +17,26 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// plan is what becomes of one message of a random batch.
+// plan is what happens to one message of a random batch.
 type plan struct {
-	ending    string
-	after     time.Duration
-	takes     time.Duration
-	deaf      bool // works on when its context ends
-	buryFail  string
-	joins     bool
-	cutsRun   bool // its run answers nothing from it on
-	earlier   int  // noted attempts that never came back
-	beginFail string
-	endFail   string
+	outcome        string
+	after          time.Duration // the delay that its error asks for
+	takes          time.Duration
+	ignoresContext bool // its handler works on after the context has ended
+	buryFail       string
+	joins          bool
+	cutsRun        bool // its run returns no errors from this message on
+	earlier        int  // lost attempts
+	beginFail      string
+	endFail        string
 }
 
-// life is what was seen of one message.
+// life is what was observed of one message.
 type life struct {
 	started, ended time.Duration
-	run            int // the number of the call that handled it
+	call           int // the number of the call that handled it, -1 for none
 	cutOff         bool
-	lost           bool // its run panicked
+	panicked       bool // its run panicked
 	buried         string
 }
 
@@ -46,7 +46,7 @@ type call struct {
 	run bool
 }
 
-// play is one random batch and what was seen of it.
+// play is one random batch and what was observed of it.
 type play struct {
 	plans    map[string]plan
 	receives map[string]int
@@ -63,20 +63,22 @@ type play struct {
 	running map[string]string
 	lives   map[string]*life
 	calls   []call
-	begun   map[string]int // notes, by message
-	asked   map[string]bool
+	begun   map[string]int      // notes, by message
+	noted   map[string]bool     // messages whose attempts were noted
 	returns map[string]returned // by group
 	faults  []string
 }
 
+// faultf records a broken rule.
 func (p *play) faultf(format string, args ...any) {
 	p.faults = append(p.faults, fmt.Sprintf(format, args...))
 }
 
+// draw draws a random batch.
 func draw(t *rapid.T) *play {
 	p := &play{
 		plans: map[string]plan{}, receives: map[string]int{}, members: map[string][]string{}, running: map[string]string{},
-		lives: map[string]*life{}, begun: map[string]int{}, asked: map[string]bool{}, returns: map[string]returned{},
+		lives: map[string]*life{}, begun: map[string]int{}, noted: map[string]bool{}, returns: map[string]returned{},
 		limit:  rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second, 5 * time.Second}).Draw(t, "limit"),
 		margin: rapid.SampledFrom([]time.Duration{100 * time.Millisecond, 500 * time.Millisecond}).Draw(t, "margin"),
 		least:  rapid.SampledFrom([]time.Duration{time.Millisecond, 200 * time.Millisecond}).Draw(t, "least"),
@@ -87,22 +89,22 @@ func draw(t *rapid.T) *play {
 		id := fmt.Sprintf("%s%d", group, i)
 		p.members[group] = append(p.members[group], id)
 		p.receives[id] = rapid.SampledFrom([]int{0, 1, 1, 2, 3, 120}).Draw(t, "receives")
-		// Most are done, so that batches go deep before something happens.
-		one := plan{
-			ending:    rapid.SampledFrom([]string{"done", "done", "done", "done", "done", "refused", "retry", "after", "poison", "panic", "empty"}).Draw(t, "ending"),
-			after:     rapid.SampledFrom([]time.Duration{time.Millisecond, 7 * time.Second, time.Hour}).Draw(t, "after"),
-			takes:     rapid.SampledFrom([]time.Duration{0, 0, 0, 10 * time.Millisecond, 700 * time.Millisecond, 4 * time.Second}).Draw(t, "takes"),
-			deaf:      rapid.Bool().Draw(t, "deaf"),
-			buryFail:  rapid.SampledFrom([]string{"", "", "error", "panic"}).Draw(t, "buryFail"),
-			joins:     rapid.SampledFrom([]bool{true, true, false}).Draw(t, "joins"),
-			cutsRun:   rapid.IntRange(0, 9).Draw(t, "cutsRun") == 0,
-			earlier:   rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3}).Draw(t, "earlier"),
-			beginFail: rapid.SampledFrom([]string{"", "", "", "", "", "error", "panic"}).Draw(t, "beginFail"),
-			endFail:   rapid.SampledFrom([]string{"", "", "", "error", "panic"}).Draw(t, "endFail"),
+		// Most messages are done, so that many batches get past their first messages.
+		m := plan{
+			outcome:        rapid.SampledFrom([]string{"done", "done", "done", "done", "done", "refused", "retry", "after", "poison", "panic", "empty"}).Draw(t, "outcome"),
+			after:          rapid.SampledFrom([]time.Duration{time.Millisecond, 7 * time.Second, time.Hour}).Draw(t, "after"),
+			takes:          rapid.SampledFrom([]time.Duration{0, 0, 0, 10 * time.Millisecond, 700 * time.Millisecond, 4 * time.Second}).Draw(t, "takes"),
+			ignoresContext: rapid.Bool().Draw(t, "ignoresContext"),
+			buryFail:       rapid.SampledFrom([]string{"", "", "error", "panic"}).Draw(t, "buryFail"),
+			joins:          rapid.SampledFrom([]bool{true, true, false}).Draw(t, "joins"),
+			cutsRun:        rapid.IntRange(0, 9).Draw(t, "cutsRun") == 0,
+			earlier:        rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3}).Draw(t, "earlier"),
+			beginFail:      rapid.SampledFrom([]string{"", "", "", "", "", "error", "panic"}).Draw(t, "beginFail"),
+			endFail:        rapid.SampledFrom([]string{"", "", "", "error", "panic"}).Draw(t, "endFail"),
 		}
-		p.plans[id] = one
-		if one.earlier > 0 {
-			p.begun[id] = one.earlier
+		p.plans[id] = m
+		if m.earlier > 0 {
+			p.begun[id] = m.earlier
 		}
 		r := record(id)
 		r.Attributes["ApproximateReceiveCount"] = fmt.Sprint(p.receives[id])
@@ -114,7 +116,7 @@ func draw(t *rapid.T) *play {
 	return p
 }
 
-// enter notes a call with messages of a group, of which one is handled at a time.
+// enter records a call of a handler and returns its number. A group must have one call at a time.
 func (p *play) enter(group string, run bool, ids ...string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,6 +128,7 @@ func (p *play) enter(group string, run bool, ids ...string) int {
 	return len(p.calls) - 1
 }
 
+// exit records the end of a call.
 func (p *play) exit(group string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +138,7 @@ func (p *play) exit(group string) {
 func (p *play) handle(ctx context.Context, d message.Delivery) error {
 	number := p.enter(d.Group, false, d.MessageID)
 	defer p.exit(d.Group)
-	return p.live(ctx, d.MessageID, number)
+	return p.work(ctx, d.MessageID, number)
 }
 
 func (p *play) handleRun(ctx context.Context, run []message.Delivery) (outcomes []error) {
@@ -150,8 +153,8 @@ func (p *play) handleRun(ctx context.Context, run []message.Delivery) (outcomes 
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			for _, id := range ids {
-				if one := p.lives[id]; one != nil && one.run == number {
-					one.lost = true
+				if m := p.lives[id]; m != nil && m.call == number {
+					m.panicked = true
 				}
 			}
 			panic(panicked)
@@ -161,22 +164,22 @@ func (p *play) handleRun(ctx context.Context, run []message.Delivery) (outcomes 
 		if p.plans[id].cutsRun {
 			break
 		}
-		outcomes = append(outcomes, p.live(ctx, id, number))
+		outcomes = append(outcomes, p.work(ctx, id, number))
 	}
 	return outcomes
 }
 
-// live is the work on one message.
-func (p *play) live(ctx context.Context, id string, call int) error {
-	plan, one := p.plans[id], &life{started: time.Since(p.begin), run: call}
+// work is the work of a handler on one message.
+func (p *play) work(ctx context.Context, id string, call int) error {
+	plan, m := p.plans[id], &life{started: time.Since(p.begin), call: call}
 	p.mu.Lock()
 	if p.lives[id] != nil {
 		p.faultf("%s was handled twice", id)
 	}
-	p.lives[id] = one
+	p.lives[id] = m
 	p.mu.Unlock()
-	defer func() { one.ended = time.Since(p.begin) }()
-	if plan.deaf {
+	defer func() { m.ended = time.Since(p.begin) }()
+	if plan.ignoresContext {
 		time.Sleep(plan.takes)
 	} else {
 		worked, stop := after(plan.takes)
@@ -184,11 +187,11 @@ func (p *play) live(ctx context.Context, id string, call int) error {
 		select {
 		case <-worked:
 		case <-ctx.Done():
-			one.cutOff = true
+			m.cutOff = true
 			return ctx.Err()
 		}
 	}
-	switch plan.ending {
+	switch plan.outcome {
 	case "done":
 		return nil
 	case "refused":
@@ -206,16 +209,16 @@ func (p *play) live(ctx context.Context, id string, call int) error {
 	}
 }
 
-// after is a channel closed once d is over, and what stops its timer. time.After would say the same, but a select on a
-// timer's own channel inside a synctest bubble now and then brings the race detector's runtime down (Go 1.26: SIGSEGV in
-// (*timer).maybeRunChan when the timer is due as the select begins). A timer that runs a function does not take that path.
+// after returns a channel that is closed after d, and a function that stops its timer. It replaces time.After: a select on a
+// timer's own channel in a synctest bubble sometimes crashes the race detector's runtime (Go 1.26: SIGSEGV in
+// (*timer).maybeRunChan when the timer is due as the select begins). A timer that calls a function does not take that path.
 func after(d time.Duration) (over <-chan struct{}, stop func()) {
 	done := make(chan struct{})
 	timer := time.AfterFunc(d, func() { close(done) })
 	return done, func() { timer.Stop() }
 }
 
-// fail ends a port's call as the plan says.
+// fail ends the call of a port as its plan says.
 func fail(how string) error {
 	switch how {
 	case "error":
@@ -234,18 +237,18 @@ func (p *play) bury(_ context.Context, d message.Delivery, reason string) error 
 	defer p.mu.Unlock()
 	if p.lives[d.MessageID] == nil {
 		now := time.Since(p.begin)
-		p.lives[d.MessageID] = &life{started: now, ended: now, run: -1}
+		p.lives[d.MessageID] = &life{started: now, ended: now, call: -1}
 	}
 	p.lives[d.MessageID].buried = reason
 	return nil
 }
 
-// Begin implements sqsbatch.Attempts. One that fails has noted the attempt, which is the worse of the two.
+// Begin implements sqsbatch.Attempts. If it fails, the note is written all the same, which is the worse case.
 func (p *play) Begin(_ context.Context, id string, _ time.Time) ([]time.Time, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.lives[id] == nil {
-		p.asked[id] = true
+		p.noted[id] = true
 	}
 	p.begun[id]++
 	return make([]time.Time, p.begun[id]-1), fail(p.plans[id].beginFail)
@@ -269,7 +272,7 @@ func (p *play) End(ctx context.Context, id string) error {
 	return nil
 }
 
-// ReturnAfter implements sqsbatch.Queue. It fails or panics at times, which must change nothing.
+// ReturnAfter implements sqsbatch.Queue. Some calls fail or panic, which must have no effect.
 func (p *play) ReturnAfter(_ context.Context, receipts []sqsbatch.Receipt, d time.Duration) error {
 	ids := make([]string, len(receipts))
 	for i, r := range receipts {
@@ -285,7 +288,7 @@ func (p *play) ReturnAfter(_ context.Context, receipts []sqsbatch.Receipt, d tim
 	return fail([]string{"", "error", "panic"}[len(p.returns)%3])
 }
 
-// run plays the batch, in a bubble of synctest.
+// run handles the batch, in a synctest bubble.
 func (p *play) run(seed uint64) (events.SQSEventResponse, error) {
 	options := sqsbatch.Options{
 		Margin: p.margin, MinPerMessage: p.least, Backoff: retry.NewFullJitter(time.Second, retry.MaxVisibility, rand.New(rand.NewPCG(seed, 0))),
@@ -309,7 +312,7 @@ func (p *play) run(seed uint64) (events.SQSEventResponse, error) {
 	return response, err
 }
 
-// longest is how long the batch must take at most, its groups being side by side.
+// longest returns the maximum time for the batch: that of its slowest group, since groups are handled concurrently.
 func (p *play) longest() time.Duration {
 	var longest time.Duration
 	for _, ids := range p.members {

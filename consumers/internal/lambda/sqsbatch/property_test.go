@@ -20,24 +20,24 @@ import (
 	"boxoffice/contracts/message"
 )
 
-// leastBatches is how many random batches the property is held to at least, whatever -rapid.checks says.
-const leastBatches = 10_000
+// minBatches is the minimum number of random batches, even if -rapid.checks is less.
+const minBatches = 10_000
 
-// acknowledged says whether a message may be deleted: its effect is there, refused, or it is buried.
+// acknowledged reports whether a message may be deleted: it is done, refused or buried.
 func (p *play) acknowledged(id string) bool {
-	one := p.lives[id]
-	if one == nil || one.cutOff || one.lost {
+	m := p.lives[id]
+	if m == nil || m.cutOff || m.panicked {
 		return false
 	}
-	switch p.plans[id].ending {
+	switch p.plans[id].outcome {
 	case "done", "refused":
 		return true
 	default:
-		return one.buried != ""
+		return m.buried != ""
 	}
 }
 
-// check holds what was seen to the rules.
+// check checks what was observed against the rules.
 func (p *play) check(response events.SQSEventResponse) {
 	if response.BatchItemFailures == nil {
 		p.faultf("the list is nil")
@@ -61,7 +61,7 @@ func (p *play) check(response events.SQSEventResponse) {
 	}
 }
 
-// checkGroup gives the suffix of a group that must be returned: from the first message that may not be deleted.
+// checkGroup checks a group, and returns its messages that must be returned: from the first one that may not be deleted on.
 func (p *play) checkGroup(group string, ids []string) []string {
 	p.checkNotes(ids)
 	first := slices.IndexFunc(ids, func(id string) bool { return !p.acknowledged(id) })
@@ -73,11 +73,11 @@ func (p *play) checkGroup(group string, ids []string) []string {
 		if after != nil && (before == nil || after.started < before.ended) {
 			p.faultf("%s began before %s had ended", ids[i], ids[i-1])
 		}
-		if i > first && after != nil && (p.lives[ids[first]] == nil || after.run != p.lives[ids[first]].run) {
-			p.faultf("%s was started behind %s, which comes back", ids[i], ids[first])
+		if i > first && after != nil && (p.lives[ids[first]] == nil || after.call != p.lives[ids[first]].call) {
+			p.faultf("%s was started after %s, which is returned", ids[i], ids[first])
 		}
 		if i > first && after != nil && after.buried != "" {
-			p.faultf("%s was buried behind %s, which comes back", ids[i], ids[first])
+			p.faultf("%s was buried after %s, which is returned", ids[i], ids[first])
 		}
 	}
 	p.checkCalls(ids)
@@ -91,14 +91,14 @@ func (p *play) checkGroup(group string, ids []string) []string {
 	return ids[first:]
 }
 
-// noted says whether an attempt at the i-th message of a group must be noted.
-func (p *play) noted(ids []string, i int) bool {
+// mustNote reports whether an attempt at the i-th message of a group must be noted.
+func (p *play) mustNote(ids []string, i int) bool {
 	head := p.attempts && p.receives[ids[0]] >= 2
 	return head && (i == 0 || p.plans[ids[0]].earlier > 0)
 }
 
-// checkCalls holds the calls of handlers to the rules of runs: joined messages come in runs as long as they can be, and
-// noted ones alone.
+// checkCalls checks the calls of handlers against the rules of runs: messages that join are handled in runs of maximum length,
+// and messages with notes alone.
 func (p *play) checkCalls(ids []string) {
 	for _, c := range p.calls {
 		at := slices.Index(ids, c.ids[0])
@@ -107,75 +107,72 @@ func (p *play) checkCalls(ids []string) {
 		}
 		end := at + len(c.ids)
 		if !slices.Equal(ids[at:end], c.ids) {
-			p.faultf("run %v of %v is no stretch of it", c.ids, ids)
+			p.faultf("run %v is not consecutive in %v", c.ids, ids)
 		}
 		if c.run != (p.runs && p.plans[c.ids[0]].joins) {
 			p.faultf("%v was handled in a run: %t", c.ids, c.run)
 		}
 		for i := at; i < end && len(c.ids) > 1; i++ {
-			if !p.plans[ids[i]].joins || p.noted(ids, i) {
+			if !p.plans[ids[i]].joins || p.mustNote(ids, i) {
 				p.faultf("%s is in the run %v", ids[i], c.ids)
 			}
 		}
-		if c.run && end < len(ids) && p.plans[ids[end]].joins && !p.noted(ids, at) {
+		if c.run && end < len(ids) && p.plans[ids[end]].joins && !p.mustNote(ids, at) {
 			p.faultf("run %v ends before %s", c.ids, ids[end])
 		}
 	}
 }
 
-// checkNotes holds a group to the rules of attempts.
+// checkNotes checks a group against the rules of notes.
 func (p *play) checkNotes(ids []string) {
 	for i, id := range ids {
-		plan, noted := p.plans[id], p.noted(ids, i)
-		if p.asked[id] && !noted {
+		plan, m, mustNote := p.plans[id], p.lives[id], p.mustNote(ids, i)
+		if p.noted[id] && !mustNote {
 			p.faultf("an attempt at %s was noted", id)
 		}
-		handled := p.lives[id] != nil && p.lives[id].run >= 0
-		if handled && noted && (!p.asked[id] || plan.beginFail != "" || plan.earlier >= 2) {
-			p.faultf("%s was handled with its attempt noted: %t %q, %d earlier ones", id, p.asked[id], plan.beginFail, plan.earlier)
+		if m != nil && m.call >= 0 && mustNote && (!p.noted[id] || plan.beginFail != "" || plan.earlier >= 2) {
+			p.faultf("%s was handled with its attempt noted: %t %q, %d earlier ones", id, p.noted[id], plan.beginFail, plan.earlier)
 		}
-		if one := p.lives[id]; one != nil && (one.buried == retry.ReasonAttempts) != (noted && plan.earlier >= 2) {
-			p.faultf("%s with %d earlier attempts was buried as %q", id, plan.earlier, one.buried)
+		if m != nil && (m.buried == retry.ReasonAttempts) != (mustNote && plan.earlier >= 2) {
+			p.faultf("%s with %d earlier attempts was buried as %q", id, plan.earlier, m.buried)
 		}
-		left, want := p.begun[id], 0
-		switch {
-		case !p.asked[id]:
-			want = plan.earlier
-		case plan.endFail != "":
-			want = left // whatever was there, it is there still
-		case plan.earlier >= 2 && plan.beginFail == "" && plan.buryFail != "" && p.lives[id] == nil:
-			want = plan.earlier + 1 // poison that could not be buried is known again
-		}
-		if left != want {
+		if left, want := p.begun[id], p.notesLeft(id); left != want {
 			p.faultf("%s has %d notes left, want %d", id, left, want)
 		}
 	}
 }
 
+// notesLeft returns how many notes of a message must be left.
+func (p *play) notesLeft(id string) int {
+	plan := p.plans[id]
+	switch {
+	case !p.noted[id]:
+		return plan.earlier
+	case plan.endFail != "":
+		return p.begun[id] // the notes could not be deleted
+	case plan.earlier >= 2 && plan.beginFail == "" && plan.buryFail != "" && p.lives[id] == nil:
+		return plan.earlier + 1 // poison that could not be buried is poison again at the next receive
+	default:
+		return 0
+	}
+}
+
+// checkVisibility checks the messages that were returned from a group, the first-th one and all later ones, and their delay.
 func (p *play) checkVisibility(group string, ids []string, first int) {
 	head, got := ids[first], p.returns[group]
 	if got.ids != strings.Join(ids[first:], " ") {
 		p.faultf("visibility of %q was changed, want that of %v", got.ids, ids[first:])
 	}
-	plan, one := p.plans[head], p.lives[head]
-	inRun := slices.ContainsFunc(p.calls, func(c call) bool { return slices.Contains(c.ids, head) })
+	plan, m := p.plans[head], p.lives[head]
+	call, called := p.callOf(head)
 	switch {
-	case one == nil && inRun && p.calls[slices.IndexFunc(p.calls, func(c call) bool { return slices.Contains(c.ids, head) })].ids[0] != head:
+	case m == nil && called && call.ids[0] != head:
 		if got.after != 0 && !p.panicked(ids, head) {
 			p.faultf("%s was not reached by its run and waits %s", head, got.after)
 		}
-	case one == nil && !inRun && !p.asked[head]:
-		if got.after != 0 {
-			p.faultf("%s was not started and waits %s", head, got.after)
-		}
-		var free time.Duration
-		if first > 0 {
-			free = p.lives[ids[first-1]].ended
-		}
-		if p.limit == 0 || p.limit-p.margin-free >= p.least {
-			p.faultf("%s was not started though there was time at %s", head, free)
-		}
-	case one != nil && plan.ending == "after" && !one.cutOff && !one.lost:
+	case m == nil && !called && !p.noted[head]:
+		p.checkUnstarted(ids, first, got.after)
+	case m != nil && plan.outcome == "after" && !m.cutOff && !m.panicked:
 		if got.after != plan.after {
 			p.faultf("%s asked for %s and waits %s", head, plan.after, got.after)
 		}
@@ -186,28 +183,94 @@ func (p *play) checkVisibility(group string, ids []string, first int) {
 	}
 }
 
-// panicked says whether the run of a message did.
-func (p *play) panicked(ids []string, id string) bool {
-	for _, c := range p.calls {
-		if slices.Contains(c.ids, id) {
-			return slices.ContainsFunc(ids, func(other string) bool { return p.lives[other] != nil && p.lives[other].lost })
-		}
+// checkUnstarted checks a returned head that was not started: it waits for nothing, and there was not enough time to start it.
+func (p *play) checkUnstarted(ids []string, first int, after time.Duration) {
+	if after != 0 {
+		p.faultf("%s was not started and waits %s", ids[first], after)
 	}
-	return false
+	var free time.Duration
+	if first > 0 {
+		free = p.lives[ids[first-1]].ended
+	}
+	if p.limit == 0 || p.limit-p.margin-free >= p.least {
+		p.faultf("%s was not started though there was time at %s", ids[first], free)
+	}
 }
 
-// Random batches of random groups, endings, panics, slow and deaf handlers, short invocations, failing
-// ports, with and without runs and notes of attempts.
-func TestRandomBatches(t *testing.T) {
-	checks := flag.Lookup("rapid.checks")
-	if n, err := strconv.Atoi(checks.Value.String()); err != nil || n < leastBatches {
-		before := checks.Value.String()
-		if err := checks.Value.Set(strconv.Itoa(leastBatches)); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = checks.Value.Set(before) }()
+// callOf returns the call of a handler with a message.
+func (p *play) callOf(id string) (c call, found bool) {
+	i := slices.IndexFunc(p.calls, func(c call) bool { return slices.Contains(c.ids, id) })
+	if i < 0 {
+		return call{}, false
 	}
-	var seen struct{ batches, returned, unstarted, cutOff, buried, lost, attempts, careful, repeated, inRuns int }
+	return p.calls[i], true
+}
+
+// panicked reports whether the run of a message panicked.
+func (p *play) panicked(ids []string, id string) bool {
+	_, called := p.callOf(id)
+	return called && slices.ContainsFunc(ids, func(other string) bool { return p.lives[other] != nil && p.lives[other].panicked })
+}
+
+// coverage counts the cases that random batches have reached.
+type coverage struct{ batches, returned, unstarted, cutOff, buried, panicked, attempts, oneByOne, repeated, inRuns int }
+
+// add counts the cases of one batch.
+func (seen *coverage) add(p *play, response events.SQSEventResponse) {
+	seen.batches++
+	seen.returned += len(response.BatchItemFailures)
+	for id := range p.plans {
+		m := p.lives[id]
+		switch {
+		case m == nil:
+			seen.unstarted++
+		case m.cutOff:
+			seen.cutOff++
+		case m.panicked:
+			seen.panicked++
+		case m.buried == retry.ReasonAttempts:
+			seen.attempts++
+		case m.buried != "":
+			seen.buried++
+		}
+		if m != nil && p.acknowledged(id) && slices.Contains(listed(response), id) {
+			seen.repeated++
+		}
+		if ids := p.members[strings.TrimRight(id, "0123456789")]; m != nil && id != ids[0] && p.mustNote(ids, 1) {
+			seen.oneByOne++
+		}
+	}
+	for _, c := range p.calls {
+		if len(c.ids) > 1 {
+			seen.inRuns += len(c.ids)
+		}
+	}
+}
+
+// rarest returns the count of the rarest case.
+func (seen *coverage) rarest() int {
+	return min(seen.returned, seen.unstarted, seen.cutOff, seen.buried, seen.panicked, seen.attempts, seen.oneByOne, seen.repeated, seen.inRuns)
+}
+
+// atLeastBatches raises -rapid.checks to minBatches for the test.
+func atLeastBatches(t *testing.T) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	if n, err := strconv.Atoi(before); err == nil && n >= minBatches {
+		return
+	}
+	if err := checks.Value.Set(strconv.Itoa(minBatches)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = checks.Value.Set(before) })
+}
+
+// Random batches with random groups, outcomes, panics, slow handlers that end with their context or do not, short invocations and
+// failing ports, with and without runs and notes of attempts.
+func TestRandomBatches(t *testing.T) {
+	atLeastBatches(t)
+	var seen coverage
 	rapid.Check(t, func(rt *rapid.T) {
 		p := draw(rt)
 		seed := rapid.Uint64().Draw(rt, "jitter")
@@ -221,46 +284,20 @@ func TestRandomBatches(t *testing.T) {
 		if len(p.faults) > 0 {
 			rt.Fatal(strings.Join(p.faults, "\n"))
 		}
-		seen.batches++
-		seen.returned += len(response.BatchItemFailures)
-		for id := range p.plans {
-			one := p.lives[id]
-			switch {
-			case one == nil:
-				seen.unstarted++
-			case one.cutOff:
-				seen.cutOff++
-			case one.lost:
-				seen.lost++
-			case one.buried == retry.ReasonAttempts:
-				seen.attempts++
-			case one.buried != "":
-				seen.buried++
-			}
-			if one != nil && p.acknowledged(id) && slices.Contains(listed(response), id) {
-				seen.repeated++
-			}
-			if ids := p.members[strings.TrimRight(id, "0123456789")]; one != nil && id != ids[0] && p.noted(ids, 1) {
-				seen.careful++
-			}
-		}
-		for _, c := range p.calls {
-			if len(c.ids) > 1 {
-				seen.inRuns += len(c.ids)
-			}
-		}
+		seen.add(p, response)
 	})
-	// A generator that never gets to the interesting cases would prove nothing.
-	if seen.batches < leastBatches || min(seen.returned, seen.unstarted, seen.cutOff, seen.buried, seen.lost, seen.attempts, seen.careful, seen.repeated, seen.inRuns) < leastBatches/50 {
+	// A generator that rarely reaches the interesting cases would prove nothing.
+	if seen.batches < minBatches || seen.rarest() < minBatches/50 {
 		t.Errorf("too little was seen: %+v", seen)
 	}
 	t.Logf("%+v", seen)
 }
 
+// listed returns the ids in a response.
 func listed(r events.SQSEventResponse) []string { return strings.Fields(failures(r)) }
 
-// Every panic in the parts around a group gives the whole batch back, whatever group it was in.
-func TestRandomBatchesWithAPanicAroundTheHandler(t *testing.T) {
+// Every panic outside of the handler redelivers the whole batch, whatever group it is in.
+func TestRandomBatchesWithAPanicOutsideTheHandler(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := draw(t)
 		if len(p.event.Records) == 0 {
@@ -268,7 +305,7 @@ func TestRandomBatchesWithAPanicAroundTheHandler(t *testing.T) {
 		}
 		calls, at := 0, rapid.IntRange(1, 2*len(p.event.Records)).Draw(t, "at")
 		var mu sync.Mutex
-		// The clock is asked by sqsbatch alone, so its panic is one of sqsbatch itself.
+		// Only sqsbatch reads this clock, so its panic happens in sqsbatch itself.
 		clock := func() time.Time {
 			mu.Lock()
 			defer mu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// inRuns makes a world hand over in runs what has the kind PlaceOrder. Runs are in handled as "a1+a2".
-func (w *world) inRuns(answer func(ctx context.Context, ids []string) []error) {
+// inRuns makes a world handle messages of the kind PlaceOrder in runs. handled records a run as "a1+a2". handle may be nil.
+func (w *world) inRuns(handle func(ctx context.Context, ids []string) []error) {
 	w.options.Runs = &sqsbatch.Runs{
 		Joins: func(d message.Delivery) bool { return d.Attributes.Kind == message.KindPlaceOrder },
 		Handle: func(ctx context.Context, run []message.Delivery) []error {
@@ -29,19 +29,20 @@ func (w *world) inRuns(answer func(ctx context.Context, ids []string) []error) {
 			w.mu.Lock()
 			w.handled = append(w.handled, strings.Join(ids, "+"))
 			w.mu.Unlock()
-			if answer == nil {
+			if handle == nil {
 				return allDone(ids)
 			}
-			return answer(ctx, ids)
+			return handle(ctx, ids)
 		},
 	}
 }
 
+// allDone returns a nil error for each message.
 func allDone(ids []string) []error {
 	return slices.Repeat([]error{nil}, len(ids))
 }
 
-// otherKind makes messages of a batch such that do not join.
+// otherKind gives messages of a batch a kind that does not join.
 func otherKind(e events.SQSEvent, ids ...string) events.SQSEvent {
 	kind := string(message.KindRebuildGroup)
 	for _, r := range e.Records {
@@ -52,6 +53,7 @@ func otherKind(e events.SQSEvent, ids ...string) events.SQSEvent {
 	return e
 }
 
+// handledOf returns the handler calls for a group, separated by spaces.
 func (w *world) handledOf(group string) string {
 	var of []string
 	for _, call := range w.handled {
@@ -62,7 +64,7 @@ func (w *world) handledOf(group string) string {
 	return strings.Join(of, " ")
 }
 
-func TestRunsAreTheLongestStretches(t *testing.T) {
+func TestRunsAreTheLongestSequences(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		others []string
@@ -77,7 +79,7 @@ func TestRunsAreTheLongestStretches(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := &world{}
 			w.inRuns(nil)
-			// Other groups' messages between them do not break a run.
+			// Messages of other groups in between do not end a run.
 			event := otherKind(batch("a1", "b1", "a2", "a3", "b2", "a4", "a5"), c.others...)
 			response, err := w.batches().Handle(t.Context(), event)
 			if err != nil || failures(response) != "" {
@@ -95,15 +97,15 @@ func TestRunsAreTheLongestStretches(t *testing.T) {
 	}
 }
 
-// Each row: the run a1 a2 a3 of the group a1 a2 a3 a4, where a4 does not join, ends so.
+// In each case this is the result of the run a1 a2 a3 of the group a1 a2 a3 a4, of which a4 does not join.
 func TestRunOutcomes(t *testing.T) {
-	answer := func(outcomes ...error) func(context.Context, []string) []error {
+	returns := func(outcomes ...error) func(context.Context, []string) []error {
 		return func(context.Context, []string) []error { return outcomes }
 	}
 	done, refused, retried, poison := error(nil), retry.Refused("seat_taken"), errDown, retry.Poison("malformed", errDown)
 	for _, c := range []struct {
 		name     string
-		answer   func(context.Context, []string) []error
+		handle   func(context.Context, []string) []error
 		buryErr  error
 		failures string
 		buried   []string
@@ -111,35 +113,29 @@ func TestRunOutcomes(t *testing.T) {
 		logs     string // outcome of a1, a2, a3, a4
 		handled  string
 	}{
-		{name: "all acknowledged", answer: answer(done, refused, done), logs: "done refused done done", handled: "a1+a2+a3 a4"},
-		{name: "first fails", answer: answer(retried, done, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable done done unstarted", handled: "a1+a2+a3"},
-		{name: "middle fails", answer: answer(done, retried, done), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
-		{name: "last fails", answer: answer(done, done, retried), failures: "a3 a4", after: 2 * time.Second, logs: "done done retryable unstarted", handled: "a1+a2+a3"},
-		{name: "the first failure's delay", answer: answer(done, retry.WithDelay(7*time.Second, errDown), retry.WithDelay(9*time.Second, errDown)), failures: "a2 a3 a4", after: 7 * time.Second, logs: "done retryable retryable unstarted", handled: "a1+a2+a3"},
-		{name: "poison that is retryable here", answer: answer(done, retry.Retryable(poison), done), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
-		{name: "poison", answer: answer(done, poison, done), buried: []string{"a2: malformed"}, logs: "done poison done done", handled: "a1+a2+a3 a4"},
-		{name: "poison that cannot be buried", answer: answer(done, poison, done), buryErr: errDown, failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
-		{name: "poison behind a failure is not buried", answer: answer(retried, poison, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable poison done unstarted", handled: "a1+a2+a3"},
-		{name: "shorter answer", answer: answer(done), failures: "a2 a3 a4", logs: "done unstarted unstarted unstarted", handled: "a1+a2+a3"},
-		{name: "shorter answer that ends in a failure", answer: answer(done, retried), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable unstarted unstarted", handled: "a1+a2+a3"},
-		{name: "no answer", answer: answer(), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "unstarted unstarted unstarted unstarted", handled: "a1+a2+a3"},
-		{name: "longer answer", answer: answer(done, done, done, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable unstarted unstarted unstarted", handled: "a1+a2+a3"},
-		{name: "panic", answer: func(context.Context, []string) []error { panic("boom") }, failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable unstarted unstarted unstarted", handled: "a1+a2+a3"},
+		{name: "all acknowledged", handle: returns(done, refused, done), logs: "done refused done done", handled: "a1+a2+a3 a4"},
+		{name: "first fails", handle: returns(retried, done, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable done done unstarted", handled: "a1+a2+a3"},
+		{name: "middle fails", handle: returns(done, retried, done), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
+		{name: "last fails", handle: returns(done, done, retried), failures: "a3 a4", after: 2 * time.Second, logs: "done done retryable unstarted", handled: "a1+a2+a3"},
+		{name: "the first failure's delay", handle: returns(done, retry.WithDelay(7*time.Second, errDown), retry.WithDelay(9*time.Second, errDown)), failures: "a2 a3 a4", after: 7 * time.Second, logs: "done retryable retryable unstarted", handled: "a1+a2+a3"},
+		{name: "poison marked as retryable", handle: returns(done, retry.Retryable(poison), done), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
+		{name: "poison", handle: returns(done, poison, done), buried: []string{"a2: malformed"}, logs: "done poison done done", handled: "a1+a2+a3 a4"},
+		{name: "poison that cannot be buried", handle: returns(done, poison, done), buryErr: errDown, failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable done unstarted", handled: "a1+a2+a3"},
+		{name: "poison after a failure is not buried", handle: returns(retried, poison, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable poison done unstarted", handled: "a1+a2+a3"},
+		{name: "fewer errors than messages", handle: returns(done), failures: "a2 a3 a4", logs: "done unstarted unstarted unstarted", handled: "a1+a2+a3"},
+		{name: "fewer errors than messages, the last a failure", handle: returns(done, retried), failures: "a2 a3 a4", after: 2 * time.Second, logs: "done retryable unstarted unstarted", handled: "a1+a2+a3"},
+		{name: "no errors at all", handle: returns(), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "unstarted unstarted unstarted unstarted", handled: "a1+a2+a3"},
+		{name: "more errors than messages", handle: returns(done, done, done, done), failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable unstarted unstarted unstarted", handled: "a1+a2+a3"},
+		{name: "panic", handle: func(context.Context, []string) []error { panic("boom") }, failures: "a1 a2 a3 a4", after: 2 * time.Second, logs: "retryable unstarted unstarted unstarted", handled: "a1+a2+a3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := &world{buryErr: func(string) error { return c.buryErr }}
-			w.inRuns(c.answer)
+			w.inRuns(c.handle)
 			response, err := w.batches().Handle(t.Context(), withReceives(otherKind(batch("a1", "a2", "a3", "a4"), "a4"), 2))
 			if err != nil {
 				t.Fatal(err)
 			}
-			var returns []returned
-			if c.failures != "" {
-				returns = []returned{{c.failures, c.after}}
-			}
-			if got := failures(response); got != c.failures || !slices.Equal(w.returns, returns) {
-				t.Errorf("returned %q, visibility %v, want %v", got, w.returns, returns)
-			}
+			w.wantReturned(t, response, c.failures, c.after)
 			if got := w.handledOf("a"); got != c.handled || !slices.Equal(w.buried, c.buried) {
 				t.Errorf("handled %q, buried %v, want %q and %v", got, w.buried, c.handled, c.buried)
 			}
@@ -156,7 +152,7 @@ func TestRunOutcomes(t *testing.T) {
 	}
 }
 
-func TestRunHasTheBudget(t *testing.T) {
+func TestRunContextEndsWithTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		w := &world{}
@@ -174,7 +170,7 @@ func TestRunHasTheBudget(t *testing.T) {
 	})
 }
 
-// The traces of a run are those of its messages: the first one's would be wrong for all the others.
+// Each message of a run has its own trace: the first one's would be wrong for the others.
 func TestRunCarriesNoTrace(t *testing.T) {
 	event := batch("a1", "a2")
 	trace := "trace-1"
@@ -191,8 +187,8 @@ func TestRunCarriesNoTrace(t *testing.T) {
 	}
 }
 
-// What cannot even be asked whether it joins makes the batch unusable.
-func TestJoinsThatPanics(t *testing.T) {
+// A panic of Joins makes the batch unusable.
+func TestPanicOfJoinsMakesTheBatchUnusable(t *testing.T) {
 	w := &world{}
 	w.inRuns(nil)
 	w.options.Runs.Joins = func(message.Delivery) bool { panic("boom") }

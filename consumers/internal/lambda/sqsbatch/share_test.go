@@ -12,15 +12,16 @@ import (
 
 type joinedKey struct{}
 
-// ledger notes what a batch does with what its groups share.
+// ledger is a share that records how the groups of a batch use it.
 type ledger struct {
 	mu           sync.Mutex
 	groups       []int
 	joined, left int
-	leftAt       []string // what was returned when a group left first
+	leftAt       []string // the messages that were returned before a group left
 	w            *world
 }
 
+// share implements sqsbatch.Options.Share.
 func (l *ledger) share(_ context.Context, groups int) func(context.Context) (context.Context, func()) {
 	l.groups = append(l.groups, groups)
 	return func(ctx context.Context) (context.Context, func()) {
@@ -44,7 +45,7 @@ func (l *ledger) share(_ context.Context, groups int) func(context.Context) (con
 	}
 }
 
-// Every group joins once and leaves, however it ends, and its handler works under the context that it got.
+// Every group joins once and leaves, however it ends, and its handler works with the joined context.
 func TestEveryGroupJoinsAndLeaves(t *testing.T) {
 	for name, end := range map[string]func() error{
 		"done":            func() error { return nil },
@@ -56,7 +57,7 @@ func TestEveryGroupJoinsAndLeaves(t *testing.T) {
 			l := &ledger{}
 			l.w = &world{outcome: func(ctx context.Context, id string) error {
 				if ctx.Value(joinedKey{}) != true {
-					t.Error("not the context that was joined")
+					t.Error("the context is not the joined one")
 				}
 				if id == "a1" {
 					return end()
@@ -69,13 +70,13 @@ func TestEveryGroupJoinsAndLeaves(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !slices.Equal(l.groups, []int{3}) || l.joined != 3 || l.left != 3 {
-				t.Errorf("told of %v groups, %d joined, %d left", l.groups, l.joined, l.left)
+				t.Errorf("called with %v groups, %d joined, %d left", l.groups, l.joined, l.left)
 			}
 		})
 	}
 }
 
-// Nobody waits for a group while it only gives its messages back.
+// Other groups do not wait for a group that is only returning its messages.
 func TestGroupLeavesBeforeItReturns(t *testing.T) {
 	l := &ledger{}
 	l.w = &world{outcome: func(context.Context, string) error { return errDown }}
@@ -85,8 +86,8 @@ func TestGroupLeavesBeforeItReturns(t *testing.T) {
 	}
 }
 
-// Nor while the note of its attempt is deleted.
-func TestGroupLeavesBeforeItsNoteEnds(t *testing.T) {
+// Other groups do not wait while the note of an attempt is deleted.
+func TestGroupLeavesBeforeItsNoteIsDeleted(t *testing.T) {
 	for name, outcome := range map[string]error{"done": nil, "returned": errDown} {
 		l := &ledger{}
 		w, n := noting(t, always(outcome), nil)
@@ -94,12 +95,12 @@ func TestGroupLeavesBeforeItsNoteEnds(t *testing.T) {
 		leftAtEnd := -1
 		n.endErr = func(string) error { leftAtEnd = l.left; return nil }
 		if _, err := w.batches().Handle(t.Context(), withReceives(batch("a1"), 2)); err != nil || leftAtEnd != 1 {
-			t.Errorf("%s: %d had left when the note ended, error %v", name, leftAtEnd, err)
+			t.Errorf("%s: %d had left when the note was deleted, error %v", name, leftAtEnd, err)
 		}
 	}
 }
 
-func TestShareThatPanics(t *testing.T) {
+func TestPanicOfShareMakesTheBatchUnusable(t *testing.T) {
 	for name, share := range map[string]func(context.Context, int) func(context.Context) (context.Context, func()){
 		"at the batch": func(context.Context, int) func(context.Context) (context.Context, func()) { panic("boom") },
 		"at a group": func(context.Context, int) func(context.Context) (context.Context, func()) {

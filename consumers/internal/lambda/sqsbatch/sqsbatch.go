@@ -1,5 +1,9 @@
-// Package sqsbatch is the only code that sees an SQS batch. It hands the messages of a FIFO event source mapping to a
-// handler in the order of their group, one at a time or in runs, and answers which of them SQS must give out again.
+// Package sqsbatch is the only code that sees an SQS batch. It passes the messages of a FIFO event source mapping to a handler
+// in the order of their group, one at a time or in runs, and returns the list of messages that SQS must redeliver.
+//
+// It guarantees that no message is acknowledged before it is done, refused or buried, and that no message of a group is handled
+// before an earlier one that is redelivered. A message may be handled more than once. It needs a FIFO queue whose event source
+// mapping reports batch item failures, and a context that ends early enough for the response (package boot).
 //
 // The rules, with the reason for each, are in README.md.
 package sqsbatch
@@ -20,72 +24,71 @@ import (
 )
 
 // Handler handles one message and returns an error that retry.Classify classifies; nil means that the effect is there. It is
-// called for one message of a group at a time, in order, and for several groups concurrently. The context ends with the
-// budget of the invocation: a handler that goes on after that risks the invocation, and with it the response for the whole
-// batch. A panic is retryable.
+// called for one message of a group at a time, in order, and for several groups concurrently. The context ends with the budget
+// of the invocation: a handler that works longer endangers the response for the whole batch. A panic is retryable.
 type Handler func(ctx context.Context, d message.Delivery) error
 
-// Receipt names one receive of a message to SQS.
+// Receipt identifies one receive of a message to SQS.
 type Receipt struct {
 	MessageID string
 	Handle    string
 }
 
-// Queue is what sqsbatch needs of the queue that the batch came from.
+// Queue is the queue that the batch came from.
 type Queue interface {
-	// ReturnAfter makes the messages visible again after d, all at the same time, in as few calls as it can; d is
-	// rounded up to what the queue counts in. It is called with the receipts of one group, in their order, at most 10,
-	// and concurrently for several groups. An error may leave some of them as they were: they then become visible when
-	// the queue's own visibility timeout runs out.
+	// ReturnAfter makes the messages visible again after d, all at the same time, in as few calls as possible. d is rounded up
+	// to the unit of the queue. It is called with at most 10 receipts, those of one group in their order, and concurrently
+	// for several groups. It blocks no longer than ctx allows. After an error some messages may be unchanged: they become
+	// visible when the queue's own visibility timeout ends.
 	ReturnAfter(ctx context.Context, receipts []Receipt, d time.Duration) error
 }
 
-// Bury makes it safe to acknowledge a poison message: it copies the message to the dead-letter queue with the reason and,
-// for a message that promised an answer, settles that first. It must bear repetition, and calls for several groups at once.
-// nil means that it may be acknowledged.
+// Bury makes it safe to acknowledge a poison message. It copies the message to the dead-letter queue with the reason; before
+// that, it ends the order if a buyer waits for the result. It may be repeated, and is called concurrently for several groups. A
+// nil error means that the message may be acknowledged.
 type Bury func(ctx context.Context, d message.Delivery, reason string) error
 
-// Options of New. A zero field has the default named beside it.
+// Options are the options of New. A zero field means its default.
 type Options struct {
-	// Margin is kept of the context's time for burying, deleting notes and returning. Default 300 ms, which time.go divides; with
-	// less, returning may find no time. What the answer needs is not in it: boot ends the context of an invocation early enough
-	// for that.
+	// Margin is the part of the context's time that is reserved for burying, deleting notes and returning. Default 300 ms,
+	// which time.go divides; with less there may be no time to return. It does not include the time for the response: boot
+	// ends the context of an invocation early enough for that.
 	Margin time.Duration
-	// MinPerMessage is the least time that a message is started with. Default 200 ms.
+	// MinPerMessage is the minimum time that must be left to start a message. Default 200 ms.
 	MinPerMessage time.Duration
-	// Runs hands consecutive messages of a group over together. Default none: each goes to the Handler.
+	// Runs handles consecutive messages of a group together. Default none: each message goes to the Handler.
 	Runs *Runs
-	// Attempts keeps notes of attempts that never came back. Default none: a message that kills its function comes back
-	// until the queue's last resort.
+	// Attempts stores notes of attempts that have not ended. Default none: a message that kills its function is redelivered
+	// until the queue's maximum of receives.
 	Attempts Attempts
-	// Visibility answers how long the queue keeps a received message out of sight. It is asked where notes of earlier attempts
-	// are met. Default not known: each of those never came back then.
+	// Visibility returns the queue's visibility timeout. It is called only for a message with notes of earlier attempts. By
+	// default the timeout is unknown, and each of those attempts counts as lost.
 	Visibility func(ctx context.Context) (time.Duration, error)
-	// Share gives the groups of one batch something in common, as calls to a queue. It is told how many there are. Each
-	// calls join as it starts, for the context of its work, and left, once or more, when that work needs no more of it.
-	// A group that is never started does neither. Default nothing.
+	// Share lets the groups of one batch share something, for example calls to a queue. It is called with the number of
+	// groups. Each group calls join when it starts, works with the context joined, and calls left, once or more often, when
+	// its work no longer needs the share. A group that is never started calls neither. Default nothing is shared.
 	Share func(ctx context.Context, groups int) (join func(context.Context) (joined context.Context, left func()))
-	// Backoff is drawn from where no delay was chosen for a retryable outcome. Default full jitter of base 1 s up to
+	// Backoff returns the delay of a retryable message whose error asks for none. Default full jitter with base 1 s and limit
 	// retry.MaxVisibility, from retry.SystemSource.
 	Backoff *retry.FullJitter
-	// Go runs each function once, concurrently or not. Default the go statement.
+	// Go calls each function once, concurrently or not. Default the go statement.
 	Go func(func())
-	// Now is the clock of the budget and of the lag. Default time.Now.
+	// Now is the clock for the budget and the lag. Default time.Now.
 	Now func() time.Time
-	// Logger gets one line a message. Default none.
+	// Logger gets one line per message. Default none.
 	Logger *slog.Logger
-	// Meter counts what was returned and buried. Default none.
+	// Meter counts returned and buried messages. Default none.
 	Meter *telemetry.Meter
 }
 
-// Batches handles batches. Safe for concurrent use.
+// Batches handles batches. It is safe for concurrent use.
 type Batches struct {
 	handler Handler
 	queue   Queue
 	bury    Bury
 	options Options
 
-	// visibility is what the queue answered last.
+	// visibility is the last known visibility timeout, and when the queue was asked for it.
 	visibility struct {
 		sync.Mutex
 		timeout time.Duration
@@ -97,7 +100,7 @@ type joinFunc = func(context.Context) (joined context.Context, left func())
 
 func joinNothing(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
 
-// New makes a Batches. All three parts are required.
+// New returns a Batches. handler, queue and bury are required.
 func New(handler Handler, queue Queue, bury Bury, options Options) *Batches {
 	if options.Margin <= 0 {
 		options.Margin = defaultMargin
@@ -123,25 +126,25 @@ func New(handler Handler, queue Queue, bury Bury, options Options) *Batches {
 	return &Batches{handler: handler, queue: queue, bury: bury, options: options}
 }
 
-// ErrUnusable says that the batch cannot be answered message by message.
-var ErrUnusable = errors.New("batch cannot be answered message by message")
+// ErrUnusable says that no response can name the messages to redeliver, so the whole batch is redelivered.
+var ErrUnusable = errors.New("the whole batch is redelivered")
 
-// group is one message group's part of a batch and what became of it.
+// group is one message group's part of a batch, and its state.
 type group struct {
 	items []item
-	// next is the first item that is not acknowledged. The group's own goroutine moves it; others read it after that
-	// has ended.
+	// next is the index of the first item that is not acknowledged. Only the group's own goroutine changes it; others read it
+	// after that goroutine has ended.
 	next int
-	// finished is set at the end of an orderly run. Without it, nothing is known of the group.
+	// finished is set when the group's goroutine ends in order. Without it, the state of the group is not known.
 	finished bool
 	notes    notes
-	// leave says that the group needs nothing any more of what the batch shares. It may be called again.
-	leave func()
+	// leaveShare says that the group no longer needs what the groups share (Options.Share). It may be called again.
+	leaveShare func()
 }
 
-// Handle answers one batch. The response names, for each group, the first message that is not to be deleted and every
-// later one, in the order of the batch; an empty list deletes all. An error gives the whole batch back: SQS reads a
-// missing response as success, so nothing that went wrong in here may look like one.
+// Handle handles one batch. The response lists, for each group, the first message that must be redelivered and every later one,
+// in the order of the batch; SQS deletes all others. An error redelivers the whole batch: SQS takes an empty response for
+// success, so no fault in this package may lead to one.
 func (b *Batches) Handle(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
 	panicked := b.safely(ctx, "batch", "", func() error {
 		response, err = b.respond(ctx, event)
@@ -160,8 +163,8 @@ func (b *Batches) respond(ctx context.Context, event events.SQSEvent) (response 
 	}
 	if end, limited := ctx.Deadline(); limited {
 		for _, g := range groups {
-			// The invocation begins now, with all of its function's time but for the answer.
-			g.notes.function = end.Sub(b.options.Now())
+			// The invocation starts now, with all of its function's time except that for the response.
+			g.notes.functionTime = end.Sub(b.options.Now())
 		}
 	}
 	join := b.options.Share(ctx, len(groups))
@@ -174,15 +177,15 @@ func (b *Batches) respond(ctx context.Context, event events.SQSEvent) (response 
 		})
 	}
 	running.Wait()
-	response, err = answer(event, groups)
+	response, err = responseOf(event, groups)
 	if err == nil {
-		b.endLate(ctx, groups)
+		b.deleteBatchNotes(ctx, groups)
 	}
 	return response, err
 }
 
-// split sorts the records by message group, keeping their order. A record without a message id cannot be named in
-// the response, and one id twice cannot be told apart there.
+// split divides the records by message group and keeps their order. A record without a message id cannot be named in the
+// response, and neither can one of two records with the same id.
 func split(event events.SQSEvent) ([]*group, error) {
 	var groups []*group
 	byName := map[string]*group{}
@@ -192,31 +195,31 @@ func split(event events.SQSEvent) ([]*group, error) {
 			return nil, fmt.Errorf("%w: record %d has no message id", ErrUnusable, i)
 		}
 		if seen[record.MessageId] {
-			return nil, fmt.Errorf("%w: message %s is there twice", ErrUnusable, record.MessageId)
+			return nil, fmt.Errorf("%w: message %s appears twice", ErrUnusable, record.MessageId)
 		}
 		seen[record.MessageId] = true
-		one := itemOf(record)
-		g, known := byName[one.Group]
+		m := itemOf(record)
+		g, known := byName[m.Group]
 		if !known {
 			g = &group{}
-			byName[one.Group] = g
+			byName[m.Group] = g
 			groups = append(groups, g)
 		}
-		g.items = append(g.items, one)
+		g.items = append(g.items, m)
 	}
 	return groups, nil
 }
 
-// answer lists what is not acknowledged, in the order of the batch. The list is never nil: in JSON, null would be
-// read as success.
-func answer(event events.SQSEvent, groups []*group) (events.SQSEventResponse, error) {
+// responseOf lists the messages that are not acknowledged, in the order of the batch. The list is never nil, because SQS takes
+// a null list for success.
+func responseOf(event events.SQSEvent, groups []*group) (events.SQSEventResponse, error) {
 	returned := map[string]bool{}
 	for _, g := range groups {
 		if !g.finished {
 			return events.SQSEventResponse{}, fmt.Errorf("%w: group %q did not finish", ErrUnusable, g.items[0].Group)
 		}
-		for _, one := range g.items[g.next:] {
-			returned[one.MessageID] = true
+		for _, m := range g.items[g.next:] {
+			returned[m.MessageID] = true
 		}
 	}
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}

@@ -13,6 +13,7 @@ import (
 
 func goexit() { runtime.Goexit() }
 
+// invocation returns the context of an invocation that ends after d.
 func invocation(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -20,8 +21,8 @@ func invocation(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// A blocked group holds up no other: a1 waits for all of b, which would never end if groups came one after another.
-func TestGroupsRunSideBySide(t *testing.T) {
+// A blocked group delays no other: a1 waits for all of b, and would wait for ever if groups were handled one after another.
+func TestGroupsAreHandledConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		w := &world{outcome: func(_ context.Context, id string) error {
@@ -40,7 +41,7 @@ func TestGroupsRunSideBySide(t *testing.T) {
 	})
 }
 
-// A group's messages come back while another group still works, so that it does not wait for that one.
+// The messages of a group are returned while another group is still being handled.
 func TestReturnDoesNotWaitForOtherGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}
@@ -52,7 +53,7 @@ func TestReturnDoesNotWaitForOtherGroups(t *testing.T) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if len(w.returns) != 1 {
-				t.Error("b1 still runs and a1 is not returned")
+				t.Error("a1 is not returned while b1 is being handled")
 			}
 			return nil
 		}
@@ -62,7 +63,7 @@ func TestReturnDoesNotWaitForOtherGroups(t *testing.T) {
 	})
 }
 
-func TestSpawnerIsUsed(t *testing.T) {
+func TestOptionsGoStartsEachGroup(t *testing.T) {
 	w := &world{}
 	spawned := 0
 	w.options.Go = func(f func()) { spawned++; f() }
@@ -75,9 +76,9 @@ func TestSpawnerIsUsed(t *testing.T) {
 	}
 }
 
-// With 2 s in all, 300 ms of margin and 700 ms a message, the third starts at 1.4 s with 300 ms of budget left; the fourth
-// would have none. It comes back at once, for nothing is wrong with it.
-func TestBudgetIsSpentOnPurpose(t *testing.T) {
+// With 2 s in all, 300 ms of margin and 700 ms per message, the third message starts at 1.4 s with 300 ms of the budget left, and
+// there is no time left for the fourth, which is returned without a delay.
+func TestHandlersEndWithTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var deadlines []time.Duration
@@ -105,12 +106,12 @@ func TestBudgetIsSpentOnPurpose(t *testing.T) {
 			t.Errorf("deadlines %v, want %v", deadlines, want)
 		}
 		if took := time.Since(begin); took != budget {
-			t.Errorf("answered at %s, want %s: the margin is for returning", took, budget)
+			t.Errorf("responded at %s, want %s: the margin is for returning", took, budget)
 		}
 	})
 }
 
-func TestNoTimeLeft(t *testing.T) {
+func TestAMessageIsNotStartedWithoutEnoughTime(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		each    time.Duration
@@ -128,7 +129,7 @@ func TestNoTimeLeft(t *testing.T) {
 					}
 					return nil
 				}}
-				// 2 s less 300 ms of margin less 200 ms for the last one.
+				// 2 s minus 300 ms of margin minus 200 ms for the last message.
 				if _, err := w.batches().Handle(invocation(t, 2*time.Second), batch("a1", "a2", "a3")); err != nil {
 					t.Fatal(err)
 				}
@@ -156,7 +157,7 @@ func TestEndedInvocationStartsNothing(t *testing.T) {
 	}
 }
 
-// Work that a slow handler finished all the same is acknowledged: its effect is there.
+// A message that a slow handler completes after the budget is acknowledged, since its effect is there.
 func TestLateButDoneIsAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{outcome: func(context.Context, string) error {
@@ -170,8 +171,8 @@ func TestLateButDoneIsAcknowledged(t *testing.T) {
 	})
 }
 
-// Poison found at the very end of the budget is still buried: that is what the margin is for.
-func TestBuryHasTheMargin(t *testing.T) {
+// Poison that is found at the very end of the budget is buried: the margin is for that.
+func TestPoisonIsBuriedWithinTheMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{outcome: func(ctx context.Context, _ string) error {
 			<-ctx.Done()

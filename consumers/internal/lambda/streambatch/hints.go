@@ -9,16 +9,16 @@ import (
 	"boxoffice/contracts"
 )
 
-// Hint says that the row of an order has changed. It does not say how: the handler reads the row.
+// Hint says that the row of an order has changed, but not how: the handler reads the row.
 type Hint struct {
 	SequenceNumber string
 	OrderID        contracts.OrderID
 }
 
-// HintHandler handles hints in the same way as a Handler handles records.
+// HintHandler handles hints in their order. Its results mean the same as those of a Handler.
 type HintHandler func(ctx context.Context, hints []Hint) (done int, err error)
 
-// Keys is a batch of stream records of which only the keys are decoded.
+// Keys is a batch of a stream whose records are decoded without their images.
 type Keys struct {
 	Records []struct {
 		Change struct {
@@ -38,23 +38,23 @@ type HintBatches struct {
 	o       Options
 }
 
-// NewHints returns a HintBatches that calls handler.
+// NewHints returns a HintBatches.
 func NewHints(handler HintHandler, o Options) *HintBatches {
 	return &HintBatches{handler: handler, o: o.withDefaults()}
 }
 
-var errNoKey = errors.New("the record names no order")
+var errNoKey = errors.New("the record has no order id")
 
-// Handle is the Lambda handler. A deleted row is a hint too: the handler finds no row.
+// Handle is the Lambda handler. It returns no error. The deletion of a row is a hint too; the handler finds no row.
 func (b *HintBatches) Handle(ctx context.Context, keys Keys) (events.DynamoDBEventResponse, error) {
 	hints := make([]Hint, 0, len(keys.Records))
 	for _, r := range keys.Records {
 		if r.Change.Keys.OrderID.S == "" {
-			b.o.passOver(ctx, r.Change.SequenceNumber, errNoKey)
+			b.o.skip(ctx, r.Change.SequenceNumber, errNoKey)
 			continue
 		}
 		hints = append(hints, Hint{SequenceNumber: r.Change.SequenceNumber, OrderID: contracts.OrderID(r.Change.Keys.OrderID.S)})
 	}
-	name := func(h Hint) (string, contracts.OrderID) { return h.SequenceNumber, h.OrderID }
-	return batch[Hint]{records: hints, name: name, o: b.o}.handle(ctx, b.handler), nil
+	ids := func(h Hint) (string, contracts.OrderID) { return h.SequenceNumber, h.OrderID }
+	return batch[Hint]{records: hints, ids: ids, o: b.o}.handle(ctx, b.handler), nil
 }

@@ -10,8 +10,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// rowOf decodes a new image. there is false for a deleted row, which has no new image.
-func rowOf(newImage map[string]events.DynamoDBAttributeValue) (row readmodel.Order, there bool, err error) {
+// rowOf decodes a new image. found is false for a deleted row, which has no new image.
+func rowOf(newImage map[string]events.DynamoDBAttributeValue) (row readmodel.Order, found bool, err error) {
 	if len(newImage) == 0 {
 		return readmodel.Order{}, false, nil
 	}
@@ -28,6 +28,7 @@ func rowOf(newImage map[string]events.DynamoDBAttributeValue) (row readmodel.Ord
 	return row, true, nil
 }
 
+// mapOf converts an image of the events library to one of the SDK.
 func mapOf(from map[string]events.DynamoDBAttributeValue) (map[string]types.AttributeValue, error) {
 	to := make(map[string]types.AttributeValue, len(from))
 	for name, value := range from {
@@ -40,7 +41,7 @@ func mapOf(from map[string]events.DynamoDBAttributeValue) (map[string]types.Attr
 	return to, nil
 }
 
-// valueOf converts a value from the type of aws-lambda-go to that of the AWS SDK.
+// valueOf converts a value of the events library to one of the SDK.
 func valueOf(v events.DynamoDBAttributeValue) (types.AttributeValue, error) {
 	switch v.DataType() {
 	case events.DataTypeString:
@@ -69,6 +70,6 @@ func valueOf(v events.DynamoDBAttributeValue) (types.AttributeValue, error) {
 		}
 		return &types.AttributeValueMemberL{Value: list}, nil
 	default:
-		return nil, fmt.Errorf("type %d, which no row has", v.DataType())
+		return nil, fmt.Errorf("type %d, which is in no row", v.DataType())
 	}
 }

@@ -18,26 +18,27 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// image is a row in the form of a stream's image.
+// image is the new image of a row in a record of a stream.
 const image = `{"orderId":{"S":"e1%d"},"userId":{"S":"anna"},"concertId":{"S":"c"},"group":{"S":"A"},"layoutVersion":{"N":"1"},
 "seats":{"L":[{"S":"A-1"},{"S":"A-2"}]},"requestHash":{"S":"h"},"status":{"S":"HELD"},"version":{"N":"1"},
 "amount":{"M":{"minor":{"N":"12000"},"currency":{"S":"EUR"}}},"heldAt":{"N":"1000"},"holdExpiresAt":{"N":"301000"},
 "fence":{"S":"1"},"acceptedAt":{"N":"900"},"history":{"L":[{"M":{"status":{"S":"HELD"},"version":{"N":"1"},"at":{"N":"1001"},"cause":{"S":"PlaceOrder"},"messageId":{"S":"m"}}}]},
 "nothing":{"NULL":true},"flag":{"BOOL":true},"tags":{"SS":["a"]},"numbers":{"NS":["1"]}}`
 
-// record is a stream record with the members of its change besides the sequence number.
+// record returns a record of a stream. members are the members of its change besides the sequence number.
 func record(n int, members string) string {
 	return fmt.Sprintf(`{"eventID":"%d","eventName":"INSERT","dynamodb":{"SequenceNumber":"s%d"%s}}`, n, n, members)
 }
 
-// change has the members of a change of order n. The old image cannot be decoded.
+// change returns the members of a change of order n. Its old image cannot be decoded.
 func change(n int) string {
 	return fmt.Sprintf(`,"Keys":{"orderId":{"S":"e1%d"}},"NewImage":`+image+`,"OldImage":{"orderId":{"B":"AAAA"}}`, n, n)
 }
 
-// event is a batch of records in the form in which Lambda passes it to a function.
+// event returns a batch of records as Lambda passes it to a function.
 func event(records ...string) string { return `{"Records":[` + strings.Join(records, ",") + `]}` }
 
+// batch returns a batch of n records.
 func batch(n int) string {
 	var records []string
 	for i := range n {
@@ -83,7 +84,7 @@ func hints(handler func(context.Context, []string) (int, error), o streambatch.O
 	}
 }
 
-// both runs a test for each kind of batches.
+// both runs a test with both kinds of batches.
 func both(t *testing.T, test func(t *testing.T, k kind)) {
 	t.Helper()
 	for name, k := range map[string]kind{"versions": versions, "hints": hints} {
@@ -91,8 +92,8 @@ func both(t *testing.T, test func(t *testing.T, k kind)) {
 	}
 }
 
-// handle returns what the handler was given and the record from which on the stream redelivers, "" for none.
-func (k kind) handle(ctx context.Context, t *testing.T, body string, h func(context.Context, []string) (int, error)) (given []string, again string) {
+// handle returns the records that the handler was given, and the record that is redelivered, "" for none.
+func (k kind) handle(ctx context.Context, t *testing.T, body string, h func(context.Context, []string) (int, error)) (given []string, redelivered string) {
 	t.Helper()
 	response, err := k(func(ctx context.Context, numbers []string) (int, error) {
 		given = numbers
@@ -102,11 +103,12 @@ func (k kind) handle(ctx context.Context, t *testing.T, body string, h func(cont
 		t.Fatalf("got %+v, %v", response, err)
 	}
 	if len(response.BatchItemFailures) == 1 {
-		again = response.BatchItemFailures[0].ItemIdentifier
+		redelivered = response.BatchItemFailures[0].ItemIdentifier
 	}
-	return given, again
+	return given, redelivered
 }
 
+// all is a handler that reports all records as done.
 func all(_ context.Context, given []string) (int, error) { return len(given), nil }
 
 func TestRowsAreDecoded(t *testing.T) {
@@ -127,8 +129,8 @@ func TestRowsAreDecoded(t *testing.T) {
 	}
 }
 
-// A hint has only the key: a record whose images cannot be decoded is a hint too, and so is a deleted row.
-func TestHintsAreTheKeys(t *testing.T) {
+// A hint is only the key: a record whose images cannot be decoded is a hint too, and so is the deletion of a row.
+func TestHintsNeedOnlyTheKeys(t *testing.T) {
 	var keys streambatch.Keys
 	body := event(record(7, change(7)), record(8, `,"Keys":{"orderId":{"S":"e18"}},"NewImage":{"version":{"S":"no number"}}`), record(9, `,"Keys":{"orderId":{"S":"e19"}}`))
 	if err := json.Unmarshal([]byte(body), &keys); err != nil {
@@ -146,7 +148,7 @@ func TestHintsAreTheKeys(t *testing.T) {
 	}
 }
 
-func TestTheStreamRedeliversFromTheFirstUndoneRecord(t *testing.T) {
+func TestTheFirstRecordThatIsNotDoneIsRedelivered(t *testing.T) {
 	broken := errors.New("broken connection")
 	both(t, func(t *testing.T, k kind) {
 		for _, test := range []struct {
@@ -154,33 +156,33 @@ func TestTheStreamRedeliversFromTheFirstUndoneRecord(t *testing.T) {
 			err  error
 			want string
 		}{{3, nil, ""}, {0, broken, "s0"}, {1, broken, "s1"}, {2, nil, "s2"}, {3, broken, "s2"}, {-1, nil, "s0"}, {9, broken, "s2"}} {
-			given, again := k.handle(t.Context(), t, batch(3), func(context.Context, []string) (int, error) { return test.done, test.err })
-			if again != test.want || !slices.Equal(given, []string{"s0", "s1", "s2"}) {
-				t.Errorf("%d done, %v of %v: redelivered from %q, want %q", test.done, test.err, given, again, test.want)
+			given, redelivered := k.handle(t.Context(), t, batch(3), func(context.Context, []string) (int, error) { return test.done, test.err })
+			if redelivered != test.want || !slices.Equal(given, []string{"s0", "s1", "s2"}) {
+				t.Errorf("%d done, %v of %v: %q is redelivered, want %q", test.done, test.err, given, redelivered, test.want)
 			}
 		}
 	})
 }
 
-func TestAPanicRedeliversTheWholeBatch(t *testing.T) {
+func TestAPanicRedeliversAllRecords(t *testing.T) {
 	both(t, func(t *testing.T, k kind) {
-		if _, again := k.handle(t.Context(), t, batch(3), func(context.Context, []string) (int, error) { panic("oops") }); again != "s0" {
-			t.Errorf("redelivered from %q", again)
+		if _, redelivered := k.handle(t.Context(), t, batch(3), func(context.Context, []string) (int, error) { panic("oops") }); redelivered != "s0" {
+			t.Errorf("%q is redelivered", redelivered)
 		}
 	})
 }
 
-// A record that cannot be decoded must not stop its shard for good.
-func TestUndecodableRecordsAreSkipped(t *testing.T) {
+// A record that cannot be decoded must not stop its shard for ever.
+func TestUnreadableRecordsAreSkipped(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind kind
 		bad  []string
-		// passed is how many of the bad records are counted.
-		passed int
+		// skipped is how many of the bad records are counted.
+		skipped int
 	}{
 		"versions": {versions, []string{
 			`,"NewImage":{"orderId":{"S":"x"},"version":{"S":"no number"}}`, `,"NewImage":{"orderId":{"B":"AAAA"}}`,
-			`,"NewImage":{"orderId":{"S":"x"},"version":{"N":"0"}}`, `,"NewImage":{"version":{"N":"1"}}`, "", // a deleted row is no version
+			`,"NewImage":{"orderId":{"S":"x"},"version":{"N":"0"}}`, `,"NewImage":{"version":{"N":"1"}}`, "", // the deletion of a row is not a version
 		}, 4},
 		"hints": {hints, []string{"", `,"Keys":{}`, `,"Keys":{"orderId":{"B":"AAAA"}}`, `,"Keys":{"seat":{"S":"A-1"}}`}, 4},
 	} {
@@ -190,17 +192,17 @@ func TestUndecodableRecordsAreSkipped(t *testing.T) {
 				records = append(records, record(1+i, members))
 			}
 			records = append(records, record(99, change(99)))
-			given, again := test.kind.handle(t.Context(), t, event(records...), all)
-			if !slices.Equal(given, []string{"s0", "s99"}) || again != "" {
-				t.Errorf("given %v, redelivered from %q", given, again)
+			given, redelivered := test.kind.handle(t.Context(), t, event(records...), all)
+			if !slices.Equal(given, []string{"s0", "s99"}) || redelivered != "" {
+				t.Errorf("given %v, %q is redelivered", given, redelivered)
 			}
 			var metrics bytes.Buffer
 			meter := telemetry.NewMeter(&metrics, "mirror", func() time.Time { return time.UnixMilli(0) })
 			if _, err := test.kind(all, streambatch.Options{Meter: meter})(t.Context(), event(records...)); err != nil {
 				t.Fatal(err)
 			}
-			if n := strings.Count(metrics.String(), `"RecordsPassedOver":1`); n != test.passed {
-				t.Errorf("%d records are counted as passed over, want %d: %s", n, test.passed, metrics.String())
+			if n := strings.Count(metrics.String(), `"RecordsPassedOver":1`); n != test.skipped {
+				t.Errorf("%d records are counted as skipped, want %d: %s", n, test.skipped, metrics.String())
 			}
 			test.kind.handle(t.Context(), t, event(record(1, test.bad[0])), func(context.Context, []string) (int, error) {
 				t.Error("the handler was called without records")
@@ -210,8 +212,8 @@ func TestUndecodableRecordsAreSkipped(t *testing.T) {
 	}
 }
 
-// The caller has already reserved the time for the response in the context, so streambatch must not reserve it again.
-func TestTheHandlerGetsTheWholeDeadline(t *testing.T) {
+// The caller's context already leaves time for the response, so no more is reserved here.
+func TestTheHandlerHasAllOfTheContextsTime(t *testing.T) {
 	end := time.Now().Add(time.Hour)
 	ctx, cancel := context.WithDeadline(t.Context(), end)
 	defer cancel()
@@ -245,8 +247,8 @@ func FuzzHandle(f *testing.F) {
 	})
 }
 
-// BenchmarkDecode decodes a batch of 100 versions as Lambda's runtime does: with both images, with the new images, and with only
-// the keys.
+// BenchmarkDecode measures how long Lambda's runtime takes to decode a batch of 100 versions: with both images, with the new
+// images only, and with the keys only.
 func BenchmarkDecode(b *testing.B) {
 	var records []string
 	for i := range 100 {

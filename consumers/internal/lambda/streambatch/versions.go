@@ -9,17 +9,18 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Record is one version of an order's row from the stream.
+// Record is one version of an order's row.
 type Record struct {
 	SequenceNumber string
 	Row            readmodel.Order
 }
 
-// Handler handles records in their order and returns how many, counted from the first, are done. The stream redelivers the rest
-// and all later records. After a panic it redelivers the whole batch. The context ends early enough for the response.
+// Handler handles records in their order and returns how many of them, counted from the first, are done. The others are
+// redelivered, together with all later records of the shard; with an error, at least the last record is. After a panic all
+// records are redelivered. The context ends early enough for the response.
 type Handler func(ctx context.Context, records []Record) (done int, err error)
 
-// Images is a batch of stream records of which only the new images are decoded.
+// Images is a batch of a stream whose records are decoded with their new images only.
 type Images struct {
 	Records []struct {
 		Change struct {
@@ -35,23 +36,23 @@ type Batches struct {
 	o       Options
 }
 
-// New returns a Batches that calls handler.
+// New returns a Batches.
 func New(handler Handler, o Options) *Batches {
 	return &Batches{handler: handler, o: o.withDefaults()}
 }
 
-// Handle is the Lambda handler. A deleted row is no version and is skipped.
+// Handle is the Lambda handler. It returns no error. The deletion of a row is not a version.
 func (b *Batches) Handle(ctx context.Context, images Images) (events.DynamoDBEventResponse, error) {
 	records := make([]Record, 0, len(images.Records))
 	for _, r := range images.Records {
-		row, there, err := rowOf(r.Change.NewImage)
+		row, found, err := rowOf(r.Change.NewImage)
 		switch {
 		case err != nil:
-			b.o.passOver(ctx, r.Change.SequenceNumber, err)
-		case there:
+			b.o.skip(ctx, r.Change.SequenceNumber, err)
+		case found:
 			records = append(records, Record{SequenceNumber: r.Change.SequenceNumber, Row: row})
 		}
 	}
-	name := func(r Record) (string, contracts.OrderID) { return r.SequenceNumber, r.Row.OrderID }
-	return batch[Record]{records: records, name: name, o: b.o}.handle(ctx, b.handler), nil
+	ids := func(r Record) (string, contracts.OrderID) { return r.SequenceNumber, r.Row.OrderID }
+	return batch[Record]{records: records, ids: ids, o: b.o}.handle(ctx, b.handler), nil
 }
