@@ -12,7 +12,7 @@ import (
 )
 
 // errSeatLostNotSent: the sale is made, and the SettleOrders of the orders that lost a seat by it could not be sent.
-var errSeatLostNotSent = errors.New("displaced orders are not told")
+var errSeatLostNotSent = errors.New("the orders that lost a seat are not told")
 
 // sell sells the seats that a paid order owns, sends SettleOrder to the orders that lose a hold by it, and frees the seats that
 // were withdrawn.

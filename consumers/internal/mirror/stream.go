@@ -150,7 +150,7 @@ func (s Stream) deferToQueues(ctx context.Context, results []result) {
 	if len(messages) == 0 {
 		return
 	}
-	s.mirror.Log.WarnContext(ctx, "orders left to their queues", telemetry.KeyCount, len(messages), telemetry.KeyError, lastErr.Error())
+	s.mirror.Log.WarnContext(ctx, "orders deferred to the queues of their groups", telemetry.KeyCount, len(messages), telemetry.KeyError, lastErr.Error())
 	if err := s.mirror.Sender.Send(ctx, messages...); err != nil {
 		for _, i := range indexes {
 			results[i] = result{err: fmt.Errorf("send MirrorOrder: %w", err)}

@@ -18,8 +18,8 @@ type Policy struct {
 	// PerAttempt bounds each attempt except the last one that Attempts allows, so that an attempt that hangs leaves time for
 	// another. By default an attempt may take all the time that is left.
 	PerAttempt time.Duration
-	// Again reports whether another attempt may help after an error. It is not asked about a Permanent error, and cannot allow
-	// another attempt after a poison one. By default every other error is tried again.
+	// Again reports whether another attempt may help after an error. There is none after a Permanent or poison error, whatever
+	// Again returns. By default it returns true.
 	Again func(error) bool
 	// Elapsed bounds the time from the first call to the start of the last one. Default 1 s. The library's own default of
 	// 15 minutes is three times as long as a hold.

@@ -91,7 +91,7 @@ func atOnly(id string, o error) func(string) error {
 }
 
 // In each case the group a1 a2 a3 is received with notes of earlier attempts.
-func TestAttempts(t *testing.T) {
+func TestAttemptsAreNotedAndLostOnesAreFound(t *testing.T) {
 	done, down := always(nil), errDown
 	for _, c := range []struct {
 		name     string

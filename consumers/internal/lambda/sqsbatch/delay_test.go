@@ -14,7 +14,7 @@ import (
 // How long the head of a group is invisible, with the longest possible jitter, by its receive count. A delay that an error asks
 // for is used unchanged. The time of an open breaker only makes a backoff longer: used as the delay, "in 5 s" would use up the
 // receives of every waiting message within an hour.
-func TestDelays(t *testing.T) {
+func TestDelayFollowsTheErrorAndTheReceives(t *testing.T) {
 	open := func(after time.Duration) error {
 		return fmt.Errorf("hold: %w", &retry.BreakerOpenError{Name: "redis", After: after})
 	}

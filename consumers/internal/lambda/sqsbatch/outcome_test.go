@@ -21,7 +21,7 @@ import (
 var errDown = errors.New("dependency down")
 
 // In each case the handler returns this error for message a2 of the batch a1 a2 a3 b1. b1 must always be handled.
-func TestOutcomes(t *testing.T) {
+func TestEachOutcomeHasItsEffect(t *testing.T) {
 	a2 := func(o error) func(context.Context, string) error {
 		return func(_ context.Context, id string) error {
 			if id == "a2" {

@@ -177,9 +177,14 @@ func (p *play) checkVisibility(group string, ids []string, first int) {
 			p.faultf("%s asked for %s and waits %s", head, plan.after, got.after)
 		}
 	default:
-		if got.after < 0 || got.after > retry.MaxVisibility || got.after%time.Second != 0 {
-			p.faultf("%s waits %s", head, got.after)
-		}
+		p.checkBackoff(head, got.after)
+	}
+}
+
+// checkBackoff checks a delay that the backoff has drawn.
+func (p *play) checkBackoff(id string, after time.Duration) {
+	if after < 0 || after > retry.MaxVisibility || after%time.Second != 0 {
+		p.faultf("%s waits %s", id, after)
 	}
 }
 

@@ -98,7 +98,7 @@ func TestRunsAreTheLongestSequences(t *testing.T) {
 }
 
 // In each case this is the result of the run a1 a2 a3 of the group a1 a2 a3 a4, of which a4 does not join.
-func TestRunOutcomes(t *testing.T) {
+func TestEachOutcomeOfARunHasItsEffect(t *testing.T) {
 	returns := func(outcomes ...error) func(context.Context, []string) []error {
 		return func(context.Context, []string) []error { return outcomes }
 	}
