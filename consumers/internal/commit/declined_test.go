@@ -24,7 +24,7 @@ func TestADeclineIsNotedOnce(t *testing.T) {
 		row := w.WantRow(t, w.row.OrderID, contracts.AwaitingPayment, 3)
 		failed := row.Payment.LastError
 		if failed == nil || failed.Code != "card_declined" || row.Payment.ClientSecret == "" || len(row.History) != 2 {
-			t.Errorf("the last error is %v, with %d entries of history; want card_declined, 2, and a client secret", failed, len(row.History))
+			t.Errorf("last error %v, %d entries of history; want card_declined, 2, and a client secret", failed, len(row.History))
 		}
 	}
 	world.WantDone(t, w.handle(t, w.declined("evt_0", 4000), 0)) // an earlier one
