@@ -142,6 +142,9 @@ func (f Fault) Nth(n int) Fault { f.nth = n; return f }
 // Always returns the fault for every such call until Heal, from the n-th on.
 func (f Fault) Always() Fault { f.always = true; return f }
 
+// Call returns the name of the calls that the fault is of.
+func (f Fault) Call() Call { return f.call }
+
 // String says what happens, as the name of a subtest.
 func (f Fault) String() string {
 	text := string(f.call)

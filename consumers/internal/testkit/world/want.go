@@ -140,13 +140,18 @@ func SentMessage[M message.Message](t T, w *World, n int) M {
 	return m
 }
 
+// Buried returns the messages that were buried, each as "MESSAGE-ID REASON", in their order.
+func (w *World) Buried() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.buried)
+}
+
 // WantBuried wants these messages to have been buried, each as "MESSAGE-ID REASON", in this order.
 func (w *World) WantBuried(t T, letters ...string) {
 	t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !slices.Equal(w.buried, letters) {
-		t.Errorf("buried %q, want %q", w.buried, letters)
+	if got := w.Buried(); !slices.Equal(got, letters) {
+		t.Errorf("buried %q, want %q", got, letters)
 	}
 }
 
