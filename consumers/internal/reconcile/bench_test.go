@@ -8,6 +8,7 @@ import (
 	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
@@ -32,7 +33,7 @@ func newCrowd(b *testing.B, m *many, open int) crowd {
 			continue
 		}
 		placed := ordertest.Placed(g, "A-1-1")
-		held := order.Hold{Seats: placed.Seats, HeldAt: m.now - 10*minute, ExpiresAt: m.now - 5*minute, BuyerLimit: 8}
+		held := order.Hold{Seats: placed.Seats, HeldAt: m.Instant() - 10*minute, ExpiresAt: m.Instant() - 5*minute, BuyerLimit: 8}
 		row := order.NewHeld(placed, "1", held, order.Cause{Kind: message.KindPlaceOrder, At: held.HeldAt})
 		puts = append(puts, row)
 		keys[i] = memorder.Key{Group: g.Key(), DueAt: row.DueAt, OrderID: row.OrderID}
@@ -47,42 +48,36 @@ func newCrowd(b *testing.B, m *many, open int) crowd {
 }
 
 func (c crowd) DuePage(_ context.Context, scan order.DueScan) (order.DuePage, error) {
-	if err := c.m.call("due"); err != nil {
-		return order.DuePage{}, err
-	}
-	return c.index.Page(scan)
+	return world.Do(c.m.World, world.DuePage, nil, func() (order.DuePage, error) { return c.index.Page(scan) })
 }
 
 func (c crowd) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error) {
-	if err := c.m.call("read"); err != nil {
-		return nil, err
-	}
-	return c.Store.ReadMany(ctx, ids)
+	return world.Do(c.m.World, world.ReadMany, nil, func() ([]order.Order, error) { return c.Store.ReadMany(ctx, ids) })
 }
 
 // OpenIDs has none: the groups that are compared are others than those of the orders.
 func (c crowd) OpenIDs(context.Context, contracts.SeatGroup) ([]contracts.OrderID, error) {
-	return nil, c.m.call("open")
+	return world.Do(c.m.World, world.OpenIDs, nil, func() ([]contracts.OrderID, error) { return nil, nil })
 }
 
 func (c crowd) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
-	if err := c.m.call("tickets"); err != nil {
-		return nil, err
-	}
-	return c.Store.Tickets(ctx, g)
+	return world.Do(c.m.World, world.Tickets, nil, func() (map[string]contracts.OrderID, error) { return c.Store.Tickets(ctx, g) })
 }
 
 // counted counts what is sent and keeps none of it.
 type counted struct{ m *many }
 
-func (c counted) Send(context.Context, ...message.Encoded) error { return c.m.call("send") }
+func (c counted) Send(context.Context, ...message.Encoded) error {
+	_, err := world.Do(c.m.World, world.Send, nil, func() (struct{}, error) { return struct{}{}, nil })
+	return err
+}
 
 // BenchmarkRun is a run of a process that has just started, which compares all groups that it looks at, over stores in
 // memory: what the run itself costs, and how many calls it makes. README.md has its table.
 func BenchmarkRun(b *testing.B) {
 	for _, groups := range []int{10, 1_000, 100_000} {
 		m := newMany(b, (groups+99)/100, min(groups, 100))
-		for _, c := range m.concerts {
+		for _, c := range m.Catalog.Concerts {
 			for i := range m.groups[c.ConcertID] {
 				if err := m.load(b.Context(), contracts.SeatGroup{ConcertID: c.ConcertID, Group: fmt.Sprintf("G-%d", i)}); err != nil {
 					b.Fatal(err)
@@ -92,7 +87,7 @@ func BenchmarkRun(b *testing.B) {
 		for _, open := range []int{1_000, 10_000, 100_000, 1_000_000} {
 			b.Run(fmt.Sprintf("groups=%d/open=%d", groups, open), func(b *testing.B) {
 				rows := newCrowd(b, m, open)
-				m.calls = map[string]int{}
+				m.ForgetCalls()
 				b.ReportAllocs()
 				b.ResetTimer()
 				for range b.N {
@@ -102,15 +97,17 @@ func BenchmarkRun(b *testing.B) {
 					if err != nil || report.Expired != open/100 || report.Groups != min(groups, 2000) {
 						b.Fatalf("%+v, %v", report, err)
 					}
-					m.now += minute
+					m.SetTime(m.Instant() + minute)
 				}
 				b.StopTimer()
-				for unit, calls := range map[string][]string{
-					"dynamodb/op": {"due", "read", "concerts", "layout", "tickets", "open"}, "redis/op": {"maps", "sweep", "state", "repair"}, "sqs/op": {"send", "receive"},
+				counts := m.counts()
+				for unit, calls := range map[string][]world.Call{
+					"dynamodb/op": {world.DuePage, world.ReadMany, world.Concerts, world.Layout, world.Tickets, world.OpenIDs},
+					"redis/op":    {world.Maps, world.Sweep, world.State, world.Repair}, "sqs/op": {world.Send, receiveLetters},
 				} {
 					n := 0
 					for _, call := range calls {
-						n += m.calls[call]
+						n += counts[call]
 					}
 					b.ReportMetric(float64(n)/float64(b.N), unit)
 				}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
@@ -33,8 +34,8 @@ func TestOrdersWhoseStepIsLateGetItAgain(t *testing.T) {
 		{contracts.Committed, 30 * second, message.KindCapturePayment, message.QueuePayments},
 		{contracts.Committed, 60 * minute, message.KindCapturePayment, message.QueuePayments},
 	} {
-		w := newWorld(t)
-		o := w.held(t, "A", c.status, w.now-c.since)
+		w := newFixture(t)
+		o := w.held(t, "A", c.status, w.Instant()-c.since)
 		if _, err := w.run(t); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,8 @@ func TestOrdersWhoseStepIsLateGetItAgain(t *testing.T) {
 		if len(first) == 0 {
 			continue
 		}
-		w.sent, w.now = nil, w.now+minute
+		w.ForgetSent()
+		w.SetTime(w.Instant() + minute)
 		if _, err := w.run(t); err != nil {
 			t.Fatal(err)
 		}
@@ -70,10 +72,10 @@ func TestOrdersOfEveryConcertAreLookedAfter(t *testing.T) {
 		"not there any more":   func(c *readmodel.Concert) { c.ConcertID = "other" },
 		"without a layout now": func(c *readmodel.Concert) { c.ConcertID = "nocturne-gone" },
 	} {
-		w := newWorld(t)
-		change(&w.concerts[0])
-		opened, expired, captured := w.held(t, "A", contracts.Held, w.now-minute), w.held(t, "B", contracts.AwaitingPayment, w.now-3*60*minute), w.held(t, "gone", contracts.Committed, w.now-24*60*minute)
-		checked := w.held(t, "A", contracts.AwaitingPayment, w.now-4*minute)
+		w := newFixture(t)
+		change(&w.Catalog.Concerts[0])
+		opened, expired, captured := w.held(t, "A", contracts.Held, w.Instant()-minute), w.held(t, "B", contracts.AwaitingPayment, w.Instant()-3*60*minute), w.held(t, "gone", contracts.Committed, w.Instant()-24*60*minute)
+		checked := w.held(t, "A", contracts.AwaitingPayment, w.Instant()-4*minute)
 		report, err := w.run(t)
 		if err != nil || report.Opened != 1 || report.Expired != 1 || report.Captured != 1 || report.Checked != 1 || report.Due != 4 {
 			t.Errorf("%s: %+v, %v", name, report, err)
@@ -88,15 +90,15 @@ func TestOrdersOfEveryConcertAreLookedAfter(t *testing.T) {
 
 // Where Stripe may not be asked for all orders, those whose hold ends first are looked at, and nothing else waits for them.
 func TestLooksAtStripeAreThoseOfTheEarliestEnd(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.reconciler.ChecksPerRun = 40
 	var late []order.Order
 	for i := range 100 {
 		// They end from 74 s to 1 s after now; the last ones put in end first.
-		late = append(late, w.held(t, "A", contracts.AwaitingPayment, w.now-5*minute+contracts.Instant(74-i*73/99)*second+contracts.Instant(i%2)))
-		w.held(t, "B", contracts.Committed, w.now-minute)
-		w.held(t, "B", contracts.Held, w.now-minute)
-		w.held(t, "B", contracts.AwaitingPayment, w.now-10*minute)
+		late = append(late, w.held(t, "A", contracts.AwaitingPayment, w.Instant()-5*minute+contracts.Instant(74-i*73/99)*second+contracts.Instant(i%2)))
+		w.held(t, "B", contracts.Committed, w.Instant()-minute)
+		w.held(t, "B", contracts.Held, w.Instant()-minute)
+		w.held(t, "B", contracts.AwaitingPayment, w.Instant()-10*minute)
 	}
 	report, err := w.run(t)
 	if err != nil || report.Checked != 40 || report.Left.Checks != 60 || report.Captured != 100 || report.Opened != 100 || report.Expired != 100 || report.Left.Due != 0 {
@@ -105,25 +107,25 @@ func TestLooksAtStripeAreThoseOfTheEarliestEnd(t *testing.T) {
 	slices.SortFunc(late, func(a, b order.Order) int { return int(a.HoldExpiresAt - b.HoldExpiresAt) })
 	for i, o := range late {
 		if got := len(w.steps(o.OrderID)) > 0; got != (i < 40) {
-			t.Errorf("the order that ends %d ms after now, number %d, is looked at: %v", o.HoldExpiresAt-w.now, i, got)
+			t.Errorf("the order that ends %d ms after now, number %d, is looked at: %v", o.HoldExpiresAt-w.Instant(), i, got)
 		}
 	}
 }
 
 // An order that cannot be read, or for which there is no message, costs nobody else his step.
 func TestAnOrderThatCannotBeReadStopsNoOther(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var good []order.Order
 	for i := range 350 {
-		o := w.held(t, "A", contracts.Committed, w.now-minute)
+		o := w.held(t, "A", contracts.Committed, w.Instant()-minute)
 		switch i {
 		case 17, 230:
-			w.fail["read "+string(o.OrderID)] = true
+			w.Inject(world.Fails(world.ReadMany).About(string(o.OrderID)).Always())
 		default:
 			good = append(good, o)
 		}
 	}
-	w.heldIn(t, contracts.SeatGroup{ConcertID: "no concert's id", Group: "A"}, contracts.Committed, w.now-minute)
+	w.heldIn(t, contracts.SeatGroup{ConcertID: "no concert's id", Group: "A"}, contracts.Committed, w.Instant()-minute)
 	report, err := w.run(t)
 	if err == nil || report.Captured != 348 || report.Left.Due != 3 {
 		t.Errorf("%+v, %v", report, err)
@@ -138,22 +140,23 @@ func TestAnOrderThatCannotBeReadStopsNoOther(t *testing.T) {
 // A queue that does not take messages, or a store that does not show rows, leaves its orders to the next run, and the others
 // get their steps.
 func TestAFailedSendLeavesItsOrders(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for range 25 {
-		w.held(t, "A", contracts.Committed, w.now-minute)
-		w.held(t, "B", contracts.AwaitingPayment, w.now-10*minute)
+		w.held(t, "A", contracts.Committed, w.Instant()-minute)
+		w.held(t, "B", contracts.AwaitingPayment, w.Instant()-10*minute)
 	}
-	w.fail["send to payments"] = true
+	w.Inject(world.Fails(world.Send).About("payments").Always())
 	report, err := w.run(t)
 	if err == nil || report.Expired != 25 || report.Captured != 0 || report.Left.Due != 25 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	w.fail["send to payments"], w.fail["read"] = false, true
+	w.Heal()
+	w.failing(world.ReadMany)
 	report, err = w.run(t)
 	if err == nil || report.Left.Due != 50 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	w.fail["read"] = false
+	w.Heal()
 	if report, err = w.run(t); err != nil || report.Captured != 25 || report.Expired != 25 || report.Left.Due != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -162,11 +165,11 @@ func TestAFailedSendLeavesItsOrders(t *testing.T) {
 // Orders whose step can never be done stay due for ever. More of them than a run looks at keep no order from its turn: not
 // the earliest due, not the latest, and none that may have its last look at Stripe; each run is a new process.
 func TestNoDueOrderStarves(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	const stuck = 30_000
 	waiting, longest := map[contracts.OrderID]bool{}, map[contracts.OrderID]bool{}
 	for i := range stuck {
-		id := w.held(t, fmt.Sprint("G-", i%300), contracts.Committed, w.now-60*minute-contracts.Instant(i)).OrderID
+		id := w.held(t, fmt.Sprint("G-", i%300), contracts.Committed, w.Instant()-60*minute-contracts.Instant(i)).OrderID
 		waiting[id], longest[id] = true, i >= stuck-3000
 	}
 	runs := 0
@@ -175,8 +178,8 @@ func TestNoDueOrderStarves(t *testing.T) {
 			t.Fatalf("after %d runs %d orders have had no turn", runs, len(waiting))
 		}
 		w.restart()
-		w.sent = nil
-		checked := w.held(t, "A", contracts.AwaitingPayment, w.now-4*minute)
+		w.ForgetSent()
+		checked := w.held(t, "A", contracts.AwaitingPayment, w.Instant()-4*minute)
 		report, err := w.run(t)
 		if err != nil || report.Due != stuck+1 && report.Due != stuck+2 || report.Left.Due == 0 || report.Captured < 5000 || report.Captured > 10_000 {
 			t.Fatalf("run %d: %+v, %v", runs, report, err)
@@ -185,7 +188,7 @@ func TestNoDueOrderStarves(t *testing.T) {
 			t.Fatalf("run %d: the payment of the order that ends in a minute is not looked at", runs)
 		}
 		oldest := 0
-		for _, m := range w.sent {
+		for _, m := range w.Sent() {
 			delete(waiting, m.Attributes.OrderID)
 			if longest[m.Attributes.OrderID] {
 				oldest++
@@ -194,14 +197,14 @@ func TestNoDueOrderStarves(t *testing.T) {
 		if oldest != 3000 {
 			t.Fatalf("run %d: %d of the 3,000 that are due the longest have their turn", runs, oldest)
 		}
-		next, err := checked.Cancel(order.Cause{Kind: message.KindCancelOrder, At: w.now})
+		next, err := checked.Cancel(order.Cause{Kind: message.KindCancelOrder, At: w.Instant()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.rows.Update(t.Context(), checked, next); err != nil {
+		if err := w.Rows.Update(t.Context(), checked, next); err != nil {
 			t.Fatal(err)
 		}
-		w.now += minute
+		w.SetTime(w.Instant() + minute)
 	}
 	t.Logf("%d orders had their turn in %d runs", stuck, runs)
 }

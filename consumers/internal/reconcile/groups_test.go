@@ -8,29 +8,30 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/testkit/holdtest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 )
 
 func TestGroupsThatAreNotLoadedAreAskedFor(t *testing.T) {
-	w := newWorld(t)
-	w.store.Wipe(group("B"))
+	w := newFixture(t)
+	w.Holds.Wipe(group("B"))
 	report, err := w.run(t)
-	if err != nil || report.Rebuilt != 1 || w.kinds()[message.KindRebuildGroup] != 1 || w.sent[len(w.sent)-1].Group != "nocturne#B" {
-		t.Errorf("report %+v, %v, sent %+v", report, err, w.sent)
+	if err != nil || report.Rebuilt != 1 || w.kinds()[message.KindRebuildGroup] != 1 || w.Sent()[len(w.Sent())-1].Group != "nocturne#B" {
+		t.Errorf("report %+v, %v, sent %+v", report, err, w.Sent())
 	}
 }
 
 // Groups whose shard is down are left alone, and the others are looked after as ever.
 func TestGroupsThatAreNotShownStopNoOther(t *testing.T) {
-	w := newWorld(t)
-	w.store.Wipe(group("A"))
-	w.store.Wipe(group("B"))
-	w.unread = []contracts.SeatGroup{group("A")}
+	w := newFixture(t)
+	w.Holds.Wipe(group("A"))
+	w.Holds.Wipe(group("B"))
+	w.Unread = []contracts.SeatGroup{group("A")}
 	report, err := w.run(t)
-	if err == nil || report.Rebuilt != 1 || report.Left.Unknown != 1 || w.kinds()[message.KindRebuildGroup] != 1 || w.sent[len(w.sent)-1].Group != "nocturne#B" {
-		t.Errorf("report %+v, %v, sent %+v", report, err, w.sent)
+	if err == nil || report.Rebuilt != 1 || report.Left.Unknown != 1 || w.kinds()[message.KindRebuildGroup] != 1 || w.Sent()[len(w.Sent())-1].Group != "nocturne#B" {
+		t.Errorf("report %+v, %v, sent %+v", report, err, w.Sent())
 	}
 }
 
@@ -38,8 +39,8 @@ func TestConcertsAreLookedAfterAroundTheirSale(t *testing.T) {
 	for at, want := range map[contracts.Instant]int{
 		90*minute - 1: 0, 90 * minute: 2, 150 * minute: 2, 260*minute - 1: 2, 260 * minute: 0,
 	} {
-		w := newWorld(t)
-		w.now = at
+		w := newFixture(t)
+		w.SetTime(at)
 		if report, err := w.run(t); err != nil || report.Groups != want {
 			t.Errorf("at %d: %+v, %v, want %d groups", at, report, err, want)
 		}
@@ -47,30 +48,33 @@ func TestConcertsAreLookedAfterAroundTheirSale(t *testing.T) {
 }
 
 func TestLapsedHoldsAreSwept(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for i := range 20 {
-		if _, err := holdtest.Hold(t.Context(), w.store, v1(group("A")), holds.Ask{Order: contracts.OrderID(fmt.Sprint("o", i)), Hash: "h", Places: []int{i}}); err != nil {
+		if _, err := holdtest.Hold(t.Context(), w.Holds, v1(group("A")), holds.Ask{Order: contracts.OrderID(fmt.Sprint("o", i)), Hash: "h", Places: []int{i}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.now = w.now.Add(5*time.Minute + seatstate.LapseAfter)
+	w.Advance(5*time.Minute + seatstate.LapseAfter)
 	if report, err := w.run(t); err != nil || report.Swept != 3 {
 		t.Errorf("report %+v, %v; want 3 calls for A and none for B, which has no hold", report, err)
 	}
-	if n := len(w.store.Inspect(group("A")).Entries); n != 0 {
+	if n := len(w.Holds.Inspect(group("A")).Entries); n != 0 {
 		t.Errorf("%d places are taken", n)
 	}
 }
 
 // A concert that cannot be read, or whose layout cannot, does not keep the others from being looked at.
 func TestALayoutThatCannotBeReadStopsNoOther(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for i := range 20 {
-		c := w.concerts[0]
+		c := w.Catalog.Concerts[0]
 		c.ConcertID = fmt.Sprint("other-", i)
-		w.concerts = append(w.concerts, c)
+		w.Catalog.Concerts = append(w.Catalog.Concerts, c)
 	}
-	w.fail["layout of other-3"], w.fail["layout of other-17"], w.fail["one concert"] = true, true, true
+	for _, id := range []string{"other-3", "other-17"} {
+		w.Inject(world.Fails(world.Layout).About(id).Always())
+	}
+	w.Catalog.Unreadable = true
 	report, err := w.run(t)
 	if err == nil || report.Groups != 2*19 || report.Left.Concerts != 0 {
 		t.Errorf("%+v, %v; want the groups of 19 concerts", report, err)
@@ -86,7 +90,7 @@ func TestEachGroupHasItsTurn(t *testing.T) {
 		m := newMany(t, c.concerts, c.groups)
 		m.wiped = true
 		for range c.runs {
-			m.sent = nil
+			m.ForgetSent()
 			before := maps.Clone(m.looked)
 			report, err := m.run(t)
 			for g, looks := range m.looked {
@@ -102,7 +106,7 @@ func TestEachGroupHasItsTurn(t *testing.T) {
 				t.Errorf("%+v: %d concerts are reported as left", c, report.Left.Concerts)
 			}
 			m.restart()
-			m.now += minute
+			m.SetTime(m.Instant() + minute)
 		}
 		if len(m.looked) != c.concerts*c.groups || m.largest > 100 {
 			t.Errorf("%+v: in %d runs %d groups were looked at, %d in a call", c, c.runs, len(m.looked), m.largest)
@@ -115,22 +119,23 @@ func TestEachGroupHasItsTurn(t *testing.T) {
 func TestAWipeLeavesTheOtherPartsTheirShare(t *testing.T) {
 	m := newMany(t, 125, 240)
 	m.wiped = true
-	due := m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000003", Group: "G-7"}, contracts.Held, m.now-10*minute)
+	due := m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000003", Group: "G-7"}, contracts.Held, m.Instant()-10*minute)
 	runs, compared := 0, 0
 	for ; len(m.loaded) < 125*240; runs++ {
 		if runs > 450 {
 			t.Fatalf("after %d runs %d of %d groups are there", runs, len(m.loaded), 125*240)
 		}
-		m.sent, m.calls = nil, map[string]int{}
+		m.ForgetSent()
+		m.ForgetCalls()
 		m.restart()
 		report, err := m.run(t)
 		if err != nil || report.Rebuilt > 200 || len(m.steps(due.OrderID)) != 1 {
 			t.Fatalf("run %d: %+v, %v, sent to the order that is due %v", runs, report, err, m.steps(due.OrderID))
 		}
-		if runs > 100 && m.calls["state"] > 0 {
+		if runs > 100 && m.Count(world.State) > 0 {
 			compared++
 		}
-		m.now += minute
+		m.SetTime(m.Instant() + minute)
 	}
 	if compared < runs-101 {
 		t.Errorf("of the last %d runs only %d compared groups", runs-101, compared)
@@ -142,11 +147,11 @@ func TestAWipeLeavesTheOtherPartsTheirShare(t *testing.T) {
 func TestTheSoonestSaleIsLoadedFirst(t *testing.T) {
 	m := newMany(t, 20, 100)
 	m.wiped = true
-	m.concert("tomorrow", 50, m.now+24*60*minute)
-	m.concert("z-first", 15, m.now-9*minute)
-	m.concert("y-first", 15, m.now+minute)
-	m.concert("a-third", 300, m.now+9*minute)
-	m.concert("m-second", 30, m.now+5*minute)
+	m.concert("tomorrow", 50, m.Instant()+24*60*minute)
+	m.concert("z-first", 15, m.Instant()-9*minute)
+	m.concert("y-first", 15, m.Instant()+minute)
+	m.concert("a-third", 300, m.Instant()+9*minute)
+	m.concert("m-second", 30, m.Instant()+5*minute)
 	if _, err := m.run(t); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +164,7 @@ func TestTheSoonestSaleIsLoadedFirst(t *testing.T) {
 		t.Errorf("loaded are %v", count)
 	}
 	for range 60 {
-		m.now += minute
+		m.SetTime(m.Instant() + minute)
 		m.broken["z-first"], m.broken["y-first"], m.broken["m-second"], m.broken["a-third"] = true, true, true, true
 		if _, err := m.run(t); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
@@ -19,37 +20,37 @@ import (
 // A group that is in Redis in another layout version than the one that is sold is asked for as one that is not there. It is
 // neither swept nor compared: its places are other seats, and every order of it would be found wrong.
 func TestAGroupInAnotherLayoutVersionIsAskedFor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.holding(t, ordertest.NewID(), 0)
 	w.seated(t, contracts.Held, "A-1-3")
-	w.concerts[0].LayoutVersion, w.concerts[0].LayoutFrozen = 2, 2
-	w.now = w.now.Add(5*time.Minute + seatstate.LapseAfter)
-	before := w.store.Inspect(group("A"))
+	w.Catalog.Concerts[0].LayoutVersion, w.Catalog.Concerts[0].LayoutFrozen = 2, 2
+	w.Advance(5*time.Minute + seatstate.LapseAfter)
+	before := w.Holds.Inspect(group("A"))
 	report, err := w.run(t)
 	if err != nil || report.Groups != 2 || report.Rebuilt != 2 || w.kinds()[message.KindRebuildGroup] != 2 {
 		t.Errorf("report %+v, %v, sent %v; want both groups asked for", report, err, w.kinds())
 	}
-	if report.Swept != 0 || report.Repaired != 0 || w.looks != 0 || w.store.Inspect(group("A")).Revision != before.Revision {
-		t.Errorf("report %+v, %d readings of groups; want neither swept nor compared", report, w.looks)
+	if report.Swept != 0 || report.Repaired != 0 || w.Count(world.State) != 0 || w.Holds.Inspect(group("A")).Revision != before.Revision {
+		t.Errorf("report %+v, %d readings of groups; want neither swept nor compared", report, w.Count(world.State))
 	}
 }
 
 // Once it is loaded in the version that is sold, a group is compared anew, whatever was remembered of the former one.
 func TestAGroupThatWasReplacedIsCompared(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.wantRun(t, 0, 0)
-	w.concerts[0].LayoutVersion, w.concerts[0].LayoutFrozen = 2, 2
+	w.Catalog.Concerts[0].LayoutVersion, w.Catalog.Concerts[0].LayoutFrozen = 2, 2
 	g := seatstate.In(group("A"), 2)
-	if locked, err := w.store.Lock(t.Context(), g.SeatGroup, 9, time.Minute); err != nil || !locked {
+	if locked, err := w.Holds.Lock(t.Context(), g.SeatGroup, 9, time.Minute); err != nil || !locked {
 		t.Fatal(locked, err)
 	}
-	if err := w.store.Load(t.Context(), g, holds.Load{Token: 9, Places: 40}); err != nil {
+	if err := w.Holds.Load(t.Context(), g, holds.Load{Token: 9, Places: 40}); err != nil {
 		t.Fatal(err)
 	}
 	m := ordertest.Placed(group("A"), "A-1-5")
 	m.LayoutVersion = 2
-	open := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
-	ordertest.Put(t, w.rows, open)
+	open := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.Instant(), ExpiresAt: w.Instant() + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.Instant()})
+	ordertest.Put(t, w.Rows, open)
 	w.wantRun(t, 1, 0)
 	if got, want := w.owners(), (map[int]contracts.OrderID{4: open.OrderID}); !maps.Equal(got, want) {
 		t.Errorf("places are of %v, want %v", got, want)
@@ -59,15 +60,15 @@ func TestAGroupThatWasReplacedIsCompared(t *testing.T) {
 // One row of another layout version, which is a fault, does not keep a group from being repaired. It is an alarm; what it owns
 // stays sold, and what it holds is left as it is.
 func TestARowOfAnotherLayoutVersionKeepsNoGroupFromRepair(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var metrics bytes.Buffer
-	w.reconciler.Meter = telemetry.NewMeter(&metrics, "reconcile", w.at().Time)
+	w.reconciler.Meter = telemetry.NewMeter(&metrics, "reconcile", w.Instant().Time)
 	odd := func(status contracts.Status, seats ...string) order.Order {
 		m := ordertest.Placed(group("A"), seats...)
 		m.LayoutVersion = 3
-		o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
+		o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.Instant(), ExpiresAt: w.Instant() + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.Instant()})
 		o.Status = status
-		ordertest.Put(t, w.rows, o)
+		ordertest.Put(t, w.Rows, o)
 		return o
 	}
 	odd(contracts.Held, "A-1-1", "B-9-9")

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/reconcile"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
@@ -25,7 +27,8 @@ const (
 func busy(t *testing.T) *many {
 	t.Helper()
 	m := newMany(t, 10, 240)
-	m.live, m.held = true, true
+	m.UseRealTime()
+	m.held = true
 	m.liven()
 	for i := range 150 {
 		for queue := range m.dead {
@@ -34,7 +37,7 @@ func busy(t *testing.T) *many {
 		}
 	}
 	for i := range 2500 {
-		m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000001", Group: fmt.Sprint("G-", i%200)}, contracts.Held, m.at()-10*minute)
+		m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000001", Group: fmt.Sprint("G-", i%200)}, contracts.Held, m.Instant()-10*minute)
 	}
 	return m
 }
@@ -45,8 +48,8 @@ func ordertestID(n int) contracts.OrderID {
 
 // liven has the concerts on sale by the bubble's clock.
 func (m *many) liven() {
-	for i := range m.concerts {
-		m.concerts[i].OnSaleAt, m.concerts[i].OffSaleAt = m.at()-60*minute, m.at()+60*24*60*minute
+	for i := range m.Catalog.Concerts {
+		m.Catalog.Concerts[i].OnSaleAt, m.Catalog.Concerts[i].OffSaleAt = m.Instant()-60*minute, m.Instant()+60*24*60*minute
 	}
 }
 
@@ -66,27 +69,31 @@ func (m *many) within(t *testing.T) (reconcile.Report, error) {
 // Whichever dependency is slow, no part takes the time of another: each does a part of its work, the run ends in time and
 // without an error, and says what it left. Also where everything is slow.
 func TestNoPartTakesTheTimeOfAnother(t *testing.T) {
-	all := []string{"receive", "put", "keep", "delete", "due", "read", "send", "concerts", "layout", "maps", "sweep", "state", "tickets", "open", "repair", "cursor", "move"}
-	for _, slow := range append([]string{"", "everything"}, all...) {
-		t.Run(slow, func(t *testing.T) {
+	all := []world.Call{
+		receiveLetters, world.Put, world.KeepLetter, deleteLetter, world.DuePage, world.ReadMany, world.Send, world.Concerts, world.Layout,
+		world.Maps, world.Sweep, world.State, world.Tickets, world.OpenIDs, world.Repair, world.Cursor, world.MoveCursor,
+	}
+	for _, slow := range append([]world.Call{"", world.Any}, all...) {
+		t.Run(string(slow), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := busy(t)
-				for _, call := range all {
-					if call == slow || slow == "everything" {
-						m.takes[call] = 1500 * time.Millisecond
+				m.BeforeEach(func(c world.Call, _ ...string) {
+					if c == slow || slow == world.Any && slices.Contains(all, c) {
+						time.Sleep(1500 * time.Millisecond)
 					}
-				}
+				})
 				report, err := m.within(t)
 				if err != nil {
 					t.Errorf("run: %v", err)
 				}
-				if report.DeadLetters == 0 || report.Opened+report.Expired == 0 || report.Groups == 0 || report.Swept == 0 || m.calls["state"] == 0 {
-					t.Errorf("a part did nothing: %+v, %d groups compared", report, m.calls["state"])
+				if report.DeadLetters == 0 || report.Opened+report.Expired == 0 || report.Groups == 0 || report.Swept == 0 || m.Count(world.State) == 0 {
+					t.Errorf("a part did nothing: %+v, %d groups compared", report, m.Count(world.State))
 				}
-				left := map[string]int{
-					"receive": report.Left.Queues, "put": report.Left.Queues, "keep": report.Left.Queues, "delete": report.Left.Queues,
-					"sweep": report.Left.Sweeps, "state": report.Left.Repairs, "tickets": report.Left.Repairs, "open": report.Left.Repairs,
-					"everything": min(report.Left.Queues, report.Left.Due, report.Left.Sweeps, report.Left.Repairs),
+				left := map[world.Call]int{
+					receiveLetters: report.Left.Queues, world.Put: report.Left.Queues, world.KeepLetter: report.Left.Queues,
+					deleteLetter: report.Left.Queues, world.Sweep: report.Left.Sweeps, world.State: report.Left.Repairs,
+					world.Tickets: report.Left.Repairs, world.OpenIDs: report.Left.Repairs,
+					world.Any: min(report.Left.Queues, report.Left.Due, report.Left.Sweeps, report.Left.Repairs),
 				}
 				if n, wanted := left[slow]; wanted && n == 0 {
 					t.Errorf("nothing is said of what was left: %+v", report.Left)
@@ -103,7 +110,7 @@ func TestNoPartTakesTheTimeOfAnother(t *testing.T) {
 func TestARunKeepsAMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMany(t, 1, 1)
-		m.live = true
+		m.UseRealTime()
 		m.liven()
 		end := time.Now().Add(timeout)
 		hang := &hanging{until: end.Add(-kept)}
@@ -158,10 +165,10 @@ func TestAnIndexIsReadInSeveralRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMany(t, 0, 0)
-				m.live = true
+				m.UseRealTime()
 				waiting := map[contracts.OrderID]bool{}
 				for i := range 1600 {
-					waiting[m.heldIn(t, contracts.SeatGroup{ConcertID: "c", Group: fmt.Sprint("G-", i%160)}, contracts.Committed, m.at()-60*minute).OrderID] = true
+					waiting[m.heldIn(t, contracts.SeatGroup{ConcertID: "c", Group: fmt.Sprint("G-", i%160)}, contracts.Committed, m.Instant()-60*minute).OrderID] = true
 				}
 				left := false
 				for run := range c.runs + 1 {
@@ -176,13 +183,13 @@ func TestAnIndexIsReadInSeveralRuns(t *testing.T) {
 						m.restart()
 						m.reconciler.Rows = &slowIndex{Rows: m.reconciler.Rows, takes: c.takes, limit: c.limit}
 					}
-					m.sent = nil
+					m.ForgetSent()
 					report, err := m.within(t)
 					if err != nil {
 						t.Fatal(err)
 					}
 					left = left || report.Left.Segments > 0
-					for _, sent := range m.sent {
+					for _, sent := range m.Sent() {
 						delete(waiting, sent.Attributes.OrderID)
 					}
 					time.Sleep(time.Minute)
@@ -210,10 +217,10 @@ func (p panicking) Layout(ctx context.Context, concertID string, version int) ([
 
 // A panic at one item is an error of that item: the groups of the other concert are looked at all the same.
 func TestAPanicStopsNoOtherItem(t *testing.T) {
-	w := newWorld(t)
-	other := w.concerts[0]
+	w := newFixture(t)
+	other := w.Catalog.Concerts[0]
 	other.ConcertID = "other"
-	w.concerts = append(w.concerts, other)
+	w.Catalog.Concerts = append(w.Catalog.Concerts, other)
 	w.reconciler.Catalogue = panicking{Catalogue: w.reconciler.Catalogue, concertID: other.ConcertID}
 	report, err := w.run(t)
 	if err == nil || !strings.Contains(err.Error(), "makes the program panic") || report.Groups != 2 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
@@ -38,7 +39,7 @@ const givenUp = `{
 }`
 
 // withStreamFailures gives the world a queue of letters about streams. It returns what the reconciler logs and measures.
-func (w *world) withStreamFailures(t *testing.T) (q *deadQueue, log, metrics *bytes.Buffer) {
+func (w *fixture) withStreamFailures(t *testing.T) (q *deadQueue, log, metrics *bytes.Buffer) {
 	t.Helper()
 	q, log, metrics = newDeadQueue("stream-failures", w), &bytes.Buffer{}, &bytes.Buffer{}
 	w.dead = append(w.dead, q)
@@ -49,7 +50,7 @@ func (w *world) withStreamFailures(t *testing.T) (q *deadQueue, log, metrics *by
 }
 
 // streamLetter puts a letter into that queue, which is the last one.
-func (w *world) streamLetter(t *testing.T, body string) (id string) {
+func (w *fixture) streamLetter(t *testing.T, body string) (id string) {
 	t.Helper()
 	return w.letter(t, len(w.dead)-1, "letters", message.Attributes{}, body, "")
 }
@@ -66,7 +67,7 @@ func instant(t *testing.T, text string) contracts.Instant {
 // Records that mirror or publish gave up are told of by a row, an error in the log and a metric with an alarm. The letter names
 // them by shard and sequence numbers, as it has no records.
 func TestRecordsThatWereGivenUpAreKeptAndReported(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	q, log, metrics := w.withStreamFailures(t)
 	id := w.streamLetter(t, givenUp)
 	report, err := w.run(t)
@@ -74,7 +75,7 @@ func TestRecordsThatWereGivenUpAreKeptAndReported(t *testing.T) {
 		t.Errorf("report %+v, %d letters left, %v", report, len(q.left), err)
 	}
 	want := readmodel.DeadLetter{
-		MessageKey: "stream#" + id, Queue: "stream-failures", Reason: "RecordAgeExceeded", Body: givenUp, At: w.now,
+		MessageKey: "stream#" + id, Queue: "stream-failures", Reason: "RecordAgeExceeded", Body: givenUp, At: w.Instant(),
 		Stream: &readmodel.StreamFailure{
 			FunctionARN: "arn:aws:lambda:eu-central-1:123456789012:function:mirror",
 			StreamARN:   "arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-11-14T00:04:06.388",
@@ -82,7 +83,7 @@ func TestRecordsThatWereGivenUpAreKeptAndReported(t *testing.T) {
 			Records: 12, Attempts: 7, FirstAt: instant(t, "2026-11-13T01:13:19Z"), LastAt: instant(t, "2026-11-13T01:13:20Z"),
 		},
 	}
-	if got := w.kept["stream#"+id]; !reflect.DeepEqual(got, want) {
+	if got := w.Letters()["stream#"+id]; !reflect.DeepEqual(got, want) {
 		t.Errorf("kept %+v, want %+v", got, want)
 	}
 	var line map[string]any
@@ -119,11 +120,11 @@ func TestALetterAboutAStreamThatCannotBeReadIsKept(t *testing.T) {
 		" ", "null", "[]", "{}", "not JSON", `{"DDBStreamBatchInfo":null}`, `{"DDBStreamBatchInfo":{}}`, `{"DDBStreamBatchInfo":{"shardId":7}}`,
 		`{"KinesisBatchInfo":{"shardId":"s","startSequenceNumber":"1"}}`, strings.Replace(givenUp, "2026-11-13T01:13:19Z", "yesterday", 1),
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		q, log, _ := w.withStreamFailures(t)
 		id := w.streamLetter(t, body)
 		report, err := w.run(t)
-		kept := w.kept["stream#"+id]
+		kept := w.Letters()["stream#"+id]
 		if err != nil || report.StreamFailures != 1 || kept.Body != body || kept.Stream != nil || kept.Reason != "unreadable" || len(q.left) != 0 {
 			t.Errorf("%q: report %+v, kept %+v, %v", body, report, kept, err)
 		}
@@ -136,28 +137,29 @@ func TestALetterAboutAStreamThatCannotBeReadIsKept(t *testing.T) {
 // A letter that was not kept stays in its queue, whatever kept it from being kept, and holds up neither the letters beside it nor
 // those of other queues.
 func TestALetterAboutAStreamIsNotLost(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	q, _, _ := w.withStreamFailures(t)
 	refused, panics := w.streamLetter(t, `{"refused":true}`), w.streamLetter(t, `{"panics":true}`)
+	w.Inject(refusing("stream#"+refused), panickingAt("stream#"+panics))
 	well := w.streamLetter(t, givenUp)
 	dead := w.dies(t, message.RebuildGroup{ConcertID: "nocturne", Group: "A", CommandID: "v1"})
 	report, err := w.run(t)
 	if err == nil || report.StreamFailures != 1 || report.DeadLetters != 1 || report.Left.Letters != 2 {
 		t.Errorf("report %+v, %v", report, err)
 	}
-	if !q.left[refused] || !q.left[panics] || q.left[well] || w.kept["message#"+dead].MessageKey == "" {
-		t.Errorf("left %v, kept %v", q.left, w.kept)
+	if !q.left[refused] || !q.left[panics] || q.left[well] || w.Letters()["message#"+dead].MessageKey == "" {
+		t.Errorf("left %v, kept %v", q.left, w.Letters())
 	}
 
-	w = newWorld(t)
+	w = newFixture(t)
 	q, _, _ = w.withStreamFailures(t)
 	id := w.streamLetter(t, givenUp)
-	w.fail["keep"] = true
+	w.Inject(world.Fails(world.KeepLetter).Always())
 	if report, err := w.run(t); err == nil || report.StreamFailures != 0 || !q.left[id] {
 		t.Errorf("report %+v, %v: a letter that could not be kept is gone", report, err)
 	}
-	w.fail["keep"] = false
-	w.now += minute
+	w.Heal()
+	w.SetTime(w.Instant() + minute)
 	if report, err := w.run(t); err != nil || report.StreamFailures != 1 || q.left[id] {
 		t.Errorf("the next run: report %+v, %v", report, err)
 	}
@@ -165,16 +167,16 @@ func TestALetterAboutAStreamIsNotLost(t *testing.T) {
 
 // A letter that was kept and not deleted is drained again, into the same row.
 func TestALetterAboutAStreamThatComesTwiceIsOneRow(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	q, _, metrics := w.withStreamFailures(t)
 	id := w.streamLetter(t, givenUp)
-	w.fail["delete"] = true
+	w.Inject(world.Fails(deleteLetter).Always())
 	if _, err := w.run(t); err == nil || !q.left[id] || !strings.Contains(metrics.String(), `"StreamFailures":1`) {
 		t.Errorf("left %v, %v, metrics %s", q.left, err, metrics)
 	}
-	w.fail["delete"] = false
-	w.now += minute
-	if report, err := w.run(t); err != nil || report.StreamFailures != 1 || len(w.kept) != 1 || len(q.left) != 0 {
-		t.Errorf("report %+v, kept %v, %v", report, w.kept, err)
+	w.Heal()
+	w.SetTime(w.Instant() + minute)
+	if report, err := w.run(t); err != nil || report.StreamFailures != 1 || len(w.Letters()) != 1 || len(q.left) != 0 {
+		t.Errorf("report %+v, kept %v, %v", report, w.Letters(), err)
 	}
 }

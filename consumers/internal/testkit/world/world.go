@@ -116,8 +116,10 @@ func (w *World) Made() []Made {
 
 // Count returns how often a call was made.
 func (w *World) Count(c Call) (n int) {
-	for _, name := range w.Calls() {
-		if name == c {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.calls {
+		if m.Call == c {
 			n++
 		}
 	}
