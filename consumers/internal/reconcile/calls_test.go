@@ -43,7 +43,7 @@ func TestARunCostsTheSameWhateverIsOnSale(t *testing.T) {
 		world.DuePage: 16,
 		// The 50 rows; FetchEvents, AuditLedger and five batches of OpenPayment.
 		world.ReadMany: 1, world.Send: 1 + 1 + 5,
-		// How far the ledger was asked for.
+		// How far the ledger was compared.
 		world.Cursor: 1, world.MoveCursor: 1,
 		// One for all, then 20 concerts and a part of one more, eight at a time.
 		world.Concerts: 1, world.Layout: 24, world.TellFirst: 1,
@@ -57,13 +57,13 @@ func TestARunCostsTheSameWhateverIsOnSale(t *testing.T) {
 			t.Errorf("%+v: calls %v, want %v", c, got, want)
 		}
 	}
-	// Where less is on sale, less is looked at.
+	// With fewer groups on sale, a run reads fewer.
 	if got := costs(t, 1000, 0); got[world.Layout] != 11 || got[world.Maps] != 10 || got[world.State] != 1000 || got[world.DuePage] != 16 {
 		t.Errorf("1,000 groups: calls %v", got)
 	}
 }
 
-// A second run of a process compares what has moved, and that is all that it saves.
+// A second run of a process compares only the groups that have moved; it saves nothing else.
 func TestASecondRunComparesWhatMoved(t *testing.T) {
 	m := newMany(t, 3, 100)
 	if _, err := m.run(t); err != nil || m.Count(world.State) != 300 {

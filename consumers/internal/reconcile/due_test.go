@@ -12,8 +12,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// Each step is sent again once it is late, and no other: counted from the hold, or from the commit.
-func TestOrdersWhoseStepIsLateGetItAgain(t *testing.T) {
+// An order's step is sent again once it is late, counted from its hold or from its commit, and no other step is.
+func TestALateStepIsSentAgain(t *testing.T) {
 	for _, c := range []struct {
 		status contracts.Status
 		// since is how long ago the hold was made; it lasts 5 minutes.
@@ -41,7 +41,7 @@ func TestOrdersWhoseStepIsLateGetItAgain(t *testing.T) {
 		}
 		first := w.steps(o.OrderID)
 		if c.want == "" && len(first) > 0 || c.want != "" && (len(first) != 1 || first[0].Attributes.Kind != c.want || first[0].Queue != c.queue) {
-			t.Errorf("%s for %d ms: sent %+v, want %s", c.status, c.since, first, c.want)
+			t.Errorf("%s for %d ms: sent %d messages, want %q of %s", c.status, c.since, len(first), c.want, c.queue)
 			continue
 		}
 		if len(first) == 0 {
@@ -54,14 +54,14 @@ func TestOrdersWhoseStepIsLateGetItAgain(t *testing.T) {
 		}
 		for _, again := range w.steps(o.OrderID) {
 			if again.DeduplicationID == first[0].DeduplicationID {
-				t.Errorf("%s: the next run's send would be swallowed", c.status)
+				t.Errorf("%s: the next run's message would be deduplicated", c.status)
 			}
 		}
 	}
 }
 
-// What is due is sent whatever the concert: what is on sale says nothing of who is waiting.
-func TestOrdersOfEveryConcertAreLookedAfter(t *testing.T) {
+// A due step is sent whatever the concert: an order may wait for it whether its concert is on sale or not.
+func TestDueStepsOfEveryConcertAreSent(t *testing.T) {
 	for name, change := range map[string]func(*readmodel.Concert){
 		"on sale":              func(*readmodel.Concert) {},
 		"over for two hours":   func(c *readmodel.Concert) { c.OffSaleAt = 30 * minute },
@@ -74,7 +74,8 @@ func TestOrdersOfEveryConcertAreLookedAfter(t *testing.T) {
 	} {
 		w := newFixture(t)
 		change(&w.Catalog.Concerts[0])
-		opened, expired, captured := w.held(t, "A", contracts.Held, w.Instant()-minute), w.held(t, "B", contracts.AwaitingPayment, w.Instant()-3*60*minute), w.held(t, "gone", contracts.Committed, w.Instant()-24*60*minute)
+		opened, expired := w.held(t, "A", contracts.Held, w.Instant()-minute), w.held(t, "B", contracts.AwaitingPayment, w.Instant()-3*60*minute)
+		captured := w.held(t, "gone", contracts.Committed, w.Instant()-24*60*minute)
 		checked := w.held(t, "A", contracts.AwaitingPayment, w.Instant()-4*minute)
 		report, err := w.run(t)
 		if err != nil || report.Opened != 1 || report.Expired != 1 || report.Captured != 1 || report.Checked != 1 || report.Due != 4 {
@@ -82,19 +83,19 @@ func TestOrdersOfEveryConcertAreLookedAfter(t *testing.T) {
 		}
 		for _, o := range []order.Order{opened, expired, captured, checked} {
 			if len(w.steps(o.OrderID)) != 1 {
-				t.Errorf("%s: order %s gets %v", name, o.Status, w.steps(o.OrderID))
+				t.Errorf("%s: the %s order gets %d messages, want 1", name, o.Status, len(w.steps(o.OrderID)))
 			}
 		}
 	}
 }
 
-// Where Stripe may not be asked for all orders, those whose hold ends first are looked at, and nothing else waits for them.
-func TestLooksAtStripeAreThoseOfTheEarliestEnd(t *testing.T) {
+// If a run may not check the payments of all orders, it checks those whose holds end first, and no other step waits for them.
+func TestChecksAreOfTheHoldsThatEndFirst(t *testing.T) {
 	w := newFixture(t)
 	w.reconciler.ChecksPerRun = 40
 	var late []order.Order
 	for i := range 100 {
-		// They end from 74 s to 1 s after now; the last ones put in end first.
+		// They end from 74 s to 1 s after now; the last ones that are put end first.
 		late = append(late, w.held(t, "A", contracts.AwaitingPayment, w.Instant()-5*minute+contracts.Instant(74-i*73/99)*second+contracts.Instant(i%2)))
 		w.held(t, "B", contracts.Committed, w.Instant()-minute)
 		w.held(t, "B", contracts.Held, w.Instant()-minute)
@@ -107,12 +108,12 @@ func TestLooksAtStripeAreThoseOfTheEarliestEnd(t *testing.T) {
 	slices.SortFunc(late, func(a, b order.Order) int { return int(a.HoldExpiresAt - b.HoldExpiresAt) })
 	for i, o := range late {
 		if got := len(w.steps(o.OrderID)) > 0; got != (i < 40) {
-			t.Errorf("the order that ends %d ms after now, number %d, is looked at: %v", o.HoldExpiresAt-w.Instant(), i, got)
+			t.Errorf("the order that ends %d ms after now, number %d, is checked: %v", o.HoldExpiresAt-w.Instant(), i, got)
 		}
 	}
 }
 
-// An order that cannot be read, or for which there is no message, costs nobody else his step.
+// An order that cannot be read, or for which no message can be made, keeps no other order from its step.
 func TestAnOrderThatCannotBeReadStopsNoOther(t *testing.T) {
 	w := newFixture(t)
 	var good []order.Order
@@ -132,13 +133,12 @@ func TestAnOrderThatCannotBeReadStopsNoOther(t *testing.T) {
 	}
 	for _, o := range good {
 		if len(w.steps(o.OrderID)) != 1 {
-			t.Fatalf("order %s gets %v", o.OrderID, w.steps(o.OrderID))
+			t.Fatalf("order %s gets %d messages, want 1", o.OrderID, len(w.steps(o.OrderID)))
 		}
 	}
 }
 
-// A queue that does not take messages, or a store that does not show rows, leaves its orders to the next run, and the others
-// get their steps.
+// If messages to a queue, or reads of rows, fail, their orders are left to the next run, and the others get their steps.
 func TestAFailedSendLeavesItsOrders(t *testing.T) {
 	w := newFixture(t)
 	for range 25 {
@@ -162,8 +162,8 @@ func TestAFailedSendLeavesItsOrders(t *testing.T) {
 	}
 }
 
-// Orders whose step can never be done stay due for ever. More of them than a run looks at keep no order from its turn: not
-// the earliest due, not the latest, and none that may have its last look at Stripe; each run is a new process.
+// Orders whose step can never be done stay due for ever. Even if there are more of them than a run handles, every order gets its
+// turn: the earliest due, the latest, and those whose payment may be checked for the last time; each run is a new process.
 func TestNoDueOrderStarves(t *testing.T) {
 	w := newFixture(t)
 	const stuck = 30_000
@@ -185,7 +185,7 @@ func TestNoDueOrderStarves(t *testing.T) {
 			t.Fatalf("run %d: %+v, %v", runs, report, err)
 		}
 		if len(w.steps(checked.OrderID)) != 1 {
-			t.Fatalf("run %d: the payment of the order that ends in a minute is not looked at", runs)
+			t.Fatalf("run %d: the payment of the order that ends in a minute is not checked", runs)
 		}
 		oldest := 0
 		for _, m := range w.Sent() {

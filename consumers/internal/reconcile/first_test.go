@@ -10,7 +10,8 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// A process is told of the frozen layouts whose sales begin or began nearest to now, and it is written only where it changes.
+// The list of layouts that a process reads first has the frozen ones whose sales begin or began nearest to now, and is written only
+// if it changes.
 func TestTheLayoutsThatAProcessReadsFirst(t *testing.T) {
 	w := newFixture(t)
 	w.SetTime(100 * minute)
@@ -34,7 +35,7 @@ func TestTheLayoutsThatAProcessReadsFirst(t *testing.T) {
 		w.ForgetCalls()
 		_, err := w.run(t)
 		if err != nil || w.Count(world.TellFirst) != calls || !slices.Equal(w.Catalog.First, want) {
-			t.Errorf("told %v in %d calls, want %v in %d; %v", w.Catalog.First, w.Count(world.TellFirst), want, calls, err)
+			t.Errorf("wrote %v in %d calls, want %v in %d; %v", w.Catalog.First, w.Count(world.TellFirst), want, calls, err)
 		}
 	}
 	first := []layoutitem.Ref{{ConcertID: "just-opened", Version: 4}, {ConcertID: "soon", Version: 1}, {ConcertID: "frozen-in-this-run", Version: 2}, {ConcertID: "an-hour-ago", Version: 1}}
@@ -43,15 +44,15 @@ func TestTheLayoutsThatAProcessReadsFirst(t *testing.T) {
 	w.SetTime(104 * minute)
 	second := []layoutitem.Ref{first[1], first[2], first[0], first[3]}
 	run(1, second...)
-	// A part of the concerts says nothing of the others.
+	// With only a part of the concerts the list is not written.
 	w.Catalog.Concerts[3].OffSaleAt = w.Instant()
 	w.Catalog.Unreadable = true
 	w.ForgetCalls()
 	if _, err := w.run(t); err == nil || w.Count(world.TellFirst) != 0 {
-		t.Errorf("%v, told in %d calls", err, w.Count(world.TellFirst))
+		t.Errorf("%v, written in %d calls", err, w.Count(world.TellFirst))
 	}
 	w.Catalog.Unreadable = false
-	// What failed is done by the next run.
+	// After a failed write the next run writes it.
 	w.Inject(world.Fails(world.TellFirst).Always())
 	if _, err := w.run(t); err == nil {
 		t.Error("the failure is not reported")

@@ -36,7 +36,7 @@ func TestACancelledConcertIsNotFrozen(t *testing.T) {
 	}
 }
 
-// A layout that cannot be read is not frozen, and stops no other concert; the next run makes up for what failed.
+// A layout that cannot be read is not frozen, and stops no other concert; the next run freezes it.
 func TestALayoutThatCannotBeReadIsNotFrozen(t *testing.T) {
 	for _, fault := range []world.Fault{world.Fails(world.Complete).About("first"), world.Fails(world.Freeze)} {
 		w := newFixture(t)

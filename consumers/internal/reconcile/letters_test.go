@@ -23,7 +23,7 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
-// visibility is a dead-letter queue's.
+// visibility is the visibility timeout of a dead-letter queue.
 const visibility = 30 * time.Second
 
 // deadQueue is a dead-letter queue like one of SQS: ten messages a receive, and none of a group while one of it is invisible.
@@ -80,12 +80,13 @@ func (q *deadQueue) Postpone(ctx context.Context, letter reconcile.Letter, d tim
 	return q.ReturnAfter(ctx, []sqsbatch.Receipt{{MessageID: letter.MessageID, Handle: letter.Receipt}}, d)
 }
 
-// refusing and panicking are faults of the letter with this key: the table refuses it for good, or its keep panics.
+// refusing is the fault of a letter with this key that the table refuses for good.
 func refusing(key string) world.Fault {
 	poison := &retry.PoisonError{Reason: "letter_refused", Err: errors.New("ValidationException")}
 	return world.Fails(world.KeepLetter).About(key).With(poison).Always()
 }
 
+// panickingAt is the fault of a letter with this key whose keep panics.
 func panickingAt(key string) world.Fault { return world.Panics(world.KeepLetter).About(key).Always() }
 
 // letter puts a letter into a dead-letter queue.
@@ -126,7 +127,9 @@ func TestDeadLettersAreDrained(t *testing.T) {
 		placed := message.Attributes{Kind: message.KindPlaceOrder, OrderID: ordertest.NewID(), UserID: "anna", ConcertID: "nocturne", Group: "A"}
 		decided := w.held(t, "A", contracts.Held, w.Instant())
 		first := w.letter(t, 0, "nocturne#A", placed, "body of m-1", "malformed")
-		w.letter(t, 0, "nocturne#A", message.Attributes{Kind: message.KindPlaceOrder, OrderID: decided.OrderID, UserID: "anna", ConcertID: "nocturne", Group: "A"}, "body", "malformed")
+		again := placed
+		again.OrderID = decided.OrderID
+		w.letter(t, 0, "nocturne#A", again, "body", "malformed")
 		w.letter(t, 1, "nocturne#A", message.Attributes{Kind: message.KindExpireHold, OrderID: ordertest.NewID()}, "body", "malformed")
 		w.letter(t, 1, "nocturne#B", message.Attributes{Kind: message.KindPlaceOrder, OrderID: "no order id"}, "body", "malformed")
 		void := w.dies(t, message.CancelOrder{OrderID: ordertest.NewID(), ConcertID: "nocturne", Group: "B", CommandID: "c"})
@@ -168,12 +171,13 @@ func TestDeadLettersAreDrained(t *testing.T) {
 	}
 }
 
-// What was to end an order, or to give its authorisation back, and was not done in any number of receives, leads to a void;
-// the row decides there whether anything is left to give back. Nothing else does, and poison never.
+// A message that has to end an order, or to give its authorisation back, and that failed in all its receives leads to a VoidPayment,
+// whose handler decides by the row whether there is anything to give back. No other message does, and poison never does.
 func TestLettersLeadToVoids(t *testing.T) {
 	o := ordertest.NewID()
 	authorized := message.PaymentAuthorized{
-		OrderID: o, ConcertID: "nocturne", Group: "A", EventID: "evt_1", PaymentIntentID: "pi_late", Amount: contracts.Money{Minor: 1, Currency: "EUR"}, Mode: message.ModeTest,
+		OrderID: o, ConcertID: "nocturne", Group: "A", EventID: "evt_1", PaymentIntentID: "pi_late",
+		Amount: contracts.Money{Minor: 1, Currency: "EUR"}, Mode: message.ModeTest,
 	}
 	for _, c := range []struct {
 		dead   message.Message
@@ -213,7 +217,7 @@ func TestLettersLeadToVoids(t *testing.T) {
 		}{
 			{name: "moved by SQS", attributes: encoded.Attributes, body: encoded.Body, intent: c.intent},
 			{name: "without attributes", body: encoded.Body, intent: c.intent},
-			// As a message of a version that this program does not know yet.
+			// Like a message of a version that this program does not know yet.
 			{name: "not to be read", attributes: encoded.Attributes, body: `{"kind":"VoidPayment","v":99}`},
 			{name: "poison", attributes: encoded.Attributes, body: encoded.Body, reason: "attempts", silent: true},
 			{name: "neither", body: "no JSON", silent: true},
@@ -252,8 +256,7 @@ func TestLettersLeadToVoids(t *testing.T) {
 	}
 }
 
-// A crash between the steps of a letter leaves it in its queue; what it led to is the same send again, which the payments
-// queue knows.
+// A failure between the steps of a letter leaves it in its queue; the void that it leads to has the same deduplication id again.
 func TestALetterHasOneCause(t *testing.T) {
 	for _, crash := range []world.Call{world.KeepLetter, deleteLetter} {
 		w := newFixture(t)
@@ -279,7 +282,7 @@ func TestALetterHasOneCause(t *testing.T) {
 	}
 }
 
-// A message id that is no UUID names its letter all the same, within what a cause may be.
+// A message id that is no UUID makes a cause all the same, of a length that a cause may have.
 func TestEveryLetterHasACause(t *testing.T) {
 	causes := map[string]bool{}
 	ids := []string{"5a2d7e0c-1f43-4a9b-8e6d-c07b91f2a3d5", "m.1", "m 1", strings.Repeat("x", 100), strings.Repeat("x", 101), "ä", "m-1"}
@@ -323,8 +326,8 @@ func (q *oneLetter) Delete(context.Context, reconcile.Letter) error {
 }
 func (q *oneLetter) Postpone(context.Context, reconcile.Letter, time.Duration) error { return nil }
 
-// A letter that cannot be kept stays in its queue and is counted. It holds up neither the other groups of the queue nor the
-// letters of its own group that come with it, and once it is known to be at fault itself it does not come in every run.
+// A letter that cannot be kept stays in its queue and is counted. It holds up neither the other groups of the queue nor the letters
+// of its own group that are received with it, and once the table has refused it, it is not tried in every run.
 func TestALetterThatCannotBeKeptHoldsUpNoOther(t *testing.T) {
 	for _, body := range []string{"refused", "panics"} {
 		w := newFixture(t)
@@ -366,14 +369,17 @@ func TestALetterThatCannotBeKeptHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// What is too long for an item, or for a row, is kept as far as there is room, and says what is missing. Its buyer gets his
-// answer.
+// A letter that is too long for an item is kept as far as there is room, with a note of what is cut. Its order gets a row.
 func TestALetterThatIsTooLongIsKept(t *testing.T) {
 	w := newFixture(t)
 	const mib = 1 << 20
-	a := message.Attributes{Kind: message.KindPlaceOrder, OrderID: ordertest.NewID(), UserID: strings.Repeat("u", mib/2), ConcertID: "nocturne", Group: "A", Trace: strings.Repeat("t", mib/4)}
+	a := message.Attributes{
+		Kind: message.KindPlaceOrder, OrderID: ordertest.NewID(), UserID: strings.Repeat("u", mib/2), ConcertID: "nocturne", Group: "A",
+		Trace: strings.Repeat("t", mib/4),
+	}
 	id := w.letter(t, 0, "g", a, strings.Repeat("b", mib/2), "")
-	void := w.letter(t, 0, "h", message.Attributes{Kind: message.KindVoidPayment, OrderID: a.OrderID, ConcertID: "nocturne", Group: "A", Trace: a.Trace}, strings.Repeat("b", mib/2), "")
+	dead := message.Attributes{Kind: message.KindVoidPayment, OrderID: a.OrderID, ConcertID: "nocturne", Group: "A", Trace: a.Trace}
+	void := w.letter(t, 0, "h", dead, strings.Repeat("b", mib/2), "")
 	report, err := w.run(t)
 	if err != nil || report.DeadLetters != 2 || w.inQueues() != 0 {
 		t.Fatalf("%+v, %v", report, err)
@@ -381,7 +387,7 @@ func TestALetterThatIsTooLongIsKept(t *testing.T) {
 	for _, id := range []string{id, void} {
 		k := w.Letters()[readmodel.DrainedKey(id)]
 		if len(k.Body) != 300<<10 || !strings.Contains(k.Cut["body"], fmt.Sprint(mib/2)) || k.Cut["attributes.trace"] == "" || k.Attributes["orderId"] != string(a.OrderID) {
-			t.Errorf("kept are %d bytes of body, cut %v", len(k.Body), k.Cut)
+			t.Errorf("%d bytes of body are kept, cut %v", len(k.Body), k.Cut)
 		}
 	}
 	if row := w.WantRow(t, a.OrderID, contracts.Rejected, 1); row.UserID != "" {
@@ -400,7 +406,7 @@ func TestALetterThatIsTooLongIsKept(t *testing.T) {
 	}
 }
 
-// A dead PlaceOrder that can be read leaves a row that knows its body, so that the same key with another body is refused.
+// A dead PlaceOrder that can be read gets a row with the hash of its body, so that the same key with another body is refused.
 func TestADeadPlaceOrderLeavesItsBodyInTheRow(t *testing.T) {
 	w := newFixture(t)
 	placed := ordertest.Placed(group("A"), "A-1-1", "A-1-2")
@@ -415,7 +421,7 @@ func TestADeadPlaceOrderLeavesItsBodyInTheRow(t *testing.T) {
 	}
 }
 
-// A store that is down is not asked for every letter: they stay, and come with the first run after it.
+// A store that is down is not called for every letter: they stay, and are drained by the first run after it.
 func TestADeadStoreEndsTheDrain(t *testing.T) {
 	w := newFixture(t)
 	for i := range 200 {

@@ -31,7 +31,7 @@ type many struct {
 	held   bool
 	loaded map[contracts.SeatGroup]bool
 	tokens int64
-	// looked is how often each group was asked for, in all; largest the most groups in one call.
+	// looked is how often the map of each group was read; largest is the most groups in one call.
 	looked  map[contracts.SeatGroup]int
 	largest int
 }
@@ -53,7 +53,7 @@ func (m *many) concert(id string, groups int, onSale contracts.Instant) {
 	m.Catalog.Concerts = append(m.Catalog.Concerts, readmodel.Concert{ConcertID: id, OnSaleAt: onSale, OffSaleAt: 2000 * minute, LayoutVersion: 1, LayoutFrozen: 1})
 }
 
-// restart is a new process.
+// restart begins a new process.
 func (m *many) restart() {
 	m.fixture.restart()
 	m.reconciler.Groups, m.reconciler.Sender = manyGroups{m.Groups(), m}, manySender{m.Sender(), m}
@@ -102,7 +102,7 @@ func (m *many) reads(ctx context.Context, groups []seatstate.GroupVersion) error
 	return nil
 }
 
-// load needs the lock.
+// load loads a group. The lock is held.
 func (m *many) load(ctx context.Context, g contracts.SeatGroup) error {
 	m.tokens++
 	if _, err := m.Holds.Lock(ctx, g, m.tokens, time.Minute); err != nil {
@@ -139,7 +139,7 @@ func (p manySender) Send(ctx context.Context, messages ...message.Encoded) error
 	return nil
 }
 
-// rebuilds are the groups that a RebuildGroup was sent for, in its order.
+// rebuilds is the groups that a RebuildGroup was sent for, in their order.
 func (m *many) rebuilds() (groups []contracts.SeatGroup) {
 	for _, sent := range m.Sent() {
 		if sent.Attributes.Kind == message.KindRebuildGroup {

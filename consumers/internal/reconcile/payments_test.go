@@ -15,7 +15,7 @@ const (
 	day  = 24 * hour
 )
 
-// asked are the fetches and looks of a run.
+// asked returns the fetches, and the ledger comparisons of new slices and of earlier days, that a run sent.
 func (w *fixture) asked(t testing.TB) (fetches []message.FetchEvents, slices, looks []message.AuditLedger) {
 	t.Helper()
 	for _, sent := range w.Sent() {
@@ -38,7 +38,7 @@ func (w *fixture) asked(t testing.TB) (fetches []message.FetchEvents, slices, lo
 	return fetches, slices, looks
 }
 
-// Each run asks once for what was lost in the last quarter of an hour, and says until when that is of use.
+// Each run asks once for events that were not delivered in the last quarter of an hour, with a deadline.
 func TestEachRunAsksForLostEvents(t *testing.T) {
 	w := newFixture(t)
 	for range 3 {
@@ -47,15 +47,15 @@ func TestEachRunAsksForLostEvents(t *testing.T) {
 		}
 		fetches, _, _ := w.asked(t)
 		if len(fetches) != 1 || fetches[0].Since != w.Instant()-15*minute || fetches[0].Deadline != w.Instant()+5*minute {
-			t.Errorf("at minute %d: %+v", w.Instant()/minute, fetches)
+			t.Errorf("at minute %d: %v", w.Instant()/minute, fetches)
 		}
 		w.SetTime(w.Instant() + minute)
 	}
 }
 
-// At a run a minute each PaymentIntent is looked at once when its slice has come to rest, in every hour of its first day, and
+// With a run each minute, each PaymentIntent is compared once when its slice is half an hour old, in every hour of its first day, and
 // once a day for eight days.
-func TestTheLedgerIsLookedAtAgainAndAgain(t *testing.T) {
+func TestTheLedgerIsComparedAgainEachHourAndEachDay(t *testing.T) {
 	w := newFixture(t)
 	begin := 20_000*day + 3*minute
 	w.SetTime(begin)
@@ -68,7 +68,7 @@ func TestTheLedgerIsLookedAtAgainAndAgain(t *testing.T) {
 		_, slices, looks := w.asked(t)
 		for _, s := range slices {
 			if covered != 0 && s.From != covered || s.To > w.Instant()-30*minute || s.Deadline != 0 || s.From%(5*minute) != 0 {
-				t.Fatalf("slice %+v after %d", s, covered)
+				t.Fatalf("slice %v after %d", s, covered)
 			}
 			covered = s.To
 		}
@@ -77,21 +77,21 @@ func TestTheLedgerIsLookedAtAgainAndAgain(t *testing.T) {
 		}
 		for _, l := range looks {
 			if l.To != w.Instant()-30*minute {
-				t.Errorf("look %+v at %d", l, w.Instant())
+				t.Errorf("look %v at %d", l, w.Instant())
 			}
 			switch l.To - l.From {
 			case day:
 				overDay = append(overDay, w.Instant())
 				if l.Deadline != w.Instant()+2*hour {
-					t.Errorf("look at the last day %+v", l)
+					t.Errorf("look at the last day %v", l)
 				}
 			case 8 * day:
 				overWeek = append(overWeek, w.Instant())
 				if l.Deadline != w.Instant()+2*day {
-					t.Errorf("look at the last days %+v", l)
+					t.Errorf("look at the last days %v", l)
 				}
 			default:
-				t.Errorf("look %+v", l)
+				t.Errorf("look %v", l)
 			}
 		}
 	}
@@ -100,13 +100,13 @@ func TestTheLedgerIsLookedAtAgainAndAgain(t *testing.T) {
 	}
 }
 
-// However runs are late, left out, done twice or cut off by a failure, the slices follow one another without a hole and none
-// is in the future; what was missed is caught up with so much a run.
+// Whichever runs are late, left out, repeated or cut off by a failure, the slices follow one another without a hole and none is in
+// the future; each run catches up with a bounded part of what was missed.
 func TestSlicesHaveNoHoles(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		w := newFixture(t)
 		w.SetTime(20_000 * day)
-		// covered are the ends of what was asked for, one after the other.
+		// first is where the slices begin, covered how far they reach.
 		var first, covered contracts.Instant
 		var lastDay, lastWeek contracts.Instant
 		noteLooks := func(looks []message.AuditLedger) {
@@ -127,7 +127,7 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 				w.restart()
 			}
 			_, err := w.run(t)
-			// A cursor that has nowhere to go is not moved.
+			// Without a new slice the cursor is not moved.
 			if broken := call == world.Cursor || call == world.Send; broken && err == nil || err != nil && !broken && call != world.MoveCursor {
 				r.Fatalf("failing %s: %v", call, err)
 			}
@@ -141,17 +141,17 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 			for _, s := range slices {
 				switch {
 				case s.To > w.Instant()-30*minute:
-					r.Fatalf("slice %+v at %d", s, w.Instant())
+					r.Fatalf("slice %v at %d", s, w.Instant())
 				case first == 0:
 					first, covered = s.From, s.From
 				case s.From > covered:
-					r.Fatalf("nothing looks at what was made from %d to %d", covered, s.From)
+					r.Fatalf("no slice has the time from %d to %d", covered, s.From)
 				}
 				covered = max(covered, s.To)
 			}
 			noteLooks(looks)
 		}
-		// Then all goes well, and what was missed is caught up with.
+		// Then no call fails, and the runs catch up.
 		w.Heal()
 		for range 60 * 24 * 5 {
 			if _, err := w.run(t); err != nil {
@@ -160,7 +160,7 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 			_, slices, looks := w.asked(t)
 			for _, s := range slices {
 				if first != 0 && s.From > covered {
-					r.Fatalf("nothing looks at what was made from %d to %d", covered, s.From)
+					r.Fatalf("no slice has the time from %d to %d", covered, s.From)
 				}
 				covered = max(covered, s.To)
 			}

@@ -19,7 +19,7 @@ type regrouped struct {
 	*fixture
 	mu      sync.Mutex
 	layouts map[int][]readmodel.LayoutGroup
-	// read are the versions that were asked for.
+	// read is how often each version was read.
 	read map[int]int
 }
 
@@ -43,7 +43,7 @@ func (p layoutsOf) Layout(_ context.Context, concertID string, version int) ([]r
 	})
 }
 
-// newRegrouped has the groups of each version, as "group: seats".
+// newRegrouped makes a concert with these groups in each version, as "group: seats".
 func newRegrouped(t *testing.T, versions ...[]string) *regrouped {
 	t.Helper()
 	r := &regrouped{fixture: newFixture(t), layouts: map[int][]readmodel.LayoutGroup{}, read: map[int]int{}}
@@ -60,7 +60,7 @@ func newRegrouped(t *testing.T, versions ...[]string) *regrouped {
 	return r
 }
 
-// A seat of a concert has a ticket in one group alone, whatever groups its layouts have.
+// A seat of a concert has a ticket in one group alone, whichever groups its layouts have.
 func TestASeatWithTwoTicketsIsFoundInWhateverGroups(t *testing.T) {
 	const one, other = contracts.OrderID("e1000000000000000000000000000001"), contracts.OrderID("e1000000000000000000000000000002")
 	type ticket struct {
@@ -71,7 +71,7 @@ func TestASeatWithTwoTicketsIsFoundInWhateverGroups(t *testing.T) {
 		versions [][]string
 		tickets  []ticket
 		found    int
-		// says are what the log has of it.
+		// says is what the log has about it.
 		says []string
 	}{
 		"a group that is no more": {
@@ -129,8 +129,8 @@ func TestASeatWithTwoTicketsIsFoundInWhateverGroups(t *testing.T) {
 	}
 }
 
-// Most concerts have one layout version: they are not looked at for it.
-func TestAConcertWithOneLayoutIsAskedForNothingMore(t *testing.T) {
+// Most concerts have one layout version: they cost no further query.
+func TestAConcertWithOneLayoutCostsNoFurtherQuery(t *testing.T) {
 	r := newRegrouped(t, []string{"C: s1"})
 	if _, err := r.run(t); err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestAConcertWithOneLayoutIsAskedForNothingMore(t *testing.T) {
 	}
 }
 
-// However many layouts a concert has had, a run looks at eight, and a few runs at all. One that cannot be read stops no other.
+// However many layouts a concert has had, a run reads eight, and a few runs read all. One that cannot be read stops no other.
 func TestEarlierLayoutsTakeTurns(t *testing.T) {
 	var versions [][]string
 	for v := 1; v <= 30; v++ {
@@ -167,12 +167,12 @@ func TestEarlierLayoutsTakeTurns(t *testing.T) {
 			}
 		}
 		if looked != 8 {
-			t.Errorf("a run looked at %d earlier layouts", looked)
+			t.Errorf("a run read %d earlier layouts", looked)
 		}
 		r.SetTime(r.Instant() + minute)
 	}
 	if len(seen) != 29 {
-		t.Errorf("12 runs looked at %d of 29 earlier layouts", len(seen))
+		t.Errorf("12 runs read %d of 29 earlier layouts", len(seen))
 	}
 
 	r = newRegrouped(t, []string{"old: s1"}, []string{"middle: s1"}, []string{"new: s1"})
@@ -188,10 +188,10 @@ func TestEarlierLayoutsTakeTurns(t *testing.T) {
 	}
 }
 
-// Layout versions need not begin at 1: a concert that is sold under a new id mostly begins with a copied one.
+// Layout versions need not begin at 1: a concert that is sold under a new id usually begins with a copied version.
 func TestAVersionThatWasNeverThereIsNoError(t *testing.T) {
 	r := newRegrouped(t, nil, []string{"A: A-1-1 A-1-2"})
 	if report, err := r.run(t); err != nil || r.read[1] != 1 {
-		t.Errorf("%+v, %v, version 1 was asked for %d times", report, err, r.read[1])
+		t.Errorf("%+v, %v, version 1 was read %d times", report, err, r.read[1])
 	}
 }
