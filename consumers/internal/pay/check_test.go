@@ -169,9 +169,9 @@ func TestOnlyItsOwnCancelledPaymentRejectsAnOrder(t *testing.T) {
 					w.cancelOrder()
 				}
 			},
-			"limited": func() { w.Stripe.Fail(w.id, mempay.CallCreate, mempay.Limited) },
-			"broken":  func() { w.Stripe.Fail(w.id, mempay.CallCreate, mempay.BrokenAfter) },
-			"no look": func() { w.Stripe.Fail(w.id, mempay.CallRetrieve, mempay.Lost) },
+			"limited":     func() { w.Stripe.Fail(w.id, mempay.CallCreate, mempay.Limited) },
+			"broken":      func() { w.Stripe.Fail(w.id, mempay.CallCreate, mempay.BrokenAfter) },
+			"no retrieve": func() { w.Stripe.Fail(w.id, mempay.CallRetrieve, mempay.Lost) },
 		}
 		var names []string
 		for name := range doings {
@@ -231,7 +231,7 @@ func TestAPaymentThatCannotBeOpenedGivesTheAllowanceBack(t *testing.T) {
 		pay.FailureBug: true, pay.FailureState: true, pay.FailureDeclined: true, pay.FailureUnknown: false, pay.FailureReplayed: false,
 	} {
 		w := newCountedFixture(t)
-		w.Inject(answers(world.Create, failure))
+		w.Inject(providerFails(world.Create, failure))
 		o := retry.Classify(w.handle(w.open()))
 		if (o.Class == retry.ClassDone) != ends || (w.allowance() == 0) != ends || (w.row().Status == contracts.Rejected) != ends {
 			t.Errorf("failure %d: the outcome is %s, %d seats are counted, the row is %s", failure, o.Class, w.allowance(), w.row().Status)
@@ -239,7 +239,7 @@ func TestAPaymentThatCannotBeOpenedGivesTheAllowanceBack(t *testing.T) {
 	}
 	// A row that ends meanwhile stays as it is.
 	w := newCountedFixture(t)
-	w.Inject(answers(world.Create, pay.FailureBug))
+	w.Inject(providerFails(world.Create, pay.FailureBug))
 	w.Meanwhile(world.Update, func() {
 		w.cancelOrder()
 	})

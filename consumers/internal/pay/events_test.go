@@ -83,7 +83,7 @@ func TestAFetchThatFailsIsRedelivered(t *testing.T) {
 		}
 	}
 	w := newFixture(t)
-	w.Inject(answers(world.Undelivered, pay.FailureBug))
+	w.Inject(providerFails(world.Undelivered, pay.FailureBug))
 	world.WantOutcome(t, w.handle(fetch), retry.ClassPoison, "provider_refuses")
 	quiet := newFixture(t)
 	quiet.done(fetch)
@@ -264,10 +264,10 @@ func TestAListThatTakesTooLong(t *testing.T) {
 	}
 	// A message that goes on with a list, and can only fail, is not redelivered for ever.
 	m.After, m.Deadline = "evt_4", w.Instant()-1
-	w.Inject(answers(world.Undelivered, pay.FailureUnknown))
+	w.Inject(providerFails(world.Undelivered, pay.FailureUnknown))
 	world.WantDone(t, w.handle(m))
 	m.After = ""
-	w.Inject(answers(world.Undelivered, pay.FailureUnknown))
+	w.Inject(providerFails(world.Undelivered, pay.FailureUnknown))
 	world.WantRetryable(t, w.handle(m))
 
 	w = newFixture(t)

@@ -178,7 +178,7 @@ func TestEveryDifferenceOfTheLedger(t *testing.T) {
 				t.Errorf("reported %q, want %q: %s", got, c.want, w.Metrics.String())
 			}
 			if got := strings.Join(w.voided(), " "); got != c.void {
-				t.Errorf("to be given back are %q, want %q", got, c.void)
+				t.Errorf("VoidPayments of %q were sent, want %q", got, c.void)
 			}
 			if !strings.Contains(w.Logs.String(), "ledger compared") {
 				t.Error("the log has no line about the end")
@@ -306,7 +306,7 @@ func (w *fixture) fill(ours, others int) (want []string) {
 	return want
 }
 
-// left is a PaymentIntent that nobody has paid.
+// left makes a PaymentIntent that is not paid.
 func (w *fixture) left(key string, metadata map[string]string) pay.Created {
 	w.t.Helper()
 	c, err := w.Stripe.Create(w.t.Context(), key, pay.CreateParams{Amount: contracts.Money{Minor: 12000, Currency: "EUR"}, Metadata: metadata})
@@ -328,13 +328,13 @@ func TestAComparisonOfAnyLengthComesToItsEnd(t *testing.T) {
 			t.Errorf("%v: %d messages", c, got)
 		}
 		if got := w.voided(); !slices.Equal(got, want) {
-			t.Errorf("%v: %d are given back, want %d", c, len(got), len(want))
+			t.Errorf("%v: %d VoidPayments were sent, want %d", c, len(got), len(want))
 		}
 	}
 }
 
-// Whichever call of a comparison fails, before its effect or after it: each PaymentIntent is given back, each difference is reported,
-// and none is left out because of the failure.
+// Whichever call of a comparison fails, before its effect or after it: each PaymentIntent gets its VoidPayment, each difference is
+// reported, and none is left out because of the failure.
 func TestAComparisonThatFailsMissesNothing(t *testing.T) {
 	fill := func(w *fixture) (want []string) {
 		w.confirmed()
@@ -364,7 +364,7 @@ func TestAComparisonThatFailsMissesNothing(t *testing.T) {
 			w.Inject(fault)
 			w.through(audit)
 			if got := slices.Compact(w.voided()); !slices.Equal(got, want) {
-				t.Errorf("%s, which is %s: %d given back, want %d", fault, call, len(got), len(want))
+				t.Errorf("%s, which is %s: %d VoidPayments were sent, want %d", fault, call, len(got), len(want))
 			}
 			got := slices.Sorted(slices.Values(w.reported()))
 			once := call != world.Known && call != world.Note // without its note a difference is reported twice
@@ -385,16 +385,16 @@ func TestAComparisonGoesOnFromAFailureInAPage(t *testing.T) {
 	w.cancelOrder()
 	want := w.fill(10, 0)
 	slices.Sort(want)
-	w.Inject(answers(world.Entry, pay.FailureUnknown))
+	w.Inject(providerFails(world.Entry, pay.FailureUnknown))
 	world.WantDone(t, w.handle(audit))
 	if got := w.voided(); !slices.Equal(got, want) {
-		t.Errorf("given back are %v, want %v", got, want)
+		t.Errorf("VoidPayments of %v were sent, want %v", got, want)
 	}
 	next := world.SentMessage[message.AuditLedger](t, w.World, len(w.Sent())-1)
 	if next.After != "pi_2" {
 		t.Fatalf("the next message goes on after %q, want pi_2", next.After)
 	}
-	w.Inject(answers(world.Entry, pay.FailureUnknown))
+	w.Inject(providerFails(world.Entry, pay.FailureUnknown))
 	world.WantRetryable(t, w.handle(next))
 	w.done(next)
 	if got := w.reported(); len(got) != 1 {
@@ -430,7 +430,7 @@ func TestARowThatCannotBeReadStopsNoComparison(t *testing.T) {
 			t.Errorf("RecordsPassedOver was not written: %s", w.Metrics.String())
 		}
 		if got := w.voided(); !slices.Equal(got, want) {
-			t.Errorf("given back are %v, want %v", got, want)
+			t.Errorf("VoidPayments of %v were sent, want %v", got, want)
 		}
 	}
 }
@@ -488,13 +488,13 @@ func TestASecondReadThatIsRefused(t *testing.T) {
 	w := newFixture(t)
 	w.confirmed()
 	w.refunds(1)
-	w.Inject(answers(world.Entry, pay.FailureBug))
+	w.Inject(providerFails(world.Entry, pay.FailureBug))
 	world.WantDone(t, w.handle(audit))
 	if got := w.reported(); len(got) != 1 {
 		t.Errorf("reported %v, want one difference", got)
 	}
 	w = newFixture(t)
-	w.Inject(answers(world.Entries, pay.FailureBug))
+	w.Inject(providerFails(world.Entries, pay.FailureBug))
 	world.WantOutcome(t, w.handle(audit), retry.ClassPoison, "provider_refuses")
 }
 
@@ -526,7 +526,7 @@ func TestAComparisonWithLittleTime(t *testing.T) {
 		}
 	}
 	if got := w.voided(); !slices.Equal(got, want) || messages != 250 {
-		t.Errorf("%d given back in %d messages, want %d", len(got), messages, len(want))
+		t.Errorf("%d VoidPayments in %d messages, want %d", len(got), messages, len(want))
 	}
 	late := audit
 	late.Deadline = w.Instant()

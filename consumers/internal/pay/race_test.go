@@ -29,7 +29,7 @@ func TestACommittedOrderEndsWithMoneyAndTicketsOrNeither(t *testing.T) {
 			"declines":  func() { _ = w.Stripe.Confirm(c, mempay.CardDeclined) },
 			"loses":     func() { _ = w.Stripe.Lose(c.ID) },
 			"cancelled": func() { elsewhere++; _, _ = w.Stripe.Cancel(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID) },
-			// Between two calls, as one: a payment that nobody here asked for.
+			// A payment between two calls that Pay did not ask for.
 			"pays": func() {
 				elsewhere++
 				_ = w.Stripe.Confirm(c, mempay.CardGood)
@@ -40,15 +40,18 @@ func TestACommittedOrderEndsWithMoneyAndTicketsOrNeither(t *testing.T) {
 					w.become(func(o order.Order, _ order.Cause) (order.Order, error) { return o.NextAttempt(order.StepOpen), nil })
 				}
 			},
-			"captured":  func() { elsewhere++; _, _ = w.Stripe.Capture(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID) },
-			"limited":   func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Limited) },
-			"broken":    func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Broken) },
-			"hidden":    func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.BrokenAfter) },
-			"lost":      func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Lost) },
-			"no cancel": func() { w.Stripe.Fail(w.id, mempay.CallCancel, mempay.Broken) },
-			"no look":   func() { w.Stripe.Fail(w.id, mempay.CallRetrieve, mempay.Lost) },
+			"captured":    func() { elsewhere++; _, _ = w.Stripe.Capture(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID) },
+			"limited":     func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Limited) },
+			"broken":      func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Broken) },
+			"hidden":      func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.BrokenAfter) },
+			"lost":        func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Lost) },
+			"no cancel":   func() { w.Stripe.Fail(w.id, mempay.CallCancel, mempay.Broken) },
+			"no retrieve": func() { w.Stripe.Fail(w.id, mempay.CallRetrieve, mempay.Lost) },
 		}
-		names := []string{"confirms", "is asked", "declines", "loses", "loses", "cancelled", "captured", "pays", "moves", "limited", "broken", "hidden", "lost", "no cancel", "no look"}
+		names := []string{
+			"confirms", "is asked", "declines", "loses", "loses", "cancelled", "captured", "pays", "moves", "limited", "broken", "hidden",
+			"lost", "no cancel", "no retrieve",
+		}
 		// One entry is done before each of the first calls, and nothing before later ones.
 		script := rapid.SliceOfN(rapid.SampledFrom(append(names, "nothing", "nothing")), 0, 10).Draw(r, "script")
 		w.BeforeEach(func(world.Call, ...string) {

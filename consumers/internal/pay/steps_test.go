@@ -103,7 +103,7 @@ func TestEveryFailureAtEveryCall(t *testing.T) {
 				w := newFixture(t)
 				s.prepare(w)
 				before, attempt := w.row(), 0
-				w.Inject(answers(s.call, failure))
+				w.Inject(providerFails(s.call, failure))
 				err := w.handle(s.of(w))
 				if s.call == world.Create && failure != pay.FailureUnknown && failure != pay.FailureReplayed {
 					w.refused(err)
@@ -169,9 +169,9 @@ func TestARetrieveThatFailsDecidesNothing(t *testing.T) {
 				c.prepare(w)
 				before := w.row()
 				if c.first != "" {
-					w.Inject(answers(c.first, pay.FailureState))
+					w.Inject(providerFails(c.first, pay.FailureState))
 				}
-				w.Inject(answers(world.Retrieve, failure))
+				w.Inject(providerFails(world.Retrieve, failure))
 				err := w.handle(c.of(w))
 				if failure == pay.FailureBug {
 					world.WantOutcome(t, err, retry.ClassPoison, "provider_refuses")

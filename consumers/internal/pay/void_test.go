@@ -60,7 +60,7 @@ func TestWhatAVoidGivesBack(t *testing.T) {
 			}
 			slices.Sort(given)
 			if !slices.Equal(given, want[status][named]) {
-				t.Errorf("%s, %q named: given back are %v, want %v", status, named, given, want[status][named])
+				t.Errorf("%s, %q named: cancelled are %v, want %v", status, named, given, want[status][named])
 			}
 			if row := w.row(); row.Status != status || row.Payment.IntentID != ids[own] {
 				t.Errorf("%s, %q named: the row is %s with %s", status, named, row.Status, row.Payment.IntentID)
@@ -71,7 +71,9 @@ func TestWhatAVoidGivesBack(t *testing.T) {
 
 // While a row names no PaymentIntent, any one may pay it, and none is cancelled unless the row has ended.
 func TestAVoidOfARowWithoutAPaymentIntent(t *testing.T) {
-	for status, given := range map[contracts.Status]bool{contracts.Held: false, contracts.Committed: false, contracts.Confirmed: false, contracts.Refunded: false, contracts.Expired: true} {
+	for status, given := range map[contracts.Status]bool{
+		contracts.Held: false, contracts.Committed: false, contracts.Confirmed: false, contracts.Refunded: false, contracts.Expired: true,
+	} {
 		w := newFixture(t)
 		other := w.another("second")
 		w.forced(status)
@@ -79,7 +81,7 @@ func TestAVoidOfARowWithoutAPaymentIntent(t *testing.T) {
 		m.PaymentIntentID = other.ID
 		w.done(m)
 		if got := w.statusOf(other.ID) == pay.StatusCanceled; got != given {
-			t.Errorf("%s: given back %v", status, got)
+			t.Errorf("%s: cancelled %v", status, got)
 		}
 	}
 }
@@ -108,9 +110,9 @@ func TestAFailureWithOneDoesNotKeepTheOther(t *testing.T) {
 		class   retry.Class
 	}{
 		"captured":  {func(w *fixture, own string) { w.captured(own) }, retry.ClassPoison},
-		"refused":   {func(w *fixture, _ string) { w.Inject(answers(world.Cancel, pay.FailureBug)) }, retry.ClassPoison},
-		"no answer": {func(w *fixture, _ string) { w.Inject(answers(world.Cancel, pay.FailureUnknown)) }, retry.ClassRetryable},
-		"replayed":  {func(w *fixture, _ string) { w.Inject(answers(world.Cancel, pay.FailureReplayed)) }, retry.ClassRetryable},
+		"refused":   {func(w *fixture, _ string) { w.Inject(providerFails(world.Cancel, pay.FailureBug)) }, retry.ClassPoison},
+		"no answer": {func(w *fixture, _ string) { w.Inject(providerFails(world.Cancel, pay.FailureUnknown)) }, retry.ClassRetryable},
+		"replayed":  {func(w *fixture, _ string) { w.Inject(providerFails(world.Cancel, pay.FailureReplayed)) }, retry.ClassRetryable},
 	} {
 		w := newFixture(t)
 		own, other := w.authorized(), w.another("second")

@@ -48,8 +48,8 @@ func (w *fixture) put(o order.Order) contracts.OrderID {
 	return o.OrderID
 }
 
-// answers makes the next call of that name to the provider fail in this way, without an effect.
-func answers(c world.Call, f pay.Failure) world.Fault {
+// providerFails makes the next call of that name to the provider fail in this way, without an effect.
+func providerFails(c world.Call, f pay.Failure) world.Fault {
 	return world.Fails(c).With(&pay.ProviderError{Failure: f, Code: "injected", Err: errors.New("injected")})
 }
 

@@ -72,7 +72,7 @@ func (c counted) Send(context.Context, ...message.Encoded) error {
 	return err
 }
 
-// BenchmarkRun is a run of a process that has just started, which compares all groups that it looks at, over stores in
+// BenchmarkRun is a run of a process that has just started, which compares all groups that it reads, over stores in
 // memory: what the run itself costs, and how many calls it makes. README.md has its table.
 func BenchmarkRun(b *testing.B) {
 	for _, groups := range []int{10, 1_000, 100_000} {

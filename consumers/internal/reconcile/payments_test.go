@@ -16,7 +16,7 @@ const (
 )
 
 // asked returns the fetches, and the ledger comparisons of new slices and of earlier days, that a run sent.
-func (w *fixture) asked(t testing.TB) (fetches []message.FetchEvents, slices, looks []message.AuditLedger) {
+func (w *fixture) asked(t testing.TB) (fetches []message.FetchEvents, slices, again []message.AuditLedger) {
 	t.Helper()
 	for _, sent := range w.Sent() {
 		m, err := message.Decode(sent.Body)
@@ -30,12 +30,12 @@ func (w *fixture) asked(t testing.TB) (fetches []message.FetchEvents, slices, lo
 			if m.To-m.From == 5*minute {
 				slices = append(slices, m)
 			} else {
-				looks = append(looks, m)
+				again = append(again, m)
 			}
 		}
 	}
 	w.ForgetSent()
-	return fetches, slices, looks
+	return fetches, slices, again
 }
 
 // Each run asks once for events that were not delivered in the last quarter of an hour, with a deadline.
@@ -65,7 +65,7 @@ func TestTheLedgerIsComparedAgainEachHourAndEachDay(t *testing.T) {
 		if _, err := w.run(t); err != nil {
 			t.Fatal(err)
 		}
-		_, slices, looks := w.asked(t)
+		_, slices, again := w.asked(t)
 		for _, s := range slices {
 			if covered != 0 && s.From != covered || s.To > w.Instant()-30*minute || s.Deadline != 0 || s.From%(5*minute) != 0 {
 				t.Fatalf("slice %v after %d", s, covered)
@@ -75,28 +75,28 @@ func TestTheLedgerIsComparedAgainEachHourAndEachDay(t *testing.T) {
 		if covered <= w.Instant()-30*minute-5*minute && w.Instant() > begin+5*minute {
 			t.Fatalf("at %d the slices end at %d", w.Instant(), covered)
 		}
-		for _, l := range looks {
+		for _, l := range again {
 			if l.To != w.Instant()-30*minute {
-				t.Errorf("look %v at %d", l, w.Instant())
+				t.Errorf("comparison %v at %d", l, w.Instant())
 			}
 			switch l.To - l.From {
 			case day:
 				overDay = append(overDay, w.Instant())
 				if l.Deadline != w.Instant()+2*hour {
-					t.Errorf("look at the last day %v", l)
+					t.Errorf("comparison of the last day %v", l)
 				}
 			case 8 * day:
 				overWeek = append(overWeek, w.Instant())
 				if l.Deadline != w.Instant()+2*day {
-					t.Errorf("look at the last days %v", l)
+					t.Errorf("comparison of the last days %v", l)
 				}
 			default:
-				t.Errorf("look %v", l)
+				t.Errorf("comparison %v", l)
 			}
 		}
 	}
 	if len(overDay) != 48 || len(overWeek) != 2 || overDay[1]-overDay[0] != hour || overWeek[1]-overWeek[0] != day {
-		t.Errorf("%d looks at the last day, %d at the last days", len(overDay), len(overWeek))
+		t.Errorf("%d comparisons of the last day, %d of the last days", len(overDay), len(overWeek))
 	}
 }
 
@@ -109,8 +109,8 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 		// first is where the slices begin, covered how far they reach.
 		var first, covered contracts.Instant
 		var lastDay, lastWeek contracts.Instant
-		noteLooks := func(looks []message.AuditLedger) {
-			for _, l := range looks {
+		noteAgain := func(again []message.AuditLedger) {
+			for _, l := range again {
 				if l.To-l.From == day {
 					lastDay = w.Instant()
 				} else {
@@ -131,7 +131,7 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 			if broken := call == world.Cursor || call == world.Send; broken && err == nil || err != nil && !broken && call != world.MoveCursor {
 				r.Fatalf("failing %s: %v", call, err)
 			}
-			fetches, slices, looks := w.asked(t)
+			fetches, slices, again := w.asked(t)
 			if len(fetches) != 1 && call != world.Send {
 				r.Fatalf("%d fetches", len(fetches))
 			}
@@ -149,7 +149,7 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 				}
 				covered = max(covered, s.To)
 			}
-			noteLooks(looks)
+			noteAgain(again)
 		}
 		// Then no call fails, and the runs catch up.
 		w.Heal()
@@ -157,21 +157,21 @@ func TestSlicesHaveNoHoles(t *testing.T) {
 			if _, err := w.run(t); err != nil {
 				r.Fatal(err)
 			}
-			_, slices, looks := w.asked(t)
+			_, slices, again := w.asked(t)
 			for _, s := range slices {
 				if first != 0 && s.From > covered {
 					r.Fatalf("no slice has the time from %d to %d", covered, s.From)
 				}
 				covered = max(covered, s.To)
 			}
-			noteLooks(looks)
+			noteAgain(again)
 			if covered > w.Instant()-35*minute {
 				break
 			}
 			w.SetTime(w.Instant() + minute)
 		}
 		if covered <= w.Instant()-35*minute || w.Instant()-lastDay > hour || w.Instant()-lastWeek > day {
-			r.Fatalf("at %d the slices end at %d, the looks were at %d and %d", w.Instant(), covered, lastDay, lastWeek)
+			r.Fatalf("at %d the slices end at %d, the comparisons of earlier days were at %d and %d", w.Instant(), covered, lastDay, lastWeek)
 		}
 	})
 }

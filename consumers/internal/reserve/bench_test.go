@@ -34,8 +34,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// A round of the benchmark: each group has one batch of orders, so that the stores in memory, which look at all orders
-// of a group, stay quick.
+// A round of the benchmark: each group has one batch of orders, so that the stores in memory, whose calls read all orders of a
+// group, stay fast.
 const (
 	benchGroups = 300
 	benchSeats  = 180 // of a group, as in the arena
@@ -159,7 +159,7 @@ type (
 	holdStore = memhold.Store
 )
 
-// round is the function over fresh stores in memory, which nothing is between: a World would be measured too.
+// round is the function over fresh stores in memory, without a World between them, whose cost would be measured too.
 type round struct {
 	*rowStore
 	*holdStore
@@ -200,7 +200,8 @@ func newRound(b *testing.B, sold bool) *round {
 func (r *round) handle(b *testing.B, batches []events.SQSEvent) {
 	now := benchNow.Time
 	meter := telemetry.NewMeter(io.Discard, "reserve", now)
-	sender := sqssend.NewShared(sqssend.New(instant{}, map[message.Queue]string{message.QueueExpiries: "expiries", message.QueuePayments: "payments"}, retry.NoBreaker{}), sqssend.SharedOptions{})
+	urls := map[message.Queue]string{message.QueueExpiries: "expiries", message.QueuePayments: "payments"}
+	sender := sqssend.NewShared(sqssend.New(instant{}, urls, retry.NoBreaker{}), sqssend.SharedOptions{})
 	place := reserve.Place{Seats: seats.NewStore(r, loaded{}), Orders: r, Catalogue: r, Sender: sender, Pace: r, Meter: meter, Now: now}
 	dispatcher := reserve.Dispatcher{Place: place}
 	burial := reserve.Burial{Orders: r, DeadLetters: r, Now: now}
@@ -287,7 +288,7 @@ func (r *round) LayoutGroup(context.Context, string, int, string) (readmodel.Lay
 	return r.layout, nil
 }
 
-// instant answers every send at once.
+// instant is an SQS client whose sends return at once.
 type instant struct{ sqssend.Client }
 
 func (instant) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {

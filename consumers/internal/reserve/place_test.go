@@ -1,6 +1,7 @@
 package reserve_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -79,17 +80,17 @@ func TestASeatThatTheLayoutDoesNotHaveIsPoison(t *testing.T) {
 
 // A failure of any call ends the same: the redelivery finds the effects of the steps before it and goes on.
 func TestAFailureOfAnyCallEndsTheSame(t *testing.T) {
-	for _, fault := range []world.Fault{
-		world.Fails(world.Withdraw), // a call that is not made: nothing fails
-		world.Fails(world.Concert), world.Fails(world.Hold), world.LosesAnswer(world.Hold), world.CrashesAfter(world.Hold),
-		world.Fails(world.Put), world.LosesAnswer(world.Put), world.LandsLate(world.Put), world.CrashesAfter(world.Put),
-		world.Fails(world.Send), world.LosesAnswer(world.Send),
+	for _, faults := range [][]world.Fault{
+		nil, {world.Fails(world.Concert)},
+		{world.Fails(world.Hold)}, {world.LosesAnswer(world.Hold)}, {world.CrashesAfter(world.Hold)},
+		{world.Fails(world.Put)}, {world.LosesAnswer(world.Put)}, {world.LandsLate(world.Put)}, {world.CrashesAfter(world.Put)},
+		{world.Fails(world.Send)}, {world.LosesAnswer(world.Send)},
 	} {
-		t.Run(fault.String(), func(t *testing.T) {
+		t.Run(fmt.Sprint(faults), func(t *testing.T) {
 			w := newFixture(t)
 			m := w.placed("A-1-1", "A-1-2")
-			w.Inject(fault)
-			if err := w.handle(t, m); fault.Call() != world.Withdraw {
+			w.Inject(faults...)
+			if err := w.handle(t, m); faults != nil {
 				world.WantRetryable(t, err)
 			}
 			w.Restart()
@@ -252,9 +253,15 @@ func TestDispatcherChoosesTheHandlerByKind(t *testing.T) {
 	}{
 		{encode(message.RebuildGroup{ConcertID: group.ConcertID, Group: group.Group, CommandID: "c-1"}), retry.ClassDone, ""},
 		{encode(m), retry.ClassDone, ""},
-		{encode(message.ExpireHold{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1, Run: 1}), retry.ClassRetryable, ""},
-		{encode(message.CancelOrder{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, CommandID: "v1"}), retry.ClassDone, ""},
-		{encode(message.SettleOrder{OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal, CommandID: "c"}), retry.ClassDone, ""},
+		{encode(message.ExpireHold{
+			OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1, Run: 1,
+		}), retry.ClassRetryable, ""},
+		{encode(message.CancelOrder{
+			OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, CommandID: "v1",
+		}), retry.ClassDone, ""},
+		{encode(message.SettleOrder{
+			OrderID: m.OrderID, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal, CommandID: "c",
+		}), retry.ClassDone, ""},
 		{"{}", retry.ClassPoison, retry.ReasonUnknownKind},
 		{"no JSON", retry.ClassPoison, retry.ReasonMalformed},
 		{`{"kind":"PlaceOrder","v":99}`, retry.ClassPoison, retry.ReasonUnknownVersion},

@@ -216,7 +216,8 @@ func (l *losses) mirrorRow(rt *rapid.T, row order.Order) {
 	switch {
 	case row.Status.Open():
 		_, err = l.Holds.Keep(l.Context(), v1(g), holds.Kept{
-			Ask: holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places}, Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
+			Ask:     holds.Ask{Order: row.OrderID, Hash: row.RequestHash, Places: places},
+			Version: row.Version, HeldAt: row.HeldAt, ExpiresAt: row.HoldExpiresAt,
 		})
 	case row.Status.Paid():
 		var sale holds.Sale
