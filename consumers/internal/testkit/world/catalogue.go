@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/layoutitem"
@@ -56,6 +57,8 @@ func (w *World) Catalogue() Catalogue { return Catalogue{w} }
 // Concert returns one concert.
 func (p Catalogue) Concert(_ context.Context, concertID string) (readmodel.Concert, error) {
 	return Do(p.w, Concert, []string{concertID}, func() (readmodel.Concert, error) {
+		p.w.mu.Lock()
+		defer p.w.mu.Unlock()
 		for _, c := range p.w.Catalog.Concerts {
 			if c.ConcertID == concertID {
 				return c, nil
@@ -67,11 +70,13 @@ func (p Catalogue) Concert(_ context.Context, concertID string) (readmodel.Conce
 
 // Concerts returns all concerts.
 func (p Catalogue) Concerts(context.Context) ([]readmodel.Concert, error) {
-	return Do(p.w, Concerts, nil, func() ([]readmodel.Concert, error) {
+	return Do(p.w, Concerts, nil, func() (concerts []readmodel.Concert, err error) {
+		p.w.mu.Lock()
+		defer p.w.mu.Unlock()
 		if p.w.Catalog.Unreadable {
-			return p.w.Catalog.Concerts, errors.New("a concert that does not decode")
+			err = errors.New("a concert that does not decode")
 		}
-		return p.w.Catalog.Concerts, nil
+		return slices.Clone(p.w.Catalog.Concerts), err
 	})
 }
 
@@ -96,7 +101,12 @@ func (p Catalogue) LayoutGroup(_ context.Context, concertID string, version int,
 
 // TellFirst stores which layouts a process reads first.
 func (p Catalogue) TellFirst(_ context.Context, refs []layoutitem.Ref) error {
-	return do(p.w, TellFirst, nil, func() error { p.w.Catalog.First = refs; return nil })
+	return do(p.w, TellFirst, nil, func() error {
+		p.w.mu.Lock()
+		defer p.w.mu.Unlock()
+		p.w.Catalog.First = refs
+		return nil
+	})
 }
 
 // Complete finds every layout complete.
@@ -107,6 +117,8 @@ func (p Catalogue) Complete(_ context.Context, concertID string, _ int) error {
 // Freeze marks the layout of a concert as the one that is sold, if it has no mark and that version.
 func (p Catalogue) Freeze(_ context.Context, concertID string, version int) (bool, error) {
 	return Do(p.w, Freeze, []string{concertID}, func() (bool, error) {
+		p.w.mu.Lock()
+		defer p.w.mu.Unlock()
 		for i := range p.w.Catalog.Concerts {
 			if c := &p.w.Catalog.Concerts[i]; c.ConcertID == concertID && c.LayoutVersion == version && c.LayoutFrozen == 0 {
 				c.LayoutFrozen = version

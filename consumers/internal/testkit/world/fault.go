@@ -115,7 +115,7 @@ const (
 // Fails makes the next call of that name fail before it has an effect.
 func Fails(c Call) Fault { return Fault{call: c, how: before, err: ErrDown, nth: 1} }
 
-// LosesAnswer makes the next call of that name have its effect and return an error.
+// LosesAnswer makes the next call of that name have its effect and return an error, whatever its own answer is.
 func LosesAnswer(c Call) Fault { return Fault{call: c, how: after, err: ErrDown, nth: 1} }
 
 // LandsLate makes the next call of that name return an error and have its effect only when Land is called.
