@@ -2,35 +2,29 @@ package commit_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 )
 
-func TestSeatsBecomeTheOrdersOwnAndThenTheMoneyIsAskedFor(t *testing.T) {
-	w := newWorld(t)
-	if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassDone {
-		t.Fatalf("outcome %+v", o)
+func TestAnAuthorizedOrderOwnsItsSeatsAndIsCaptured(t *testing.T) {
+	w := newFixture(t)
+	world.WantDone(t, w.handle(t, w.authorized(), 0))
+	row := w.WantRow(t, w.row.OrderID, contracts.Committed, 3)
+	if row.Payment.IntentID != "pi_1" || row.Payment.ClientSecret != "" {
+		t.Errorf("paid by %s, with the client secret %q; want pi_1 and none", row.Payment.IntentID, row.Payment.ClientSecret)
 	}
-	row := w.stored(t, w.row.OrderID)
-	if row.Status != contracts.Committed || row.Version != 3 || row.Payment.IntentID != "pi_1" || row.Payment.ClientSecret != "" {
-		t.Errorf("row %+v, %+v", row, row.Payment)
-	}
-	if got := w.tickets(t); len(got) != 2 || got["A-1-1"] != row.OrderID || got["A-1-2"] != row.OrderID {
-		t.Errorf("tickets %v", got)
-	}
-	if w.kinds() != "CapturePayment" {
-		t.Errorf("sent %s", w.kinds())
-	}
-	if m, err := message.Decode(w.sent[0].Body); err != nil || m.(message.CapturePayment).RowVersion != 3 {
-		t.Errorf("sent %+v, %v", m, err)
+	w.WantTickets(t, group, row.OrderID, "A-1-1", "A-1-2")
+	w.WantSent(t, message.KindCapturePayment)
+	if m := world.SentMessage[message.CapturePayment](t, w.World, 0); m.RowVersion != 3 {
+		t.Errorf("CapturePayment is of version %d, want 3", m.RowVersion)
 	}
 }
 
@@ -38,87 +32,90 @@ func TestSeatsBecomeTheOrdersOwnAndThenTheMoneyIsAskedFor(t *testing.T) {
 func TestAuthorizedInEveryStatus(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		t.Run(string(status), func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			other := w.row
 			other.Status, other.Version = status, 4
-			if err := w.rows.Update(t.Context(), w.row, other); err != nil {
-				t.Fatal(err)
-			}
+			w.becomes(t, w.row, other)
 			if status.Paid() {
 				for _, seat := range other.Seats {
-					w.rows.PutTicket(group, seat, other.OrderID)
+					w.Rows.PutTicket(group, seat, other.OrderID)
 				}
 			}
-			outcome := w.handle(t, authorized(w.row))
-			row := w.stored(t, w.row.OrderID)
-			wantStatus, sent, class := status, "", retry.ClassDone
+			err := w.handle(t, w.authorized(), 0)
 			switch {
 			case status.Open():
-				wantStatus, sent = contracts.Committed, "CapturePayment"
+				world.WantDone(t, err)
+				w.WantRow(t, w.row.OrderID, contracts.Committed, 5)
+				w.WantSent(t, message.KindCapturePayment)
 			case status == contracts.Committed:
-				sent = "CapturePayment"
+				world.WantDone(t, err)
+				w.WantRow(t, w.row.OrderID, status, 4)
+				w.WantSent(t, message.KindCapturePayment)
 			case status.Dead():
-				sent, class = "VoidPayment", retry.ClassRefused
-			}
-			if row.Status != wantStatus || w.kinds() != sent || outcome.Class != class {
-				t.Errorf("row %s, sent %q, outcome %+v; want %s, %q, %s", row.Status, w.kinds(), outcome, wantStatus, sent, class)
-			}
-			if status.Dead() {
-				if v, err := message.Decode(w.sent[0].Body); err != nil || v.(message.VoidPayment).PaymentIntentID != "pi_1" || v.(message.VoidPayment).RowVersion != 4 {
-					t.Errorf("void %+v, %v", v, err)
+				world.WantOutcome(t, err, retry.ClassRefused, "order_over")
+				w.WantRow(t, w.row.OrderID, status, 4)
+				w.WantSent(t, message.KindVoidPayment)
+				void := world.SentMessage[message.VoidPayment](t, w.World, 0)
+				if void.PaymentIntentID != "pi_1" || void.RowVersion != 4 {
+					t.Errorf("VoidPayment of %s at version %d, want pi_1 at 4", void.PaymentIntentID, void.RowVersion)
 				}
+			default:
+				world.WantDone(t, err)
+				w.WantRow(t, w.row.OrderID, status, 4)
+				w.WantSent(t)
 			}
 		})
 	}
 }
 
-// Whatever does not fit the row pays for nothing: the order ends, which mirror shows, and the money put aside goes back.
+// An authorisation that does not fit the row pays for nothing: the order ends, which mirror shows, and the money that was put
+// aside is given back.
 func TestWhatDoesNotFitIsGivenBack(t *testing.T) {
+	const mismatch = contracts.ReasonPaymentMismatch
 	for name, c := range map[string]struct {
-		change func(*world, *message.PaymentAuthorized)
+		change func(fixture, *message.PaymentAuthorized)
 		status contracts.Status
 		reason contracts.Reason
+		lost   []string
 	}{
-		"a smaller amount":         {func(_ *world, m *message.PaymentAuthorized) { m.Amount.Minor-- }, contracts.Rejected, contracts.ReasonPaymentMismatch},
-		"a larger amount":          {func(_ *world, m *message.PaymentAuthorized) { m.Amount.Minor++ }, contracts.Rejected, contracts.ReasonPaymentMismatch},
-		"another currency":         {func(_ *world, m *message.PaymentAuthorized) { m.Amount.Currency = "USD" }, contracts.Rejected, contracts.ReasonPaymentMismatch},
-		"money that does not move": {func(_ *world, m *message.PaymentAuthorized) { m.Mode = message.ModeLive }, contracts.Rejected, contracts.ReasonPaymentMismatch},
-		"another group":            {func(_ *world, m *message.PaymentAuthorized) { m.Group = "B" }, contracts.Rejected, contracts.ReasonPaymentMismatch},
-		"after D + 45 s": {func(w *world, _ *message.PaymentAuthorized) {
-			w.now = w.row.HoldExpiresAt.Add(seatstate.CommitUntil) + 1
-		}, contracts.Expired, ""},
-		"a seat that is another's": {func(w *world, _ *message.PaymentAuthorized) { w.rows.PutTicket(group, "A-1-2", "other") }, contracts.Rejected, contracts.ReasonSeatLost},
+		"a smaller amount": {func(_ fixture, m *message.PaymentAuthorized) { m.Amount.Minor-- }, contracts.Rejected, mismatch, nil},
+		"a larger amount":  {func(_ fixture, m *message.PaymentAuthorized) { m.Amount.Minor++ }, contracts.Rejected, mismatch, nil},
+		"another currency": {func(_ fixture, m *message.PaymentAuthorized) {
+			m.Amount.Currency = "USD"
+		}, contracts.Rejected, mismatch, nil},
+		"money of live mode": {func(_ fixture, m *message.PaymentAuthorized) {
+			m.Mode = message.ModeLive
+		}, contracts.Rejected, mismatch, nil},
+		"another group": {func(_ fixture, m *message.PaymentAuthorized) { m.Group = "B" }, contracts.Rejected, mismatch, nil},
+		"after D + 45 s": {func(w fixture, _ *message.PaymentAuthorized) {
+			w.SetTime(w.row.HoldExpiresAt.Add(seatstate.CommitUntil) + 1)
+		}, contracts.Expired, "", nil},
+		"a seat of another order": {func(w fixture, _ *message.PaymentAuthorized) {
+			w.Rows.PutTicket(group, "A-1-2", "other")
+		}, contracts.Rejected, contracts.ReasonSeatLost, []string{"A-1-2"}},
 	} {
-		w := newWorld(t)
-		m := authorized(w.row)
-		c.change(w, &m)
-		outcome := w.handle(t, m)
-		row := w.stored(t, w.row.OrderID)
-		if outcome.Class != retry.ClassRefused || row.Status != c.status || row.Reason != nil && row.Reason.Code != c.reason || (row.Reason == nil) != (c.reason == "") {
-			t.Errorf("%s: %+v, row %s, reason %+v", name, outcome, row.Status, row.Reason)
-		}
-		if c.reason == contracts.ReasonSeatLost && !slices.Equal(row.Reason.Seats, []string{"A-1-2"}) {
-			t.Errorf("%s: lost %v", name, row.Reason.Seats)
-		}
-		if w.kinds() != "VoidPayment" {
-			t.Errorf("%s: sent %s", name, w.kinds())
-		}
-		if v, err := message.Decode(w.sent[0].Body); err != nil || v.(message.VoidPayment).PaymentIntentID != "pi_1" {
-			t.Errorf("%s: void %+v, %v", name, v, err)
-		}
-		if tickets := w.tickets(t); tickets["A-1-1"] != "" {
-			t.Errorf("%s: tickets %v", name, tickets)
-		}
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t)
+			m := w.authorized()
+			c.change(w, &m)
+			world.WantOutcome(t, w.handle(t, m, 0), retry.ClassRefused, "order_over")
+			w.WantRow(t, w.row.OrderID, c.status, 3)
+			w.WantReason(t, w.row.OrderID, c.reason, c.lost...)
+			w.WantSent(t, message.KindVoidPayment)
+			if void := world.SentMessage[message.VoidPayment](t, w.World, 0); void.PaymentIntentID != "pi_1" {
+				t.Errorf("VoidPayment of %s, want pi_1", void.PaymentIntentID)
+			}
+			w.WantTickets(t, group, w.row.OrderID)
+		})
 	}
 }
 
 // At D + 45 s the money is still good.
 func TestTheLastMomentCounts(t *testing.T) {
-	w := newWorld(t)
-	w.now = w.row.HoldExpiresAt.Add(seatstate.CommitUntil)
-	if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassDone || w.stored(t, w.row.OrderID).Status != contracts.Committed {
-		t.Errorf("outcome %+v, row %s", o, w.stored(t, w.row.OrderID).Status)
-	}
+	w := newFixture(t)
+	w.SetTime(w.row.HoldExpiresAt.Add(seatstate.CommitUntil))
+	world.WantDone(t, w.handle(t, w.authorized(), 0))
+	w.WantRow(t, w.row.OrderID, contracts.Committed, 3)
 }
 
 // A queue that takes nothing does not hold up the buyers behind an order that is decided: its next step is left to reconcile, and
@@ -128,138 +125,135 @@ func TestAStepThatCannotBeSentIsLeftBehind(t *testing.T) {
 		"captured later": func(*message.PaymentAuthorized) {},
 		"voided later":   func(m *message.PaymentAuthorized) { m.Amount.Minor-- },
 	} {
-		w := newWorld(t)
-		m := authorized(w.row)
-		spoil(&m)
-		e, err := message.Encode(m, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		sent := w.now
-		for _, late := range []time.Duration{0, 9999 * time.Millisecond, 10 * time.Second, time.Hour} {
-			w.now, w.fail = sent.Add(late), "send"
-			o := retry.Classify(w.dispatcher().Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body, SentAt: sent}))
-			if returned := o.Class == retry.ClassRetryable; returned != (late < 10*time.Second) {
-				t.Errorf("%s, %s after it was sent: %+v", name, late, o)
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t)
+			m := w.authorized()
+			spoil(&m)
+			w.Down(world.ErrDown, world.Send)
+			sent := w.Instant()
+			for _, later := range []time.Duration{0, 9999 * time.Millisecond, 10 * time.Second, time.Hour} {
+				w.SetTime(sent.Add(later))
+				returned := retry.Classify(w.handle(t, m, sent)).Class == retry.ClassRetryable
+				if returned != (later < 10*time.Second) {
+					t.Errorf("%s after it was sent, it is redelivered: %v", later, returned)
+				}
 			}
-		}
-		if row := w.stored(t, w.row.OrderID); row.Status.Open() || row.Version != 3 || len(w.sent) != 0 {
-			t.Errorf("%s: row %s at %d, sent %s", name, row.Status, row.Version, w.kinds())
-		}
+			if row := w.Row(t, w.row.OrderID); row.Status.Open() || row.Version != 3 {
+				t.Errorf("the row is %s at version %d, want it decided at 3", row.Status, row.Version)
+			}
+			w.WantSent(t)
+		})
 	}
 }
 
-// A crash after any call ends the same: the message comes again, and each step finds what is done.
+// A failure of any call ends the same: the message is redelivered, and each step finds what is done.
 func TestACrashAfterAnyCallEndsTheSame(t *testing.T) {
-	for _, crash := range []string{"read", "commit", "commit reply", "send", "send reply"} {
-		w := newWorld(t)
-		w.fail = crash
-		if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassRetryable || !errors.Is(o.Err, errDown) {
-			t.Errorf("%s: outcome %+v", crash, o)
-		}
-		w.now = w.now.Add(12 * time.Second)
-		if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassDone {
-			t.Errorf("after %s: outcome %+v", crash, o)
-		}
-		row := w.stored(t, w.row.OrderID)
-		if row.Status != contracts.Committed || row.Version != 3 || len(w.tickets(t)) != 2 || w.kinds() != "CapturePayment" {
-			t.Errorf("after %s: row %s at %d, sent %s", crash, row.Status, row.Version, w.kinds())
-		}
+	for _, fault := range []world.Fault{
+		world.Fails(world.Read), world.Fails(world.Commit), world.LosesAnswer(world.Commit), world.CrashesAfter(world.Commit),
+		world.Fails(world.Send), world.LosesAnswer(world.Send), world.CrashesAfter(world.Send),
+	} {
+		t.Run("captured, "+fault.String(), func(t *testing.T) {
+			w := newFixture(t)
+			w.Inject(fault)
+			o := world.WantRetryable(t, w.handle(t, w.authorized(), 0))
+			if !errors.Is(o.Err, world.ErrDown) && !errors.Is(o.Err, world.ErrCrashed) {
+				t.Errorf("the cause is lost: %v", o.Err)
+			}
+			w.Restart()
+			w.Advance(12 * time.Second)
+			world.WantDone(t, w.handle(t, w.authorized(), 0))
+			w.WantRow(t, w.row.OrderID, contracts.Committed, 3)
+			w.WantTickets(t, group, w.row.OrderID, "A-1-1", "A-1-2")
+			w.wantSentOnly(t, message.KindCapturePayment)
+		})
 	}
-	for _, crash := range []string{"read", "update", "update reply", "send", "send reply"} {
-		w := newWorld(t)
-		m := authorized(w.row)
-		m.Amount.Minor--
-		w.fail = crash
-		if o := w.handle(t, m); o.Class != retry.ClassRetryable {
-			t.Errorf("%s: outcome %+v", crash, o)
-		}
-		if o := w.handle(t, m); o.Class != retry.ClassRefused {
-			t.Errorf("after %s: outcome %+v", crash, o)
-		}
-		if row := w.stored(t, w.row.OrderID); row.Status != contracts.Rejected || row.Version != 3 || w.kinds() != "VoidPayment" {
-			t.Errorf("after %s: row %s at %d, sent %s", crash, row.Status, row.Version, w.kinds())
-		}
+	for _, fault := range []world.Fault{
+		world.Fails(world.Read), world.Fails(world.Update), world.LosesAnswer(world.Update), world.CrashesAfter(world.Update),
+		world.Fails(world.Send), world.LosesAnswer(world.Send),
+	} {
+		t.Run("voided, "+fault.String(), func(t *testing.T) {
+			w := newFixture(t)
+			m := w.authorized()
+			m.Amount.Minor--
+			w.Inject(fault)
+			world.WantRetryable(t, w.handle(t, m, 0))
+			w.Restart()
+			world.WantOutcome(t, w.handle(t, m, 0), retry.ClassRefused, "order_over")
+			w.WantRow(t, w.row.OrderID, contracts.Rejected, 3)
+			w.wantSentOnly(t, message.KindVoidPayment)
+		})
 	}
 }
 
-// The row may end between the read and the transaction: what is then there decides.
+// The row ends between the read and the transaction: the handler acts by what is there then.
 func TestAnOrderThatEndsMeanwhileIsNotCommitted(t *testing.T) {
-	w := newWorld(t)
-	w.before = func() {
-		cancelled, err := w.row.Cancel(order.Cause{Kind: message.KindCancelOrder, At: w.now})
+	w := newFixture(t)
+	w.Meanwhile(world.Commit, func() {
+		cancelled, err := w.row.Cancel(order.Cause{Kind: message.KindCancelOrder, At: w.Instant()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.rows.Update(t.Context(), w.row, cancelled); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o := w.handle(t, authorized(w.row))
-	if row := w.stored(t, w.row.OrderID); o.Class != retry.ClassRefused || row.Status != contracts.Cancelled || len(w.tickets(t)) > 0 || w.kinds() != "VoidPayment" {
-		t.Errorf("outcome %+v, row %s, tickets %v, sent %s", o, row.Status, w.tickets(t), w.kinds())
-	}
+		w.becomes(t, w.row, cancelled)
+	})
+	world.WantOutcome(t, w.handle(t, w.authorized(), 0), retry.ClassRefused, "order_over")
+	w.WantRow(t, w.row.OrderID, contracts.Cancelled, 3)
+	w.WantTickets(t, group, w.row.OrderID)
+	w.WantSent(t, message.KindVoidPayment)
 }
 
-func TestAPaymentOfNoOrderStopsNobody(t *testing.T) {
-	w := newWorld(t)
-	m := authorized(w.row)
+func TestAPaymentWithoutARowIsPoison(t *testing.T) {
+	w := newFixture(t)
+	m := w.authorized()
 	m.OrderID = "e1000000000000000000000000999999"
-	if o := w.handle(t, m); o.Class != retry.ClassPoison || o.Reason != "no_row" {
-		t.Errorf("outcome %+v", o)
-	}
-	if o := w.handle(t, message.OpenPayment{OrderID: w.row.OrderID, ConcertID: "nocturne", Group: "A", RowVersion: 1}); o.Class != retry.ClassPoison {
-		t.Errorf("a message of another queue: %+v", o)
-	}
+	world.WantOutcome(t, w.handle(t, m, 0), retry.ClassPoison, "no_row")
+	open := message.OpenPayment{OrderID: w.row.OrderID, ConcertID: "nocturne", Group: "A", RowVersion: 1}
+	world.WantOutcome(t, w.handle(t, open, 0), retry.ClassPoison, "misrouted")
 }
 
-// A second PaymentIntent of a paid order pays for nothing: its money goes back, the order's own is left alone, and somebody is
-// told. It is no dead letter, which would keep the money for days.
+// A second PaymentIntent of a paid order pays for nothing: its money is given back, the order's own is left alone, and an alarm
+// reports it. It is no dead letter, which would keep the money for days.
 func TestASecondAuthorizationIsGivenBack(t *testing.T) {
 	for _, status := range []contracts.Status{contracts.Committed, contracts.Confirmed} {
-		w := newWorld(t)
-		w.handle(t, authorized(w.row))
-		if status == contracts.Confirmed {
-			row := w.stored(t, w.row.OrderID)
-			confirmed, err := row.Confirm(order.Cause{Kind: message.KindCapturePayment, At: w.now})
-			if err != nil {
-				t.Fatal(err)
+		t.Run(string(status), func(t *testing.T) {
+			w := newFixture(t)
+			world.WantDone(t, w.handle(t, w.authorized(), 0))
+			before := w.Row(t, w.row.OrderID)
+			if status == contracts.Confirmed {
+				confirmed, err := before.Confirm(order.Cause{Kind: message.KindCapturePayment, At: w.Instant()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.becomes(t, before, confirmed)
+				before = confirmed
 			}
-			if err := w.rows.Update(t.Context(), row, confirmed); err != nil {
-				t.Fatal(err)
+			m := w.authorized()
+			m.PaymentIntentID, m.EventID = "pi_2", "evt_2"
+			for _, fault := range []world.Fault{world.Fails(world.Send), world.LosesAnswer(world.Send)} {
+				w.Inject(fault)
+				world.WantRetryable(t, w.handle(t, m, 0))
 			}
-		}
-		before := w.stored(t, w.row.OrderID)
-		m := authorized(w.row)
-		m.PaymentIntentID, m.EventID = "pi_2", "evt_2"
-		for _, lost := range []string{"send", "send reply", ""} {
-			w.sent, w.fail = nil, lost
-			o := w.handle(t, m)
-			if want := map[bool]retry.Class{true: retry.ClassRefused, false: retry.ClassRetryable}[lost == ""]; o.Class != want {
-				t.Errorf("%s, losing %q: outcome %+v", status, lost, o)
+			w.ForgetSent()
+			world.WantOutcome(t, w.handle(t, m, 0), retry.ClassRefused, "second_authorization")
+			w.WantSent(t, message.KindVoidPayment)
+			if void := world.SentMessage[message.VoidPayment](t, w.World, 0); void.PaymentIntentID != "pi_2" {
+				t.Errorf("VoidPayment of %s, want pi_2", void.PaymentIntentID)
 			}
-		}
-		if v, err := message.Decode(w.sent[0].Body); len(w.sent) != 1 || err != nil || v.(message.VoidPayment).PaymentIntentID != "pi_2" {
-			t.Errorf("%s: sent %+v, %v", status, w.sent, err)
-		}
-		if row := w.stored(t, w.row.OrderID); row.Version != before.Version || len(w.tickets(t)) != 2 {
-			t.Errorf("%s: row at version %d, tickets %v", status, row.Version, w.tickets(t))
-		}
-		if !w.alarmed() || !strings.Contains(w.log.String(), `"level":"ERROR"`) || !strings.Contains(w.log.String(), "pi_2") {
-			t.Errorf("%s: metrics %s, log %s", status, w.metrics.String(), w.log.String())
-		}
+			w.WantRow(t, w.row.OrderID, status, before.Version)
+			w.WantTickets(t, group, w.row.OrderID, "A-1-1", "A-1-2")
+			w.WantAlarm(t, true)
+			if log := w.Logs.String(); !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, "pi_2") {
+				t.Errorf("the log has no error of pi_2: %s", log)
+			}
+		})
 	}
 }
 
 // Where it is not known what pays an order, no authorisation is given back: this one may be it.
 func TestAPaidOrderWithoutAPaymentIntentIsNotVoided(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	broken := w.row
 	broken.Status, broken.Version, broken.Payment = contracts.Committed, 3, nil
-	if err := w.rows.Update(t.Context(), w.row, broken); err != nil {
-		t.Fatal(err)
-	}
-	if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassPoison || len(w.sent) > 0 {
-		t.Errorf("outcome %+v, sent %s", o, w.kinds())
-	}
+	w.becomes(t, w.row, broken)
+	world.WantOutcome(t, w.handle(t, w.authorized(), 0), retry.ClassPoison, "paid_by_nothing")
+	w.WantSent(t)
 }

@@ -3,65 +3,75 @@ package commit_test
 import (
 	"testing"
 
-	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
-func (w *world) declined(event string, at contracts.Instant) message.PaymentDeclined {
+func (w fixture) declined(event string, at contracts.Instant) message.PaymentDeclined {
 	return message.PaymentDeclined{
-		OrderID: w.row.OrderID, ConcertID: group.ConcertID, Group: group.Group, EventID: event, At: at, Code: "card_declined", Text: "No.",
+		OrderID: w.row.OrderID, ConcertID: group.ConcertID, Group: group.Group, EventID: event, At: at,
+		Code: "card_declined", Text: "No.",
 	}
 }
 
-// The order goes on: a new version says why, and the timeline stays.
+// A new version has the reason of the decline, and the timeline stays.
 func TestADeclineIsNotedOnce(t *testing.T) {
-	w := newWorld(t)
-	for _, again := range []bool{false, true} {
-		if o := w.handle(t, w.declined("evt_1", 5000)); o.Class != retry.ClassDone {
-			t.Fatalf("again %v: %+v", again, o)
-		}
-		row := w.stored(t, w.row.OrderID)
-		if row.Version != 3 || row.Status != contracts.AwaitingPayment || row.Payment.LastError.Code != "card_declined" || len(row.History) != 2 || row.Payment.ClientSecret == "" {
-			t.Errorf("again %v: row %+v, %+v", again, row, row.Payment)
+	w := newFixture(t)
+	for range 2 {
+		world.WantDone(t, w.handle(t, w.declined("evt_1", 5000), 0))
+		row := w.WantRow(t, w.row.OrderID, contracts.AwaitingPayment, 3)
+		failed := row.Payment.LastError
+		if failed == nil || failed.Code != "card_declined" || row.Payment.ClientSecret == "" || len(row.History) != 2 {
+			t.Errorf("last error %v, %d entries of history; want card_declined, 2, and a client secret", failed, len(row.History))
 		}
 	}
-	if o := w.handle(t, w.declined("evt_0", 4000)); o.Class != retry.ClassDone || w.stored(t, w.row.OrderID).Version != 3 {
-		t.Errorf("an earlier one: %+v", o)
-	}
-	// A good card afterwards.
-	if o := w.handle(t, authorized(w.row)); o.Class != retry.ClassDone || w.stored(t, w.row.OrderID).Payment.LastError != nil {
-		t.Errorf("paid: %+v, %+v", o, w.stored(t, w.row.OrderID).Payment)
+	world.WantDone(t, w.handle(t, w.declined("evt_0", 4000), 0)) // an earlier one
+	w.WantRow(t, w.row.OrderID, contracts.AwaitingPayment, 3)
+	world.WantDone(t, w.handle(t, w.authorized(), 0)) // a good card afterwards
+	if failed := w.Row(t, w.row.OrderID).Payment.LastError; failed != nil {
+		t.Errorf("a paid order has the last error %v", failed)
 	}
 }
 
 func TestADeclineInEveryStatus(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
-		w := newWorld(t)
+		w := newFixture(t)
 		other := w.row
 		other.Status, other.Version = status, 4
-		if err := w.rows.Update(t.Context(), w.row, other); err != nil {
-			t.Fatal(err)
-		}
-		outcome, want := w.handle(t, w.declined("evt_1", 5000)), 4
+		w.becomes(t, w.row, other)
+		world.WantDone(t, w.handle(t, w.declined("evt_1", 5000), 0))
+		version := 4
 		if status == contracts.AwaitingPayment {
-			want = 5
+			version = 5
 		}
-		if row := w.stored(t, w.row.OrderID); outcome.Class != retry.ClassDone || row.Version != want || row.Status != status {
-			t.Errorf("%s: %+v, row %s at %d", status, outcome, row.Status, row.Version)
-		}
+		w.WantRow(t, w.row.OrderID, status, version)
 	}
 }
 
-func TestADeclineAfterACrash(t *testing.T) {
-	for _, crash := range []string{"read", "update", "update reply"} {
-		w := newWorld(t)
-		w.fail = crash
-		if o := w.handle(t, w.declined("evt_1", 5000)); o.Class != retry.ClassRetryable {
-			t.Errorf("%s: %+v", crash, o)
-		}
-		if o := w.handle(t, w.declined("evt_1", 5000)); o.Class != retry.ClassDone || w.stored(t, w.row.OrderID).Version != 3 {
-			t.Errorf("after %s: %+v, version %d", crash, o, w.stored(t, w.row.OrderID).Version)
-		}
+func TestADeclineAfterAFailure(t *testing.T) {
+	for _, fault := range []world.Fault{
+		world.Fails(world.Read), world.Fails(world.Update), world.LosesAnswer(world.Update), world.CrashesAfter(world.Update),
+	} {
+		t.Run(fault.String(), func(t *testing.T) {
+			w := newFixture(t)
+			w.Inject(fault)
+			world.WantRetryable(t, w.handle(t, w.declined("evt_1", 5000), 0))
+			w.Restart()
+			world.WantDone(t, w.handle(t, w.declined("evt_1", 5000), 0))
+			w.WantRow(t, w.row.OrderID, contracts.AwaitingPayment, 3)
+		})
+	}
+}
+
+// The row changes between the read and the write and still awaits its payment: the decline is noted in what it is now.
+func TestADeclineOfARowThatChanges(t *testing.T) {
+	w := newFixture(t)
+	w.Meanwhile(world.Update, func() { w.becomes(t, w.row, w.row.NextAttempt(order.StepOpen)) })
+	world.WantDone(t, w.handle(t, w.declined("evt_1", 5000), 0))
+	row := w.WantRow(t, w.row.OrderID, contracts.AwaitingPayment, w.row.Version+2)
+	if failed := row.Payment.LastError; failed == nil || failed.EventID != "evt_1" {
+		t.Errorf("the last error is %v, want that of evt_1", failed)
 	}
 }

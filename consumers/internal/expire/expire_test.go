@@ -2,19 +2,17 @@ package expire_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/memory/memhold"
-	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/holdtest"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
@@ -22,251 +20,225 @@ import (
 
 var group = contracts.SeatGroup{ConcertID: "nocturne", Group: "A"}
 
-// v1 is a group in the one layout version of these tests.
-func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
-
-type world struct {
-	now   contracts.Instant
-	rows  *memorder.Store
-	holds *memhold.Store
-	held  order.Order
-	sent  []message.Encoded
-	// changes is called before each update, as another handler would be.
-	changes func()
-	fail    map[string]error
+// fixture is a World with one order that holds place 0 and expires now.
+type fixture struct {
+	*world.World
+	held order.Order
 }
 
-// newWorld has one order that holds place 0.
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) fixture {
 	t.Helper()
-	w := &world{now: 1_000_500, rows: memorder.New(), fail: map[string]error{}}
-	w.holds = memhold.New(func() contracts.Instant { return w.now }, memhold.Options{HoldFor: 5 * time.Minute})
-	if _, err := w.holds.Lock(t.Context(), group, 1, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.holds.Load(t.Context(), v1(group), holds.Load{Token: 1, Places: 4}); err != nil {
+	w := world.New(1_000_500)
+	in := seatstate.In(group, 1)
+	if err := w.Loader().Ensure(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	m := ordertest.Placed(group, "A-1-1")
-	if _, err := holdtest.Hold(t.Context(), w.holds, v1(group), holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}); err != nil {
+	ask := holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{0}}
+	if _, err := holdtest.Hold(t.Context(), w.Holds, in, ask); err != nil {
 		t.Fatal(err)
 	}
-	w.held = ordertest.HeldOrder(m)
-	ordertest.Put(t, w.rows, w.held)
-	w.now = w.held.HoldExpiresAt.Add(seatstate.ExpireAfter)
-	return w
+	held := ordertest.HeldOrder(m)
+	ordertest.Put(t, w.Rows, held)
+	w.SetTime(held.HoldExpiresAt.Add(seatstate.ExpireAfter))
+	return fixture{w, held}
 }
 
-func (w *world) failing(call string) error {
-	err := w.fail[call]
-	delete(w.fail, call)
-	return err
+func (w fixture) expire() expire.Expire {
+	return expire.Expire{Orders: w.Orders(), Ending: seats.Ending{Seats: w.Groups(), Sender: w.Sender()}, Now: w.Now}
 }
 
-func (w *world) Read(ctx context.Context, id contracts.OrderID) (order.Order, bool, error) {
-	if err := w.failing("read"); err != nil {
-		return order.Order{}, false, err
-	}
-	return w.rows.Read(ctx, id)
-}
-
-func (w *world) Update(ctx context.Context, before, after order.Order) error {
-	if w.changes != nil {
-		w.changes()
-	}
-	if err := w.failing("update"); err != nil {
-		return err
-	}
-	err := w.rows.Update(ctx, before, after)
-	if lost := w.failing("update reply"); lost != nil {
-		return lost
-	}
-	return err
-}
-
-func (w *world) Release(ctx context.Context, g seatstate.GroupVersion, id contracts.OrderID, version int) (holds.Release, error) {
-	if err := w.failing("release"); err != nil {
-		return holds.Release{}, err
-	}
-	return w.holds.Release(ctx, g, id, version)
-}
-
-func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
-	if err := w.failing("send"); err != nil {
-		return err
-	}
-	w.sent = append(w.sent, messages...)
-	return nil
-}
-
-func (w *world) handle(t *testing.T, id contracts.OrderID) retry.Outcome {
+// handle handles the ExpireHold of an order.
+func (w fixture) handle(t *testing.T, id contracts.OrderID) error {
 	t.Helper()
 	e, err := message.Encode(message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := expire.Expire{Orders: w, Ending: seats.Ending{Seats: w, Sender: w}, Now: func() time.Time { return w.now.Time() }}
-	return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body}))
+	return w.expire().Handle(t.Context(), message.Delivery{MessageID: "m-9", Body: e.Body})
 }
 
-func (w *world) check(t *testing.T, status contracts.Status, version int, taken int) {
+// becomes writes the next version of the held order's row, as another handler does.
+func (w fixture) becomes(t *testing.T, after order.Order) {
 	t.Helper()
-	row, _, err := w.rows.Read(t.Context(), w.held.OrderID)
-	if err != nil || row.Status != status || row.Version != version {
-		t.Errorf("row is %s at %d (%v), want %s at %d", row.Status, row.Version, err, status, version)
-	}
-	if got := len(w.holds.Inspect(group).Entries); got != taken {
-		t.Errorf("%d places are taken, want %d", got, taken)
+	if err := w.Rows.Update(t.Context(), w.held, after); err != nil {
+		t.Fatal(err)
 	}
 }
 
-func TestAHoldThatIsOver(t *testing.T) {
-	w := newWorld(t)
-	if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
-		t.Fatalf("outcome %+v", o)
+// awaitsPayment makes the order await its payment.
+func (w fixture) awaitsPayment(t *testing.T) {
+	t.Helper()
+	awaiting, err := w.held.AwaitPayment("pi_1", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.held.HeldAt})
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.check(t, contracts.Expired, 2, 0)
-	row, _, _ := w.rows.Read(t.Context(), w.held.OrderID)
+	w.becomes(t, awaiting)
+}
+
+func TestAnExpiredHoldEndsItsOrder(t *testing.T) {
+	w := newFixture(t)
+	world.WantDone(t, w.handle(t, w.held.OrderID))
+	w.WantPlaces(t, group)
+	row := w.WantRow(t, w.held.OrderID, contracts.Expired, 2)
 	if row.OpenGroup != "" || row.DueAt != 0 {
-		t.Errorf("an expired row is still in the index: %+v", row)
+		t.Errorf("an expired row is still in the index, in %q, due at %d", row.OpenGroup, row.DueAt)
 	}
-	if last := row.History[1]; last.At != w.now || last.Cause != "ExpireHold" || last.MessageID != "m-9" {
-		t.Errorf("history ends with %+v", last)
+	if last := row.History[1]; last.At != w.Instant() || last.Cause != "ExpireHold" || last.MessageID != "m-9" {
+		t.Errorf("history ends at %d, caused by %s %s", last.At, last.Cause, last.MessageID)
 	}
 }
 
-func TestTooEarlyComesBackWhenItIsDue(t *testing.T) {
-	w := newWorld(t)
-	w.now -= 4000
-	o := w.handle(t, w.held.OrderID)
-	if o.Class != retry.ClassRetryable || o.After != 5*time.Second {
-		t.Errorf("outcome %s after %s, want retryable after 5s", o.Class, o.After)
+func TestAnEarlyMessageIsRedeliveredWhenItIsDue(t *testing.T) {
+	w := newFixture(t)
+	w.Advance(-4 * time.Second)
+	if o := world.WantRetryable(t, w.handle(t, w.held.OrderID)); o.After != 5*time.Second {
+		t.Errorf("it is redelivered after %s, want 5s", o.After)
 	}
-	w.check(t, contracts.Held, 1, 1)
+	w.WantRow(t, w.held.OrderID, contracts.Held, 1)
+	w.WantPlaces(t, group, world.HeldBy(w.held.OrderID))
 }
 
-func TestRepeatsEndTheSame(t *testing.T) {
-	for _, crash := range []string{"read", "update", "update reply", "send"} {
-		t.Run("after "+crash, func(t *testing.T) {
-			w := newWorld(t)
-			w.pays(t)
-			w.fail[crash] = errors.New("broken connection")
-			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassRetryable {
-				t.Fatalf("outcome %+v", o)
-			}
+func TestAFailureOfAnyCallEndsTheSame(t *testing.T) {
+	for _, fault := range []world.Fault{
+		world.Fails(world.Read), world.Fails(world.Update), world.LosesAnswer(world.Update), world.CrashesAfter(world.Update),
+		world.Crashes(world.Release), world.CrashesAfter(world.Release), world.Fails(world.Send), world.LosesAnswer(world.Send),
+	} {
+		t.Run(fault.String(), func(t *testing.T) {
+			w := newFixture(t)
+			w.awaitsPayment(t)
+			w.Inject(fault)
+			world.WantRetryable(t, w.handle(t, w.held.OrderID))
+			w.Restart()
 			for range 2 {
-				if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
-					t.Fatalf("outcome %+v", o)
-				}
+				world.WantDone(t, w.handle(t, w.held.OrderID))
 			}
-			w.check(t, contracts.Expired, 3, 0)
-			if len(w.sent) == 0 {
+			w.WantRow(t, w.held.OrderID, contracts.Expired, 3)
+			w.WantPlaces(t, group)
+			if len(w.Sent()) == 0 {
 				t.Error("nothing was voided")
 			}
 		})
 	}
 }
 
-// pays has the order await its payment.
-func (w *world) pays(t *testing.T) {
-	t.Helper()
-	awaiting, err := w.held.AwaitPayment("pi_1", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.held.HeldAt})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.rows.Update(t.Context(), w.held, awaiting); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // The buyer's money does not wait for Redis: while the seats cannot be given back, the order ends and its authorisation is
 // voided all the same. Mirror gives the seats back.
-func TestRedisHoldsUpNoVoid(t *testing.T) {
+func TestTheVoidDoesNotWaitForRedis(t *testing.T) {
 	for name, down := range map[string]error{
-		"no answer": errors.New("broken connection"), "the breaker is open": &retry.BreakerOpenError{Name: "redis", After: time.Second},
+		"no answer": world.ErrDown, "the breaker is open": &retry.BreakerOpenError{Name: "redis", After: time.Second},
 		"not loaded, and cannot be": holds.ErrNotLoaded,
 	} {
-		w := newWorld(t)
-		w.pays(t)
-		w.fail["release"] = down
-		for _, taken := range []int{1, 0} { // the message may come twice, the second time after the outage
-			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
-				t.Errorf("%s: outcome %+v", name, o)
-			}
-			w.check(t, contracts.Expired, 3, taken)
-		}
-		if len(w.sent) != 2 || w.sent[0].Attributes.Kind != message.KindVoidPayment {
-			t.Errorf("%s: sent %+v", name, w.sent)
-		}
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t)
+			w.awaitsPayment(t)
+			w.Inject(world.Fails(world.Release).With(down))
+			world.WantDone(t, w.handle(t, w.held.OrderID))
+			w.WantRow(t, w.held.OrderID, contracts.Expired, 3)
+			w.WantPlaces(t, group, world.HeldBy(w.held.OrderID))
+			world.WantDone(t, w.handle(t, w.held.OrderID)) // redelivered after the outage
+			w.WantRow(t, w.held.OrderID, contracts.Expired, 3)
+			w.WantPlaces(t, group)
+			w.WantSent(t, message.KindVoidPayment, message.KindVoidPayment)
+		})
 	}
-	w := newWorld(t)
-	w.pays(t)
-	w.fail["release"] = &retry.PoisonError{Reason: "invalid_hold"}
-	if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassPoison || o.Reason != "invalid_hold" || len(w.sent) != 1 {
-		t.Errorf("what nothing cures: %+v, sent %+v", o, w.sent)
-	}
+	t.Run("an error that no attempt cures", func(t *testing.T) {
+		w := newFixture(t)
+		w.awaitsPayment(t)
+		w.Inject(world.Fails(world.Release).With(&retry.PoisonError{Reason: "invalid_hold"}))
+		world.WantOutcome(t, w.handle(t, w.held.OrderID), retry.ClassPoison, "invalid_hold")
+		w.WantSent(t, message.KindVoidPayment)
+	})
 }
 
-func TestWhatTheRowMayBe(t *testing.T) {
+func TestEveryStatusOfTheRow(t *testing.T) {
 	for status, frees := range map[contracts.Status]bool{
 		contracts.AwaitingPayment: true, contracts.Rejected: true, contracts.Cancelled: true, contracts.Expired: true,
 		contracts.Committed: false, contracts.Confirmed: false, contracts.Revoked: false, contracts.Refunded: false,
 	} {
 		t.Run(string(status), func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			other := w.held
 			other.Status, other.Version = status, 3
-			if err := w.rows.Update(t.Context(), w.held, other); err != nil {
-				t.Fatal(err)
-			}
-			if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
-				t.Fatalf("outcome %+v", o)
-			}
-			wantStatus, wantVersion, taken := status, 3, 1
+			w.becomes(t, other)
+			world.WantDone(t, w.handle(t, w.held.OrderID))
 			if status.Open() {
-				wantStatus, wantVersion = contracts.Expired, 4
+				w.WantRow(t, w.held.OrderID, contracts.Expired, 4)
+			} else {
+				w.WantRow(t, w.held.OrderID, status, 3)
 			}
 			if frees {
-				taken = 0
+				w.WantTaken(t, group)
+			} else {
+				w.WantTaken(t, group, 0)
 			}
-			w.check(t, wantStatus, wantVersion, taken)
 		})
 	}
 }
 
-// The row changes between the read and the write: the handler reads again and acts by what it finds.
-func TestARowThatChangesMeanwhile(t *testing.T) {
-	w := newWorld(t)
+// The row is paid between the read and the write: the handler reads again and leaves it alone.
+func TestARowThatIsPaidMeanwhileIsNotExpired(t *testing.T) {
+	w := newFixture(t)
 	paid := w.held
 	paid.Status, paid.Version = contracts.Committed, 2
-	w.changes = func() {
-		if err := w.rows.Update(t.Context(), w.held, paid); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if o := w.handle(t, w.held.OrderID); o.Class != retry.ClassDone {
-		t.Fatalf("outcome %+v", o)
-	}
-	w.check(t, contracts.Committed, 2, 1)
+	w.Meanwhile(world.Update, func() { w.becomes(t, paid) })
+	world.WantDone(t, w.handle(t, w.held.OrderID))
+	w.WantRow(t, w.held.OrderID, contracts.Committed, 2)
+	w.WantPlaces(t, group, world.HeldBy(w.held.OrderID))
 }
 
-func TestAnOrderThatIsNotThereIsNotOurs(t *testing.T) {
-	w := newWorld(t)
-	if o := w.handle(t, ordertest.NewID()); o.Class != retry.ClassRefused || o.Reason != "no_row" {
-		t.Errorf("outcome %+v", o)
-	}
+// The row changes between the read and the write and stays open, as by a note of a refused card. A refused condition is never
+// "done": the order has to end all the same.
+func TestARowThatChangesAndStaysOpen(t *testing.T) {
+	w := newFixture(t)
+	w.Meanwhile(world.Update, func() { w.becomes(t, w.held.NextAttempt(order.StepOpen)) })
+	world.WantDone(t, w.handle(t, w.held.OrderID))
+	w.WantRow(t, w.held.OrderID, contracts.Expired, 3)
+	w.WantPlaces(t, group)
+}
+
+func TestAnOrderWithoutARowIsRefused(t *testing.T) {
+	w := newFixture(t)
+	world.WantOutcome(t, w.handle(t, ordertest.NewID()), retry.ClassRefused, "no_row")
 }
 
 func TestOtherMessagesArePoison(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	rebuild, err := message.Encode(message.RebuildGroup{ConcertID: "c", Group: "A", CommandID: "1"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := expire.Expire{Orders: w, Ending: seats.Ending{Seats: w, Sender: w}, Now: time.Now}
 	for body, reason := range map[string]string{rebuild.Body: "misrouted", "no JSON": retry.ReasonMalformed} {
-		if o := retry.Classify(h.Handle(t.Context(), message.Delivery{Body: body})); o.Class != retry.ClassPoison || o.Reason != reason {
-			t.Errorf("%s: outcome %+v", body, o)
-		}
+		world.WantOutcome(t, w.expire().Handle(t.Context(), message.Delivery{Body: body}), retry.ClassPoison, reason)
+	}
+}
+
+// wrongLayout is a seats.Ensurer that loads no group in the layout version that is asked for, since another one is sold.
+type wrongLayout struct{}
+
+func (wrongLayout) Ensure(context.Context, seatstate.GroupVersion) error {
+	return &retry.PoisonError{Reason: "layout_version"}
+}
+
+// A row of another layout version is a fault, and Redis is not touched for it. The order ends all the same, and the buyer's
+// authorisation is voided before the message is poison.
+func TestARowOfAnotherLayoutVersionEndsAndIsPoison(t *testing.T) {
+	w := newFixture(t)
+	placed := ordertest.Placed(group, "A-1-2")
+	placed.LayoutVersion = 2
+	cause := order.Cause{Kind: message.KindOpenPayment, At: w.Instant()}
+	awaiting, err := ordertest.HeldOrder(placed).AwaitPayment("pi_1", "secret", cause)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ordertest.Put(t, w.Rows, awaiting)
+	h := w.expire()
+	h.Ending.Seats = seats.NewStore(w.Groups(), wrongLayout{})
+	m := message.ExpireHold{OrderID: placed.OrderID, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}
+	world.WantOutcome(t, h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-9"}, m), retry.ClassPoison, "layout_version")
+	w.WantRow(t, placed.OrderID, contracts.Expired, 3)
+	w.WantSent(t, message.KindVoidPayment)
+	if _, known := w.Holds.Inspect(group).Records[placed.OrderID]; known {
+		t.Error("the group of another layout version has a record of the order")
 	}
 }

@@ -9,20 +9,22 @@ import (
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 )
 
 // Orders that want the same seats move on, at any moment of the mirroring of others, with calls that fail. Each version
-// is hinted at once, and again only after a failure; what was left to the queue of the group is handled in its order, and a
-// repeated send of one version is swallowed. In the end Redis shows what the rows and tickets say.
+// is hinted once, and again only after a failure; MirrorOrders in the queue of the group are handled in their order, and a
+// repeated send of one version is deduplicated. In the end Redis shows what the rows and tickets say.
 func TestHintsOfAnyAgeEndTheSame(t *testing.T) {
 	wants := [][]string{{"A-1"}, {"A-1", "A-2"}, {"A-2", "A-3"}, {"A-3"}, {"A-3", "A-1"}}
 	rapid.Check(t, func(rt *rapid.T) {
-		p := &play{world: newWorld(t), rt: rt, known: map[string]bool{}, script: rapid.SliceOfN(rapid.IntRange(0, 1<<16), 20, 200).Draw(rt, "script")}
+		p := &play{fixture: newFixture(t), rt: rt, known: map[string]bool{}}
+		p.script = rapid.SliceOfN(rapid.IntRange(0, 1<<16), 20, 200).Draw(rt, "script")
 		for _, seats := range wants {
-			p.ids = append(p.ids, p.row(t, contracts.Held, seats...).OrderID)
+			p.ids = append(p.ids, p.put(t, contracts.Held, seats...).OrderID)
 			p.hints = append(p.hints, p.ids[len(p.ids)-1])
 		}
 		for len(p.script) > 0 {
@@ -45,9 +47,9 @@ func TestHintsOfAnyAgeEndTheSame(t *testing.T) {
 	})
 }
 
-// play is a world whose orders move by a script.
+// play is a fixture whose orders move by a script.
 type play struct {
-	*world
+	fixture
 	rt     *rapid.T
 	script []int
 	ids    []contracts.OrderID
@@ -71,13 +73,13 @@ func (p *play) next(n int) int {
 // move takes one order a step on: paid only if all its seats are free of tickets, as the transaction demands.
 func (p *play) move(t testing.TB) {
 	id := p.ids[p.next(len(p.ids))]
-	row, _, _ := p.rows.Read(t.Context(), id)
+	row, _, _ := p.Rows.Read(t.Context(), id)
 	following := row.Status.Next()
 	if len(following) == 0 {
 		return
 	}
 	to := following[p.next(len(following))]
-	tickets, _ := p.rows.Tickets(t.Context(), group)
+	tickets, _ := p.Rows.Tickets(t.Context(), group)
 	if to.Paid() && slices.ContainsFunc(row.Seats, func(seat string) bool { return tickets[seat] != "" && tickets[seat] != id }) {
 		return
 	}
@@ -107,30 +109,34 @@ func (p *play) head(t testing.TB, faults bool) {
 	}
 	m := p.queue[0]
 	p.underFaults(t, m.Attributes.OrderID, faults, func() {
-		switch o := p.handleMessage(t, m); o.Class {
+		switch o := retry.Classify(p.handleMessage(t, m)); o.Class {
 		case retry.ClassDone, retry.ClassRefused:
 			p.queue = p.queue[1:]
 		case retry.ClassRetryable:
 		default:
-			p.rt.Fatalf("MirrorOrder: %+v", o)
+			p.rt.Fatalf("MirrorOrder is %s %s (%v)", o.Class, o.Reason, o.Err)
 		}
 	})
 }
 
 // underFaults does the work of one order. Meanwhile others move, and a call may fail.
 func (p *play) underFaults(t testing.TB, id contracts.OrderID, faults bool, work func()) {
-	clear(p.fail)
+	p.Heal()
 	if faults {
-		if names := []string{"read", "ticket", "layout", "keep", "sell", "restore", "release", "send"}; p.next(3) == 0 {
-			p.fail[names[p.next(len(names))]+[]string{"", " reply"}[p.next(2)]] = true
+		calls := []world.Call{
+			world.Read, world.Ticket, world.LayoutGroup, world.Keep, world.Sell, world.Restore, world.Release, world.Send,
+		}
+		if p.next(3) == 0 {
+			of := calls[p.next(len(calls))]
+			p.Inject([]world.Fault{world.Fails(of), world.LosesAnswer(of)}[p.next(2)])
 		}
 		if p.next(8) == 0 {
-			p.store.Wipe(group)
+			p.Holds.Wipe(group)
 		}
-		p.late = func(string) { p.meanwhile(t, id) }
+		p.BeforeEach(func(world.Call, ...string) { p.meanwhile(t, id) })
 	}
 	work()
-	p.late = nil
+	p.BeforeEach(nil)
 	p.collect()
 }
 
@@ -142,7 +148,7 @@ func (p *play) collect() {
 			p.queue = append(p.queue, m)
 		}
 	}
-	p.sent = nil
+	p.ForgetSent()
 }
 
 // meanwhile moves orders, and mirrors one that is not the one being mirrored: an order is in one shard.
@@ -157,32 +163,32 @@ func (p *play) meanwhile(t testing.TB, but contracts.OrderID) {
 	if i < 0 {
 		return
 	}
-	id, late, fail := p.hints[i], p.late, p.fail
+	id := p.hints[i]
 	p.hints = slices.Delete(p.hints, i, i+1)
-	p.late, p.fail = nil, map[string]bool{}
+	p.BeforeEach(nil)
+	faults := p.Heal() // the other shard's calls do not fail
 	if _, err := p.handle(t, id); err != nil {
 		p.hints = append(p.hints, id)
 	}
-	p.late, p.fail = late, fail
+	p.Inject(faults...)
+	p.BeforeEach(func(world.Call, ...string) { p.meanwhile(t, but) })
 	p.collect()
 }
 
 // check holds Redis to the rows and the tickets.
 func (p *play) check(t testing.TB) {
-	if p.broken() {
-		p.rt.Fatalf("an invariant is broken: %s", p.metrics.String())
+	if p.Alarmed() {
+		p.rt.Fatalf("an invariant is broken: %s", p.Metrics.String())
 	}
 	rows := map[contracts.OrderID]order.Order{}
 	for _, id := range p.ids {
-		rows[id], _, _ = p.rows.Read(t.Context(), id)
+		rows[id], _, _ = p.Rows.Read(t.Context(), id)
 	}
-	tickets, _ := p.rows.Tickets(t.Context(), group)
-	// Where Redis was wiped after the last message that needs it, the group waits for whoever asks for it next, as here.
-	clear(p.fail)
-	if err := p.loader().Ensure(t.Context(), v1(group)); err != nil {
-		p.rt.Fatal(err)
-	}
-	state := p.store.Inspect(group)
+	tickets, _ := p.Rows.Tickets(t.Context(), group)
+	// If Redis was wiped after the last message that needs the group, the next call loads it, as here.
+	p.Heal()
+	p.load(t)
+	state := p.Holds.Inspect(group)
 	for place := range 3 {
 		entry, owner := state.Entries[place], tickets[fmt.Sprint("A-", place+1)]
 		switch {

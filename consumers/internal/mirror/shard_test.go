@@ -50,15 +50,17 @@ func (h *hall) Send(_ context.Context, messages ...message.Encoded) error {
 }
 
 // One shard of three is dead. Orders of the other groups are held, their sales are in Redis within 2 s of their commit, none of
-// their holds lapses, and their maps are read; what is sold in groups of the dead shard waits in their queues.
+// their holds lapses, and their maps are read; rows of groups of the dead shard wait in those groups' queues.
 func TestOneDeadShardOfThree(t *testing.T) {
 	nodes := redistest.Cluster(t, 3)
 	client := redisclient.NewClient(nodes[0].Addr, "", "")
 	t.Cleanup(func() { _ = client.Close() })
 	newBreaker := func() retry.Breaker { return retry.NewBreaker("redis", retry.BreakerOptions{}) }
-	// Holds lapse soon, so that one which nobody sold in time would be seen to.
+	// Holds lapse soon, so that the test sees one that was not sold in time.
 	const holdFor, lapseAfter = 10 * time.Second, time.Second
-	store := redishold.New(client, newBreaker(), redishold.Options{HoldFor: holdFor, LapseAfter: lapseAfter, Shards: redisclient.NewShards(client, newBreaker)})
+	store := redishold.New(client, newBreaker(), redishold.Options{
+		HoldFor: holdFor, LapseAfter: lapseAfter, Shards: redisclient.NewShards(client, newBreaker),
+	})
 	var groups []contracts.SeatGroup
 	made := 0
 	for _, node := range nodes {
@@ -78,19 +80,22 @@ func TestOneDeadShardOfThree(t *testing.T) {
 	// hold holds a place of a group, and writes the row of it.
 	hold := func(g contracts.SeatGroup, place int) (order.Order, error) {
 		m := ordertest.Placed(g, fmt.Sprint(place+1))
-		answer, err := holdtest.Hold(t.Context(), store, seatstate.In(g, 1), holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{place}})
+		ask := holds.Ask{Order: m.OrderID, Hash: m.RequestHash, Places: []int{place}}
+		answer, err := holdtest.Hold(t.Context(), store, seatstate.In(g, 1), ask)
 		if err != nil {
 			return order.Order{}, err
 		}
 		row := order.NewHeld(m, "00000000000000000001", order.Hold{
-			Seats: m.Seats, HeldAt: answer.HeldAt, ExpiresAt: answer.ExpiresAt, BuyerLimit: 8, Amount: contracts.Money{Minor: 12000, Currency: "EUR"},
+			Seats: m.Seats, HeldAt: answer.HeldAt, ExpiresAt: answer.ExpiresAt, BuyerLimit: 8,
+			Amount: contracts.Money{Minor: 12000, Currency: "EUR"},
 		}, order.Cause{Kind: message.KindPlaceOrder, MessageID: "m", At: answer.HeldAt})
 		ordertest.Put(t, rows, row)
 		return row, nil
 	}
 	commit := func(row order.Order) {
 		t.Helper()
-		sold, err := row.Commit("pi_1", order.Cause{Kind: message.KindPaymentAuthorized, MessageID: "m", At: contracts.InstantOf(time.Now())})
+		cause := order.Cause{Kind: message.KindPaymentAuthorized, MessageID: "m", At: contracts.InstantOf(time.Now())}
+		sold, err := row.Commit("pi_1", cause)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +165,7 @@ func TestOneDeadShardOfThree(t *testing.T) {
 	if len(queue.sent) != len(dead) {
 		t.Errorf("%d rows wait in queues, want %d", len(queue.sent), len(dead))
 	}
-	// Now every hold that was made before the outage would have lapsed.
+	// By now every hold that was made before the outage has lapsed, unless it was sold.
 	time.Sleep(holdFor + lapseAfter)
 	for _, g := range groups[:4] {
 		if _, err := store.Sweep(t.Context(), seatstate.In(g, 1)); err != nil {

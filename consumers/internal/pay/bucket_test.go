@@ -15,7 +15,7 @@ import (
 	"boxoffice/contracts"
 )
 
-// watched notes what is taken from a bucket, which may be away.
+// watched records what is taken from a bucket, which may be unreachable.
 type watched struct {
 	pay.Bucket
 	taken []pay.Class
@@ -66,7 +66,7 @@ func TestEveryCallTakesATokenOfItsClass(t *testing.T) {
 	}
 }
 
-// A call without a token is not made, and comes back when it is its turn.
+// A call without a token is not made, and its message is redelivered when there is one.
 func TestNoCallIsMadeWithoutAToken(t *testing.T) {
 	for name, class := range classes {
 		bucket := newWatched(pay.LiveRates)
@@ -82,7 +82,7 @@ func TestNoCallIsMadeWithoutAToken(t *testing.T) {
 			t.Errorf("%s without a token: %v", name, err)
 		}
 		if o := retry.Classify(err); o.Class != retry.ClassRetryable || o.After <= 0 || o.After > time.Second {
-			t.Errorf("%s comes back %+v", name, o)
+			t.Errorf("%s is %s after %s", name, o.Class, o.After)
 		}
 		if len(provider.Effects()) != 0 {
 			t.Errorf("%s was made", name)
@@ -90,14 +90,14 @@ func TestNoCallIsMadeWithoutAToken(t *testing.T) {
 	}
 }
 
-// While the shared bucket is away, each instance has its share and no more.
-func TestEachInstanceHasItsShareWhileTheBucketIsAway(t *testing.T) {
+// While the shared bucket is unreachable, each instance has its share and no more.
+func TestEachInstanceHasItsShareWhileTheBucketIsUnreachable(t *testing.T) {
 	shared, own := newWatched(pay.LiveRates), newWatched(pay.LiveRates.Share(0.05))
 	shared.away = errors.New("no answer")
 	limited := pay.Limited{Provider: mempay.New(mempay.Options{Now: func() contracts.Instant { return 1000 }}), Bucket: shared, Own: own}
 	made := 0
 	for range 20 {
-		// Captures of a PaymentIntent that is none: what counts is whether they are made.
+		// Captures of a PaymentIntent that does not exist: the test counts which of them are made.
 		_, err := limited.Capture(t.Context(), "cap:1:0", "pi_none")
 		var problem *pay.ProviderError
 		if !errors.As(err, &problem) {

@@ -9,6 +9,7 @@ import (
 	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
@@ -19,67 +20,70 @@ import (
 func TestACommittedOrderEndsWithMoneyAndTicketsOrNeither(t *testing.T) {
 	ends := map[contracts.Status]int{}
 	rapid.Check(t, func(r *rapid.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		c := w.committed()
 		elsewhere := 0
-		world := map[string]func(){
-			"confirms":  func() { _ = w.provider.Confirm(c, mempay.CardGood) },
-			"is asked":  func() { _ = w.provider.Confirm(c, mempay.CardAsks) },
-			"declines":  func() { _ = w.provider.Confirm(c, mempay.CardDeclined) },
-			"loses":     func() { _ = w.provider.Lose(c.ID) },
-			"cancelled": func() { elsewhere++; _, _ = w.provider.Cancel(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID) },
-			// Between two calls, as one: a payment that nobody here asked for.
+		doings := map[string]func(){
+			"confirms":  func() { _ = w.Stripe.Confirm(c, mempay.CardGood) },
+			"is asked":  func() { _ = w.Stripe.Confirm(c, mempay.CardAsks) },
+			"declines":  func() { _ = w.Stripe.Confirm(c, mempay.CardDeclined) },
+			"loses":     func() { _ = w.Stripe.Lose(c.ID) },
+			"cancelled": func() { elsewhere++; _, _ = w.Stripe.Cancel(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID) },
+			// A payment between two calls that Pay did not ask for.
 			"pays": func() {
 				elsewhere++
-				_ = w.provider.Confirm(c, mempay.CardGood)
-				_, _ = w.provider.Capture(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID)
+				_ = w.Stripe.Confirm(c, mempay.CardGood)
+				_, _ = w.Stripe.Capture(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID)
 			},
 			"moves": func() {
 				if w.row().Status == contracts.Committed {
 					w.become(func(o order.Order, _ order.Cause) (order.Order, error) { return o.NextAttempt(order.StepOpen), nil })
 				}
 			},
-			"captured":  func() { elsewhere++; _, _ = w.provider.Capture(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID) },
-			"limited":   func() { w.provider.Fail(w.id, mempay.CallCapture, mempay.Limited) },
-			"broken":    func() { w.provider.Fail(w.id, mempay.CallCapture, mempay.Broken) },
-			"hidden":    func() { w.provider.Fail(w.id, mempay.CallCapture, mempay.BrokenAfter) },
-			"lost":      func() { w.provider.Fail(w.id, mempay.CallCapture, mempay.Lost) },
-			"no cancel": func() { w.provider.Fail(w.id, mempay.CallCancel, mempay.Broken) },
-			"no look":   func() { w.provider.Fail(w.id, mempay.CallRetrieve, mempay.Lost) },
+			"captured":    func() { elsewhere++; _, _ = w.Stripe.Capture(t.Context(), "c"+strings.Repeat("x", elsewhere), c.ID) },
+			"limited":     func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Limited) },
+			"broken":      func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Broken) },
+			"hidden":      func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.BrokenAfter) },
+			"lost":        func() { w.Stripe.Fail(w.id, mempay.CallCapture, mempay.Lost) },
+			"no cancel":   func() { w.Stripe.Fail(w.id, mempay.CallCancel, mempay.Broken) },
+			"no retrieve": func() { w.Stripe.Fail(w.id, mempay.CallRetrieve, mempay.Lost) },
 		}
-		names := []string{"confirms", "is asked", "declines", "loses", "loses", "cancelled", "captured", "pays", "moves", "limited", "broken", "hidden", "lost", "no cancel", "no look"}
-		// What is done before each of the first calls; afterwards the world is quiet.
+		names := []string{
+			"confirms", "is asked", "declines", "loses", "loses", "cancelled", "captured", "pays", "moves", "limited", "broken", "hidden",
+			"lost", "no cancel", "no retrieve",
+		}
+		// One entry is done before each of the first calls, and nothing before later ones.
 		script := rapid.SliceOfN(rapid.SampledFrom(append(names, "nothing", "nothing")), 0, 10).Draw(r, "script")
-		w.before = func(string) {
+		w.BeforeEach(func(world.Call, ...string) {
 			if len(script) > 0 {
-				if do := world[script[0]]; do != nil {
+				if do := doings[script[0]]; do != nil {
 					do()
 				}
 				script = script[1:]
 			}
-		}
-		w.failAt, w.after = rapid.IntRange(0, 8).Draw(r, "failAt"), rapid.Bool().Draw(r, "after")
+		})
+		w.injectDrawn(r, 8)
 		var last retry.Outcome
 		for range 40 {
-			if last = w.handle(w.capture()); last.Class != retry.ClassRetryable {
+			if last = retry.Classify(w.handle(w.capture())); last.Class != retry.ClassRetryable {
 				break
 			}
 		}
 		if last.Class != retry.ClassDone {
-			r.Fatalf("ended %+v after %q", last, w.calls)
+			r.Fatalf("the outcome is %s %s (%v) after %q", last.Class, last.Reason, last.Err, w.Calls())
 		}
 		row := w.row()
-		seen, err := w.provider.Retrieve(t.Context(), c.ID)
+		seen, err := w.Stripe.Retrieve(t.Context(), c.ID)
 		for range tries {
-			// What is left of the failed looks.
+			// Faults of retrieves that were not met yet.
 			if err != nil {
-				seen, err = w.provider.Retrieve(t.Context(), c.ID)
+				seen, err = w.Stripe.Retrieve(t.Context(), c.ID)
 			}
 		}
 		if err != nil {
 			r.Fatal(err)
 		}
-		tickets, err := w.rows.Tickets(t.Context(), group)
+		tickets, err := w.Rows.Tickets(t.Context(), group)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -103,56 +107,45 @@ func TestACommittedOrderEndsWithMoneyAndTicketsOrNeither(t *testing.T) {
 	}
 }
 
-// A payment that comes between the look and the cancel counts, whoever took it.
-func TestAPaymentThatIsQuickerThanTheEnd(t *testing.T) {
-	w := newWorld(t)
+// A payment between the retrieve and the cancel counts, wherever it was captured.
+func TestAPaymentBeforeTheCancelCounts(t *testing.T) {
+	w := newFixture(t)
 	c := w.committed()
-	if err := w.provider.Lose(c.ID); err != nil {
+	if err := w.Stripe.Lose(c.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.before = func(call string) {
-		if strings.HasPrefix(call, "cancel") {
-			w.before = nil
-			w.confirm(c, mempay.CardGood)
-			if _, err := w.provider.Capture(t.Context(), "elsewhere", c.ID); err != nil {
-				t.Fatal(err)
-			}
+	w.Meanwhile(world.Cancel, func() {
+		w.confirm(c, mempay.CardGood)
+		if _, err := w.Stripe.Capture(t.Context(), "elsewhere", c.ID); err != nil {
+			t.Fatal(err)
 		}
-	}
+	})
 	w.done(w.capture())
 	w.is(contracts.Confirmed)
 	w.happened("created authorized expired authorized captured")
 }
 
-// An order that ends while its PaymentIntent is made leaves none that could be paid; one that is paid meanwhile keeps it.
+// An order that ends while its PaymentIntent is made leaves none that could be paid; one that goes on meanwhile keeps it.
 func TestARowThatMovesWhileItsPaymentIsOpened(t *testing.T) {
-	moves := func(w *world, to func()) {
-		w.before = func(call string) {
-			if call == "update" && to != nil {
-				do := to
-				to = nil
-				do()
-			}
-		}
-	}
+	moves := func(w *fixture, to func()) { w.Meanwhile(world.Update, to) }
 	t.Run("it ends", func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		moves(w, w.cancelOrder)
 		w.done(w.open())
 		w.is(contracts.Cancelled)
 		w.happened("created canceled")
 	})
 	t.Run("it ends, and the cancel fails", func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		moves(w, w.cancelOrder)
-		w.provider.Fail(w.id, mempay.CallCancel, mempay.Lost)
+		w.Stripe.Fail(w.id, mempay.CallCancel, mempay.Lost)
 		w.done(w.open())
-		if w.log.Len() == 0 {
-			t.Error("nothing is told of it")
+		if w.Logs.String() == "" {
+			t.Error("the log has no line about it")
 		}
 	})
 	t.Run("another is as far", func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		moves(w, func() {
 			w.become(func(o order.Order, c order.Cause) (order.Order, error) { return o.AwaitPayment("pi_1", "secret", c) })
 		})
@@ -163,7 +156,7 @@ func TestARowThatMovesWhileItsPaymentIsOpened(t *testing.T) {
 		w.happened("created")
 	})
 	t.Run("it ends between its read and the capture's update", func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.committed()
 		// Another consumer of the same message is quicker.
 		moves(w, func() { w.become(order.Order.Confirm) })
@@ -172,26 +165,24 @@ func TestARowThatMovesWhileItsPaymentIsOpened(t *testing.T) {
 	})
 }
 
-// A row whose version moves at every try sends the message back.
-func TestARowThatKeepsMoving(t *testing.T) {
-	w := newWorld(t)
+// A message whose row moves at every try is redelivered.
+func TestAMessageWhoseRowKeepsMovingIsRedelivered(t *testing.T) {
+	w := newFixture(t)
 	w.committed()
-	w.before = func(call string) {
-		if call == "update" {
+	w.BeforeEach(func(c world.Call, _ ...string) {
+		if c == world.Update {
 			w.become(func(o order.Order, _ order.Cause) (order.Order, error) { return o.NextAttempt(order.StepVoid), nil })
 		}
-	}
-	if o := w.handle(w.capture()); o.Class != retry.ClassRetryable {
-		t.Errorf("got %+v", o)
-	}
-	w.before = nil
+	})
+	world.WantRetryable(t, w.handle(w.capture()))
+	w.BeforeEach(nil)
 	w.done(w.capture())
 	w.happened("created authorized captured")
 }
 
-// A second authorisation, of a PaymentIntent that the row does not name, is given back with the row's own.
+// A second authorisation, of a PaymentIntent that the row does not name, is cancelled with the row's own.
 func TestAVoidTakesBothPaymentIntents(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	own, other := w.authorized(), w.foreign("other")
 	w.confirm(other, mempay.CardGood)
 	w.cancelOrder()
@@ -199,37 +190,32 @@ func TestAVoidTakesBothPaymentIntents(t *testing.T) {
 	m.PaymentIntentID = other.ID
 	w.done(m)
 	for _, id := range []string{own.ID, other.ID} {
-		if i, err := w.provider.Retrieve(t.Context(), id); err != nil || i.Status != "canceled" {
+		if i, err := w.Stripe.Retrieve(t.Context(), id); err != nil || i.Status != "canceled" {
 			t.Errorf("%s is %s, %v", id, i.Status, err)
 		}
 	}
 	m.PaymentIntentID = own.ID
-	w.calls = nil
+	w.ForgetCalls()
 	w.done(m)
 	if got := strings.Count(w.asked(), "cancel"); got != 1 {
 		t.Errorf("the row's own was cancelled %d times: %s", got, w.asked())
 	}
 }
 
-// What a check finds goes on as if the webhook had brought it, whatever caused the check.
+// An authorisation that a check finds is sent on as the webhook sends it, whatever caused the check.
 func TestACheckSendsTheAuthorizationOn(t *testing.T) {
 	cause := strings.Repeat("e", 48)
-	w := newWorld(t)
+	w := newFixture(t)
 	c := w.awaiting()
 	w.done(w.check(cause))
-	if len(w.sent) != 0 {
-		t.Fatalf("sent %v before the card", w.sent)
-	}
+	w.WantSent(t) // before the card
 	w.confirm(c, mempay.CardGood)
 	w.done(w.check(cause))
-	m, err := message.Decode(w.sent[0].Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := message.PaymentAuthorized{
-		OrderID: w.id, ConcertID: group.ConcertID, Group: group.Group, EventID: cause, PaymentIntentID: c.ID, Amount: *w.row().Amount, Mode: message.ModeTest,
+		OrderID: w.id, ConcertID: group.ConcertID, Group: group.Group, EventID: cause, PaymentIntentID: c.ID, Amount: *w.row().Amount,
+		Mode: message.ModeTest,
 	}
-	if m != want {
-		t.Errorf("sent %+v, want %+v", m, want)
+	if m := world.SentMessage[message.PaymentAuthorized](t, w.World, 0); m != want {
+		t.Errorf("sent %v, want %v", m, want)
 	}
 }

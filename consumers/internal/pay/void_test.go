@@ -9,6 +9,7 @@ import (
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/stripeevent"
@@ -16,22 +17,22 @@ import (
 )
 
 // another is a second PaymentIntent of the order, authorised.
-func (w *world) another(key string) pay.Created {
+func (w *fixture) another(key string) pay.Created {
 	w.t.Helper()
 	return w.made(key, w.with(stripeevent.MetadataOrder, string(w.id)))
 }
 
-func (w *world) statusOf(id string) string {
+func (w *fixture) statusOf(id string) string {
 	w.t.Helper()
-	e, err := w.provider.Entry(w.t.Context(), id)
+	e, err := w.Stripe.Entry(w.t.Context(), id)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return e.Status
 }
 
-// Whatever a VoidPayment names, in each status of the row: of an order that has ended unpaid both are given back, of one that
-// is paid the other one alone, and of one that may still be paid none.
+// Whatever a VoidPayment names, in each status of the row: of an order that has ended unpaid both PaymentIntents are cancelled, of
+// one that is paid only the other one, and of one that may still be paid none.
 func TestWhatAVoidGivesBack(t *testing.T) {
 	const own, other = "own", "other"
 	want := map[contracts.Status]map[string][]string{}
@@ -43,7 +44,7 @@ func TestWhatAVoidGivesBack(t *testing.T) {
 	}
 	for _, status := range contracts.Statuses()[1:] {
 		for _, named := range []string{"", own, other} {
-			w := newWorld(t)
+			w := newFixture(t)
 			ids := map[string]string{own: w.authorized().ID, other: w.another("second").ID}
 			w.forced(status)
 			m := w.void()
@@ -59,66 +60,68 @@ func TestWhatAVoidGivesBack(t *testing.T) {
 			}
 			slices.Sort(given)
 			if !slices.Equal(given, want[status][named]) {
-				t.Errorf("%s, %q named: given back are %v, want %v", status, named, given, want[status][named])
+				t.Errorf("%s, %q named: cancelled are %v, want %v", status, named, given, want[status][named])
 			}
 			if row := w.row(); row.Status != status || row.Payment.IntentID != ids[own] {
-				t.Errorf("%s, %q named: the row is %s with %+v", status, named, row.Status, row.Payment)
+				t.Errorf("%s, %q named: the row is %s with %s", status, named, row.Status, row.Payment.IntentID)
 			}
 		}
 	}
 }
 
-// A row that names no PaymentIntent says of none that it does not pay, unless it has ended.
+// While a row names no PaymentIntent, any one may pay it, and none is cancelled unless the row has ended.
 func TestAVoidOfARowWithoutAPaymentIntent(t *testing.T) {
-	for status, given := range map[contracts.Status]bool{contracts.Held: false, contracts.Committed: false, contracts.Confirmed: false, contracts.Refunded: false, contracts.Expired: true} {
-		w := newWorld(t)
+	for status, given := range map[contracts.Status]bool{
+		contracts.Held: false, contracts.Committed: false, contracts.Confirmed: false, contracts.Refunded: false, contracts.Expired: true,
+	} {
+		w := newFixture(t)
 		other := w.another("second")
 		w.forced(status)
 		m := w.void()
 		m.PaymentIntentID = other.ID
 		w.done(m)
 		if got := w.statusOf(other.ID) == pay.StatusCanceled; got != given {
-			t.Errorf("%s: given back %v", status, got)
+			t.Errorf("%s: cancelled %v", status, got)
 		}
 	}
 }
 
-// The second payment of a paid order was captured, by whomever: that is an alarm, and the first one stays as it is.
-func TestASecondChargeIsNeverAcknowledgedInSilence(t *testing.T) {
-	w := newWorld(t)
+// A second payment of a paid order that was captured, by any program, is an alarm, and the first one stays as it is.
+func TestASecondChargeIsAnAlarm(t *testing.T) {
+	w := newFixture(t)
 	w.confirmed()
 	other := w.another("second")
-	if _, err := w.provider.Capture(t.Context(), "elsewhere", other.ID); err != nil {
+	if _, err := w.Stripe.Capture(t.Context(), "elsewhere", other.ID); err != nil {
 		t.Fatal(err)
 	}
 	m := w.void()
 	m.PaymentIntentID = other.ID
-	poison(t, w.settle(m), "void_of_captured")
-	if !w.metric(telemetry.InvariantsBroken) {
+	world.WantOutcome(t, w.settle(m), retry.ClassPoison, "void_of_captured")
+	if !w.Metered(telemetry.InvariantsBroken) {
 		t.Error("no alarm")
 	}
 	w.is(contracts.Confirmed)
 }
 
-// Trouble with one of two PaymentIntents, of whatever kind, does not keep the other one authorised.
-func TestTroubleWithOneDoesNotKeepTheOther(t *testing.T) {
+// A failure with one of two PaymentIntents does not keep the other one authorised.
+func TestAFailureWithOneDoesNotKeepTheOther(t *testing.T) {
 	for name, c := range map[string]struct {
-		trouble func(w *world, own string)
+		trouble func(w *fixture, own string)
 		class   retry.Class
 	}{
-		"captured":  {func(w *world, own string) { w.captured(own) }, retry.ClassPoison},
-		"refused":   {func(w *world, _ string) { w.fail["cancel"] = pay.FailureBug }, retry.ClassPoison},
-		"no answer": {func(w *world, _ string) { w.fail["cancel"] = pay.FailureUnknown }, retry.ClassRetryable},
-		"replayed":  {func(w *world, _ string) { w.fail["cancel"] = pay.FailureReplayed }, retry.ClassRetryable},
+		"captured":  {func(w *fixture, own string) { w.captured(own) }, retry.ClassPoison},
+		"refused":   {func(w *fixture, _ string) { w.Inject(providerFails(world.Cancel, pay.FailureBug)) }, retry.ClassPoison},
+		"no answer": {func(w *fixture, _ string) { w.Inject(providerFails(world.Cancel, pay.FailureUnknown)) }, retry.ClassRetryable},
+		"replayed":  {func(w *fixture, _ string) { w.Inject(providerFails(world.Cancel, pay.FailureReplayed)) }, retry.ClassRetryable},
 	} {
-		w := newWorld(t)
+		w := newFixture(t)
 		own, other := w.authorized(), w.another("second")
 		w.cancelOrder()
 		c.trouble(w, own.ID)
 		m := w.void()
 		m.PaymentIntentID = other.ID
-		if o := w.handle(m); o.Class != c.class {
-			t.Errorf("%s: %+v", name, o)
+		if o := retry.Classify(w.handle(m)); o.Class != c.class {
+			t.Errorf("%s: the outcome is %s %s (%v), want %s", name, o.Class, o.Reason, o.Err, c.class)
 		}
 		if got := w.statusOf(other.ID); got != pay.StatusCanceled {
 			t.Errorf("%s: the other one is %s", name, got)
@@ -126,31 +129,27 @@ func TestTroubleWithOneDoesNotKeepTheOther(t *testing.T) {
 	}
 }
 
-func (w *world) captured(id string) {
+func (w *fixture) captured(id string) {
 	w.t.Helper()
-	if _, err := w.provider.Capture(w.t.Context(), "elsewhere "+id, id); err != nil {
+	if _, err := w.Stripe.Capture(w.t.Context(), "elsewhere "+id, id); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// Of a paid order the cancel of the other one may fail as any other, and its next attempt has another key; the row that pays
-// meanwhile is confirmed.
+// The cancel of the other PaymentIntent of a paid order may fail like any other, and its next attempt has another key; the row is
+// confirmed meanwhile.
 func TestAVoidOfAPaidOrderThatFails(t *testing.T) {
 	for _, kind := range []mempay.Fault{mempay.Broken, mempay.BrokenAfter, mempay.Garbled, mempay.Lost, mempay.Limited} {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.committed()
 		other := w.another("second")
-		w.provider.Fail(w.id, mempay.CallCancel, kind)
+		w.Stripe.Fail(w.id, mempay.CallCancel, kind)
 		m := w.void()
 		m.PaymentIntentID = other.ID
-		w.before = func(call string) {
-			if call == "update" {
-				w.before = nil
-				w.become(order.Order.Confirm)
-			}
-		}
+		w.Meanwhile(world.Update, func() {
+			w.become(order.Order.Confirm)
+		})
 		w.done(m)
-		w.before = nil
 		w.done(w.capture())
 		if got := w.statusOf(other.ID); got != pay.StatusCanceled {
 			t.Errorf("%s: the other one is %s, asked %s", kind, got, w.asked())
@@ -161,18 +160,23 @@ func TestAVoidOfAPaidOrderThatFails(t *testing.T) {
 	}
 }
 
-// The keys at Stripe tell environments that share an account apart, and are the same at every attempt.
+// The keys at Stripe are different in environments that share an account, and the same at every attempt.
 func TestKeysAtStripe(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
+	var keys []string
+	w.BeforeEach(func(c world.Call, about ...string) {
+		if c == world.Create || c == world.Capture || c == world.Cancel {
+			keys = append(keys, string(c)+" "+about[0])
+		}
+	})
 	w.committed()
 	w.done(w.capture())
 	other := w.another("second")
 	m := message.VoidPayment{OrderID: w.id, ConcertID: group.ConcertID, Group: group.Group, PaymentIntentID: other.ID, CauseID: "dlq_1"}
-	w.calls = nil
 	w.done(m)
 	want := []string{"create pi:test:" + string(w.id) + ":0", "capture cap:test:" + string(w.id) + ":0", "cancel void:" + other.ID + ":0"}
-	if got := w.keys; !slices.Equal(got, want) {
-		t.Errorf("keys %q, want %q", got, want)
+	if !slices.Equal(keys, want) {
+		t.Errorf("keys %q, want %q", keys, want)
 	}
 	for _, key := range want {
 		if len(strings.Fields(key)[1]) > 255 {

@@ -3,26 +3,44 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"sync"
 	"testing"
 
+	"boxoffice/consumers/internal/holds"
+	"boxoffice/consumers/internal/memory/memhold"
 	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/seatstate"
 )
+
+// counter counts the calls to ports that have no World between them and their stores, whose cost would be measured too.
+type counter struct {
+	mu sync.Mutex
+	n  map[world.Call]int
+}
+
+func (c *counter) add(call world.Call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n[call]++
+}
 
 // crowd is the orders of a benchmark: an index of many, of which those that are due have rows.
 type crowd struct {
 	*memorder.Store
-	m     *many
+	*counter
 	index *memorder.Index
 }
 
 // newCrowd has so many open orders, 20 a group, of which one in a hundred is due.
-func newCrowd(b *testing.B, m *many, open int) crowd {
+func newCrowd(b *testing.B, m *many, calls *counter, open int) crowd {
 	b.Helper()
-	c := crowd{Store: memorder.New(), m: m}
+	c := crowd{Store: memorder.New(), counter: calls}
 	keys := make([]memorder.Key, open)
 	var puts []order.Order
 	for i := range keys {
@@ -32,7 +50,7 @@ func newCrowd(b *testing.B, m *many, open int) crowd {
 			continue
 		}
 		placed := ordertest.Placed(g, "A-1-1")
-		held := order.Hold{Seats: placed.Seats, HeldAt: m.now - 10*minute, ExpiresAt: m.now - 5*minute, BuyerLimit: 8}
+		held := order.Hold{Seats: placed.Seats, HeldAt: m.Instant() - 10*minute, ExpiresAt: m.Instant() - 5*minute, BuyerLimit: 8}
 		row := order.NewHeld(placed, "1", held, order.Cause{Kind: message.KindPlaceOrder, At: held.HeldAt})
 		puts = append(puts, row)
 		keys[i] = memorder.Key{Group: g.Key(), DueAt: row.DueAt, OrderID: row.OrderID}
@@ -47,42 +65,66 @@ func newCrowd(b *testing.B, m *many, open int) crowd {
 }
 
 func (c crowd) DuePage(_ context.Context, scan order.DueScan) (order.DuePage, error) {
-	if err := c.m.call("due"); err != nil {
-		return order.DuePage{}, err
-	}
+	c.add(world.DuePage)
 	return c.index.Page(scan)
 }
 
 func (c crowd) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error) {
-	if err := c.m.call("read"); err != nil {
-		return nil, err
-	}
+	c.add(world.ReadMany)
 	return c.Store.ReadMany(ctx, ids)
 }
 
 // OpenIDs has none: the groups that are compared are others than those of the orders.
 func (c crowd) OpenIDs(context.Context, contracts.SeatGroup) ([]contracts.OrderID, error) {
-	return nil, c.m.call("open")
+	c.add(world.OpenIDs)
+	return nil, nil
 }
 
 func (c crowd) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
-	if err := c.m.call("tickets"); err != nil {
-		return nil, err
-	}
+	c.add(world.Tickets)
 	return c.Store.Tickets(ctx, g)
 }
 
 // counted counts what is sent and keeps none of it.
-type counted struct{ m *many }
+type counted struct{ *counter }
 
-func (c counted) Send(context.Context, ...message.Encoded) error { return c.m.call("send") }
+func (c counted) Send(context.Context, ...message.Encoded) error {
+	c.add(world.Send)
+	return nil
+}
 
-// BenchmarkRun is a run of a process that has just started, which compares all groups that it looks at, over stores in
+// loadedGroups is the groups of a benchmark, which are all loaded.
+type loadedGroups struct {
+	*memhold.Store
+	*counter
+}
+
+func (g loadedGroups) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
+	g.add(world.Maps)
+	return g.Store.Maps(ctx, groups)
+}
+
+func (g loadedGroups) Sweep(ctx context.Context, in seatstate.GroupVersion) (int, error) {
+	g.add(world.Sweep)
+	return g.Store.Sweep(ctx, in)
+}
+
+func (g loadedGroups) State(ctx context.Context, in seatstate.GroupVersion) (holds.State, error) {
+	g.add(world.State)
+	return g.Store.State(ctx, in)
+}
+
+func (g loadedGroups) Repair(ctx context.Context, in seatstate.GroupVersion, epoch int64, c []holds.Change) (holds.Repaired, error) {
+	g.add(world.Repair)
+	return g.Store.Repair(ctx, in, epoch, c)
+}
+
+// BenchmarkRun is a run of a process that has just started, which compares all groups that it reads, over stores in
 // memory: what the run itself costs, and how many calls it makes. README.md has its table.
 func BenchmarkRun(b *testing.B) {
 	for _, groups := range []int{10, 1_000, 100_000} {
 		m := newMany(b, (groups+99)/100, min(groups, 100))
-		for _, c := range m.concerts {
+		for _, c := range m.Catalog.Concerts {
 			for i := range m.groups[c.ConcertID] {
 				if err := m.load(b.Context(), contracts.SeatGroup{ConcertID: c.ConcertID, Group: fmt.Sprintf("G-%d", i)}); err != nil {
 					b.Fatal(err)
@@ -91,26 +133,30 @@ func BenchmarkRun(b *testing.B) {
 		}
 		for _, open := range []int{1_000, 10_000, 100_000, 1_000_000} {
 			b.Run(fmt.Sprintf("groups=%d/open=%d", groups, open), func(b *testing.B) {
-				rows := newCrowd(b, m, open)
-				m.calls = map[string]int{}
+				calls := &counter{n: map[world.Call]int{}}
+				rows := newCrowd(b, m, calls, open)
+				m.ForgetCalls()
 				b.ReportAllocs()
 				b.ResetTimer()
 				for range b.N {
 					m.restart()
-					m.reconciler.Rows, m.reconciler.Sender = rows, counted{m}
+					m.reconciler.Rows, m.reconciler.Sender, m.reconciler.Groups = rows, counted{calls}, loadedGroups{m.Holds, calls}
 					report, err := m.run(b)
 					if err != nil || report.Expired != open/100 || report.Groups != min(groups, 2000) {
 						b.Fatalf("%+v, %v", report, err)
 					}
-					m.now += minute
+					m.SetTime(m.Instant() + minute)
 				}
 				b.StopTimer()
-				for unit, calls := range map[string][]string{
-					"dynamodb/op": {"due", "read", "concerts", "layout", "tickets", "open"}, "redis/op": {"maps", "sweep", "state", "repair"}, "sqs/op": {"send", "receive"},
+				counts := m.counts()
+				maps.Copy(counts, calls.n)
+				for unit, of := range map[string][]world.Call{
+					"dynamodb/op": {world.DuePage, world.ReadMany, world.Concerts, world.Layout, world.Tickets, world.OpenIDs},
+					"redis/op":    {world.Maps, world.Sweep, world.State, world.Repair}, "sqs/op": {world.Send, receiveLetters},
 				} {
 					n := 0
-					for _, call := range calls {
-						n += m.calls[call]
+					for _, call := range of {
+						n += counts[call]
 					}
 					b.ReportMetric(float64(n)/float64(b.N), unit)
 				}

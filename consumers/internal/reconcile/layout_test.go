@@ -1,8 +1,6 @@
 package reconcile_test
 
 import (
-	"bytes"
-	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -10,64 +8,63 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 )
 
-// A group that is in Redis in another layout version than the one that is sold is asked for as one that is not there. It is
-// neither swept nor compared: its places are other seats, and every order of it would be found wrong.
-func TestAGroupInAnotherLayoutVersionIsAskedFor(t *testing.T) {
-	w := newWorld(t)
+// A group that is in Redis in another layout version than the one that is sold is rebuilt like one that is not loaded. It is neither
+// swept nor compared: its places are other seats, and every order of it would differ.
+func TestAGroupInAnotherLayoutVersionIsRebuilt(t *testing.T) {
+	w := newFixture(t)
 	w.holding(t, ordertest.NewID(), 0)
 	w.seated(t, contracts.Held, "A-1-3")
-	w.concerts[0].LayoutVersion, w.concerts[0].LayoutFrozen = 2, 2
-	w.now = w.now.Add(5*time.Minute + seatstate.LapseAfter)
-	before := w.store.Inspect(group("A"))
+	w.Catalog.Concerts[0].LayoutVersion, w.Catalog.Concerts[0].LayoutFrozen = 2, 2
+	w.Advance(5*time.Minute + seatstate.LapseAfter)
+	before := w.Holds.Inspect(group("A"))
 	report, err := w.run(t)
 	if err != nil || report.Groups != 2 || report.Rebuilt != 2 || w.kinds()[message.KindRebuildGroup] != 2 {
-		t.Errorf("report %+v, %v, sent %v; want both groups asked for", report, err, w.kinds())
+		t.Errorf("report %+v, %v, sent %v; want both groups rebuilt", report, err, w.kinds())
 	}
-	if report.Swept != 0 || report.Repaired != 0 || w.looks != 0 || w.store.Inspect(group("A")).Revision != before.Revision {
-		t.Errorf("report %+v, %d readings of groups; want neither swept nor compared", report, w.looks)
+	if report.Swept != 0 || report.Repaired != 0 || w.Count(world.State) != 0 || w.Holds.Inspect(group("A")).Revision != before.Revision {
+		t.Errorf("report %+v, %d readings of groups; want neither swept nor compared", report, w.Count(world.State))
 	}
 }
 
-// Once it is loaded in the version that is sold, a group is compared anew, whatever was remembered of the former one.
+// Once a group is loaded in the version that is sold, it is compared anew, whatever the process remembers of the former one.
 func TestAGroupThatWasReplacedIsCompared(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.wantRun(t, 0, 0)
-	w.concerts[0].LayoutVersion, w.concerts[0].LayoutFrozen = 2, 2
+	w.Catalog.Concerts[0].LayoutVersion, w.Catalog.Concerts[0].LayoutFrozen = 2, 2
 	g := seatstate.In(group("A"), 2)
-	if locked, err := w.store.Lock(t.Context(), g.SeatGroup, 9, time.Minute); err != nil || !locked {
+	if locked, err := w.Holds.Lock(t.Context(), g.SeatGroup, 9, time.Minute); err != nil || !locked {
 		t.Fatal(locked, err)
 	}
-	if err := w.store.Load(t.Context(), g, holds.Load{Token: 9, Places: 40}); err != nil {
+	if err := w.Holds.Load(t.Context(), g, holds.Load{Token: 9, Places: 40}); err != nil {
 		t.Fatal(err)
 	}
 	m := ordertest.Placed(group("A"), "A-1-5")
 	m.LayoutVersion = 2
-	open := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
-	ordertest.Put(t, w.rows, open)
+	open := w.holdNow(m)
+	ordertest.Put(t, w.Rows, open)
 	w.wantRun(t, 1, 0)
-	if got, want := w.owners(), (map[int]contracts.OrderID{4: open.OrderID}); !maps.Equal(got, want) {
-		t.Errorf("places are of %v, want %v", got, want)
-	}
+	free := world.Free
+	w.WantPlaces(t, group("A"), free, free, free, free, world.HeldBy(open.OrderID))
 }
 
-// One row of another layout version, which is a fault, does not keep a group from being repaired. It is an alarm; what it owns
-// stays sold, and what it holds is left as it is.
+// One row of another layout version, which is a fault, does not keep a group from being repaired. It is an alarm; seats that it owns
+// stay sold, and seats that it holds are left as they are.
 func TestARowOfAnotherLayoutVersionKeepsNoGroupFromRepair(t *testing.T) {
-	w := newWorld(t)
-	var metrics bytes.Buffer
-	w.reconciler.Meter = telemetry.NewMeter(&metrics, "reconcile", w.at().Time)
+	w := newFixture(t)
+	w.reconciler.Meter = w.Meter("reconcile")
 	odd := func(status contracts.Status, seats ...string) order.Order {
 		m := ordertest.Placed(group("A"), seats...)
 		m.LayoutVersion = 3
-		o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
+		o := w.holdNow(m)
 		o.Status = status
-		ordertest.Put(t, w.rows, o)
+		ordertest.Put(t, w.Rows, o)
 		return o
 	}
 	odd(contracts.Held, "A-1-1", "B-9-9")
@@ -78,11 +75,8 @@ func TestARowOfAnotherLayoutVersionKeepsNoGroupFromRepair(t *testing.T) {
 	w.holding(t, ended.OrderID, 3)
 	sound := w.seated(t, contracts.AwaitingPayment, "A-1-5")
 	w.wantRun(t, 3, 0)
-	want := map[int]contracts.OrderID{1: held.OrderID, 2: paid.OrderID, 4: sound.OrderID}
-	if got := w.owners(); !maps.Equal(got, want) {
-		t.Errorf("places are of %v, want %v", got, want)
-	}
-	if n := strings.Count(metrics.String(), `"`+telemetry.InvariantsBroken.Name+`":1`); n != 3 {
+	w.WantPlaces(t, group("A"), world.Free, world.HeldBy(held.OrderID), world.SoldTo(paid.OrderID), world.Free, world.HeldBy(sound.OrderID))
+	if n := strings.Count(w.Metrics.String(), `"`+telemetry.InvariantsBroken.Name+`":1`); n != 3 {
 		t.Errorf("%d alarms, want one for each open or paid row of another layout", n)
 	}
 }

@@ -1,7 +1,6 @@
 package reconcile_test
 
 import (
-	"maps"
 	"slices"
 	"testing"
 
@@ -9,52 +8,50 @@ import (
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/testkit/holdtest"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/seatstate"
 )
 
-// seated puts a row of group A in a status, with a hold of these seats that begins now. Redis is not told.
-func (w *world) seated(t *testing.T, status contracts.Status, seats ...string) order.Order {
+// holdNow is the first row of an order whose hold begins now.
+func (w *fixture) holdNow(m message.PlaceOrder) order.Order {
+	hold := order.Hold{Seats: m.Seats, HeldAt: w.Instant(), ExpiresAt: w.Instant() + 5*minute, BuyerLimit: 8}
+	return order.NewHeld(m, "1", hold, order.Cause{Kind: message.KindPlaceOrder, At: w.Instant()})
+}
+
+// seated puts a row of group A in a status, with a hold of these seats that begins now. Redis is left as it is.
+func (w *fixture) seated(t *testing.T, status contracts.Status, seats ...string) order.Order {
 	t.Helper()
 	return w.seatedIn(t, "A", status, seats...)
 }
 
-func (w *world) seatedIn(t *testing.T, name string, status contracts.Status, seats ...string) order.Order {
+func (w *fixture) seatedIn(t *testing.T, name string, status contracts.Status, seats ...string) order.Order {
 	t.Helper()
 	m := ordertest.Placed(group(name), seats...)
-	o := order.NewHeld(m, "1", order.Hold{Seats: m.Seats, HeldAt: w.now, ExpiresAt: w.now + 5*minute, BuyerLimit: 8}, order.Cause{Kind: message.KindPlaceOrder, At: w.now})
+	o := w.holdNow(m)
 	o.Status = status
-	ordertest.Put(t, w.rows, o)
+	ordertest.Put(t, w.Rows, o)
 	if status.Paid() {
 		for _, seat := range seats {
-			w.rows.PutTicket(group(name), seat, o.OrderID)
+			w.Rows.PutTicket(group(name), seat, o.OrderID)
 		}
 	}
 	return o
 }
 
-// holding lets an order hold places of group A in Redis.
-func (w *world) holding(t *testing.T, id contracts.OrderID, places ...int) {
+// holding makes an order hold places of group A in Redis.
+func (w *fixture) holding(t *testing.T, id contracts.OrderID, places ...int) {
 	t.Helper()
-	a, err := holdtest.Hold(t.Context(), w.store, v1(group("A")), holds.Ask{Order: id, Hash: "h", Places: places})
+	a, err := holdtest.Hold(t.Context(), w.Holds, v1(group("A")), holds.Ask{Order: id, Hash: "h", Places: places})
 	if err != nil || a.Outcome != holds.Held {
-		t.Fatalf("hold: %+v, %v", a, err)
+		t.Fatalf("hold: %s, %v", a.Outcome, err)
 	}
 }
 
-// owners are the taken places of group A.
-func (w *world) owners() map[int]contracts.OrderID {
-	owners := map[int]contracts.OrderID{}
-	for p, entry := range w.store.Inspect(group("A")).Entries {
-		owners[p] = entry.Order
-	}
-	return owners
-}
-
-func (w *world) settled() []contracts.OrderID {
+// settled is the orders that a SettleOrder was sent for, sorted.
+func (w *fixture) settled() []contracts.OrderID {
 	var ids []contracts.OrderID
-	for _, m := range w.sent {
+	for _, m := range w.Sent() {
 		if m.Attributes.Kind == message.KindSettleOrder {
 			ids = append(ids, m.Attributes.OrderID)
 		}
@@ -63,7 +60,8 @@ func (w *world) settled() []contracts.OrderID {
 	return ids
 }
 
-func (w *world) wantRun(t *testing.T, repaired, lost int) {
+// wantRun wants a run to repair that many orders, and to find that many that have lost a seat.
+func (w *fixture) wantRun(t *testing.T, repaired, lost int) {
 	t.Helper()
 	report, err := w.run(t)
 	if err != nil || report.Repaired != repaired || report.Lost != lost {
@@ -71,15 +69,15 @@ func (w *world) wantRun(t *testing.T, repaired, lost int) {
 	}
 }
 
-// A difference of each kind is gone after one run: a ticket whose place is another's hold, a sale without a ticket, an
-// open order without its hold, a hold of one that has ended, one of another group's order. A hold without a row stays.
-func TestRedisIsBroughtToRowsAndTickets(t *testing.T) {
-	w := newWorld(t)
+// A difference of each kind is repaired in one run: a ticket whose place another order holds, a sale without a ticket, an open order
+// without its hold, a hold of an order that has ended, one of an order of another group. A hold without a row stays.
+func TestRedisIsRepairedFromRowsAndTickets(t *testing.T) {
+	w := newFixture(t)
 	owner := w.seated(t, contracts.Confirmed, "A-1-1", "A-1-2")
 	displaced := w.seated(t, contracts.Held, "A-1-2", "A-1-3")
 	w.holding(t, displaced.OrderID, 1, 2)
 	revoked := w.seated(t, contracts.Revoked, "A-1-4")
-	if _, err := w.store.Sell(t.Context(), v1(group("A")), revoked.OrderID, []int{3}, 1); err != nil {
+	if _, err := w.Holds.Sell(t.Context(), v1(group("A")), revoked.OrderID, []int{3}, 1); err != nil {
 		t.Fatal(err)
 	}
 	open := w.seated(t, contracts.AwaitingPayment, "A-1-5", "A-1-6")
@@ -92,156 +90,153 @@ func TestRedisIsBroughtToRowsAndTickets(t *testing.T) {
 
 	// Besides the five orders of A, the one of B has no hold there.
 	w.wantRun(t, 6, 1)
-	// The displaced order has lost its other seat too: some of its seats are of no use to it.
-	want := map[int]contracts.OrderID{0: owner.OrderID, 1: owner.OrderID, 4: open.OrderID, 5: open.OrderID, 8: coming}
-	got := w.owners()
-	if !maps.Equal(got, want) {
-		t.Errorf("places are of %v, want %v", got, want)
-	}
+	// The displaced order has lost its other seat too: an order has all its seats or none.
+	free, sold, held := world.Free, world.SoldTo(owner.OrderID), world.HeldBy(open.OrderID)
+	w.WantPlaces(t, group("A"), sold, sold, free, free, held, held, free, free, world.HeldBy(coming))
 	if got := w.settled(); !slices.Equal(got, []contracts.OrderID{displaced.OrderID}) {
-		t.Errorf("told %v, want %s", got, displaced.OrderID)
+		t.Errorf("SettleOrder was sent for %v, want %s", got, displaced.OrderID)
 	}
-	if err := holdtest.Consistent(w.store.Inspect(group("A"))); err != nil {
+	if err := holdtest.Consistent(w.Holds.Inspect(group("A"))); err != nil {
 		t.Error(err)
 	}
-	w.sent, w.now = nil, w.now+minute
-	w.wantRun(t, 0, 1) // it is still open: told again, with the number of this run
+	w.ForgetSent()
+	w.SetTime(w.Instant() + minute)
+	w.wantRun(t, 0, 1) // it is still open: its SettleOrder is sent again, with the number of this run
 }
 
-// An open order whose seat has another's ticket is told, also where Redis has nothing of it: the word of its sale may
-// have been lost with the process that was to send it.
-func TestAnOpenOrderWithoutItsSeatIsTold(t *testing.T) {
-	w := newWorld(t)
+// An open order whose seat has another order's ticket is settled, even if Redis has nothing of it: the SettleOrder of that sale may
+// have been lost with the process that had to send it.
+func TestAnOpenOrderThatLostItsSeatIsSettled(t *testing.T) {
+	w := newFixture(t)
 	owner := w.seated(t, contracts.Committed, "A-1-1")
 	loser := w.seated(t, contracts.AwaitingPayment, "A-1-1", "A-1-2")
-	// One whose row is on its way, too: the sale takes its place.
+	// An order without a row yet is settled too: the sale takes its place.
 	coming := ordertest.NewID()
 	w.holding(t, coming, 0)
 	w.wantRun(t, 1, 2)
-	told := []contracts.OrderID{loser.OrderID, coming}
-	slices.Sort(told)
-	if got := w.owners(); !maps.Equal(got, map[int]contracts.OrderID{0: owner.OrderID}) {
-		t.Errorf("places are of %v", got)
+	lost := []contracts.OrderID{loser.OrderID, coming}
+	slices.Sort(lost)
+	w.WantPlaces(t, group("A"), world.SoldTo(owner.OrderID))
+	if got := w.settled(); !slices.Equal(got, lost) {
+		t.Errorf("SettleOrder was sent for %v, want %v", got, lost)
 	}
-	if got := w.settled(); !slices.Equal(got, told) {
-		t.Errorf("told %v, want %v", got, told)
-	}
-	w.fail["send"] = true
-	w.now += minute
+	w.Inject(world.Fails(world.Send).Always())
+	w.SetTime(w.Instant() + minute)
 	if _, err := w.run(t); err == nil {
-		t.Error("a failed send is not told")
+		t.Error("a failed send is not reported")
 	}
-	w.fail["send"], w.sent = false, nil
+	w.Heal()
+	w.ForgetSent()
 	w.wantRun(t, 0, 1)
 }
 
-// What happens while rows and tickets are read is not undone: that order is looked at in the next run.
-func TestARunningOrderIsNotDisturbed(t *testing.T) {
-	w := newWorld(t)
+// A change between the reads of rows and tickets is not undone: that order is compared in the next run.
+func TestAnOrderThatChangesMeanwhileIsLeftToTheNextRun(t *testing.T) {
+	w := newFixture(t)
 	o := w.seated(t, contracts.Held, "A-1-1")
 	reads := 0
-	w.onTickets = func() {
+	w.BeforeEach(func(c world.Call, about ...string) {
+		if c != world.Tickets || about[0] != group("A").Key() {
+			return
+		}
 		if reads++; reads == 2 { // the row was read as open; it ends, and its seats are released
-			ended, err := o.Cancel(order.Cause{Kind: message.KindCancelOrder, At: w.now})
+			ended, err := o.Cancel(order.Cause{Kind: message.KindCancelOrder, At: w.Instant()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := w.rows.Update(t.Context(), o, ended); err != nil {
+			if err := w.Rows.Update(t.Context(), o, ended); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.store.Release(t.Context(), v1(group("A")), o.OrderID, ended.Version); err != nil {
+			if _, err := w.Holds.Release(t.Context(), v1(group("A")), o.OrderID, ended.Version); err != nil {
 				t.Fatal(err)
 			}
 		}
-	}
+	})
 	w.wantRun(t, 0, 0)
-	if got := w.owners(); len(got) != 0 || reads != 2 {
-		t.Errorf("places are of %v after %d reads", got, reads)
+	w.WantPlaces(t, group("A"))
+	if reads != 2 {
+		t.Errorf("tickets were read %d times, want 2", reads)
 	}
-	looks := w.looks
-	w.onTickets = nil
+	compared := w.Count(world.State)
+	w.BeforeEach(nil)
 	w.wantRun(t, 0, 0)
-	if w.looks != looks+1 {
-		t.Errorf("a group with a skipped order was not looked at again")
+	if w.Count(world.State) != compared+1 {
+		t.Errorf("a group with a skipped order was not compared again")
 	}
 }
 
-// A group that has not moved is not read again for ten minutes; a new process looks at all of them.
+// A group that has not moved is not compared again for ten minutes; a new process compares all groups.
 func TestOnlyWhatMovedIsCompared(t *testing.T) {
-	w := newWorld(t)
-	w.wantLooks(t, 2, "at first")
-	w.wantLooks(t, 0, "nothing moved")
+	w := newFixture(t)
+	w.wantCompared(t, 2, "at first")
+	w.wantCompared(t, 0, "nothing moved")
 	o := w.seated(t, contracts.Held, "A-1-1")
 	w.holding(t, o.OrderID, 0)
-	w.wantLooks(t, 1, "a hold was made")
-	w.wantLooks(t, 0, "and no more")
-	w.now += 7 * minute
-	w.wantLooks(t, 1, "ten minutes after it was last looked at")
+	w.wantCompared(t, 1, "a hold was made")
+	w.wantCompared(t, 0, "and no more")
+	w.SetTime(w.Instant() + 7*minute)
+	w.wantCompared(t, 1, "ten minutes after it was last compared")
 	w.restart()
-	w.wantLooks(t, 2, "a new process")
+	w.wantCompared(t, 2, "a new process")
 	w.seated(t, contracts.Cancelled, "A-1-9")
 	w.holding(t, w.seated(t, contracts.Cancelled, "A-1-9").OrderID, 8)
-	w.wantLooks(t, 1, "repairs it")
-	w.wantLooks(t, 1, "looks whether it is as it should be")
-	w.wantLooks(t, 0, "and no more")
+	w.wantCompared(t, 1, "repairs it")
+	w.wantCompared(t, 1, "compares it after the repair")
+	w.wantCompared(t, 0, "and no more")
 	w.holding(t, w.seated(t, contracts.Cancelled, "A-1-10").OrderID, 9)
-	w.fail["repair"] = true
+	w.Inject(world.Fails(world.Repair).Always())
 	if _, err := w.run(t); err == nil {
-		t.Error("a failed repair is not told")
+		t.Error("a failed repair is not reported")
 	}
-	w.fail["repair"] = false
+	w.Heal()
 	w.wantRun(t, 1, 0)
 }
 
-func (w *world) wantLooks(t *testing.T, want int, why string) {
+func (w *fixture) wantCompared(t *testing.T, want int, why string) {
 	t.Helper()
-	before := w.looks
-	w.now += minute
+	before := w.Count(world.State)
+	w.SetTime(w.Instant() + minute)
 	if _, err := w.run(t); err != nil {
 		t.Fatalf("%s: %v", why, err)
 	}
-	if got := w.looks - before; got != want {
+	if got := w.Count(world.State) - before; got != want {
 		t.Errorf("%s: %d groups were read, want %d", why, got, want)
 	}
 }
 
-// A ticket of a seat that the frozen layout does not have breaks an invariant: it is told, and the other groups go on.
-func TestATicketOfNoSeatIsTold(t *testing.T) {
-	w := newWorld(t)
-	w.rows.PutTicket(group("A"), "Z-9-9", ordertest.NewID())
-	w.seatedIn(t, "B", contracts.Held, "A-1-1")
+// A ticket of a seat that the frozen layout does not have is a broken invariant: it is reported, and the other groups go on.
+func TestATicketOfNoSeatIsReported(t *testing.T) {
+	w := newFixture(t)
+	w.Rows.PutTicket(group("A"), "Z-9-9", ordertest.NewID())
+	held := w.seatedIn(t, "B", contracts.Held, "A-1-1")
 	report, err := w.run(t)
 	if err == nil || report.Repaired != 1 {
 		t.Errorf("report %+v, %v", report, err)
 	}
-	if entry := w.store.Inspect(group("B")).Entries[0]; entry.State != seatstate.Held {
-		t.Errorf("B has %+v", entry)
-	}
+	w.WantPlaces(t, group("B"), world.HeldBy(held.OrderID))
 }
 
-// A query of tickets sees a transaction half done: a paid order whose ticket is not visible keeps its seat, and gets it
-// where Redis has it otherwise.
+// A query of tickets may see a transaction half done: a paid order whose ticket is not visible keeps its seat, and gets it if Redis
+// differs.
 func TestAPaidRowOutranksATicketThatIsNotVisible(t *testing.T) {
 	for _, status := range []contracts.Status{contracts.Committed, contracts.Confirmed} {
-		w := newWorld(t)
+		w := newFixture(t)
 		o := w.seated(t, status, "A-1-1", "A-1-2")
-		if _, err := w.store.Sell(t.Context(), v1(group("A")), o.OrderID, []int{0, 1}, 1); err != nil {
+		if _, err := w.Holds.Sell(t.Context(), v1(group("A")), o.OrderID, []int{0, 1}, 1); err != nil {
 			t.Fatal(err)
 		}
-		w.rows.RemoveTicket(group("A"), "A-1-2")
+		w.Rows.RemoveTicket(group("A"), "A-1-2")
 		w.wantRun(t, 0, 0)
 		unsold := w.seated(t, status, "A-1-3", "A-1-4")
-		w.rows.RemoveTicket(group("A"), "A-1-4")
+		w.Rows.RemoveTicket(group("A"), "A-1-4")
 		holder := w.seated(t, contracts.Held, "A-1-4", "A-1-5")
 		w.holding(t, holder.OrderID, 3, 4)
-		w.now += minute
+		w.SetTime(w.Instant() + minute)
 		w.wantRun(t, 1, 1)
-		want := map[int]contracts.OrderID{0: o.OrderID, 1: o.OrderID, 2: unsold.OrderID, 3: unsold.OrderID}
-		if got := w.owners(); !maps.Equal(got, want) {
-			t.Errorf("places are of %v, want %v", got, want)
-		}
+		first, second := world.SoldTo(o.OrderID), world.SoldTo(unsold.OrderID)
+		w.WantPlaces(t, group("A"), first, first, second, second)
 		if got := w.settled(); !slices.Equal(got, []contracts.OrderID{holder.OrderID}) {
-			t.Errorf("told %v, want %s", got, holder.OrderID)
+			t.Errorf("SettleOrder was sent for %v, want %s", got, holder.OrderID)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,31 +11,34 @@ import (
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/reconcile"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 )
 
-// timeout is the function's, kept what must be left of it at the end of a run.
+// timeout is the function's timeout; kept is how much of it must be left at the end of a run.
 const (
 	timeout = 60 * time.Second
 	kept    = 2 * time.Second
 )
 
-// busy is a live world with much more to do for each part than a run has time for when its calls are slow.
+// busy is a fixture in a bubble that has much more to do for each part than a run has time for when its calls are slow.
 func busy(t *testing.T) *many {
 	t.Helper()
 	m := newMany(t, 10, 240)
-	m.live, m.held = true, true
+	m.UseRealTime()
+	m.held = true
 	m.liven()
 	for i := range 150 {
 		for queue := range m.dead {
 			id := ordertestID(i*2 + queue)
-			m.letter(t, queue, fmt.Sprint("group ", i%50), message.Attributes{Kind: message.KindPlaceOrder, OrderID: id, ConcertID: "c-000001", Group: "G-1"}, "body", "")
+			a := message.Attributes{Kind: message.KindPlaceOrder, OrderID: id, ConcertID: "c-000001", Group: "G-1"}
+			m.letter(t, queue, fmt.Sprint("group ", i%50), a, "body", "")
 		}
 	}
 	for i := range 2500 {
-		m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000001", Group: fmt.Sprint("G-", i%200)}, contracts.Held, m.at()-10*minute)
+		m.heldIn(t, contracts.SeatGroup{ConcertID: "c-000001", Group: fmt.Sprint("G-", i%200)}, contracts.Held, m.Instant()-10*minute)
 	}
 	return m
 }
@@ -43,14 +47,14 @@ func ordertestID(n int) contracts.OrderID {
 	return contracts.OrderID(fmt.Sprintf("e1%030d", 1_000_000+n))
 }
 
-// liven has the concerts on sale by the bubble's clock.
+// liven puts the concerts on sale by the bubble's clock.
 func (m *many) liven() {
-	for i := range m.concerts {
-		m.concerts[i].OnSaleAt, m.concerts[i].OffSaleAt = m.at()-60*minute, m.at()+60*24*60*minute
+	for i := range m.Catalog.Concerts {
+		m.Catalog.Concerts[i].OnSaleAt, m.Catalog.Concerts[i].OffSaleAt = m.Instant()-60*minute, m.Instant()+60*24*60*minute
 	}
 }
 
-// within runs with the function's timeout and fails if the run is not over some time before it.
+// within makes a run with the function's timeout, and wants it to end some time before that.
 func (m *many) within(t *testing.T) (reconcile.Report, error) {
 	t.Helper()
 	begun := time.Now()
@@ -63,33 +67,37 @@ func (m *many) within(t *testing.T) (reconcile.Report, error) {
 	return report, err
 }
 
-// Whichever dependency is slow, no part takes the time of another: each does a part of its work, the run ends in time and
-// without an error, and says what it left. Also where everything is slow.
+// Whichever calls are slow, or all of them, no part uses up the time of another: each does a part of its work, and the run ends in
+// time and without an error, and reports what it left.
 func TestNoPartTakesTheTimeOfAnother(t *testing.T) {
-	all := []string{"receive", "put", "keep", "delete", "due", "read", "send", "concerts", "layout", "maps", "sweep", "state", "tickets", "open", "repair", "cursor", "move"}
-	for _, slow := range append([]string{"", "everything"}, all...) {
-		t.Run(slow, func(t *testing.T) {
+	all := []world.Call{
+		receiveLetters, world.Put, world.KeepLetter, deleteLetter, world.DuePage, world.ReadMany, world.Send, world.Concerts, world.Layout,
+		world.Maps, world.Sweep, world.State, world.Tickets, world.OpenIDs, world.Repair, world.Cursor, world.MoveCursor,
+	}
+	for _, slow := range append([]world.Call{"", world.Any}, all...) {
+		t.Run(string(slow), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := busy(t)
-				for _, call := range all {
-					if call == slow || slow == "everything" {
-						m.takes[call] = 1500 * time.Millisecond
+				m.BeforeEach(func(c world.Call, _ ...string) {
+					if c == slow || slow == world.Any && slices.Contains(all, c) {
+						time.Sleep(1500 * time.Millisecond)
 					}
-				}
+				})
 				report, err := m.within(t)
 				if err != nil {
 					t.Errorf("run: %v", err)
 				}
-				if report.DeadLetters == 0 || report.Opened+report.Expired == 0 || report.Groups == 0 || report.Swept == 0 || m.calls["state"] == 0 {
-					t.Errorf("a part did nothing: %+v, %d groups compared", report, m.calls["state"])
+				if report.DeadLetters == 0 || report.Opened+report.Expired == 0 || report.Groups == 0 || report.Swept == 0 || m.Count(world.State) == 0 {
+					t.Errorf("a part did nothing: %+v, %d groups compared", report, m.Count(world.State))
 				}
-				left := map[string]int{
-					"receive": report.Left.Queues, "put": report.Left.Queues, "keep": report.Left.Queues, "delete": report.Left.Queues,
-					"sweep": report.Left.Sweeps, "state": report.Left.Repairs, "tickets": report.Left.Repairs, "open": report.Left.Repairs,
-					"everything": min(report.Left.Queues, report.Left.Due, report.Left.Sweeps, report.Left.Repairs),
+				left := map[world.Call]int{
+					receiveLetters: report.Left.Queues, world.Put: report.Left.Queues, world.KeepLetter: report.Left.Queues,
+					deleteLetter: report.Left.Queues, world.Sweep: report.Left.Sweeps, world.State: report.Left.Repairs,
+					world.Tickets: report.Left.Repairs, world.OpenIDs: report.Left.Repairs,
+					world.Any: min(report.Left.Queues, report.Left.Due, report.Left.Sweeps, report.Left.Repairs),
 				}
 				if n, wanted := left[slow]; wanted && n == 0 {
-					t.Errorf("nothing is said of what was left: %+v", report.Left)
+					t.Errorf("what was left is not reported: %+v", report.Left)
 				}
 				if slow == "" && (report.Left.Queues+report.Left.Due+report.Left.Sweeps+report.Left.Repairs > 0 || report.DeadLetters != 300 || report.Due != 2500) {
 					t.Errorf("there was time for all: %+v", report)
@@ -99,11 +107,11 @@ func TestNoPartTakesTheTimeOfAnother(t *testing.T) {
 	}
 }
 
-// What a call is given ends before the function does, so that its report and metrics are written.
+// The context of a call ends before the function's time, so that report and metrics are written.
 func TestARunKeepsAMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMany(t, 1, 1)
-		m.live = true
+		m.UseRealTime()
 		m.liven()
 		end := time.Now().Add(timeout)
 		hang := &hanging{until: end.Add(-kept)}
@@ -115,7 +123,7 @@ func TestARunKeepsAMargin(t *testing.T) {
 	})
 }
 
-// hanging does not answer before its caller gives up.
+// hanging is a catalogue whose Concerts returns only when its context ends.
 type hanging struct {
 	reconcile.Catalogue
 	until time.Time
@@ -129,7 +137,7 @@ func (h *hanging) Concerts(ctx context.Context) (concerts []readmodel.Concert, e
 	return nil, ctx.Err()
 }
 
-// slowIndex is an index of open orders whose pages are small and take their time.
+// slowIndex is an index of open orders whose pages are small and slow.
 type slowIndex struct {
 	reconcile.Rows
 	takes time.Duration
@@ -143,8 +151,8 @@ func (x *slowIndex) DuePage(ctx context.Context, scan order.DueScan) (order.DueP
 	return page, err
 }
 
-// An index that cannot be read in one run is read in a few: by segments, where each run is a new process, and where one
-// process goes on, also if there is no time for a single segment. Nothing is lost by it.
+// An index that cannot be read in one run is read in a few: segment by segment if each run is a new process; and one process goes
+// on where it was, even if there is no time for a single segment. No order is lost.
 func TestAnIndexIsReadInSeveralRuns(t *testing.T) {
 	for name, c := range map[string]struct {
 		takes      time.Duration
@@ -158,10 +166,10 @@ func TestAnIndexIsReadInSeveralRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMany(t, 0, 0)
-				m.live = true
+				m.UseRealTime()
 				waiting := map[contracts.OrderID]bool{}
 				for i := range 1600 {
-					waiting[m.heldIn(t, contracts.SeatGroup{ConcertID: "c", Group: fmt.Sprint("G-", i%160)}, contracts.Committed, m.at()-60*minute).OrderID] = true
+					waiting[m.heldIn(t, contracts.SeatGroup{ConcertID: "c", Group: fmt.Sprint("G-", i%160)}, contracts.Committed, m.Instant()-60*minute).OrderID] = true
 				}
 				left := false
 				for run := range c.runs + 1 {
@@ -176,19 +184,19 @@ func TestAnIndexIsReadInSeveralRuns(t *testing.T) {
 						m.restart()
 						m.reconciler.Rows = &slowIndex{Rows: m.reconciler.Rows, takes: c.takes, limit: c.limit}
 					}
-					m.sent = nil
+					m.ForgetSent()
 					report, err := m.within(t)
 					if err != nil {
 						t.Fatal(err)
 					}
 					left = left || report.Left.Segments > 0
-					for _, sent := range m.sent {
+					for _, sent := range m.Sent() {
 						delete(waiting, sent.Attributes.OrderID)
 					}
 					time.Sleep(time.Minute)
 				}
 				if !left {
-					t.Error("the index was read in one run, so that nothing was shown")
+					t.Error("the index was read in one run, so that the test proves nothing")
 				}
 			})
 		})
@@ -208,12 +216,12 @@ func (p panicking) Layout(ctx context.Context, concertID string, version int) ([
 	return p.Catalogue.Layout(ctx, concertID, version)
 }
 
-// A panic at one item is an error of that item: the groups of the other concert are looked at all the same.
+// A panic at one item is an error of that item: the groups of the other concert are read all the same.
 func TestAPanicStopsNoOtherItem(t *testing.T) {
-	w := newWorld(t)
-	other := w.concerts[0]
+	w := newFixture(t)
+	other := w.Catalog.Concerts[0]
 	other.ConcertID = "other"
-	w.concerts = append(w.concerts, other)
+	w.Catalog.Concerts = append(w.Catalog.Concerts, other)
 	w.reconciler.Catalogue = panicking{Catalogue: w.reconciler.Catalogue, concertID: other.ConcertID}
 	report, err := w.run(t)
 	if err == nil || !strings.Contains(err.Error(), "makes the program panic") || report.Groups != 2 {

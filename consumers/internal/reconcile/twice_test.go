@@ -1,65 +1,66 @@
 package reconcile_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
-	"boxoffice/contracts/telemetry"
 )
 
-// regrouped is a world whose concert has several layouts. Of a version that is not among them there is no layout.
+// regrouped is a fixture whose concert has several layouts. A version that is not among them has no layout.
 type regrouped struct {
-	*world
+	*fixture
+	mu      sync.Mutex
 	layouts map[int][]readmodel.LayoutGroup
-	// read are the versions that were asked for.
+	// read is how often each version was read.
 	read map[int]int
-	logs bytes.Buffer
-	// metrics are what was counted.
-	metrics bytes.Buffer
 }
 
-func (r *regrouped) Layout(_ context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
-	if err := r.call(fmt.Sprint("layout ", version)); err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.read[version]++
-	groups, found := r.layouts[version]
-	if !found {
-		return nil, &retry.PoisonError{Reason: retry.ReasonCatalogueMissing, Err: errors.New("there is no such layout")}
-	}
-	return groups, nil
+// layoutsOf is the port of the catalogue with the layouts of a regrouped concert. A read is about its version too.
+type layoutsOf struct {
+	world.Catalogue
+	r *regrouped
 }
 
-// newRegrouped has the groups of each version, as "group: seats".
+func (p layoutsOf) Layout(_ context.Context, concertID string, version int) ([]readmodel.LayoutGroup, error) {
+	r := p.r
+	return world.Do(r.World, world.Layout, []string{concertID, fmt.Sprint("version ", version)}, func() ([]readmodel.LayoutGroup, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.read[version]++
+		groups, found := r.layouts[version]
+		if !found {
+			return nil, &retry.PoisonError{Reason: retry.ReasonCatalogueMissing, Err: errors.New("there is no such layout")}
+		}
+		return groups, nil
+	})
+}
+
+// newRegrouped makes a concert with these groups in each version, as "group: seats".
 func newRegrouped(t *testing.T, versions ...[]string) *regrouped {
 	t.Helper()
-	r := &regrouped{world: newWorld(t), layouts: map[int][]readmodel.LayoutGroup{}, read: map[int]int{}}
+	r := &regrouped{fixture: newFixture(t), layouts: map[int][]readmodel.LayoutGroup{}, read: map[int]int{}}
 	for i, groups := range versions {
 		for _, g := range groups {
 			name, seats, _ := strings.Cut(g, ": ")
 			r.layouts[i+1] = append(r.layouts[i+1], readmodel.LayoutGroup{Group: name, Seats: strings.Fields(seats)})
 		}
 	}
-	r.concerts = r.concerts[:1]
-	r.concerts[0].LayoutVersion, r.concerts[0].LayoutFrozen = len(versions), len(versions)
-	r.reconciler.Catalogue = r
-	r.reconciler.Log = slog.New(slog.NewJSONHandler(&r.logs, nil))
-	r.reconciler.Meter = telemetry.NewMeter(&r.metrics, "reconcile", time.Now)
+	r.Catalog.Concerts = r.Catalog.Concerts[:1]
+	r.Catalog.Concerts[0].LayoutVersion, r.Catalog.Concerts[0].LayoutFrozen = len(versions), len(versions)
+	r.reconciler.Catalogue = layoutsOf{r.Catalogue(), r}
+	r.reconciler.Meter = r.Meter("reconcile")
 	return r
 }
 
-// A seat of a concert has a ticket in one group alone, whatever groups its layouts have.
+// A seat of a concert has a ticket in one group alone, whichever groups its layouts have.
 func TestASeatWithTwoTicketsIsFoundInWhateverGroups(t *testing.T) {
 	const one, other = contracts.OrderID("e1000000000000000000000000000001"), contracts.OrderID("e1000000000000000000000000000002")
 	type ticket struct {
@@ -70,7 +71,7 @@ func TestASeatWithTwoTicketsIsFoundInWhateverGroups(t *testing.T) {
 		versions [][]string
 		tickets  []ticket
 		found    int
-		// says are what the log has of it.
+		// says is what the log has about it.
 		says []string
 	}{
 		"a group that is no more": {
@@ -108,21 +109,19 @@ func TestASeatWithTwoTicketsIsFoundInWhateverGroups(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRegrouped(t, c.versions...)
 			for _, k := range c.tickets {
-				r.rows.PutTicket(group(k.group), k.seat, k.order)
+				r.Rows.PutTicket(group(k.group), k.seat, k.order)
 			}
 			report, err := r.run(t)
 			if err != nil || report.Outside != c.found || report.Left.Earlier != 0 {
 				t.Fatalf("found %d with %d layouts left, %v; want %d", report.Outside, report.Left.Earlier, err, c.found)
 			}
-			logs := r.logs.String()
+			logs := r.Logs.String()
 			for _, text := range c.says {
 				if !strings.Contains(logs, text) {
 					t.Errorf("the log does not say %q: %s", text, logs)
 				}
 			}
-			if alarmed := strings.Contains(r.metrics.String(), telemetry.InvariantsBroken.Name); alarmed != (c.found > 0) {
-				t.Errorf("alarmed %v: %s", alarmed, r.metrics.String())
-			}
+			r.WantAlarm(t, c.found > 0)
 			if c.found == 0 && strings.Contains(logs, "not its seat's") {
 				t.Errorf("the log says %s", logs)
 			}
@@ -130,23 +129,23 @@ func TestASeatWithTwoTicketsIsFoundInWhateverGroups(t *testing.T) {
 	}
 }
 
-// Most concerts have one layout version: they are not looked at for it.
-func TestAConcertWithOneLayoutIsAskedForNothingMore(t *testing.T) {
+// Most concerts have one layout version: they cost no further query.
+func TestAConcertWithOneLayoutCostsNoFurtherQuery(t *testing.T) {
 	r := newRegrouped(t, []string{"C: s1"})
 	if _, err := r.run(t); err != nil {
 		t.Fatal(err)
 	}
-	tickets := r.calls["tickets"]
+	tickets := r.Count(world.Tickets)
 	q := newRegrouped(t, []string{"old: s1"}, []string{"C: s1"})
 	if _, err := q.run(t); err != nil {
 		t.Fatal(err)
 	}
-	if got := q.calls["tickets"]; got != tickets+1 {
+	if got := q.Count(world.Tickets); got != tickets+1 {
 		t.Errorf("an earlier layout with one other group costs %d queries of tickets, without it there are %d", got, tickets)
 	}
 }
 
-// However many layouts a concert has had, a run looks at eight, and a few runs at all. One that cannot be read stops no other.
+// However many layouts a concert has had, a run reads eight, and a few runs read all. One that cannot be read stops no other.
 func TestEarlierLayoutsTakeTurns(t *testing.T) {
 	var versions [][]string
 	for v := 1; v <= 30; v++ {
@@ -168,30 +167,31 @@ func TestEarlierLayoutsTakeTurns(t *testing.T) {
 			}
 		}
 		if looked != 8 {
-			t.Errorf("a run looked at %d earlier layouts", looked)
+			t.Errorf("a run read %d earlier layouts", looked)
 		}
-		r.now += minute
+		r.SetTime(r.Instant() + minute)
 	}
 	if len(seen) != 29 {
-		t.Errorf("12 runs looked at %d of 29 earlier layouts", len(seen))
+		t.Errorf("12 runs read %d of 29 earlier layouts", len(seen))
 	}
 
 	r = newRegrouped(t, []string{"old: s1"}, []string{"middle: s1"}, []string{"new: s1"})
-	r.rows.PutTicket(group("middle"), "s1", "e1000000000000000000000000000001")
-	r.fail["layout 1"] = true
+	r.Rows.PutTicket(group("middle"), "s1", "e1000000000000000000000000000001")
+	r.Inject(world.Fails(world.Layout).About("version 1").Always())
 	if report, err := r.run(t); err == nil || report.Outside != 1 {
 		t.Errorf("with a layout that cannot be read %d tickets are found, %v", report.Outside, err)
 	}
-	r.fail["layout 1"], r.fail["tickets"] = false, true
+	r.Heal()
+	r.failing(world.Tickets)
 	if report, err := r.run(t); err == nil || report.Outside != 0 {
 		t.Errorf("with tickets that cannot be read %d are found, %v", report.Outside, err)
 	}
 }
 
-// Layout versions need not begin at 1: a concert that is sold under a new id mostly begins with a copied one.
+// Layout versions need not begin at 1: a concert that is sold under a new id usually begins with a copied version.
 func TestAVersionThatWasNeverThereIsNoError(t *testing.T) {
 	r := newRegrouped(t, nil, []string{"A: A-1-1 A-1-2"})
 	if report, err := r.run(t); err != nil || r.read[1] != 1 {
-		t.Errorf("%+v, %v, version 1 was asked for %d times", report, err, r.read[1])
+		t.Errorf("%+v, %v, version 1 was read %d times", report, err, r.read[1])
 	}
 }

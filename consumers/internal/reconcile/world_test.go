@@ -1,23 +1,15 @@
 package reconcile_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
 	"boxoffice/consumers/internal/holds"
-	"boxoffice/consumers/internal/memory/memhold"
-	"boxoffice/consumers/internal/memory/memledger"
-	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/reconcile"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
-	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
@@ -28,57 +20,28 @@ const (
 	second = contracts.Instant(1000)
 )
 
-// world has one concert of two groups, on sale from minute 100 to minute 200.
-type world struct {
-	// now is the time, unless the world is live: then it is that of the bubble.
-	now   contracts.Instant
-	live  bool
-	rows  *memorder.Store
-	notes *memledger.Store
-	store *memhold.Store
-	// concerts are all that there are, each with the groups A and B.
-	concerts []readmodel.Concert
-	// unread are groups whose maps are not read while the others are.
-	unread []contracts.SeatGroup
-	// first is what processes were told to read first.
-	first []layoutitem.Ref
+// fixture is a World with one concert of the groups A and B, of 40 seats each, on sale from minute 100 to minute 200. It is minute
+// 150. Two dead-letter queues and a Reconciler are over it.
+type fixture struct {
+	*world.World
 	// dead are the dead-letter queues.
 	dead []*deadQueue
 	// reconciler is the process: it remembers what it compared.
 	reconciler *reconcile.Reconciler
-	// looks counts the readings of whole groups; onTickets, if set, is what happens while a comparison goes on.
-	looks     int
-	onTickets func()
-
-	// fail are the calls that fail, takes those that take time in a bubble. Both are by the name of the call.
-	fail  map[string]bool
-	takes map[string]time.Duration
-
-	mu   sync.Mutex
-	sent []message.Encoded
-	kept map[string]readmodel.DeadLetter
-	// calls are how many there were of each name.
-	calls map[string]int
 }
 
-// at is the time.
-func (w *world) at() contracts.Instant {
-	if w.live {
-		return contracts.InstantOf(time.Now())
-	}
-	return w.now
-}
-
-func newWorld(t testing.TB) *world {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	w := &world{now: 150 * minute, rows: memorder.New(), notes: memledger.New(), kept: map[string]readmodel.DeadLetter{}, fail: map[string]bool{}, takes: map[string]time.Duration{}, calls: map[string]int{}}
+	w := &fixture{World: world.New(150 * minute)}
 	c := readmodel.Concert{ConcertID: "nocturne", OnSaleAt: 100 * minute, OffSaleAt: 200 * minute, LayoutVersion: 1, LayoutFrozen: 1}
 	// Its row has another layout than the frozen one, which no load can bring about: nothing of it is touched.
 	other := c
 	other.ConcertID, other.LayoutVersion = "regrouped", 2
-	w.concerts = []readmodel.Concert{c, other}
+	w.Catalog.Concerts = []readmodel.Concert{c, other}
+	w.Catalog.Layout = func(string, int) []readmodel.LayoutGroup {
+		return []readmodel.LayoutGroup{world.Row("A", "A-1", 40), world.Row("B", "A-1", 40)}
+	}
 	w.dead = []*deadQueue{newDeadQueue("orders-dead", w), newDeadQueue("payments-dead", w)}
-	w.store = memhold.New(w.at, memhold.Options{HoldFor: 5 * time.Minute})
 	for i, name := range []string{"A", "B"} {
 		w.load(t, name, int64(i+1))
 	}
@@ -86,11 +49,11 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// restart is a new process.
-func (w *world) restart() {
+// restart begins a new process.
+func (w *fixture) restart() {
 	w.reconciler = &reconcile.Reconciler{
-		Catalogue: w, Rows: rows{w.rows, w}, Groups: w, Sender: w, Letters: w, Ledger: ledger{w},
-		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.at().Time() },
+		Catalogue: w.Catalogue(), Rows: w.Orders(), Groups: w.Groups(), Sender: w.Sender(), Letters: w.DeadLetters(), Ledger: w.Notes(),
+		Log: w.Log(), Now: w.Now,
 	}
 	for _, q := range w.dead {
 		w.reconciler.DeadLetters = append(w.reconciler.DeadLetters, q)
@@ -104,190 +67,40 @@ func group(name string) contracts.SeatGroup {
 // v1 is a group in the one layout version of these tests.
 func v1(g contracts.SeatGroup) seatstate.GroupVersion { return seatstate.In(g, 1) }
 
-func (w *world) load(t testing.TB, name string, token int64) {
+func (w *fixture) load(t testing.TB, name string, token int64) {
 	t.Helper()
-	if _, err := w.store.Lock(t.Context(), group(name), token, time.Minute); err != nil {
+	if _, err := w.Holds.Lock(t.Context(), group(name), token, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Load(t.Context(), v1(group(name)), holds.Load{Token: token, Places: 40}); err != nil {
+	if err := w.Holds.Load(t.Context(), v1(group(name)), holds.Load{Token: token, Places: 40}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// call is the begin of a call of that name: it may take time, and fail. No lock may be held.
-func (w *world) call(name string) error {
-	w.mu.Lock()
-	w.calls[name]++
-	w.mu.Unlock()
-	if d := w.takes[name]; d > 0 {
-		time.Sleep(d)
+// failing makes every call of these names fail until Heal.
+func (w *fixture) failing(calls ...world.Call) { w.Down(world.ErrDown, calls...) }
+
+// counts is how many calls of each name were made.
+func (w *fixture) counts() map[world.Call]int {
+	n := map[world.Call]int{}
+	for _, c := range w.Calls() {
+		n[c]++
 	}
-	if w.fail[name] {
-		return errors.New(name + ": broken connection")
-	}
-	return nil
+	return n
 }
 
-func (w *world) Concerts(context.Context) ([]readmodel.Concert, error) {
-	if err := w.call("concerts"); err != nil {
-		return nil, err
-	}
-	if w.fail["one concert"] {
-		return w.concerts, errors.New("a concert that does not decode")
-	}
-	return w.concerts, nil
-}
-
-// Freeze marks what is in the list.
-func (w *world) Freeze(_ context.Context, concertID string, version int) (bool, error) {
-	if err := w.call("freeze"); err != nil {
-		return false, err
-	}
-	for i := range w.concerts {
-		if c := &w.concerts[i]; c.ConcertID == concertID && c.LayoutVersion == version && c.LayoutFrozen == 0 {
-			c.LayoutFrozen = version
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// TellFirst notes what was told last.
-func (w *world) TellFirst(_ context.Context, refs []layoutitem.Ref) error {
-	if err := w.call("first"); err != nil {
-		return err
-	}
-	w.first = refs
-	return nil
-}
-
-func (w *world) Complete(_ context.Context, concertID string, _ int) error {
-	return errors.Join(w.call("complete"), w.call("complete "+concertID))
-}
-
-func (w *world) Layout(_ context.Context, concertID string, _ int) ([]readmodel.LayoutGroup, error) {
-	if err := errors.Join(w.call("layout"), w.call("layout of "+concertID)); err != nil {
-		return nil, err
-	}
-	seats := make([]string, 40)
-	for i := range seats {
-		seats[i] = fmt.Sprintf("A-1-%d", i+1)
-	}
-	return []readmodel.LayoutGroup{{Group: "A", Seats: seats}, {Group: "B", Seats: seats}}, nil
-}
-
-// rows are the orders, with something that happens while tickets are read.
-type rows struct {
-	*memorder.Store
-	w *world
-}
-
-func (r rows) PutAll(ctx context.Context, puts []order.Order) []order.PutResult {
-	if err := r.w.call("put"); err != nil {
-		return []order.PutResult{{Err: err}}
-	}
-	return r.Store.PutAll(ctx, puts)
-}
-
-func (r rows) ReadMany(ctx context.Context, ids []contracts.OrderID) ([]order.Order, error) {
-	if err := r.w.call("read"); err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		if r.w.fail["read "+string(id)] {
-			return nil, errors.New("a row that cannot be read")
-		}
-	}
-	return r.Store.ReadMany(ctx, ids)
-}
-
-func (r rows) DuePage(ctx context.Context, scan order.DueScan) (order.DuePage, error) {
-	if err := r.w.call("due"); err != nil {
-		return order.DuePage{}, err
-	}
-	return r.Store.DuePage(ctx, scan)
-}
-
-func (r rows) OpenIDs(ctx context.Context, g contracts.SeatGroup) ([]contracts.OrderID, error) {
-	if err := r.w.call("open"); err != nil {
-		return nil, err
-	}
-	return r.Store.OpenIDs(ctx, g)
-}
-
-func (r rows) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
-	if err := r.w.call("tickets"); err != nil {
-		return nil, err
-	}
-	if r.w.onTickets != nil && g == group("A") {
-		r.w.onTickets()
-	}
-	return r.Store.Tickets(ctx, g)
-}
-
-func (w *world) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
-	if err := w.call("maps"); err != nil {
-		return nil, err
-	}
-	maps, err := w.store.Maps(ctx, groups)
-	if len(w.unread) > 0 {
-		// What comes beside the error for those is nothing that anybody may go by.
-		err = errors.Join(err, &holds.UnreadError{Groups: w.unread, Err: errors.New("connection refused")})
-	}
-	return maps, err
-}
-
-func (w *world) Sweep(ctx context.Context, g seatstate.GroupVersion) (int, error) {
-	if err := w.call("sweep"); err != nil {
-		return 0, err
-	}
-	return w.store.Sweep(ctx, g)
-}
-
-func (w *world) State(ctx context.Context, g seatstate.GroupVersion) (holds.State, error) {
-	if err := w.call("state"); err != nil {
-		return holds.State{}, err
-	}
-	w.mu.Lock()
-	w.looks++
-	w.mu.Unlock()
-	return w.store.State(ctx, g)
-}
-
-func (w *world) Repair(ctx context.Context, g seatstate.GroupVersion, epoch int64, changes []holds.Change) (holds.Repaired, error) {
-	if err := w.call("repair"); err != nil {
-		return holds.Repaired{}, err
-	}
-	return w.store.Repair(ctx, g, epoch, changes)
-}
-
-func (w *world) Send(_ context.Context, messages ...message.Encoded) error {
-	if err := w.call("send"); err != nil {
-		return err
-	}
-	for _, m := range messages {
-		if w.fail["send to "+string(m.Queue)] {
-			return errors.New("send: broken connection")
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sent = append(w.sent, messages...)
-	return nil
-}
-
-func (w *world) run(t *testing.T) (reconcile.Report, error) {
+func (w *fixture) run(t *testing.T) (reconcile.Report, error) {
 	t.Helper()
 	return w.reconciler.Run(t.Context())
 }
 
-// held puts an order in a status whose hold was made at an instant; it took the status in the same instant.
-func (w *world) held(t *testing.T, name string, status contracts.Status, at contracts.Instant) order.Order {
+// held puts an order in a status, whose hold was made at an instant and which took the status in the same instant.
+func (w *fixture) held(t *testing.T, name string, status contracts.Status, at contracts.Instant) order.Order {
 	t.Helper()
 	return w.heldIn(t, group(name), status, at)
 }
 
-func (w *world) heldIn(t *testing.T, g contracts.SeatGroup, status contracts.Status, at contracts.Instant) order.Order {
+func (w *fixture) heldIn(t *testing.T, g contracts.SeatGroup, status contracts.Status, at contracts.Instant) order.Order {
 	t.Helper()
 	m := ordertest.Placed(g, "A-1-1")
 	cause := order.Cause{Kind: message.KindPlaceOrder, At: at}
@@ -302,13 +115,13 @@ func (w *world) heldIn(t *testing.T, g contracts.SeatGroup, status contracts.Sta
 	if err != nil {
 		t.Fatal(err)
 	}
-	ordertest.Put(t, w.rows, o)
+	ordertest.Put(t, w.Rows, o)
 	return o
 }
 
-// steps are what was sent to an order.
-func (w *world) steps(id contracts.OrderID) (sent []message.Encoded) {
-	for _, m := range w.sent {
+// steps is the messages that were sent to an order.
+func (w *fixture) steps(id contracts.OrderID) (sent []message.Encoded) {
+	for _, m := range w.Sent() {
 		if m.Attributes.OrderID == id {
 			sent = append(sent, m)
 		}
@@ -316,11 +129,11 @@ func (w *world) steps(id contracts.OrderID) (sent []message.Encoded) {
 	return sent
 }
 
-// kinds are the messages that were sent, by kind.
-func (w *world) kinds() map[message.Kind]int {
+// kinds is how many messages of each kind were sent.
+func (w *fixture) kinds() map[message.Kind]int {
 	n := map[message.Kind]int{}
-	for _, m := range w.sent {
-		n[m.Attributes.Kind]++
+	for _, kind := range w.SentKinds() {
+		n[kind]++
 	}
 	return n
 }

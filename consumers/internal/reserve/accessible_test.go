@@ -1,28 +1,27 @@
 package reserve_test
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
-	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seating"
 	"boxoffice/contracts/seatstate"
 )
 
-// Whatever the halls and whichever of their groups is in Redis, wherever the order is first: an order for accessible
-// places gets exactly as many; another gets one only after the release and when no ordinary seats were left anywhere; and
-// nobody is refused while there are seats that he may have, but for those of groups that had sent him on.
-func TestWhoGetsAccessiblePlaces(t *testing.T) {
+// In any hall, whichever of its groups is in Redis and wherever the order begins: an order for accessible places gets exactly as
+// many; another order gets one only after the release and when no ordinary seats were left anywhere; and no order is refused
+// while there are seats that it may have, except those of groups that had sent it on.
+func TestWhichOrdersGetAccessiblePlaces(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newHall(t)
-		h.released = rapid.SampledFrom([]contracts.Instant{0, h.now + 1, h.now, 1}).Draw(rt, "release")
-		released := h.released > 0 && h.released <= h.now
+		at := rapid.SampledFrom([]contracts.Instant{0, h.Instant() + 1, h.Instant(), 1}).Draw(rt, "release")
+		h.release(at)
+		released := at > 0 && at <= h.Instant()
 		names := []string{"A", "B", "C", "D"}[:rapid.IntRange(1, 4).Draw(rt, "groups")]
 		for _, name := range names {
 			kind := rapid.SampledFrom([]string{readmodel.KindSeats, readmodel.KindSeats, readmodel.KindArea}).Draw(rt, "kind")
@@ -32,7 +31,7 @@ func TestWhoGetsAccessiblePlaces(t *testing.T) {
 			}
 			h.add(t, name, kind, rapid.SampledFrom([]string{"S", "S", "T"}).Draw(rt, "section"), rows...)
 			if rapid.IntRange(0, 2).Draw(rt, "wiped") == 0 {
-				h.holds.Wipe(named(name))
+				h.Holds.Wipe(groupOf(name))
 			}
 		}
 		quantity := rapid.IntRange(1, 3).Draw(rt, "quantity")
@@ -42,7 +41,7 @@ func TestWhoGetsAccessiblePlaces(t *testing.T) {
 		row, through := h.decide(t, h.asks(start, section, quantity, accessible))
 
 		reachable := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			g, _ := h.LayoutGroup(context.Background(), "", 0, name)
+			g := h.group(name)
 			return section != "" && g.Section != section && name != start
 		})
 		suits := func(name string) bool { return h.runs(name, quantity)[accessible] > 0 }
@@ -79,23 +78,23 @@ func TestWhoGetsAccessiblePlaces(t *testing.T) {
 	})
 }
 
-// What the producer ranks first is where the order is held at once, if nothing changes in between.
+// The order is held at once in the group that the producer ranks first, if nothing changes in between.
 func TestTheFirstChoiceHolds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newHall(t)
-		h.released = rapid.SampledFrom([]contracts.Instant{0, 1}).Draw(rt, "release")
+		h.release(rapid.SampledFrom([]contracts.Instant{0, 1}).Draw(rt, "release"))
 		var groups []seatstate.GroupVersion
 		for _, name := range []string{"A", "B", "C"} {
 			kind := rapid.SampledFrom([]string{readmodel.KindSeats, readmodel.KindArea}).Draw(rt, "kind")
 			h.add(t, name, kind, "S", rapid.StringMatching(`[.xwW]{1,6}|[xwW]{2,5}`).Draw(rt, "row"))
-			groups = append(groups, v1(named(name)))
+			groups = append(groups, v1(groupOf(name)))
 		}
-		maps, err := h.holds.Maps(t.Context(), groups)
+		maps, err := h.Holds.Maps(t.Context(), groups)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := h.asks("A", "", rapid.IntRange(1, 3).Draw(rt, "quantity"), rapid.IntRange(0, 1).Draw(rt, "accessible"))
-		candidates := seating.WishOf(*p.BestAvailable, h.released > 0).Candidates(h.groups, maps, nil).Best()
+		candidates := seating.WishOf(*p.BestAvailable, h.concert().AccessibleReleaseAt > 0).Candidates(h.groups, maps, nil).Best()
 		if len(candidates) > 0 {
 			p.Group = rapid.SampledFrom(candidates).Draw(rt, "first")
 		}
@@ -131,7 +130,7 @@ func TestAnOrdinaryOrderLeavesAccessiblePlaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHall(t)
-			h.released = test.released
+			h.release(test.released)
 			h.add(t, "A", readmodel.KindSeats, "S", test.here)
 			h.add(t, "B", readmodel.KindSeats, "S", test.there)
 			p := h.asks("A", "S", 2, 0, test.visited...)
@@ -157,10 +156,10 @@ func TestAnAccessibleSeatByName(t *testing.T) {
 	h := newHall(t)
 	h.add(t, "A", readmodel.KindSeats, "S", "ww..")
 	p := h.placed("A-0-0", "A-0-2")
-	want(t, h.handle(t, p), retry.ClassDone, "")
+	world.WantDone(t, h.handle(t, p))
 }
 
-// The places that an order took are why there are none any more; its redelivery after a lost answer keeps them.
+// The places that an order holds are why there are none left; its redelivery after a failure keeps them.
 func TestTheOwnHoldOfAccessiblePlacesIsKept(t *testing.T) {
 	for name, test := range map[string]struct {
 		row        string
@@ -172,17 +171,19 @@ func TestTheOwnHoldOfAccessiblePlacesIsKept(t *testing.T) {
 		"one with a companion": {row: "xw.", accessible: 1, want: []string{"A-0-1", "A-0-2"}},
 		"both":                 {row: "xww", accessible: 2, want: []string{"A-0-1", "A-0-2"}},
 	} {
-		for _, call := range []string{"put", "put reply", "hold reply", "send"} {
+		for _, fault := range []world.Fault{
+			world.Fails(world.Put), world.LosesAnswer(world.Put), world.LosesAnswer(world.Hold), world.Fails(world.Send),
+		} {
 			h := newHall(t)
-			h.released = test.released
+			h.release(test.released)
 			h.add(t, "A", readmodel.KindSeats, "S", test.row)
 			h.add(t, "B", readmodel.KindSeats, "S", "xxx")
 			p := h.asks("A", "S", 2, test.accessible)
-			h.fail[call] = errors.New("broken connection")
-			want(t, h.handle(t, p), retry.ClassRetryable, "")
+			h.Inject(fault)
+			world.WantRetryable(t, h.handle(t, p))
 			row, _ := h.decide(t, p)
 			if row.Status != contracts.Held || !slices.Equal(row.Seats, test.want) || !slices.Equal(h.heldIn("A", p.OrderID), []int{1, 2}) {
-				t.Errorf("%s, %s: the order is %s with %v", name, call, row.Status, row.Seats)
+				t.Errorf("%s, %s: the order is %s with %v", name, fault, row.Status, row.Seats)
 			}
 		}
 	}

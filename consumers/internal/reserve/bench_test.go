@@ -1,8 +1,8 @@
 package reserve_test
 
 import (
-	"boxoffice/consumers/internal/seats"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -25,6 +25,7 @@ import (
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/ordertest"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
@@ -33,8 +34,8 @@ import (
 	"boxoffice/contracts/telemetry"
 )
 
-// A round of the benchmark: each group has one batch of orders, so that the stores in memory, which look at all orders
-// of a group, stay quick.
+// A round of the benchmark: each group has one batch of orders, so that the stores in memory, whose calls read all orders of a
+// group, stay fast.
 const (
 	benchGroups = 300
 	benchSeats  = 180 // of a group, as in the arena
@@ -153,9 +154,15 @@ func benchGroup(g int) contracts.SeatGroup {
 
 func benchSeat(place int) string { return fmt.Sprintf("G-%d-%d", place/20+1, place%20+1) }
 
-// round is the function over fresh stores in memory.
+type (
+	rowStore  = memorder.Store
+	holdStore = memhold.Store
+)
+
+// round is the function over fresh stores in memory, without a World between them, whose cost would be measured too.
 type round struct {
-	*world
+	*rowStore
+	*holdStore
 	layout readmodel.LayoutGroup
 
 	mu sync.Mutex
@@ -167,9 +174,8 @@ type round struct {
 
 func newRound(b *testing.B, sold bool) *round {
 	b.Helper()
-	w := &world{now: benchNow, rows: memorder.New(), frozen: 1}
-	w.holds = memhold.New(func() contracts.Instant { return benchNow }, memhold.Options{HoldFor: holdFor})
-	r := &round{world: w, decided: map[contracts.Status]int{}}
+	held := memhold.New(func() contracts.Instant { return benchNow }, memhold.Options{HoldFor: holdFor})
+	r := &round{rowStore: memorder.New(), holdStore: held, decided: map[contracts.Status]int{}}
 	r.layout = readmodel.LayoutGroup{Section: "S", Kind: readmodel.KindSeats, Price: contracts.Money{Minor: 4500, Currency: "EUR"}}
 	owners := map[int]contracts.OrderID{}
 	for place := range benchSeats {
@@ -180,10 +186,10 @@ func newRound(b *testing.B, sold bool) *round {
 	}
 	for n := range benchGroups {
 		g := benchGroup(n)
-		if locked, err := w.holds.Lock(b.Context(), g, 1, time.Minute); err != nil || !locked {
+		if locked, err := r.Lock(b.Context(), g, 1, time.Minute); err != nil || !locked {
 			b.Fatal(locked, err)
 		}
-		if err := w.holds.Load(b.Context(), v1(g), holds.Load{Token: 1, Places: benchSeats, Sold: owners}); err != nil {
+		if err := r.Load(b.Context(), v1(g), holds.Load{Token: 1, Places: benchSeats, Sold: owners}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -194,8 +200,9 @@ func newRound(b *testing.B, sold bool) *round {
 func (r *round) handle(b *testing.B, batches []events.SQSEvent) {
 	now := benchNow.Time
 	meter := telemetry.NewMeter(io.Discard, "reserve", now)
-	sender := sqssend.NewShared(sqssend.New(instant{}, map[message.Queue]string{message.QueueExpiries: "expiries", message.QueuePayments: "payments"}, retry.NoBreaker{}), sqssend.SharedOptions{})
-	place := reserve.Place{Seats: seats.NewStore(r, r.loader()), Orders: r, Catalogue: r, Sender: sender, Pace: r, Meter: meter, Now: now}
+	urls := map[message.Queue]string{message.QueueExpiries: "expiries", message.QueuePayments: "payments"}
+	sender := sqssend.NewShared(sqssend.New(instant{}, urls, retry.NoBreaker{}), sqssend.SharedOptions{})
+	place := reserve.Place{Seats: seats.NewStore(r, loaded{}), Orders: r, Catalogue: r, Sender: sender, Pace: r, Meter: meter, Now: now}
 	dispatcher := reserve.Dispatcher{Place: place}
 	burial := reserve.Burial{Orders: r, DeadLetters: r, Now: now}
 	function := sqsbatch.New(dispatcher.Handle, sqssend.New(instant{}, nil, retry.NoBreaker{}).At("orders"), burial.Bury, sqsbatch.Options{
@@ -229,18 +236,18 @@ func (r *round) record(call func(on *round) error) {
 func (r *round) Hold(ctx context.Context, g seatstate.GroupVersion, run holds.Run) ([]holds.Answer, error) {
 	if r.recording {
 		r.record(func(on *round) error {
-			_, err := on.holds.Hold(ctx, g, run)
+			_, err := on.holdStore.Hold(ctx, g, run)
 			return err
 		})
 	}
-	return r.holds.Hold(ctx, g, run)
+	return r.holdStore.Hold(ctx, g, run)
 }
 
 func (r *round) PutAll(ctx context.Context, puts []order.Order) []order.PutResult {
-	results := r.rows.PutAll(ctx, puts)
+	results := r.rowStore.PutAll(ctx, puts)
 	if r.recording {
 		r.record(func(on *round) error {
-			on.rows.PutAll(ctx, puts)
+			on.rowStore.PutAll(ctx, puts)
 			return nil
 		})
 		r.mu.Lock()
@@ -258,11 +265,30 @@ func (r *round) Concert(context.Context, string) (readmodel.Concert, error) {
 	return readmodel.Concert{ConcertID: group.ConcertID, LayoutVersion: 1, LayoutFrozen: 1}, nil
 }
 
+func (r *round) Layout(context.Context, string, int) ([]readmodel.LayoutGroup, error) {
+	return []readmodel.LayoutGroup{r.layout}, nil
+}
+
+// Leave implements reserve.Pace.
+func (*round) Leave(context.Context, contracts.Instant) {}
+
+// Copy implements reserve.DeadLetters. Nothing is poison here.
+func (*round) Copy(context.Context, message.Delivery, string) error {
+	return errors.New("a message was buried")
+}
+
+// loaded is the seats.Ensurer of groups that are all loaded.
+type loaded struct{}
+
+func (loaded) Ensure(_ context.Context, g seatstate.GroupVersion) error {
+	return fmt.Errorf("%s is not loaded", g.Key())
+}
+
 func (r *round) LayoutGroup(context.Context, string, int, string) (readmodel.LayoutGroup, error) {
 	return r.layout, nil
 }
 
-// instant answers every send at once.
+// instant is an SQS client whose sends return at once.
 type instant struct{ sqssend.Client }
 
 func (instant) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {

@@ -1,7 +1,6 @@
 package reserve_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -9,11 +8,12 @@ import (
 	"pgregory.net/rapid"
 
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
-func (w *world) best(name string, quantity int, visited ...string) message.PlaceOrder {
+func (w *fixture) best(name string, quantity int, visited ...string) message.PlaceOrder {
 	m := w.placed()
 	m.Group, m.Seats, m.Visited = name, nil, visited
 	m.BestAvailable = &message.BestAvailable{Section: "S", Quantity: quantity}
@@ -21,17 +21,17 @@ func (w *world) best(name string, quantity int, visited ...string) message.Place
 	return m
 }
 
-// fill lets another buyer have these seats of a group.
-func (w *world) fill(t *testing.T, name string, seats ...string) {
+// fill gives these seats of a group to another buyer.
+func (w *fixture) fill(t *testing.T, name string, seats ...string) {
 	t.Helper()
 	m := w.placed(seats...)
 	m.Group = name
-	want(t, w.handle(t, m), retry.ClassDone, "")
-	w.sent = nil
+	world.WantDone(t, w.handle(t, m))
+	w.ForgetSent()
 }
 
-func (w *world) heldIn(name string, id contracts.OrderID) (places []int) {
-	for p, entry := range w.holds.Inspect(contracts.SeatGroup{ConcertID: group.ConcertID, Group: name}).Entries {
+func (w *fixture) heldIn(name string, id contracts.OrderID) (places []int) {
+	for p, entry := range w.Holds.Inspect(contracts.SeatGroup{ConcertID: group.ConcertID, Group: name}).Entries {
 		if entry.Order == id {
 			places = append(places, p)
 		}
@@ -41,79 +41,67 @@ func (w *world) heldIn(name string, id contracts.OrderID) (places []int) {
 }
 
 func TestBestAvailableHoldsAdjacentSeats(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.fill(t, "A", "A-1-3")
 	m := w.best("A", 3)
-	want(t, w.handle(t, m), retry.ClassDone, "")
-	row := w.row(t, m.OrderID)
-	if row.Status != contracts.Held || !slices.Equal(row.Seats, []string{"A-1-4", "A-1-5", "A-1-6"}) || row.Amount.Minor != 3*4500 || row.RequestHash != m.RequestHash {
-		t.Errorf("row %+v", row)
+	world.WantDone(t, w.handle(t, m))
+	row := w.WantRow(t, m.OrderID, contracts.Held, 1)
+	wantSeats(t, row, "A-1-4", "A-1-5", "A-1-6")
+	if row.Amount.Minor != 3*4500 || row.RequestHash != m.RequestHash {
+		t.Errorf("the row has the price %d and the hash %s, want %d and %s", row.Amount.Minor, row.RequestHash, 3*4500, m.RequestHash)
 	}
-	if got := w.kinds(); got != "OpenPayment ExpireHold" {
-		t.Errorf("sent %s", got)
-	}
+	w.sentHeld(t)
 }
 
 func TestBestAvailableIsSentOn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.fill(t, "A", "A-1-2", "A-1-4")
 	m := w.best("A", 3)
-	want(t, w.handle(t, m), retry.ClassDone, "")
-	if len(w.sent) != 1 {
-		t.Fatalf("sent %+v", w.sent)
+	world.WantDone(t, w.handle(t, m))
+	on := w.sentOn(t)
+	if on.Group != "B" || !slices.Equal(on.Visited, []string{"A"}) || on.OrderID != m.OrderID || on.Deadline != m.Deadline {
+		t.Fatalf("sent %s on to %s after %v, until %d", on.OrderID, on.Group, on.Visited, on.Deadline)
 	}
-	next, err := message.Decode(w.sent[0].Body)
-	if err != nil {
-		t.Fatal(err)
+	w.WantNoRow(t, m.OrderID)
+	// A redelivery sends it to the same group again, even if seats have become free here meanwhile.
+	w.Holds.Wipe(contracts.SeatGroup{ConcertID: group.ConcertID, Group: "B"})
+	world.WantDone(t, w.handle(t, m))
+	if sent := w.Sent(); len(sent) != 2 || sent[1].DeduplicationID != sent[0].DeduplicationID || len(w.heldIn("A", m.OrderID)) != 0 {
+		t.Errorf("sent %v with different deduplication ids, or held in A", w.SentKinds())
 	}
-	on, ok := next.(message.PlaceOrder)
-	if !ok || on.Group != "B" || !slices.Equal(on.Visited, []string{"A"}) || on.OrderID != m.OrderID || on.Deadline != m.Deadline {
-		t.Fatalf("sent on %+v", next)
-	}
-	if _, found, _ := w.rows.Read(t.Context(), m.OrderID); found {
-		t.Error("an order that was sent on has a row")
-	}
-	// A redelivery sends it to the same group again, also when seats have come free here meanwhile.
-	w.holds.Wipe(contracts.SeatGroup{ConcertID: group.ConcertID, Group: "B"})
-	want(t, w.handle(t, m), retry.ClassDone, "")
-	if len(w.sent) != 2 || w.sent[1].DeduplicationID != w.sent[0].DeduplicationID || len(w.heldIn("A", m.OrderID)) != 0 {
-		t.Errorf("sent %+v", w.sent)
-	}
-	want(t, w.handle(t, on), retry.ClassDone, "")
-	if row := w.row(t, m.OrderID); row.Status != contracts.Held || row.Group != "B" || len(row.Seats) != 3 {
-		t.Errorf("row %+v", row)
+	world.WantDone(t, w.handle(t, on))
+	if row := w.WantRow(t, m.OrderID, contracts.Held, 1); row.Group != "B" || len(row.Seats) != 3 {
+		t.Errorf("the row has %v in %s, want three seats in B", row.Seats, row.Group)
 	}
 }
 
 func TestBestAvailableWhereNoneIsLeft(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, name := range []string{"A", "B", "C"} {
 		w.fill(t, name, name+"-1-2", name+"-1-4", name+"-1-6")
 	}
 	m := w.best("A", 2)
-	want(t, w.handle(t, m), retry.ClassRefused, "no_adjacent_seats")
-	if row := w.row(t, m.OrderID); row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonNoAdjacent || len(w.sent) != 0 {
-		t.Errorf("row %+v, sent %v", row, w.sent)
-	}
+	world.WantOutcome(t, w.handle(t, m), retry.ClassRefused, "no_adjacent_seats")
+	w.WantRow(t, m.OrderID, contracts.Rejected, 1)
+	w.WantReason(t, m.OrderID, contracts.ReasonNoAdjacent)
+	w.WantSent(t)
 	single := w.best("A", 1)
-	want(t, w.handle(t, single), retry.ClassDone, "")
+	world.WantDone(t, w.handle(t, single))
 }
 
-// A group whose part of Redis is down holds up no order of another: it is tried after those that show seats, and before the
+// A group whose shard of Redis is down does not hold up an order: it is tried after the groups that show seats, and before the
 // order is rejected, since it may have some.
 func TestBestAvailableWhereAGroupIsNotShown(t *testing.T) {
-	w := newWorld(t)
-	w.unread = "B"
+	w := newFixture(t)
+	w.Unread = []contracts.SeatGroup{groupOf("B")}
 	w.fill(t, "A", "A-1-2", "A-1-4", "A-1-6")
 	w.fill(t, "C", "C-1-2")
 	sentTo := func(m message.PlaceOrder) string {
 		t.Helper()
-		w.sent = nil
-		want(t, w.handle(t, m), retry.ClassDone, "")
-		if len(w.sent) != 1 {
-			t.Fatalf("sent %+v", w.sent)
-		}
-		return w.sent[0].Group
+		w.ForgetSent()
+		world.WantDone(t, w.handle(t, m))
+		w.sentOn(t)
+		return w.Sent()[0].Group
 	}
 	if got := sentTo(w.best("A", 2)); got != group.ConcertID+"#C" {
 		t.Errorf("sent to %s", got)
@@ -125,26 +113,30 @@ func TestBestAvailableWhereAGroupIsNotShown(t *testing.T) {
 }
 
 func TestBestAvailableHopsAFewTimesOnly(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.fill(t, "A", "A-1-2", "A-1-4", "A-1-6")
 	m := w.best("A", 2, "X", "Y", "Z")
-	want(t, w.handle(t, m), retry.ClassRefused, "no_adjacent_seats")
+	world.WantOutcome(t, w.handle(t, m), retry.ClassRefused, "no_adjacent_seats")
 }
 
-func TestBestAvailableOfASectionThatIsAnother(t *testing.T) {
-	w := newWorld(t)
+func TestBestAvailableStaysInItsSection(t *testing.T) {
+	w := newFixture(t)
 	w.fill(t, "A", "A-1-2", "A-1-4", "A-1-6")
 	m := w.best("A", 2)
 	m.BestAvailable.Section = "elsewhere"
-	want(t, w.handle(t, m), retry.ClassRefused, "no_adjacent_seats")
+	world.WantOutcome(t, w.handle(t, m), retry.ClassRefused, "no_adjacent_seats")
 }
 
-// Whatever fails in between, an order for any seats ends with one row, and holds in the row's group alone and just the
-// row's seats.
+// Whatever fails in between, an order for any adjacent seats ends with one row, and holds just the row's seats, in the row's
+// group alone.
 func TestBestAvailableHoldsInOneGroupOnce(t *testing.T) {
-	failures := []string{"hold", "hold reply", "maps", "forward", "forward reply", "put", "put reply", "send", "release", "concert"}
+	faults := []world.Fault{
+		world.Fails(world.Hold), world.LosesAnswer(world.Hold), world.Fails(world.Maps), world.Fails(world.Forward),
+		world.LosesAnswer(world.Forward), world.Fails(world.Put), world.LosesAnswer(world.Put), world.Fails(world.Send),
+		world.Fails(world.Release), world.Fails(world.Concert),
+	}
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		for _, name := range []string{"A", "B", "C"} {
 			for n := range 6 {
 				if rapid.IntRange(0, 2).Draw(rt, "taken") == 0 {
@@ -161,26 +153,20 @@ func TestBestAvailableHoldsInOneGroupOnce(t *testing.T) {
 				rt.Fatal("the order is never done")
 			}
 			if rapid.IntRange(0, 2).Draw(rt, "fails") == 0 {
-				w.fail[rapid.SampledFrom(failures).Draw(rt, "call")] = errors.New("broken connection")
+				w.injectOnce(rapid.SampledFrom(faults).Draw(rt, "fault"))
 			}
 			at := rapid.IntRange(0, len(queue)-1).Draw(rt, "at")
-			outcome := w.handle(t, queue[at])
+			outcome := retry.Classify(w.handle(t, queue[at]))
 			if outcome.Class == retry.ClassPoison {
-				rt.Fatalf("poison: %+v", outcome)
+				rt.Fatalf("poison %s: %v", outcome.Reason, outcome.Err)
 			}
 			if outcome.Class != retry.ClassRetryable && rapid.IntRange(0, 3).Draw(rt, "again") > 0 {
 				queue = slices.Delete(queue, at, at+1)
 			}
-			for _, sent := range w.sent {
-				if next, err := message.Decode(sent.Body); err == nil {
-					if on, ok := next.(message.PlaceOrder); ok {
-						queue = append(queue, on)
-					}
-				}
-			}
-			w.sent = nil
+			queue = append(queue, w.allSentOn(t)...)
+			w.ForgetSent()
 		}
-		row := w.row(t, m.OrderID)
+		row := w.Row(t, m.OrderID)
 		for _, g := range layout() {
 			var wanted []int
 			if row.Status == contracts.Held && g.Group == row.Group {
@@ -194,30 +180,26 @@ func TestBestAvailableHoldsInOneGroupOnce(t *testing.T) {
 	})
 }
 
-func TestBestAvailableStandsInARunLikeAnyOther(t *testing.T) {
-	w := newWorld(t)
+func TestBestAvailableIsDecidedInItsPlaceOfARun(t *testing.T) {
+	w := newFixture(t)
 	a, best, b := w.placed("A-1-1"), w.best("A", 6), w.placed("A-1-2")
-	for i, o := range w.runOf(t, a, best, b) {
-		if o.Class != retry.ClassDone {
-			t.Errorf("order %d: %+v", i, o)
-		}
+	for _, err := range w.runOf(t, a, best, b) {
+		world.WantDone(t, err)
 	}
-	if len(w.heldIn("A", best.OrderID)) != 0 || !slices.Equal(w.taken(), []int{0, 1}) {
-		t.Errorf("places %v", w.taken())
-	}
+	w.WantPlaces(t, group, world.HeldBy(a.OrderID), world.HeldBy(b.OrderID))
 }
 
-// Two messages of one order that were sent on to each other's group, one of which has forgotten the order, end it by a row, and
-// not as poison.
+// Two messages of one order that were sent on to each other's group, one of which has lost its record of the order, end with a
+// row, and not as poison.
 func TestAnOrderThatWasSentOnInACircleEnds(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.fill(t, "A", "A-1-2", "A-1-4")
 	m := w.best("A", 3)
-	want(t, w.handle(t, m), retry.ClassDone, "") // sent on to B
+	world.WantDone(t, w.handle(t, m)) // sent on to B
 	again := w.best("A", 3, "B")
 	again.OrderID, again.UserID = m.OrderID, m.UserID
-	want(t, w.handle(t, again), retry.ClassRefused, "no_adjacent_seats")
-	if row := w.row(t, m.OrderID); row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonNoAdjacent || len(w.sent) != 1 {
-		t.Errorf("the row is %s, %+v, sent %+v", row.Status, row.Reason, w.sent)
-	}
+	world.WantOutcome(t, w.handle(t, again), retry.ClassRefused, "no_adjacent_seats")
+	w.WantRow(t, m.OrderID, contracts.Rejected, 1)
+	w.WantReason(t, m.OrderID, contracts.ReasonNoAdjacent)
+	w.WantSent(t, message.KindPlaceOrder) // the one to B
 }

@@ -1,17 +1,17 @@
 package reserve_test
 
 import (
-	"slices"
 	"testing"
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
 // otherBody is the same order asking for other seats, as after a second POST under one key.
-func (w *world) otherBody(m message.PlaceOrder, seats ...string) message.PlaceOrder {
+func (w *fixture) otherBody(m message.PlaceOrder, seats ...string) message.PlaceOrder {
 	other := w.placed(seats...)
 	other.OrderID, other.UserID = m.OrderID, m.UserID
 	return other
@@ -19,71 +19,66 @@ func (w *world) otherBody(m message.PlaceOrder, seats ...string) message.PlaceOr
 
 // A second body that is refused before it asks for seats must not free what the first one holds.
 func TestASecondBodyThatIsLateLeavesTheHold(t *testing.T) {
-	for name, spoil := range map[string]func(w *world, m *message.PlaceOrder){
-		"past its deadline": func(w *world, m *message.PlaceOrder) { m.Deadline = w.now - 1 },
-		"another layout":    func(_ *world, m *message.PlaceOrder) { m.LayoutVersion = 2 },
+	for name, spoil := range map[string]func(w *fixture, m *message.PlaceOrder){
+		"past its deadline": func(w *fixture, m *message.PlaceOrder) { m.Deadline = w.Instant() - 1 },
+		"another layout":    func(_ *fixture, m *message.PlaceOrder) { m.LayoutVersion = 2 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			first := w.placed("A-1-1", "A-1-2")
-			want(t, w.handle(t, first), retry.ClassDone, "")
+			world.WantDone(t, w.handle(t, first))
 			second := w.otherBody(first, "A-1-3")
 			spoil(w, &second)
-			want(t, w.handle(t, second), retry.ClassRefused, "other_body")
-			if row := w.row(t, first.OrderID); row.Status != contracts.Held || !slices.Equal(w.taken(), []int{0, 1}) {
-				t.Errorf("row %s, places %v", row.Status, w.taken())
-			}
-			// The first one again, as late, is still the row's own message.
+			world.WantOutcome(t, w.handle(t, second), retry.ClassRefused, "other_body")
+			w.WantRow(t, first.OrderID, contracts.Held, 1)
+			w.WantTaken(t, group, 0, 1)
+			// A redelivery of the first one, as late, is still the row's own message.
 			spoil(w, &first)
-			want(t, w.handle(t, first), retry.ClassDone, "")
-			if !slices.Equal(w.taken(), []int{0, 1}) {
-				t.Errorf("places %v", w.taken())
-			}
+			world.WantDone(t, w.handle(t, first))
+			w.WantTaken(t, group, 0, 1)
 		})
 	}
 }
 
 // Within a run the first message of an order makes its row, also when it is the one that is refused.
 func TestTheFirstMessageOfAnOrderMakesItsRow(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	late := w.placed("A-1-1")
-	late.Deadline = w.now - 1
+	late.Deadline = w.Instant() - 1
 	again := w.otherBody(late, "A-1-1")
-	outcomes := w.runOf(t, late, again, w.otherBody(late, "A-1-2"), w.placed("A-1-2"))
-	for i, class := range []retry.Class{retry.ClassRefused, retry.ClassDone, retry.ClassDone, retry.ClassDone} {
-		if outcomes[i].Class != class {
-			t.Errorf("outcome %d is %+v", i, outcomes[i])
-		}
+	errs := w.runOf(t, late, again, w.otherBody(late, "A-1-2"), w.placed("A-1-2"))
+	world.WantOutcome(t, errs[0], retry.ClassRefused, "deadline_passed")
+	for _, err := range errs[1:] {
+		world.WantDone(t, err)
 	}
-	row := w.row(t, late.OrderID)
-	if row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonDeadlinePassed || !slices.Equal(w.taken(), []int{1}) {
-		t.Errorf("row %s %+v, places %v", row.Status, row.Reason, w.taken())
-	}
+	w.WantRow(t, late.OrderID, contracts.Rejected, 1)
+	w.WantReason(t, late.OrderID, contracts.ReasonDeadlinePassed)
+	w.WantTaken(t, group, 1)
 }
 
-// Two bodies for any adjacent seats under one key, each sent on to the group that the other began in, meet each other's note
-// there. Neither would hold anything, and their order must have a row all the same.
+// Two bodies for any adjacent seats under one key are each sent on to the group that the other began in, where the other's record
+// is. Neither can hold anything, and their order must have a row all the same.
 func TestTwoBodiesThatAreSentPastEachOther(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	pair, three := w.best("B", 2, "A"), w.best("A", 3, "B")
 	three.OrderID = pair.OrderID
 	for _, m := range []message.PlaceOrder{pair, three} {
 		from := groupOf(m.Visited[0])
-		if err := w.loader().Ensure(t.Context(), v1(from)); err != nil {
+		if err := w.Loader().Ensure(t.Context(), v1(from)); err != nil {
 			t.Fatal(err)
 		}
-		if a, err := w.holds.Forward(t.Context(), v1(from), m.OrderID, m.RequestHash, holds.Forwarding{Group: m.Group, Hop: 1}); err != nil || a.Outcome != holds.Forwarded {
-			t.Fatalf("%+v, %v", a, err)
+		a, err := w.Holds.Forward(t.Context(), v1(from), m.OrderID, m.RequestHash, holds.Forwarding{Group: m.Group, Hop: 1})
+		if err != nil || a.Outcome != holds.Forwarded {
+			t.Fatalf("forwarding is %s, %v", a.Outcome, err)
 		}
 	}
 	for _, m := range []message.PlaceOrder{pair, three, pair, three} {
-		if o := w.handle(t, m); o.Class == retry.ClassRetryable || o.Class == retry.ClassPoison {
-			t.Fatalf("%+v", o)
+		if o := retry.Classify(w.handle(t, m)); o.Class == retry.ClassRetryable || o.Class == retry.ClassPoison {
+			t.Fatalf("the outcome is %s %s: %v", o.Class, o.Reason, o.Err)
 		}
 	}
-	if row := w.row(t, pair.OrderID); row.Status != contracts.Rejected || row.Reason.Code != contracts.ReasonNoAdjacent {
-		t.Errorf("row %+v", row)
-	}
+	w.WantRow(t, pair.OrderID, contracts.Rejected, 1)
+	w.WantReason(t, pair.OrderID, contracts.ReasonNoAdjacent)
 	for _, name := range groupNames {
 		if held := w.heldIn(name, pair.OrderID); len(held) > 0 {
 			t.Errorf("it holds %v of %s", held, name)

@@ -1,100 +1,102 @@
 package reserve_test
 
 import (
-	"errors"
 	"testing"
-	"time"
 
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
-func (w *world) cancel(t *testing.T, id contracts.OrderID) retry.Outcome {
+func (w *fixture) cancel(t *testing.T, id contracts.OrderID) error {
 	t.Helper()
-	h := reserve.Cancel{Orders: w, Ending: w.ending(), Now: func() time.Time { return w.now.Time() }}
-	return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-9"}, message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, CommandID: "v1"}))
+	h := reserve.Cancel{Orders: w.orders(), Ending: w.ending(), Now: w.Now}
+	m := message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, CommandID: "v1"}
+	return h.Handle(t.Context(), message.Delivery{MessageID: "m-9"}, m)
 }
 
 func TestCancelInEveryStatus(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		t.Run(string(status), func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			m := w.placed("A-1-1")
-			want(t, w.handle(t, m), retry.ClassDone, "")
-			held := w.row(t, m.OrderID)
+			world.WantDone(t, w.handle(t, m))
+			held := w.Row(t, m.OrderID)
 			other := held
 			other.Status, other.Version = status, 4
-			if err := w.rows.Update(t.Context(), held, other); err != nil {
-				t.Fatal(err)
-			}
+			w.update(t, held, other)
 			outcome := w.cancel(t, m.OrderID)
-			row := w.row(t, m.OrderID)
 			switch {
 			case status.Open():
-				want(t, outcome, retry.ClassDone, "")
-				if row.Status != contracts.Cancelled || row.Version != 5 || len(w.taken()) != 0 || row.OpenGroup != "" {
-					t.Errorf("row %s at %d, places %v", row.Status, row.Version, w.taken())
+				world.WantDone(t, outcome)
+				row := w.WantRow(t, m.OrderID, contracts.Cancelled, 5)
+				w.WantTaken(t, group)
+				if row.OpenGroup != "" {
+					t.Errorf("the row is still in the index, in %s", row.OpenGroup)
 				}
 				if last := row.History[len(row.History)-1]; last.Cause != "CancelOrder" || last.MessageID != "m-9" {
-					t.Errorf("history ends with %+v", last)
+					t.Errorf("history ends with %s %s", last.Cause, last.MessageID)
 				}
-			case status == contracts.Rejected, status == contracts.Expired, status == contracts.Cancelled:
-				want(t, outcome, retry.ClassDone, "")
-				if row.Version != 4 || len(w.taken()) != 0 {
-					t.Errorf("row at %d, places %v", row.Version, w.taken())
-				}
+			case status.EndedUnpaid():
+				world.WantDone(t, outcome)
+				w.WantRow(t, m.OrderID, status, 4)
+				w.WantTaken(t, group)
 			default:
-				want(t, outcome, retry.ClassRefused, "not_open")
-				if row.Version != 4 || len(w.taken()) != 1 {
-					t.Errorf("row at %d, places %v", row.Version, w.taken())
-				}
+				world.WantOutcome(t, outcome, retry.ClassRefused, "not_open")
+				w.WantRow(t, m.OrderID, status, 4)
+				w.WantTaken(t, group, 0)
 			}
 		})
 	}
 }
 
 func TestCancelEndsTheSameAfterACrash(t *testing.T) {
-	for _, crash := range []string{"read", "update", "update reply"} {
-		w := newWorld(t)
-		w.limit = 2
+	for _, fault := range []world.Fault{
+		world.Fails(world.Read), world.Fails(world.Update), world.LosesAnswer(world.Update), world.CrashesAfter(world.Update),
+	} {
+		w := newFixture(t)
+		w.Catalog.Concerts[0].LimitPerBuyer = 2
 		m := w.placed("A-1-1", "A-1-2")
-		want(t, w.handle(t, m), retry.ClassDone, "")
-		w.fail[crash] = errors.New("broken connection")
-		want(t, w.cancel(t, m.OrderID), retry.ClassRetryable, "")
+		world.WantDone(t, w.handle(t, m))
+		w.Inject(fault)
+		err := w.cancel(t, m.OrderID)
+		if fault != world.CrashesAfter(world.Update) { // after it there is only the release, which mirror makes up for
+			world.WantRetryable(t, err)
+		}
+		w.Restart()
 		for range 2 {
-			want(t, w.cancel(t, m.OrderID), retry.ClassDone, "")
+			world.WantDone(t, w.cancel(t, m.OrderID))
 		}
-		n, err := w.rows.Allowance(t.Context(), m.ConcertID, m.UserID)
-		if row := w.row(t, m.OrderID); row.Status != contracts.Cancelled || row.Version != 2 || len(w.taken()) != 0 || n != 0 || err != nil {
-			t.Errorf("after %s: row %s at %d, places %v, %d counted", crash, row.Status, row.Version, w.taken(), n)
+		n, err := w.Rows.Allowance(t.Context(), m.ConcertID, m.UserID)
+		if n != 0 || err != nil {
+			t.Errorf("after %s: %d seats are counted, want none (%v)", fault, n, err)
 		}
-		// Its seats are another buyer's at once.
-		want(t, w.handle(t, w.placed("A-1-1")), retry.ClassDone, "")
+		w.WantRow(t, m.OrderID, contracts.Cancelled, 2)
+		w.WantTaken(t, group)
+		// Another buyer gets its seats at once.
+		world.WantDone(t, w.handle(t, w.placed("A-1-1")))
 	}
 }
 
-func TestCancelBeforeTheRowComesAgain(t *testing.T) {
-	want(t, newWorld(t).cancel(t, ordertest.NewID()), retry.ClassRetryable, "")
+func TestCancelBeforeTheRowIsRedelivered(t *testing.T) {
+	world.WantRetryable(t, newFixture(t).cancel(t, ordertest.NewID()))
 }
 
 // The order is paid between the read and the write: the handler reads again and leaves it.
 func TestCancelLosesAgainstAPayment(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	m := w.placed("A-1-1")
-	want(t, w.handle(t, m), retry.ClassDone, "")
-	held := w.row(t, m.OrderID)
-	w.changes = func() {
+	world.WantDone(t, w.handle(t, m))
+	held := w.Row(t, m.OrderID)
+	w.Meanwhile(world.Update, func() {
 		paid := held
 		paid.Status, paid.Version = contracts.Committed, 2
-		if err := w.rows.Update(t.Context(), held, paid); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want(t, w.cancel(t, m.OrderID), retry.ClassRefused, "not_open")
-	if row := w.row(t, m.OrderID); row.Status != contracts.Committed || len(w.taken()) != 1 {
-		t.Errorf("row %s, places %v", row.Status, w.taken())
-	}
+		w.update(t, held, paid)
+	})
+	world.WantOutcome(t, w.cancel(t, m.OrderID), retry.ClassRefused, "not_open")
+	w.WantRow(t, m.OrderID, contracts.Committed, 2)
+	w.WantTaken(t, group, 0)
 }

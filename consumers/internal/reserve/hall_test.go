@@ -1,38 +1,34 @@
 package reserve_test
 
 import (
-	"boxoffice/consumers/internal/seats"
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
 	"boxoffice/consumers/internal/order"
-	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 )
 
-// hall is a world whose groups are drawn: a line a row, "." an ordinary seat, "w" an accessible one, "x" and "W" the same
+// hall is a fixture whose groups are drawn: each line is a row, "." an ordinary seat, "w" an accessible one, "x" and "W" the same
 // taken by other orders.
 type hall struct {
-	*world
+	*fixture
 	groups   []readmodel.LayoutGroup
 	drawings map[string][]string
-	// released is when accessible places become anybody's; 0 is never.
-	released contracts.Instant
 }
 
 func newHall(t *testing.T) *hall {
 	t.Helper()
-	return &hall{world: newWorld(t), drawings: map[string][]string{}}
+	h := &hall{fixture: newFixture(t), drawings: map[string][]string{}}
+	h.Catalog.Layout = func(string, int) []readmodel.LayoutGroup { return h.groups }
+	return h
 }
 
 // add makes a group and lets an order hold what is drawn as taken.
@@ -58,52 +54,21 @@ func (h *hall) add(t *testing.T, name, kind, section string, rows ...string) {
 	for seats := range slices.Chunk(taken, readmodel.DefaultLimitPerBuyer(0)) {
 		m := h.placed(seats...)
 		m.Group = name
-		want(t, h.handle(t, m), retry.ClassDone, "")
+		world.WantDone(t, h.handle(t, m))
 	}
-	if len(taken) == 0 {
-		// Loads the group.
-		if err := seats.NewStore(h.world, h.loader()).Ensure(t.Context(), v1(named(name))); err != nil {
-			t.Fatal(err)
-		}
+	if err := h.Seats().Ensure(t.Context(), v1(groupOf(name))); err != nil {
+		t.Fatal(err)
 	}
-	h.sent = nil
+	h.ForgetSent()
 }
 
-// named is the seat group of a name.
-func named(name string) contracts.SeatGroup {
-	return contracts.SeatGroup{ConcertID: group.ConcertID, Group: name}
-}
+// release sets when accessible places may be sold to any order; 0 is never.
+func (h *hall) release(at contracts.Instant) { h.concert().AccessibleReleaseAt = at }
 
-func (h *hall) Concert(ctx context.Context, id string) (readmodel.Concert, error) {
-	c, err := h.world.Concert(ctx, id)
-	c.AccessibleReleaseAt = h.released
-	return c, err
-}
-
-func (h *hall) Layout(context.Context, string, int) ([]readmodel.LayoutGroup, error) {
-	return h.groups, nil
-}
-
-func (h *hall) LayoutGroup(_ context.Context, _ string, _ int, name string) (readmodel.LayoutGroup, error) {
-	for _, g := range h.groups {
-		if g.Group == name {
-			return g, nil
-		}
-	}
-	return readmodel.LayoutGroup{}, errors.New("no such group")
-}
-
-func (h *hall) loader() *seats.Loader {
-	return seats.NewLoader(h.rows, h.rows, h, h.holds, nil, seats.LoaderOptions{Wait: func(context.Context, time.Duration) error { return nil }})
-}
-
-func (h *hall) handle(t *testing.T, p message.PlaceOrder) retry.Outcome {
-	t.Helper()
-	place := h.place()
-	place.Catalogue, place.Seats = h, seats.NewStore(h.world, h.loader())
-	return retry.Classify(place.HandleRun(t.Context(), []reserve.Placing{{
-		Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: h.now}, Message: p,
-	}})[0])
+// group is a group of the hall.
+func (h *hall) group(name string) readmodel.LayoutGroup {
+	at := slices.IndexFunc(h.groups, func(g readmodel.LayoutGroup) bool { return g.Group == name })
+	return h.groups[at]
 }
 
 func (h *hall) asks(name, section string, quantity, accessible int, visited ...string) message.PlaceOrder {
@@ -113,35 +78,30 @@ func (h *hall) asks(name, section string, quantity, accessible int, visited ...s
 	return p
 }
 
-// decide handles the order in one group after the other until it has a row. It answers the groups that sent it on.
+// decide handles the order in one group after the other until it has a row. It returns the groups that sent it on.
 func (h *hall) decide(t *testing.T, p message.PlaceOrder) (row order.Order, through []string) {
 	t.Helper()
 	for {
-		h.sent = nil
-		if o := h.handle(t, p); o.Class != retry.ClassDone && o.Class != retry.ClassRefused {
-			t.Fatalf("in %s: %+v", p.Group, o)
+		h.ForgetSent()
+		if o := retry.Classify(h.handle(t, p)); o.Class != retry.ClassDone && o.Class != retry.ClassRefused {
+			t.Fatalf("in %s the order is %s %s: %v", p.Group, o.Class, o.Reason, o.Err)
 		}
-		if row, found, err := h.rows.Read(t.Context(), p.OrderID); err != nil || found {
+		if row, found, err := h.Rows.Read(t.Context(), p.OrderID); err != nil || found {
 			return row, through
 		}
-		if len(h.sent) != 1 || len(through) > message.MaxHops {
-			t.Fatalf("no row, sent %d messages from %s after %v", len(h.sent), p.Group, through)
-		}
-		next, err := message.Decode(h.sent[0].Body)
-		if err != nil {
-			t.Fatal(err)
+		if len(h.Sent()) != 1 || len(through) > message.MaxHops {
+			t.Fatalf("no row, sent %d messages from %s after %v", len(h.Sent()), p.Group, through)
 		}
 		through = append(through, p.Group)
-		p = next.(message.PlaceOrder)
+		p = world.SentMessage[message.PlaceOrder](t, h.World, 0)
 	}
 }
 
 // runs counts, by the drawings alone, the runs of n free seats of a group by how many accessible ones they have.
 func (h *hall) runs(name string, n int) map[int]int {
-	at := slices.IndexFunc(h.groups, func(g readmodel.LayoutGroup) bool { return g.Group == name })
-	found := map[int]int{}
+	kind, found := h.group(name).Kind, map[int]int{}
 	for _, row := range h.drawings[name] {
-		if h.groups[at].Kind == readmodel.KindArea {
+		if kind == readmodel.KindArea {
 			ordinary, accessible := strings.Count(row, "."), strings.Count(row, "w")
 			for k := range n + 1 {
 				if accessible >= k && ordinary >= n-k {
@@ -162,10 +122,10 @@ func (h *hall) runs(name string, n int) map[int]int {
 // accessibleOf counts the accessible seats of an order after it has checked that they were free, and adjacent.
 func (h *hall) accessibleOf(t rapid.TB, row order.Order, quantity int) (accessible int) {
 	t.Helper()
-	g, err := h.LayoutGroup(context.Background(), "", 0, row.Group)
+	g := h.group(row.Group)
 	places, _, known := g.Places(row.Seats)
-	if err != nil || !known || len(row.Seats) != quantity || row.Amount.Minor != int64(quantity)*g.Price.Minor {
-		t.Fatalf("order %+v of %d seats", row, quantity)
+	if !known || len(row.Seats) != quantity || row.Amount.Minor != int64(quantity)*g.Price.Minor {
+		t.Fatalf("the order has %v of %s for %v, want %d seats", row.Seats, row.Group, row.Amount, quantity)
 	}
 	text := strings.Join(h.drawings[row.Group], "")
 	at := 0

@@ -3,14 +3,16 @@ package reserve_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
 // onlyPair leaves two adjacent seats in one group and none anywhere else.
-func (w *world) onlyPair(t *testing.T, in string) {
+func (w *fixture) onlyPair(t *testing.T, in string) {
 	t.Helper()
 	for _, name := range []string{"A", "B", "C"} {
 		seats := []string{name + "-1-2", name + "-1-4", name + "-1-6"}
@@ -21,94 +23,92 @@ func (w *world) onlyPair(t *testing.T, in string) {
 	}
 }
 
-// An order that holds the last pair is not refused because the map shows no pair: its own hold is what it meets.
+// An order that holds the last pair is not refused because the map shows no pair: the map shows its own hold.
 func TestTheLastPairIsNotRefusedToItsHolder(t *testing.T) {
 	for name, c := range map[string]struct {
-		fails string
+		fault world.Fault
 		// between happens between the two deliveries.
-		between func(t *testing.T, w *world)
+		between func(t *testing.T, w *fixture)
 	}{
-		"the put is throttled":                            {"put", nil},
-		"the put is throttled, and the group reloads":     {"put", func(_ *testing.T, w *world) { w.holds.Wipe(group) }},
-		"the put's answer is lost":                        {"put reply", nil},
-		"the put's answer is lost, and the group reloads": {"put reply", func(_ *testing.T, w *world) { w.holds.Wipe(group) }},
-		"the put lands late":                              {"put late", func(t *testing.T, w *world) { w.land(t.Context()) }},
-		"the put lands late, and the group reloads after it": {"put late", func(t *testing.T, w *world) {
-			w.land(t.Context())
-			w.holds.Wipe(group)
+		"the put is throttled":                            {world.Fails(world.Put), nil},
+		"the put is throttled, and the group reloads":     {world.Fails(world.Put), func(_ *testing.T, w *fixture) { w.Holds.Wipe(group) }},
+		"the put's answer is lost":                        {world.LosesAnswer(world.Put), nil},
+		"the put's answer is lost, and the group reloads": {world.LosesAnswer(world.Put), func(_ *testing.T, w *fixture) { w.Holds.Wipe(group) }},
+		"the put lands late":                              {world.LandsLate(world.Put), func(t *testing.T, w *fixture) { w.Land() }},
+		"the put lands late, and the group reloads after it": {world.LandsLate(world.Put), func(t *testing.T, w *fixture) {
+			w.Land()
+			w.Holds.Wipe(group)
 		}},
-		"the put lands late, and the group reloads before it": {"put late", func(t *testing.T, w *world) {
-			w.holds.Wipe(group)
-			if err := w.loader().Ensure(t.Context(), v1(group)); err != nil {
+		"the put lands late, and the group reloads before it": {world.LandsLate(world.Put), func(t *testing.T, w *fixture) {
+			w.Holds.Wipe(group)
+			if err := w.Loader().Ensure(t.Context(), v1(group)); err != nil {
 				t.Fatal(err)
 			}
-			w.land(t.Context())
+			w.Land()
 		}},
-		"the script's answer is lost": {"hold reply", nil},
-		"the send fails":              {"send", nil},
+		"the script's answer is lost": {world.LosesAnswer(world.Hold), nil},
+		"the send fails":              {world.Fails(world.Send), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.onlyPair(t, "A")
 			m := w.best("A", 2)
-			w.fail[c.fails] = errBroken
-			want(t, w.handle(t, m), retry.ClassRetryable, "")
+			w.Inject(c.fault)
+			world.WantRetryable(t, w.handle(t, m))
 			if c.between != nil {
 				c.between(t, w)
 			}
-			w.now += 1000
-			w.sent = nil
+			w.Advance(time.Second)
+			w.ForgetSent()
 			for range 2 {
-				want(t, w.handle(t, m), retry.ClassDone, "")
+				world.WantDone(t, w.handle(t, m))
 				w.wantHeldRow(t, m.OrderID, "A-1-4", "A-1-5")
 			}
-			if w.kinds() != "OpenPayment ExpireHold OpenPayment ExpireHold" {
-				t.Errorf("sent %s", w.kinds())
-			}
+			w.WantSent(t, message.KindOpenPayment, message.KindExpireHold, message.KindOpenPayment, message.KindExpireHold)
 		})
 	}
 }
 
-// The same in a group that the order was sent on to, whichever of its two messages is delivered again, and with no hop left.
+// The same in a group that the order was sent on to, whichever of its two messages is redelivered, and with no hop left.
 func TestTheLastPairOfALaterGroupIsNotRefusedToItsHolder(t *testing.T) {
 	for name, again := range map[string]func(first, on message.PlaceOrder) message.PlaceOrder{
 		"the message that was sent on": func(_, on message.PlaceOrder) message.PlaceOrder { return on },
 		"the first message":            func(first, _ message.PlaceOrder) message.PlaceOrder { return first },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			w.onlyPair(t, "B")
 			m := w.best("A", 2)
-			want(t, w.handle(t, m), retry.ClassDone, "")
+			world.WantDone(t, w.handle(t, m))
 			on := w.sentOn(t)
-			w.fail["put"] = errBroken
-			want(t, w.handle(t, on), retry.ClassRetryable, "")
-			w.sent = nil
-			want(t, w.handle(t, again(m, on)), retry.ClassDone, "")
+			w.Inject(world.Fails(world.Put))
+			world.WantRetryable(t, w.handle(t, on))
+			w.ForgetSent()
+			world.WantDone(t, w.handle(t, again(m, on)))
 			for _, next := range w.allSentOn(t) {
-				want(t, w.handle(t, next), retry.ClassDone, "")
+				world.WantDone(t, w.handle(t, next))
 			}
-			row := w.row(t, m.OrderID)
-			if row.Status != contracts.Held || row.Group != "B" || !slices.Equal(row.Seats, []string{"B-1-4", "B-1-5"}) || !slices.Equal(w.heldIn("B", m.OrderID), []int{3, 4}) {
-				t.Errorf("row %s in %s with %v", row.Status, row.Group, row.Seats)
+			wantSeats(t, w.WantRow(t, m.OrderID, contracts.Held, 1), "B-1-4", "B-1-5")
+			if places := w.heldIn("B", m.OrderID); !slices.Equal(places, []int{3, 4}) {
+				t.Errorf("places %v of B are held, want 3 and 4", places)
 			}
 		})
 	}
 	t.Run("no hop left", func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.onlyPair(t, "A")
 		m := w.best("A", 2, "X", "Y", "Z")
-		w.fail["put"] = errBroken
-		want(t, w.handle(t, m), retry.ClassRetryable, "")
-		want(t, w.handle(t, m), retry.ClassDone, "")
+		w.Inject(world.Fails(world.Put))
+		world.WantRetryable(t, w.handle(t, m))
+		world.WantDone(t, w.handle(t, m))
 		w.wantHeldRow(t, m.OrderID, "A-1-4", "A-1-5")
 	})
 }
 
 // allSentOn are the PlaceOrders among what was sent.
-func (w *world) allSentOn(t *testing.T) (orders []message.PlaceOrder) {
+func (w *fixture) allSentOn(t *testing.T) (orders []message.PlaceOrder) {
 	t.Helper()
-	for _, sent := range w.sent {
+	for _, sent := range w.Sent() {
 		decoded, err := message.Decode(sent.Body)
 		if err != nil {
 			t.Fatal(err)
@@ -120,72 +120,70 @@ func (w *world) allSentOn(t *testing.T) (orders []message.PlaceOrder) {
 	return orders
 }
 
-func (w *world) sentOn(t *testing.T) message.PlaceOrder {
+func (w *fixture) sentOn(t *testing.T) message.PlaceOrder {
 	t.Helper()
 	orders := w.allSentOn(t)
 	if len(orders) != 1 {
-		t.Fatalf("sent %s", w.kinds())
+		t.Fatalf("sent %v, with %d PlaceOrders; want one", w.SentKinds(), len(orders))
 	}
 	return orders[0]
 }
 
 // A row that landed in this group after the order was sent on from it stays the order's row.
 func TestALatePutAfterTheOrderWasSentOn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	m := w.best("A", 2)
-	w.fail["put late"] = errBroken
-	want(t, w.handle(t, m), retry.ClassRetryable, "")
+	w.Inject(world.LandsLate(world.Put))
+	world.WantRetryable(t, w.handle(t, m))
 	w.forget(t, group)
 	w.fill(t, "A", "A-1-2", "A-1-5")
 	w.fill(t, "A", "A-1-3")
-	want(t, w.handle(t, m), retry.ClassDone, "")
+	world.WantDone(t, w.handle(t, m))
 	on := w.sentOn(t)
-	w.land(t.Context())
-	want(t, w.handle(t, on), retry.ClassDone, "")
-	row := w.row(t, m.OrderID)
-	if row.Status != contracts.Held || row.Group != "A" || len(w.heldIn("B", m.OrderID)) != 0 {
-		t.Errorf("row %s in %s, places %v of B", row.Status, row.Group, w.heldIn("B", m.OrderID))
+	w.Land()
+	world.WantDone(t, w.handle(t, on))
+	row := w.WantRow(t, m.OrderID, contracts.Held, 1)
+	if row.Group != "A" || len(w.heldIn("B", m.OrderID)) != 0 {
+		t.Errorf("the row is in %s, places %v of B are held; want A and none", row.Group, w.heldIn("B", m.OrderID))
 	}
 }
 
-// An order whose hold is over here is told so, and not that there are no seats.
-func TestAnOrderWhoseHoldIsOverIsNotRefusedForWantOfSeats(t *testing.T) {
-	w := newWorld(t)
+// An order whose hold has ended here is rejected for its deadline, and not for want of seats.
+func TestAnOrderWhoseHoldHasEndedIsNotRefusedForWantOfSeats(t *testing.T) {
+	w := newFixture(t)
 	w.onlyPair(t, "A")
 	m := w.best("A", 2)
-	w.fail["put"] = errBroken
-	want(t, w.handle(t, m), retry.ClassRetryable, "")
-	if _, err := w.holds.Release(t.Context(), v1(group), m.OrderID, 1); err != nil {
+	w.Inject(world.Fails(world.Put))
+	world.WantRetryable(t, w.handle(t, m))
+	if _, err := w.Holds.Release(t.Context(), v1(group), m.OrderID, 1); err != nil {
 		t.Fatal(err)
 	}
 	w.fill(t, "A", "A-1-4")
-	want(t, w.handle(t, m), retry.ClassRefused, "deadline_passed")
+	world.WantOutcome(t, w.handle(t, m), retry.ClassRefused, "deadline_passed")
 }
 
-// The question costs one script call, and only an order asks it that would be refused. It leaves nothing behind: the
-// same order is held if seats have come free before its row is written.
+// Only an order that would be refused asks for its own hold, with one script call, which writes nothing: the same order is held
+// if seats have become free before its row is written.
 func TestARefusalAsksOnceAndLeavesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.onlyPair(t, "A")
 	free := w.placed("A-1-4")
-	want(t, w.handle(t, free), retry.ClassDone, "")
-	w.scripts = 0
-	w.onRelease = func(_ contracts.SeatGroup, id contracts.OrderID) { t.Errorf("%s was released", id) }
+	world.WantDone(t, w.handle(t, free))
+	w.ForgetCalls()
 	m := w.best("A", 2)
-	w.fail["put"] = errBroken
-	want(t, w.handle(t, m), retry.ClassRetryable, "")
-	if record, known := w.holds.Inspect(group).Records[m.OrderID]; known || w.scripts != 1 {
-		t.Errorf("%d script calls, record %q", w.scripts, record)
+	w.Inject(world.Fails(world.Put))
+	world.WantRetryable(t, w.handle(t, m))
+	if record, known := w.Holds.Inspect(group).Records[m.OrderID]; known || w.scripts() != 1 || w.Count(world.Release) != 0 {
+		t.Errorf("%d script calls, %d releases, record %q", w.scripts(), w.Count(world.Release), record)
 	}
-	w.onRelease = nil
-	if _, err := w.holds.Release(t.Context(), v1(group), free.OrderID, 2); err != nil {
+	if _, err := w.Holds.Release(t.Context(), v1(group), free.OrderID, 2); err != nil {
 		t.Fatal(err)
 	}
-	want(t, w.handle(t, m), retry.ClassDone, "")
+	world.WantDone(t, w.handle(t, m))
 	w.wantHeldRow(t, m.OrderID, "A-1-4", "A-1-5")
-	roomy := newWorld(t)
-	want(t, roomy.handle(t, roomy.best("A", 2)), retry.ClassDone, "")
-	if roomy.scripts != 1 {
-		t.Errorf("an order that is held makes %d script calls", roomy.scripts)
+	roomy := newFixture(t)
+	world.WantDone(t, roomy.handle(t, roomy.best("A", 2)))
+	if n := roomy.scripts(); n != 1 {
+		t.Errorf("an order that is held makes %d script calls, want 1", n)
 	}
 }

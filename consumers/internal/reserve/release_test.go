@@ -8,121 +8,114 @@ import (
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 )
 
 // awaiting is an order that holds a seat and awaits its payment.
-func (w *world) awaiting(t *testing.T, seat string) message.PlaceOrder {
+func (w *fixture) awaiting(t *testing.T, seat string) message.PlaceOrder {
 	t.Helper()
 	m := w.placed(seat)
-	want(t, w.handle(t, m), retry.ClassDone, "")
-	row := w.row(t, m.OrderID)
-	awaiting, err := row.AwaitPayment("pi_1", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.now})
+	world.WantDone(t, w.handle(t, m))
+	row := w.Row(t, m.OrderID)
+	awaiting, err := row.AwaitPayment("pi_1", "secret", order.Cause{Kind: message.KindOpenPayment, At: w.Instant()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.rows.Update(t.Context(), row, awaiting); err != nil {
-		t.Fatal(err)
-	}
-	w.sent = nil
+	w.update(t, row, awaiting)
+	w.ForgetSent()
 	return m
 }
 
 // The buyer's money does not wait for Redis: an order that is cancelled, or whose seat was lost, ends, and its authorisation is
-// voided, while its seats cannot be given back. Mirror gives them back.
-func TestRedisHoldsUpNoVoid(t *testing.T) {
+// voided, while its seats cannot be released. Mirror releases them.
+func TestTheVoidDoesNotWaitForRedis(t *testing.T) {
 	for name, ends := range map[string]struct {
-		handle func(w *world, m message.PlaceOrder) retry.Outcome
+		handle func(w *fixture, m message.PlaceOrder) error
 		status contracts.Status
 	}{
-		"cancel": {func(w *world, m message.PlaceOrder) retry.Outcome { return w.cancel(t, m.OrderID) }, contracts.Cancelled},
-		"settle": {func(w *world, m message.PlaceOrder) retry.Outcome {
+		"cancel": {func(w *fixture, m message.PlaceOrder) error { return w.cancel(t, m.OrderID) }, contracts.Cancelled},
+		"settle": {func(w *fixture, m message.PlaceOrder) error {
 			w.lose("A-1-1")
 			return w.settle(t, m.OrderID, contracts.ReasonSeatLost)
 		}, contracts.Rejected},
-		"settle by an operator": {func(w *world, m message.PlaceOrder) retry.Outcome {
+		"settle by an operator": {func(w *fixture, m message.PlaceOrder) error {
 			return w.settle(t, m.OrderID, contracts.ReasonInternal)
 		}, contracts.Rejected},
 	} {
-		for trouble, begin := range map[string]func(w *world){
-			"no answer": func(w *world) { w.fail["release"] = errors.New("broken connection") },
-			"the breaker is open": func(w *world) {
-				w.fail["release"] = &retry.BreakerOpenError{Name: "redis", After: time.Second}
+		for trouble, begin := range map[string]func(w *fixture){
+			"no answer": func(w *fixture) { w.Inject(world.Fails(world.Release)) },
+			"the breaker is open": func(w *fixture) {
+				w.Inject(world.Fails(world.Release).With(&retry.BreakerOpenError{Name: "redis", After: time.Second}))
 			},
-			"not loaded, and another loader has the lock": func(w *world) {
-				w.holds.Wipe(group)
-				if locked, err := w.holds.Lock(t.Context(), group, 1000, time.Minute); !locked || err != nil {
+			"not loaded, and another loader has the lock": func(w *fixture) {
+				w.Holds.Wipe(group)
+				if locked, err := w.Holds.Lock(t.Context(), group, 1000, time.Minute); !locked || err != nil {
 					t.Fatal(locked, err)
 				}
 			},
 		} {
 			t.Run(name+", "+trouble, func(t *testing.T) {
-				w := newWorld(t)
+				w := newFixture(t)
 				m := w.awaiting(t, "A-1-1")
 				begin(w)
-				want(t, ends.handle(w, m), retry.ClassDone, "")
-				if row := w.row(t, m.OrderID); row.Status != ends.status || w.kinds() != "VoidPayment" {
-					t.Errorf("row %s, sent %s", row.Status, w.kinds())
-				}
-				delete(w.fail, "release")
-				// The message may come again, during the outage or after it.
-				want(t, ends.handle(w, m), retry.ClassDone, "")
-				if w.kinds() != "VoidPayment VoidPayment" {
-					t.Errorf("sent %s", w.kinds())
-				}
+				world.WantDone(t, ends.handle(w, m))
+				w.WantRow(t, m.OrderID, ends.status, 3)
+				w.WantSent(t, message.KindVoidPayment)
+				// The message may be redelivered, during the outage or after it.
+				w.Heal()
+				world.WantDone(t, ends.handle(w, m))
+				w.WantSent(t, message.KindVoidPayment, message.KindVoidPayment)
 			})
 		}
 		t.Run(name+", poison", func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			m := w.awaiting(t, "A-1-1")
-			w.fail["release"] = &retry.PoisonError{Reason: "invalid_hold"}
-			want(t, ends.handle(w, m), retry.ClassPoison, "invalid_hold")
-			if w.kinds() != "VoidPayment" {
-				t.Errorf("sent %s", w.kinds())
-			}
+			w.Inject(world.Fails(world.Release).With(&retry.PoisonError{Reason: "invalid_hold"}))
+			world.WantOutcome(t, ends.handle(w, m), retry.ClassPoison, "invalid_hold")
+			w.WantSent(t, message.KindVoidPayment)
 		})
 		t.Run(name+", the void is not sent", func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			m := w.awaiting(t, "A-1-1")
-			for _, release := range []error{nil, errors.New("broken connection"), &retry.PoisonError{Reason: "invalid_hold"}} {
-				w.fail["send"] = errors.New("broken connection")
+			for _, release := range []error{nil, world.ErrDown, &retry.PoisonError{Reason: "invalid_hold"}} {
+				w.Inject(world.Fails(world.Send))
 				if release != nil {
-					w.fail["release"] = release
+					w.Inject(world.Fails(world.Release).With(release))
 				}
-				want(t, ends.handle(w, m), retry.ClassRetryable, "")
+				world.WantRetryable(t, ends.handle(w, m))
 			}
 		})
 	}
 }
 
-// Only what follows an end goes on without Redis. Seats that a refused order holds are given back before its message is done
-// with, and a hold that was not lost after all is made again.
+// Only the steps after an order's end go on without Redis. Seats that a refused order holds are released before its message is
+// done, and a hold that was not lost after all is made again.
 func TestWhatWaitsForRedis(t *testing.T) {
-	w := newWorld(t)
-	w.limit = 1
-	w.fail["release"] = errors.New("broken connection")
+	w := newFixture(t)
+	w.Catalog.Concerts[0].LimitPerBuyer = 1
+	w.Inject(world.Fails(world.Release))
 	m := w.placed("A-1-1", "A-1-2")
-	want(t, w.handle(t, m), retry.ClassRetryable, "")
-	want(t, w.handle(t, m), retry.ClassDone, "")
-	if row := w.row(t, m.OrderID); row.Status != contracts.Rejected || len(w.taken()) != 0 {
-		t.Errorf("row %s, places %v", row.Status, w.taken())
-	}
+	world.WantRetryable(t, w.handle(t, m))
+	world.WantDone(t, w.handle(t, m))
+	w.WantRow(t, m.OrderID, contracts.Rejected, 1)
+	w.WantTaken(t, group)
 
-	for _, down := range []error{errors.New("broken connection"), retry.ErrBreakerOpen} {
-		w = newWorld(t)
+	for _, down := range []error{world.ErrDown, retry.ErrBreakerOpen} {
+		w = newFixture(t)
 		m = w.awaiting(t, "A-1-1")
-		w.fail["keep"] = down
-		want(t, w.settle(t, m.OrderID, contracts.ReasonSeatLost), retry.ClassRetryable, "")
+		w.Inject(world.Fails(world.Keep).With(down))
+		world.WantRetryable(t, w.settle(t, m.OrderID, contracts.ReasonSeatLost))
 	}
-	w = newWorld(t)
+	w = newFixture(t)
 	m = w.awaiting(t, "A-1-1")
-	w.holds.Wipe(group)
-	if locked, err := w.holds.Lock(t.Context(), group, 1000, time.Minute); !locked || err != nil {
+	w.Holds.Wipe(group)
+	if locked, err := w.Holds.Lock(t.Context(), group, 1000, time.Minute); !locked || err != nil {
 		t.Fatal(locked, err)
 	}
-	want(t, w.settle(t, m.OrderID, contracts.ReasonSeatLost), retry.ClassRetryable, "")
-	if err := w.holds.Loaded(t.Context(), v1(group)); !errors.Is(err, holds.ErrNotLoaded) {
+	world.WantRetryable(t, w.settle(t, m.OrderID, contracts.ReasonSeatLost))
+	if err := w.Holds.Loaded(t.Context(), v1(group)); !errors.Is(err, holds.ErrNotLoaded) {
 		t.Errorf("the group is loaded: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package reserve_test
 
 import (
-	"boxoffice/consumers/internal/seats"
 	"context"
 	"fmt"
 	"os"
@@ -18,8 +17,10 @@ import (
 	"boxoffice/consumers/internal/expire"
 	"boxoffice/consumers/internal/reserve"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/awsfaults"
 	"boxoffice/consumers/internal/testkit/ministacktest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
@@ -27,10 +28,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 
-// servers is a world whose rows and messages are those of real servers, through the adapters of the deployed function,
-// and whose calls fail as planned. Seats are in memory.
+// servers is a fixture whose rows and messages are those of real servers, through the adapters of the deployed function, and whose
+// calls fail as planned. Seats are in memory.
 type servers struct {
-	*world
+	*fixture
 	faults *awsfaults.Faults
 	dynamo *dynamodb.Client
 	orders *dynamoorder.Store
@@ -42,11 +43,13 @@ type servers struct {
 func newServers(t *testing.T) *servers {
 	t.Helper()
 	config := ministacktest.Load(t)
-	s := &servers{world: newWorld(t), queues: sqs.NewFromConfig(config)}
+	s := &servers{fixture: newFixture(t), queues: sqs.NewFromConfig(config)}
 	urls := map[message.Queue]string{}
 	for _, name := range []message.Queue{message.QueueExpiries, message.QueuePayments} {
 		queue, err := s.queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
-			QueueName: aws.String(string(name) + ".fifo"), Attributes: map[string]string{"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"},
+			QueueName: aws.String(string(name) + ".fifo"), Attributes: map[string]string{
+				"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId",
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -62,24 +65,26 @@ func newServers(t *testing.T) *servers {
 	return s
 }
 
-func (s *servers) loaderOfRows() *seats.Loader {
-	return seats.NewLoader(s.orders, s.orders, s, s.holds, nil, seats.LoaderOptions{Wait: func(context.Context, time.Duration) error { return nil }})
+// Seats are the groups in memory, which are loaded from the rows of the server.
+func (s *servers) Seats() *seats.Store {
+	return seats.NewStore(s.Groups(), seats.NewLoader(s.orders, s.orders, s.Catalogue(), s.Holds, nil, seats.LoaderOptions{
+		Wait: func(context.Context, time.Duration) error { return nil },
+	}))
 }
-
-func (s *servers) seats() *seats.Store { return seats.NewStore(s.world, s.loaderOfRows()) }
 
 func (s *servers) ending() seats.Ending {
-	return seats.Ending{Seats: s.seats(), Sender: s.sender}
+	return seats.Ending{Seats: s.Seats(), Sender: s.sender}
 }
 
-func (s *servers) place(t *testing.T, m message.PlaceOrder) retry.Outcome {
+func (s *servers) place(t *testing.T, m message.PlaceOrder) error {
 	t.Helper()
-	h := s.world.place()
-	h.Orders, h.Sender, h.Seats = s.orders, s.sender, s.seats()
-	return retry.Classify(h.HandleRun(t.Context(), []reserve.Placing{{Delivery: message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.now}, Message: m}})[0])
+	h := s.fixture.place()
+	h.Orders, h.Sender, h.Seats = s.orders, s.sender, s.Seats()
+	d := message.Delivery{MessageID: "m-1", SequenceNumber: "7", SentAt: s.Instant()}
+	return h.HandleRun(t.Context(), []reserve.Placing{{Delivery: d, Message: m}})[0]
 }
 
-// expiries takes what is in the queue of expiries: of which orders.
+// expiries receives all of the queue of expiries, and returns the orders of the messages.
 func (s *servers) expiries(t *testing.T) (orders []contracts.OrderID) {
 	t.Helper()
 	for {
@@ -115,8 +120,9 @@ const (
 	none      = "None"
 )
 
-// A conflict, a throttle and a lost answer are neither yes nor no: the message comes back, and the order ends as if
-// nothing had been. A row that the message's own first attempt wrote is its own: the seats stay and ExpireHold is sent.
+// The result of a conflict, of a throttled call and of one whose answer is lost is unknown: the message is redelivered, and the
+// order ends as without the fault. A row that the message's own first attempt wrote is its own: the seats stay and ExpireHold is
+// sent.
 func TestPlaceOverServersThatFail(t *testing.T) {
 	for _, test := range []struct {
 		name      string
@@ -140,20 +146,15 @@ func TestPlaceOverServersThatFail(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServers(t)
-			s.limit = 2
+			s.Catalog.Concerts[0].LimitPerBuyer = 2
 			m := s.placed("A-1-1", "A-1-2")
 			s.faults.Next(test.operation, test.faults...)
 			for i, class := range []retry.Class{test.at, retry.ClassDone, retry.ClassDone} {
-				o := s.place(t, m)
-				want(t, o, class, "")
+				world.WantOutcome(t, s.place(t, m), class, "")
 				if i == 0 && s.faults.Left() > 0 {
 					t.Fatalf("%d faults did not happen", s.faults.Left())
 				}
-				if o.Class == retry.ClassDone || i == 0 {
-					if !slices.Equal(s.taken(), []int{0, 1}) {
-						t.Fatalf("after delivery %d places %v are taken", i+1, s.taken())
-					}
-				}
+				s.WantTaken(t, group, 0, 1)
 			}
 			row, found, err := s.orders.Read(t.Context(), m.OrderID)
 			if !found || err != nil || row.Status != contracts.Held || row.Version != 1 {
@@ -169,8 +170,7 @@ func TestPlaceOverServersThatFail(t *testing.T) {
 	}
 }
 
-// The last pair of adjacent seats, whose row meets such a fault: the redelivery is given the same pair, not told that there
-// is none.
+// The last pair of adjacent seats, whose row meets such a fault: the redelivery holds the same pair, and is not refused.
 func TestTheLastPairOverServersThatFail(t *testing.T) {
 	for name, c := range map[string]struct {
 		operation string
@@ -184,11 +184,11 @@ func TestTheLastPairOverServersThatFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServers(t)
 			s.onlyPair(t, "A")
-			s.limit = 2
+			s.Catalog.Concerts[0].LimitPerBuyer = 2
 			m := s.best("A", 2)
 			s.faults.Next(c.operation, c.faults...)
 			for _, class := range []retry.Class{retry.ClassRetryable, retry.ClassDone, retry.ClassDone} {
-				want(t, s.place(t, m), class, "")
+				world.WantOutcome(t, s.place(t, m), class, "")
 			}
 			row, found, err := s.orders.Read(t.Context(), m.OrderID)
 			if !found || err != nil || row.Status != contracts.Held || row.Version != 1 || !slices.Equal(row.Seats, []string{"A-1-4", "A-1-5"}) {
@@ -201,21 +201,24 @@ func TestTheLastPairOverServersThatFail(t *testing.T) {
 	}
 }
 
-// The same for what ends an order: a version that its own first attempt wrote is met on the next read, and the seats are
-// given back.
+// The same for messages that end an order: the redelivery reads the version that its own first attempt wrote, and the seats are
+// released.
 func TestEndsOverServersThatFail(t *testing.T) {
-	handlers := map[string]func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome{
-		"cancel": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
-			h := reserve.Cancel{Orders: s.orders, Ending: s.ending(), Now: s.clock}
-			return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group}))
+	handlers := map[string]func(t *testing.T, s *servers, id contracts.OrderID) error{
+		"cancel": func(t *testing.T, s *servers, id contracts.OrderID) error {
+			h := reserve.Cancel{Orders: s.orders, Ending: s.ending(), Now: s.Now}
+			m := message.CancelOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group}
+			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, m)
 		},
-		"settle": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
-			h := reserve.Settle{Seats: s.seats(), Orders: s.orders, Tickets: s.orders, Catalogue: s, Ending: s.ending(), Now: s.clock}
-			return retry.Classify(h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, message.SettleOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal}))
+		"settle": func(t *testing.T, s *servers, id contracts.OrderID) error {
+			h := reserve.Settle{Seats: s.Seats(), Orders: s.orders, Tickets: s.orders, Catalogue: s.Catalogue(), Ending: s.ending(), Now: s.Now}
+			m := message.SettleOrder{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, Reason: contracts.ReasonInternal}
+			return h.Handle(t.Context(), message.Delivery{MessageID: "m-2"}, m)
 		},
-		"expire": func(t *testing.T, s *servers, id contracts.OrderID) retry.Outcome {
-			h := expire.Expire{Orders: s.orders, Ending: s.ending(), Now: s.clock}
-			return retry.Classify(h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-2"}, message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}))
+		"expire": func(t *testing.T, s *servers, id contracts.OrderID) error {
+			h := expire.Expire{Orders: s.orders, Ending: s.ending(), Now: s.Now}
+			m := message.ExpireHold{OrderID: id, ConcertID: group.ConcertID, Group: group.Group, RowVersion: 1}
+			return h.HandleMessage(t.Context(), message.Delivery{MessageID: "m-2"}, m)
 		},
 	}
 	for name, handle := range handlers {
@@ -233,13 +236,13 @@ func TestEndsOverServersThatFail(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, " ", test.name), func(t *testing.T) {
 				s := newServers(t)
-				s.limit = 2
+				s.Catalog.Concerts[0].LimitPerBuyer = 2
 				m := s.placed("A-1-1", "A-1-2")
-				want(t, s.place(t, m), retry.ClassDone, "")
-				s.now = s.now.Add(holdFor + seatstate.ExpireAfter)
+				world.WantDone(t, s.place(t, m))
+				s.Advance(holdFor + seatstate.ExpireAfter)
 				s.faults.Next(test.operation, test.faults...)
 				for i, class := range []retry.Class{test.at, retry.ClassDone, retry.ClassDone} {
-					want(t, handle(t, s, m.OrderID), class, "")
+					world.WantOutcome(t, handle(t, s, m.OrderID), class, "")
 					if i == 0 && s.faults.Left() > 0 {
 						t.Fatalf("%d faults did not happen", s.faults.Left())
 					}
@@ -248,12 +251,11 @@ func TestEndsOverServersThatFail(t *testing.T) {
 				if err != nil || !row.Status.EndedUnpaid() || row.Version != 2 || len(row.History) != 2 {
 					t.Errorf("%s at version %d with %d entries (%v)", row.Status, row.Version, len(row.History), err)
 				}
-				if n, err := s.orders.Allowance(t.Context(), m.ConcertID, m.UserID); n != 0 || err != nil || len(s.taken()) != 0 {
-					t.Errorf("%d seats are counted, places %v taken (%v)", n, s.taken(), err)
+				if n, err := s.orders.Allowance(t.Context(), m.ConcertID, m.UserID); n != 0 || err != nil {
+					t.Errorf("%d seats are counted, want none (%v)", n, err)
 				}
+				s.WantTaken(t, group)
 			})
 		}
 	}
 }
-
-func (s *servers) clock() time.Time { return s.now.Time() }

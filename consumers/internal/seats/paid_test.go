@@ -3,27 +3,24 @@ package seats_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
-	"time"
 
-	"boxoffice/consumers/internal/memory/memorder"
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/seats"
 	"boxoffice/consumers/internal/testkit/ordertest"
+	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/seatstate"
 )
 
-// halfDone is a store whose query of tickets sees a transaction half done: some tickets are not visible yet.
+// halfDone is the port of orders whose query of tickets sees a transaction half done: some tickets are not visible yet.
 type halfDone struct {
-	*memorder.Store
+	world.Orders
 	unseen []string
 }
 
 func (h halfDone) Tickets(ctx context.Context, g contracts.SeatGroup) (map[string]contracts.OrderID, error) {
-	tickets, err := h.Store.Tickets(ctx, g)
+	tickets, err := h.Orders.Tickets(ctx, g)
 	for _, seat := range h.unseen {
 		delete(tickets, seat)
 	}
@@ -31,61 +28,42 @@ func (h halfDone) Tickets(ctx context.Context, g contracts.SeatGroup) (map[strin
 }
 
 // committed is a row with its tickets, in one of the two paid statuses.
-func (w *world) committed(t *testing.T, status contracts.Status, seats ...string) order.Order {
+func (w *fixture) committed(t *testing.T, status contracts.Status, seats ...string) order.Order {
 	t.Helper()
 	before := w.put(t, ordertest.HeldOrder(ordertest.Placed(group, seats...)))
-	after, err := before.Commit("pi_1", order.Cause{Kind: message.KindPaymentAuthorized, At: w.now})
+	after, err := before.Commit("pi_1", order.Cause{Kind: message.KindPaymentAuthorized, At: w.Instant()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.rows.Commit(t.Context(), before, after); err != nil {
+	if err := w.Rows.Commit(t.Context(), before, after); err != nil {
 		t.Fatal(err)
 	}
 	if status == contracts.Confirmed {
 		confirmed := after
 		confirmed.Status, confirmed.Version = contracts.Confirmed, after.Version+1 // the index still has it
-		if err := w.rows.Update(t.Context(), after, confirmed); err != nil {
-			t.Fatal(err)
-		}
+		w.update(t, after, confirmed)
 		return confirmed
 	}
 	return after
 }
 
-func (w *world) loadFrom(t *testing.T, truth seats.Truth) {
+// loadFrom loads the group from that port of orders.
+func (w *fixture) loadFrom(t *testing.T, truth seats.Truth) {
 	t.Helper()
-	r := seats.NewLoader(w.rows, truth, w, w.store, nil, seats.LoaderOptions{
-		Wait: func(_ context.Context, d time.Duration) error { w.waits(d); return nil },
-		Now:  func() time.Time { return w.now.Time() },
-	})
-	if err := r.Ensure(t.Context(), v1(group)); err != nil {
+	if err := w.loaderOf(truth).Ensure(t.Context(), v1(group)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// wantSold wants the two places of an order, and no other, to be sold to it.
-func (w *world) wantSold(t *testing.T, id contracts.OrderID, places ...int) {
-	t.Helper()
-	var sold []int
-	for p, entry := range w.store.Inspect(group).Entries {
-		if entry == (seatstate.Entry{State: seatstate.Sold, Order: id}) {
-			sold = append(sold, p)
-		}
-	}
-	if slices.Sort(sold); !slices.Equal(sold, places) {
-		t.Errorf("places %v are sold to %s, want %v", sold, id, places)
-	}
-}
-
-// A row that is read as paid counts as sold, whichever of its tickets a query sees.
+// A row that is read as paid is sold, whichever of its tickets a query returns.
 func TestAPaidRowIsSoldWithTicketsOrWithout(t *testing.T) {
 	for _, status := range []contracts.Status{contracts.Committed, contracts.Confirmed} {
 		for _, unseen := range [][]string{nil, {"A-1-1"}, {"A-1-3"}, {"A-1-1", "A-1-3"}} {
 			t.Run(fmt.Sprint(status, unseen), func(t *testing.T) {
-				w := newWorld()
+				w := newFixture()
 				o := w.committed(t, status, "A-1-3", "A-1-1")
-				w.loadFrom(t, halfDone{w.rows, unseen})
-				w.wantSold(t, o.OrderID, 0, 2)
+				w.loadFrom(t, halfDone{w.Orders(), unseen})
+				w.WantPlaces(t, group, world.SoldTo(o.OrderID), world.Free, world.SoldTo(o.OrderID))
 			})
 		}
 	}
@@ -93,19 +71,18 @@ func TestAPaidRowIsSoldWithTicketsOrWithout(t *testing.T) {
 
 // A row that is read as open and has a ticket was committed in between: all its places are sold.
 func TestARowThatWasCommittedAfterItWasReadIsSoldWhole(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	o := w.put(t, ordertest.HeldOrder(ordertest.Placed(group, "A-1-3", "A-1-1")))
-	w.rows.PutTicket(group, "A-1-1", o.OrderID)
-	w.loadFrom(t, w.rows)
-	w.wantSold(t, o.OrderID, 0, 2)
+	w.Rows.PutTicket(group, "A-1-1", o.OrderID)
+	w.loadFrom(t, w.Orders())
+	w.WantPlaces(t, group, world.SoldTo(o.OrderID), world.Free, world.SoldTo(o.OrderID))
 }
 
-// A ticket names another owner of a place than the row that was read before: the row has lost the place since.
+// A ticket names another owner than the row that was read before it: the row has lost the place since.
 func TestATicketOfAnotherOrderOutranksARowThatWasReadBefore(t *testing.T) {
-	w := newWorld()
+	w := newFixture()
 	o := w.committed(t, contracts.Committed, "A-1-1", "A-1-3")
-	w.rows.PutTicket(group, "A-1-3", "next-owner")
-	w.loadFrom(t, w.rows)
-	w.wantSold(t, o.OrderID, 0)
-	w.wantSold(t, "next-owner", 2)
+	w.Rows.PutTicket(group, "A-1-3", "next-owner")
+	w.loadFrom(t, w.Orders())
+	w.WantPlaces(t, group, world.SoldTo(o.OrderID), world.Free, world.SoldTo("next-owner"))
 }
