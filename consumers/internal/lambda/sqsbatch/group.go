@@ -94,8 +94,9 @@ func (b *Batches) advance(ctx context.Context, g *group) bool {
 // applyAll applies the outcomes of the items that were handled together, up to the first that does not acknowledge its message:
 // from that message on the group is returned. It reports whether all were acknowledged. outcomes may be shorter than items.
 func (b *Batches) applyAll(ctx context.Context, g *group, items []item, outcomes []retry.Outcome, took time.Duration) bool {
+	rest := outcomes
 	for i, m := range items {
-		if i >= len(outcomes) {
+		if len(rest) == 0 {
 			// A run whose slice is short has run out of time. If it did nothing at all, returning it without a delay could repeat
 			// for ever.
 			delay := noDelay
@@ -104,13 +105,14 @@ func (b *Batches) applyAll(ctx context.Context, g *group, items []item, outcomes
 			}
 			return b.returnUnstarted(ctx, g, reasonNotInRun, delay)
 		}
-		acknowledged, outcome := b.apply(ctx, m, outcomes[i])
+		acknowledged, outcome := b.apply(ctx, m, rest[0])
+		rest = rest[1:]
 		b.log(ctx, m, outcome, took)
 		if g.notes.poisoned {
 			g.endPoisoned(acknowledged)
 		}
 		if !acknowledged {
-			b.returnRest(ctx, g, func() time.Duration { return b.delayOf(g, m, outcome) }, outcomes[i+1:])
+			b.returnRest(ctx, g, func() time.Duration { return b.delayOf(g, m, outcome) }, rest)
 			return false
 		}
 		g.next++
