@@ -80,8 +80,16 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	if err != nil {
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
+	router := httpapi.NewRouter(routes, p.Log, p.Now)
+	if behind, ok := any(config).(edge); ok {
+		accepted, err := behind.origin()
+		if err != nil {
+			return nil, err
+		}
+		router.Behind(accepted)
+	}
 	p.Warm.Run(ctx, warm.Within, p.Log)
-	return lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle), nil
+	return lambda.NewHandler(router.Handle), nil
 }
 
 // logLibraries redirects what libraries print through package log to the function's log, for the whole process: net/http and

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"boxoffice/scripts/internal/stacktest"
+)
+
+// With an edge the address of the site caches and compresses what is public, orders and webhooks pass through it, and the functions
+// refuse a request that comes past it.
+func TestStackWithEdge(t *testing.T) {
+	stacktest.NeedTools(t)
+	t.Cleanup(func() { devstack(t, "down") })
+	if code, _ := devstack(t, "up", "--edge", "--main-concerts", "--hold-seconds", "30"); code != 0 {
+		t.Fatal("it did not come up")
+	}
+	_, out := devstack(t, "env", "--json")
+	var variables map[string]string
+	if err := json.Unmarshal(out, &variables); err != nil {
+		t.Fatal(err)
+	}
+	layout := "/concerts/" + variables["CONCERT_ID"] + "/layout"
+	first := fetch(t, variables["API_BASE_URL"]+layout)
+	second := fetch(t, variables["API_BASE_URL"]+layout)
+	if first.StatusCode != 200 || second.StatusCode != 200 || second.Header.Get("X-Cache") != "Hit from cloudfront" || second.Header.Get("Age") == "" {
+		t.Errorf("the layout, twice: %d %v, %d %v", first.StatusCode, first.Header, second.StatusCode, second.Header)
+	}
+	if second.Header.Get("Content-Encoding") != "br" || second.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("the layout has %v", second.Header)
+	}
+	past := fetch(t, variables["GATEWAY_URL"]+"/api"+layout)
+	if body, err := io.ReadAll(past.Body); past.StatusCode != http.StatusForbidden || err != nil || !strings.Contains(string(body), `"code":"forbidden"`) {
+		t.Errorf("past the edge: %d %s, %v", past.StatusCode, body, err)
+	}
+	if code := orderStatus(t, variables, "anna"); code != http.StatusAccepted {
+		t.Errorf("an order through the edge gets %d", code)
+	}
+	if webhook := fetch(t, variables["SITE_URL"]+webhookPath); webhook.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET of the webhook: %d", webhook.StatusCode)
+	}
+	// --no-edge differs from what the stack runs with.
+	if code, _ := devstack(t, "up", "--no-edge"); code != 1 {
+		t.Errorf("up --no-edge of a stack with an edge: exit code %d", code)
+	}
+}
+
+func fetch(t *testing.T, address string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept-Encoding", "gzip, br")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
