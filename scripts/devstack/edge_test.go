@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 
 	"boxoffice/scripts/internal/stacktest"
 )
@@ -61,4 +64,37 @@ func fetch(t *testing.T, address string) *http.Response {
 	}
 	t.Cleanup(func() { _ = response.Body.Close() })
 	return response
+}
+
+// make passes EDGE on as a variable.
+func TestEdgeIsChosenByFlagOrVariable(t *testing.T) {
+	for _, c := range []struct {
+		variable string
+		args     []string
+		want     string
+	}{
+		{"", []string{"up"}, "unset"}, {"0", []string{"up"}, "false"}, {"1", []string{"up"}, "true"}, {"false", []string{"up"}, "false"},
+		{"", []string{"up", "--edge"}, "true"}, {"", []string{"up", "--no-edge"}, "false"}, {"0", []string{"up", "--edge"}, "true"},
+	} {
+		t.Run(c.variable+strings.Join(c.args, " "), func(t *testing.T) {
+			if c.variable != "" {
+				t.Setenv("EDGE", c.variable)
+			}
+			var parsed commands
+			parser, err := kong.New(&parsed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.Parse(c.args); err != nil {
+				t.Fatal(err)
+			}
+			got := "unset"
+			if parsed.Up.Edge != nil {
+				got = strconv.FormatBool(*parsed.Up.Edge)
+			}
+			if got != c.want {
+				t.Errorf("edge is %s, want %s", got, c.want)
+			}
+		})
+	}
 }

@@ -1,19 +1,10 @@
 package boot
 
-import "boxoffice/contracts/origin"
-
-// Edge is embedded by the config struct of every function that has routes.
+// Edge is part of the config struct of every function that has routes. Main itself reads the value.
 type Edge struct {
 	// OriginSecrets are one or two values of the header that the edge adds, separated by a comma: package origin. Without any,
 	// requests that did not come through the edge are handled too.
 	OriginSecrets string `env:"ORIGIN_SECRETS"`
-}
-
-func (e Edge) origin() (origin.Secrets, error) { return origin.Parse(e.OriginSecrets) }
-
-// edge is a config that embeds Edge.
-type edge interface {
-	origin() (origin.Secrets, error)
 }
 
 // Reads are the variables that every producer of orders reads. Their names are those of contracts/topology, which the local stack

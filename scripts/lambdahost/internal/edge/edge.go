@@ -70,49 +70,41 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.pass(w, r)
 		return
 	}
-	got, how := e.get(key, r)
-	switch {
-	case got.stored:
-		w.Header().Set(cacheHeader, how)
-		if how != miss {
-			w.Header().Set("Age", ageOf(got.entry, e.options.Now()))
-		}
-		got.entry.serve(w, r)
-	case how == miss:
-		w.Header().Set(cacheHeader, miss)
-		got.entry.serve(w, r)
-	default:
-		// Another request's response, which must not be shared.
-		e.pass(w, r)
+	got := e.get(key, r)
+	w.Header().Set(cacheHeader, got.how)
+	if got.how != miss {
+		w.Header().Set("Age", ageOf(got.entry, e.options.Now()))
 	}
+	got.entry.serve(w, r)
 }
 
-// fetched is a response of the origin. stored means that it may be given to other requests.
+// fetched is a response of the origin. shared means that it may be given to other requests. how is the value of cacheHeader.
 type fetched struct {
 	entry  *entry
-	stored bool
+	shared bool
 	how    string
 }
 
-// get returns the response for a key. Requests that miss at once share one fetch. how is "" for a request that waited for a
-// response which then turned out not to be shareable.
-func (e *Edge) get(key string, r *http.Request) (got fetched, how string) {
+// get returns the response for a key. Requests that miss at once share one fetch; if its response may not be shared, each of the
+// others makes a fetch of its own.
+func (e *Edge) get(key string, r *http.Request) fetched {
 	if old, found := e.cache.Get(key); found && old.fresh(e.options.Now()) {
-		return fetched{entry: old, stored: true}, hit
+		return fetched{entry: old, shared: true, how: hit}
 	}
 	own := false
-	shared, _, _ := e.fetches.Do(key, func() (any, error) {
+	result, _, _ := e.fetches.Do(key, func() (any, error) {
 		own = true
 		return e.fetch(key, r), nil
 	})
-	got, _ = shared.(fetched)
+	got, _ := result.(fetched)
 	switch {
 	case own:
-		return got, got.how
-	case got.stored:
-		return got, hit
+		return got
+	case got.shared:
+		got.how = hit
+		return got
 	}
-	return got, ""
+	return e.fetch(key, r)
 }
 
 // fetch asks the origin. An entry that is no longer fresh is revalidated by its ETag.
@@ -120,7 +112,7 @@ func (e *Edge) fetch(key string, r *http.Request) fetched {
 	// The fetch before this one may have ended after this request looked.
 	old, found := e.cache.Get(key)
 	if found && old.fresh(e.options.Now()) {
-		return fetched{entry: old, stored: true, how: hit}
+		return fetched{entry: old, shared: true, how: hit}
 	}
 	// Others wait for this fetch, so it goes on when its own client is gone.
 	request := e.forward(r).WithContext(context.WithoutCancel(r.Context()))
@@ -142,7 +134,7 @@ func (e *Edge) fetch(key string, r *http.Request) fetched {
 		} else {
 			e.cache.Remove(key)
 		}
-		return fetched{entry: renewed, stored: true, how: refreshed}
+		return fetched{entry: renewed, shared: true, how: refreshed}
 	}
 	made := newEntry(&c, now)
 	if !made.fresh(now) {
@@ -150,7 +142,7 @@ func (e *Edge) fetch(key string, r *http.Request) fetched {
 		return fetched{entry: made, how: miss}
 	}
 	e.cache.Add(key, made)
-	return fetched{entry: made, stored: true, how: miss}
+	return fetched{entry: made, shared: true, how: miss}
 }
 
 // pass forwards a request that has a response of its own.
