@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"boxoffice/contracts/topology"
+	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/stacktest"
 )
 
@@ -96,5 +99,50 @@ func TestEdgeIsChosenByFlagOrVariable(t *testing.T) {
 				t.Errorf("edge is %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// The site is where the edge is, if there is one, and otherwise where the gateway is.
+func TestWhereTheHostListens(t *testing.T) {
+	a, _ := testApp(t)
+	on, folder := true, t.TempDir()
+	for name, c := range map[string]struct {
+		flags stackFlags
+		want  func(p stack.Ports) string
+	}{
+		"one": {stackFlags{}, func(p stack.Ports) string {
+			return fmt.Sprintf("--throttle-rate 0 --listen 127.0.0.1:%d", p.Site)
+		}},
+		"two": {stackFlags{Edge: &on}, func(p stack.Ports) string {
+			return fmt.Sprintf("--throttle-rate 0 --listen 127.0.0.1:%d --edge 127.0.0.1:%d --stripe-origin http://127.0.0.1:%d", p.Gateway, p.Site, p.Stripe)
+		}},
+		"three": {stackFlags{Edge: &on, SiteFolder: folder, AllowOrigin: []string{"http://127.0.0.1:5173"}, ThrottleRate: 2.5}, func(p stack.Ports) string {
+			return fmt.Sprintf("--throttle-rate 2.5 --site %s --listen 127.0.0.1:%d --edge 127.0.0.1:%d --stripe-origin http://127.0.0.1:%d --allow-origin http://127.0.0.1:5173", folder, p.Gateway, p.Site, p.Stripe)
+		}},
+	} {
+		u := prepared(t, a, name, c.flags)
+		if got := strings.Join(u.addresses(), " "); got != c.want(u.settings.Ports) {
+			t.Errorf("%s: %s, want %s", name, got, c.want(u.settings.Ports))
+		}
+		edge := c.flags.Edge != nil
+		if (u.settings.GatewayURL() != u.settings.SiteURL()) != edge {
+			t.Errorf("%s: site %s, gateway %s", name, u.settings.SiteURL(), u.settings.GatewayURL())
+		}
+	}
+}
+
+// An allowed origin without an edge would be ignored, so it is refused.
+func TestAllowedOriginNeedsAnEdge(t *testing.T) {
+	a, _ := testApp(t)
+	f, err := a.folder("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	specified, err := topology.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.settingsOf(f, stackFlags{AllowOrigin: []string{"http://127.0.0.1:5173"}}, specified); err == nil || !strings.Contains(err.Error(), "--edge") {
+		t.Errorf("%v", err)
 	}
 }
