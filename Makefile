@@ -17,6 +17,8 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 STRIPE_MOCK_VERSION := v0.203.0
 STRIPE_MOCK := $(TOOLS)/stripe-mock-$(STRIPE_MOCK_VERSION)
+OASDIFF_VERSION := v1.38.0
+OASDIFF := $(TOOLS)/oasdiff-$(OASDIFF_VERSION)
 SOURCES := $(wildcard consumers contracts producers scripts)
 
 # The packages that run many goroutines. The race detector needs another set of flags, so only these are tested with it.
@@ -36,7 +38,7 @@ demo: devstack ## show orders that are held, refused, cancelled and expire, on a
 	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
 	@$(DEVSTACK) run --stack demo --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
 
-up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT)
+up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK EDGE=0 SITE_FOLDER HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT)
 	@$(DEVSTACK) up
 
 down: devstack ## stop all of it and keep the logs (STACK)
@@ -78,10 +80,10 @@ lint: $(GOLANGCI) ## run golangci-lint; installing it takes minutes, once
 
 test: tools vet unit e2e faults ## all that must pass before a commit: formatting, vet, all tests, end-to-end tests, fault tests
 
-check: test lint race fuzz property stripe-mock mutants faults-long package ## run test and every slower step
+check: test lint race fuzz property stripe-mock contract mutants faults-long package ## run test and every slower step
 
 ##@ Single steps
-.PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock bench measure
+.PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock contract bench measure
 unit: ## run all tests that need no running stack
 	@go test ./...
 
@@ -117,6 +119,10 @@ mutants: tools ## plant known bugs one at a time and report those that no test f
 stripe-mock: $(STRIPE_MOCK) ## check each request to Stripe with Stripe's own validator of requests
 	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/adapters/stripepay
 
+contract: $(OASDIFF) ## compare the HTTP contract with the version before it: no client breaks by a change that its changelog does not list
+	@BOXOFFICE_OASDIFF='$(OASDIFF)' go test -count=1 ./scripts/contract
+	@go run ./scripts/contract --oasdiff '$(OASDIFF)'
+
 bench: ## run all benchmarks
 	@go test -run '^$$' -bench . -benchmem ./...
 
@@ -148,3 +154,9 @@ $(STRIPE_MOCK):
 	@mkdir -p $(TOOLS)
 	@GOBIN=$(TOOLS) go install github.com/stripe/stripe-mock@$(STRIPE_MOCK_VERSION)
 	@mv $(TOOLS)/stripe-mock $@
+
+$(OASDIFF):
+	@echo "installing oasdiff $(OASDIFF_VERSION) (a minute)"
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) go install github.com/oasdiff/oasdiff@$(OASDIFF_VERSION)
+	@mv $(TOOLS)/oasdiff $@

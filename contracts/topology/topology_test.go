@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/origin"
 	"boxoffice/contracts/seatstate"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/topology"
@@ -354,6 +355,15 @@ func TestWhichReferencesAreSecret(t *testing.T) {
 			if reference == "secret:stripe-api" && f.Name != "pay" || reference == "redisPayPassword" && f.Name != "pay" || reference == "redisWriterPassword" && f.Name == "pay" {
 				t.Errorf("%s has %s = %s", f.Name, variable, reference)
 			}
+		}
+	}
+}
+
+// A function that has routes refuses requests that did not come through the edge; no other function knows the secret.
+func TestFunctionsWithRoutesKnowTheOriginSecret(t *testing.T) {
+	for _, f := range load(t).Functions {
+		if has := f.Environment["ORIGIN_SECRETS"] == origin.Reference; has != (len(f.Routes) > 0) {
+			t.Errorf("%s: has ORIGIN_SECRETS %t, %d routes", f.Name, has, len(f.Routes))
 		}
 	}
 }

@@ -40,6 +40,10 @@ type stackFlags struct {
 	HoldSeconds    *int              `help:"Length of a hold, in seconds (default: as specified, 300)." env:"HOLD_SECONDS"`
 	HandlerTimeout *int              `help:"Shorter timeout of functions that read a queue, in seconds." env:"HANDLER_TIMEOUT_SECONDS"`
 	SitePort       *int              `help:"Port of the site and the API (default stack: 8080)." env:"SITE_PORT"`
+	Edge           *bool             `help:"An edge before the gateway, which caches and compresses as CloudFront does (default: in the default stack only)." negatable:"" env:"EDGE"`
+	SiteFolder     string            `name:"site-folder" help:"Folder with the built site, which is served outside /api." env:"SITE_FOLDER" type:"existingdir"`
+	AllowOrigin    []string          `help:"Origin whose pages may use the API through the edge, as http://127.0.0.1:5173; may be repeated." env:"ALLOW_ORIGIN" placeholder:"ORIGIN"`
+	ThrottleRate   float64           `help:"Requests a second that the gateway allows, on average (default: any number)." env:"THROTTLE_RATE"`
 	AWSPort        *int              `name:"aws-port" help:"Port of the AWS emulator (default stack: 4566)." env:"AWS_PORT"`
 	RedisPort      *int              `help:"Port of Redis (default stack: 6380)." env:"REDIS_PORT"`
 	StripePort     *int              `help:"Port of the stand-in for Stripe (default stack: 12111)." env:"STRIPE_PORT"`

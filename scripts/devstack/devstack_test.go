@@ -93,13 +93,13 @@ func TestDefaultStackHasWellKnownPortsAndOthersHaveFreeOnes(t *testing.T) {
 
 // Given ports come last in the list, after chosen ports, and must not be chosen.
 func TestNoPortIsForTwoServers(t *testing.T) {
-	drawn := []int{20001, 20001, 20002, 20003, 20001, 20004, 20005, 20002, 20006}
+	drawn := []int{20001, 20001, 20002, 20003, 20001, 20004, 20005, 20002, 20006, 20007}
 	find := func() (port int, err error) {
 		port, drawn = drawn[0], drawn[1:]
 		return port, nil
 	}
 	p, err := stackFlags{RedisPort: number(20001), StripePort: number(20003)}.ports("mine", find)
-	if want := (stack.Ports{Redis: 20001, Stripe: 20003, Site: 20002, AWS: 20004, RedisBus: 20005, Control: 20006}); err != nil || p != want {
+	if want := (stack.Ports{Redis: 20001, Stripe: 20003, Site: 20002, AWS: 20004, RedisBus: 20005, Control: 20006, Gateway: 20007}); err != nil || p != want {
 		t.Errorf("%+v, %v, want %+v", p, err, want)
 	}
 }

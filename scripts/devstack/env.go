@@ -50,6 +50,7 @@ func (d description) variables() (map[string]string, error) {
 		"STACK":                  d.settings.Name,
 		"SITE_URL":               d.settings.SiteURL(),
 		"API_BASE_URL":           d.settings.Issuer(),
+		"GATEWAY_URL":            d.settings.GatewayURL(),
 		"REDIS_URL":              redisserver.URL(d.settings.Ports, stack.RedisAdmin, d.secrets.Redis[stack.RedisAdmin]),
 		"STRIPE_API_BASE":        d.settings.StripeURL(),
 		"STRIPE_SECRET_KEY":      d.secrets.Stripe.Secret,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"boxoffice/contracts/origin"
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/devstack/internal/stack"
 )
@@ -16,10 +17,18 @@ func (u *ascent) nameSecrets() (map[string]string, error) {
 		"redisReaderPassword": u.secrets.Redis[stack.RedisReader], "redisWriterPassword": u.secrets.Redis[stack.RedisWriter],
 		"redisPayPassword": u.secrets.Redis[stack.RedisPay],
 	}
+	if u.settings.Edge {
+		have[origin.Reference] = u.secrets.Origin
+	}
 	byARN := map[string]string{}
 	for _, f := range u.topology.Functions {
 		for _, reference := range f.Environment {
 			if !topology.IsSecret(reference) {
+				continue
+			}
+			if reference == origin.Reference && !u.settings.Edge {
+				// Nothing adds the header, so functions must not ask for it.
+				u.values[reference] = ""
 				continue
 			}
 			value, ok := have[reference]

@@ -5,13 +5,16 @@ import (
 	"strings"
 	"testing"
 
+	"boxoffice/contracts/origin"
 	"boxoffice/contracts/topology"
+	"boxoffice/scripts/devstack/internal/stack"
 )
 
 // A function's variables have no secret. They have its ARN, which only the extension can resolve.
 func TestValuesHaveARNsInPlaceOfSecrets(t *testing.T) {
 	a, _ := testApp(t)
-	u := prepared(t, a, "one", stackFlags{})
+	edge := true
+	u := prepared(t, a, "one", stackFlags{Edge: &edge})
 	u.values = topology.Values{}
 	byARN, err := u.nameSecrets()
 	if err != nil {
@@ -38,8 +41,9 @@ func TestValuesHaveARNsInPlaceOfSecrets(t *testing.T) {
 			}
 		}
 	}
-	// The Redis passwords of readers, writers and pay, the key of order ids, Stripe's key and its signing secret.
-	if len(byARN) != 6 || named < 10 {
+	// The Redis passwords of readers, writers and pay, the key of order ids, Stripe's key and its signing secret, and what the edge
+	// sends.
+	if len(byARN) != 7 || named < 10 {
 		t.Errorf("%d secrets, named %d times", len(byARN), named)
 	}
 	seen := map[string]bool{}
@@ -58,5 +62,20 @@ func TestASecretWithoutAValueIsAnError(t *testing.T) {
 	u.topology.Functions[0].Environment["X"] = "secret:nobody-knows"
 	if _, err := u.nameSecrets(); err == nil || !strings.Contains(err.Error(), "secret:nobody-knows") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Without an edge nothing sends the origin secret, so no function may ask for it.
+func TestStackWithoutEdgeHasNoOriginSecret(t *testing.T) {
+	a, _ := testApp(t)
+	for name, want := range map[string]bool{stack.DefaultName: true, "one": false} {
+		u := prepared(t, a, name, stackFlags{})
+		u.values = topology.Values{}
+		if _, err := u.nameSecrets(); err != nil {
+			t.Fatal(err)
+		}
+		if value, found := u.values[origin.Reference]; !found || (value != "") != want || u.settings.Edge != want {
+			t.Errorf("%s: edge %t, %s is %q", name, u.settings.Edge, origin.Reference, value)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -55,6 +56,15 @@ func (a *app) settingsOf(f stack.Folder, flags stackFlags, specified topology.To
 	if flags.HandlerTimeout != nil {
 		s.HandlerTimeoutSeconds = *flags.HandlerTimeout
 	}
+	// Tests ask for what they just changed, so only the stack that people use has an edge unless it is asked for.
+	s.Edge = f.Name == stack.DefaultName
+	if flags.Edge != nil {
+		s.Edge = *flags.Edge
+	}
+	s.SiteFolder, s.AllowOrigins, s.ThrottleRate = flags.SiteFolder, flags.AllowOrigin, flags.ThrottleRate
+	if len(s.AllowOrigins) > 0 && !s.Edge {
+		return s, cli.Misuse(errors.New("--allow-origin needs an edge: --edge"))
+	}
 	s.Via = flags.Via
 	for service := range s.Via {
 		if _, ok := stack.ViaServices[service]; !ok && service != stack.ViaRedis && service != stack.ViaStripe {
@@ -92,6 +102,7 @@ func (flags stackFlags) portFlags(p *stack.Ports) []portFlag {
 		{flags.StripePort, defaultStripe, &p.Stripe, "the stand-in for Stripe", "--stripe-port", "STRIPE_PORT"},
 		{nil, 0, &p.RedisBus, "the cluster bus of Redis", "", ""},
 		{nil, 0, &p.Control, "the control endpoint of lambdahost", "", ""},
+		{nil, 0, &p.Gateway, "the gateway behind the edge", "", ""},
 	}
 }
 
@@ -138,6 +149,18 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 	for _, f := range flags.portFlags(&s.Ports) {
 		add("the port of "+f.purpose, f.given, *f.port)
 	}
+	if flags.Edge != nil && *flags.Edge != s.Edge {
+		all = append(all, fmt.Sprintf("its edge is %s, asked for %s", onOrOff(s.Edge), onOrOff(*flags.Edge)))
+	}
+	if flags.ThrottleRate != 0 && flags.ThrottleRate != s.ThrottleRate {
+		all = append(all, fmt.Sprintf("the throttle's rate is %g, asked for %g", s.ThrottleRate, flags.ThrottleRate))
+	}
+	if flags.SiteFolder != "" && flags.SiteFolder != s.SiteFolder {
+		all = append(all, fmt.Sprintf("the folder of the site is %q, asked for %q", s.SiteFolder, flags.SiteFolder))
+	}
+	if len(flags.AllowOrigin) > 0 && !slices.Equal(flags.AllowOrigin, s.AllowOrigins) {
+		all = append(all, fmt.Sprintf("the allowed origins are %q, asked for %q", s.AllowOrigins, flags.AllowOrigin))
+	}
 	if flags.MainConcerts && !s.MainConcerts {
 		all = append(all, "it has all concerts, asked for the main ones alone")
 	}
@@ -147,6 +170,13 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 		}
 	}
 	return all
+}
+
+func onOrOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 // Names of the processes of a stack.

@@ -39,6 +39,9 @@ func (c *upCommand) Run(ctx context.Context, a *app, root *commands) error {
 	if err != nil {
 		return err
 	}
+	if s.Edge {
+		a.progress("an edge caches public responses as CloudFront does; without it: make down, then EDGE=0 make up")
+	}
 	a.progress("stack %s is up: site %s, API %s, holds of %d s, logs in %s", f.Name, s.SiteURL(), s.Issuer(), s.HoldSeconds, relative(a.root, f.Logs()))
 	return nil
 }
@@ -238,7 +241,7 @@ const (
 func (u *ascent) checkPorts(ctx context.Context) error {
 	p := &u.settings.Ports
 	var problems []error
-	for name, ports := range map[string][]*int{ministackName: {&p.AWS}, redisName: {&p.Redis, &p.RedisBus}, stripeName: {&p.Stripe}, lambdahostName: {&p.Site, &p.Control}} {
+	for name, ports := range map[string][]*int{ministackName: {&p.AWS}, redisName: {&p.Redis, &p.RedisBus}, stripeName: {&p.Stripe}, lambdahostName: {&p.Site, &p.Control, &p.Gateway}} {
 		if !alive(u.folder, name) {
 			problems = append(problems, awaitPorts(ctx, u.folder, name, u.portErrors(ports...)))
 		}
@@ -332,10 +335,11 @@ func (u *ascent) lambdahost(emulator started) (server, error) {
 	p := &u.settings.Ports
 	args := []string{
 		"--topology", u.folder.Topology(), "--values", u.folder.Values(), "--secrets", u.folder.FunctionSecrets(), "--functions", u.binaries.Functions,
-		"--listen", stack.Address(p.Site), "--control", stack.Address(p.Control),
+		"--control", stack.Address(p.Control),
 		"--files", wellKnownPrefix + "=" + u.folder.WellKnown(), "--issuer", u.settings.Issuer(), "--audience", audience,
 		"--log-dir", u.folder.Logs(),
 	}
+	args = append(args, u.addresses()...)
 	for _, f := range u.topology.Functions {
 		if f.Queue != nil {
 			args = append(args, "--processes", fmt.Sprintf("%s=%d", f.Name, processesOf(f)))
@@ -361,8 +365,25 @@ func (u *ascent) lambdahost(emulator started) (server, error) {
 		return s, fmt.Errorf("secrets: %w", err)
 	}
 	s.fingerprint = fingerprint(s.fingerprint, u.binaries.Fingerprint, string(values), string(functionSecrets), string(specification), emulator.record.PID, emulator.record.Started)
-	s.ports = u.portErrors(&p.Site, &p.Control)
+	s.ports = u.portErrors(&p.Site, &p.Control, &p.Gateway)
 	s.ready = healthyAt(u.settings.ControlURL() + "/healthz")
 	s.grace = handlersGrace
 	return s, nil
+}
+
+// addresses returns the arguments for where lambdahost listens and what it serves there beside the API.
+func (u *ascent) addresses() []string {
+	s := u.settings
+	args := []string{"--throttle-rate", fmt.Sprint(s.ThrottleRate)}
+	if s.SiteFolder != "" {
+		args = append(args, "--site", s.SiteFolder)
+	}
+	if !s.Edge {
+		return append(args, "--listen", stack.Address(s.Ports.Site))
+	}
+	args = append(args, "--listen", stack.Address(s.Ports.Gateway), "--edge", stack.Address(s.Ports.Site), "--stripe-origin", s.StripeURL())
+	for _, origin := range s.AllowOrigins {
+		args = append(args, "--allow-origin", origin)
+	}
+	return args
 }

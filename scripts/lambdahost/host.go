@@ -20,6 +20,7 @@ import (
 	"boxoffice/scripts/internal/awsclient"
 	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/lambdahost/internal/control"
+	"boxoffice/scripts/lambdahost/internal/edge"
 	"boxoffice/scripts/lambdahost/internal/gateway"
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
 )
@@ -32,8 +33,10 @@ type host struct {
 	sources []source
 
 	gatewayListener net.Listener
+	edgeListener    net.Listener
 	controlListener net.Listener
 	gateway         *http.Server
+	edge            *http.Server
 	control         *http.Server
 	files           []*gateway.Files
 	listening       atomic.Bool
@@ -90,6 +93,11 @@ func (h *host) listen() error {
 	if h.gatewayListener, err = net.Listen("tcp", h.config.Listen); err != nil {
 		return fmt.Errorf("open the gateway: %w", err)
 	}
+	if h.config.Edge != "" {
+		if h.edgeListener, err = net.Listen("tcp", h.config.Edge); err != nil {
+			return fmt.Errorf("open the edge: %w", err)
+		}
+	}
 	if h.config.Control == "" {
 		return nil
 	}
@@ -103,7 +111,7 @@ func (h *host) newGateway(account string) error {
 	c := h.config
 	issuer := c.Issuer
 	if issuer == "" {
-		issuer = "http://" + h.gatewayAddress() + "/api"
+		issuer = "http://" + h.siteAddress() + "/api"
 	}
 	options := gateway.Options{
 		Invoke: h.runtime.Invoke, Authorizer: gateway.NewAuthorizer(issuer, c.Audience, time.Now),
@@ -124,21 +132,54 @@ func (h *host) newGateway(account string) error {
 		}
 		h.files = append(h.files, files)
 	}
+	if c.Site != "" {
+		site, err := gateway.OpenSite(c.Site)
+		if err != nil {
+			return cli.Misuse(err)
+		}
+		h.files = append(h.files, site)
+	}
 	options.Files = h.files
 	handler, err := gateway.New(options)
 	if err != nil {
 		return cli.Misuse(err)
 	}
 	h.gateway = newServer(h.log, handler)
+	return h.newEdge(handler)
+}
+
+// newEdge does nothing if no edge is configured.
+func (h *host) newEdge(behind http.Handler) error {
+	if h.edgeListener == nil {
+		return nil
+	}
+	handler, err := edge.New(edge.Options{
+		Origin: behind, Address: h.edgeListener.Addr().String(), Secret: h.config.origin.Sent(),
+		AllowOrigins: h.config.AllowOrigin, StripeOrigin: h.config.StripeOrigin, Now: time.Now,
+	})
+	if err != nil {
+		return cli.Misuse(err)
+	}
+	h.edge = newServer(h.log, handler)
 	return nil
 }
 
-// gatewayAddress is the address as configured, with the real port if port 0 was configured.
-func (h *host) gatewayAddress() string {
-	if _, port, err := net.SplitHostPort(h.config.Listen); err == nil && port != "0" {
-		return h.config.Listen
+// siteAddress is where browsers find the site: at the edge if there is one.
+func (h *host) siteAddress() string {
+	if h.edgeListener == nil {
+		return h.gatewayAddress()
 	}
-	return h.gatewayListener.Addr().String()
+	return addressOf(h.config.Edge, h.edgeListener)
+}
+
+func (h *host) gatewayAddress() string { return addressOf(h.config.Listen, h.gatewayListener) }
+
+// addressOf is an address as configured, with the real port if port 0 was configured.
+func addressOf(configured string, l net.Listener) string {
+	if _, port, err := net.SplitHostPort(configured); err == nil && port != "0" {
+		return configured
+	}
+	return l.Addr().String()
 }
 
 func newServer(log *slog.Logger, handler http.Handler) *http.Server {
@@ -163,6 +204,10 @@ func (h *host) serve(ctx context.Context) error {
 		serve("control endpoint", h.control, h.controlListener)
 		h.log.Info("the control endpoint listens", telemetry.KeyRoute, "http://"+h.controlListener.Addr().String())
 	}
+	if h.edge != nil {
+		serve("edge", h.edge, gateway.Listen(h.edgeListener))
+		h.log.Info("the edge listens", telemetry.KeyRoute, "http://"+h.siteAddress())
+	}
 	h.listening.Store(true)
 	h.log.Info("the gateway listens", telemetry.KeyRoute, "http://"+h.gatewayAddress())
 	for _, s := range h.sources {
@@ -182,9 +227,14 @@ func (h *host) stop(servers, sources *sync.WaitGroup) error {
 	defer cancel()
 	sourcesDone := make(chan struct{})
 	go func() { sources.Wait(); close(sourcesDone) }()
-	err := h.gateway.Shutdown(drain)
-	if err != nil {
-		err = fmt.Errorf("requests were cut off: %w", err)
+	var err error
+	for _, server := range []*http.Server{h.edge, h.gateway} {
+		if server == nil {
+			continue
+		}
+		if cut := server.Shutdown(drain); cut != nil {
+			err = errors.Join(err, fmt.Errorf("requests were cut off: %w", cut))
+		}
 	}
 	select {
 	case <-sourcesDone:
@@ -193,6 +243,9 @@ func (h *host) stop(servers, sources *sync.WaitGroup) error {
 	// Stop fails the invocations that are still running, which ends the sources and requests that wait for them.
 	err = errors.Join(err, h.runtime.Stop(drain))
 	<-sourcesDone
+	if h.edge != nil {
+		err = errors.Join(err, h.edge.Close())
+	}
 	err = errors.Join(err, h.gateway.Close(), h.control.Close(), h.extension.close())
 	servers.Wait()
 	for _, f := range h.files {
@@ -204,7 +257,7 @@ func (h *host) stop(servers, sources *sync.WaitGroup) error {
 // abandon closes everything that a failed start opened.
 func (h *host) abandon() error {
 	var err error
-	for _, l := range []net.Listener{h.gatewayListener, h.controlListener} {
+	for _, l := range []net.Listener{h.gatewayListener, h.edgeListener, h.controlListener} {
 		if l != nil {
 			err = errors.Join(err, l.Close())
 		}

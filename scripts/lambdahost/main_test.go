@@ -45,11 +45,14 @@ func TestMain(m *testing.M) {
 	os.Exit(emulator.Run(m))
 }
 
+// originSecret is what an edge of the tests sends.
+const originSecret = "the-secret-of-the-origin-of-these-tests"
+
 const topologyJSON = `{
   "$schema": "./topology.schema.json", "version": 1, "homeRegionLetter": "e", "holdSeconds": 5, "orderDeadlineSeconds": 5, "visibilityTimeoutFactor": 2, "stripeRequestsPerSecond": 1,
   "queues": [{"name": "orders", "purpose": "test", "retentionSeconds": 60}, {"name": "letters", "type": "standard", "purpose": "test", "retentionSeconds": 60}],
   "tables": [{"name": "orders", "partitionKey": {"name": "orderId", "type": "S"}, "stream": "NEW_AND_OLD_IMAGES", "pointInTimeRecovery": false}],
-  "buses": [], "rules": [], "secrets": [{"name": "reserve-journal", "purpose": "test"}, {"name": "mirror-journal", "purpose": "test"}],
+  "buses": [], "rules": [], "secrets": [{"name": "reserve-journal", "purpose": "test"}, {"name": "mirror-journal", "purpose": "test"}, {"name": "origin", "purpose": "test"}],
   "functions": [
     {"name": "web", "side": "producers", "timeoutSeconds": 5, "memoryMegabytes": 256, "reservedConcurrency": 2, "environment": {"HOLD_SECONDS": "holdSeconds"},
      "routes": [{"route": "POST /api/orders", "auth": "none"}, {"route": "GET /api/mine", "auth": "jwt"}, {"route": "HEAD /api/mine", "auth": "jwt"}, {"route": "$default", "auth": "none"}]},
@@ -64,14 +67,16 @@ type stack struct {
 	command          *exec.Cmd
 	exited           chan error
 	gateway, control string
-	queues           *sqs.Client
-	tables           *dynamodb.Client
-	queueURL         string
-	lettersURL       string
-	directory        string
+	// edge is set if the host was started with --edge.
+	edge       string
+	queues     *sqs.Client
+	tables     *dynamodb.Client
+	queueURL   string
+	lettersURL string
+	directory  string
 }
 
-func startStack(t *testing.T) *stack {
+func startStack(t *testing.T, more ...string) *stack {
 	t.Helper()
 	cfg := emulator.Tenant(t)
 	s := &stack{queues: sqs.NewFromConfig(cfg), tables: dynamodb.NewFromConfig(cfg), directory: t.TempDir(), exited: make(chan error, 1)}
@@ -86,6 +91,7 @@ func startStack(t *testing.T) *stack {
 	values, err := json.Marshal(map[string]string{
 		"queueUrl:orders": s.queueURL, "queueUrl:letters": s.lettersURL, "tableName:orders": "orders",
 		"secret:reserve-journal": filepath.Join(s.directory, "reserve.journal"), "secret:mirror-journal": filepath.Join(s.directory, "mirror.journal"),
+		"secret:origin": originSecret,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +110,7 @@ func startStack(t *testing.T) *stack {
 	s.command = exec.Command(executable, "--topology", write("topology.json", topologyJSON), "--values", write("values.json", string(values)), //nolint:gosec // the test binary itself
 		"--functions", filepath.Join(s.directory, "functions"), "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
 		"--processes", "web=3", "--poll-every", "20ms", "--log-dir", filepath.Join(s.directory, "logs"))
+	s.command.Args = append(s.command.Args, more...)
 	s.command.Env = append(os.Environ(), asHost+"=1", "AWS_ENDPOINT_URL="+aws.ToString(cfg.BaseEndpoint), "AWS_REGION="+cfg.Region,
 		"AWS_ACCESS_KEY_ID="+credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true")
 	s.run(t)
@@ -163,9 +170,12 @@ func (s *stack) run(t *testing.T) {
 	for s.gateway == "" || s.control == "" {
 		select {
 		case a := <-addresses:
-			if strings.Contains(a[0], "control") {
+			switch {
+			case strings.Contains(a[0], "control"):
 				s.control = a[1]
-			} else {
+			case strings.Contains(a[0], "edge"):
+				s.edge = a[1]
+			default:
 				s.gateway = a[1]
 			}
 		case err := <-s.exited:

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"boxoffice/contracts/origin"
 	"boxoffice/contracts/topology"
 	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/cpushare"
@@ -25,6 +26,10 @@ type options struct {
 	Secrets          string        `help:"JSON object of ARN to value: the secrets that functions read through the imitated Parameters and Secrets extension; without it there is no extension." placeholder:"FILE" type:"existingfile"`
 	Functions        string        `help:"Folder with NAME/bootstrap for each function." required:"" placeholder:"DIR" type:"existingdir"`
 	Listen           string        `help:"Address of the gateway (default ${default})." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Edge             string        `help:"Address of an edge before the gateway, as CloudFront is: it caches, compresses and adds headers; without it there is none." placeholder:"HOST:PORT"`
+	AllowOrigin      []string      `help:"Origin whose pages may use the API through the edge (CORS); may be repeated." placeholder:"ORIGIN" sep:"none"`
+	StripeOrigin     string        `help:"Where pages of the site may connect to for payments, beside Stripe itself." placeholder:"ORIGIN"`
+	Site             string        `help:"Folder with the built site, served before the routes; its index.html answers every other path outside /api that has no file extension." placeholder:"DIR" type:"existingdir"`
 	Control          string        `help:"Loopback address for health, status and direct invocations; without it there is none." placeholder:"HOST:PORT"`
 	Processes        []string      `help:"Number of processes of one function; may be repeated or separated by commas." placeholder:"NAME=N"`
 	DefaultProcesses int           `help:"Number of processes of every other function." default:"2"`
@@ -48,6 +53,7 @@ type config struct {
 	secrets       map[string]string
 	functions     []runtimeapi.Function
 	files         map[string]string
+	origin        origin.Secrets
 	throttleBurst float64
 	drain         time.Duration
 }
@@ -88,6 +94,11 @@ func (o options) check() (config, error) {
 		add(cpushare.Supported())
 	}
 	add(o.checkControl())
+	if o.Edge == "" && (len(o.AllowOrigin) > 0 || o.StripeOrigin != "") {
+		add(errors.New("--allow-origin and --stripe-origin need --edge"))
+	}
+	c.origin, err = c.originSecrets()
+	add(err)
 	if len(problems) > 0 {
 		return c, cli.Misuse(errors.Join(problems...))
 	}
@@ -136,6 +147,16 @@ func (o options) loadSecrets() (map[string]string, error) {
 		return nil, fmt.Errorf("secrets: %s is not a JSON object of strings", o.Secrets)
 	}
 	return all, nil
+}
+
+// originSecrets reads the secret that the edge sends from the same value as the functions read it from. The error contains nothing
+// of it.
+func (c *config) originSecrets() (origin.Secrets, error) {
+	value := c.values[origin.Reference]
+	if secret, found := c.secrets[value]; found {
+		value = secret
+	}
+	return origin.Parse(value)
 }
 
 func (c *config) addFunctions() error {

@@ -29,6 +29,7 @@ func Values(t topology.Topology) topology.Values {
 		"environment": "sample", "paymentMode": "test",
 		"stripePublishableKey": "pk_test_sample", "stripeApiBase": "https://stripe.example.com",
 		"secret:order-ids":      "1:" + strings.Repeat("A", 43),
+		"secret:origin":         strings.Repeat("o", 32) + "," + strings.Repeat("p", 32),
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",
 	} {

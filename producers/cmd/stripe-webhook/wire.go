@@ -12,6 +12,7 @@ import (
 )
 
 type config struct {
+	boot.Edge
 	// WebhookSecrets are "whsec_…,whsec_…": any of them may have signed an event.
 	WebhookSecrets string `env:"STRIPE_WEBHOOK_SECRETS,notEmpty"`
 	// Environment is the name that the consumers put into the metadata of our PaymentIntents.

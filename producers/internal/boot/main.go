@@ -18,6 +18,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"boxoffice/contracts/invocation"
+	"boxoffice/contracts/origin"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/warm"
 	"boxoffice/producers/internal/httpapi"
@@ -57,6 +58,9 @@ func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Hand
 	lambda.Start(handler)
 }
 
+// originSecrets is the variable of Edge.
+const originSecrets = "ORIGIN_SECRETS"
+
 // start is Main without the process around it. It returns the handler; invocation.StartOrLater limits the time of its invocations.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
@@ -80,8 +84,14 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	if err != nil {
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
+	router := httpapi.NewRouter(routes, p.Log, p.Now)
+	accepted, err := origin.Parse(environment.Vars()[originSecrets])
+	if err != nil {
+		return nil, err
+	}
+	router.Behind(accepted)
 	p.Warm.Run(ctx, warm.Within, p.Log)
-	return lambda.NewHandler(httpapi.NewRouter(routes, p.Log, p.Now).Handle), nil
+	return lambda.NewHandler(router.Handle), nil
 }
 
 // logLibraries redirects what libraries print through package log to the function's log, for the whole process: net/http and

@@ -34,6 +34,7 @@ const (
 	CodeNotFound              = "not_found"
 	CodeMethodNotAllowed      = "method_not_allowed"
 	CodeUnauthorized          = "unauthorized"
+	CodeForbidden             = "forbidden"
 	CodeBodyTooLarge          = "body_too_large"
 	CodeUnsupportedMediaType  = "unsupported_media_type"
 	CodeInvalidJSON           = "invalid_json"
@@ -66,6 +67,7 @@ var kinds = map[string]struct {
 }{
 	CodeNotFound:              {http.StatusNotFound, "No such route"},
 	CodeMethodNotAllowed:      {http.StatusMethodNotAllowed, "Method not allowed"},
+	CodeForbidden:             {http.StatusForbidden, "Forbidden"},
 	CodeUnauthorized:          {http.StatusUnauthorized, "Not signed in"},
 	CodeBodyTooLarge:          {http.StatusRequestEntityTooLarge, "Body too large"},
 	CodeUnsupportedMediaType:  {http.StatusUnsupportedMediaType, "Unsupported media type"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"boxoffice/contracts/origin"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/topology"
 )
@@ -22,9 +23,10 @@ import (
 // text is logged and not sent. A handler ends with ctx and is safe for concurrent use.
 type Handler func(ctx context.Context, r Request) (Response, error)
 
-// Router calls the handler of a request's route. It is immutable and safe for concurrent use.
+// Router calls the handler of a request's route. After Behind it is immutable and safe for concurrent use.
 type Router struct {
 	routes map[string]Handler
+	origin origin.Secrets
 	log    *slog.Logger
 	now    func() time.Time
 }
@@ -33,6 +35,10 @@ type Router struct {
 func NewRouter(routes map[string]Handler, log *slog.Logger, now func() time.Time) *Router {
 	return &Router{routes: routes, log: log, now: now}
 }
+
+// Behind makes the router refuse requests that did not come through the edge: 403 forbidden. It is called before the first
+// request.
+func (r *Router) Behind(accepted origin.Secrets) { r.origin = accepted }
 
 // Handle is the Lambda handler. Its error is always nil: API Gateway would answer one with an opaque 500.
 func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response Response, _ error) {
@@ -54,6 +60,11 @@ func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPReques
 	if !known {
 		handler = func(context.Context, Request) (Response, error) {
 			return Response{}, NewProblem(CodeNotFound, "There is no such route.")
+		}
+	}
+	if !r.origin.Accept(request.Header(origin.Header)) {
+		handler = func(context.Context, Request) (Response, error) {
+			return Response{}, NewProblem(CodeForbidden, "This address does not take requests. Use the address of the site.")
 		}
 	}
 	response, err := handler(ctx, request)

@@ -19,6 +19,8 @@ const (
 type Secrets struct {
 	// OrderIDs has the form of the topology's secret order-ids: "1:" and 32 bytes in base64url.
 	OrderIDs string `json:"orderIds"`
+	// Origin is the secret by which functions know requests of the edge.
+	Origin string `json:"origin"`
 	// Redis maps a user to its password.
 	Redis map[string]string `json:"redis"`
 	// Stripe has the keys of the stand-in's account and the secret that signs its webhooks.
@@ -50,6 +52,9 @@ func (f Folder) LoadSecrets() (Secrets, error) {
 		}
 	}
 	complete := found
+	if s.Origin == "" {
+		s.Origin, complete = hex.EncodeToString(random()), false
+	}
 	// A stack of an earlier version may lack a user.
 	for _, user := range []string{RedisAdmin, RedisWriter, RedisReader, RedisPay} {
 		if s.Redis[user] == "" {

@@ -28,9 +28,10 @@ func ValidName(name string) bool { return nameForm.MatchString(name) }
 
 // Ports that a stack listens on, all on 127.0.0.1.
 type Ports struct {
-	// Site is the site and the API, AWS the emulator, Redis its clients' port, RedisBus its cluster port, Control the
+	// Site is the site and the API, Gateway the API behind the edge, AWS the emulator, Redis its clients' port, RedisBus its cluster port, Control the
 	// control endpoint of lambdahost, Stripe the stand-in for Stripe.
 	Site     int `json:"site"`
+	Gateway  int `json:"gateway"`
 	AWS      int `json:"aws"`
 	Redis    int `json:"redis"`
 	RedisBus int `json:"redisBus"`
@@ -48,6 +49,14 @@ type Settings struct {
 	HandlerTimeoutSeconds int `json:"handlerTimeoutSeconds,omitempty"`
 	// MainConcerts: the stack has only the main concert and the one in the arena.
 	MainConcerts bool `json:"mainConcerts,omitempty"`
+	// Edge: an edge stands before the gateway, at the port of the site.
+	Edge bool `json:"edge,omitempty"`
+	// SiteFolder has the built site; "" if there is none.
+	SiteFolder string `json:"siteFolder,omitempty"`
+	// AllowOrigins are the other origins whose pages may use the API through the edge.
+	AllowOrigins []string `json:"allowOrigins,omitempty"`
+	// ThrottleRate is how many requests a second the gateway allows on average; 0 is no limit.
+	ThrottleRate float64 `json:"throttleRate,omitempty"`
 	// Via has the addresses (host:port) of proxies through which the functions reach a service. devstack does not run the proxies.
 	// Its keys are those of ViaServices, ViaRedis and ViaStripe.
 	Via map[string]string `json:"via,omitempty"`
@@ -89,6 +98,14 @@ func (s Settings) StripeBase() string {
 
 // SiteURL returns the address of the site; the API is below /api.
 func (s Settings) SiteURL() string { return "http://" + Address(s.Ports.Site) }
+
+// GatewayURL returns the address of the gateway, which without an edge is that of the site.
+func (s Settings) GatewayURL() string {
+	if s.Edge {
+		return "http://" + Address(s.Ports.Gateway)
+	}
+	return s.SiteURL()
+}
 
 // Issuer returns the issuer of the stack's tokens, which is also the base of its API.
 func (s Settings) Issuer() string { return s.SiteURL() + "/api" }

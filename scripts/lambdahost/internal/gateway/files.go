@@ -20,6 +20,8 @@ import (
 type Files struct {
 	prefix string
 	root   *os.Root
+	// site: see OpenSite.
+	site bool
 }
 
 // OpenFiles opens a folder. prefix begins with a slash.
@@ -31,7 +33,24 @@ func OpenFiles(prefix, directory string) (*Files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("files for %s: %w", prefix, err)
 	}
-	return &Files{strings.TrimSuffix(prefix, "/"), root}, nil
+	return &Files{prefix: strings.TrimSuffix(prefix, "/"), root: root}, nil
+}
+
+// index answers the addresses of a site's pages, which the site's own code tells apart.
+const index = "index.html"
+
+// OpenSite opens the folder of a built site, which is served for every path outside /api. A path without a file and without a file
+// extension is a page of the site: it gets index.html.
+func OpenSite(directory string) (*Files, error) {
+	f, err := OpenFiles("/", directory)
+	if err != nil {
+		return nil, err
+	}
+	f.site = true
+	if _, err := f.root.Stat(index); err != nil {
+		return nil, errors.Join(fmt.Errorf("site: %w", err), f.Close())
+	}
+	return f, nil
 }
 
 // Close releases the folder.
@@ -53,8 +72,19 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) bool {
 	}
 	name := strings.TrimPrefix(path.Clean(rest), "/")
 	if rest == "" || strings.HasSuffix(rest, "/") {
-		name = path.Join(name, "index.html")
+		name = path.Join(name, index)
 	}
+	if f.site && (rest == "/api" || strings.HasPrefix(rest, "/api/")) {
+		return false
+	}
+	if f.write(w, r, name) {
+		return true
+	}
+	return f.site && path.Ext(path.Base(rest)) == "" && f.write(w, r, index)
+}
+
+// write reports whether the file exists.
+func (f *Files) write(w http.ResponseWriter, r *http.Request, name string) bool {
 	file, err := f.root.Open(name)
 	if err != nil {
 		return false
@@ -71,9 +101,15 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Content-Type", kind)
 	// A browser must see a rebuilt site and new keys at once.
 	w.Header().Set("Cache-Control", "no-cache")
+	if f.site && strings.HasPrefix(name, builtFolder) {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
 	http.ServeContent(w, r, name, info.ModTime(), file)
 	return true
 }
+
+// builtFolder has files whose names contain the hash of their content, as the site's bundler writes them.
+const builtFolder = "assets/"
 
 // contentTypes has the types of a site's files, because the system's table differs from machine to machine.
 var contentTypes = map[string]string{

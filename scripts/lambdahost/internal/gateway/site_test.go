@@ -1,0 +1,54 @@
+package gateway
+
+import (
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+)
+
+// A page of the site has no file of its own: it gets index.html. Files that do not exist and the API stay with the routes.
+func TestSiteAnswersDeepLinks(t *testing.T) {
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "index.html"), "<p>site")
+	write(t, filepath.Join(folder, "assets", "app-1a2b3c.js"), "let a")
+	write(t, filepath.Join(folder, "robots.txt"), "all")
+	site, err := OpenSite(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = site.Close() }()
+	g, _ := newGateway(t, Options{Files: []*Files{site}}, `{"statusCode":404,"body":"from the function"}`, nil)
+	const fresh, kept = "no-cache", "public, max-age=31536000, immutable"
+	for _, c := range []struct {
+		method, path string
+		status       int
+		control      string
+		body         string
+	}{
+		{"GET", "/", 200, fresh, "<p>site"},
+		{"GET", "/concerts/nocturne-2030", 200, fresh, "<p>site"},
+		{"GET", "/concerts/nocturne-2030/", 200, fresh, "<p>site"},
+		{"GET", "/assets", 200, fresh, "<p>site"},
+		{"GET", "/apiary", 200, fresh, "<p>site"},
+		{"HEAD", "/me/orders", 200, fresh, ""},
+		{"GET", "/robots.txt", 200, fresh, "all"},
+		{"GET", "/assets/app-1a2b3c.js", 200, kept, "let a"},
+		{"GET", "/assets/app-gone.js", 404, "", "from the function"},
+		{"GET", "/favicon.ico", 404, "", "from the function"},
+		{"POST", "/concerts/nocturne-2030", 404, "", "from the function"},
+		{"GET", "/api", 404, "", "from the function"},
+		{"GET", "/api/unknown", 404, "", "from the function"},
+		{"GET", "/%2e%2e/etc/passwd", 200, fresh, "<p>site"},
+	} {
+		r := do(g, httptest.NewRequest(c.method, c.path, nil))
+		if r.Code != c.status || r.Header().Get("Cache-Control") != c.control || r.Body.String() != c.body {
+			t.Errorf("%s %s: %d %q %q", c.method, c.path, r.Code, r.Header().Get("Cache-Control"), r.Body)
+		}
+	}
+}
+
+func TestFolderWithoutIndexIsNoSite(t *testing.T) {
+	if _, err := OpenSite(t.TempDir()); err == nil {
+		t.Error("it was accepted")
+	}
+}
