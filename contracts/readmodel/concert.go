@@ -16,8 +16,10 @@ type Concert struct {
 	Venue       string `dynamodbav:"venue"`
 	Description string `dynamodbav:"description"`
 	// TimeZone is the IANA time zone of the venue, in which times are shown.
-	TimeZone  string            `dynamodbav:"timeZone"`
-	StartsAt  contracts.Instant `dynamodbav:"startsAt"`
+	TimeZone string            `dynamodbav:"timeZone"`
+	StartsAt contracts.Instant `dynamodbav:"startsAt"`
+	// DoorsAt is when the doors open; 0 if nobody has said so.
+	DoorsAt   contracts.Instant `dynamodbav:"doorsAt,omitempty"`
 	OnSaleAt  contracts.Instant `dynamodbav:"onSaleAt"`
 	OffSaleAt contracts.Instant `dynamodbav:"offSaleAt"`
 	PriceFrom contracts.Money   `dynamodbav:"priceFrom"`
@@ -31,12 +33,26 @@ type Concert struct {
 	// refused while it differs from LayoutVersion: regrouping seats while orders run would sell a seat twice.
 	LayoutFrozen int    `dynamodbav:"layoutFrozen,omitempty"`
 	Tiers        []Tier `dynamodbav:"tiers"`
-	// CancelledAt is when the concert was cancelled; 0 if it was not. A cancellation is final. The loader never writes this
-	// attribute, so that loading the catalogue again does not undo a cancellation.
+	// CancelledAt is when the concert was cancelled; 0 if it was not. A cancellation is final: loading the catalogue again never
+	// removes this attribute.
 	CancelledAt contracts.Instant `dynamodbav:"cancelledAt,omitempty"`
 	// AccessibleReleaseAt is the instant from which an ordinary order may get accessible places if nothing else is left; 0
 	// means never.
 	AccessibleReleaseAt contracts.Instant `dynamodbav:"accessibleReleaseAt,omitempty"`
+	// NoSingleSeat: no order may leave a single seat.
+	NoSingleSeat bool `dynamodbav:"noSingleSeat,omitempty"`
+	// RefundUntil is until when tickets can be returned; 0 if they cannot.
+	RefundUntil contracts.Instant `dynamodbav:"refundUntil,omitempty"`
+	// PosterTone chooses the drawing of the poster, 0 to MaxPosterTone; nil if the concert's id does.
+	PosterTone *int `dynamodbav:"posterTone,omitempty"`
+}
+
+// MaxPosterTone is the highest tone of a poster.
+const MaxPosterTone = 255
+
+// OptionalConcertAttributes are the attributes of a row that a catalogue may leave out. A load removes them where it does.
+func OptionalConcertAttributes() []string {
+	return []string{"doorsAt", "accessibleReleaseAt", "noSingleSeat", "refundUntil", "posterTone"}
 }
 
 // AccessibleReleased reports whether ordinary orders may get accessible places at now.

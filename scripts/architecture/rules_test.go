@@ -40,13 +40,18 @@ var rules = []rule{
 		why:  "what decides about a request is pure: it is tested without any store",
 	},
 	{
+		from: []string{"producers/internal/browse"},
+		may:  []string{"contracts/...", "golang.org/x/text/..."},
+		why:  "what a filter finds is pure: it is tested without any store or request",
+	},
+	{
 		from: []string{"producers/internal/httpapi"},
 		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/pace", lambda, "github.com/go-json-experiment/json/..."},
 		why:  "the HTTP edge knows forms, not stores",
 	},
 	{
 		from: []string{"producers/internal/orders", "producers/internal/queries", "producers/internal/webhook", "producers/internal/catalogue"},
-		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/pace", "golang.org/x/text/..."},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/browse", "producers/internal/httpapi", "producers/internal/pace"},
 		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
 	},
 	{
@@ -161,7 +166,7 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace",
+	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
 }
 

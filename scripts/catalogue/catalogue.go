@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 )
@@ -32,6 +34,8 @@ type Entry struct {
 	Layout  string
 	Concert readmodel.Concert
 	Groups  []readmodel.LayoutGroup
+	// Cancelled: Load cancels the concert.
+	Cancelled bool
 }
 
 // Seats returns the number of seats of the concert.
@@ -88,6 +92,10 @@ func Parse(concerts []byte, layouts map[string][]byte) ([]Entry, error) {
 }
 
 func decode(content []byte, into any) error {
+	// The decoder of the standard library takes the last of two members with one name, and replaces what is no UTF-8.
+	if _, err := jsontext.NewDecoder(bytes.NewReader(content)).ReadValue(); err != nil {
+		return err
+	}
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
@@ -117,13 +125,16 @@ func (c concert) expand(h hall) Entry {
 		groups[i].Price = prices[groups[i].Tier]
 	}
 	return Entry{
-		Layout: c.Layout,
-		Groups: groups,
+		Layout:    c.Layout,
+		Groups:    groups,
+		Cancelled: c.Cancelled,
 		Concert: readmodel.Concert{
 			ConcertID: c.ID, Title: c.Title, Artist: c.Artist, Genre: c.Genre, City: c.City, Venue: c.Venue,
 			Description: c.Description, TimeZone: c.TimeZone,
 			StartsAt: contracts.InstantOf(c.StartsAt), OnSaleAt: contracts.InstantOf(c.OnSaleAt), OffSaleAt: contracts.InstantOf(c.OffSaleAt),
 			PriceFrom: from, LimitPerOrder: c.LimitPerOrder, LimitPerBuyer: c.limitPerBuyer(), LayoutVersion: c.LayoutVersion, Tiers: tiers,
+			DoorsAt: instant(c.DoorsAt), NoSingleSeat: c.Rules.NoSingleSeat, AccessibleReleaseAt: instant(c.Rules.AccessibleReleaseAt),
+			RefundUntil: instant(c.Rules.RefundUntil), PosterTone: c.Poster.Tone,
 		},
 	}
 }

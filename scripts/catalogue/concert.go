@@ -16,24 +16,30 @@ type concertsFile struct {
 
 // concert is a concert in the data file. Times have the offset that the venue's zone has on that day.
 type concert struct {
-	ID            string    `json:"id"`
-	Title         string    `json:"title"`
-	Artist        string    `json:"artist"`
-	Genre         string    `json:"genre"`
-	City          string    `json:"city"`
-	Venue         string    `json:"venue"`
-	Description   string    `json:"description"`
-	TimeZone      string    `json:"timeZone"`
-	StartsAt      time.Time `json:"startsAt"`
-	OnSaleAt      time.Time `json:"onSaleAt"`
-	OffSaleAt     time.Time `json:"offSaleAt"`
-	LimitPerOrder int       `json:"limitPerOrder"`
+	ID          string    `json:"id"`
+	Title       string    `json:"title"`
+	Artist      string    `json:"artist"`
+	Genre       string    `json:"genre"`
+	City        string    `json:"city"`
+	Venue       string    `json:"venue"`
+	Description string    `json:"description"`
+	TimeZone    string    `json:"timeZone"`
+	StartsAt    time.Time `json:"startsAt"`
+	OnSaleAt    time.Time `json:"onSaleAt"`
+	OffSaleAt   time.Time `json:"offSaleAt"`
+	// DoorsAt is optional.
+	DoorsAt       *time.Time `json:"doorsAt"`
+	LimitPerOrder int        `json:"limitPerOrder"`
 	// LimitPerBuyer is optional; without it the default applies.
 	LimitPerBuyer *int             `json:"limitPerBuyer"`
 	Layout        string           `json:"layout"`
 	LayoutVersion int              `json:"layoutVersion"`
 	Currency      string           `json:"currency"`
 	Prices        map[string]int64 `json:"prices"`
+	Rules         rules            `json:"rules"`
+	Poster        poster           `json:"poster"`
+	// Cancelled: a load cancels the concert, for good.
+	Cancelled bool `json:"cancelled"`
 }
 
 func (f concertsFile) validate(halls map[string]hall) error {
@@ -58,11 +64,7 @@ func (c concert) validate(p *problems) {
 	if err := (contracts.SeatGroup{ConcertID: c.ID, Group: "g"}).Validate(); err != nil {
 		p.checkf(false, "concert %s: %w", c.ID, err)
 	}
-	for member, text := range map[string]string{
-		"title": c.Title, "artist": c.Artist, "genre": c.Genre, "city": c.City, "venue": c.Venue, "description": c.Description,
-	} {
-		p.checkf(text != "", "concert %s: %s is empty", c.ID, member)
-	}
+	c.validateTexts(p)
 	p.checkf(c.LimitPerOrder >= 1 && c.LimitPerOrder <= message.MaxSeatsPerOrder,
 		"concert %s: limitPerOrder is %d, want 1 to %d", c.ID, c.LimitPerOrder, message.MaxSeatsPerOrder)
 	// With a lower limit, an order of limitPerOrder seats could never be held.
@@ -70,6 +72,7 @@ func (c concert) validate(p *problems) {
 		"concert %s: limitPerBuyer is %d, want limitPerOrder to %d, or left out", c.ID, c.limitPerBuyer(), readmodel.MaxLimitPerBuyer)
 	p.checkf(c.LayoutVersion >= 1, "concert %s: layoutVersion is %d, want at least 1", c.ID, c.LayoutVersion)
 	c.validateTimes(p)
+	c.validateExtras(p)
 }
 
 // limitPerBuyer returns the limit that is stored.
@@ -89,7 +92,7 @@ func (c concert) validateTimes(p *problems) {
 		p.checkf(false, "concert %s: timeZone %q is no IANA zone", c.ID, c.TimeZone)
 		return
 	}
-	for member, at := range map[string]time.Time{"startsAt": c.StartsAt, "onSaleAt": c.OnSaleAt, "offSaleAt": c.OffSaleAt} {
+	for member, at := range c.times() {
 		_, written := at.Zone()
 		_, actual := at.In(zone).Zone()
 		p.checkf(written == actual, "concert %s: %s has offset %s, but %s has %s on that day", c.ID, member,

@@ -45,6 +45,8 @@ type Report struct {
 	LayoutItems   int `json:"layoutItems"`
 	LayoutWritten int `json:"layoutWritten"`
 	Rebuilds      int `json:"rebuilds"`
+	// Cancelled is how many concerts were cancelled because the catalogue says so.
+	Cancelled int `json:"cancelled"`
 	// NotInFiles are the concerts that are stored and not among the entries, sorted by id. Load does not change them: an incomplete
 	// file must not end sales.
 	NotInFiles []NotInFiles `json:"notInFiles"`
@@ -68,8 +70,8 @@ var (
 
 // Load writes the entries in order. For each concert it writes the missing layout items, the concert's row, and, if the sale is
 // near or open, the mark that the layout is complete and frozen; without the mark no order is accepted. Then it sends
-// RebuildGroup for every group of a concert on sale. A cancelled concert stays cancelled. At the end it reports the concerts that
-// are stored and not among the entries.
+// RebuildGroup for every group of a concert on sale. It cancels the concerts that the entries call cancelled, and a cancelled
+// concert stays cancelled. At the end it reports the concerts that are stored and not among the entries.
 //
 // Load may be repeated and interrupted: it compares existing items and does not change them, and sets the mark only after every
 // item is written. Two loads at once are safe, since each write is conditional; one of them may report a conflict.
@@ -134,7 +136,13 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 		if err := l.putConcert(ctx, e.Concert, stored, found); err != nil {
 			return err
 		}
-		// Before that, the seating plan may still be corrected. reconcile sets the mark when the sale is near.
+		// Before the mark: without it no order is accepted.
+		if e.Cancelled {
+			if _, err := Cancel(ctx, l.target, e.Concert.ConcertID, false, l.options.Now); err != nil {
+				return err
+			}
+		}
+		// Until its sale is near, the seating plan may still be corrected. reconcile sets the mark when the sale is near.
 		if e.Concert.FreezeDue(now) {
 			if err := l.freeze(ctx, e.Concert); err != nil {
 				return err
@@ -143,6 +151,10 @@ func (l *loader) concert(ctx context.Context, e Entry) error {
 	}
 	onSale := e.Concert
 	onSale.LayoutFrozen, onSale.CancelledAt = onSale.LayoutVersion, stored.CancelledAt
+	if e.Cancelled && stored.CancelledAt == 0 {
+		onSale.CancelledAt = now
+		l.report.Cancelled++
+	}
 	rebuilds := 0
 	if onSale.Sale(now) == readmodel.SaleOpen {
 		rebuilds = len(e.Groups)

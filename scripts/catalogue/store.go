@@ -69,8 +69,8 @@ func inParallel[T any](ctx context.Context, limit int, all []T, do func(context.
 }
 
 // putConcert sets every attribute except the mark, which only freeze sets, and the cancellation, which only Cancel sets. A plain
-// put would delete both: it would close a running sale, or open a cancelled one. The condition is that the layout version has not
-// changed since it was read.
+// put would delete both: it would close a running sale, or open a cancelled one. Optional attributes that the catalogue leaves out
+// are removed. The condition is that the layout version has not changed since it was read.
 func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored readmodel.Concert, found bool) error {
 	item, err := attributevalue.MarshalMap(c)
 	if err != nil {
@@ -85,6 +85,16 @@ func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored rea
 		names["#a"+n], values[":a"+n] = name, item[name]
 		sets = append(sets, "#a"+n+" = :a"+n)
 	}
+	update := "SET " + strings.Join(sets, ", ")
+	var removes []string
+	for _, name := range readmodel.OptionalConcertAttributes() {
+		if _, there := item[name]; !there {
+			removes = append(removes, name)
+		}
+	}
+	if len(removes) > 0 {
+		update += " REMOVE " + strings.Join(removes, ", ")
+	}
 	condition := "attribute_not_exists(#version)"
 	if found {
 		condition = "#version = :stored"
@@ -94,7 +104,7 @@ func (l *loader) putConcert(ctx context.Context, c readmodel.Concert, stored rea
 			condition += " AND attribute_not_exists(layoutFrozen)"
 		}
 	}
-	return l.update(ctx, key, "SET "+strings.Join(sets, ", "), condition, names, values)
+	return l.update(ctx, key, update, condition, names, values)
 }
 
 // freeze marks the layout version as complete, so that it may be sold. It may be repeated.

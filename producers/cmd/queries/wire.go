@@ -23,6 +23,8 @@ type config struct {
 	// PaymentMode is the mode that the publishable key must have.
 	PaymentMode    message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
 	PublishableKey string              `env:"STRIPE_PUBLISHABLE_KEY,notEmpty"`
+	OverviewTable  string              `env:"OVERVIEW_TABLE,notEmpty"`
+	HoldSeconds    int                 `env:"HOLD_SECONDS,notEmpty"`
 }
 
 func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
@@ -39,19 +41,21 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		return nil, err
 	}
 	redisread.LogLibrary(p.Log)
-	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable})
+	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable, Overview: c.OverviewTable})
 	cache := redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)
 	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisread.Dial(ctx, cache) })
 	plans := queries.NewPlans(rows, p.Now)
 	p.Warm.Add("layouts", plans.Preload)
 	seats := redisread.New(cache, p.Now)
 	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, Jitter: p.Jitter, PublishableKey: c.PublishableKey, Log: p.Log, Now: p.Now}
-	concerts := queries.Concerts{Catalogue: catalogue.New(rows, p.Log, p.Now), Plans: plans, Log: p.Log, Now: p.Now}
+	kept := catalogue.New(rows, p.Log, p.Now)
+	browse := queries.Browse{Listing: kept, Left: catalogue.NewSales(rows, p.Log, p.Now), HoldSeconds: c.HoldSeconds, Log: p.Log, Now: p.Now}
+	concerts := queries.Concerts{Catalogue: kept, Plans: plans, Log: p.Log, Now: p.Now}
 	availability := queries.NewAvailability(concerts, seats)
 	return map[string]httpapi.Handler{
 		"GET /api/orders/{orderId}":                  order.Handle,
-		"GET /api/concerts":                          concerts.List,
-		"GET /api/concerts/{concertId}":              concerts.Detail,
+		"GET /api/concerts":                          browse.List,
+		"GET /api/concerts/{concertId}":              browse.Detail,
 		"GET /api/concerts/{concertId}/layout":       concerts.Layout,
 		"GET /api/concerts/{concertId}/availability": availability.Handle,
 		topology.DefaultRoute:                        httpapi.Fallback(httpapi.AllRoutes(all)),

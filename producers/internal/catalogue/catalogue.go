@@ -3,10 +3,8 @@
 package catalogue
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/admission"
+	"boxoffice/producers/internal/browse"
 )
 
 // Source is the store of concerts and layouts. Its methods block until they have an answer or ctx ends, and are safe for
@@ -59,7 +58,7 @@ type Catalogue struct {
 
 	mu       sync.Mutex
 	concerts map[string]kept[readmodel.Concert]
-	list     kept[[]readmodel.Concert]
+	list     kept[*browse.Index]
 }
 
 type kept[T any] struct {
@@ -85,55 +84,58 @@ func New(source Source, log *slog.Logger, now func() time.Time) *Catalogue {
 // Concert returns a concert, at most Kept old, or KeptWithoutSource while it cannot be read. A missing concert is not kept. An id
 // that no concert can have is not read: the store would refuse an empty one as a mistake of ours.
 func (c *Catalogue) Concert(ctx context.Context, concertID string) (readmodel.Concert, bool, error) {
+	concert, _, found, err := c.ConcertAt(ctx, concertID)
+	return concert, found, err
+}
+
+// ConcertAt is Concert that also returns when the concert was read.
+func (c *Catalogue) ConcertAt(ctx context.Context, concertID string) (concert readmodel.Concert, at time.Time, found bool, err error) {
 	if !contracts.ValidConcertID(concertID) {
-		return readmodel.Concert{}, false, nil
+		return readmodel.Concert{}, time.Time{}, false, nil
 	}
 	now := c.now()
 	c.mu.Lock()
 	known, ok := c.concerts[concertID]
 	c.mu.Unlock()
 	if ok && now.Sub(known.at) < keptFor(known.value, now) {
-		return known.value, true, nil
+		return known.value, known.at, true, nil
 	}
-	concert, found, err := c.source.Concert(ctx, concertID)
+	concert, found, err = c.source.Concert(ctx, concertID)
 	if err != nil && ok && now.Sub(known.at) < KeptWithoutSource {
 		c.old(ctx, known.at, err)
-		return known.value, true, nil
+		return known.value, known.at, true, nil
 	}
 	if err != nil || !found {
-		return readmodel.Concert{}, false, err
+		return readmodel.Concert{}, time.Time{}, false, err
 	}
 	c.mu.Lock()
 	c.concerts[concertID] = kept[readmodel.Concert]{value: concert, at: now}
 	c.mu.Unlock()
-	return concert, true, nil
+	return concert, now, true, nil
 }
 
-// Concerts returns all concerts by start and id, at most Kept old, or KeptWithoutSource while they cannot be read. The caller
-// must not change the slice.
-func (c *Catalogue) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
+// Concerts returns all concerts, at most Kept old, or KeptWithoutSource while they cannot be read, and when they were read.
+func (c *Catalogue) Concerts(ctx context.Context) (index *browse.Index, at time.Time, err error) {
 	now := c.now()
 	c.mu.Lock()
 	known := c.list
 	c.mu.Unlock()
 	if !known.at.IsZero() && now.Sub(known.at) < Kept {
-		return known.value, nil
+		return known.value, known.at, nil
 	}
 	concerts, err := c.source.Concerts(ctx)
 	if err != nil && !known.at.IsZero() && now.Sub(known.at) < KeptWithoutSource {
 		c.old(ctx, known.at, err)
-		return known.value, nil
+		return known.value, known.at, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	slices.SortFunc(concerts, func(a, b readmodel.Concert) int {
-		return cmp.Or(cmp.Compare(a.StartsAt, b.StartsAt), cmp.Compare(a.ConcertID, b.ConcertID))
-	})
+	index = browse.NewIndex(concerts)
 	c.mu.Lock()
-	c.list = kept[[]readmodel.Concert]{value: concerts, at: now}
+	c.list = kept[*browse.Index]{value: index, at: now}
 	c.mu.Unlock()
-	return concerts, nil
+	return index, now, nil
 }
 
 // old logs that an answer is older than it should be, and why.

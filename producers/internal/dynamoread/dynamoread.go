@@ -1,4 +1,4 @@
-// Package dynamoread reads DynamoDB for the producers: rows of orders, allowances, concerts and layouts. It writes nothing. Each
+// Package dynamoread reads DynamoDB for the producers: orders, allowances, concerts, layouts and free seats. It writes nothing. Each
 // call takes at most 2 s; while DynamoDB fails, a breaker refuses calls at once.
 package dynamoread
 
@@ -17,12 +17,13 @@ import (
 	"boxoffice/producers/internal/breaker"
 )
 
-// Tables has the names of the tables. Account alone needs Allowances.
+// Tables has the names of the tables. Account alone needs Allowances, and Sales alone Overview.
 type Tables struct {
 	Orders     string
 	Concerts   string
 	Layouts    string
 	Allowances string
+	Overview   string
 }
 
 // timeoutPerCall bounds one read with the SDK's own retries.
@@ -81,6 +82,15 @@ func (r *Reader) Concerts(ctx context.Context) ([]readmodel.Concert, error) {
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
+}
+
+// Sales reads the count of free seats, not consistently: it is a minute old in any case.
+func (r *Reader) Sales(ctx context.Context) (sales readmodel.Sales, found bool, err error) {
+	found, err = r.get(ctx, r.tables.Overview, "item", readmodel.SalesItem, false, &sales)
+	if err != nil {
+		return readmodel.Sales{}, false, fmt.Errorf("read the free seats: %w", err)
+	}
+	return sales, found, nil
 }
 
 // LayoutItem implements layoutitem.Source.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/producers/internal/dynamoread"
 )
 
@@ -60,7 +61,7 @@ func (t *table) Do(r *http.Request) (*http.Response, error) {
 func reader(pages ...[]string) (*dynamoread.Reader, *table) {
 	t := &table{pages: pages}
 	client := dynamodb.NewFromConfig(aws.Config{Region: "eu-central-1", HTTPClient: t, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
-	return dynamoread.New(client, dynamoread.Tables{Orders: "orders", Concerts: "concerts", Layouts: "layouts", Allowances: "allowances"}), t
+	return dynamoread.New(client, dynamoread.Tables{Orders: "orders", Concerts: "concerts", Layouts: "layouts", Allowances: "allowances", Overview: "overview"}), t
 }
 
 const id = contracts.OrderID("e1000000000000000000000000000000")
@@ -95,6 +96,23 @@ func TestLayoutItemIsOneRead(t *testing.T) {
 	}
 	r, _ = reader()
 	if _, found, err := r.LayoutItem(t.Context(), "nocturne#1#seats", false); found || err != nil {
+		t.Errorf("none: %t, %v", found, err)
+	}
+}
+
+// The free seats are one read, at half the cost of a consistent one. As long as nobody has counted them there are none.
+func TestSalesIsOneRead(t *testing.T) {
+	r, table := reader([]string{`{"item":{"S":"sales"},"at":{"N":"1900000000123"},"concerts":{"M":{"c":{"M":{"free":{"N":"5"},"total":{"N":"7"}}}}}}`})
+	sales, found, err := r.Sales(t.Context())
+	if err != nil || !found || sales.At != 1_900_000_000_123 || len(sales.Concerts) != 1 || sales.Concerts["c"] != (readmodel.SeatCount{Free: 5, Total: 7}) {
+		t.Errorf("%+v, %t, %v", sales, found, err)
+	}
+	asked := table.asked[0]
+	if len(table.asked) != 1 || asked["ConsistentRead"] != false || asked["TableName"] != "overview" || fmt.Sprint(asked["Key"]) != fmt.Sprint(map[string]any{"item": map[string]any{"S": "sales"}}) {
+		t.Errorf("asked %v", table.asked)
+	}
+	r, _ = reader()
+	if _, found, err := r.Sales(t.Context()); found || err != nil {
 		t.Errorf("none: %t, %v", found, err)
 	}
 }

@@ -1,4 +1,4 @@
-// Command catalogue changes what is on sale: it cancels concerts.
+// Command catalogue changes what is on sale: it loads and cancels concerts.
 package main
 
 import (

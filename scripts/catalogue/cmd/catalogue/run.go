@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"boxoffice/scripts/catalogue"
@@ -19,6 +20,7 @@ import (
 type commands struct {
 	ConcertsTable string `help:"Table of the concerts." env:"CONCERTS_TABLE" required:""`
 
+	Load   loadCommand   `cmd:"" help:"Put the concerts of a file on sale, or change those that are stored. All mistakes in the files are reported before anything is written."`
 	Cancel cancelCommand `cmd:"" help:"End the sale of a concert for good. No order is changed: open ones may still be paid until their holds end."`
 }
 
@@ -31,18 +33,12 @@ type cancelCommand struct {
 // program is what the commands need.
 type program struct {
 	out, err io.Writer
-	// connect returns a client of DynamoDB.
-	connect func(ctx context.Context) (*dynamodb.Client, error)
+	// connect returns the configuration of AWS.
+	connect func(ctx context.Context) (aws.Config, error)
 }
 
 // connect takes address, region and credentials from the environment, as programs that use AWS do.
-func connect(ctx context.Context) (*dynamodb.Client, error) {
-	cfg, err := awsclient.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return dynamodb.NewFromConfig(cfg), nil
-}
+func connect(ctx context.Context) (aws.Config, error) { return awsclient.Load(ctx) }
 
 // run is the program. Exit codes: 0 done, also where there was nothing to do, 1 failed, 2 used wrongly.
 func run(ctx context.Context, p program, args []string) int {
@@ -56,11 +52,11 @@ func run(ctx context.Context, p program, args []string) int {
 
 // Run implements the command.
 func (c *cancelCommand) Run(ctx context.Context, p *program, root *commands) error {
-	client, err := p.connect(ctx)
+	cfg, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
-	done, err := catalogue.Cancel(ctx, catalogue.Target{DynamoDB: client, ConcertsTable: root.ConcertsTable}, c.Concert, c.DryRun, time.Now)
+	done, err := catalogue.Cancel(ctx, catalogue.Target{DynamoDB: dynamodb.NewFromConfig(cfg), ConcertsTable: root.ConcertsTable}, c.Concert, c.DryRun, time.Now)
 	if err != nil {
 		return err
 	}

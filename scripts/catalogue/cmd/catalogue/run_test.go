@@ -24,26 +24,27 @@ func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
 
 // asked runs the program with a table that has one concert.
 type asked struct {
-	client *dynamodb.Client
-	calls  int
+	cfg   *aws.Config
+	calls int
 }
 
 func (a *asked) run(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	code = run(t.Context(), program{out: &o, err: &e, connect: func(context.Context) (*dynamodb.Client, error) {
+	code = run(t.Context(), program{out: &o, err: &e, connect: func(context.Context) (aws.Config, error) {
 		a.calls++
-		if a.client == nil {
-			return nil, errors.New("no credentials")
+		if a.cfg == nil {
+			return aws.Config{}, errors.New("no credentials")
 		}
-		return a.client, nil
+		return *a.cfg, nil
 	}}, args)
 	return code, o.String(), e.String()
 }
 
 func withConcert(t *testing.T) *asked {
 	t.Helper()
-	client := dynamodb.NewFromConfig(emulator.Tenant(t))
+	cfg := emulator.Tenant(t)
+	client := dynamodb.NewFromConfig(cfg)
 	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String("concerts"), BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("concertId"), AttributeType: types.ScalarAttributeTypeS}},
@@ -58,7 +59,7 @@ func withConcert(t *testing.T) *asked {
 	if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("concerts"), Item: item}); err != nil {
 		t.Fatal(err)
 	}
-	return &asked{client: client}
+	return &asked{cfg: &cfg}
 }
 
 func TestCancelPrintsWhatItDid(t *testing.T) {
