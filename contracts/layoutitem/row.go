@@ -65,6 +65,20 @@ func (r row) names(to []string) []string {
 	return to
 }
 
+// Rule names the seats of a row: the name of seat k, counted from 1 to Count, is Prefix and k with leading zeros up to Digits
+// digits.
+type Rule struct {
+	Prefix string
+	Count  int
+	Digits int
+}
+
+// RuleOf returns the rule that gives exactly the names of a row; found is false if none does.
+func RuleOf(r readmodel.LayoutRow) (rule Rule, found bool) {
+	ruled := rowOf(r)
+	return Rule{Prefix: ruled.Prefix, Count: ruled.Count, Digits: ruled.Digits}, ruled.Count > 0
+}
+
 // rowOf returns the row by rule if a rule gives exactly its names, and by name otherwise.
 func rowOf(r readmodel.LayoutRow) row {
 	if len(r.Seats) == 0 {
