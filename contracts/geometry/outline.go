@@ -70,8 +70,10 @@ func Inside(polygon []Point, p Point) bool {
 
 // Meet reports whether two segments have a point in common, also if they only touch.
 func Meet(a, b, c, d Point) bool {
-	if !BoxOf([]Point{a, b}).Touches(BoxOf([]Point{c, d})) {
-		return false
+	for i := range a {
+		if min(a[i], b[i]) > max(c[i], d[i]) || min(c[i], d[i]) > max(a[i], b[i]) {
+			return false
+		}
 	}
 	s1, s2, s3, s4 := side(a, b, c), side(a, b, d), side(c, d, a), side(c, d, b)
 	return s1*s2 <= 0 && s3*s4 <= 0
