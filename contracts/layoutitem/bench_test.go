@@ -20,7 +20,6 @@ func arena() []readmodel.LayoutGroup {
 				row.Seats = append(row.Seats, fmt.Sprintf("S%d-%d-%d", i, r+1, s+1))
 			}
 			g.Rows, g.Seats = append(g.Rows, row), append(g.Seats, row.Seats...)
-			g.Shape.Rows = append(g.Shape.Rows, readmodel.Position{X: float64(r), Y: float64(i)})
 		}
 		groups[i] = g
 	}

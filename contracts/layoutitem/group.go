@@ -6,13 +6,15 @@ import (
 	"slices"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/geometry"
 	"boxoffice/contracts/readmodel"
 )
 
 // document is the JSON of a body of either use. A use omits the members that its readers do not need.
 type document struct {
-	Tiers  []readmodel.Tier `json:"tiers,omitempty"`
-	Groups []group          `json:"groups"`
+	Tiers    []readmodel.Tier   `json:"tiers,omitempty"`
+	Geometry *geometry.Geometry `json:"geometry,omitempty"`
+	Groups   []group            `json:"groups"`
 }
 
 type group struct {
@@ -23,18 +25,27 @@ type group struct {
 	Price   *contracts.Money `json:"price,omitempty"`
 	Rows    []row            `json:"rows,omitempty"`
 	// Seats is present only if the seats are not those of Rows in the same order.
-	Seats      []string         `json:"seats,omitempty"`
-	Accessible []string         `json:"accessible,omitempty"`
-	Shape      *readmodel.Shape `json:"shape,omitempty"`
+	Seats      []string `json:"seats,omitempty"`
+	Accessible []string `json:"accessible,omitempty"`
+	Companions []string `json:"companions,omitempty"`
+	Restricted []string `json:"restricted,omitempty"`
+	// Drawn is the shape. Items that are older than the geometry of halls have Frame in its place. The two have different names
+	// in JSON, since a program that knows only the frame cannot read the shape.
+	Drawn *geometry.Shape    `json:"drawn,omitempty"`
+	Frame *geometry.OldFrame `json:"shape,omitempty"`
 }
 
 // Page is a layout version as the page shows it. Its groups have no prices; their tiers do.
 type Page struct {
-	Tiers  []readmodel.Tier
-	Groups []readmodel.LayoutGroup
+	Tiers []readmodel.Tier
+	// Geometry is nil in an item that is older than the geometry of halls. The shapes of its groups are then made from their
+	// frames.
+	Geometry *geometry.Geometry
+	Groups   []readmodel.LayoutGroup
 }
 
-// EncodeSeats returns the body of UseSeats. It omits the tier and the shape of the groups.
+// EncodeSeats returns the body of UseSeats. It omits the parts of the groups that are only shown: tier, shape, companions and
+// restricted seats.
 func EncodeSeats(groups []readmodel.LayoutGroup) ([]byte, error) {
 	var d document
 	for _, g := range groups {
@@ -47,16 +58,16 @@ func EncodeSeats(groups []readmodel.LayoutGroup) ([]byte, error) {
 
 // DecodeSeats reads a body that EncodeSeats has written.
 func DecodeSeats(body []byte) ([]readmodel.LayoutGroup, error) {
-	_, groups, err := decode(body, UseSeats)
-	return groups, err
+	page, err := decode(body, UseSeats)
+	return page.Groups, err
 }
 
 // EncodePage returns the body of UsePage. It omits the prices of the groups, since the tiers have them.
 func EncodePage(p Page) ([]byte, error) {
-	d := document{Tiers: p.Tiers}
+	d := document{Tiers: p.Tiers, Geometry: p.Geometry}
 	for _, g := range p.Groups {
 		e := groupOf(g)
-		e.Tier, e.Shape = g.Tier, &g.Shape
+		e.Tier, e.Drawn, e.Companions, e.Restricted = g.Tier, &g.Shape, g.Companions, g.Restricted
 		d.Groups = append(d.Groups, e)
 	}
 	return encode(d, UsePage)
@@ -64,8 +75,7 @@ func EncodePage(p Page) ([]byte, error) {
 
 // DecodePage reads a body that EncodePage has written.
 func DecodePage(body []byte) (Page, error) {
-	tiers, groups, err := decode(body, UsePage)
-	return Page{Tiers: tiers, Groups: groups}, err
+	return decode(body, UsePage)
 }
 
 // errNoGroups refuses a layout in which nothing can be sold, both in encoding and in decoding.
@@ -78,7 +88,7 @@ func encode(d document, use Use) ([]byte, error) {
 	body, err := pack(d)
 	if err == nil {
 		// A body that cannot be decoded must not be written.
-		_, _, err = decode(body, use)
+		_, err = decode(body, use)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", use, err)
@@ -86,22 +96,23 @@ func encode(d document, use Use) ([]byte, error) {
 	return body, nil
 }
 
-func decode(body []byte, use Use) (tiers []readmodel.Tier, groups []readmodel.LayoutGroup, err error) {
+func decode(body []byte, use Use) (Page, error) {
 	var d document
 	if err := unpack(body, &d); err != nil {
-		return nil, nil, fmt.Errorf("decode %s: %w", use, err)
+		return Page{}, fmt.Errorf("decode %s: %w", use, err)
 	}
 	if len(d.Groups) == 0 {
-		return nil, nil, fmt.Errorf("decode %s: %w", use, errNoGroups)
+		return Page{}, fmt.Errorf("decode %s: %w", use, errNoGroups)
 	}
 	left := maxSeats
-	groups = make([]readmodel.LayoutGroup, len(d.Groups))
+	page := Page{Tiers: d.Tiers, Geometry: d.Geometry, Groups: make([]readmodel.LayoutGroup, len(d.Groups))}
 	for i, e := range d.Groups {
-		if groups[i], err = e.expand(&left); err != nil {
-			return nil, nil, fmt.Errorf("decode %s: group %q: %w", use, e.Group, err)
+		var err error
+		if page.Groups[i], err = e.expand(&left); err != nil {
+			return Page{}, fmt.Errorf("decode %s: group %q: %w", use, e.Group, err)
 		}
 	}
-	return d.Tiers, groups, nil
+	return page, nil
 }
 
 func groupOf(g readmodel.LayoutGroup) group {
@@ -119,12 +130,12 @@ func groupOf(g readmodel.LayoutGroup) group {
 
 // expand is the inverse of groupOf. left is the number of seats that the rest of the layout may have.
 func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
-	g := readmodel.LayoutGroup{Group: e.Group, Section: e.Section, Kind: e.Kind, Tier: e.Tier, Accessible: e.Accessible}
+	g := readmodel.LayoutGroup{
+		Group: e.Group, Section: e.Section, Kind: e.Kind, Tier: e.Tier,
+		Accessible: e.Accessible, Companions: e.Companions, Restricted: e.Restricted, Shape: e.shape(),
+	}
 	if e.Price != nil {
 		g.Price = *e.Price
-	}
-	if e.Shape != nil {
-		g.Shape = *e.Shape
 	}
 	places := len(e.Seats)
 	for _, r := range e.Rows {
@@ -150,6 +161,23 @@ func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 		g.Seats = e.Seats
 	}
 	return g, nil
+}
+
+// shape returns where the group is drawn. The rows of an item say how many seats a row has, by rule or by name.
+func (e group) shape() geometry.Shape {
+	switch {
+	case e.Drawn != nil:
+		return *e.Drawn
+	case e.Frame == nil:
+		return geometry.Shape{}
+	case e.Kind == readmodel.KindArea:
+		return e.Frame.Shape(nil)
+	}
+	seats := make([]int, len(e.Rows))
+	for i, r := range e.Rows {
+		seats[i] = r.Count + len(r.Seats)
+	}
+	return e.Frame.Shape(seats)
 }
 
 // SizeOf estimates how many bytes of memory groups take. Most of it is the names of the seats and the two words that point to

@@ -21,7 +21,7 @@ type Use string
 const (
 	// UseSeats is for orders: the groups with their seats, rows, accessible places and prices (EncodeSeats).
 	UseSeats Use = "seats"
-	// UsePage is for the page: the groups with their shapes, and the tiers (EncodePage).
+	// UsePage is for the page: the groups with their shapes, the tiers and the geometry of the hall (EncodePage).
 	UsePage Use = "page"
 )
 

@@ -65,24 +65,52 @@ func (r row) names(to []string) []string {
 	return to
 }
 
-// rowOf returns the row by rule if a rule gives exactly its names, and by name otherwise.
+// Rule names the seats of a row: the name of seat k, counted from 1 to Count, is Prefix and k with leading zeros up to Digits
+// digits.
+type Rule struct {
+	Prefix string
+	Count  int
+	Digits int
+}
+
+// RuleOf returns the rule that gives exactly the names of a row; found is false if none does. Of several rules it returns the
+// one with the most digits, so that no leading zero is in the prefix: GA-1-0001 to GA-1-0260 are GA-1- with 4 digits, and not
+// GA-1-0 with 3.
+func RuleOf(r readmodel.LayoutRow) (rule Rule, found bool) {
+	for digits := maxDigits; digits >= 0; digits-- {
+		if ruled, found := ruleWith(r, digits); found {
+			return Rule{Prefix: ruled.Prefix, Count: ruled.Count, Digits: ruled.Digits}, true
+		}
+	}
+	return Rule{}, false
+}
+
+// rowOf returns the row by rule if a rule gives exactly its names, and by name otherwise. Of several rules it returns the one
+// with the fewest digits.
 func rowOf(r readmodel.LayoutRow) row {
 	if len(r.Seats) == 0 {
 		return row{Name: r.Name}
 	}
-	first := r.Seats[0]
-	stem := strings.TrimRight(first, "0123456789")
-	for digits := range min(len(first)-len(stem), maxDigits) + 1 {
-		prefix, found := strings.CutSuffix(first, fmt.Sprintf("%0*d", digits, 1))
-		// One digit gives the same names as none.
-		if !found || len(prefix) > maxPrefix || digits == 1 {
-			continue
-		}
-		if ruled := (row{Name: r.Name, Prefix: prefix, Count: len(r.Seats), Digits: digits}); ruled.gives(r.Seats) {
+	for digits := range maxDigits + 1 {
+		if ruled, found := ruleWith(r, digits); found {
 			return ruled
 		}
 	}
 	return row{Name: r.Name, Seats: r.Seats}
+}
+
+// ruleWith returns the row by the rule that has so many digits, if it gives exactly the names of the row.
+func ruleWith(r readmodel.LayoutRow, digits int) (ruled row, found bool) {
+	// One digit gives the same names as none.
+	if len(r.Seats) == 0 || digits == 1 {
+		return row{}, false
+	}
+	prefix, found := strings.CutSuffix(r.Seats[0], fmt.Sprintf("%0*d", digits, 1))
+	if !found || len(prefix) > maxPrefix {
+		return row{}, false
+	}
+	ruled = row{Name: r.Name, Prefix: prefix, Count: len(r.Seats), Digits: digits}
+	return ruled, ruled.gives(r.Seats)
 }
 
 func (r row) gives(seats []string) bool {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/geometry"
 )
 
 // Tier is a price category.
@@ -43,7 +44,12 @@ type LayoutGroup struct {
 	Rows  []LayoutRow
 	// Accessible names the seats that a wheelchair can use.
 	Accessible []string
-	Shape      Shape
+	// Companions names the seats that are meant for the companions of buyers in accessible seats, and Restricted the seats with a
+	// restricted view. Both are shown to buyers; they change no rule of an order.
+	Companions []string
+	Restricted []string
+	// Shape says where the group is drawn.
+	Shape geometry.Shape
 }
 
 // Kinds of a group: numbered seats in rows, or the numbered places of a general-admission area, which is one row.
@@ -54,26 +60,8 @@ const (
 
 // LayoutRow is a row of a group. Its seats are listed from left to right as seen from the stage.
 type LayoutRow struct {
-	Name  string   `json:"name"`
-	Seats []string `json:"seats"`
-}
-
-// Shape is where a group is drawn. The unit is the width of a seat, the origin is the middle of the stage edge, x runs to the
-// right as seen from the audience, and y runs away from the stage. Rows has the position of the first seat of each row, in the
-// order of LayoutGroup.Rows. The seats of a row are one unit apart, and odd rows are shifted by half a unit. For an area, Rows
-// has the corner of its rectangle, since its places have no positions of their own.
-type Shape struct {
-	X      float64    `json:"x"`
-	Y      float64    `json:"y"`
-	Width  float64    `json:"width"`
-	Height float64    `json:"height"`
-	Rows   []Position `json:"rows"`
-}
-
-// Position is a point in a layout.
-type Position struct {
-	X float64 `json:"x"`
-	Y float64 `json:"y"`
+	Name  string
+	Seats []string
 }
 
 // Places returns the place of each seat name, in the same order. If a name is unknown, ok is false and unknown is the first

@@ -16,10 +16,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/geometry"
 	"boxoffice/contracts/readmodel"
 )
 
-//go:embed data/concerts.json data/theatre.json data/arena.json
+//go:embed data/concerts.json data/theatre.json data/arena.json data/geometry/theatre.json data/geometry/arena.json
 var data embed.FS
 
 // Layouts of the sample catalogue.
@@ -31,9 +32,10 @@ const (
 // Entry is one concert with every seat group of its layout.
 type Entry struct {
 	// Layout is the name of the concert's seating plan.
-	Layout  string
-	Concert readmodel.Concert
-	Groups  []readmodel.LayoutGroup
+	Layout   string
+	Concert  readmodel.Concert
+	Geometry geometry.Geometry
+	Groups   []readmodel.LayoutGroup
 	// Cancelled: Load cancels the concert.
 	Cancelled bool
 }
@@ -54,23 +56,28 @@ func Sample() ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}
-	layouts := map[string][]byte{}
+	layouts, geometries := map[string][]byte{}, map[string][]byte{}
 	for _, name := range []string{LayoutTheatre, LayoutArena} {
 		if layouts[name], err = data.ReadFile("data/" + name + ".json"); err != nil {
 			return nil, fmt.Errorf("catalogue: %w", err)
 		}
+		if geometries[name], err = data.ReadFile("data/geometry/" + name + ".json"); err != nil {
+			return nil, fmt.Errorf("catalogue: %w", err)
+		}
 	}
-	return Parse(concerts, layouts)
+	return Parse(concerts, layouts, geometries)
 }
 
-// Parse reads a catalogue: the concerts file, and the layout files by the name that concerts use for them. Unknown members are
-// refused. The error has every problem of the validation, so that a file can be corrected at once.
-func Parse(concerts []byte, layouts map[string][]byte) ([]Entry, error) {
+// Parse reads a catalogue: the concerts file, and the files of layouts and of their geometries by the name that concerts use for
+// the layout. Unknown members are refused. The error has every problem of the validation, so that a file can be corrected at
+// once.
+func Parse(concerts []byte, layouts, geometries map[string][]byte) ([]Entry, error) {
 	var file concertsFile
 	if err := decode(concerts, &file); err != nil {
 		return nil, fmt.Errorf("catalogue: concerts: %w", err)
 	}
 	halls := make(map[string]hall, len(layouts))
+	plans := make(map[string]geometry.Plan, len(layouts))
 	for name, content := range layouts {
 		var h hall
 		if err := decode(content, &h); err != nil {
@@ -80,13 +87,17 @@ func Parse(concerts []byte, layouts map[string][]byte) ([]Entry, error) {
 			return nil, fmt.Errorf("catalogue: layout %s: %w", name, err)
 		}
 		halls[name] = h
+		var err error
+		if plans[name], err = parseGeometry(name, geometries[name], h.groups()); err != nil {
+			return nil, fmt.Errorf("catalogue: geometry of %s: %w", name, err)
+		}
 	}
 	if err := file.validate(halls); err != nil {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}
 	entries := make([]Entry, 0, len(file.Concerts))
 	for _, c := range file.Concerts {
-		entries = append(entries, c.expand(halls[c.Layout]))
+		entries = append(entries, c.expand(halls[c.Layout], plans[c.Layout]))
 	}
 	return entries, nil
 }
@@ -108,7 +119,7 @@ func decode(content []byte, into any) error {
 }
 
 // expand returns the rows of a concert, which must be valid.
-func (c concert) expand(h hall) Entry {
+func (c concert) expand(h hall, drawn geometry.Plan) Entry {
 	prices := make(map[string]contracts.Money, len(c.Prices))
 	var tiers []readmodel.Tier
 	var from contracts.Money
@@ -123,9 +134,11 @@ func (c concert) expand(h hall) Entry {
 	groups := h.groups()
 	for i := range groups {
 		groups[i].Price = prices[groups[i].Tier]
+		groups[i].Shape = drawn.Groups[groups[i].Group]
 	}
 	return Entry{
 		Layout:    c.Layout,
+		Geometry:  drawn.Geometry,
 		Groups:    groups,
 		Cancelled: c.Cancelled,
 		Concert: readmodel.Concert{

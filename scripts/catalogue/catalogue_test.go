@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/geometry"
 	"boxoffice/contracts/readmodel"
 )
 
@@ -78,30 +79,11 @@ func TestSampleHasASaleInEachState(t *testing.T) {
 	}
 }
 
-func TestOddRowsAreShiftedByHalfASeat(t *testing.T) {
-	for _, g := range sample(t)[0].Groups {
-		if g.Group == "boxes" {
-			continue
-		}
-		for i, row := range g.Rows {
-			fraction := g.Shape.Rows[i].X - float64(int(g.Shape.Rows[i].X))
-			odd := strings.ContainsAny(row.Name[len(row.Name)-1:], "13579")
-			if odd != (fraction != 0) {
-				t.Errorf("group %s: row %s begins at %g", g.Group, row.Name, g.Shape.Rows[i].X)
-			}
-		}
-	}
-}
-
-func TestSeatsAreThoseOfTheRowsInOrderAndInsideTheFrame(t *testing.T) {
+func TestSeatsAreThoseOfTheRowsInOrder(t *testing.T) {
 	for _, g := range sample(t)[0].Groups {
 		var all []string
-		for i, row := range g.Rows {
+		for _, row := range g.Rows {
 			all = append(all, row.Seats...)
-			at, s := g.Shape.Rows[i], g.Shape
-			if at.X < s.X || at.Y < s.Y || at.X+float64(len(row.Seats)) > s.X+s.Width || at.Y+1 > s.Y+s.Height {
-				t.Errorf("group %s: row %s is outside of %+v", g.Group, row.Name, s)
-			}
 		}
 		if !slices.Equal(all, g.Seats) {
 			t.Errorf("group %s: seats and rows differ", g.Group)
@@ -115,8 +97,8 @@ func TestSeatsAreThoseOfTheRowsInOrderAndInsideTheFrame(t *testing.T) {
 
 func TestRowsAreCountedThroughTheBandsOfASection(t *testing.T) {
 	for _, g := range sample(t)[0].Groups {
-		if g.Group == "stalls-centre-middle" && (g.Rows[0].Name != "7" || g.Seats[0] != "B-7-1" || g.Shape.Rows[0].Y != 9) {
-			t.Errorf("first row %s, seat %s, at %+v", g.Rows[0].Name, g.Seats[0], g.Shape.Rows[0])
+		if g.Group == "stalls-centre-middle" && (g.Rows[0].Name != "7" || g.Seats[0] != "B-7-1") {
+			t.Errorf("first row %s, seat %s", g.Rows[0].Name, g.Seats[0])
 		}
 	}
 }
@@ -138,6 +120,11 @@ func dataFile(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+func sampleGeometries(t *testing.T) map[string][]byte {
+	t.Helper()
+	return map[string][]byte{LayoutTheatre: dataFile(t, "geometry/"+LayoutTheatre), LayoutArena: dataFile(t, "geometry/"+LayoutArena)}
 }
 
 // Each case changes one thing in the sample files.
@@ -184,10 +171,12 @@ func TestParseReportsMistakes(t *testing.T) {
 		"group too small":             {&theatre, "[24, 25, 26, 27]", "[24, 25]", "group balcony-centre-front has 49 seats, want 50 to 300"},
 		"group too large":             {&theatre, "[24, 25, 26, 27]", "[124, 125, 126, 27]", "has 402 seats, want 50 to 300"},
 		"empty row":                   {&theatre, "[24, 25, 26, 27]", "[24, 25, 26, 0]", "row 4 of it has 0 seats"},
-		"positions missing":           {&theatre, "[25, 18]]", "[25, 17]], \"x\": 1", "unknown field"},
-		"fewer positions than rows":   {&theatre, ", [25, 18]]", "]", "at has 11 positions for 12 rows"},
 		"accessible place elsewhere":  {&theatre, `"X-12-6"`, `"A-1-3"`, "accessible place A-1-3 is not in it"},
-		"unknown align":               {&theatre, `"align": "centre"`, `"align": "center"`, `align "center" is unknown`},
+		"position of a section":       {&theatre, `"letter": "C"`, `"letter": "C", "x": 1`, `unknown field "x"`},
+		"companion's seat elsewhere":  {&theatre, `["B-1-3", `, `["A-1-3", `, "companion's seat A-1-3 is not in it"},
+		"companion's and accessible":  {&theatre, `["B-1-3", `, `["B-1-2", `, "seat B-1-2 is accessible and a companion's"},
+		"restricted seat elsewhere":   {&theatre, `["X-1-4", `, `["X-1-7", `, "restricted seat X-1-7 is not in it"},
+		"restricted place in an area": {&arena, `"section": "standing",`, `"section": "standing", "restricted": ["GA-1-0001"],`, "restricted seat GA-1-0001 is in an area"},
 		"limit of a buyer too low":    {&concerts, `"limitPerBuyer": 4`, `"limitPerBuyer": 3`, "limitPerBuyer is 3, want limitPerOrder to 100"},
 		"negative limit of a buyer":   {&concerts, `"limitPerBuyer": 4`, `"limitPerBuyer": -1`, "limitPerBuyer is -1"},
 		"limit of a buyer 0":          {&concerts, `"limitPerBuyer": 4`, `"limitPerBuyer": 0`, "limitPerBuyer is 0, want limitPerOrder to 100"},
@@ -195,9 +184,6 @@ func TestParseReportsMistakes(t *testing.T) {
 		"area too small":              {&arena, `"places": 260`, `"places": 49`, "group standing-1 has 49 places, want 50 to 300"},
 		"area too large":              {&arena, `"places": 260`, `"places": 301`, "group standing-1 has 301 places, want 50 to 300"},
 		"area with rows":              {&arena, `"area": {"places": 260`, `"rows": [60], "area": {"places": 260`, "group standing-1 is an area and has rows"},
-		"area without a size":         {&arena, `"width": 20`, `"width": 0`, "its area is 0 by 14"},
-		"areas on each other":         {&arena, `"places": 260, "x": -32`, `"places": 260, "x": -29`, "rows standing-2 and standing-1 lie on each other"},
-		"area on rows":                {&arena, `"x": 12, "y": 19`, `"x": 12, "y": 30`, "and standing-6 lie on each other"},
 		"accessible place in an area": {&arena, `"section": "standing",`, `"section": "standing", "accessible": ["GA-1-0001"],`, "accessible place GA-1-0001 is in an area"},
 		"member twice":                {&concerts, `"title": "Nocturne"`, `"title": "Nocturne", "title": "N"`, `duplicate object member name "title"`},
 		"no UTF-8":                    {&concerts, `"Nocturne"`, "\"Noct\xffurne\"", "invalid UTF-8"},
@@ -219,7 +205,6 @@ func TestParseReportsMistakes(t *testing.T) {
 		"refunds in another season":   {&concerts, `"accessibleReleaseAt": "2031-02-05T20:30:00+01:00"`, `"refundUntil": "2031-02-05T20:30:00+02:00"`, "rules.refundUntil has offset +02:00"},
 		"tone too high":               {&concerts, `"tone": 1`, `"tone": 256`, "poster.tone is 256, want 0 to 255"},
 		"negative tone":               {&concerts, `"tone": 1`, `"tone": -1`, "poster.tone is -1"},
-		"sections on each other":      {&theatre, `"x": 13, "y": 3`, `"x": 5, "y": 3`, "lie on each other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(string(*test.file), test.old) {
@@ -228,7 +213,7 @@ func TestParseReportsMistakes(t *testing.T) {
 			changed := []byte(strings.Replace(string(*test.file), test.old, test.new, 1))
 			files := map[*[]byte][]byte{&concerts: concerts, &theatre: theatre, &arena: arena}
 			files[test.file] = changed
-			_, err := Parse(files[&concerts], map[string][]byte{LayoutTheatre: files[&theatre], LayoutArena: files[&arena]})
+			_, err := Parse(files[&concerts], map[string][]byte{LayoutTheatre: files[&theatre], LayoutArena: files[&arena]}, sampleGeometries(t))
 			if err == nil || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error %v, want one with %q", err, test.err)
 			}
@@ -237,7 +222,7 @@ func TestParseReportsMistakes(t *testing.T) {
 }
 
 func TestAllMistakesAreReportedTogether(t *testing.T) {
-	_, err := Parse([]byte(`{"concerts":[{"id":"a#b"},{"id":"c","timeZone":"x"}]}`), nil)
+	_, err := Parse([]byte(`{"concerts":[{"id":"a#b"},{"id":"c","timeZone":"x"}]}`), nil, nil)
 	for _, want := range []string{`concertId "a#b"`, "concert c: title is empty", `timeZone "x"`, `layout "" is unknown`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
@@ -245,21 +230,53 @@ func TestAllMistakesAreReportedTogether(t *testing.T) {
 	}
 }
 
-// smallHall has n sections of 60 seats, for tests that need many groups.
-func smallHall(t *testing.T, n int) (concerts, layout []byte) {
+// smallHall returns a catalogue of one concert in a hall of n sections of 60 seats, for tests that need many groups.
+func smallHall(t *testing.T, n int) []Entry {
+	t.Helper()
+	concerts, layout, drawn := smallHallFiles(t, n)
+	entries, err := parseHall(concerts, layout, drawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}
+
+// parseHall parses the files of smallHallFiles.
+func parseHall(concerts, layout, drawn []byte) ([]Entry, error) {
+	return Parse(concerts, map[string][]byte{"hall": layout}, map[string][]byte{"hall": drawn})
+}
+
+// smallHallFiles returns the files of smallHall: the concerts, the layout and its geometry.
+func smallHallFiles(t *testing.T, n int) (concerts, layout, drawn []byte) {
 	t.Helper()
 	h := hall{Tiers: []hallTier{{ID: "one", Name: "One"}}}
+	middle := 0.5
+	plan := geometry.Plan{
+		Geometry: geometry.Geometry{
+			Version: geometry.Version, Unit: geometry.Unit, Bounds: geometry.Bounds{-50, -50, float64(100 * (n + 1)), 100},
+			Stage: geometry.Stage{Outline: []geometry.Point{{-5, -5}, {5, -5}, {0, 0}}}, Sections: map[string]geometry.Section{},
+		},
+		Groups: map[string]geometry.Shape{},
+	}
 	for i := range n {
+		name, x := fmt.Sprintf("s%d", i), float64(100*i)
 		h.Sections = append(h.Sections, section{
-			Section: fmt.Sprintf("s%d", i), Letter: fmt.Sprintf("S%d", i), X: float64(100 * i), Y: 1, Align: alignLeft,
-			Bands: []band{{Group: fmt.Sprintf("s%d", i), Tier: "one", Rows: []int{30, 30}}},
+			Section: name, Letter: fmt.Sprintf("S%d", i), Bands: []band{{Group: name, Tier: "one", Rows: []int{30, 30}}},
 		})
+		plan.Sections[name] = geometry.Section{Name: name}
+		plan.Groups[name] = geometry.Shape{
+			Rows:    &geometry.Rows{Line: &geometry.Line{x, 1, 1}, Pitch: 1, Align: &middle},
+			Outline: geometry.Outline{Polys: [][]geometry.Point{{{x - 20, 0}, {x + 20, 0}, {x + 20, 3}, {x - 20, 3}}}},
+		}
 	}
 	layout, err := json.Marshal(h)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if drawn, err = json.Marshal(plan); err != nil {
+		t.Fatal(err)
+	}
 	return []byte(`{"concerts":[{"id":"c","title":"t","artist":"a","genre":"g","city":"c","venue":"v","description":"d","timeZone":"UTC",
 		"startsAt":"2030-01-01T20:00:00Z","onSaleAt":"2026-01-01T00:00:00Z","offSaleAt":"2030-01-01T19:00:00Z","limitPerOrder":6,
-		"layout":"hall","layoutVersion":1,"currency":"EUR","prices":{"one":1000}}]}`), layout
+		"layout":"hall","layoutVersion":1,"currency":"EUR","prices":{"one":1000}}]}`), layout, drawn
 }

@@ -11,9 +11,9 @@ import (
 // extra parses the small hall's concert with some members more.
 func extra(t *testing.T, members string) Entry {
 	t.Helper()
-	concerts, layout := smallHall(t, 1)
+	concerts, layout, drawn := smallHallFiles(t, 1)
 	changed := strings.Replace(string(concerts), `"layout":"hall"`, members+`"layout":"hall"`, 1)
-	entries, err := Parse([]byte(changed), map[string][]byte{"hall": layout})
+	entries, err := parseHall([]byte(changed), layout, drawn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,10 +76,10 @@ func TestALoadCancelsWhatTheCatalogueCallsCancelled(t *testing.T) {
 
 // Any language, its direction and its symbols are ordinary text.
 func TestTextsOfAnyLanguageAreTaken(t *testing.T) {
-	concerts, layout := smallHall(t, 1)
+	concerts, layout, drawn := smallHallFiles(t, 1)
 	for _, title := range []string{"ليالي بيروت", "שירי חורף", "Νησί", "Rock 🎸", "夜", strings.Repeat("é", maxName), strings.Repeat("e\u0301", maxName), "a\u200fb"} {
 		changed := strings.Replace(string(concerts), `"title":"t"`, `"title":"`+title+`"`, 1)
-		entries, err := Parse([]byte(changed), map[string][]byte{"hall": layout})
+		entries, err := parseHall([]byte(changed), layout, drawn)
 		if err != nil || entries[0].Concert.Title != title {
 			t.Errorf("%q: %v", title, err)
 		}

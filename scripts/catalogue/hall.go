@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,26 +23,23 @@ type hallTier struct {
 	Name string `json:"name"`
 }
 
-// section is a part of the hall. Its position is in seat widths from the middle of the stage edge: Y is its first row, and X is
-// its left edge, middle or right edge, as Align says. If its bands have positions, the section has none.
+// section is a part of the hall. Companions and Restricted are optional.
 type section struct {
 	Section    string   `json:"section"`
 	Letter     string   `json:"letter"`
-	X          float64  `json:"x"`
-	Y          float64  `json:"y"`
-	Align      string   `json:"align"`
 	Bands      []band   `json:"bands"`
 	Accessible []string `json:"accessible"`
+	Companions []string `json:"companions"`
+	Restricted []string `json:"restricted"`
 }
 
-// band is one seat group. Rows has the number of seats of each row. At has the position of each row's first seat; without it the
-// rows are one behind the other, and odd rows are shifted by half a seat. A band with Area has neither.
+// band is one seat group. Rows has the number of seats of each row; a band with Area has none. The geometry of the hall says
+// where the seats are.
 type band struct {
-	Group string       `json:"group"`
-	Tier  string       `json:"tier"`
-	Rows  []int        `json:"rows"`
-	At    [][2]float64 `json:"at"`
-	Area  *area        `json:"area"`
+	Group string `json:"group"`
+	Tier  string `json:"tier"`
+	Rows  []int  `json:"rows"`
+	Area  *area  `json:"area"`
 }
 
 // Bounds of the number of seats in a group. With fewer seats the ordering of the queue is not worth its cost; with more, an order
@@ -51,12 +47,6 @@ type band struct {
 const (
 	minGroupSeats = 50
 	maxGroupSeats = 300
-)
-
-const (
-	alignLeft   = "left"
-	alignCentre = "centre"
-	alignRight  = "right"
 )
 
 func (h hall) groups() []readmodel.LayoutGroup {
@@ -87,43 +77,19 @@ func (s section) layoutGroup(b band, firstRow int) readmodel.LayoutGroup {
 		}
 		g.Rows = append(g.Rows, row)
 		g.Seats = append(g.Seats, row.Seats...)
-		g.Shape.Rows = append(g.Shape.Rows, s.rowPosition(b, i, number, length))
 	}
-	for _, seat := range g.Seats {
-		if slices.Contains(s.Accessible, seat) {
-			g.Accessible = append(g.Accessible, seat)
-		}
-	}
-	frame(&g)
+	g.Accessible, g.Companions, g.Restricted = of(g.Seats, s.Accessible), of(g.Seats, s.Companions), of(g.Seats, s.Restricted)
 	return g
 }
 
-func (s section) rowPosition(b band, i, number, length int) readmodel.Position {
-	if i < len(b.At) {
-		return readmodel.Position{X: b.At[i][0], Y: b.At[i][1]}
+// of returns the seats that are in the list, in the order of the seats.
+func of(seats, list []string) (found []string) {
+	for _, seat := range seats {
+		if slices.Contains(list, seat) {
+			found = append(found, seat)
+		}
 	}
-	at := readmodel.Position{X: s.X, Y: s.Y + float64(number-1)}
-	switch s.Align {
-	case alignCentre:
-		at.X -= float64(length / 2)
-	case alignRight:
-		at.X -= float64(length)
-	}
-	if number%2 == 1 {
-		at.X += 0.5
-	}
-	return at
-}
-
-// frame sets the rectangle around the rows of a group.
-func frame(g *readmodel.LayoutGroup) {
-	left, top := math.Inf(1), math.Inf(1)
-	right, bottom := math.Inf(-1), math.Inf(-1)
-	for i, at := range g.Shape.Rows {
-		left, right = min(left, at.X), max(right, at.X+float64(len(g.Rows[i].Seats)))
-		top, bottom = min(top, at.Y), max(bottom, at.Y+1)
-	}
-	g.Shape.X, g.Shape.Y, g.Shape.Width, g.Shape.Height = left, top, right-left, bottom-top
+	return found
 }
 
 func (h hall) validate() error {
@@ -141,13 +107,12 @@ func (h hall) validate() error {
 	for _, s := range h.Sections {
 		// Buyers name the section in an order for any seats, and the message of that order contains it.
 		p.checkf(contracts.ValidGroup(s.Section), "section %q of letter %q: its name is 1 to 32 of A-Z a-z 0-9 _ -", s.Section, s.Letter)
-		p.checkf(slices.Contains([]string{"", alignLeft, alignCentre, alignRight}, s.Align), "section %s: align %q is unknown", s.Section, s.Align)
 		for _, b := range s.Bands {
 			p.checkf(!groups[b.Group], "group %s is there twice", b.Group)
 			groups[b.Group] = true
 			p.checkf(tiers[b.Tier], "group %s: tier %q is unknown", b.Group, b.Tier)
 			used[b.Tier] = true
-			b.validate(&p, s)
+			b.validate(&p, s.Section)
 		}
 	}
 	for _, t := range h.Tiers {
@@ -159,17 +124,15 @@ func (h hall) validate() error {
 	return p.err()
 }
 
-func (b band) validate(p *problems, s section) {
+func (b band) validate(p *problems, section string) {
 	// The concert is any valid one: only the group's half of the key is checked here.
 	if err := (contracts.SeatGroup{ConcertID: "c", Group: b.Group}).Validate(); err != nil {
-		p.checkf(false, "section %s: %w", s.Section, err)
+		p.checkf(false, "section %s: %w", section, err)
 	}
 	if b.Area != nil {
 		b.validateArea(p)
 		return
 	}
-	p.checkf(len(b.At) == 0 || len(b.At) == len(b.Rows), "group %s: at has %d positions for %d rows", b.Group, len(b.At), len(b.Rows))
-	p.checkf(len(b.At) > 0 || s.Align != "", "group %s: its section has no align and its rows no positions", b.Group)
 	total := 0
 	for i, length := range b.Rows {
 		p.checkf(length >= 1 && length <= maxGroupSeats, "group %s: row %d of it has %d seats", b.Group, i+1, length)
@@ -178,7 +141,7 @@ func (b band) validate(p *problems, s section) {
 	p.checkf(total >= minGroupSeats && total <= maxGroupSeats, "group %s has %d seats, want %d to %d", b.Group, total, minGroupSeats, maxGroupSeats)
 }
 
-// validateSeats checks the expanded plan: seat names, accessible places, and that no two rows overlap.
+// validateSeats checks the expanded plan: the names of seats, and the lists that name seats of a section.
 func (h hall) validateSeats(p *problems) {
 	groups := h.groups()
 	sectionOf := map[string]string{}
@@ -197,6 +160,14 @@ func (h hall) validateSeats(p *problems) {
 			// The places of an area are sold lowest first to any buyer, so none of them can be reserved.
 			p.checkf(!inArea[seat], "section %s: accessible place %s is in an area", s.Section, seat)
 		}
+		for what, list := range map[string][]string{"companion's seat": s.Companions, "restricted seat": s.Restricted} {
+			for _, seat := range list {
+				p.checkf(sectionOf[seat] == s.Section, "section %s: %s %s is not in it", s.Section, what, seat)
+				p.checkf(!inArea[seat], "section %s: %s %s is in an area", s.Section, what, seat)
+			}
+		}
+		for _, seat := range s.Companions {
+			p.checkf(!slices.Contains(s.Accessible, seat), "section %s: seat %s is accessible and a companion's", s.Section, seat)
+		}
 	}
-	checkApart(p, groups)
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"boxoffice/contracts/geometry"
 	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
 )
@@ -25,7 +27,7 @@ func itemsOf(e Entry) ([]readmodel.LayoutItem, error) {
 		case layoutitem.UseSeats:
 			body, err = layoutitem.EncodeSeats(e.Groups)
 		case layoutitem.UsePage:
-			body, err = layoutitem.EncodePage(layoutitem.Page{Tiers: e.Concert.Tiers, Groups: e.Groups})
+			body, err = layoutitem.EncodePage(layoutitem.Page{Tiers: e.Concert.Tiers, Geometry: &e.Geometry, Groups: e.Groups})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("layout item %s: %w", key, err)
@@ -71,18 +73,25 @@ func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
 	return len(missing), nil
 }
 
-// same compares the decoded bodies of an item, since another release may compress differently.
+// same compares the decoded bodies of an item, since another release may compress differently. A stored item that is older than
+// the geometry of halls stays as it is, whatever the catalogue draws: it has the same seats, and is shown with a plain drawing.
 func same(key string, stored, own []byte) error {
-	tiers, groups, err := readItem(stored)
+	storedPage, err := readItem(stored)
 	if err != nil {
 		return fmt.Errorf("layout item %s is stored and cannot be read: %w", key, err)
 	}
-	wantTiers, want, err := readItem(own)
+	ownPage, err := readItem(own)
 	if err != nil {
 		return fmt.Errorf("layout item %s: %w", key, err)
 	}
-	if !reflect.DeepEqual(tiers, wantTiers) {
+	if !reflect.DeepEqual(storedPage.Tiers, ownPage.Tiers) {
 		return fmt.Errorf("%w: the tiers of %s differ from the catalogue", ErrFrozen, key)
+	}
+	groups, want := storedPage.Groups, ownPage.Groups
+	if storedPage.Geometry == nil {
+		groups, want = withoutDrawing(groups), withoutDrawing(want)
+	} else if !reflect.DeepEqual(storedPage.Geometry, ownPage.Geometry) {
+		return fmt.Errorf("%w: the geometry of %s differs from the catalogue", ErrFrozen, key)
 	}
 	extra := make(map[string]readmodel.LayoutGroup, len(groups))
 	for _, g := range groups {
@@ -112,9 +121,15 @@ func same(key string, stored, own []byte) error {
 }
 
 // readItem decodes a body of either use. What the use leaves out is empty.
-func readItem(body []byte) ([]readmodel.Tier, []readmodel.LayoutGroup, error) {
-	page, err := layoutitem.DecodePage(body)
-	return page.Tiers, page.Groups, err
+func readItem(body []byte) (layoutitem.Page, error) { return layoutitem.DecodePage(body) }
+
+// withoutDrawing returns groups without the parts that items have only since halls have a geometry.
+func withoutDrawing(groups []readmodel.LayoutGroup) []readmodel.LayoutGroup {
+	left := slices.Clone(groups)
+	for i := range left {
+		left[i].Shape, left[i].Companions, left[i].Restricted = geometry.Shape{}, nil, nil
+	}
+	return left
 }
 
 // difference returns the name of the first part in which two groups differ, "" if they are equal.
@@ -124,7 +139,8 @@ func difference(a, b readmodel.LayoutGroup) string {
 		a, b any
 	}{
 		{"section", a.Section, b.Section}, {"kind", a.Kind, b.Kind}, {"tier", a.Tier, b.Tier}, {"price", a.Price, b.Price},
-		{"list of seats", a.Seats, b.Seats}, {"rows", a.Rows, b.Rows}, {"accessible places", a.Accessible, b.Accessible}, {"shape", a.Shape, b.Shape},
+		{"list of seats", a.Seats, b.Seats}, {"rows", a.Rows, b.Rows}, {"accessible places", a.Accessible, b.Accessible}, {"companions' seats", a.Companions, b.Companions},
+		{"restricted seats", a.Restricted, b.Restricted}, {"shape", a.Shape, b.Shape},
 	} {
 		if !reflect.DeepEqual(part.a, part.b) {
 			return part.name

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"boxoffice/contracts/geometry"
 	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/readmodel"
 )
@@ -47,12 +48,12 @@ func TestStoredLayoutItemsAreReadAsTheyWereWritten(t *testing.T) {
 			t.Fatalf("%s: %d groups of %d, %v", e.Concert.ConcertID, len(seats), len(e.Groups), err)
 		}
 		page, err := layoutitem.DecodePage(bodies[layoutitem.UsePage])
-		if err != nil || len(page.Groups) != len(e.Groups) || !reflect.DeepEqual(page.Tiers, e.Concert.Tiers) {
+		if err != nil || len(page.Groups) != len(e.Groups) || !reflect.DeepEqual(page.Tiers, e.Concert.Tiers) || !reflect.DeepEqual(*page.Geometry, e.Geometry) {
 			t.Fatalf("%s: %d groups of %d, tiers %v, %v", e.Concert.ConcertID, len(page.Groups), len(e.Groups), page.Tiers, err)
 		}
 		for i, g := range e.Groups {
 			forSeats := g
-			forSeats.Tier, forSeats.Shape = "", readmodel.Shape{}
+			forSeats.Tier, forSeats.Shape, forSeats.Companions, forSeats.Restricted = "", geometry.Shape{}, nil, nil
 			if !reflect.DeepEqual(seats[i], forSeats) {
 				t.Errorf("group %s was read as %+v", g.Group, seats[i])
 			}
@@ -94,7 +95,10 @@ func TestADifferenceFromAFrozenLayoutIsInTheError(t *testing.T) {
 		"seats":             {func(e *Entry) { second(e).Seats = second(e).Seats[1:] }, "list of seats"},
 		"accessible places": {func(e *Entry) { second(e).Accessible = second(e).Seats[5:6] }, "accessible places"},
 		"section":           {func(e *Entry) { second(e).Section = "elsewhere" }, "section"},
-		"shape":             {func(e *Entry) { second(e).Shape.X++ }, "shape"},
+		"shape":             {func(e *Entry) { second(e).Shape = geometry.Shape{} }, "shape"},
+		"companions":        {func(e *Entry) { second(e).Companions = second(e).Seats[:1] }, "companions' seats"},
+		"restricted":        {func(e *Entry) { second(e).Restricted = second(e).Seats[:1] }, "restricted seats"},
+		"stage":             {func(e *Entry) { e.Geometry.Stage.Label[0]++ }, "geometry"},
 		"group left out":    {func(e *Entry) { e.Groups = append(e.Groups[:1:1], e.Groups[2:]...) }, "is not in the catalogue"},
 		"group more":        {func(e *Entry) { e.Groups = append(e.Groups, *second(e)); second(e).Group = "more" }, "group more"},
 		"groups turned":     {func(e *Entry) { e.Groups[0], e.Groups[1] = e.Groups[1], e.Groups[0] }, "position"},
@@ -151,15 +155,7 @@ func TestATooLargeLayoutIsRefused(t *testing.T) {
 
 func TestTheMarkIsSetOnlyAfterEveryItem(t *testing.T) {
 	x := target(t)
-	concerts, layout := smallHall(t, 12)
-	entries, err := Parse(concerts, map[string][]byte{"hall": layout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed, err := Parse(concerts, map[string][]byte{"hall": layout})
-	if err != nil {
-		t.Fatal(err)
-	}
+	entries, changed := smallHall(t, 12), smallHall(t, 12)
 	changed[0].Groups[5].Price.Minor++
 	wrong, err := itemsOf(changed[0])
 	if err != nil {

@@ -1,62 +1,73 @@
 package e2e
 
 import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
 	"net/http"
+	"slices"
 	"testing"
 
-	"boxoffice/contracts"
-	"boxoffice/contracts/seatstate"
-	"boxoffice/scripts/internal/apiclient"
-	"boxoffice/scripts/internal/testbed"
+	"boxoffice/contracts/geometry"
+	"boxoffice/contracts/readmodel"
 )
 
-// A group that Redis has in another layout version than the one on sale, for instance one loaded before its layout grew, is shown
-// as loading. The first order for it reloads it under a later epoch, and is held.
-func TestGroupOfAnotherLayoutVersionIsReloaded(t *testing.T) {
+// A page can draw both halls from the layout alone: each seat has a place in the outline of its group. The answers are small.
+func TestLayoutSaysWhereEachSeatIs(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)
-	concert, anna := arenaConcert(t, s), s.signedIn(t, testbed.Named("anna"))
-	layout := s.layoutOf(t, concert)
-	at := len(layout.Groups) - 1 // its seats are the last ones that takeSeats returns
-	g := layout.Groups[at]
-	key := seatstate.KeysOf(contracts.SeatGroup{ConcertID: concert, Group: g.Group}).Rev
-	revision := func() seatstate.Revision {
-		t.Helper()
-		text, err := s.Redis.Get(t.Context(), key).Result()
-		if err != nil {
+	c := s.withToken(t, "")
+	for _, concert := range []string{s.Concert, s.Arena} {
+		answer, err := c.Do(t.Context(), http.MethodGet, "/concerts/"+concert+"/layout", nil, nil)
+		if err != nil || answer.Status != http.StatusOK {
+			t.Fatalf("%s: %d, %v", concert, answer.Status, err)
+		}
+		var layout struct {
+			Tiers  []readmodel.Tier `json:"tiers"`
+			Groups []struct {
+				Group   string `json:"group"`
+				Section string `json:"section"`
+				Rows    []struct {
+					Count int `json:"count"`
+				} `json:"rows"`
+				Shape geometry.Shape `json:"shape"`
+			} `json:"groups"`
+			Geometry geometry.Geometry `json:"geometry"`
+		}
+		if err := answer.Decode(&layout); err != nil {
 			t.Fatal(err)
 		}
-		r, err := seatstate.ParseRevision(text)
-		if err != nil {
-			t.Fatal(err)
+		seats := 0
+		for _, g := range layout.Groups {
+			if layout.Geometry.Sections[g.Section].Name == "" {
+				t.Errorf("%s: section %s has no plate", concert, g.Section)
+			}
+			for k, row := range g.Rows {
+				seats += row.Count
+				if g.Shape.Rows == nil {
+					continue // an area
+				}
+				places, ok := g.Shape.Rows.Row(k, row.Count)
+				if !ok {
+					t.Errorf("%s: row %d of group %s has no place", concert, k+1, g.Group)
+				}
+				for _, at := range places {
+					if !slices.ContainsFunc(g.Shape.Polygons(), func(polygon []geometry.Point) bool { return geometry.Inside(polygon, at) }) {
+						t.Errorf("%s: a seat of row %d of group %s is outside of it", concert, k+1, g.Group)
+					}
+				}
+			}
 		}
-		return r
-	}
-	before := revision()
-	// reconcile may reload the group at any time, so the version is changed repeatedly until it is shown.
-	eventually(t, decideWithin, func() (bool, string) {
-		other := revision()
-		other.LayoutVersion = layout.LayoutVersion + 1
-		if err := s.Redis.Set(t.Context(), key, other.String(), 0).Err(); err != nil {
-			t.Fatal(err)
+		if !slices.IsSortedFunc(layout.Tiers, func(a, b readmodel.Tier) int { return cmp.Compare(b.Price.Minor, a.Price.Minor) }) {
+			t.Errorf("%s: tiers %v, want the dearest first", concert, layout.Tiers)
 		}
-		var now apiclient.Availability
-		if err := anna.Get(t.Context(), "/concerts/"+concert+"/availability", &now); err != nil {
-			t.Fatal(err)
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, _ = w.Write(answer.Body)
+		_ = w.Close()
+		t.Logf("%s: %d seats, %d bytes, %d with gzip", concert, seats, len(answer.Body), packed.Len())
+		if packed.Len() > 12<<10 {
+			t.Errorf("%s: the layout has %d bytes with gzip", concert, packed.Len())
 		}
-		shown := now.Groups[at]
-		return shown.State == "loading" && shown.Seats.At(0) == seatstate.Held, "the group is shown as " + shown.State
-	})
-	answer, err := anna.Place(t.Context(), "key-1", apiclient.OrderRequest{ConcertID: concert, Seats: g.Seats[len(g.Seats)-1:]})
-	var accepted apiclient.Accepted
-	if err != nil || answer.Status != http.StatusAccepted || answer.Decode(&accepted) != nil {
-		t.Fatalf("got %d %s, %v", answer.Status, answer.Body, err)
-	}
-	wantStatus(t, s.waitDecided(t, anna, accepted.OrderID), contracts.AwaitingPayment)
-	if after := revision(); after.LayoutVersion != layout.LayoutVersion || after.Epoch <= before.Epoch {
-		t.Errorf("revision %v after %v, want a later epoch of layout %d", after, before, layout.LayoutVersion)
-	}
-	if shown := s.loadedMaps(t, concert)[g.Group]; shown.At(len(g.Seats)-1) != seatstate.Held {
-		t.Error("the seat is not shown as held")
 	}
 }

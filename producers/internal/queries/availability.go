@@ -5,11 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"boxoffice/contracts"
@@ -26,11 +25,9 @@ type SeatMaps interface {
 	Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error)
 }
 
-// answerKept bounds the age of a snapshot of seats: as long as an edge may keep it.
-const answerKept = time.Second
-
 // Availability answers GET /api/concerts/{concertId}/availability: one public snapshot without parameters, so that a million
-// viewers cost the origin one read a second per edge. Make it with NewAvailability.
+// viewers cost the origin one read a second per edge. A process reads the seats of a concert at most once a second, however many
+// requests it has at once. Make it with NewAvailability.
 type Availability struct {
 	Concerts
 	seatMaps SeatMaps
@@ -39,36 +36,8 @@ type Availability struct {
 
 // NewAvailability makes an Availability that keeps each encoded answer for a second.
 func NewAvailability(c Concerts, seatMaps SeatMaps) Availability {
-	return Availability{Concerts: c, seatMaps: seatMaps, kept: &answers{of: map[layoutitem.Ref]answer{}}}
+	return Availability{Concerts: c, seatMaps: seatMaps, kept: newAnswers()}
 }
-
-// answers keeps the encoded snapshots of the last second. It is safe for concurrent use.
-type answers struct {
-	mu sync.Mutex
-	of map[layoutitem.Ref]answer
-}
-
-type answer struct {
-	body, tag string
-	at        time.Time
-}
-
-func (a *answers) get(of layoutitem.Ref, now time.Time) (answer, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	known, found := a.of[of]
-	return known, found && known.fresh(now)
-}
-
-// put keeps an answer and deletes old ones, so that there are never more than were asked for in a second.
-func (a *answers) put(of layoutitem.Ref, made answer) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	maps.DeleteFunc(a.of, func(_ layoutitem.Ref, old answer) bool { return !old.fresh(made.at) })
-	a.of[of] = made
-}
-
-func (a answer) fresh(now time.Time) bool { return now.Sub(a.at) < answerKept }
 
 type availabilityView struct {
 	ConcertID     string              `json:"concertId"`
@@ -100,13 +69,15 @@ func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Re
 	if err != nil {
 		return httpapi.Response{}, err
 	}
-	of, now := layoutitem.Ref{ConcertID: concert.ConcertID, Version: concert.LayoutVersion}, h.Now()
-	shown, fresh := h.kept.get(of, now)
-	if !fresh {
-		if shown, err = h.read(ctx, of, concert.LayoutFrozen == concert.LayoutVersion, now); err != nil {
-			return httpapi.Response{}, err
-		}
-		h.kept.put(of, shown)
+	of := layoutitem.Ref{ConcertID: concert.ConcertID, Version: concert.LayoutVersion}
+	shown, err := h.kept.get(ctx, of, h.Now, func(now time.Time) (answer, error) {
+		return h.read(ctx, of, concert.LayoutFrozen == concert.LayoutVersion, now)
+	})
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = h.unavailable(ctx, "seat maps not awaited", err)
+	}
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	headers := httpapi.Headers{"Cache-Control": "public, max-age=1", "ETag": shown.tag}
 	if matchesTag(r.Header("If-None-Match"), shown.tag) {

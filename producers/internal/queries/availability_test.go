@@ -34,6 +34,7 @@ func (h hall) Concert(context.Context, string) (readmodel.Concert, bool, error) 
 func (h hall) LayoutItem(context.Context, string, bool) ([]byte, bool, error) {
 	body, err := layoutitem.EncodePage(layoutitem.Page{Groups: []readmodel.LayoutGroup{{
 		Group: "A", Section: "s", Kind: readmodel.KindSeats, Seats: []string{"1", "2", "3", "4", "5"},
+		Rows: []readmodel.LayoutRow{{Name: "1", Seats: []string{"1", "2", "3", "4", "5"}}},
 	}}})
 	return body, true, err
 }

@@ -232,18 +232,58 @@ type Layout struct {
 	Groups        []Group `json:"groups"`
 }
 
-// Group of a layout.
+// Group of a layout. Seats are the seats of all Rows, in the order of a snapshot.
 type Group struct {
-	Group   string   `json:"group"`
-	Section string   `json:"section"`
-	Kind    string   `json:"kind"`
-	Tier    string   `json:"tier"`
-	Seats   []string `json:"seats"`
-	Rows    []struct {
-		Name  string   `json:"name"`
-		Seats []string `json:"seats"`
-	} `json:"rows"`
+	Group      string   `json:"group"`
+	Section    string   `json:"section"`
+	Kind       string   `json:"kind"`
+	Tier       string   `json:"tier"`
+	Rows       []Row    `json:"rows"`
+	Seats      []string `json:"-"`
 	Accessible []string `json:"accessible"`
+}
+
+// Row of a group. Seats are its names, which the layout gives by rule.
+type Row struct {
+	Name  string
+	Seats []string
+}
+
+// maxRow bounds the names that one row is expanded to.
+const maxRow = 10_000
+
+// UnmarshalJSON decodes a group and expands the names of its seats.
+func (g *Group) UnmarshalJSON(text []byte) error {
+	type plain Group
+	if err := json.Unmarshal(text, (*plain)(g)); err != nil {
+		return err
+	}
+	g.Seats = nil
+	for _, row := range g.Rows {
+		g.Seats = append(g.Seats, row.Seats...)
+	}
+	return nil
+}
+
+// UnmarshalJSON expands the rule of a row: the name of seat k, counted from 1, is the prefix and k with leading zeros.
+func (r *Row) UnmarshalJSON(text []byte) error {
+	var rule struct {
+		Name   string `json:"name"`
+		Prefix string `json:"prefix"`
+		Count  int    `json:"count"`
+		Digits int    `json:"digits"`
+	}
+	if err := json.Unmarshal(text, &rule); err != nil {
+		return err
+	}
+	if rule.Count < 1 || rule.Count > maxRow {
+		return fmt.Errorf("row %q has %d seats", rule.Name, rule.Count)
+	}
+	*r = Row{Name: rule.Name, Seats: make([]string, rule.Count)}
+	for k := range r.Seats {
+		r.Seats[k] = fmt.Sprintf("%s%0*d", rule.Prefix, rule.Digits, k+1)
+	}
+	return nil
 }
 
 // Availability is the body of GET /concerts/{id}/availability.

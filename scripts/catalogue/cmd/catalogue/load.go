@@ -18,6 +18,7 @@ import (
 type loadCommand struct {
 	Concerts       string            `arg:"" help:"File of the concerts."`
 	Layout         map[string]string `help:"File of each seating plan, by the name that the concerts use: --layout theatre=theatre.json, and again for the next." required:""`
+	Geometry       map[string]string `help:"File of the geometry of each seating plan, by the same name: --geometry theatre=geometry/theatre.json, and again for the next." required:""`
 	LayoutsTable   string            `help:"Table of the layouts." env:"LAYOUTS_TABLE" required:""`
 	OrdersQueueURL string            `help:"URL of the queue of orders." env:"ORDERS_QUEUE_URL" required:""`
 	DryRun         bool              `help:"Read, check and compare everything, and write and send nothing."`
@@ -65,13 +66,28 @@ func (c *loadCommand) read() ([]catalogue.Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the concerts: %w", err)
 	}
-	layouts := map[string][]byte{}
-	for name, file := range c.Layout {
-		if layouts[name], err = os.ReadFile(file); err != nil {
-			return nil, fmt.Errorf("read layout %s: %w", name, err)
-		}
+	layouts, err := readFiles("layout", c.Layout)
+	if err != nil {
+		return nil, err
 	}
-	return catalogue.Parse(concerts, layouts)
+	geometries, err := readFiles("geometry", c.Geometry)
+	if err != nil {
+		return nil, err
+	}
+	return catalogue.Parse(concerts, layouts, geometries)
+}
+
+// readFiles reads files of one kind, by their names.
+func readFiles(kind string, files map[string]string) (map[string][]byte, error) {
+	contents := make(map[string][]byte, len(files))
+	for name, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read %s %s: %w", kind, name, err)
+		}
+		contents[name] = content
+	}
+	return contents, nil
 }
 
 func loaded(r catalogue.Report, dryRun bool) string {

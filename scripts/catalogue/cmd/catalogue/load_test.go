@@ -56,6 +56,9 @@ func overture(t *testing.T, old, replacement string) (concerts, layout string) {
 	return file, "theatre=../../data/theatre.json"
 }
 
+// drawn is the geometry of the concert of overture.
+const drawn = "theatre=../../data/geometry/theatre.json"
+
 // A load says what it did. A dry run says the same and leaves the tables as they are.
 func TestLoadPrintsWhatItDid(t *testing.T) {
 	a := withStores(t)
@@ -68,12 +71,12 @@ func TestLoadPrintsWhatItDid(t *testing.T) {
 		}
 		return int(out.Count)
 	}
-	code, out, errOut := a.run(t, "load", concerts, "--layout", layout, "--dry-run")
+	code, out, errOut := a.run(t, "load", concerts, "--layout", layout, "--geometry", drawn, "--dry-run")
 	if code != 0 || !strings.HasPrefix(out, "dry run, nothing was changed: 1 concerts, 2 of 2 layout items were missing") || rows() != 1 {
 		t.Errorf("a dry run ends with %d, %d rows: %s %s", code, rows(), out, errOut)
 	}
 	for _, missing := range []int{2, 0} {
-		code, out, errOut = a.run(t, "load", concerts, "--layout", layout, "--json")
+		code, out, errOut = a.run(t, "load", concerts, "--layout", layout, "--geometry", drawn, "--json")
 		var report struct {
 			Concerts, LayoutWritten int
 			NotInFiles              []struct{ ConcertID string }
@@ -97,17 +100,17 @@ func TestLoadNamesMistakesBeforeItWrites(t *testing.T) {
 		{"2031-01-18T19:30", "2031-02-30T19:30", "day out of range"},
 	} {
 		concerts, layout := overture(t, c.old, c.replacement)
-		if code, out, errOut := a.run(t, "load", concerts, "--layout", layout); code != 1 || out != "" || !strings.Contains(errOut, c.says) {
+		if code, out, errOut := a.run(t, "load", concerts, "--layout", layout, "--geometry", drawn); code != 1 || out != "" || !strings.Contains(errOut, c.says) {
 			t.Errorf("%s ends with %d: %s %s", c.replacement, code, out, errOut)
 		}
 	}
 	concerts, layout := overture(t, "Overture", "Overture")
-	for _, args := range [][]string{{"load", concerts + "x", "--layout", layout}, {"load", concerts, "--layout", layout + "x"}} {
+	for _, args := range [][]string{{"load", concerts + "x", "--layout", layout, "--geometry", drawn}, {"load", concerts, "--layout", layout + "x", "--geometry", drawn}, {"load", concerts, "--layout", layout, "--geometry", drawn + "x"}} {
 		if code, _, errOut := a.run(t, args...); code != 1 || !strings.Contains(errOut, "no such file") {
 			t.Errorf("%v ends with %d: %s", args, code, errOut)
 		}
 	}
-	for _, args := range [][]string{{"load"}, {"load", concerts}, {"load", concerts, "--layout", "theatre"}} {
+	for _, args := range [][]string{{"load"}, {"load", concerts}, {"load", concerts, "--layout", layout}, {"load", concerts, "--layout", "theatre", "--geometry", drawn}} {
 		if code, _, errOut := a.run(t, args...); code != 2 || errOut == "" {
 			t.Errorf("%v ends with %d: %s", args, code, errOut)
 		}
