@@ -37,7 +37,7 @@ type Concert struct {
 	// AccessibleReleaseAt is the instant from which an ordinary order may get accessible places if nothing else is left; 0
 	// means never.
 	AccessibleReleaseAt contracts.Instant `dynamodbav:"accessibleReleaseAt,omitempty"`
-	// NoSingleSeat is the rule that no order may leave a single seat (contracts/seating).
+	// NoSingleSeat: no order may leave a single seat.
 	NoSingleSeat bool `dynamodbav:"noSingleSeat,omitempty"`
 }
 

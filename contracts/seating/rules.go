@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
 )
@@ -41,7 +42,7 @@ type Rules struct {
 // RulesOf returns the rules of a concert at now.
 func RulesOf(c readmodel.Concert, now contracts.Instant) Rules {
 	return Rules{
-		LimitPerOrder: c.LimitPerOrder, LimitPerBuyer: c.BuyerLimit(),
+		LimitPerOrder: min(c.LimitPerOrder, message.MaxSeatsPerOrder), LimitPerBuyer: c.BuyerLimit(),
 		NoSingleSeat: c.NoSingleSeat && now < c.OffSaleAt.Add(-SingleSeatsFrom),
 		Released:     c.AccessibleReleased(now),
 	}
@@ -93,16 +94,11 @@ func (r Rules) Check(g readmodel.LayoutGroup, s seatstate.Snapshot, places []int
 			ordinary = append(ordinary, p)
 		}
 	}
-	asked := Asked{Group: g.Group, Places: places, Accessible: len(reserved)}
+	asked := r.AskedFor(g, places, accessible)
 	if !r.Released && len(reserved) > accessible {
-		asked.Accessible = accessible
 		return Breach{Rule: RuleAccessibleReserved, Places: reserved[accessible:], Instead: r.near(asked, g, s)}
 	}
 	if !r.CompanionsFit(len(places), len(reserved)) {
-		// As many places as the companions need, if the order asks for them; else seats without any.
-		if asked.Accessible = ceil(len(places), Companions+1); asked.Accessible > accessible {
-			asked.Accessible = 0
-		}
 		return Breach{Rule: RuleAccessibleReserved, Places: ordinary[Companions*len(reserved):], Instead: r.near(asked, g, s)}
 	}
 	if !r.NoSingleSeat || !s.Loaded || g.Kind == readmodel.KindArea {
@@ -116,13 +112,30 @@ func (r Rules) Check(g readmodel.LayoutGroup, s seatstate.Snapshot, places []int
 	return Breach{}
 }
 
-func ceil(n, by int) int { return (n + by - 1) / by }
+// AskedFor returns what to suggest to an order for places of a group: as many accessible places as it names and may have. If its
+// seats are too many companions for them, it is as many places as the companions need, or none if the order asks for fewer.
+func (r Rules) AskedFor(g readmodel.LayoutGroup, places []int, accessible int) Asked {
+	isReserved := accessiblePlaces(g)
+	asked := Asked{Group: g.Group, Places: places}
+	for _, p := range places {
+		if isAccessible(isReserved, p) {
+			asked.Accessible++
+		}
+	}
+	if r.Released {
+		return asked
+	}
+	asked.Accessible = min(asked.Accessible, accessible)
+	if !r.CompanionsFit(len(places), asked.Accessible) {
+		if asked.Accessible = (len(places) + Companions) / (Companions + 1); asked.Accessible > accessible {
+			asked.Accessible = 0
+		}
+	}
+	return asked
+}
 
 // near returns choices of the group alone that break no rule.
 func (r Rules) near(asked Asked, g readmodel.LayoutGroup, s seatstate.Snapshot) []Suggestion {
-	if !r.CompanionsFit(len(asked.Places), asked.Accessible) {
-		asked.Accessible = 0
-	}
 	return r.Suggest(asked, []readmodel.LayoutGroup{g}, []seatstate.Snapshot{s})
 }
 

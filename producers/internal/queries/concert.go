@@ -59,17 +59,18 @@ type concertDetailView struct {
 }
 
 type rulesView struct {
-	// NoSingleSeat says that no order may leave a single seat. No concert has that rule yet.
+	// NoSingleSeat says that no order may leave a single seat until the last hour of the sale.
 	NoSingleSeat bool `json:"noSingleSeat"`
 	// AccessibleReleaseAt is omitted if accessible places are reserved to the end of the sale.
 	AccessibleReleaseAt *contracts.Instant `json:"accessibleReleaseAt,omitempty"`
 }
 
 func rulesOf(c readmodel.Concert) rulesView {
-	if c.AccessibleReleaseAt == 0 {
-		return rulesView{}
+	rules := rulesView{NoSingleSeat: c.NoSingleSeat}
+	if c.AccessibleReleaseAt != 0 {
+		rules.AccessibleReleaseAt = &c.AccessibleReleaseAt
 	}
-	return rulesView{AccessibleReleaseAt: &c.AccessibleReleaseAt}
+	return rules
 }
 
 func viewOfConcert(c readmodel.Concert, now contracts.Instant) concertView {
