@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seatstate"
+	"boxoffice/producers/internal/contracttest"
 	"boxoffice/producers/internal/queries"
 )
 
@@ -93,5 +95,24 @@ func TestRejectedOrderIsToldWhatIsNear(t *testing.T) {
 				t.Errorf("after a second: %d reads", s.reads)
 			}
 		})
+	}
+}
+
+// An order shows where the seats of its tickets are, and, if it was rejected, what is near; the answers fit the contract.
+func TestOrderShowsPlacesAndSuggestions(t *testing.T) {
+	contract, path := contracttest.New(t), "/api/orders/"+string(id)
+	confirmed, rejected := paid(contracts.Confirmed), paid(contracts.Rejected)
+	confirmed.LayoutVersion = 1
+	for row, want := range map[*readmodel.Order]string{
+		confirmed: `"seat":"A-2","status":"VALID","sectionName":"stalls","row":"A","seatNumber":2`,
+		rejected:  `"suggestions":[{"seats":["A-2"],"amount":{"minor":100,"currency":"EUR"},"why":"same_row"}]`,
+	} {
+		_, response := viewed(t, row)
+		if !strings.Contains(response.Body, want) {
+			t.Errorf("%s: %s lacks %s", row.Status, response.Body, want)
+		}
+		if problems := contract.Problems(t, "GET", path, response); problems != "" {
+			t.Errorf("%s: %s", row.Status, problems)
+		}
 	}
 }
