@@ -260,6 +260,6 @@ func TestMyOrdersRefuseWhatCannotBeRead(t *testing.T) {
 
 // foreignCursor has the form of the cursors of orders.
 type foreignCursor struct {
-	AcceptedAt int64  `json:"a"`
-	OrderID    string `json:"i"`
+	AcceptedAt contracts.Instant `json:"a"`
+	OrderID    string            `json:"i"`
 }
