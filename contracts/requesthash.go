@@ -16,6 +16,16 @@ func RequestHash(concertID string, seats []string) string {
 	return requestHash("seats\x00" + concertID + "\x00" + strings.Join(sorted, "\x00"))
 }
 
+// RequestHashNamed returns the RequestHash of an order for named seats that asks for accessible places. Without them it is
+// RequestHash.
+func RequestHashNamed(concertID string, seats []string, accessible int) string {
+	if accessible == 0 {
+		return RequestHash(concertID, seats)
+	}
+	sorted := slices.Sorted(slices.Values(seats))
+	return requestHash("accessible\x00" + concertID + "\x00" + strconv.Itoa(accessible) + "\x00" + strings.Join(sorted, "\x00"))
+}
+
 // RequestHashBest returns the RequestHash of an order for any adjacent seats; section is "" for the whole concert. An order
 // without accessible places has the same hash as before accessible places existed: a key must mean the same order before
 // and after a deployment.

@@ -93,6 +93,12 @@ func TestRequestHash(t *testing.T) {
 	if got := contracts.RequestHash("concert", []string{"B-2", "A-1"}); got != goldenHash {
 		t.Errorf("hash %s, want %s", got, goldenHash)
 	}
+	if got := contracts.RequestHashNamed("concert", []string{"B-2", "A-1"}, 0); got != goldenHash {
+		t.Errorf("without accessible places the hash is %s, want %s", got, goldenHash)
+	}
+	if got, want := contracts.RequestHashNamed("concert", []string{"B-2", "A-1"}, 1), contracts.RequestHashNamed("concert", []string{"A-1", "B-2"}, 1); got != want {
+		t.Errorf("hash %s depends on the order of the seats", got)
+	}
 	base := contracts.RequestHash("concert", []string{"A-1", "A-2"})
 	for name, other := range map[string]string{
 		"another concert": contracts.RequestHash("concerT", []string{"A-1", "A-2"}),
@@ -102,6 +108,8 @@ func TestRequestHash(t *testing.T) {
 		"run together":    contracts.RequestHash("concert", []string{"A-1A-2"}),
 		"moved boundary":  contracts.RequestHash("concertA-1", []string{"A-2"}),
 		"none":            contracts.RequestHash("concert", nil),
+		"one accessible":  contracts.RequestHashNamed("concert", []string{"A-1", "A-2"}, 1),
+		"two accessible":  contracts.RequestHashNamed("concert", []string{"A-1", "A-2"}, 2),
 	} {
 		if other == base {
 			t.Errorf("%s has the same hash", name)

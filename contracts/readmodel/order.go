@@ -12,7 +12,7 @@ import (
 // and raises it by one.
 type Order struct {
 	OrderID contracts.OrderID `dynamodbav:"orderId"`
-	// UserID is omitted if the order's user is not known: it will be the key of an index, which refuses an empty value.
+	// UserID is omitted if the order's user is not known: it is a key of the index "buyer", which refuses an empty value.
 	UserID    string `dynamodbav:"userId,omitempty"`
 	ConcertID string `dynamodbav:"concertId"`
 	Group     string `dynamodbav:"group"`
@@ -102,6 +102,17 @@ func (o Order) OwnedBy(userID string) bool { return o.UserID == "" || o.UserID =
 // SeatGroup returns the seat group of the order.
 func (o Order) SeatGroup() contracts.SeatGroup {
 	return contracts.SeatGroup{ConcertID: o.ConcertID, Group: o.Group}
+}
+
+// IndexBuyer is the name of the index of a buyer's orders: UserID and AcceptedAt, keys only. An order without a known user is not
+// in it.
+const IndexBuyer = "buyer"
+
+// OrderKey is the key of an order in IndexBuyer.
+type OrderKey struct {
+	UserID     string            `dynamodbav:"userId"`
+	AcceptedAt contracts.Instant `dynamodbav:"acceptedAt"`
+	OrderID    contracts.OrderID `dynamodbav:"orderId"`
 }
 
 // IndexOpen is the name of the sparse index of orders with an expected next step.

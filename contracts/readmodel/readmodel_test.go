@@ -75,7 +75,8 @@ func TestKeysAgreeWithTheTopology(t *testing.T) {
 		}
 		for _, index := range table.Indexes {
 			check(table.Name+" index "+index.Name, &index.PartitionKey, true)
-			check(table.Name+" index "+index.Name, index.SortKey, true)
+			// One key that is left out keeps a row out of the index. Every order was accepted at some time.
+			check(table.Name+" index "+index.Name, index.SortKey, index.Name != readmodel.IndexBuyer)
 		}
 	}
 	if len(rows) != len(specification.Tables) {
@@ -102,8 +103,10 @@ func TestIndexNameAgreesWithTheTopology(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(specification.Tables, func(table topology.Table) bool { return table.Name == "orders" })
-	if !slices.ContainsFunc(specification.Tables[i].Indexes, func(index topology.Index) bool { return index.Name == readmodel.IndexOpen }) {
-		t.Errorf("orders has no index %s", readmodel.IndexOpen)
+	for _, name := range []string{readmodel.IndexOpen, readmodel.IndexBuyer} {
+		if !slices.ContainsFunc(specification.Tables[i].Indexes, func(index topology.Index) bool { return index.Name == name }) {
+			t.Errorf("orders has no index %s", name)
+		}
 	}
 }
 

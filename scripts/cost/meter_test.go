@@ -172,7 +172,7 @@ func (m *meter) request(r *http.Request) error {
 		return fmt.Errorf("%s %s: %w", service, operation, err)
 	}
 	switch {
-	case strings.HasPrefix(service, "DynamoDB") && operation == "GetItem" && strings.Contains(string(members["TableName"]), "concerts"):
+	case strings.HasPrefix(service, "DynamoDB") && (operation == "GetItem" || operation == "Scan") && strings.Contains(string(members["TableName"]), "concerts"):
 		m.countTimed("concert")
 	case strings.HasPrefix(service, "DynamoDB"):
 		m.count(onDynamo, operation)

@@ -38,6 +38,7 @@ func TestOrderMakesTheCallsOfItsTable(t *testing.T) {
 	c.measure("POST, a seat is taken", func() { c.post(concert, "late", seats[0], http.StatusConflict) })
 	c.measure("POST once more, same key", func() { c.post(concert, "first", seats[0], http.StatusAccepted) })
 	c.measure("GET, there is a row", func() { c.get("first", first.OrderID) })
+	c.measure("GET, the buyer's orders", func() { c.list("first", first.OrderID) })
 
 	for i := range 10 {
 		c.post(concert, "rival-"+strconv.Itoa(i), seats[10], http.StatusAccepted)
@@ -174,6 +175,15 @@ func (c *costs) get(user, id string) {
 	c.t.Helper()
 	_, answer, err := c.as(c.t, user).Order(c.t.Context(), id)
 	c.accepted(answer, err, http.StatusOK)
+}
+
+// list reads the orders of a buyer who has one.
+func (c *costs) list(user, id string) {
+	c.t.Helper()
+	var page apiclient.Orders
+	if err := c.as(c.t, user).Get(c.t.Context(), "/me/orders", &page); err != nil || len(page.Orders) != 1 || page.Orders[0].OrderID != id {
+		c.t.Errorf("the buyer's orders are %+v, %v", page, err)
+	}
 }
 
 func (c *costs) accepted(answer apiclient.Answer, err error, want int) (a apiclient.Accepted) {

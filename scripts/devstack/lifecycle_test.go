@@ -122,7 +122,7 @@ func awaitDown(t *testing.T) {
 func orderStatus(t *testing.T, variables map[string]string, user string) int {
 	t.Helper()
 	_, token := devstack(t, "token", "--user", user)
-	body := strings.NewReader(`{"concertId":"` + variables["CONCERT_ID"] + `","seats":["B-1-1"]}`)
+	body := strings.NewReader(`{"concertId":"` + variables["CONCERT_ID"] + `","seats":["B-1-3"]}`)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, variables["API_BASE_URL"]+"/orders", body)
 	if err != nil {
 		t.Fatal(err)

@@ -93,8 +93,13 @@ func (h house) holdSeats(t *testing.T, seats []string) (until contracts.Instant)
 	var requests []apiclient.OrderRequest
 	for _, g := range h.groups {
 		ofGroup := slices.DeleteFunc(slices.Clone(seats), func(seat string) bool { return !slices.Contains(g.Seats, seat) })
-		for some := range slices.Chunk(ofGroup, h.concert.LimitPerOrder) {
-			requests = append(requests, apiclient.OrderRequest{ConcertID: h.concert.ID, Seats: some})
+		// Accessible places by themselves: too many other seats beside one are refused.
+		accessible := slices.DeleteFunc(slices.Clone(ofGroup), func(seat string) bool { return !slices.Contains(g.Accessible, seat) })
+		ordinary := slices.DeleteFunc(ofGroup, func(seat string) bool { return slices.Contains(g.Accessible, seat) })
+		for _, kind := range [][]string{ordinary, accessible} {
+			for some := range slices.Chunk(kind, h.concert.LimitPerOrder) {
+				requests = append(requests, apiclient.OrderRequest{ConcertID: h.concert.ID, Seats: some})
+			}
 		}
 	}
 	begun := time.Now()

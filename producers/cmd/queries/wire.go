@@ -47,13 +47,18 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	plans := queries.NewPlans(rows, p.Now)
 	p.Warm.Add("layouts", plans.Preload)
 	seats := redisread.New(cache, p.Now)
-	order := queries.Order{Rows: rows, Owners: ids, Pacer: seats, Jitter: p.Jitter, PublishableKey: c.PublishableKey, Log: p.Log, Now: p.Now}
 	kept := catalogue.New(rows, p.Log, p.Now)
+	order := queries.Order{
+		Rows: rows, Owners: ids, Pacer: seats, Jitter: p.Jitter, PublishableKey: c.PublishableKey,
+		Seatings: kept, Near: queries.NewNear(kept, kept, seats, p.Log, p.Now), Log: p.Log, Now: p.Now,
+	}
+	mine := queries.MyOrders{Orders: rows, Owners: ids, Concerts: kept, Seatings: kept, Jitter: p.Jitter, Log: p.Log, Now: p.Now}
 	browse := queries.Browse{Listing: kept, Left: catalogue.NewSales(rows, p.Log, p.Now), HoldSeconds: c.HoldSeconds, Log: p.Log, Now: p.Now}
 	concerts := queries.Concerts{Catalogue: kept, Plans: plans, Log: p.Log, Now: p.Now}
 	availability := queries.NewAvailability(concerts, seats)
 	return map[string]httpapi.Handler{
 		"GET /api/orders/{orderId}":                  order.Handle,
+		"GET /api/me/orders":                         mine.Handle,
 		"GET /api/concerts":                          browse.List,
 		"GET /api/concerts/{concertId}":              browse.Detail,
 		"GET /api/concerts/{concertId}/layout":       concerts.Layout,

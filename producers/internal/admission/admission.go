@@ -19,6 +19,8 @@ type Request struct {
 	ConcertID string
 	// Seats are named seats; nil if Best is set.
 	Seats []string
+	// Accessible is how many accessible places an order for named seats may have.
+	Accessible int
 	// Best asks for any adjacent seats; nil if Seats is set.
 	Best *message.BestAvailable
 }
@@ -37,6 +39,8 @@ type Refusal struct {
 	Detail string
 	// Seats are the seats that the rule is about; nil if it is about none in particular.
 	Seats []string
+	// Suggestions are seats that the buyer could have instead.
+	Suggestions []seating.Suggestion
 	// RetryAfter is how long the client should wait before it sends the order again; 0 if waiting does not help.
 	RetryAfter time.Duration
 }
@@ -50,11 +54,14 @@ const (
 	CodeSaleOver        = "sale_over"
 	CodeCancelled       = "concert_cancelled"
 	CodeNoSeats         = "no_seats"
-	CodeTooManySeats    = "too_many_seats"
+	CodeTooManySeats    = string(seating.RuleTooManySeats)
 	CodeDuplicateSeat   = "duplicate_seat"
 	CodeUnknownSeat     = "unknown_seat"
 	CodeSeatsSpanGroups = "seats_span_groups"
 	CodeUnknownSection  = "unknown_section"
+
+	CodeAccessibleReserved = string(seating.RuleAccessibleReserved)
+	CodeSingleSeatLeft     = string(seating.RuleSingleSeatLeft)
 )
 
 // Seating maps each seat of one layout version to its group and place. It is immutable and safe for concurrent use.
@@ -98,12 +105,14 @@ func (s *Seating) Groups() []readmodel.LayoutGroup { return s.groups }
 type Admitted struct {
 	// Group has all the named seats; not set for best-available, whose group is chosen from the seat maps.
 	Group contracts.SeatGroup
+	// at is the index of the group in the layout.
+	at int
 	// Places are the places of the named seats in their group, in the order of the request.
 	Places        []int
 	LayoutVersion int
 	RequestHash   string
-	// BuyerLimit is the most seats of the concert that one buyer may have.
-	BuyerLimit int
+	// Rules are the rules of the concert at this instant.
+	Rules seating.Rules
 	// Seating is the layout that the request was checked against.
 	Seating *Seating
 	// Wish says which seats a best-available order may get at this instant.
@@ -124,17 +133,21 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 		}
 		return Admitted{}, &Refusal{Code: CodeSaleNotOpen, Detail: "The seating of this concert is not final yet, so it cannot be sold."}
 	}
-	if err := checkNumber(r, concert); err != nil {
+	rules := seating.RulesOf(concert, now)
+	if err := checkNumber(r, rules); err != nil {
 		return Admitted{}, err
 	}
 	if r.Best != nil {
 		if section := r.Best.Section; section != "" && !layout.hasSection(section) {
 			return Admitted{}, &Refusal{Code: CodeUnknownSection, Detail: "The layout of this concert has no such section."}
 		}
+		if !rules.CompanionsFit(r.Best.Quantity, r.Best.Accessible) {
+			return Admitted{}, &Refusal{Code: CodeAccessibleReserved, Detail: tooManyCompanions}
+		}
 		return Admitted{
 			Seating:       layout,
 			LayoutVersion: concert.LayoutVersion,
-			BuyerLimit:    concert.BuyerLimit(),
+			Rules:         rules,
 			RequestHash:   contracts.RequestHashBest(concert.ConcertID, r.Best.Section, r.Best.Quantity, r.Best.Accessible),
 			Wish:          seating.WishOf(*r.Best, concert.AccessibleReleased(now)),
 		}, nil
@@ -144,22 +157,23 @@ func Check(r Request, concert readmodel.Concert, layout *Seating, now contracts.
 		return Admitted{}, err
 	}
 	return Admitted{
-		Group:         contracts.SeatGroup{ConcertID: concert.ConcertID, Group: group},
+		Group:         contracts.SeatGroup{ConcertID: concert.ConcertID, Group: layout.groups[group].Group},
+		at:            group,
 		Places:        places,
 		Seating:       layout,
 		LayoutVersion: concert.LayoutVersion,
-		BuyerLimit:    concert.BuyerLimit(),
-		RequestHash:   contracts.RequestHash(concert.ConcertID, r.Seats),
+		Rules:         rules,
+		RequestHash:   contracts.RequestHashNamed(concert.ConcertID, r.Seats, r.Accessible),
 	}, nil
 }
 
-func checkNumber(r Request, concert readmodel.Concert) error {
-	limit, wanted := min(concert.LimitPerOrder, message.MaxSeatsPerOrder), r.Size()
+func checkNumber(r Request, rules seating.Rules) error {
+	wanted := r.Size()
 	switch {
 	case wanted == 0:
 		return &Refusal{Code: CodeNoSeats, Detail: "An order needs at least one seat."}
-	case wanted > limit:
-		return &Refusal{Code: CodeTooManySeats, Detail: fmt.Sprintf("An order may have at most %d seats; this one asks for %d.", limit, wanted)}
+	case rules.Limits(wanted, 0) == seating.RuleTooManySeats:
+		return &Refusal{Code: CodeTooManySeats, Detail: fmt.Sprintf("An order may have at most %d seats; this one asks for %d.", rules.LimitPerOrder, wanted)}
 	}
 	var twice []string
 	for i, seat := range r.Seats {
@@ -173,8 +187,8 @@ func checkNumber(r Request, concert readmodel.Concert) error {
 	return nil
 }
 
-// place returns the one group that has all the seats, and their places in it.
-func place(seats []string, layout *Seating) (group string, places []int, err error) {
+// place returns the index of the one group that has all the seats, and their places in it.
+func place(seats []string, layout *Seating) (group int, places []int, err error) {
 	var unknown []string
 	positions := make([]position, 0, len(seats))
 	for _, seat := range seats {
@@ -186,7 +200,7 @@ func place(seats []string, layout *Seating) (group string, places []int, err err
 		positions = append(positions, at)
 	}
 	if len(unknown) > 0 {
-		return "", nil, &Refusal{Code: CodeUnknownSeat, Detail: "The layout of this concert has no such seat.", Seats: unknown}
+		return 0, nil, &Refusal{Code: CodeUnknownSeat, Detail: "The layout of this concert has no such seat.", Seats: unknown}
 	}
 	var elsewhere []string
 	for i, at := range positions {
@@ -196,11 +210,11 @@ func place(seats []string, layout *Seating) (group string, places []int, err err
 		places = append(places, at.place)
 	}
 	if len(elsewhere) > 0 {
-		return "", nil, &Refusal{
+		return 0, nil, &Refusal{
 			Code:   CodeSeatsSpanGroups,
 			Detail: fmt.Sprintf("All seats of an order must be in one group; these are not in group %s of seat %s.", layout.groups[positions[0].group].Group, seats[0]),
 			Seats:  elsewhere,
 		}
 	}
-	return layout.groups[positions[0].group].Group, places, nil
+	return positions[0].group, places, nil
 }

@@ -23,6 +23,10 @@ type Account struct {
 type SeatsState struct {
 	// Taken are the places that certainly belong to another order: indexes into the places that were asked for.
 	Taken []int
+	// Own means that the very order has one of the places already.
+	Own bool
+	// Shown is the group's map.
+	Shown seatstate.Snapshot
 	// Lag is how far the group's decisions are behind its queue. It is valid if LagKnown: a decision was made in the last seconds.
 	Lag      time.Duration
 	LagKnown bool

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"boxoffice/contracts/seating"
 	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/pace"
 )
@@ -20,6 +21,8 @@ type Problem struct {
 	Pointer *string `json:"pointer,omitempty"`
 	// Seats are the seats that the error is about.
 	Seats []string `json:"seats,omitempty"`
+	// Suggestions are seats that the buyer could have instead.
+	Suggestions []seating.Suggestion `json:"suggestions,omitempty"`
 	// PollAfterMs is sent with Retry-After, for every 503 and for any error that another try may soon avoid. In milliseconds.
 	PollAfterMs *int `json:"pollAfterMs,omitempty"`
 
@@ -93,17 +96,19 @@ var kinds = map[string]struct {
 	CodeInvalidPayload:        {http.StatusBadRequest, "Invalid payload"},
 	CodeInternal:              {http.StatusInternalServerError, "Internal error"},
 
-	admission.CodeSaleNotOpen:     {http.StatusUnprocessableEntity, "Sale not open"},
-	admission.CodeSaleOver:        {http.StatusUnprocessableEntity, "Sale over"},
-	admission.CodeCancelled:       {http.StatusUnprocessableEntity, "Concert cancelled"},
-	admission.CodeNoSeats:         {http.StatusUnprocessableEntity, "No seats"},
-	admission.CodeTooManySeats:    {http.StatusUnprocessableEntity, "Too many seats"},
-	admission.CodeDuplicateSeat:   {http.StatusUnprocessableEntity, "Seat asked for twice"},
-	admission.CodeUnknownSeat:     {http.StatusUnprocessableEntity, "Unknown seat"},
-	admission.CodeUnknownSection:  {http.StatusUnprocessableEntity, "Unknown section"},
-	admission.CodeSeatsSpanGroups: {http.StatusUnprocessableEntity, "Seats of several groups"},
-	admission.CodeQueueFull:       {http.StatusServiceUnavailable, "Too many orders are waiting"},
-	admission.CodePaymentBusy:     {http.StatusServiceUnavailable, "Payments are behind"},
+	admission.CodeSaleNotOpen:        {http.StatusUnprocessableEntity, "Sale not open"},
+	admission.CodeSaleOver:           {http.StatusUnprocessableEntity, "Sale over"},
+	admission.CodeCancelled:          {http.StatusUnprocessableEntity, "Concert cancelled"},
+	admission.CodeNoSeats:            {http.StatusUnprocessableEntity, "No seats"},
+	admission.CodeTooManySeats:       {http.StatusUnprocessableEntity, "Too many seats"},
+	admission.CodeDuplicateSeat:      {http.StatusUnprocessableEntity, "Seat asked for twice"},
+	admission.CodeUnknownSeat:        {http.StatusUnprocessableEntity, "Unknown seat"},
+	admission.CodeUnknownSection:     {http.StatusUnprocessableEntity, "Unknown section"},
+	admission.CodeSeatsSpanGroups:    {http.StatusUnprocessableEntity, "Seats of several groups"},
+	admission.CodeAccessibleReserved: {http.StatusUnprocessableEntity, "Accessible places are reserved"},
+	admission.CodeSingleSeatLeft:     {http.StatusUnprocessableEntity, "A single seat would be left"},
+	admission.CodeQueueFull:          {http.StatusServiceUnavailable, "Too many orders are waiting"},
+	admission.CodePaymentBusy:        {http.StatusServiceUnavailable, "Payments are behind"},
 }
 
 // NewProblem returns the problem of a code. detail is shown to a person.
@@ -137,7 +142,7 @@ func ProblemOf(err error) *Problem {
 		problem.cause = err
 		return problem
 	}
-	problem = NewProblem(refusal.Code, refusal.Detail).About(refusal.Seats)
+	problem = NewProblem(refusal.Code, refusal.Detail).About(refusal.Seats).Near(refusal.Suggestions)
 	if refusal.RetryAfter > 0 {
 		problem = problem.After(pace.Ms(refusal.RetryAfter))
 	}
@@ -161,6 +166,12 @@ func (p *Problem) At(pointer string) *Problem {
 // About sets the seats that the problem is about.
 func (p *Problem) About(seats []string) *Problem {
 	p.Seats = seats
+	return p
+}
+
+// Near sets the seats that the buyer could have instead.
+func (p *Problem) Near(suggestions []seating.Suggestion) *Problem {
+	p.Suggestions = suggestions
 	return p
 }
 

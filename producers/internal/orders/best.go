@@ -39,7 +39,11 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 	}
 	chosen, found := choose(candidatesOf(admitted, states), id)
 	if !found {
-		return shown{soldOut: true}, nil
+		maps := make([]seatstate.Snapshot, len(layout))
+		for i, s := range states {
+			maps[i] = s.Snapshot
+		}
+		return shown{soldOut: true, elsewhere: admitted.Wish.SuggestElsewhere(layout, maps)}, nil
 	}
 	seen := shown{group: contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}}
 	if len(states) > 0 {

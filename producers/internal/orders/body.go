@@ -10,7 +10,9 @@ import (
 type body struct {
 	ConcertID *string   `json:"concertId"`
 	Seats     *[]string `json:"seats"`
-	Best      *bestBody `json:"bestAvailable"`
+	// Accessible is how many of Seats may be accessible places.
+	Accessible *int      `json:"accessible"`
+	Best       *bestBody `json:"bestAvailable"`
 }
 
 type bestBody struct {
@@ -34,8 +36,16 @@ func decode(r httpapi.Request) (admission.Request, error) {
 		return invalid("concertId is missing.", "/concertId")
 	case b.Seats != nil && b.Best != nil:
 		return invalid("Either seats or bestAvailable is wanted, not both.", "/bestAvailable")
+	case b.Best != nil && b.Accessible != nil:
+		return invalid("accessible is a member of bestAvailable there.", "/accessible")
+	case b.Accessible != nil && (*b.Accessible < 0 || b.Seats != nil && *b.Accessible > len(*b.Seats)):
+		return invalid("accessible must be a whole number from 0 to the number of seats.", "/accessible")
 	case b.Seats != nil:
-		return admission.Request{ConcertID: *b.ConcertID, Seats: *b.Seats}, nil
+		request := admission.Request{ConcertID: *b.ConcertID, Seats: *b.Seats}
+		if b.Accessible != nil {
+			request.Accessible = *b.Accessible
+		}
+		return request, nil
 	case b.Best == nil:
 		return invalid("Either seats or bestAvailable is wanted.", "/seats")
 	case b.Best.Quantity == nil:

@@ -27,8 +27,8 @@ func (h Place) checkAccount(ctx context.Context, user string, id contracts.Order
 	case account.Row != nil:
 		return sameRequest(account.Row, admitted.RequestHash)
 	case seen.soldOut && !account.RowUnknown:
-		return nil, soldOut()
-	case account.RowUnknown || account.Counted == nil || *account.Counted+request.Size() <= admitted.BuyerLimit:
+		return nil, soldOut().Near(seen.elsewhere)
+	case account.RowUnknown || account.Counted == nil || admitted.Rules.Limits(request.Size(), *account.Counted) == "":
 		return nil, nil
 	}
 	row, found, err := h.Rows.Order(ctx, id)
@@ -39,7 +39,7 @@ func (h Place) checkAccount(ctx context.Context, user string, id contracts.Order
 	case found:
 		return sameRequest(&row, admitted.RequestHash)
 	default:
-		return nil, limitReached(*account.Counted, request.Size(), admitted.BuyerLimit)
+		return nil, limitReached(*account.Counted, request.Size(), admitted.Rules.LimitPerBuyer)
 	}
 }
 
@@ -51,7 +51,7 @@ func sameRequest(row *readmodel.Order, hash string) (*readmodel.Order, error) {
 	return row, nil
 }
 
-func soldOut() error {
+func soldOut() *httpapi.Problem {
 	return httpapi.NewProblem(httpapi.CodeSoldOut, contracts.ReasonNoAdjacent.Detail())
 }
 

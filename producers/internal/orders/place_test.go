@@ -28,7 +28,12 @@ type world struct {
 	calls []string
 	sent  []message.Encoded
 	taken []int
-	lag   time.Duration
+	// shown is the group's map; own says that the order has one of the seats already.
+	shown seatstate.Snapshot
+	own   bool
+	// noSingleSeat is the concert's rule.
+	noSingleSeat bool
+	lag          time.Duration
 	// lagKnown says that Redis has the lag.
 	lagKnown bool
 	// payments is the lag of payments. Reading it is not recorded: the adapter keeps it in memory for a second.
@@ -63,7 +68,7 @@ func (w *world) Concert(_ context.Context, concertID string) (readmodel.Concert,
 		return readmodel.Concert{}, false, errors.New("broken connection")
 	}
 	return readmodel.Concert{
-		ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LimitPerOrder: 4, LayoutVersion: 2, LayoutFrozen: 2, AccessibleReleaseAt: w.released,
+		ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LimitPerOrder: 4, LayoutVersion: 2, LayoutFrozen: 2, AccessibleReleaseAt: w.released, NoSingleSeat: w.noSingleSeat,
 	}, concertID == "c", nil
 }
 
@@ -82,7 +87,7 @@ func (w *world) Look(_ context.Context, g seatstate.GroupVersion, _ contracts.Or
 	if err := w.call("look"); err != nil {
 		return admission.SeatsState{}, err
 	}
-	return admission.SeatsState{Taken: w.taken, Lag: w.lag, LagKnown: w.lagKnown}, nil
+	return admission.SeatsState{Taken: w.taken, Own: w.own, Shown: w.shown, Lag: w.lag, LagKnown: w.lagKnown}, nil
 }
 
 func (w *world) Groups(_ context.Context, groups []seatstate.GroupVersion, order contracts.OrderID) ([]admission.GroupState, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/orderview"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/httpapi"
@@ -42,59 +43,11 @@ type Order struct {
 	Jitter pace.Source
 	// PublishableKey is Stripe's key for browsers. It is sent with the client secret.
 	PublishableKey string
-	Log            *slog.Logger
-	Now            func() time.Time
-}
-
-// orderView is an order as its buyer sees it. Members that do not apply yet are omitted.
-type orderView struct {
-	OrderID       contracts.OrderID  `json:"orderId"`
-	Version       int                `json:"version"`
-	ConcertID     string             `json:"concertId,omitempty"`
-	Status        contracts.Status   `json:"status"`
-	Seats         []string           `json:"seats,omitempty"`
-	Amount        *contracts.Money   `json:"amount,omitempty"`
-	HoldExpiresAt *contracts.Instant `json:"holdExpiresAt,omitempty"`
-	// EstimatedWaitSeconds is set while the order is queued.
-	EstimatedWaitSeconds *int        `json:"estimatedWaitSeconds,omitempty"`
-	PollAfterMs          *int        `json:"pollAfterMs,omitempty"`
-	Reason               *reasonView `json:"reason,omitempty"`
-	// Payment is set while the order awaits payment, and no longer: the secret lets its holder pay.
-	Payment *paymentView `json:"payment,omitempty"`
-	// Tickets are set once the order is confirmed.
-	Tickets  []ticketView `json:"tickets,omitempty"`
-	Timeline []entryView  `json:"timeline"`
-}
-
-// paymentView is what a browser confirms the payment with, and the error of the last try.
-type paymentView struct {
-	ClientSecret   string            `json:"clientSecret"`
-	PublishableKey string            `json:"publishableKey"`
-	LastError      *paymentErrorView `json:"lastError,omitempty"`
-}
-
-type paymentErrorView struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
-type ticketView struct {
-	ID     contracts.TicketID     `json:"id"`
-	Seat   string                 `json:"seat"`
-	Status contracts.TicketStatus `json:"status"`
-}
-
-type reasonView struct {
-	Code   contracts.Reason `json:"code"`
-	Detail string           `json:"detail"`
-	Seats  []string         `json:"seats,omitempty"`
-}
-
-type entryView struct {
-	Status  contracts.Status   `json:"status"`
-	Version *int               `json:"version,omitempty"`
-	At      *contracts.Instant `json:"at,omitempty"`
-	Cause   string             `json:"cause,omitempty"`
+	// Seatings says where the seats of tickets are, and Near what is near the seats of a rejected order.
+	Seatings Seatings
+	Near     Near
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Handle implements httpapi.Handler. Whatever is wrong with an id, its form, its tag or its owner, the answer is the same 404, so
@@ -120,14 +73,30 @@ func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 		lag := h.lag(ctx)
 		wait := pace.Queued(lag, h.Jitter)
 		estimate := pace.WaitSeconds(lag, wait)
-		return orderAnswer(orderView{
-			OrderID: id, Status: contracts.Queued, Timeline: []entryView{{Status: contracts.Queued}}, EstimatedWaitSeconds: &estimate,
+		return orderAnswer(orderview.Order{
+			OrderID: id, Status: contracts.Queued, Timeline: []orderview.Entry{{Status: contracts.Queued}}, EstimatedWaitSeconds: &estimate,
 		}, wait), nil
 	}
 	if !row.OwnedBy(user) {
 		return httpapi.Response{}, notFound
 	}
-	return orderAnswer(h.viewOf(row), pace.Row(row.Status, h.unchanged(row), h.Jitter)), nil
+	with := orderview.With{PublishableKey: h.PublishableKey, Timeline: true}
+	switch row.Status {
+	case contracts.Confirmed:
+		with.Layout = h.layoutOf(ctx, row)
+	case contracts.Rejected:
+		with.Suggestions = h.Near.Suggest(ctx, row)
+	}
+	return orderAnswer(orderview.Of(row, with), pace.Row(row.Status, h.unchanged(row), h.Jitter)), nil
+}
+
+// layoutOf returns the layout of an order's tickets; nil if it is not known, which hides no ticket.
+func (h Order) layoutOf(ctx context.Context, row readmodel.Order) []readmodel.LayoutGroup {
+	layout, err := groupsOf(ctx, h.Seatings, row)
+	if err != nil {
+		h.Log.WarnContext(ctx, "layout of tickets not read", telemetry.KeyOrder, row.OrderID, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+	}
+	return layout
 }
 
 // lag returns the lag that paces an order without a row.
@@ -139,16 +108,20 @@ func (h Order) lag(ctx context.Context) pace.Lag {
 	return lag
 }
 
-// unchanged returns how long a row has been as it is.
 func (h Order) unchanged(row readmodel.Order) time.Duration {
+	return unchanged(row, contracts.InstantOf(h.Now()))
+}
+
+// unchanged returns how long a row has been as it is at now.
+func unchanged(row readmodel.Order, now contracts.Instant) time.Duration {
 	if len(row.History) == 0 {
 		return 0
 	}
-	return contracts.InstantOf(h.Now()).Sub(row.History[len(row.History)-1].At)
+	return now.Sub(row.History[len(row.History)-1].At)
 }
 
 // orderAnswer makes the answer about an order. wait is when the client should ask again if the order is not settled.
-func orderAnswer(v orderView, wait time.Duration) httpapi.Response {
+func orderAnswer(v orderview.Order, wait time.Duration) httpapi.Response {
 	headers := httpapi.Headers{}
 	if !v.Status.Settled() {
 		ms := pace.Ms(wait)
@@ -156,39 +129,4 @@ func orderAnswer(v orderView, wait time.Duration) httpapi.Response {
 		headers["Retry-After"] = httpapi.RetryAfter(ms)
 	}
 	return httpapi.JSON(http.StatusOK, v, headers)
-}
-
-func (h Order) viewOf(row readmodel.Order) orderView {
-	v := orderView{
-		OrderID: row.OrderID, Version: row.Version, ConcertID: row.ConcertID, Status: row.Status,
-		Seats: row.Seats, Amount: row.Amount, Timeline: timelineOf(row),
-	}
-	if row.HoldExpiresAt != 0 {
-		v.HoldExpiresAt = &row.HoldExpiresAt
-	}
-	if row.Reason != nil {
-		v.Reason = &reasonView{Code: row.Reason.Code, Detail: row.Reason.Code.Detail(), Seats: row.Reason.Seats}
-	}
-	switch p := row.Payment; {
-	case row.Status == contracts.AwaitingPayment && p != nil:
-		v.Payment = &paymentView{ClientSecret: p.ClientSecret, PublishableKey: h.PublishableKey}
-		if e := p.LastError; e != nil {
-			v.Payment.LastError = &paymentErrorView{Code: e.Code, Message: e.Message}
-		}
-	case row.Status == contracts.Confirmed:
-		for _, seat := range row.Seats {
-			v.Tickets = append(v.Tickets, ticketView{ID: contracts.TicketIDOf(row.OrderID, seat), Seat: seat, Status: contracts.TicketValid})
-		}
-	}
-	return v
-}
-
-// timelineOf returns QUEUED at version 0, which no row has, and then the row's history.
-func timelineOf(row readmodel.Order) []entryView {
-	zero := 0
-	timeline := []entryView{{Status: contracts.Queued, Version: &zero, At: &row.AcceptedAt}}
-	for _, e := range row.History {
-		timeline = append(timeline, entryView{Status: e.Status, Version: &e.Version, At: &e.At, Cause: e.Cause})
-	}
-	return timeline
 }

@@ -13,6 +13,8 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seating"
+	"boxoffice/producers/internal/admission"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/pace"
 	"boxoffice/producers/internal/queries"
@@ -46,6 +48,27 @@ type pacer struct {
 
 func (p pacer) Pace(context.Context) (pace.Lag, error) { return p.lag, p.err }
 
+// seatings has one layout: group g has the seats in row A.
+type seatings struct{ err error }
+
+func (s seatings) Seating(_ context.Context, _ string, version int, frozen bool) (*admission.Seating, bool, error) {
+	if s.err != nil || version != 1 || !frozen {
+		return nil, false, s.err
+	}
+	seats := []string{"A-1", "A-2"}
+	return admission.NewSeating([]readmodel.LayoutGroup{{
+		Group: "g", Section: "stalls", Kind: readmodel.KindSeats, Seats: seats, Rows: []readmodel.LayoutRow{{Name: "A", Seats: seats}},
+		Price: contracts.Money{Minor: 100, Currency: "EUR"},
+	}}), true, nil
+}
+
+// near suggests the same seats to every order.
+type near struct{}
+
+func (near) Suggest(context.Context, readmodel.Order) []seating.Suggestion {
+	return []seating.Suggestion{{Seats: []string{"A-2"}, Amount: contracts.Money{Minor: 100, Currency: "EUR"}, Why: seating.SameRow}}
+}
+
 // most is a jitter that draws the upper bound.
 type most struct{}
 
@@ -63,6 +86,7 @@ func getPaced(t *testing.T, r rows, p pacer, jitter pace.Source, user, asked str
 	t.Helper()
 	h := queries.Order{
 		Rows: r, Owners: owners{}, Pacer: p, Jitter: jitter, PublishableKey: "pk_test_1", Log: slog.New(slog.DiscardHandler),
+		Seatings: seatings{}, Near: near{},
 		Now: func() time.Time { return time.UnixMilli(at) },
 	}
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"GET /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)

@@ -36,6 +36,7 @@ func TestGroupInOtherLayoutVersionIsNotLoaded(t *testing.T) {
 		if c.loaded {
 			wantGroup.Snapshot = seatstate.Snapshot{Loaded: true, Revision: seatstate.Revision{Epoch: 3, Rev: 7, LayoutVersion: 2}, Map: seatstate.SeatMap{0x80}}
 			wantGroup.Order, wantSeats.Taken = seatstate.RecordHeld, []int{0}
+			wantSeats.Shown = wantGroup.Snapshot
 		}
 		groups, err := n.reader().Groups(t.Context(), []seatstate.GroupVersion{g}, order)
 		if err != nil || len(groups) != 1 || !reflect.DeepEqual(groups[0], wantGroup) {
@@ -50,7 +51,11 @@ func TestGroupInOtherLayoutVersionIsNotLoaded(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(seats, wantSeats) {
 			t.Errorf("%s: seats %+v, %v; want %+v", c.name, seats, err, wantSeats)
 		}
-		if trip := []string{"mget {c#A}:rev {c#A}:lag", "hmget {c#A}:seats 5"}; len(n.trips) != 1 || !slices.Equal(n.trips[0], trip) {
+		if own, err := n.reader().Look(t.Context(), g, order, []int{0}, 4); err != nil || own.Own != c.loaded || len(own.Taken) > 0 {
+			t.Errorf("%s: its own seat: %+v, %v", c.name, own, err)
+		}
+		n.trips = n.trips[:1]
+		if trip := []string{"mget {c#A}:rev {c#A}:map {c#A}:lag", "hmget {c#A}:seats 5"}; len(n.trips) != 1 || !slices.Equal(n.trips[0], trip) {
 			t.Errorf("%s: asked %q, want %q", c.name, n.trips, trip)
 		}
 	}
@@ -60,7 +65,7 @@ func TestPartialLookIsAnError(t *testing.T) {
 	g := inLayout(2, "A")[0]
 	good := map[string]string{"{c#A}:rev": "3.7.2"}
 	for name, n := range map[string]*node{
-		"the revision is refused":     {values: good, fails: "mget {c#A}:rev {c#A}:lag"},
+		"the revision is refused":     {values: good, fails: "mget {c#A}:rev {c#A}:map {c#A}:lag"},
 		"the seats are refused":       {values: good, fails: "hmget {c#A}:seats 5"},
 		"the revision does not parse": {values: map[string]string{"{c#A}:rev": "3"}},
 		"an entry does not parse":     {values: map[string]string{"{c#A}:rev": "3.7.2", "{c#A}:seats 5": "reserved"}},

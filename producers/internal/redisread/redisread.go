@@ -82,9 +82,9 @@ func (l libraryLog) Printf(ctx context.Context, format string, v ...any) {
 	l.log.WarnContext(ctx, "redis client", telemetry.KeyLibraryMessage, fmt.Sprintf(format, v...))
 }
 
-// Look reads places of a group and its lag, in one round trip. It reports the places that certainly belong to another order than
-// the given one. If the group is not in Redis in this layout version, only its lag is known: its places are other seats. The
-// revision is read before the seats, because a group never returns to a version that is not sold.
+// Look reads places of a group, its map and its lag, in one round trip. It reports the places that certainly belong to another
+// order than the given one. If the group is not in Redis in this layout version, only its lag is known: its places are other
+// seats. The revision is read before the seats, because a group never returns to a version that is not sold.
 func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contracts.OrderID, places []int, now contracts.Instant) (admission.SeatsState, error) {
 	fields := make([]string, len(places))
 	for i, p := range places {
@@ -94,21 +94,20 @@ func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contr
 	var head, entries *redis.SliceCmd
 	err := r.call(ctx, keys.Rev, func(ctx context.Context) error {
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			head, entries = p.MGet(ctx, keys.Rev, keys.Lag), p.HMGet(ctx, keys.Seats, fields...)
+			head, entries = p.MGet(ctx, keys.Rev, keys.Map, keys.Lag), p.HMGet(ctx, keys.Seats, fields...)
 			return nil
 		})
 		return err
 	})
-	var shown seatstate.Snapshot
+	var seen admission.SeatsState
 	if err == nil {
-		shown, err = seatstate.SnapshotOf(g, textAt(head, 0), "")
+		seen.Shown, err = seatstate.SnapshotOf(g, textAt(head, 0), textAt(head, 1))
 	}
 	if err != nil {
 		return admission.SeatsState{}, fmt.Errorf("read seats of %s: %w", g.Key(), err)
 	}
-	var seen admission.SeatsState
-	seen.Lag, seen.LagKnown = parseLag(textAt(head, 1))
-	if !shown.Loaded {
+	seen.Lag, seen.LagKnown = parseLag(textAt(head, 2))
+	if !seen.Shown.Loaded {
 		return seen, nil
 	}
 	for i, entry := range entries.Val() {
@@ -120,6 +119,7 @@ func (r *Reader) Look(ctx context.Context, g seatstate.GroupVersion, order contr
 		if err != nil {
 			return admission.SeatsState{}, fmt.Errorf("read seats of %s: %w", g.Key(), err)
 		}
+		seen.Own = seen.Own || e.Order == order
 		if e.TakenFrom(order, now) {
 			seen.Taken = append(seen.Taken, i)
 		}

@@ -24,6 +24,9 @@ type Client struct {
 	// Token is the bearer token, "" for none.
 	Token string
 	HTTP  *http.Client
+	// AnySeats lets Place ask for as many accessible places as an order names seats, as fits a program that takes whichever seats
+	// are free. Without it an order that names an accessible place is refused.
+	AnySeats bool
 	// AsTold makes WaitFor poll no more often than the API says (see Backoff). Without it, WaitFor polls four times a second at
 	// first and once a second while the order waits in the queue, as fits a test that waits for one order.
 	AsTold bool
@@ -48,11 +51,19 @@ func (a Answer) Decode(v any) error {
 
 // Problem is the part of an error's body that clients use.
 type Problem struct {
-	Code    string   `json:"code"`
-	Detail  string   `json:"detail"`
-	Pointer string   `json:"pointer"`
-	Seats   []string `json:"seats"`
-	Message string   `json:"message"`
+	Code        string       `json:"code"`
+	Detail      string       `json:"detail"`
+	Pointer     string       `json:"pointer"`
+	Seats       []string     `json:"seats"`
+	Suggestions []Suggestion `json:"suggestions"`
+	Message     string       `json:"message"`
+}
+
+// Suggestion are seats that the buyer could have instead.
+type Suggestion struct {
+	Seats  []string        `json:"seats"`
+	Amount contracts.Money `json:"amount"`
+	Why    string          `json:"why"`
 }
 
 // Problem decodes an error's body. Errors of the gateway itself have only a message.
@@ -91,11 +102,12 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: read}, nil
 }
 
-// OrderRequest is the body of POST /orders. It has either Seats or Best.
+// OrderRequest is the body of POST /orders. It has either Seats or Best. Accessible is how many of Seats may be accessible places.
 type OrderRequest struct {
-	ConcertID string         `json:"concertId"`
-	Seats     []string       `json:"seats,omitempty"`
-	Best      *BestAvailable `json:"bestAvailable,omitempty"`
+	ConcertID  string         `json:"concertId"`
+	Seats      []string       `json:"seats,omitempty"`
+	Accessible int            `json:"accessible,omitempty"`
+	Best       *BestAvailable `json:"bestAvailable,omitempty"`
 }
 
 // BestAvailable orders Quantity adjacent seats of a section ("" for any section), of which exactly Accessible are accessible
@@ -116,6 +128,9 @@ type Accepted struct {
 
 // Place sends POST /orders with an Idempotency-Key.
 func (c *Client) Place(ctx context.Context, key string, order OrderRequest) (Answer, error) {
+	if c.AnySeats && order.Accessible == 0 {
+		order.Accessible = len(order.Seats)
+	}
 	body, err := json.Marshal(order)
 	if err != nil {
 		return Answer{}, err
@@ -157,6 +172,10 @@ type Ticket struct {
 	ID     string                 `json:"id"`
 	Seat   string                 `json:"seat"`
 	Status contracts.TicketStatus `json:"status"`
+
+	SectionName string `json:"sectionName"`
+	Row         string `json:"row"`
+	SeatNumber  int    `json:"seatNumber"`
 }
 
 // Reason of an order that was rejected or revoked.
@@ -164,6 +183,8 @@ type Reason struct {
 	Code   contracts.Reason `json:"code"`
 	Detail string           `json:"detail"`
 	Seats  []string         `json:"seats"`
+
+	Suggestions []Suggestion `json:"suggestions"`
 }
 
 // Entry of a timeline.
@@ -182,6 +203,15 @@ func (c *Client) Order(ctx context.Context, id string) (Order, Answer, error) {
 	}
 	var o Order
 	return o, a, a.Decode(&o)
+}
+
+// Orders is a page of GET /me/orders.
+type Orders struct {
+	Orders []struct {
+		Order
+		Concert *Concert `json:"concert"`
+	} `json:"orders"`
+	NextCursor string `json:"nextCursor"`
 }
 
 // WaitFor polls an order until done returns true or ctx ends. AsTold says how often.

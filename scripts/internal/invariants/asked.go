@@ -46,8 +46,10 @@ func asked(s Snapshot) []Violation {
 // asksFor reports whether a row's request named exactly its seats, or whether it was for that number of adjacent seats, of the
 // concert or of its group's section, and how many of them had to be accessible places.
 func asksFor(s Snapshot, o readmodel.Order) (named, best bool, accessible int) {
-	if o.RequestHash == contracts.RequestHash(o.ConcertID, o.Seats) {
-		return true, false, 0
+	for accessible := range len(o.Seats) + 1 {
+		if o.RequestHash == contracts.RequestHashNamed(o.ConcertID, o.Seats, accessible) {
+			return true, false, 0
+		}
 	}
 	sections := []string{""}
 	if g, found := layoutOf(s, o); found {

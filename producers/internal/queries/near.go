@@ -1,0 +1,136 @@
+package queries
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/layoutitem"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/seating"
+	"boxoffice/contracts/seatstate"
+	"boxoffice/contracts/telemetry"
+	"boxoffice/producers/internal/admission"
+)
+
+// Seatings has the seats of layouts. found is false if there is no such version. Seating may block for a read, until ctx ends, and
+// is safe for concurrent use; an error means that the layout is not known.
+type Seatings interface {
+	Seating(ctx context.Context, concertID string, version int, frozen bool) (seating *admission.Seating, found bool, err error)
+}
+
+// groupsOf returns the groups of a row's layout, which never changes: only a frozen version is sold. They are nil if there is no
+// such layout, as for a row that was written without its message.
+func groupsOf(ctx context.Context, seatings Seatings, row readmodel.Order) ([]readmodel.LayoutGroup, error) {
+	if row.LayoutVersion < 1 {
+		return nil, nil
+	}
+	layout, found, err := seatings.Seating(ctx, row.ConcertID, row.LayoutVersion, true)
+	if err != nil || !found {
+		return nil, err
+	}
+	return layout.Groups(), nil
+}
+
+// Near finds seats that the buyer of a rejected order could have instead.
+type Near interface {
+	// Suggest may block for a read of the layout and one of Redis, until ctx ends. It returns nothing if there are no such
+	// seats, or if they are not known. It is safe for concurrent use.
+	Suggest(ctx context.Context, row readmodel.Order) []seating.Suggestion
+}
+
+// nearFor is how long after its end an order is told what is near. Later its buyer has chosen already, and an old order costs no
+// read of Redis.
+const nearFor = 10 * time.Minute
+
+// KeptNear implements Near. It keeps the maps of a concert for a second, so that the reads of Redis do not grow with the number of
+// rejected orders: in a stampede most are. Make it with NewNear.
+type KeptNear struct {
+	concerts Catalogue
+	seatings Seatings
+	seats    SeatMaps
+	log      *slog.Logger
+	now      func() time.Time
+
+	mu   sync.Mutex
+	kept map[layoutitem.Ref]keptMaps
+}
+
+type keptMaps struct {
+	maps []seatstate.Snapshot
+	at   time.Time
+}
+
+// NewNear makes a KeptNear without maps.
+func NewNear(concerts Catalogue, seatings Seatings, seats SeatMaps, log *slog.Logger, now func() time.Time) *KeptNear {
+	return &KeptNear{concerts: concerts, seatings: seatings, seats: seats, log: log, now: now, kept: map[layoutitem.Ref]keptMaps{}}
+}
+
+// Suggest implements Near. An order that was refused for its seats named as many accessible places as its buyer may have.
+func (n *KeptNear) Suggest(ctx context.Context, row readmodel.Order) []seating.Suggestion {
+	now := n.now()
+	if row.Reason == nil || !slices.Contains([]contracts.Reason{contracts.ReasonSeatTaken, contracts.ReasonSeatLost}, row.Reason.Code) ||
+		len(row.Seats) == 0 || unchanged(row, contracts.InstantOf(now)) > nearFor {
+		return nil
+	}
+	suggested, err := n.suggest(ctx, row, now)
+	if err != nil {
+		n.log.WarnContext(ctx, "no seats suggested", telemetry.KeyOrder, row.OrderID, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+	}
+	return suggested
+}
+
+func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Time) ([]seating.Suggestion, error) {
+	concert, found, err := n.concerts.Concert(ctx, row.ConcertID)
+	if err != nil || !found || concert.Sale(contracts.InstantOf(now)) != readmodel.SaleOpen || concert.LayoutVersion != row.LayoutVersion {
+		return nil, err
+	}
+	layout, err := groupsOf(ctx, n.seatings, row)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(layout, func(g readmodel.LayoutGroup) bool { return g.Group == row.Group })
+	if at < 0 {
+		return nil, nil
+	}
+	places, _, ok := layout[at].Places(row.Seats)
+	if !ok {
+		return nil, nil
+	}
+	maps, err := n.mapsOf(ctx, layoutitem.Ref{ConcertID: row.ConcertID, Version: row.LayoutVersion}, layout, now)
+	if maps == nil {
+		return nil, err
+	}
+	rules := seating.RulesOf(concert, contracts.InstantOf(now))
+	return rules.Suggest(rules.AskedFor(layout[at], places, len(places)), layout, maps), err
+}
+
+// mapsOf returns the maps of a layout's groups, at most answerKept old. An error is about the groups that did not answer.
+func (n *KeptNear) mapsOf(ctx context.Context, of layoutitem.Ref, layout []readmodel.LayoutGroup, now time.Time) ([]seatstate.Snapshot, error) {
+	n.mu.Lock()
+	known, found := n.kept[of]
+	n.mu.Unlock()
+	if found && known.fresh(now) {
+		return known.maps, nil
+	}
+	keys := make([]seatstate.GroupVersion, len(layout))
+	for i, g := range layout {
+		keys[i] = seatstate.In(contracts.SeatGroup{ConcertID: of.ConcertID, Group: g.Group}, of.Version)
+	}
+	maps, err := n.seats.Maps(ctx, keys)
+	// Also no answer is kept: while Redis is down, it is not asked again for each order.
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for old, k := range n.kept {
+		if !k.fresh(now) {
+			delete(n.kept, old)
+		}
+	}
+	n.kept[of] = keptMaps{maps: maps, at: now}
+	return maps, err
+}
+
+func (k keptMaps) fresh(now time.Time) bool { return now.Sub(k.at) < answerKept }
