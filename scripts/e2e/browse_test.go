@@ -120,8 +120,7 @@ func TestCatalogueRefusesWhatItCannotRead(t *testing.T) {
 		}
 	}
 	for path, code := range map[string]string{
-		"/concerts/" + s.Concert + "?x=1": "invalid_filter", "/concerts/" + strings.Repeat("c", 1000): "concert_not_found", "/concerts/%00": "concert_not_found",
-		"/concerts/%F0%9F%8E%B8": "concert_not_found",
+		"/concerts/" + s.Concert + "?x=1": "invalid_filter", "/concerts/" + strings.Repeat("c", 1000): "concert_not_found",
 	} {
 		answer, err := c.Do(t.Context(), http.MethodGet, path, nil, nil)
 		if err != nil || answer.Status/100 != 4 || answer.Problem().Code != code {
