@@ -53,7 +53,10 @@ func Around(groups []Placed) Geometry {
 	const depth, margin = 6.0, 4.0
 	b := BoxOf(append(all, Point{0, -depth}, Point{0, 0}))
 	half := math.Ceil(max(depth, (b.Right-b.Left)/4))
-	b = BoxOf([]Point{{b.Left - margin, b.Top - margin}, {b.Right + margin, b.Bottom + margin}, {-half - margin, 0}, {half + margin, 0}})
+	b = BoxOf([]Point{
+		{b.Left - margin, b.Top - margin}, {b.Right + margin, b.Bottom + margin},
+		{-half - margin, 0}, {half + margin, 0},
+	})
 	g := Geometry{
 		Version: Version, Unit: Unit,
 		Bounds: Bounds{rounded(b.Left), rounded(b.Top), rounded(b.Right - b.Left), rounded(b.Bottom - b.Top)},
