@@ -6,6 +6,8 @@ import (
 	"crypto/sha1" //nolint:gosec // Redis identifies scripts by it
 	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -22,8 +24,9 @@ type scriptNames struct {
 	byHash map[string]string
 }
 
-// scriptName matches the name of a seat group script, in the comment before its own text.
-var scriptName = regexp.MustCompile(`(?m)^-- (hold|forward|keep|sell|restore|release|repair|sweep|load|unlock|state): `)
+// scriptName matches the name of a seat group script: the first word of the comment that documents the script like a function,
+// with its KEYS behind an empty line.
+var scriptName = regexp.MustCompile(`(?m)^-- (hold|forward|keep|sell|restore|release|repair|sweep|load|unlock|state) .*\n(?:-- .*\n)*--\n-- KEYS `)
 
 func (n *scriptNames) operation(sent []byte) string {
 	command, rest := bulkString(sent)
@@ -70,7 +73,7 @@ func bulkString(sent []byte) (text string, rest []byte) {
 }
 
 func TestScriptsAreRecognizedByName(t *testing.T) {
-	const text = "-- sweep: no, the last one counts\nlocal x = 1\n-- sell: the seats of an order\nreturn 1"
+	const text = "-- sweep does nothing, and the last one counts\n--\n-- KEYS 1\nlocal x = 1\n-- sell sells the seats\n-- of an order.\n--\n-- KEYS 2\n-- keep is no script\nreturn 1"
 	hash := sha1.Sum([]byte(text)) //nolint:gosec // Redis identifies scripts by it
 	bySHA := "*3\r\n$7\r\nevalsha\r\n$40\r\n" + hex.EncodeToString(hash[:]) + "\r\n$1\r\n8\r\n"
 	var n scriptNames
@@ -82,6 +85,21 @@ func TestScriptsAreRecognizedByName(t *testing.T) {
 	} {
 		if got := n.operation([]byte(c.sent)); got != c.want {
 			t.Errorf("%d: got %q, want %q", i, got, c.want)
+		}
+	}
+	scripts, err := filepath.Glob("../../consumers/internal/adapters/redishold/*.lua")
+	if err != nil || len(scripts) < 11 {
+		t.Fatal(scripts, err)
+	}
+	for _, file := range scripts {
+		name := strings.TrimSuffix(filepath.Base(file), ".lua")
+		shared := name == "prelude" || name == "clock"
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := scriptName.FindAllSubmatch(content, -1); !shared && (len(found) != 1 || string(found[0][1]) != name) || shared && found != nil {
+			t.Errorf("the names in %s are %q", file, found)
 		}
 	}
 	sell := before("mirror", "redis", "script sell")
