@@ -50,6 +50,16 @@ var rules = []rule{
 		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
 	},
 	{
+		from: []string{"producers/internal/identity/rules"},
+		may:  []string{"golang.org/x/net/idna", "golang.org/x/text/..."},
+		why:  "what an account may have is pure: it is tested without any store",
+	},
+	{
+		from: []string{"producers/internal/identity/passwordhash"},
+		may:  []string{"github.com/alexedwards/argon2id"},
+		why:  "one package knows how passwords are hashed",
+	},
+	{
 		from: []string{"producers/internal/breaker"},
 		may:  []string{awsCore, breaker},
 		why:  "one package knows breakers: it decides how long a failing service is not called",
@@ -161,7 +171,7 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace",
+	"producers/internal/admission", "producers/internal/orderid", "producers/internal/pace", "producers/internal/identity/rules",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
 }
 
