@@ -60,6 +60,11 @@ var rules = []rule{
 		why:  "one package knows how passwords are hashed",
 	},
 	{
+		from: []string{"producers/internal/identity/accesstoken"},
+		may:  []string{"contracts/...", "github.com/go-jose/go-jose/v4/..."},
+		why:  "one package knows how tokens are signed",
+	},
+	{
 		from: []string{"producers/internal/breaker"},
 		may:  []string{awsCore, breaker},
 		why:  "one package knows breakers: it decides how long a failing service is not called",

@@ -38,7 +38,7 @@ func writeTokenDocuments(f stack.Folder, issuer string) error {
 	if err != nil {
 		return fmt.Errorf("discovery document: %w", err)
 	}
-	keys, err := localtokens.KeySet(key)
+	keys, err := localtokens.KeySet(key.Set())
 	if err != nil {
 		return fmt.Errorf("key set: %w", err)
 	}

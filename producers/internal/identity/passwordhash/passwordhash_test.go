@@ -44,19 +44,18 @@ func TestAMissingHashCostsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fastest := func(hash string) time.Duration {
-		least := time.Hour
-		for range 7 {
+	// Other work on the machine only adds time, so the fastest of several tries counts.
+	with, without := time.Hour, time.Hour
+	for range 15 {
+		for hash, least := range map[string]*time.Duration{hash: &with, "": &without} {
 			started := time.Now()
 			if same, err := h.Matches(t.Context(), "another one", hash); same || err != nil {
 				t.Fatal(same, err)
 			}
-			least = min(least, time.Since(started))
+			*least = min(*least, time.Since(started))
 		}
-		return least
 	}
-	with, without := fastest(hash), fastest("")
-	if without < with*2/3 || without > with*3/2 {
+	if without < with/2 || without > with*2 {
 		t.Errorf("%s with a hash, %s without", with, without)
 	}
 	t.Logf("a hash takes %s", with)
