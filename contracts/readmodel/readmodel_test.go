@@ -21,6 +21,9 @@ var rows = map[string]reflect.Type{
 	"groups":      reflect.TypeFor[readmodel.Group](),
 	"allowances":  reflect.TypeFor[readmodel.Allowance](),
 	"deadletters": reflect.TypeFor[readmodel.DeadLetter](),
+	"users":       reflect.TypeFor[readmodel.User](),
+	"sessions":    reflect.TypeFor[readmodel.Session](),
+	"limits":      reflect.TypeFor[readmodel.Limit](),
 }
 
 // attribute finds a field of a row by the name of its attribute. It returns the DynamoDB type and whether a zero is omitted.

@@ -12,7 +12,7 @@ type rule struct {
 }
 
 // testOnly packages are imported by tests and by each other, and by nothing that ships.
-var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest"}
+var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest", "producers/internal/identity/identitytest"}
 
 const (
 	lambda  = "github.com/aws/aws-lambda-go/..."
@@ -63,6 +63,21 @@ var rules = []rule{
 		from: []string{"producers/internal/identity/accesstoken"},
 		may:  []string{"contracts/...", "github.com/go-jose/go-jose/v4/..."},
 		why:  "one package knows how tokens are signed",
+	},
+	{
+		from: []string{"producers/internal/identity"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/identity/rules", "producers/internal/identity/links"},
+		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
+	},
+	{
+		from: []string{"producers/internal/identity/identitytest"},
+		may:  []string{"contracts/...", "producers/internal/identity"},
+		why:  "test support stays on its own side",
+	},
+	{
+		from: []string{"producers/internal/dynamoaccount"},
+		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/identity", awsCore, dynamo, values},
+		why:  "an adapter has one SDK",
 	},
 	{
 		from: []string{"producers/internal/breaker"},

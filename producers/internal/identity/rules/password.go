@@ -33,9 +33,6 @@ func setOf(lines string) map[string]struct{} {
 // ComposePassword returns a password in the form that is hashed (NFC), so that it is the same from every keyboard.
 func ComposePassword(text string) string { return norm.NFC.String(text) }
 
-// MaxPasswordBytes bounds what is hashed for a login. No password that ParsePassword accepts is longer.
-const MaxPasswordBytes = 4 * maxPasswordChars
-
 // ParsePassword checks a new password and returns it composed. The error is a *Refusal. own are texts that the account shows: a
 // password must not be one of them.
 func ParsePassword(text string, own ...string) (string, error) {
