@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -52,6 +53,7 @@ func (a *app) settingsOf(f stack.Folder, flags stackFlags, specified topology.To
 		s.HoldSeconds = *flags.HoldSeconds
 	}
 	s.MainConcerts = flags.MainConcerts
+	s.RateLimits = cmp.Or(flags.RateLimits, stack.RateLimitsWide)
 	if flags.HandlerTimeout != nil {
 		s.HandlerTimeoutSeconds = *flags.HandlerTimeout
 	}
@@ -137,6 +139,9 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 	add("handlerTimeoutSeconds", flags.HandlerTimeout, s.HandlerTimeoutSeconds)
 	for _, f := range flags.portFlags(&s.Ports) {
 		add("the port of "+f.purpose, f.given, *f.port)
+	}
+	if flags.RateLimits != "" && flags.RateLimits != s.RateLimits {
+		all = append(all, fmt.Sprintf("rate limits are %s, asked for %s", s.RateLimits, flags.RateLimits))
 	}
 	if flags.MainConcerts && !s.MainConcerts {
 		all = append(all, "it has all concerts, asked for the main ones alone")

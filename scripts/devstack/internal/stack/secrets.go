@@ -19,6 +19,11 @@ const (
 type Secrets struct {
 	// OrderIDs has the form of the topology's secret order-ids: "1:" and 32 bytes in base64url.
 	OrderIDs string `json:"orderIds"`
+	// Sessions and MailLinks have the form of the topology's secrets sessions and mail-links.
+	Sessions  string `json:"sessions"`
+	MailLinks string `json:"mailLinks"`
+	// Origin is the secret by which functions know requests of the edge.
+	Origin string `json:"origin"`
 	// Redis maps a user to its password.
 	Redis map[string]string `json:"redis"`
 	// Stripe has the keys of the stand-in's account and the secret that signs its webhooks.
@@ -50,6 +55,15 @@ func (f Folder) LoadSecrets() (Secrets, error) {
 		}
 	}
 	complete := found
+	// A stack of an earlier version may lack these.
+	for _, secret := range []*string{&s.Sessions, &s.MailLinks} {
+		if *secret == "" {
+			*secret, complete = "1:"+base64.RawURLEncoding.EncodeToString(random()), false
+		}
+	}
+	if s.Origin == "" {
+		s.Origin, complete = hex.EncodeToString(random()), false
+	}
 	// A stack of an earlier version may lack a user.
 	for _, user := range []string{RedisAdmin, RedisWriter, RedisReader, RedisPay} {
 		if s.Redis[user] == "" {
