@@ -3,6 +3,7 @@ package dynamoaccount_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"boxoffice/contracts/topology"
+	"boxoffice/producers/internal/boot"
 )
 
 // The consumers have a package for this; the two sides share contracts and nothing else.
@@ -60,11 +62,15 @@ func database(t *testing.T) *dynamodb.Client {
 	if emulator.err != nil {
 		t.Fatal(emulator.err)
 	}
-	client := dynamodb.NewFromConfig(aws.Config{
-		// ministack takes an access key of 12 digits for the account.
-		Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider(fmt.Sprintf("%012d", emulator.tenants.Add(1)), "test", ""),
-		BaseEndpoint: aws.String("http://" + emulator.address),
-	})
+	// The functions' own client: the SDK's would lose answers of a server as fast as this, and repeat writes.
+	config, err := boot.LoadAWS(t.Context(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// ministack takes an access key of 12 digits for the account.
+	config.Credentials = credentials.NewStaticCredentialsProvider(fmt.Sprintf("%012d", emulator.tenants.Add(1)), "test", "")
+	config.Region, config.BaseEndpoint = "eu-west-1", aws.String("http://"+emulator.address)
+	client := dynamodb.NewFromConfig(config)
 	all, err := topology.Load()
 	if err != nil {
 		t.Fatal(err)
