@@ -39,7 +39,7 @@ demo: devstack ## show orders that are held, refused, cancelled and expire, on a
 	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
 	@$(DEVSTACK) run --stack demo --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
 
-up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK EDGE=0 SITE_FOLDER HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT)
+up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK EDGE=0 SITE_FOLDER HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT RATE_LIMITS=production)
 	@$(DEVSTACK) up
 
 down: devstack ## stop all of it and keep the logs (STACK)

@@ -22,6 +22,9 @@ var rows = map[string]reflect.Type{
 	"allowances":  reflect.TypeFor[readmodel.Allowance](),
 	"deadletters": reflect.TypeFor[readmodel.DeadLetter](),
 	"overview":    reflect.TypeFor[readmodel.Sales](),
+	"users":       reflect.TypeFor[readmodel.User](),
+	"sessions":    reflect.TypeFor[readmodel.Session](),
+	"limits":      reflect.TypeFor[readmodel.Limit](),
 }
 
 // attribute finds a field of a row by the name of its attribute. It returns the DynamoDB type and whether a zero is omitted.

@@ -352,6 +352,9 @@ func TestWhichReferencesAreSecret(t *testing.T) {
 	// Only the functions that need one of these secrets have it.
 	for _, f := range s.Functions {
 		for variable, reference := range f.Environment {
+			if slices.Contains([]string{"secret:token-keys", "secret:sessions", "secret:mail-links"}, reference) && f.Name != "identity" {
+				t.Errorf("%s has %s = %s", f.Name, variable, reference)
+			}
 			if reference == "secret:stripe-api" && f.Name != "pay" || reference == "redisPayPassword" && f.Name != "pay" || reference == "redisWriterPassword" && f.Name == "pay" {
 				t.Errorf("%s has %s = %s", f.Name, variable, reference)
 			}

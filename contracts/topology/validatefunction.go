@@ -16,6 +16,8 @@ var plainReferences = []string{
 	"homeRegionLetter", "holdSeconds", "orderDeadlineSeconds", "redisAddress", "redisReaderUser", "redisReaderPassword",
 	"redisWriterUser", "redisWriterPassword", "redisPayUser", "redisPayPassword", "environment", "paymentMode",
 	"stripePublishableKey", "stripeApiBase", "stripeRequestsPerSecond",
+	// The origin of the site; how many requests of accounts are answered ("production" or "wide"); a folder for mails, or nothing.
+	"siteUrl", "rateLimits", "mailOutbox",
 }
 
 func (v *validator) functions() {

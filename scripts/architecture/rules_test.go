@@ -12,7 +12,7 @@ type rule struct {
 }
 
 // testOnly packages are imported by tests and by each other, and by nothing that ships.
-var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest"}
+var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest", "producers/internal/identity/identitytest"}
 
 const (
 	lambda  = "github.com/aws/aws-lambda-go/..."
@@ -53,6 +53,45 @@ var rules = []rule{
 		from: []string{"producers/internal/orders", "producers/internal/queries", "producers/internal/webhook", "producers/internal/catalogue"},
 		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/browse", "producers/internal/httpapi", "producers/internal/pace"},
 		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
+	},
+	{
+		from: []string{"producers/internal/identity/rules"},
+		may:  []string{"golang.org/x/net/idna", "golang.org/x/text/..."},
+		why:  "what an account may have is pure: it is tested without any store",
+	},
+	{
+		from: []string{"producers/internal/identity/passwordhash"},
+		may:  []string{"github.com/alexedwards/argon2id"},
+		why:  "one package knows how passwords are hashed",
+	},
+	{
+		from: []string{"producers/internal/identity/accesstoken"},
+		may:  []string{"contracts/...", "github.com/go-jose/go-jose/v4/..."},
+		why:  "one package knows how tokens are signed",
+	},
+	{
+		from: []string{"producers/internal/identity"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/identity/rules", "producers/internal/identity/sealed", "producers/internal/identity/accesstoken"},
+		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
+	},
+	{
+		from: []string{"producers/internal/identity/sealed"},
+		why:  "what proves where a text comes from is pure",
+	},
+	{
+		from: []string{"producers/internal/mailoutbox"},
+		may:  []string{"producers/internal/identity"},
+		why:  "an adapter fills the port of its handlers",
+	},
+	{
+		from: []string{"producers/internal/identity/identitytest"},
+		may:  []string{"contracts/...", "producers/internal/identity"},
+		why:  "test support stays on its own side",
+	},
+	{
+		from: []string{"producers/internal/dynamoaccount"},
+		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/identity", awsCore, dynamo, values},
+		why:  "an adapter has one SDK",
 	},
 	{
 		from: []string{"producers/internal/breaker"},
@@ -166,7 +205,7 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace",
+	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace", "producers/internal/identity/rules", "producers/internal/identity/sealed",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
 }
 

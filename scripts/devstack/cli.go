@@ -49,6 +49,7 @@ type stackFlags struct {
 	StripePort     *int              `help:"Port of the stand-in for Stripe (default stack: 12111)." env:"STRIPE_PORT"`
 	Via            map[string]string `help:"Address of a proxy through which the functions reach a service: dynamodb, events, redis, sqs, streams, stripe." placeholder:"SERVICE=HOST:PORT"`
 	MainConcerts   bool              `help:"Load only the main concert and the one in the arena, of three dozen: the stack is up sooner."`
+	RateLimits     string            `help:"Limits of requests of accounts: wide (default), or production as on AWS." env:"RATE_LIMITS" enum:",wide,production" default:""`
 	Topology       string            `help:"Another specification than contracts/topology." type:"path"`
 	Ministack      string            `help:"A ministack that is installed already." env:"BOXOFFICE_MINISTACK" type:"path"`
 }

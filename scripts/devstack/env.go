@@ -62,6 +62,7 @@ func (d description) variables() (map[string]string, error) {
 		"LAMBDAHOST_CONTROL_URL": d.settings.ControlURL(),
 		"STACK_LOGS":             d.folder.Logs(),
 		"STACK_SIGNING_KEY":      d.folder.SigningKey(),
+		"MAIL_OUTBOX":            d.folder.MailOutbox(),
 	})
 	for _, q := range d.topology.Queues {
 		variables[variableName(q.Name)+"_QUEUE_URL"] = d.values["queueUrl:"+q.Name]

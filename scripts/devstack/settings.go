@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,7 @@ func (a *app) settingsOf(f stack.Folder, flags stackFlags, specified topology.To
 		s.HoldSeconds = *flags.HoldSeconds
 	}
 	s.MainConcerts = flags.MainConcerts
+	s.RateLimits = cmp.Or(flags.RateLimits, stack.RateLimitsWide)
 	if flags.HandlerTimeout != nil {
 		s.HandlerTimeoutSeconds = *flags.HandlerTimeout
 	}
@@ -160,6 +162,9 @@ func (flags stackFlags) differences(s stack.Settings) []string {
 	}
 	if len(flags.AllowOrigin) > 0 && !slices.Equal(flags.AllowOrigin, s.AllowOrigins) {
 		all = append(all, fmt.Sprintf("the allowed origins are %q, asked for %q", s.AllowOrigins, flags.AllowOrigin))
+	}
+	if flags.RateLimits != "" && flags.RateLimits != s.RateLimits {
+		all = append(all, fmt.Sprintf("rate limits are %s, asked for %s", s.RateLimits, flags.RateLimits))
 	}
 	if flags.MainConcerts && !s.MainConcerts {
 		all = append(all, "it has all concerts, asked for the main ones alone")

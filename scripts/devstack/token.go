@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
+	"boxoffice/scripts/devstack/internal/accounts"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/localtokens"
@@ -38,7 +40,7 @@ func writeTokenDocuments(f stack.Folder, issuer string) error {
 	if err != nil {
 		return fmt.Errorf("discovery document: %w", err)
 	}
-	keys, err := localtokens.KeySet(key)
+	keys, err := localtokens.KeySet(key.Set())
 	if err != nil {
 		return fmt.Errorf("key set: %w", err)
 	}
@@ -99,6 +101,9 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 		ttl = countTTL
 	}
 	issuer, now := d.settings.Issuer(), a.now()
+	if err := writeAccounts(ctx, d, c.users(), now); err != nil {
+		return err
+	}
 	if c.Count == 0 {
 		token, err := key.Sign(localtokens.ClaimsOf(issuer, c.User, now, ttl))
 		if err != nil {
@@ -122,6 +127,31 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 		}
 	}
 	return out.Flush()
+}
+
+// users returns the user ids of the tokens.
+func (c *tokenCommand) users() []string {
+	if c.Count == 0 {
+		return []string{c.User}
+	}
+	ids := make([]string, c.Count)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%s-%d", c.User, i+1)
+	}
+	return ids
+}
+
+// writeAccounts writes the accounts of tokens, so that they have an answer at /api/me.
+func writeAccounts(ctx context.Context, d description, users []string, now time.Time) error {
+	table, found := d.values["tableName:users"]
+	if !found {
+		return nil // the stack was brought up by a version without accounts
+	}
+	cfg, err := awsConfig(ctx, d.settings)
+	if err != nil {
+		return err
+	}
+	return accounts.Write(ctx, dynamodb.NewFromConfig(cfg), table, users, now)
 }
 
 // signMany runs sign for 0 to n-1 on every core, since a signature takes about a millisecond.

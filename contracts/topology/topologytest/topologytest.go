@@ -3,10 +3,16 @@
 package topologytest
 
 import (
+	_ "embed"
 	"strings"
 
 	"boxoffice/contracts/topology"
 )
+
+// tokenKeys is a sample of the secret with the keys of access tokens. Its key signs nothing.
+//
+//go:embed tokenkeys.json
+var tokenKeys string
 
 // Values returns a valid sample value for every reference that the functions of a topology can name. The Stripe values are of
 // test mode.
@@ -30,6 +36,12 @@ func Values(t topology.Topology) topology.Values {
 		"stripePublishableKey": "pk_test_sample", "stripeApiBase": "https://stripe.example.com",
 		"secret:order-ids":      "1:" + strings.Repeat("A", 43),
 		"secret:origin":         strings.Repeat("o", 32) + "," + strings.Repeat("p", 32),
+		"secret:token-keys":     tokenKeys,
+		"secret:sessions":       "1:" + strings.Repeat("B", 43),
+		"secret:mail-links":     "1:" + strings.Repeat("C", 43),
+		"siteUrl":               "https://boxoffice.example",
+		"rateLimits":            "production",
+		"mailOutbox":            "",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",
 	} {

@@ -5,6 +5,7 @@ package boot
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,8 @@ type Process struct {
 	Log   *slog.Logger
 	Meter *telemetry.Meter
 	Now   func() time.Time
+	// Random is a source that nobody can guess.
+	Random io.Reader
 	// Jitter is the random source of waits.
 	Jitter pace.Source
 	AWS    aws.Config
@@ -76,6 +79,7 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		Log:    log,
 		Meter:  telemetry.NewMeter(out, function, time.Now),
 		Now:    time.Now,
+		Random: cryptorand.Reader,
 		Jitter: jitter{},
 		AWS:    awsConfig,
 		Warm:   &warm.Tasks{},

@@ -69,8 +69,8 @@ func Start[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.H
 		return err
 	}
 	_, err = wire(boot.Process{
-		Warm: &warm.Tasks{},
-		Log:  slog.New(slog.DiscardHandler), Now: time.Now, AWS: aws.Config{Region: "eu-central-1"},
+		Warm: &warm.Tasks{}, Random: strings.NewReader(""),
+		Log: slog.New(slog.DiscardHandler), Now: time.Now, AWS: aws.Config{Region: "eu-central-1"},
 	}, config)
 	return err
 }

@@ -432,3 +432,23 @@ func TestUserIDIsOneThatMessagesCarry(t *testing.T) {
 		}
 	}
 }
+
+// Another kind of token that the issuer may sign one day, such as an id token, gives no access.
+func TestOnlyAnAccessTokenNamesAUser(t *testing.T) {
+	for header, want := range map[string]string{
+		`{"alg":"RS256","typ":"at+jwt","kid":"k"}`: "anna", `{"typ":"AT+JWT"}`: "anna", `{"typ":"application/at+jwt"}`: "anna",
+		`{"alg":"RS256","typ":"JWT"}`: "", `{"alg":"RS256"}`: "", `{"typ":7}`: "", `none`: "",
+	} {
+		for _, scheme := range []string{"", "Bearer ", "bearer  "} {
+			r := httpapi.Request{APIGatewayV2HTTPRequest: events.APIGatewayV2HTTPRequest{Headers: map[string]string{
+				"authorization": scheme + base64.RawURLEncoding.EncodeToString([]byte(header)) + ".e30.c2ln",
+			}}}
+			r.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+				JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "anna"}},
+			}
+			if got := r.UserID(); got != want {
+				t.Errorf("%s%s: %q, want %q", scheme, header, got, want)
+			}
+		}
+	}
+}

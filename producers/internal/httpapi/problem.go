@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"boxoffice/contracts/seating"
 	"boxoffice/producers/internal/admission"
@@ -28,6 +29,10 @@ type Problem struct {
 
 	// allow is the header Allow of a 405.
 	allow string
+	// retryIn is the wait of a 429, which may be too long for pollAfterMs.
+	retryIn time.Duration
+	// cookies are the values of Set-Cookie.
+	cookies []string
 	// cause is the error behind an internal problem, for the log alone.
 	cause error
 }
@@ -63,6 +68,18 @@ const (
 	CodeInternal              = "internal"
 )
 
+// Codes of accounts.
+const (
+	CodeTooManyRequests    = "too_many_requests"
+	CodeEmailTaken         = "email_taken"
+	CodeInvalidEmail       = "invalid_email"
+	CodeInvalidName        = "invalid_name"
+	CodeWeakPassword       = "weak_password"
+	CodeInvalidCredentials = "invalid_credentials"
+	CodeSessionEnded       = "session_ended"
+	CodeLinkExpired        = "link_expired"
+)
+
 // kinds is the one table of codes. An unknown code is a mistake of ours and has status 500.
 var kinds = map[string]struct {
 	status int
@@ -95,6 +112,15 @@ var kinds = map[string]struct {
 	CodeStaleSignature:        {http.StatusBadRequest, "Stale signature"},
 	CodeInvalidPayload:        {http.StatusBadRequest, "Invalid payload"},
 	CodeInternal:              {http.StatusInternalServerError, "Internal error"},
+
+	CodeTooManyRequests:    {http.StatusTooManyRequests, "Too many requests"},
+	CodeEmailTaken:         {http.StatusConflict, "Address taken"},
+	CodeInvalidEmail:       {http.StatusUnprocessableEntity, "Invalid mail address"},
+	CodeInvalidName:        {http.StatusUnprocessableEntity, "Invalid name"},
+	CodeWeakPassword:       {http.StatusUnprocessableEntity, "Weak password"},
+	CodeInvalidCredentials: {http.StatusUnauthorized, "Wrong address or password"},
+	CodeSessionEnded:       {http.StatusUnauthorized, "Session ended"},
+	CodeLinkExpired:        {http.StatusGone, "Link expired"},
 
 	admission.CodeSaleNotOpen:        {http.StatusUnprocessableEntity, "Sale not open"},
 	admission.CodeSaleOver:           {http.StatusUnprocessableEntity, "Sale over"},
@@ -160,6 +186,18 @@ func (p *Problem) After(ms int) *Problem {
 // At sets the place in the body, an RFC 6901 pointer.
 func (p *Problem) At(pointer string) *Problem {
 	p.Pointer = &pointer
+	return p
+}
+
+// RetryIn sets Retry-After alone, for a wait that is longer than any of pollAfterMs.
+func (p *Problem) RetryIn(d time.Duration) *Problem {
+	p.retryIn = d
+	return p
+}
+
+// WithCookie adds a header Set-Cookie with this value.
+func (p *Problem) WithCookie(cookie string) *Problem {
+	p.cookies = append(p.cookies, cookie)
 	return p
 }
 

@@ -2,12 +2,14 @@ package httpapi
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/tokenkeys"
 )
 
 // Request is an HTTP API request of payload format 2.0.
@@ -19,12 +21,30 @@ type Request struct {
 const MaxBodyBytes = 8 << 10
 
 // UserID returns the subject of the token that the authorizer has verified. It is "" if the route has no token, and for a subject
-// that no message can carry: such a token is refused.
+// that no message can carry, or a token that is no access token: such a token is refused.
 func (r Request) UserID() string {
-	if a := r.RequestContext.Authorizer; a != nil && a.JWT != nil && message.ValidUserID(a.JWT.Claims["sub"]) {
+	if a := r.RequestContext.Authorizer; a != nil && a.JWT != nil && message.ValidUserID(a.JWT.Claims["sub"]) && r.hasAccessToken() {
 		return a.JWT.Claims["sub"]
 	}
 	return ""
+}
+
+// hasAccessToken reports whether the token, which the authorizer has verified, is of the type of access tokens. API Gateway does
+// not look at the type.
+func (r Request) hasAccessToken() bool {
+	token := r.Header("Authorization")
+	if token == "" {
+		return true // the authorizer reads the token from this header, so on AWS it is there
+	}
+	if i := strings.LastIndexByte(token, ' '); i >= 0 {
+		token = token[i+1:]
+	}
+	encoded, _, _ := strings.Cut(token, ".")
+	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
+	var header struct {
+		Type string `json:"typ"`
+	}
+	return err == nil && json.Unmarshal(decoded, &header) == nil && strings.EqualFold(strings.TrimPrefix(header.Type, "application/"), tokenkeys.Type)
 }
 
 // Header returns a header's value, "" if it is absent. API Gateway sends the names in lower case.

@@ -67,7 +67,17 @@ func (p *Problem) Response(instance string) Response {
 	if p.PollAfterMs != nil {
 		headers["Retry-After"] = RetryAfter(*p.PollAfterMs)
 	}
-	return JSON(p.Status, p, headers)
+	if p.retryIn > 0 {
+		headers["Retry-After"] = RetryAfter(int(p.retryIn.Milliseconds()))
+	}
+	response := JSON(p.Status, p, headers)
+	response.Cookies = p.cookies
+	return response
+}
+
+// NoContent makes a 204.
+func NoContent() Response {
+	return Response{StatusCode: http.StatusNoContent, Headers: Headers{"Cache-Control": "no-store"}}
 }
 
 // RetryAfter returns the value of the header: whole seconds, rounded up, at least 1.

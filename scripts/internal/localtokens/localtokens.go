@@ -1,9 +1,9 @@
-// Package localtokens stands in for the identity service on a local stack. It has a signing key, the discovery document and key
-// set that the JWT authorizer reads, and the tokens. Tests make expired, foreign and forged tokens with it, so it does not check
-// claims.
+// Package localtokens makes identity's signing key for a local stack, the discovery document and key set that the JWT authorizer
+// reads, and tokens without identity. Tests make expired, foreign and forged tokens with it, so it does not check claims.
 package localtokens
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -17,13 +17,16 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"boxoffice/contracts"
+	"boxoffice/contracts/tokenkeys"
 )
 
-// Audience of every access token.
-const Audience = "boxoffice"
-
-// TTL is how long an access token is valid. It is short because API Gateway does not check whether a token was revoked.
-const TTL = 15 * time.Minute
+// Audience and TTL of access tokens are identity's.
+const (
+	Audience = tokenkeys.Audience
+	TTL      = tokenkeys.TTL
+)
 
 // keyBits is the usual key size of RS256.
 const keyBits = 2048
@@ -54,6 +57,9 @@ func newKey(private *rsa.PrivateKey) (Key, error) {
 
 // ID returns the "kid" of the key's tokens.
 func (k Key) ID() string { return k.id }
+
+// Set returns a set in which this key signs from the beginning of time: nobody has kept another set yet.
+func (k Key) Set() tokenkeys.Set { return tokenkeys.Set{{ID: k.id, Private: k.private}} }
 
 const pemType = "PRIVATE KEY"
 
@@ -92,6 +98,11 @@ type Claims struct {
 	// IssuedAt also sets "nbf".
 	IssuedAt  time.Time
 	ExpiresAt time.Time
+	// Scope has the scopes, separated by spaces.
+	Scope     string
+	CreatedAt contracts.Instant
+	// Type is the header "typ"; "" is the type of an access token.
+	Type string
 }
 
 // ClaimsOf returns the claims of an ordinary access token of a user, valid from now for ttl. With a negative ttl it has expired.
@@ -101,12 +112,15 @@ func ClaimsOf(issuer, user string, now time.Time, ttl time.Duration) Claims {
 		// An expired token was issued before its end.
 		issued = now.Add(2 * ttl)
 	}
-	return Claims{Issuer: issuer, Audience: Audience, Subject: user, IssuedAt: issued, ExpiresAt: now.Add(ttl)}
+	return Claims{
+		Issuer: issuer, Audience: Audience, Subject: user, IssuedAt: issued, ExpiresAt: now.Add(ttl),
+		Scope: tokenkeys.ScopeBuyer, CreatedAt: contracts.InstantOf(issued),
+	}
 }
 
-// Sign makes an RS256 token of type at+jwt (RFC 9068) in compact form. It takes about a millisecond of one core.
+// Sign makes an RS256 token in compact form. It takes about a millisecond of one core.
 func (k Key) Sign(c Claims) (string, error) {
-	options := (&jose.SignerOptions{}).WithType("at+jwt").WithHeader(jose.HeaderKey("kid"), k.id)
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(cmp.Or(c.Type, tokenkeys.Type))).WithHeader(jose.HeaderKey("kid"), k.id)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: k.private}, options)
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
@@ -121,7 +135,14 @@ func (k Key) Sign(c Claims) (string, error) {
 	if !c.ExpiresAt.IsZero() {
 		claims.Expiry = jwt.NewNumericDate(c.ExpiresAt)
 	}
-	token, err := jwt.Signed(signer).Claims(claims).Serialize()
+	builder := jwt.Signed(signer).Claims(claims)
+	if c.Scope != "" {
+		builder = builder.Claims(map[string]any{"scope": c.Scope})
+	}
+	if c.CreatedAt != 0 {
+		builder = builder.Claims(map[string]any{"createdAt": c.CreatedAt})
+	}
+	token, err := builder.Serialize()
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
@@ -146,11 +167,11 @@ func Discovery(issuer string) ([]byte, error) {
 	}, "", "  ")
 }
 
-// KeySet returns the JSON Web Key Set with the public keys.
-func KeySet(keys ...Key) ([]byte, error) {
+// KeySet returns the JSON Web Key Set with the public keys of a set, also of those that do not sign yet.
+func KeySet(keys tokenkeys.Set) ([]byte, error) {
 	set := jose.JSONWebKeySet{}
 	for _, k := range keys {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.id, Algorithm: string(jose.RS256), Use: "sig"})
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.Private.Public(), KeyID: k.ID, Algorithm: string(jose.RS256), Use: "sig"})
 	}
 	return json.MarshalIndent(set, "", "  ")
 }

@@ -22,7 +22,7 @@ func issuer(t *testing.T, key Key) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := KeySet(key)
+	keys, err := KeySet(key.Set())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,9 @@ const (
 type Secrets struct {
 	// OrderIDs has the form of the topology's secret order-ids: "1:" and 32 bytes in base64url.
 	OrderIDs string `json:"orderIds"`
+	// Sessions and MailLinks have the form of the topology's secrets sessions and mail-links.
+	Sessions  string `json:"sessions"`
+	MailLinks string `json:"mailLinks"`
 	// Origin is the secret by which functions know requests of the edge.
 	Origin string `json:"origin"`
 	// Redis maps a user to its password.
@@ -52,6 +55,12 @@ func (f Folder) LoadSecrets() (Secrets, error) {
 		}
 	}
 	complete := found
+	// A stack of an earlier version may lack these.
+	for _, secret := range []*string{&s.Sessions, &s.MailLinks} {
+		if *secret == "" {
+			*secret, complete = "1:"+base64.RawURLEncoding.EncodeToString(random()), false
+		}
+	}
 	if s.Origin == "" {
 		s.Origin, complete = hex.EncodeToString(random()), false
 	}

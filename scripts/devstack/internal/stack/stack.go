@@ -47,6 +47,8 @@ type Settings struct {
 	HoldSeconds int    `json:"holdSeconds"`
 	// HandlerTimeoutSeconds shortens the timeout of functions that read a queue; 0 leaves them as specified.
 	HandlerTimeoutSeconds int `json:"handlerTimeoutSeconds,omitempty"`
+	// RateLimits of requests of accounts: RateLimitsWide or RateLimitsProduction.
+	RateLimits string `json:"rateLimits"`
 	// MainConcerts: the stack has only the main concert and the one in the arena.
 	MainConcerts bool `json:"mainConcerts,omitempty"`
 	// Edge: an edge stands before the gateway, at the port of the site.
@@ -61,6 +63,12 @@ type Settings struct {
 	// Its keys are those of ViaServices, ViaRedis and ViaStripe.
 	Via map[string]string `json:"via,omitempty"`
 }
+
+// Values of RateLimits. All buyers of a load test have one address, so a stack has wide limits unless asked for others.
+const (
+	RateLimitsWide       = "wide"
+	RateLimitsProduction = "production"
+)
 
 // Services in Via that do not belong to AWS.
 const (
@@ -159,6 +167,9 @@ func (f Folder) FunctionSecrets() string { return f.Path("function-secrets.json"
 
 // WellKnown is the folder with the discovery document and the key set.
 func (f Folder) WellKnown() string { return f.Path("well-known") }
+
+// MailOutbox is the folder with the mails that the stack would send.
+func (f Folder) MailOutbox() string { return f.Path("outbox") }
 
 // SigningKey is the file with the private key of the stack's tokens.
 func (f Folder) SigningKey() string { return f.Path("signing-key.pem") }

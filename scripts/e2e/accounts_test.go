@@ -1,0 +1,197 @@
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"boxoffice/scripts/internal/apiclient"
+	"boxoffice/scripts/internal/localtokens"
+	"boxoffice/scripts/internal/testbed"
+)
+
+// person is a browser with the refresh cookie of an account.
+type person struct {
+	*apiclient.Client
+	stack  *stack
+	cookie string
+}
+
+// send sends a JSON body with the cookie, and keeps the cookie that the response sets.
+func (p *person) send(t *testing.T, method, path, body string, want int) apiclient.Answer {
+	t.Helper()
+	headers := map[string]string{"Origin": strings.TrimSuffix(p.stack.API, "/api")}
+	if body != "" {
+		headers["Content-Type"] = "application/json"
+	}
+	if p.cookie != "" {
+		headers["Cookie"] = p.cookie
+	}
+	answer, err := p.Do(t.Context(), method, path, []byte(body), headers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.Status != want {
+		t.Fatalf("%s %s returned %d %s, want %d", method, path, answer.Status, answer.Body, want)
+	}
+	if set := answer.Header.Get("Set-Cookie"); set != "" {
+		p.cookie, _, _ = strings.Cut(set, ";")
+		if !strings.Contains(set, "HttpOnly") || !strings.Contains(set, "SameSite=Lax") || !strings.Contains(set, "Path=/api/auth") {
+			t.Errorf("Set-Cookie: %s", set)
+		}
+	}
+	return answer
+}
+
+// signIn keeps the access token of an answer.
+func (p *person) signIn(t *testing.T, a apiclient.Answer) {
+	t.Helper()
+	var body struct {
+		AccessToken string `json:"accessToken"`
+	}
+	if err := json.Unmarshal(a.Body, &body); err != nil || body.AccessToken == "" {
+		t.Fatalf("%s, %v", a.Body, err)
+	}
+	p.Token = body.AccessToken
+}
+
+func TestAnAccountFromSignUpToLogout(t *testing.T) {
+	t.Parallel()
+	s := requireStack(t)
+	p := &person{Client: s.withToken(t, ""), stack: s}
+	mail := strings.ToLower(testbed.Named("c4n4ry")) + "@example.com"
+	login := fmt.Sprintf(`{"email":%q,"password":"korrekt pferd batterie"}`, strings.ToUpper(mail))
+	p.signIn(t, p.send(t, http.MethodPost, "/auth/signup", fmt.Sprintf(`{"email":%q,"password":"korrekt pferd batterie","name":"C4n4ry Berg"}`, mail), http.StatusCreated))
+	signup := p.cookie
+	p.signIn(t, p.send(t, http.MethodPost, "/auth/login", login, http.StatusOK))
+	if p.cookie == signup {
+		t.Error("a login kept the session before it")
+	}
+	accepted := s.place(t, p.Client, "key-1", s.takeSeats(t, 1)...)
+	s.waitDecided(t, p.Client, accepted.OrderID)
+	first := p.cookie
+	p.signIn(t, p.send(t, http.MethodPost, "/auth/refresh", "", http.StatusOK))
+	second := p.cookie
+	p.signIn(t, p.send(t, http.MethodPost, "/auth/refresh", "", http.StatusOK))
+	if first == second || second == p.cookie {
+		t.Error("the refresh token was not rotated")
+	}
+	if order, answer, err := p.Order(t.Context(), accepted.OrderID); err != nil || order.OrderID != accepted.OrderID {
+		t.Errorf("with a refreshed token: %d %s, %v", answer.Status, answer.Body, err)
+	}
+	// The first token is older than the one before the newest, so its use ends the session.
+	newest := p.cookie
+	for _, used := range []string{first, newest} {
+		p.cookie = used
+		if a := p.send(t, http.MethodPost, "/auth/refresh", "", http.StatusUnauthorized); a.Problem().Code != "session_ended" {
+			t.Errorf("%s", a.Body)
+		}
+	}
+	p.cookie = ""
+	p.signIn(t, p.send(t, http.MethodPost, "/auth/login", login, http.StatusOK))
+	last := p.cookie
+	p.send(t, http.MethodPost, "/auth/logout", "", http.StatusNoContent)
+	p.cookie = last
+	p.send(t, http.MethodPost, "/auth/refresh", "", http.StatusUnauthorized)
+	p.cookie = ""
+
+	// The links of letters.
+	p.send(t, http.MethodPost, "/auth/confirm", fmt.Sprintf(`{"token":%q}`, linkTo(t, mail, "confirm")), http.StatusNoContent)
+	if a := p.send(t, http.MethodPatch, "/me", `{"locale":"de"}`, http.StatusOK); !strings.Contains(string(a.Body), `"emailConfirmed":true`) {
+		t.Errorf("%s", a.Body)
+	}
+	p.send(t, http.MethodPost, "/auth/password-resets", fmt.Sprintf(`{"email":%q}`, mail), http.StatusAccepted)
+	p.send(t, http.MethodPost, "/auth/password", fmt.Sprintf(`{"token":%q,"password":"another pferd batterie"}`, linkTo(t, mail, "reset")), http.StatusNoContent)
+	p.send(t, http.MethodPost, "/auth/login", login, http.StatusUnauthorized)
+
+	// Neither mail, name, password, token nor cookie is in a log.
+	time.Sleep(time.Second)
+	logs, err := filepath.Glob(filepath.Join(os.Getenv("STACK_LOGS"), "*"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("logs %v, %v", logs, err)
+	}
+	for _, log := range logs {
+		content, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{mail, "C4n4ry Berg", "korrekt pferd", strings.Split(p.Token, ".")[2], last} {
+			if strings.Contains(strings.ToLower(string(content)), strings.ToLower(secret)) {
+				t.Errorf("%s has %q", log, secret)
+			}
+		}
+	}
+}
+
+// linkTo returns the token of the link in the letter to an address.
+func linkTo(t *testing.T, mail, kind string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(os.Getenv("MAIL_OUTBOX"), "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var letter struct{ Kind, To, Link string }
+		if err := json.Unmarshal(content, &letter); err != nil {
+			t.Fatal(err)
+		}
+		if letter.To == mail && letter.Kind == kind {
+			_, token, _ := strings.Cut(letter.Link, "#")
+			return token
+		}
+	}
+	t.Fatalf("no letter %s in %d", kind, len(files))
+	return ""
+}
+
+// Tokens of another algorithm or another kind give no access.
+func TestOtherKindsOfTokensAreRefused(t *testing.T) {
+	t.Parallel()
+	s := requireStack(t)
+	claims := localtokens.ClaimsOf(s.API, testbed.Named("mallory"), time.Now(), localtokens.TTL)
+	claims.Type = "JWT"
+	idToken, err := s.Key.Sign(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := strings.Split(idToken, ".")[1]
+	keys, err := http.Get(s.API + localtokens.WellKnown + localtokens.KeySetName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keys.Body.Close() //nolint:errcheck // only read
+	var set struct {
+		Keys []struct {
+			Kid string `json:"kid"`
+			N   string `json:"n"`
+		} `json:"keys"`
+	}
+	if err := json.NewDecoder(keys.Body).Decode(&set); err != nil || len(set.Keys) == 0 {
+		t.Fatalf("%+v, %v", set, err)
+	}
+	sealed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"at+jwt","kid":"`+set.Keys[0].Kid+`"}`)) + "." + payload
+	mac := hmac.New(sha256.New, []byte(set.Keys[0].N))
+	mac.Write([]byte(sealed))
+	for name, token := range map[string]string{
+		"an id token":               idToken,
+		"HS256 with the public key": sealed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)),
+		"alg none":                  base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"at+jwt","kid":"`+set.Keys[0].Kid+`"}`)) + "." + payload + ".",
+	} {
+		answer, err := s.withToken(t, token).Do(t.Context(), http.MethodGet, "/me", nil, nil)
+		if err != nil || answer.Status != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s, %v", name, answer.Status, answer.Body, err)
+		}
+	}
+}
