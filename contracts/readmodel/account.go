@@ -36,8 +36,10 @@ type MailOwner struct {
 	PasswordHash string `dynamodbav:"passwordHash"`
 }
 
-// UserItem and MailItem are the keys of the items of an account.
-func UserItem(userID string) string  { return "user#" + userID }
+// UserItem is the key of an account's own item.
+func UserItem(userID string) string { return "user#" + userID }
+
+// MailItem is the key of the item that makes a mail address unique.
 func MailItem(mailKey string) string { return "mail#" + mailKey }
 
 // Session is a family of refresh tokens: each refresh raises the generation by one, and only the newest token is good for the

@@ -1,6 +1,7 @@
 package browse
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -171,8 +172,8 @@ func FuzzFilter(f *testing.F) {
 		}
 		parsed, err := ParseFilter(query)
 		if err != nil {
-			u, ok := err.(*Unreadable)
-			if !ok || u.Detail == "" || !reflect.DeepEqual(parsed, Filter{}) {
+			var u *Unreadable
+			if !errors.As(err, &u) || u.Detail == "" || !reflect.DeepEqual(parsed, Filter{}) {
 				t.Fatalf("%q: %v, %+v", query, err, parsed)
 			}
 			return

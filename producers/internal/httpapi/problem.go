@@ -75,7 +75,7 @@ const (
 	CodeInvalidEmail       = "invalid_email"
 	CodeInvalidName        = "invalid_name"
 	CodeWeakPassword       = "weak_password"
-	CodeInvalidCredentials = "invalid_credentials"
+	CodeInvalidCredentials = "invalid_credentials" //nolint:gosec // G101: a code
 	CodeSessionEnded       = "session_ended"
 	CodeLinkExpired        = "link_expired"
 )

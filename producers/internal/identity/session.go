@@ -43,7 +43,7 @@ func (s *Service) cookie(token string, age time.Duration) string {
 	if age < 0 {
 		seconds = -1
 	}
-	c := http.Cookie{
+	c := http.Cookie{ //nolint:gosec // G124: Secure wherever the site is https
 		Name: s.cookieName(), Value: token, Path: cookiePath, MaxAge: seconds,
 		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
 	}

@@ -20,7 +20,6 @@ import (
 
 // hall is a concert with one group of five seats, in a layout version that is sold or only planned.
 type hall struct {
-	concerts
 	concert readmodel.Concert
 	// revision is the group's revision in Redis.
 	revision string

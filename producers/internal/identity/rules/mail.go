@@ -67,10 +67,9 @@ func validLocal(local string) bool {
 	}
 	for _, r := range local {
 		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(specials, r):
 		case r < utf8.RuneSelf:
-			if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(specials, r)) {
-				return false
-			}
+			return false
 		case !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r):
 			return false
 		}
