@@ -52,6 +52,9 @@ func TestExamplesOfTheContractFitTheSample(t *testing.T) {
 					}
 				}
 				for name, value := range examples {
+					if fields, ok := value.(map[string]any); ok && fields["concertId"] == nil {
+						continue // no order: a request of accounts
+					}
 					tried++
 					if err := orderable(sample, value); err != nil {
 						t.Errorf("%s %s, %s: %v", method, path, name, err)

@@ -213,8 +213,12 @@ func TestNewKeysAreFetched(t *testing.T) {
 		t.Fatalf("first key: %d", r.status)
 	}
 	i.publish("k2", second)
-	if r := getMine(t, g, sign(t, jose.RS256, "k2", second, i.claims(nil))); r.status != 200 {
-		t.Errorf("key that was published later: %d", r.status)
+	// The library joins a fetch that has just ended and is not cleared yet, so that the first token may still meet its keys.
+	token := sign(t, jose.RS256, "k2", second, i.claims(nil))
+	for begun := time.Now(); getMine(t, g, token).status != 200; {
+		if time.Since(begun) > 5*time.Second {
+			t.Fatal("a key that was published later is not fetched")
+		}
 	}
 }
 
