@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"boxoffice/consumers/internal/retry"
 )
 
 // margin is the part of the handler's time that is reserved for the report and the metrics, after the last call.
@@ -76,21 +78,12 @@ func forEach[T any](budget timeBudget, parallel int, items []T, do func(T) error
 		}
 		running.Go(func() {
 			defer func() { <-slots }()
-			p.add(safely(func() error { return do(item) }))
+			// A row or a letter that makes the program panic would otherwise end every run.
+			p.add(retry.Safely("item", func() error { return do(item) }))
 		})
 	}
 	running.Wait()
 	return left, p.err()
-}
-
-// safely turns a panic into an error: a row or a letter that makes the program panic would otherwise end every run.
-func safely(do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return do()
 }
 
 // maxProblems bounds how many errors of a part are reported in full; the others are counted. While a dependency is down, thousands

@@ -152,7 +152,7 @@ func (r *Reconciler) buryAll(ctx context.Context, q drainable, letters []Letter)
 	var mu sync.Mutex
 	_, err = forEach(timeBudget{}, len(letters), letters, func(letter Letter) error {
 		var did drained
-		err := safely(func() (err error) {
+		err := retry.Safely("bury", func() (err error) {
 			did, err = q.bury(ctx, q.DeadLetterQueue, letter)
 			return err
 		})

@@ -21,6 +21,7 @@ import (
 
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/layoutitem"
 	"boxoffice/contracts/message"
@@ -171,7 +172,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	run := int64(now) / time.Minute.Milliseconds()
 	var report Report
 	var p problems
-	part := func(do func() error) { p.add(safely(do)) }
+	part := func(do func() error) { p.add(retry.Safely("part", do)) }
 
 	// payments makes a few calls and has no budget of its own. Concurrently with the letters it delays nothing.
 	var first sync.WaitGroup

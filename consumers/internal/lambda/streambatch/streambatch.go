@@ -12,12 +12,13 @@ package streambatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/telemetry"
 )
@@ -75,11 +76,14 @@ func (b batch[R]) handle(ctx context.Context, handler func(context.Context, []R)
 // callSafely calls the handler. After a panic no record counts as done. The handler has all of the context's time: boot ends the
 // context of an invocation early enough for the response.
 func (b batch[R]) callSafely(ctx context.Context, handler func(context.Context, []R) (int, error)) (done int, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			b.o.Logger.ErrorContext(ctx, "handler panicked", telemetry.KeyError, fmt.Sprint(p), telemetry.KeyStack, string(debug.Stack()))
-			done, err = 0, fmt.Errorf("handler panicked: %v", p)
-		}
-	}()
-	return handler(ctx, b.records)
+	err = retry.Safely("handler", func() (err error) {
+		done, err = handler(ctx, b.records)
+		return err
+	})
+	var panicked *retry.PanicError
+	if errors.As(err, &panicked) {
+		b.o.Logger.ErrorContext(ctx, "handler panicked", telemetry.KeyError, fmt.Sprint(panicked.Value), telemetry.KeyStack, panicked.Stack)
+		done = 0
+	}
+	return done, err
 }
