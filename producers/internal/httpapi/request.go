@@ -29,6 +29,15 @@ func (r Request) UserID() string {
 	return ""
 }
 
+// RequireUser returns UserID, or the problem of a request whose token names no user.
+func (r Request) RequireUser() (string, error) {
+	user := r.UserID()
+	if user == "" {
+		return "", NewProblem(CodeUnauthorized, "The token names no user.")
+	}
+	return user, nil
+}
+
 // hasAccessToken reports whether the token, which the authorizer has verified, is of the type of access tokens. API Gateway does
 // not look at the type.
 func (r Request) hasAccessToken() bool {

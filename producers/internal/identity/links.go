@@ -54,20 +54,14 @@ func asked() httpapi.Response {
 // sendConfirmation answers POST /api/auth/confirmations: it sends the confirmation link again, unless the address is confirmed or
 // there were too many letters.
 func (s *Service) sendConfirmation(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
-	id := r.UserID()
-	if id == "" {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	user, err := s.account(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
-	user, found, err := s.Accounts.User(ctx, id)
-	switch {
-	case err != nil:
-		return httpapi.Response{}, s.unavailable(ctx, "account not read", err)
-	case !found:
-		return httpapi.Response{}, nobody()
-	case user.EmailConfirmed || user.MailKey == "":
+	if user.EmailConfirmed || user.MailKey == "" {
 		return asked(), nil
 	}
-	return s.send(ctx, LinkConfirm, "confirm-account", id, id, s.Rates.ConfirmByAccount)
+	return s.send(ctx, LinkConfirm, "confirm-account", user.UserID, user.UserID, s.Rates.ConfirmByAccount)
 }
 
 // send makes a link and delivers it, unless the counter of the subject is full or there is no such account. It makes the same calls

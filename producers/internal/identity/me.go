@@ -30,27 +30,36 @@ func nobody() error {
 	return httpapi.NewProblem(httpapi.CodeUnauthorized, "The account of this token does not exist.")
 }
 
-// me answers GET /api/me.
-func (s *Service) me(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
-	id := r.UserID()
-	if id == "" {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+// account reads the account of the request's token. The error is a *Problem.
+func (s *Service) account(ctx context.Context, r httpapi.Request) (readmodel.User, error) {
+	id, err := r.RequireUser()
+	if err != nil {
+		return readmodel.User{}, err
 	}
 	user, found, err := s.Accounts.User(ctx, id)
 	switch {
 	case err != nil:
-		return httpapi.Response{}, s.unavailable(ctx, "account not read", err)
+		return readmodel.User{}, s.unavailable(ctx, "account not read", err)
 	case !found:
-		return httpapi.Response{}, nobody()
+		return readmodel.User{}, nobody()
+	}
+	return user, nil
+}
+
+// me answers GET /api/me.
+func (s *Service) me(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
+	user, err := s.account(ctx, r)
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	return shown(user), nil
 }
 
 // changeMe answers PATCH /api/me. Name and locale are all that an owner can change of an account here.
 func (s *Service) changeMe(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
-	id := r.UserID()
-	if id == "" {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	id, err := r.RequireUser()
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	var body struct {
 		Name   *string `json:"name"`

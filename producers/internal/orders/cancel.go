@@ -40,9 +40,9 @@ type state struct {
 
 // Handle implements httpapi.Handler.
 func (h Cancel) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
-	user := r.UserID()
-	if user == "" {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	user, err := r.RequireUser()
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	notFound := httpapi.NewProblem(httpapi.CodeOrderNotFound, "You have no such order.")
 	id, ok := h.Owners.Verify(user, r.PathParameters["orderId"])

@@ -104,9 +104,9 @@ func (h Place) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 
 func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	now := contracts.InstantOf(h.Now())
-	user := r.UserID()
-	if user == "" || len(user) > maxUserID {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	user, err := r.RequireUser()
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	key, err := idempotencyKey(r)
 	if err != nil {
@@ -146,9 +146,6 @@ func (h Place) handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	}
 	return queued(id, seen.lag, pace.Queued(seen.lag, h.Jitter)), nil
 }
-
-// maxUserID bounds a user id in a message, in bytes.
-const maxUserID = 128
 
 func idempotencyKey(r httpapi.Request) (string, error) {
 	key := r.Header("Idempotency-Key")

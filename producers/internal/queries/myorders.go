@@ -51,9 +51,9 @@ type orderCursor struct {
 
 // Handle implements httpapi.Handler. A cursor is bound to the buyer: its list has his id, and its order must be his.
 func (h MyOrders) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
-	user := r.UserID()
-	if user == "" {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	user, err := r.RequireUser()
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	query, err := r.Query("cursor", "limit")
 	if err != nil {

@@ -53,9 +53,9 @@ type Order struct {
 // Handle implements httpapi.Handler. Whatever is wrong with an id, its form, its tag or its owner, the answer is the same 404, so
 // that nobody learns which orders exist.
 func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
-	user := r.UserID()
-	if user == "" {
-		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnauthorized, "The token names no user.")
+	user, err := r.RequireUser()
+	if err != nil {
+		return httpapi.Response{}, err
 	}
 	notFound := httpapi.NewProblem(httpapi.CodeOrderNotFound, "You have no such order.")
 	id, ok := h.Owners.Verify(user, r.PathParameters["orderId"])
