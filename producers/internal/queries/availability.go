@@ -3,12 +3,9 @@ package queries
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"boxoffice/contracts"
@@ -31,13 +28,16 @@ type SeatMaps interface {
 type Availability struct {
 	Concerts
 	seatMaps SeatMaps
-	kept     *answers
+	kept     *shared[answer]
 }
 
 // NewAvailability makes an Availability that keeps each encoded answer for a second.
 func NewAvailability(c Concerts, seatMaps SeatMaps) Availability {
-	return Availability{Concerts: c, seatMaps: seatMaps, kept: newAnswers()}
+	return Availability{Concerts: c, seatMaps: seatMaps, kept: newShared[answer]()}
 }
+
+// answer is an encoded snapshot.
+type answer struct{ body, tag string }
 
 type availabilityView struct {
 	ConcertID     string              `json:"concertId"`
@@ -79,11 +79,7 @@ func (h Availability) Handle(ctx context.Context, r httpapi.Request) (httpapi.Re
 	if err != nil {
 		return httpapi.Response{}, err
 	}
-	headers := httpapi.Headers{"Cache-Control": "public, max-age=1", "ETag": shown.tag}
-	if matchesTag(r.Header("If-None-Match"), shown.tag) {
-		return httpapi.NotModified(headers), nil
-	}
-	return httpapi.Encoded(http.StatusOK, shown.body, headers), nil
+	return tagged(r, shown.tag, shown.body, httpapi.Headers{"Cache-Control": "public, max-age=1"}), nil
 }
 
 // read makes an answer of what Redis shows now.
@@ -114,7 +110,7 @@ func (h Availability) read(ctx context.Context, of layoutitem.Ref, frozen bool, 
 	if err != nil {
 		return answer{}, httpapi.NewProblem(httpapi.CodeInternal, "The answer could not be made.")
 	}
-	return answer{body: string(encoded), tag: etag(view), at: now}, nil
+	return answer{body: string(encoded), tag: etag(view)}, nil
 }
 
 func allHeld(places int) []byte {
@@ -140,16 +136,5 @@ func etag(v availabilityView) string {
 	for _, g := range v.Groups {
 		_, _ = fmt.Fprintf(h, "|%s %d %d %s %x", g.Group, g.Epoch, g.Rev, g.State, g.Seats)
 	}
-	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
-}
-
-// matchesTag compares weakly, as RFC 9110 requires for If-None-Match.
-func matchesTag(header, tag string) bool {
-	for candidate := range strings.SplitSeq(header, ",") {
-		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
-		if candidate == strings.TrimPrefix(tag, "W/") || candidate == "*" {
-			return true
-		}
-	}
-	return false
+	return weakTag(h.Sum(nil))
 }

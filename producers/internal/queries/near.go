@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"boxoffice/contracts"
@@ -46,27 +45,20 @@ type Near interface {
 // read of Redis.
 const nearFor = 10 * time.Minute
 
-// KeptNear implements Near. It keeps the maps of a concert for a second, so that the reads of Redis do not grow with the number of
-// rejected orders: in a stampede most are. Make it with NewNear.
+// KeptNear implements Near. It keeps the maps of a concert for a second and reads them once for all who ask at the same time, so
+// that the reads of Redis do not grow with the number of rejected orders: in a stampede most are. Make it with NewNear.
 type KeptNear struct {
 	concerts Catalogue
 	seatings Seatings
 	seats    SeatMaps
 	log      *slog.Logger
 	now      func() time.Time
-
-	mu   sync.Mutex
-	kept map[layoutitem.Ref]keptMaps
-}
-
-type keptMaps struct {
-	maps []seatstate.Snapshot
-	at   time.Time
+	kept     *shared[[]seatstate.Snapshot]
 }
 
 // NewNear makes a KeptNear without maps.
 func NewNear(concerts Catalogue, seatings Seatings, seats SeatMaps, log *slog.Logger, now func() time.Time) *KeptNear {
-	return &KeptNear{concerts: concerts, seatings: seatings, seats: seats, log: log, now: now, kept: map[layoutitem.Ref]keptMaps{}}
+	return &KeptNear{concerts: concerts, seatings: seatings, seats: seats, log: log, now: now, kept: newShared[[]seatstate.Snapshot]()}
 }
 
 // Suggest implements Near. An order that was refused for its seats named as many accessible places as its buyer may have.
@@ -100,7 +92,7 @@ func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Ti
 	if !ok {
 		return nil, nil
 	}
-	maps, err := n.mapsOf(ctx, layoutitem.Ref{ConcertID: row.ConcertID, Version: row.LayoutVersion}, layout, now)
+	maps, err := n.mapsOf(ctx, layoutitem.Ref{ConcertID: row.ConcertID, Version: row.LayoutVersion}, layout)
 	if maps == nil {
 		return nil, err
 	}
@@ -108,29 +100,24 @@ func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Ti
 	return rules.Suggest(rules.AskedFor(layout[at], places, len(places)), layout, maps), err
 }
 
-// mapsOf returns the maps of a layout's groups, at most answerKept old. An error is about the groups that did not answer.
-func (n *KeptNear) mapsOf(ctx context.Context, of layoutitem.Ref, layout []readmodel.LayoutGroup, now time.Time) ([]seatstate.Snapshot, error) {
-	n.mu.Lock()
-	known, found := n.kept[of]
-	n.mu.Unlock()
-	if found && known.fresh(now) {
-		return known.maps, nil
-	}
-	keys := make([]seatstate.GroupVersion, len(layout))
-	for i, g := range layout {
-		keys[i] = seatstate.In(contracts.SeatGroup{ConcertID: of.ConcertID, Group: g.Group}, of.Version)
-	}
-	maps, err := n.seats.Maps(ctx, keys)
-	// Also no answer is kept: while Redis is down, it is not asked again for each order.
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for old, k := range n.kept {
-		if !k.fresh(now) {
-			delete(n.kept, old)
+// mapsOf returns the maps of a layout's groups, at most answerKept old. An error is about the groups that did not answer; the
+// request that read gets it, others get the maps alone.
+func (n *KeptNear) mapsOf(ctx context.Context, of layoutitem.Ref, layout []readmodel.LayoutGroup) ([]seatstate.Snapshot, error) {
+	var failed error
+	maps, err := n.kept.get(ctx, of, n.now, func(time.Time) (maps []seatstate.Snapshot, err error) {
+		keys := make([]seatstate.GroupVersion, len(layout))
+		for i, g := range layout {
+			keys[i] = seatstate.In(contracts.SeatGroup{ConcertID: of.ConcertID, Group: g.Group}, of.Version)
 		}
+		maps, failed = n.seats.Maps(ctx, keys)
+		if ctx.Err() != nil {
+			return maps, failed // by the end of this request, which says nothing about Redis
+		}
+		// Also no answer is kept: while Redis is down, it is not asked again for each order.
+		return maps, nil
+	})
+	if failed != nil {
+		err = failed
 	}
-	n.kept[of] = keptMaps{maps: maps, at: now}
 	return maps, err
 }
-
-func (k keptMaps) fresh(now time.Time) bool { return now.Sub(k.at) < answerKept }
