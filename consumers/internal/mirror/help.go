@@ -31,7 +31,7 @@ func (m Mirror) resolveConflict(ctx context.Context, row order.Order, seat strin
 	case err != nil:
 		return fmt.Errorf("order %s: %w", c.Owner, err)
 	case !found:
-		return &retry.PoisonError{Reason: "sold_without_row", Err: fmt.Errorf("seat %s is sold to %s", seat, c.Owner)}
+		return retry.Poison("sold_without_row", fmt.Errorf("seat %s is sold to %s", seat, c.Owner))
 	case other.Status.Paid() && slices.Contains(other.Owned(), seat):
 		// A ticket leaves an order only together with a version of its row that says so, so an invariant is broken. The ticket
 		// decides who owns the seat, so the sale is taken back, with an alarm.
@@ -55,7 +55,7 @@ func (m Mirror) checkRowMoved(ctx context.Context, row order.Order, seat string,
 		return err
 	}
 	if found && now.Version == row.Version {
-		return &retry.PoisonError{Reason: "two_owners", Err: fmt.Errorf("seat %s has a ticket of %s", seat, c.Owner)}
+		return retry.Poison("two_owners", fmt.Errorf("seat %s has a ticket of %s", seat, c.Owner))
 	}
 	return retry.ErrMoved
 }

@@ -141,7 +141,7 @@ func (s Stream) deferToQueues(ctx context.Context, results []result) {
 			OrderID: r.deferred.OrderID, ConcertID: r.deferred.ConcertID, Group: r.deferred.Group, RowVersion: r.deferred.Version,
 		}, "")
 		if err != nil {
-			s.skip(ctx, r.deferred.OrderID, &retry.PoisonError{Reason: "encode", Err: err})
+			s.skip(ctx, r.deferred.OrderID, retry.Poison("encode", err))
 			results[i] = result{}
 			continue
 		}

@@ -125,7 +125,7 @@ var (
 func (r *Loader) soldVersion(ctx context.Context, g seatstate.GroupVersion) (version int, err error) {
 	version, err = frozenVersion(ctx, r.catalogue, g.ConcertID)
 	if err == nil && g.LayoutVersion != 0 && g.LayoutVersion != version {
-		err = &retry.PoisonError{Reason: "layout_version", Err: fmt.Errorf("the call names layout %d, and layout %d is sold", g.LayoutVersion, version)}
+		err = retry.Poison("layout_version", fmt.Errorf("the call names layout %d, and layout %d is sold", g.LayoutVersion, version))
 	}
 	if g.LayoutVersion != 0 && retry.Classify(err).Class == retry.ClassPoison {
 		r.meter.Put(telemetry.InvariantsBroken, 1)

@@ -37,7 +37,7 @@ func frozenVersion(ctx context.Context, c Concerts, concertID string) (version i
 		return 0, err
 	}
 	if concert.LayoutFrozen == 0 {
-		return 0, &retry.PoisonError{Reason: "layout_not_frozen", Err: fmt.Errorf("no layout of concert %s is frozen", concertID)}
+		return 0, retry.Poison("layout_not_frozen", fmt.Errorf("no layout of concert %s is frozen", concertID))
 	}
 	return concert.LayoutFrozen, nil
 }

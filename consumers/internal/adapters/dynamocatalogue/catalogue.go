@@ -174,5 +174,5 @@ func (c *Catalogue) item(ctx context.Context, table string, key map[string]types
 
 // missing marks err as poison: a message names only what its producer found.
 func missing(err error) error {
-	return &retry.PoisonError{Reason: retry.ReasonCatalogueMissing, Err: err}
+	return retry.Poison(retry.ReasonCatalogueMissing, err)
 }

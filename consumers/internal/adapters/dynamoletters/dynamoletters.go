@@ -46,14 +46,14 @@ func Healthy(err error) bool { return err == nil || retry.Classify(err).Class ==
 func (s *Store) Keep(ctx context.Context, letter readmodel.DeadLetter) error {
 	item, err := attributevalue.MarshalMap(letter)
 	if err != nil {
-		return &retry.PoisonError{Reason: reasonRefused, Err: fmt.Errorf("encode dead letter: %w", err)}
+		return retry.Poison(reasonRefused, fmt.Errorf("encode dead letter: %w", err))
 	}
 	return s.breaker.Do(ctx, func(ctx context.Context) error {
 		return awsclient.Try(ctx, timeoutPerCall, func(ctx context.Context) error {
 			_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: item})
 			var coded interface{ ErrorCode() string }
 			if errors.As(err, &coded) && finalCodes[coded.ErrorCode()] {
-				return &retry.PoisonError{Reason: reasonRefused, Err: fmt.Errorf("keep %s: %w", letter.MessageKey, err)}
+				return retry.Poison(reasonRefused, fmt.Errorf("keep %s: %w", letter.MessageKey, err))
 			}
 			if err != nil {
 				return fmt.Errorf("keep %s: %w", letter.MessageKey, err)

@@ -62,11 +62,8 @@ func (s *Store) Withdraw(ctx context.Context, before, after order.Order) error {
 	items := []types.TransactWriteItem{{Put: put}}
 	for _, seat := range after.Seats {
 		items = append(items, types.TransactWriteItem{Delete: &types.Delete{
-			TableName: aws.String(s.tables.Tickets),
-			Key: map[string]types.AttributeValue{
-				"seatGroup": &types.AttributeValueMemberS{Value: after.SeatGroup().Key()},
-				"seat":      &types.AttributeValueMemberS{Value: seat},
-			},
+			TableName:                 aws.String(s.tables.Tickets),
+			Key:                       ticketKey(after.SeatGroup(), seat),
 			ConditionExpression:       aws.String("orderId = :order"),
 			ExpressionAttributeValues: map[string]types.AttributeValue{":order": &types.AttributeValueMemberS{Value: string(after.OrderID)}},
 		}})

@@ -13,6 +13,14 @@ import (
 	"boxoffice/contracts/readmodel"
 )
 
+// ticketKey is the key of a seat's ticket.
+func ticketKey(g contracts.SeatGroup, seat string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"seatGroup": &types.AttributeValueMemberS{Value: g.Key()},
+		"seat":      &types.AttributeValueMemberS{Value: seat},
+	}
+}
+
 // Ticket reads one ticket consistently; found is false when the seat has none. It sees a transaction whole or not at all,
 // whereas the Query of Tickets may see one of its writes and not another.
 func (s *Store) Ticket(ctx context.Context, g contracts.SeatGroup, seat string) (owner contracts.OrderID, found bool, err error) {
@@ -20,10 +28,7 @@ func (s *Store) Ticket(ctx context.Context, g contracts.SeatGroup, seat string) 
 	err = s.call(ctx, func(ctx context.Context) (err error) {
 		out, err = s.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: aws.String(s.tables.Tickets), ConsistentRead: aws.Bool(true),
-			Key: map[string]types.AttributeValue{
-				"seatGroup": &types.AttributeValueMemberS{Value: g.Key()},
-				"seat":      &types.AttributeValueMemberS{Value: seat},
-			},
+			Key: ticketKey(g, seat),
 		})
 		return err
 	})

@@ -40,11 +40,8 @@ func (s *Store) RejectLost(ctx context.Context, before, after order.Order, seat 
 	items := []types.TransactWriteItem{
 		{Put: put},
 		{ConditionCheck: &types.ConditionCheck{
-			TableName: aws.String(s.tables.Tickets),
-			Key: map[string]types.AttributeValue{
-				"seatGroup": &types.AttributeValueMemberS{Value: after.SeatGroup().Key()},
-				"seat":      &types.AttributeValueMemberS{Value: seat},
-			},
+			TableName:                 aws.String(s.tables.Tickets),
+			Key:                       ticketKey(after.SeatGroup(), seat),
 			ConditionExpression:       aws.String("attribute_exists(seat) AND orderId <> :order"),
 			ExpressionAttributeValues: map[string]types.AttributeValue{":order": &types.AttributeValueMemberS{Value: string(after.OrderID)}},
 		}},

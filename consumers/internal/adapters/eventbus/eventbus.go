@@ -53,7 +53,7 @@ var finalCalls = map[string]bool{"ValidationException": true, "RequestEntityTooL
 const reasonRefused = "event_refused"
 
 // final makes a poison error of one that another attempt would not cure.
-func final(err error) error { return &retry.PoisonError{Reason: reasonRefused, Err: err} }
+func final(err error) error { return retry.Poison(reasonRefused, err) }
 
 // Healthy is the IsSuccessful of a breaker before the bus: a bus that refuses a call for its content is healthy.
 func Healthy(err error) bool { return err == nil || retry.Classify(err).Class == retry.ClassPoison }

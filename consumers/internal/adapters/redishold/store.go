@@ -137,5 +137,5 @@ func (s *Store) call(ctx context.Context, op func(ctx context.Context) error) er
 
 // invalid marks an error as poison: another attempt would get it again.
 func invalid(err error) error {
-	return &retry.PoisonError{Reason: "invalid_hold", Err: err}
+	return retry.Poison("invalid_hold", err)
 }

@@ -181,5 +181,5 @@ func (s *Store) Release(_ context.Context, g seatstate.GroupVersion, order contr
 
 // invalid marks an error as poison: another attempt would get it again.
 func invalid(err error) error {
-	return &retry.PoisonError{Reason: "invalid_hold", Err: err}
+	return retry.Poison("invalid_hold", err)
 }
