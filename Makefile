@@ -37,7 +37,7 @@ TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER
 .PHONY: demo up down status env token seed cancel
 demo: devstack ## show orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
 	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
-	@$(DEVSTACK) run --stack demo --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
+	@$(DEVSTACK) run --stack demo --main-concerts --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
 
 up: devstack ## bring everything up on http://127.0.0.1:8080 (STACK EDGE=0 SITE_FOLDER HOLD_SECONDS HANDLER_TIMEOUT_SECONDS SITE_PORT AWS_PORT REDIS_PORT RATE_LIMITS=production)
 	@$(DEVSTACK) up
