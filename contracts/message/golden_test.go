@@ -198,6 +198,12 @@ var goldens = []golden{
 		route:      Route{Queue: "authorizations", Group: goldenSource, DeduplicationID: goldenOrder + ":PaymentDeclined:evt_1PqLAB2eZvKYlo2C"},
 		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
 	},
+	{
+		file:       "CloseConnections.v1.json",
+		message:    CloseConnections{UserID: goldenUser, Until: 1800003600042},
+		route:      Route{Queue: "notifications"},
+		attributes: map[string]string{"userId": goldenUser},
+	},
 }
 
 // body returns the golden file without line breaks, as it is on the queue.

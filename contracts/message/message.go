@@ -29,6 +29,7 @@ const (
 	QueueExpiries       Queue = "expiries"
 	QueuePayments       Queue = "payments"
 	QueueAuthorizations Queue = "authorizations"
+	QueueNotifications  Queue = "notifications"
 )
 
 // Message is a message of one of the kinds in this package.
@@ -45,7 +46,7 @@ type Message interface {
 
 // Route is the queue, the message group and the deduplication id of a message. SQS delivers the messages of a group one after
 // another, and drops a second message with the same deduplication id within 5 minutes. Deduplication saves work. Handlers must
-// be safe to repeat without it.
+// be safe to repeat without it. A message of a standard queue has neither: SQS refuses a deduplication id there.
 type Route struct {
 	Queue           Queue
 	Group           string
@@ -168,6 +169,7 @@ var decoders = map[envelope]func([]byte) (Message, error){
 	{KindAuditLedger, 1}:       decoderOf[AuditLedger](),
 	{KindPaymentAuthorized, 1}: decoderOf[PaymentAuthorized](),
 	{KindPaymentDeclined, 1}:   decoderOf[PaymentDeclined](),
+	{KindCloseConnections, 1}:  decoderOf[CloseConnections](),
 }
 
 // Kinds lists every kind that Decode knows, in no order.

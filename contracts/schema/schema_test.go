@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write the schemas")
 var messages = map[message.Message][]int{
 	message.ExpireHold{}: {1}, message.RebuildGroup{}: {1}, message.CancelOrder{}: {1}, message.SettleOrder{}: {1}, message.MirrorOrder{}: {1},
 	message.OpenPayment{}: {1}, message.CapturePayment{}: {1}, message.VoidPayment{}: {1}, message.CheckPayment{}: {1}, message.FetchEvents{}: {1},
-	message.AuditLedger{}: {1}, message.PaymentAuthorized{}: {1}, message.PaymentDeclined{}: {1},
+	message.AuditLedger{}: {1}, message.PaymentAuthorized{}: {1}, message.PaymentDeclined{}: {1}, message.CloseConnections{}: {1},
 }
 
 // placeOrder has slices, so that it is no key of messages.

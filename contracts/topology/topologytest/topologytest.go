@@ -20,6 +20,9 @@ func Values(t topology.Topology) topology.Values {
 	values := t.Numbers()
 	for _, q := range t.Queues {
 		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + ".fifo"
+		if q.Standard() {
+			values["queueUrl:"+q.Name] = strings.TrimSuffix(values["queueUrl:"+q.Name], ".fifo")
+		}
 	}
 	for _, table := range t.Tables {
 		values["tableName:"+table.Name] = "sample-" + table.Name
@@ -42,6 +45,9 @@ func Values(t topology.Topology) topology.Values {
 		"siteUrl":               "https://boxoffice.example",
 		"rateLimits":            "production",
 		"mailOutbox":            "",
+		"secret:push-tickets":   "1:" + strings.Repeat("D", 43),
+		"pushUrl":               "wss://boxoffice.example/push",
+		"connectionsEndpoint":   "https://sample.execute-api.eu-central-1.amazonaws.com/push",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",
 	} {

@@ -5,7 +5,9 @@ import (
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
 	"boxoffice/contracts/tokenkeys"
 	"boxoffice/producers/internal/boot"
@@ -16,6 +18,7 @@ import (
 	"boxoffice/producers/internal/identity/passwordhash"
 	"boxoffice/producers/internal/identity/sealed"
 	"boxoffice/producers/internal/mailoutbox"
+	"boxoffice/producers/internal/sqssend"
 )
 
 type config struct {
@@ -28,8 +31,9 @@ type config struct {
 	// TokenKeys has the form of contracts/tokenkeys.
 	TokenKeys string `env:"TOKEN_KEYS,notEmpty"`
 	// SessionSecrets and MailLinkSecrets are "version:base64url,…", the newest first.
-	SessionSecrets  string `env:"SESSION_SECRETS,notEmpty"`
-	MailLinkSecrets string `env:"MAIL_LINK_SECRETS,notEmpty"`
+	SessionSecrets        string `env:"SESSION_SECRETS,notEmpty"`
+	MailLinkSecrets       string `env:"MAIL_LINK_SECRETS,notEmpty"`
+	NotificationsQueueURL string `env:"NOTIFICATIONS_QUEUE_URL,notEmpty"`
 	// RateLimits is "production" or "wide".
 	RateLimits string `env:"RATE_LIMITS,notEmpty"`
 	// MailOutbox is a folder for letters. Without one no letter is sent.
@@ -74,6 +78,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		Passwords:   passwordhash.New(hashesAtOnce),
 		Tokens:      accesstoken.New(c.SiteURL+"/api", keys),
 		Outbox:      mailoutbox.New(c.MailOutbox, p.Random),
+		Messages:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueNotifications: c.NotificationsQueueURL}),
 		RefreshKeys: refreshKeys, LinkKeys: linkKeys,
 		Site: c.SiteURL, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now,
 	}

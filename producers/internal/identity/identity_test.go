@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
 	"boxoffice/producers/internal/contracttest"
 	"boxoffice/producers/internal/httpapi"
@@ -57,8 +58,31 @@ func (l *letters) Deliver(_ context.Context, letter identity.Letter) error {
 	return nil
 }
 
+// sent is the queue of messages. It fails as long as err is set.
+type sent struct {
+	all []message.CloseConnections
+	err error
+}
+
+func (s *sent) Send(_ context.Context, m message.Encoded) error {
+	if s.err != nil {
+		return s.err
+	}
+	decoded, err := message.Decode(m.Body)
+	if err != nil {
+		return err
+	}
+	closing, ok := decoded.(message.CloseConnections)
+	if !ok || m.Queue != message.QueueNotifications {
+		return errors.New("no message of identity")
+	}
+	s.all = append(s.all, closing)
+	return nil
+}
+
 type world struct {
 	t        *testing.T
+	sent     *sent
 	store    *identitytest.Memory
 	hasher   *plain
 	tokens   *tokens
@@ -80,13 +104,13 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, store: identitytest.NewMemory(), hasher: &plain{}, tokens: &tokens{}, letters: &letters{}, log: &bytes.Buffer{},
+		t: t, sent: &sent{}, store: identitytest.NewMemory(), hasher: &plain{}, tokens: &tokens{}, letters: &letters{}, log: &bytes.Buffer{},
 		now: time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC), contract: contracttest.New(t),
 	}
 	now := func() time.Time { return w.now }
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	s := &identity.Service{
-		Accounts: w.store, Sessions: w.store, Limits: w.store, Passwords: w.hasher, Tokens: w.tokens, Outbox: w.letters,
+		Accounts: w.store, Sessions: w.store, Limits: w.store, Passwords: w.hasher, Tokens: w.tokens, Outbox: w.letters, Messages: w.sent,
 		RefreshKeys: keys, LinkKeys: keys, Site: site, Edge: edge, Rates: identity.ProductionRates(), Random: rand.Reader, Log: log, Now: now,
 	}
 	w.router = httpapi.NewRouter(s.Routes(), log, now)

@@ -191,5 +191,6 @@ func (s *Service) setPassword(ctx context.Context, r httpapi.Request) (httpapi.R
 	case !done:
 		return httpapi.Response{}, linkExpired()
 	}
+	s.closeConnections(ctx, user.UserID)
 	return httpapi.NoContent(), nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 )
 
@@ -49,8 +50,13 @@ type Sessions interface {
 	// Rotate raises the generation from this one, and sets the time of the rotation and the end. done is false if the session has
 	// another generation or is gone.
 	Rotate(ctx context.Context, sessionID string, from int, at contracts.Instant, expiresAt time.Time) (done bool, err error)
-	// End deletes a session, if there is one.
-	End(ctx context.Context, sessionID string) error
+	// End deletes a session, if there is one, and returns whose it was; "" if there was none.
+	End(ctx context.Context, sessionID string) (userID string, err error)
+}
+
+// Messages takes messages to other functions. A nil error means that the queue has the message.
+type Messages interface {
+	Send(ctx context.Context, m message.Encoded) error
 }
 
 // Limits counts. Errors are as those of Accounts.

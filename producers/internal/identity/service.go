@@ -52,6 +52,7 @@ type Service struct {
 	Passwords Passwords
 	Tokens    Tokens
 	Outbox    Outbox
+	Messages  Messages
 	// RefreshKeys seal refresh tokens, LinkKeys the tokens of links.
 	RefreshKeys, LinkKeys sealed.Keys
 	// Site is the origin of the site: scheme, host and port.
