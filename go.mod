@@ -41,7 +41,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/invopop/jsonschema v0.14.0
+require (
+	github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi v1.31.0
+	github.com/coder/websocket v1.8.15
+	github.com/invopop/jsonschema v0.14.0
+)
 
 require (
 	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.20.8 // indirect
