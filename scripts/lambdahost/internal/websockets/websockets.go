@@ -172,7 +172,7 @@ func (a *API) find(id string) *connection {
 
 // Status is what the control endpoint shows.
 type Status struct {
-	Source   string `json:"source"`
+	Kind     string `json:"kind"`
 	Function string `json:"function"`
 	// Open is the number of open connections, Opened of all since the start.
 	Open   int `json:"open"`
@@ -183,7 +183,7 @@ type Status struct {
 func (a *API) Status() Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return Status{Source: "websocket", Function: a.options.Function, Open: len(a.open), Opened: a.opened}
+	return Status{Kind: "websocket", Function: a.options.Function, Open: len(a.open), Opened: a.opened}
 }
 
 // Stop closes every connection, tells the function of each, and refuses new ones. It waits until ctx ends.
