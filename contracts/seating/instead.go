@@ -88,7 +88,7 @@ func (s *search) addTwoRuns(group int) bool {
 	if s.full() || !s.maps[group].Loaded || g.Kind == readmodel.KindArea || s.has(group) {
 		return false
 	}
-	rows := make([]rowChoices, len(g.Rows))
+	rows := make([]scanned, len(g.Rows))
 	for r := range rows {
 		rows[r] = s.row(rowAt{group, r})
 	}
@@ -102,15 +102,23 @@ func (s *search) addTwoRuns(group int) bool {
 }
 
 // twoRuns returns the places of the best two runs, of which one has a number of seats.
-func (s *search) twoRuns(rows []rowChoices, larger int) (places []int, found bool) {
+func (s *search) twoRuns(rows []scanned, larger int) (places []int, found bool) {
 	large, small := make([][]run, len(rows)), make([][]run, len(rows))
+	some := false
 	for r, row := range rows {
-		large[r], small[r] = ordinaryFirst(s.runs(row, larger)), ordinaryFirst(s.runs(row, s.n-larger))
+		large[r] = ordinaryFirst(s.runs(row, larger))
+		some = some || len(large[r]) > 0
+	}
+	if !some {
+		return nil, false
+	}
+	for r, row := range rows {
+		small[r] = ordinaryFirst(s.runs(row, s.n-larger))
 	}
 	for apart := range rows {
 		for r := range rows {
 			for _, other := range []int{r + apart, r - apart} {
-				if other < 0 || other >= len(rows) {
+				if other < 0 || other >= len(rows) || len(large[r]) == 0 {
 					continue
 				}
 				if places, found = s.pair(rows[r], large[r], small[other], apart == 0); found {
@@ -130,7 +138,7 @@ func ordinaryFirst(runs []run) []run {
 
 // pair returns the places of a run of each list, the lower first. Two runs of one row must not overlap, and together they must
 // leave no single seat.
-func (s *search) pair(row rowChoices, large, small []run, oneRow bool) (places []int, found bool) {
+func (s *search) pair(row scanned, large, small []run, oneRow bool) (places []int, found bool) {
 	for _, a := range large {
 		for _, b := range small {
 			both := slices.Concat(a.places, b.places)

@@ -94,15 +94,16 @@ type search struct {
 	n, least, most int
 	groups         []readmodel.LayoutGroup
 	maps           []seatstate.Snapshot
-	// accessible has what accessiblePlaces returns for each group that was looked at.
+	// accessible has what accessiblePlaces returns for each group that was looked at, and rows the rows.
 	accessible map[int][]bool
+	rows       map[rowAt]scanned
 	found      []Suggestion
 	// in has the index of the group of each suggestion.
 	in []int
 }
 
 func newSearch(r Rules, n, accessible int, groups []readmodel.LayoutGroup, maps []seatstate.Snapshot) *search {
-	return &search{rules: r, n: n, least: accessible, most: accessible, groups: groups, maps: maps, accessible: map[int][]bool{}}
+	return &search{rules: r, n: n, least: accessible, most: accessible, groups: groups, maps: maps, accessible: map[int][]bool{}, rows: map[rowAt]scanned{}}
 }
 
 func (s *search) full() bool { return len(s.found) >= MaxSuggestions }
@@ -124,15 +125,34 @@ func (s *search) take(group int, places []int, why Why) {
 	s.found, s.in = append(s.found, suggestion(s.groups[group], places, why)), append(s.in, group)
 }
 
-// row returns the choices of a row.
-func (s *search) row(at rowAt) rowChoices {
+// scanned is a row with the length of its longest run of free seats. Most rows of a hall that is nearly sold out have no run that is
+// long enough, and are looked at once.
+type scanned struct {
+	rowChoices
+	longest int
+}
+
+// row returns a row.
+func (s *search) row(at rowAt) scanned {
+	if row, known := s.rows[at]; known {
+		return row
+	}
 	g := s.groups[at.group]
 	accessible, known := s.accessible[at.group]
 	if !known {
 		accessible = accessiblePlaces(g)
 		s.accessible[at.group] = accessible
 	}
-	return rowChoices{row: at.row, free: s.maps[at.group].Map, accessible: accessible, places: rowPlaces(g, at.row)}
+	row := scanned{rowChoices: rowChoices{row: at.row, free: s.maps[at.group].Map, accessible: accessible, places: rowPlaces(g, at.row)}}
+	length := 0
+	for i := range row.places {
+		if length++; !row.isFree(i) {
+			length = 0
+		}
+		row.longest = max(row.longest, length)
+	}
+	s.rows[at] = row
+	return row
 }
 
 // nearest returns the run of a row that has the fewest accessible places, and of those the one that is nearest to middle. Of two
@@ -159,7 +179,10 @@ type run struct {
 }
 
 // runs returns the runs of n free seats of a row that break no rule, the left one first.
-func (s *search) runs(row rowChoices, n int) (all []run) {
+func (s *search) runs(row scanned, n int) (all []run) {
+	if row.longest < n {
+		return nil
+	}
 	for first := 0; first+n <= len(row.places); first++ {
 		accessible, free := 0, true
 		for at := first; at < first+n && free; at++ {
