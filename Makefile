@@ -118,7 +118,7 @@ mutants: tools ## plant known bugs one at a time and report those that no test f
 	@$(TOOLS)/mutants $(MUTANTS_FLAGS) $(ONLY)
 
 stripe-mock: $(STRIPE_MOCK) ## check each request to Stripe with Stripe's own validator of requests
-	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/adapters/stripepay
+	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripeMock ./consumers/internal/adapters/stripepay
 
 schemathesis: tools $(SCHEMATHESIS)/installed ## try every route of the contract with generated requests, on a stack of its own: under 4 minutes
 	@$(DEVSTACK) run --stack schemathesis --main-concerts --hold-seconds 60 -- bash -euo pipefail -c '\

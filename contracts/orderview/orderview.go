@@ -4,6 +4,8 @@
 package orderview
 
 import (
+	"cmp"
+
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seating"
@@ -25,18 +27,28 @@ type Order struct {
 	// PollAfterMs is set until the order is settled. It depends on when it is asked for, so the caller sets it.
 	PollAfterMs *int    `json:"pollAfterMs,omitempty"`
 	Reason      *Reason `json:"reason,omitempty"`
-	// Payment is set while the order awaits payment, and no longer: the secret lets its holder pay.
+	// Payment is set while the order awaits payment, and again once it is confirmed, if the card is known. The secret, which lets
+	// its holder pay, is in it only while the order awaits payment.
 	Payment *Payment `json:"payment,omitempty"`
 	// Tickets are set once the order is confirmed.
 	Tickets  []Ticket `json:"tickets,omitempty"`
 	Timeline []Entry  `json:"timeline,omitempty"`
 }
 
-// Payment is what a browser confirms the payment with, and the error of the last try.
+// Payment is, while the order awaits payment, what a browser confirms the payment with, and the error of the last try. From
+// CONFIRMED on it is the card that paid.
 type Payment struct {
-	ClientSecret   string        `json:"clientSecret"`
-	PublishableKey string        `json:"publishableKey"`
+	ClientSecret   string        `json:"clientSecret,omitempty"`
+	PublishableKey string        `json:"publishableKey,omitempty"`
 	LastError      *PaymentError `json:"lastError,omitempty"`
+	Card           *Card         `json:"card,omitempty"`
+}
+
+// Card is a card as its owner recognises it.
+type Card struct {
+	// Brand is Stripe's word, for example visa.
+	Brand string `json:"brand"`
+	Last4 string `json:"last4"`
 }
 
 // PaymentError says why the last card was refused.
@@ -94,9 +106,11 @@ type With struct {
 	Layout []readmodel.LayoutGroup
 	// Suggestions are seats that the buyer of a rejected order could have instead.
 	Suggestions []seating.Suggestion
-	// Payment shows the payment with this publishable key, while the order awaits payment. With "" no payment is shown: a view
-	// that anybody but the buyer's browser can read must not have the secret.
+	// PublishableKey shows the payment that the order awaits, with this key. With "" it is not shown: a view that anybody but the
+	// buyer's browser can read must not have the secret.
 	PublishableKey string
+	// Card shows the card that paid.
+	Card bool
 	// Timeline shows the timeline.
 	Timeline bool
 }
@@ -118,7 +132,12 @@ func Of(row readmodel.Order, with With) Order {
 		if e := p.LastError; e != nil {
 			v.Payment.LastError = &PaymentError{Code: e.Code, Message: e.Message}
 		}
-	case row.Status == contracts.Confirmed:
+	case row.Status == contracts.Confirmed || row.Status == contracts.Refunded:
+		if with.Card && p != nil && p.Card != nil && p.Card.Valid() {
+			v.Payment = &Payment{Card: &Card{Brand: p.Card.Brand, Last4: p.Card.Last4}}
+		}
+	}
+	if row.Status == contracts.Confirmed {
 		for _, seat := range row.Seats {
 			v.Tickets = append(v.Tickets, Ticket{
 				ID: contracts.TicketIDOf(row.OrderID, seat), Seat: seat, Status: contracts.TicketValid, Place: PlaceOf(seat, row.Group, with.Layout),
@@ -136,8 +155,8 @@ func ConcertOf(c readmodel.Concert) Concert {
 	return Concert{ID: c.ConcertID, Title: c.Title, Artist: c.Artist, City: c.City, Venue: c.Venue, TimeZone: c.TimeZone, StartsAt: c.StartsAt}
 }
 
-// PlaceOf returns where a seat of a group is; nothing if the layout does not have it. A section that the layout gives no name is
-// called by its id.
+// PlaceOf returns where a seat of a group is; nothing if the layout does not have it. A section without a name, as in a layout that
+// was stored before sections had names, is called by its id.
 func PlaceOf(seat, group string, layout []readmodel.LayoutGroup) Place {
 	for _, g := range layout {
 		if g.Group != group {
@@ -146,7 +165,7 @@ func PlaceOf(seat, group string, layout []readmodel.LayoutGroup) Place {
 		for _, row := range g.Rows {
 			for i, s := range row.Seats {
 				if s == seat {
-					return Place{SectionName: g.Section, Row: row.Name, SeatNumber: i + 1}
+					return Place{SectionName: cmp.Or(g.SectionName, g.Section), Row: row.Name, SeatNumber: i + 1}
 				}
 			}
 		}

@@ -20,6 +20,9 @@ type Order struct {
 	LayoutVersion int      `dynamodbav:"layoutVersion"`
 	Seats         []string `dynamodbav:"seats"`
 	RequestHash   string   `dynamodbav:"requestHash"`
+	// Asked is what a rejected order asked for, if it asked for any adjacent seats; else nil. Rows from before the attribute have
+	// none either.
+	Asked *Asked `dynamodbav:"asked,omitempty"`
 
 	Status  contracts.Status `dynamodbav:"status"`
 	Version int              `dynamodbav:"version"`
@@ -63,6 +66,8 @@ type Payment struct {
 	ClientSecret string `dynamodbav:"clientSecret,omitempty"`
 	// LastError is why the last card was refused.
 	LastError *PaymentError `dynamodbav:"lastError,omitempty"`
+	// Card is the card that paid, from CONFIRMED on. nil if Stripe did not say, as in rows from before the attribute.
+	Card *Card `dynamodbav:"card,omitempty"`
 	// OpenAttempt, CaptureAttempt and VoidAttempt are the numbers in the idempotency keys of the steps. A number rises only
 	// after Stripe answered a key with an error, which it repeats for ever, and a read showed that the step had no effect.
 	OpenAttempt    int `dynamodbav:"openAttempt,omitempty"`
@@ -83,6 +88,15 @@ type PaymentError struct {
 type Reason struct {
 	Code  contracts.Reason `dynamodbav:"code"`
 	Seats []string         `dynamodbav:"seats,omitempty"`
+}
+
+// Asked is an order for any adjacent seats.
+type Asked struct {
+	// Section is "" for the whole concert.
+	Section  string `dynamodbav:"section,omitempty"`
+	Quantity int    `dynamodbav:"quantity"`
+	// Accessible is how many of them were to be accessible places.
+	Accessible int `dynamodbav:"accessible,omitempty"`
 }
 
 // HistoryEntry is one transition. Entries make the timeline for buyers and auditors.

@@ -58,14 +58,14 @@ func (h Pay) cancelAndRevoke(ctx context.Context, row order.Order, c order.Cause
 	}
 }
 
-// confirm writes the row CONFIRMED of a committed order whose money was taken.
+// confirm writes the row CONFIRMED of a committed order whose money was taken, with the card that paid it.
 func (h Pay) confirm(ctx context.Context, row order.Order, taken stripeevent.Intent, c order.Cause) error {
 	if taken.Status != StatusSucceeded || row.Amount == nil || !row.Amount.IsStripeAmount(taken.AmountReceived, taken.Currency) {
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
 		err := fmt.Errorf("the PaymentIntent is %s, received %d %s of %v", taken.Status, taken.AmountReceived, taken.Currency, row.Amount)
 		return retry.Poison("captured_otherwise", err)
 	}
-	confirmed, err := row.Confirm(c)
+	confirmed, err := row.PaidBy(taken.LatestCharge.Card).Confirm(c)
 	if err != nil {
 		return retry.Poison("transition", err)
 	}

@@ -43,7 +43,7 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		for i, s := range states {
 			maps[i] = s.Snapshot
 		}
-		return shown{soldOut: true, elsewhere: admitted.Wish.SuggestElsewhere(layout, maps)}, nil
+		return shown{soldOut: true, instead: admitted.Rules.SuggestTo(admitted.Wish, layout, maps)}, nil
 	}
 	seen := shown{group: contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}}
 	if len(states) > 0 {

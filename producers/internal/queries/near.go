@@ -61,11 +61,10 @@ func NewNear(concerts Catalogue, seatings Seatings, seats SeatMaps, log *slog.Lo
 	return &KeptNear{concerts: concerts, seatings: seatings, seats: seats, log: log, now: now, kept: newShared[[]seatstate.Snapshot]()}
 }
 
-// Suggest implements Near. An order that was refused for its seats named as many accessible places as its buyer may have.
+// Suggest implements Near.
 func (n *KeptNear) Suggest(ctx context.Context, row readmodel.Order) []seating.Suggestion {
 	now := n.now()
-	if row.Reason == nil || !slices.Contains([]contracts.Reason{contracts.ReasonSeatTaken, contracts.ReasonSeatLost}, row.Reason.Code) ||
-		len(row.Seats) == 0 || unchanged(row, contracts.InstantOf(now)) > nearFor {
+	if !refusedForSeats(row) || unchanged(row, contracts.InstantOf(now)) > nearFor {
 		return nil
 	}
 	suggested, err := n.suggest(ctx, row, now)
@@ -73,6 +72,21 @@ func (n *KeptNear) Suggest(ctx context.Context, row readmodel.Order) []seating.S
 		n.log.WarnContext(ctx, "no seats suggested", telemetry.KeyOrder, row.OrderID, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	}
 	return suggested
+}
+
+// refusedForSeats reports whether an order was refused for its seats, and its row says which seats it asked for.
+func refusedForSeats(row readmodel.Order) bool {
+	if row.Reason == nil {
+		return false
+	}
+	switch row.Reason.Code {
+	case contracts.ReasonSeatTaken, contracts.ReasonSeatLost:
+		return len(row.Seats) > 0
+	case contracts.ReasonNoAdjacent:
+		return row.Asked != nil
+	default:
+		return false
+	}
 }
 
 func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Time) ([]seating.Suggestion, error) {
@@ -84,20 +98,35 @@ func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(layout, func(g readmodel.LayoutGroup) bool { return g.Group == row.Group })
-	if at < 0 {
-		return nil, nil
-	}
-	places, _, ok := layout[at].Places(row.Seats)
-	if !ok {
+	rules := seating.RulesOf(concert, contracts.InstantOf(now))
+	find := finder(rules, row, layout)
+	if find == nil {
 		return nil, nil
 	}
 	maps, err := n.mapsOf(ctx, layoutitem.Ref{ConcertID: row.ConcertID, Version: row.LayoutVersion}, layout)
 	if maps == nil {
 		return nil, err
 	}
-	rules := seating.RulesOf(concert, contracts.InstantOf(now))
-	return rules.Suggest(rules.AskedFor(layout[at], places, len(places)), layout, maps), err
+	return find(maps), err
+}
+
+// finder returns what finds seats near those that an order asked for, on the maps of the layout's groups; nil if the layout does
+// not have the seats. An order for named seats that came so far named as many accessible places as its buyer may have.
+func finder(rules seating.Rules, row readmodel.Order, layout []readmodel.LayoutGroup) func([]seatstate.Snapshot) []seating.Suggestion {
+	if a := row.Asked; a != nil && row.Reason.Code == contracts.ReasonNoAdjacent {
+		wish := seating.Wish{Section: a.Section, Quantity: a.Quantity, Accessible: a.Accessible, Released: rules.Released}
+		return func(maps []seatstate.Snapshot) []seating.Suggestion { return rules.SuggestTo(wish, layout, maps) }
+	}
+	at := slices.IndexFunc(layout, func(g readmodel.LayoutGroup) bool { return g.Group == row.Group })
+	if at < 0 {
+		return nil
+	}
+	places, _, ok := layout[at].Places(row.Seats)
+	if !ok {
+		return nil
+	}
+	asked := rules.AskedFor(layout[at], places, len(places))
+	return func(maps []seatstate.Snapshot) []seating.Suggestion { return rules.Suggest(asked, layout, maps) }
 }
 
 // mapsOf returns the maps of a layout's groups, at most answerKept old. An error is about the groups that did not answer; the
