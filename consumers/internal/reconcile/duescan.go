@@ -56,7 +56,7 @@ func (s *scanProgress) add(segment int, first bool, page order.DuePage, now cont
 	}
 }
 
-// open returns the open orders of all segments by their status, and when the oldest of the counts began. ok is false until the
+// open returns the orders of all segments in each status that has a next step, and when the oldest of the counts began. ok is false until the
 // process has read every segment to its end.
 func (s *scanProgress) open() (byStatus map[contracts.Status]int, from contracts.Instant, ok bool) {
 	s.mu.Lock()
@@ -69,8 +69,8 @@ func (s *scanProgress) open() (byStatus map[contracts.Status]int, from contracts
 		if i == 0 || c.from < from {
 			from = c.from
 		}
-		for status, n := range c.byStatus {
-			byStatus[status] += n
+		for status := range byStatus {
+			byStatus[status] += c.byStatus[status]
 		}
 	}
 	return byStatus, from, true

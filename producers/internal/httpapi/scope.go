@@ -15,7 +15,10 @@ func (r Request) RequireScope(scope string) (string, error) {
 	}
 	claim := r.RequestContext.Authorizer.JWT.Claims["scope"]
 	if inner, list := strings.CutPrefix(claim, "["); list {
-		claim, _ = strings.CutSuffix(inner, "]")
+		words, whole := strings.CutSuffix(inner, "]")
+		if claim = words; !whole {
+			claim = ""
+		}
 	}
 	if !slices.Contains(strings.Fields(claim), scope) {
 		return "", NewProblem(CodeForbidden, "This address needs a token with the scope "+scope+".")
