@@ -31,7 +31,7 @@ RAPID_CHECKS ?= 10000
 PACKAGE_FLAGS ?= --verify
 
 # USER is also the login name, which is no user id here: it counts only as an argument of make.
-TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)')
+TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)') $(if $(filter-out 0,$(OPERATOR)),--operator)
 
 ##@ The stack on this machine
 .PHONY: demo up down status env token seed cancel
@@ -51,7 +51,7 @@ status: devstack ## show each process with its address and health (STACK)
 env: devstack ## print every address and name as shell exports: eval "$(make env)" (STACK)
 	@$(DEVSTACK) env
 
-token: devstack ## print an access token (USER=anna), or many lines `userId token` (USER=load COUNT=5000) (TTL STACK)
+token: devstack ## print an access token (USER=anna), or many lines `userId token` (USER=load COUNT=5000) (TTL STACK OPERATOR=1)
 	@$(DEVSTACK) token $(TOKEN_FLAGS)
 
 seed: devstack ## load the sample concerts again (STACK)
@@ -122,7 +122,7 @@ stripe-mock: $(STRIPE_MOCK) ## check each request to Stripe with Stripe's own va
 
 schemathesis: tools $(SCHEMATHESIS)/installed ## try every route of the contract with generated requests, on a stack of its own: under 4 minutes
 	@$(DEVSTACK) run --stack schemathesis --main-concerts --hold-seconds 60 -- bash -euo pipefail -c '\
-	  export HYPOTHESIS_STORAGE_DIRECTORY=$(SCHEMATHESIS)/hypothesis TOKEN="$$($(DEVSTACK) token --stack schemathesis --user schemathesis --ttl 1h)"; \
+	  export HYPOTHESIS_STORAGE_DIRECTORY=$(SCHEMATHESIS)/hypothesis TOKEN="$$($(DEVSTACK) token --stack schemathesis --user schemathesis --operator --ttl 1h)"; \
 	  exec $(SCHEMATHESIS)/bin/schemathesis --config-file scripts/schemathesis/schemathesis.toml --no-color run contracts/openapi/openapi.yaml --url "$$SITE_URL"'
 
 contract: $(OASDIFF) ## compare the HTTP contract with the version before it: no client breaks by a change that its changelog does not list

@@ -87,12 +87,14 @@ type Key struct {
 	Type string `json:"type"`
 }
 
-// Index is a global secondary index. Projection is KEYS_ONLY or ALL.
+// Index is a global secondary index. Projection is KEYS_ONLY, ALL, or INCLUDE for the keys and Attributes.
 type Index struct {
 	Name         string `json:"name"`
 	PartitionKey Key    `json:"partitionKey"`
 	SortKey      *Key   `json:"sortKey,omitempty"`
 	Projection   string `json:"projection"`
+	// Attributes are beside the keys in the index. Only INCLUDE has any.
+	Attributes []string `json:"attributes,omitempty"`
 }
 
 // Bus is an EventBridge bus.

@@ -127,7 +127,14 @@ func (v *validator) tables() {
 		for _, i := range t.Indexes {
 			v.formed(where+": name of an index", i.Name, nameForm)
 			v.keys(where+": index "+i.Name, i.PartitionKey, i.SortKey)
-			v.oneOf(where+": index "+i.Name+": projection", i.Projection, "KEYS_ONLY", "ALL")
+			v.oneOf(where+": index "+i.Name+": projection", i.Projection, "KEYS_ONLY", "INCLUDE", "ALL")
+			if (i.Projection == "INCLUDE") != (len(i.Attributes) > 0) {
+				v.addf("%s: index %s: INCLUDE needs attributes, and no other projection has any", where, i.Name)
+			}
+			v.unique(where+": index "+i.Name+": attribute", i.Attributes)
+			for _, attribute := range i.Attributes {
+				v.formed(where+": index "+i.Name+": an attribute", attribute, attributeForm)
+			}
 		}
 	}
 }

@@ -50,7 +50,7 @@ var rules = []rule{
 		why:  "the HTTP edge knows forms, not stores",
 	},
 	{
-		from: []string{"producers/internal/orders", "producers/internal/queries", "producers/internal/webhook", "producers/internal/catalogue"},
+		from: []string{"producers/internal/orders", "producers/internal/queries", "producers/internal/webhook", "producers/internal/catalogue", "producers/internal/operations"},
 		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/browse", "producers/internal/httpapi", "producers/internal/pace"},
 		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
 	},

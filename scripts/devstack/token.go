@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
+	"boxoffice/contracts/tokenkeys"
 	"boxoffice/scripts/devstack/internal/accounts"
 	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/cli"
@@ -66,9 +67,10 @@ func saveKey(f stack.Folder, key localtokens.Key) error {
 }
 
 type tokenCommand struct {
-	User  string         `help:"The user's id; with --count the prefix of the ids." default:"buyer"`
-	Count int            `help:"Print this many lines 'userId token' for USER-1, USER-2, … instead of one token."`
-	TTL   *time.Duration `name:"ttl" help:"How long the token is valid, negative for an expired one (default: 15m; with --count 12h, since making the tokens of a load test takes long)."`
+	User     string         `help:"The user's id; with --count the prefix of the ids." default:"buyer"`
+	Operator bool           `help:"Give the token the scope operator as well, and its account the right to it."`
+	Count    int            `help:"Print this many lines 'userId token' for USER-1, USER-2, … instead of one token."`
+	TTL      *time.Duration `name:"ttl" help:"How long the token is valid, negative for an expired one (default: 15m; with --count 12h, since making the tokens of a load test takes long)."`
 }
 
 const (
@@ -101,11 +103,18 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 		ttl = countTTL
 	}
 	issuer, now := d.settings.Issuer(), a.now()
-	if err := writeAccounts(ctx, d, c.users(), now); err != nil {
+	if err := writeAccounts(ctx, d, c.users(), c.Operator, now); err != nil {
 		return err
 	}
+	claimsOf := func(user string) localtokens.Claims {
+		claims := localtokens.ClaimsOf(issuer, user, now, ttl)
+		if c.Operator {
+			claims.Scope += " " + tokenkeys.ScopeOperator
+		}
+		return claims
+	}
 	if c.Count == 0 {
-		token, err := key.Sign(localtokens.ClaimsOf(issuer, c.User, now, ttl))
+		token, err := key.Sign(claimsOf(c.User))
 		if err != nil {
 			return err
 		}
@@ -114,7 +123,7 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	}
 	lines, err := signMany(ctx, c.Count, func(i int) (string, error) {
 		user := fmt.Sprintf("%s-%d", c.User, i+1)
-		token, err := key.Sign(localtokens.ClaimsOf(issuer, user, now, ttl))
+		token, err := key.Sign(claimsOf(user))
 		return user + " " + token, err
 	})
 	if err != nil {
@@ -142,7 +151,7 @@ func (c *tokenCommand) users() []string {
 }
 
 // writeAccounts writes the accounts of tokens, so that they have an answer at /api/me.
-func writeAccounts(ctx context.Context, d description, users []string, now time.Time) error {
+func writeAccounts(ctx context.Context, d description, users []string, operator bool, now time.Time) error {
 	table, found := d.values["tableName:users"]
 	if !found {
 		return nil // the stack was brought up by a version without accounts
@@ -151,7 +160,7 @@ func writeAccounts(ctx context.Context, d description, users []string, now time.
 	if err != nil {
 		return err
 	}
-	return accounts.Write(ctx, dynamodb.NewFromConfig(cfg), table, users, now)
+	return accounts.Write(ctx, dynamodb.NewFromConfig(cfg), table, users, operator, now)
 }
 
 // signMany runs sign for 0 to n-1 on every core, since a signature takes about a millisecond.

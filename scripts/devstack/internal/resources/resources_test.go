@@ -84,7 +84,7 @@ func TestEveryDifferenceIsInTheError(t *testing.T) {
 		"queue expiries.fifo: DelaySeconds is 311, the specification says 312",
 		"queue orders.fifo: MessageRetentionPeriod is 345600, the specification says 345660",
 		"queue orders.fifo: RedrivePolicy is ",
-		"table orders: indexes is buyer userId:S, acceptedAt:N KEYS_ONLY; open openGroup:S, dueAt:N KEYS_ONLY, the specification says buyer userId:S, acceptedAt:N KEYS_ONLY; open openGroup:S, dueAt:N ALL",
+		"table orders: indexes is buyer userId:S, acceptedAt:N KEYS_ONLY; open openGroup:S, dueAt:N INCLUDE status, the specification says buyer userId:S, acceptedAt:N KEYS_ONLY; open openGroup:S, dueAt:N ALL",
 		"table orders: stream is NEW_AND_OLD_IMAGES, the specification says none",
 		"table tickets: key is seatGroup:S, seat:S, the specification says seatGroup:S",
 		"table concerts: point-in-time recovery is true, the specification says false",
