@@ -3,10 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -15,55 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"boxoffice/scripts/devstack/internal/accounts"
-	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/localtokens"
 )
-
-const (
-	audience        = localtokens.Audience
-	wellKnownPrefix = "/api" + localtokens.WellKnown
-)
-
-// writeTokenDocuments creates the stack's signing key if there is none, and writes the discovery document and the key set.
-func writeTokenDocuments(f stack.Folder, issuer string) error {
-	key, err := signingKey(f)
-	if errors.Is(err, os.ErrNotExist) {
-		if key, err = localtokens.NewKey(); err == nil {
-			err = saveKey(f, key)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	discovery, err := localtokens.Discovery(issuer)
-	if err != nil {
-		return fmt.Errorf("discovery document: %w", err)
-	}
-	keys, err := localtokens.KeySet(key.Set())
-	if err != nil {
-		return fmt.Errorf("key set: %w", err)
-	}
-	return errors.Join(
-		stack.WriteFile(filepath.Join(f.WellKnown(), localtokens.DiscoveryName), discovery),
-		stack.WriteFile(filepath.Join(f.WellKnown(), localtokens.KeySetName), keys))
-}
-
-func signingKey(f stack.Folder) (localtokens.Key, error) {
-	content, err := os.ReadFile(f.SigningKey())
-	if err != nil {
-		return localtokens.Key{}, fmt.Errorf("signing key: %w", err)
-	}
-	return localtokens.ParseKey(content)
-}
-
-func saveKey(f stack.Folder, key localtokens.Key) error {
-	content, err := key.PEM()
-	if err != nil {
-		return err
-	}
-	return stack.WriteFile(f.SigningKey(), content)
-}
 
 type tokenCommand struct {
 	User  string         `help:"The user's id; with --count the prefix of the ids." default:"buyer"`
@@ -89,7 +40,8 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	if err != nil {
 		return err
 	}
-	key, err := signingKey(d.folder)
+	now := a.now()
+	key, err := signingKey(d.folder, now)
 	if err != nil {
 		return err
 	}
@@ -100,7 +52,7 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	case c.Count > 0:
 		ttl = countTTL
 	}
-	issuer, now := d.settings.Issuer(), a.now()
+	issuer := d.settings.Issuer()
 	if err := writeAccounts(ctx, d, c.users(), now); err != nil {
 		return err
 	}

@@ -41,7 +41,8 @@ func Values(t topology.Topology) topology.Values {
 		"secret:mail-links":     "1:" + strings.Repeat("C", 43),
 		"siteUrl":               "https://boxoffice.example",
 		"rateLimits":            "production",
-		"mailOutbox":            "",
+		"allowedOrigins":        "",
+		"mailOutbox":            "none",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",
 	} {
