@@ -53,23 +53,22 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 		ttl = countTTL
 	}
 	issuer := d.settings.Issuer()
-	if err := writeAccounts(ctx, d, c.users(), now); err != nil {
+	users := c.users()
+	// The emulator writes the accounts while this program signs.
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return writeAccounts(ctx, d, users, now) })
+	var lines []string
+	both.Go(func() (err error) {
+		lines, err = signMany(ctx, len(users), func(i int) (string, error) {
+			token, err := key.Sign(localtokens.ClaimsOf(issuer, users[i], now, ttl))
+			if err != nil || c.Count == 0 {
+				return token, err
+			}
+			return users[i] + " " + token, nil
+		})
 		return err
-	}
-	if c.Count == 0 {
-		token, err := key.Sign(localtokens.ClaimsOf(issuer, c.User, now, ttl))
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(a.out, token)
-		return err
-	}
-	lines, err := signMany(ctx, c.Count, func(i int) (string, error) {
-		user := fmt.Sprintf("%s-%d", c.User, i+1)
-		token, err := key.Sign(localtokens.ClaimsOf(issuer, user, now, ttl))
-		return user + " " + token, err
 	})
-	if err != nil {
+	if err := both.Wait(); err != nil {
 		return err
 	}
 	out := bufio.NewWriter(a.out)
