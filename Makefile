@@ -34,7 +34,7 @@ PACKAGE_FLAGS ?= --verify
 TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)') $(if $(filter-out 0,$(OPERATOR)),--operator)
 
 ##@ The stack on this machine
-.PHONY: demo up down status env token seed cancel
+.PHONY: demo up down status env token keys seed cancel
 demo: devstack ## show orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
 	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
 	@$(DEVSTACK) run --stack demo --main-concerts --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
@@ -53,6 +53,9 @@ env: devstack ## print every address and name as shell exports: eval "$(make env
 
 token: devstack ## print an access token (USER=anna), or many lines `userId token` (USER=load COUNT=5000) (TTL STACK OPERATOR=1)
 	@$(DEVSTACK) token $(TOKEN_FLAGS)
+
+keys: devstack ## show the keys that sign tokens, or rotate them (KEYS_FLAGS='rotate --dry-run --json' STACK)
+	@$(DEVSTACK) keys $(KEYS_FLAGS)
 
 seed: devstack ## load the sample concerts again (STACK)
 	@$(DEVSTACK) seed

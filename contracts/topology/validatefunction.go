@@ -16,8 +16,9 @@ var plainReferences = []string{
 	"homeRegionLetter", "holdSeconds", "orderDeadlineSeconds", "redisAddress", "redisReaderUser", "redisReaderPassword",
 	"redisWriterUser", "redisWriterPassword", "redisPayUser", "redisPayPassword", "environment", "paymentMode",
 	"stripePublishableKey", "stripeApiBase", "stripeRequestsPerSecond",
-	// The origin of the site; how many requests of accounts are answered ("production" or "wide"); a folder for mails, or nothing.
-	"siteUrl", "rateLimits", "mailOutbox",
+	// The origin of the site; the other origins that the edge allows, separated by commas; how many requests of accounts are answered
+	// ("production" or "wide"); a folder for mails, or "none".
+	"siteUrl", "allowedOrigins", "rateLimits", "mailOutbox",
 	// Where clients open connections (wss://…), and where a function manages them (https://…).
 	"pushUrl", "connectionsEndpoint",
 }

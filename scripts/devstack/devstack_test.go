@@ -364,7 +364,7 @@ func TestSecretsAreKeptAndOnlyTheOwnerReadsThem(t *testing.T) {
 	if other := prepared(t, a, "two", stackFlags{}); other.secrets.OrderIDs == u.secrets.OrderIDs {
 		t.Error("two stacks share a secret")
 	}
-	for _, name := range []string{"secrets.json", "signing-key.pem", "stack.json"} {
+	for _, name := range []string{"secrets.json", "signing-key.pem", "token-keys.json", "stack.json"} {
 		info, err := os.Stat(u.folder.Path(name))
 		if err != nil {
 			t.Fatal(err)

@@ -12,11 +12,11 @@ import (
 // nameSecrets sets the value of each reference to a secret to an ARN, as on AWS, and returns the secret of each ARN for the
 // imitated extension.
 func (u *ascent) nameSecrets() (map[string]string, error) {
-	key, err := signingKey(u.folder)
+	set, err := loadTokenKeys(u.folder)
 	if err != nil {
 		return nil, err
 	}
-	tokenKeys, err := key.Set().Encode()
+	tokenKeys, err := set.Encode()
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -16,55 +13,9 @@ import (
 
 	"boxoffice/contracts/tokenkeys"
 	"boxoffice/scripts/devstack/internal/accounts"
-	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/localtokens"
 )
-
-const (
-	audience        = localtokens.Audience
-	wellKnownPrefix = "/api" + localtokens.WellKnown
-)
-
-// writeTokenDocuments creates the stack's signing key if there is none, and writes the discovery document and the key set.
-func writeTokenDocuments(f stack.Folder, issuer string) error {
-	key, err := signingKey(f)
-	if errors.Is(err, os.ErrNotExist) {
-		if key, err = localtokens.NewKey(); err == nil {
-			err = saveKey(f, key)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	discovery, err := localtokens.Discovery(issuer)
-	if err != nil {
-		return fmt.Errorf("discovery document: %w", err)
-	}
-	keys, err := localtokens.KeySet(key.Set())
-	if err != nil {
-		return fmt.Errorf("key set: %w", err)
-	}
-	return errors.Join(
-		stack.WriteFile(filepath.Join(f.WellKnown(), localtokens.DiscoveryName), discovery),
-		stack.WriteFile(filepath.Join(f.WellKnown(), localtokens.KeySetName), keys))
-}
-
-func signingKey(f stack.Folder) (localtokens.Key, error) {
-	content, err := os.ReadFile(f.SigningKey())
-	if err != nil {
-		return localtokens.Key{}, fmt.Errorf("signing key: %w", err)
-	}
-	return localtokens.ParseKey(content)
-}
-
-func saveKey(f stack.Folder, key localtokens.Key) error {
-	content, err := key.PEM()
-	if err != nil {
-		return err
-	}
-	return stack.WriteFile(f.SigningKey(), content)
-}
 
 type tokenCommand struct {
 	User     string         `help:"The user's id; with --count the prefix of the ids." default:"buyer"`
@@ -91,7 +42,8 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	if err != nil {
 		return err
 	}
-	key, err := signingKey(d.folder)
+	now := a.now()
+	key, err := signingKey(d.folder, now)
 	if err != nil {
 		return err
 	}
@@ -102,10 +54,8 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	case c.Count > 0:
 		ttl = countTTL
 	}
-	issuer, now := d.settings.Issuer(), a.now()
-	if err := writeAccounts(ctx, d, c.users(), c.Operator, now); err != nil {
-		return err
-	}
+	issuer := d.settings.Issuer()
+	users := c.users()
 	claimsOf := func(user string) localtokens.Claims {
 		claims := localtokens.ClaimsOf(issuer, user, now, ttl)
 		if c.Operator {
@@ -113,20 +63,21 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 		}
 		return claims
 	}
-	if c.Count == 0 {
-		token, err := key.Sign(claimsOf(c.User))
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(a.out, token)
+	// The emulator writes the accounts while this program signs.
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return writeAccounts(ctx, d, users, c.Operator, now) })
+	var lines []string
+	both.Go(func() (err error) {
+		lines, err = signMany(ctx, len(users), func(i int) (string, error) {
+			token, err := key.Sign(claimsOf(users[i]))
+			if err != nil || c.Count == 0 {
+				return token, err
+			}
+			return users[i] + " " + token, nil
+		})
 		return err
-	}
-	lines, err := signMany(ctx, c.Count, func(i int) (string, error) {
-		user := fmt.Sprintf("%s-%d", c.User, i+1)
-		token, err := key.Sign(claimsOf(user))
-		return user + " " + token, err
 	})
-	if err != nil {
+	if err := both.Wait(); err != nil {
 		return err
 	}
 	out := bufio.NewWriter(a.out)

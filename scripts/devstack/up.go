@@ -149,7 +149,7 @@ func (u *ascent) prepare(flags stackFlags) error {
 	if u.secrets, err = u.folder.LoadSecrets(); err != nil {
 		return err
 	}
-	if err := writeTokenDocuments(u.folder, u.settings.Issuer()); err != nil {
+	if err := ensureTokenKeys(u.folder, u.settings.Issuer(), u.now()); err != nil {
 		return err
 	}
 	return u.folder.SaveSettings(u.settings)
@@ -217,6 +217,7 @@ func (u *ascent) resources(ctx context.Context) error {
 	u.values["stripePublishableKey"], u.values["stripeApiBase"] = u.secrets.Stripe.Publishable, u.settings.StripeBase()
 	u.values["siteUrl"], u.values["rateLimits"], u.values["mailOutbox"] = u.settings.SiteURL(), u.settings.RateLimits, u.folder.MailOutbox()
 	u.values["pushUrl"], u.values["connectionsEndpoint"] = u.settings.PushURL(), u.settings.ConnectionsURL()
+	u.values["allowedOrigins"] = strings.Join(u.settings.AllowOrigins, ",")
 	functionSecrets, err := u.nameSecrets()
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ type report struct {
 	Go       string    `json:"go"`
 	Stampede *stampede `json:"stampede,omitempty"`
 	Phases   []phase   `json:"phases"`
+	Logins   *logins   `json:"logins,omitempty"`
 	// Memory is the most memory that the functions have used in all parts except the starts.
 	Memory    []memoryUse    `json:"memory"`
 	Functions []functionCost `json:"functions"`
@@ -55,6 +56,13 @@ func (r report) print(w io.Writer) error {
 			row("\nbare loop of the same, seat groups: %d; CPU of\twhose\tms/order\tshare", p.Groups)
 			printCosts(row, p.Floor.CPU)
 		}
+	}
+	if l := r.Logins; l != nil {
+		row("\nlogins\tclients\tlogins/s\tanswer ms, median\tworst\targon2id ms\tof identity's CPU\tother programs")
+		row("%d\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.0f %%\t%.0f %%", l.Logins, l.Clients, l.LoginsPerSecond, l.Took.Median, l.Took.Worst, l.HashMilliseconds,
+			100*l.HashShare, 100*l.OthersShare)
+		row("\nlogin; CPU of\twhose\tms/login\tshare")
+		printCosts(row, l.CPU)
 	}
 	if len(r.Memory) > 0 {
 		row("\nmemory of\tMB\tmost used MB\tshare")

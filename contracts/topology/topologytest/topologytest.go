@@ -44,10 +44,11 @@ func Values(t topology.Topology) topology.Values {
 		"secret:mail-links":     "1:" + strings.Repeat("C", 43),
 		"siteUrl":               "https://boxoffice.example",
 		"rateLimits":            "production",
-		"mailOutbox":            "",
 		"secret:push-tickets":   "1:" + strings.Repeat("D", 43),
 		"pushUrl":               "wss://boxoffice.example/push",
 		"connectionsEndpoint":   "https://sample.execute-api.eu-central-1.amazonaws.com/push",
+		"allowedOrigins":        "",
+		"mailOutbox":            "none",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",
 	} {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
+	"path/filepath"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -36,9 +39,16 @@ type config struct {
 	NotificationsQueueURL string `env:"NOTIFICATIONS_QUEUE_URL,notEmpty"`
 	// RateLimits is "production" or "wide".
 	RateLimits string `env:"RATE_LIMITS,notEmpty"`
-	// MailOutbox is a folder for letters. Without one no letter is sent.
-	MailOutbox string `env:"MAIL_OUTBOX"`
+	// AllowedOrigins are the origins besides the site's whose pages may use the API with cookies, separated by commas: those that
+	// the edge allows.
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS"`
+	// MailOutbox is the absolute path of a folder for letters, or "none": then no letter is sent, and nobody can confirm an address
+	// or set a new password.
+	MailOutbox string `env:"MAIL_OUTBOX,notEmpty"`
 }
+
+// noOutbox is the value of MAIL_OUTBOX without a folder. Letters are dropped only where somebody has written so.
+const noOutbox = "none"
 
 // hashesAtOnce bounds the hashes that a process computes at a time. Each takes 19 MiB and a whole processor.
 const hashesAtOnce = 1
@@ -60,9 +70,21 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := url.Parse(c.SiteURL)
-	if err != nil || site.Host == "" || site.Scheme+"://"+site.Host != c.SiteURL {
+	if !isOrigin(c.SiteURL) {
 		return nil, fmt.Errorf("SITE_URL is %q, want scheme, host and port alone", c.SiteURL)
+	}
+	for _, allowed := range c.AllowedOrigins {
+		if !isOrigin(allowed) {
+			return nil, fmt.Errorf("ALLOWED_ORIGINS has %q, want scheme, host and port alone", allowed)
+		}
+	}
+	folder := c.MailOutbox
+	switch {
+	case folder == noOutbox:
+		folder = ""
+		p.Log.Warn("letters are dropped: MAIL_OUTBOX is " + noOutbox)
+	case !filepath.IsAbs(folder):
+		return nil, fmt.Errorf("MAIL_OUTBOX is %q, want an absolute path, or %s", folder, noOutbox)
 	}
 	rates := identity.ProductionRates()
 	switch c.RateLimits {
@@ -77,10 +99,24 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		Accounts: store, Sessions: store, Limits: store,
 		Passwords:   passwordhash.New(hashesAtOnce),
 		Tokens:      accesstoken.New(c.SiteURL+"/api", keys),
-		Outbox:      mailoutbox.New(c.MailOutbox, p.Random),
+		Outbox:      mailoutbox.New(folder, p.Random),
 		Messages:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueNotifications: c.NotificationsQueueURL}),
 		RefreshKeys: refreshKeys, LinkKeys: linkKeys,
-		Site: c.SiteURL, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now,
+		Site: c.SiteURL, AllowedOrigins: c.AllowedOrigins, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now, Wait: wait,
 	}
 	return service.Routes(), nil
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Scheme+"://"+u.Host == text
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }

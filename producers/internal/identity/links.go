@@ -88,7 +88,11 @@ func (s *Service) send(ctx context.Context, kind LinkKind, counter, subject, use
 	return asked(), nil
 }
 
-// sendReset answers POST /api/auth/password-resets: 202 whether there is such an account or not.
+// resetTakes is how long every accepted request for a reset takes. Only an address with an account gets a letter, and to hand the
+// letter over takes time, which would tell that there is an account. It is longer than the calls take together.
+const resetTakes = 500 * time.Millisecond
+
+// sendReset answers POST /api/auth/password-resets: 202 whether there is such an account or not, after the same time.
 func (s *Service) sendReset(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	var body struct {
 		Email *string `json:"email"`
@@ -102,9 +106,26 @@ func (s *Service) sendReset(ctx context.Context, r httpapi.Request) (httpapi.Res
 	if err := s.within(ctx, "reset", s.viewer(r), s.Rates.ResetByAddress); err != nil {
 		return httpapi.Response{}, err
 	}
-	mail, err := rules.ParseMail(*body.Email)
+	started := s.Now()
+	response, err := s.reset(ctx, *body.Email, s.viewer(r))
+	s.Wait(ctx, started.Add(resetTakes).Sub(s.Now()))
+	return response, err
+}
+
+// reset sends a reset link to an address, if it is that of an account.
+func (s *Service) reset(ctx context.Context, address, viewer string) (httpapi.Response, error) {
+	mail, err := rules.ParseMail(address)
 	if err != nil {
 		return asked(), nil // no account has an address like this, which everybody can see
+	}
+	known, err := s.known(ctx, mail.Key, viewer)
+	if err != nil {
+		return httpapi.Response{}, err
+	}
+	// Requests from elsewhere do not use up the letters of the owner, who asks from an address that the account knows.
+	counted := mail.Key
+	if known {
+		counted += " from " + viewer
 	}
 	owner, found, err := s.Accounts.MailOwner(ctx, mail.Key)
 	if err != nil {
@@ -115,7 +136,7 @@ func (s *Service) sendReset(ctx context.Context, r httpapi.Request) (httpapi.Res
 			return httpapi.Response{}, err
 		}
 	}
-	return s.send(ctx, LinkReset, "reset-account", mail.Key, owner.UserID, s.Rates.ResetByAccount)
+	return s.send(ctx, LinkReset, "reset-account", counted, owner.UserID, s.Rates.ResetByAccount)
 }
 
 // confirm answers POST /api/auth/confirm.

@@ -160,6 +160,15 @@ func (s *Service) login(ctx context.Context, r httpapi.Request) (httpapi.Respons
 	case !found:
 		return httpapi.Response{}, refused
 	}
+	// A new password ends every session by raising the account's epoch. If one was set after the hash was read, this login is by the
+	// old password, and user may have the new epoch. With the hash unchanged after user was read, user has the epoch of that hash.
+	latest, _, err := s.Accounts.MailOwner(ctx, mail.Key)
+	switch {
+	case err != nil:
+		return httpapi.Response{}, s.unavailable(ctx, "account not read", err)
+	case latest != owner:
+		return httpapi.Response{}, refused
+	}
 	if err := s.remember(ctx, mail.Key, viewer); err != nil {
 		s.notRemembered(ctx, err)
 	}

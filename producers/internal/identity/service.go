@@ -55,8 +55,10 @@ type Service struct {
 	Messages  Messages
 	// RefreshKeys seal refresh tokens, LinkKeys the tokens of links.
 	RefreshKeys, LinkKeys sealed.Keys
-	// Site is the origin of the site: scheme, host and port.
-	Site string
+	// Site is the origin of the site: scheme, host and port. AllowedOrigins are the other origins whose pages may use the API with
+	// the refresh cookie.
+	Site           string
+	AllowedOrigins []string
 	// Edge tells which requests came through the edge.
 	Edge  origin.Secrets
 	Rates Rates
@@ -64,6 +66,8 @@ type Service struct {
 	Random io.Reader
 	Log    *slog.Logger
 	Now    func() time.Time
+	// Wait returns after d, at once if d is not positive, and when ctx ends.
+	Wait func(ctx context.Context, d time.Duration)
 }
 
 // Routes returns the handlers by route.

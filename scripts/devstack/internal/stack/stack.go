@@ -181,7 +181,10 @@ func (f Folder) WellKnown() string { return f.Path("well-known") }
 // MailOutbox is the folder with the mails that the stack would send.
 func (f Folder) MailOutbox() string { return f.Path("outbox") }
 
-// SigningKey is the file with the private key of the stack's tokens.
+// TokenKeys is the file with the keys of the stack's tokens, in the form of the secret that identity reads.
+func (f Folder) TokenKeys() string { return f.Path("token-keys.json") }
+
+// SigningKey is the file with the key of those that signs, for tests.
 func (f Folder) SigningKey() string { return f.Path("signing-key.pem") }
 
 // Redis is the working folder of redis-server.
