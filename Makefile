@@ -139,7 +139,7 @@ web-types-check: devstack ## check that the site's types are those of the contra
 	@if ! node="$$($(DEVSTACK) node $(if $(CI),,--present) 2>$(TOOLS)/node.log)"; then \
 	  cat $(TOOLS)/node.log >&2; $(if $(CI),exit 1,echo "web-types-check: not checked without Node; make web-types installs it into .local"; exit 0); \
 	fi; \
-	export PATH="$$node:$$PATH"; cd web; $(NPM_CI); npm run --silent types -- --output '$(TOOLS)/schema.d.ts' >/dev/null; \
+	export PATH="$$node:$$PATH"; cd web; $(NPM_CI); TYPES='$(TOOLS)/schema.d.ts' npm run --silent types >/dev/null; \
 	diff -u src/lib/api/schema.d.ts '$(TOOLS)/schema.d.ts' || { echo "web/src/lib/api/schema.d.ts is not that of contracts/openapi/openapi.yaml: run make web-types"; exit 1; }; \
 	npm run --silent typecheck; echo "web-types-check: the types are those of the contract, and compile"
 

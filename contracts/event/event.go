@@ -116,7 +116,7 @@ func Decode(detail []byte) (OrderChanged, error) {
 	switch {
 	case o.V != version:
 		return OrderChanged{}, fmt.Errorf("%w: version %d", ErrMalformed, o.V)
-	case !isOrderID(o.OrderID) || o.Seats == nil || o.Version < 1 || DetailType(o.Status) == "":
+	case o.OrderID == "" || o.Seats == nil || o.Version < 1 || DetailType(o.Status) == "":
 		return OrderChanged{}, fmt.Errorf("%w: orderId %q, version %d, status %q", ErrMalformed, o.OrderID, o.Version, o.Status)
 	}
 	written, err := json.Marshal(o)
@@ -131,11 +131,6 @@ func Decode(detail []byte) (OrderChanged, error) {
 		return OrderChanged{}, fmt.Errorf("%w: member %q is missing, unknown or null", ErrMalformed, name)
 	}
 	return o, nil
-}
-
-func isOrderID(id contracts.OrderID) bool {
-	_, err := contracts.ParseOrderID(string(id))
-	return err == nil
 }
 
 // differentMember returns a member that only one of two JSON values has, or that is null in one of them, at any depth, and whether
