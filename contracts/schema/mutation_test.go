@@ -196,5 +196,7 @@ func TestEventsAreReadAsTheirSchemaSays(t *testing.T) {
 	agree(t, "event", func(detail []byte) error {
 		_, err := event.Decode(detail)
 		return err
-	}, func(m mutation) bool { return strings.HasPrefix(m.says, "code is") || strings.HasPrefix(m.says, "orderId is") })
+	}, func(m mutation) bool {
+		return strings.HasPrefix(m.says, "code is") || strings.HasPrefix(m.says, "orderId is")
+	})
 }
