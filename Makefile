@@ -29,6 +29,8 @@ RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/..
 FUZZ_TIME ?= 60000x
 RAPID_CHECKS ?= 10000
 PACKAGE_FLAGS ?= --verify
+# Installs exactly what web/package-lock.json names, if it has changed or nothing is installed.
+NPM_CI := [ node_modules/.package-lock.json -nt package-lock.json ] || { echo "installing the packages of web/package-lock.json (a minute)"; npm ci --silent; }
 
 # USER is also the login name, which is no user id here: it counts only as an argument of make.
 TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)') $(if $(filter-out 0,$(OPERATOR)),--operator)
@@ -84,10 +86,10 @@ lint: $(GOLANGCI) ## run golangci-lint; installing it takes minutes, once
 
 test: tools vet unit e2e faults ## all that must pass before a commit: formatting, vet, all tests, end-to-end tests, fault tests
 
-check: test lint race fuzz property stripe-mock contract schemathesis mutants faults-long package ## run test and every slower step
+check: test lint race fuzz property stripe-mock contract web-types-check schemathesis mutants faults-long package ## run test and every slower step
 
 ##@ Single steps
-.PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock schemathesis contract bench measure
+.PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock schemathesis contract web-types web-types-check bench measure
 unit: ## run all tests that need no running stack
 	@go test ./...
 
@@ -131,6 +133,18 @@ schemathesis: tools $(SCHEMATHESIS)/installed ## try every route of the contract
 contract: $(OASDIFF) ## compare the HTTP contract with the version before it: no client breaks by a change that its changelog does not list
 	@BOXOFFICE_OASDIFF='$(OASDIFF)' go test -count=1 ./scripts/contract
 	@go run ./scripts/contract --oasdiff '$(OASDIFF)'
+
+# Only the site needs Node. `devstack node` prints the folder of the PATH's Node, or installs one into .local.
+web-types: devstack ## generate the site's TypeScript types from the HTTP contract; installs Node into .local where it is missing
+	@node="$$($(DEVSTACK) node)"; export PATH="$$node:$$PATH"; cd web; $(NPM_CI); npm run --silent types
+
+web-types-check: devstack ## check that the site's types are those of the contract, and compile; without Node it says so, in CI it installs it
+	@if ! node="$$($(DEVSTACK) node $(if $(CI),,--present) 2>$(TOOLS)/node.log)"; then \
+	  cat $(TOOLS)/node.log >&2; $(if $(CI),exit 1,echo "web-types-check: not checked without Node; make web-types installs it into .local"; exit 0); \
+	fi; \
+	export PATH="$$node:$$PATH"; cd web; $(NPM_CI); TYPES='$(TOOLS)/schema.d.ts' npm run --silent types >/dev/null; \
+	diff -u src/lib/api/schema.d.ts '$(TOOLS)/schema.d.ts' || { echo "web/src/lib/api/schema.d.ts is not that of contracts/openapi/openapi.yaml: run make web-types"; exit 1; }; \
+	npm run --silent typecheck; echo "web-types-check: the types are those of the contract, and compile"
 
 bench: ## run all benchmarks
 	@go test -run '^$$' -bench . -benchmem ./...

@@ -32,6 +32,7 @@ type commands struct {
 	Run    runCommand    `cmd:"" help:"Bring up a temporary stack, run a command with its environment, take the stack down."`
 	Tools  toolsCommand  `cmd:"" help:"Only install what the stack and the tests need."`
 	Build  buildCommand  `cmd:"" help:"Only build the functions, each as NAME/bootstrap."`
+	Node   nodeCommand   `cmd:"" help:"Print the folder of node and npm, for the site; install both if they are missing."`
 
 	Package packageCommand `cmd:"" help:"Build what is deployed on AWS: a reproducible arm64 zip of each function."`
 }

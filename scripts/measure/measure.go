@@ -17,7 +17,7 @@ import (
 
 // options are the command line. Options with a variable come from make env.
 type options struct {
-	Only       []string      `enum:"stampede,http,paid,login,drain,start" default:"stampede,http,paid,login,drain,start" help:"Parts to measure: ${enum}."`
+	Only       []string      `enum:"reads,stampede,http,paid,login,drain,start" default:"reads,stampede,http,paid,login,drain,start" help:"Parts to measure: ${enum}."`
 	Orders     int           `default:"3000" help:"Orders that wait in the queue before it is drained."`
 	HTTPOrders int           `name:"http-orders" default:"1000" help:"Orders sent over HTTP, without payment and with it."`
 	Clients    int           `default:"64" help:"Buyers at once over HTTP. Each places an order and polls it until it is decided or paid; then the next buyer starts."`
@@ -100,6 +100,12 @@ func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 	groups := m.layout.Groups
 	if needed := 3*groupsOfMany + 2 + groupsOfRush; len(groups) < needed {
 		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Arena, len(groups), needed)
+	}
+	// First, on a machine that does nothing else.
+	if slices.Contains(m.Only, "reads") {
+		if r.Reads, err = m.read(ctx); err != nil {
+			return r, fmt.Errorf("reads: %w", err)
+		}
 	}
 	if slices.Contains(m.Only, "stampede") {
 		s, err := m.rush(ctx, groups[len(groups)-groupsOfRush:])

@@ -11,6 +11,7 @@ import (
 type report struct {
 	Cores    int       `json:"cores"`
 	Go       string    `json:"go"`
+	Reads    []reads   `json:"reads,omitempty"`
 	Stampede *stampede `json:"stampede,omitempty"`
 	Phases   []phase   `json:"phases"`
 	Logins   *logins   `json:"logins,omitempty"`
@@ -31,6 +32,16 @@ func (r report) print(w io.Writer) error {
 	// Flush returns the error of a failed write.
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 	row("%d cores, %s", r.Cores, r.Go)
+	if len(r.Reads) > 0 {
+		row("\nreads\tanswers\tof the function\tanswers/s\tper core of the function\tp50 ms\tp95 ms\tp99 ms\tbytes\tgzip\tother programs")
+		for _, x := range r.Reads {
+			row("%s\t%d\t%d\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.0f %%", x.Name, x.Answers, x.Asked, x.PerSecond, x.PerCore, x.P50, x.P95, x.P99, x.Bytes, x.Gzipped, 100*x.OthersShare)
+		}
+	}
+	for _, x := range r.Reads {
+		row("\n%s; CPU of\twhose\tms/answer\tshare", x.Name)
+		printCosts(row, x.CPU)
+	}
 	if s := r.Stampede; s != nil {
 		row("\nstampede\tseats\tHELD\trefused at once\tREJECTED\tturned away\tall responses s\tlast seat s\tall decided s\tother programs")
 		row("%d buyers\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t%.0f %%", s.Buyers, s.Seats, s.Held, s.Refused, s.Rejected, s.TurnedAway,

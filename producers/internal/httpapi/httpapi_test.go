@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/pb33f/libopenapi"
 
 	"boxoffice/contracts/openapi"
 	"boxoffice/contracts/telemetry"
@@ -450,5 +451,42 @@ func TestOnlyAnAccessTokenNamesAUser(t *testing.T) {
 				t.Errorf("%s%s: %q, want %q", scheme, header, got, want)
 			}
 		}
+	}
+}
+
+// The examples of problems in the contract have the title and the status of their code.
+func TestExamplesOfProblemsAreOurs(t *testing.T) {
+	document, err := libopenapi.NewDocument(openapi.YAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var contract any
+	if err := json.Unmarshal(*document.GetSpecInfo().GetSpecJSONBytes(), &contract); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	var walk func(any)
+	walk = func(value any) {
+		switch v := value.(type) {
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case map[string]any:
+			code, isProblem := v["code"].(string)
+			if _, titled := v["title"].(string); isProblem && titled {
+				checked++
+				if p := httpapi.NewProblem(code, ""); p.Title != v["title"] || float64(p.Status) != v["status"] {
+					t.Errorf("the example of %s has %v and %v, want %s and %d", code, v["title"], v["status"], p.Title, p.Status)
+				}
+			}
+			for _, inner := range v {
+				walk(inner)
+			}
+		}
+	}
+	walk(contract)
+	if checked < 20 {
+		t.Errorf("only %d examples were found", checked)
 	}
 }
