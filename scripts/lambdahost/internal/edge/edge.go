@@ -13,6 +13,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"boxoffice/contracts/edgepolicy"
 	"boxoffice/contracts/origin"
 )
 
@@ -34,7 +35,7 @@ type Options struct {
 // Edge is the http.Handler. It is safe for concurrent use.
 type Edge struct {
 	options Options
-	site    string
+	policy  edgepolicy.Policy
 	cache   *lru.Cache[string, *entry]
 	fetches singleflight.Group
 }
@@ -48,8 +49,12 @@ func New(options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
-	e := &Edge{options: options, site: sitePolicy(options.StripeOrigin), cache: cache}
-	return allowOrigins(options.AllowOrigins, e)
+	policy, err := edgepolicy.Load()
+	if err != nil {
+		return nil, err
+	}
+	handler, err := allowOrigins(policy.CORS, options.AllowOrigins, &Edge{options: options, policy: policy, cache: cache})
+	return secure(policy, options.StripeOrigin, handler), err
 }
 
 // cacheHeader says how a response was made, in CloudFront's words.
@@ -64,8 +69,7 @@ const (
 
 // ServeHTTP handles one request.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.secure(w.Header(), r.URL.Path)
-	key, cacheable := keyOf(r)
+	key, cacheable := e.keyOf(r)
 	if !cacheable {
 		e.pass(w, r)
 		return
