@@ -6,6 +6,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -65,10 +66,17 @@ const (
 	hit       = "Hit from cloudfront"
 	miss      = "Miss from cloudfront"
 	refreshed = "RefreshHit from cloudfront"
+	failed    = "Error from cloudfront"
 )
 
 // ServeHTTP handles one request.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.ContentLength != 0 {
+		// As CloudFront does with GET. Such a body means nothing, and its sender decides when it ends, so it is not read.
+		w.Header().Set("Connection", "close")
+		refuse(w, http.StatusForbidden)
+		return
+	}
 	key, cacheable := e.keyOf(r)
 	if !cacheable {
 		e.pass(w, r)
@@ -129,8 +137,10 @@ func (e *Edge) fetch(key string, r *http.Request) fetched {
 		request.Header.Set("If-None-Match", old.header.Get("ETag"))
 	}
 	var c capture
-	e.options.Origin.ServeHTTP(&c, request)
+	// The time that the origin takes counts too (RFC 9111, 4.2.3): the response is as old as the request at most, and its max-age
+	// may end with the change of a status.
 	now := e.options.Now()
+	e.options.Origin.ServeHTTP(&c, request)
 	if found && c.status == http.StatusNotModified {
 		renewed := old.renewed(c.Header(), now)
 		if renewed.fresh(now) {
@@ -147,6 +157,14 @@ func (e *Edge) fetch(key string, r *http.Request) fetched {
 	}
 	e.cache.Add(key, made)
 	return fetched{entry: made, shared: true, how: miss}
+}
+
+// refuse answers in the form of the gateway's own errors.
+func refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set(cacheHeader, failed)
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, `{"message":"`+http.StatusText(status)+`"}`) // a failed write means that the client is gone
 }
 
 // pass forwards a request that has a response of its own.
