@@ -16,7 +16,7 @@ import (
 // watchFor is how long the viewers of one level look.
 const watchFor = 4 * time.Second
 
-// However many viewers look at the seats, Redis is read as often as for one: once a second by each process that is asked. The test
+// However many viewers look at the seats, Redis is read as often as for one: at most once a second by each process that is asked. The test
 // is not parallel, so that nobody orders meanwhile; producers read maps by MGET, and nothing else in Redis does.
 func TestRedisReadsDoNotGrowWithViewers(t *testing.T) { //nolint:paralleltest // it counts what everything does
 	s := requireStack(t)
@@ -53,11 +53,12 @@ func TestRedisReadsDoNotGrowWithViewers(t *testing.T) { //nolint:paralleltest //
 			t.Errorf("%d viewers got %d answers and %d failures", viewers, answers.Load(), bad.Load())
 		}
 	}
-	// A level may begin or end within a second, so that each process may read once more.
+	// A level may begin or end within a second, so that each process may read once more. Behind the edge fewer reads are enough: a copy
+	// of a second there is made of a snapshot of a second. There must be some, or this test would count another command.
 	processes := s.processesOf(t, "queries")
 	most := float64(groups*processes) * (1 + 1/watchFor.Seconds())
 	for viewers, reads := range perSecond {
-		if reads > most || reads < float64(groups)/2 {
+		if reads > most || reads < float64(groups)/watchFor.Seconds()/2 {
 			t.Errorf("%d viewers cost %.1f reads a second, want at most %.1f: %d groups, once a second by each of %d processes", viewers, reads, most, groups, processes)
 		}
 	}
