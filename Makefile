@@ -93,8 +93,9 @@ check: test lint race fuzz property stripe-mock contract web-types-check schemat
 unit: ## run all tests that need no running stack
 	@go test ./...
 
-e2e: devstack ## run the end-to-end tests on a stack of their own with short holds
-	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
+# Through the edge, as in production. EDGE=0 shows whether a failure is the edge's.
+e2e: devstack ## run the end-to-end tests behind the edge, on a stack of their own with short holds (EDGE=0 without the edge)
+	@$(DEVSTACK) run --stack e2e $(if $(filter 0,$(EDGE)),--no-edge,--edge) --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
 faults: devstack ## run the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the long forms)
 	@rm -f $(TOOLS)/faults.code; { DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 64 -run '$(or $(RUN),.)' ./scripts/faults/ 2>&1; echo $$? >$(TOOLS)/faults.code; } | \

@@ -244,6 +244,19 @@ func TestFallback(t *testing.T) {
 	}
 }
 
+// The gateway sends paths decoded: /api%2forders comes as /api/orders, without its route. That is no wrong method.
+func TestFallbackAllowsNoMethodThatWasUsed(t *testing.T) {
+	fallback := httpapi.Fallback([]string{"POST /api/orders", "GET /api/concerts"})
+	for method, want := range map[string]string{http.MethodPost: "not_found", http.MethodGet: "method_not_allowed", "post": "method_not_allowed"} {
+		var r httpapi.Request
+		r.RawPath, r.RequestContext.HTTP.Method = "/api/orders", method
+		_, err := fallback(t.Context(), r)
+		if p := problemOf(err); p == nil || p.Code != want {
+			t.Errorf("%s: %v, want %s", method, err, want)
+		}
+	}
+}
+
 func TestUnavailableHasRetryAfter(t *testing.T) {
 	got := httpapi.NewProblem(httpapi.CodeUnavailable, "d").Response("/p")
 	var body struct {

@@ -103,7 +103,8 @@ func Fallback(routes []string) Handler {
 				allow = append(allow, method)
 			}
 		}
-		if len(allow) == 0 {
+		// A path that has this very method came here because it is spelt in another way, as /api%2forders: it is not that path.
+		if len(allow) == 0 || slices.Contains(allow, r.RequestContext.HTTP.Method) {
 			return Response{}, NewProblem(CodeNotFound, "There is no such route.")
 		}
 		slices.Sort(allow)
