@@ -13,6 +13,10 @@ import (
 	"time"
 )
 
+// PublishedName is the name of the file with the public keys below /api/.well-known/. It is a file beside the keys of access
+// tokens, and no function serves it.
+const PublishedName = "ticket-keys.json"
+
 // PublishedBefore is how long a new key is published before it signs. A gate fetches keys before a concert and works offline
 // after that, so it must fetch them within this time.
 const PublishedBefore = 48 * time.Hour

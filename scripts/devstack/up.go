@@ -149,7 +149,7 @@ func (u *ascent) prepare(flags stackFlags) error {
 	if u.secrets, err = u.folder.LoadSecrets(); err != nil {
 		return err
 	}
-	if err := writeTokenDocuments(u.folder, u.settings.Issuer()); err != nil {
+	if err := errors.Join(writeTokenDocuments(u.folder, u.settings.Issuer()), writeTicketKeys(u.folder, u.secrets.TicketKey)); err != nil {
 		return err
 	}
 	return u.folder.SaveSettings(u.settings)

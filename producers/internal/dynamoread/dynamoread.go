@@ -24,6 +24,9 @@ type Tables struct {
 	Layouts    string
 	Allowances string
 	Overview   string
+	// Users and Revocations are needed by Person and Revocations alone.
+	Users       string
+	Revocations string
 }
 
 // timeoutPerCall bounds one read with the SDK's own retries.

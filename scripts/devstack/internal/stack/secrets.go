@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+
+	"boxoffice/contracts/ticketcode"
 )
 
 // Users of the stack's Redis.
@@ -22,6 +24,8 @@ type Secrets struct {
 	// Sessions and MailLinks have the form of the topology's secrets sessions and mail-links.
 	Sessions  string `json:"sessions"`
 	MailLinks string `json:"mailLinks"`
+	// TicketKey has the form of the topology's secret ticket-key.
+	TicketKey string `json:"ticketKey"`
 	// Origin is the secret by which functions know requests of the edge.
 	Origin string `json:"origin"`
 	// Redis maps a user to its password.
@@ -60,6 +64,13 @@ func (f Folder) LoadSecrets() (Secrets, error) {
 		if *secret == "" {
 			*secret, complete = "1:"+base64.RawURLEncoding.EncodeToString(random()), false
 		}
+	}
+	if s.TicketKey == "" {
+		var err error
+		if s.TicketKey, err = ticketcode.FirstKey(random()).Encode(); err != nil {
+			return s, err
+		}
+		complete = false
 	}
 	if s.Origin == "" {
 		s.Origin, complete = hex.EncodeToString(random()), false
