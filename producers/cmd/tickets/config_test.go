@@ -9,14 +9,14 @@ import (
 
 func TestConfig(t *testing.T) { boottest.Config(t, wire) }
 
-func TestIdentityStartsOnlyWithRatesAndASiteThatAreKnown(t *testing.T) {
-	for variable, values := range map[string]map[string]bool{
-		"RATE_LIMITS": {"production": true, "wide": true, "Wide": false, "none": false},
-		"SITE_URL":    {"https://boxoffice.example": true, "http://127.0.0.1:8080": true, "https://boxoffice.example/": false, "boxoffice.example": false, "https://x/api": false},
+// A function that could sign nothing, or whose files had links to nowhere, must not start.
+func TestTicketsStartsOnlyWithKeysAndASite(t *testing.T) {
+	for variable, values := range map[string][]string{
+		"TICKET_KEYS": {"", "c4n4ry", `{"keys":[]}`, `{"keys":[{"id":1,"public":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]}`},
+		"SITE_URL":    {"", "boxoffice.example", "https://boxoffice.example/", "https://x/api", "ftp://x"},
 	} {
-		for value, good := range values {
-			err := boottest.Start(t, wire, map[string]string{variable: value})
-			if (err == nil) != good || err != nil && !strings.Contains(err.Error(), variable) {
+		for _, value := range values {
+			if err := boottest.Start(t, wire, map[string]string{variable: value}); err == nil || !strings.Contains(err.Error(), variable) || strings.Contains(err.Error(), "c4n4ry") {
 				t.Errorf("%s=%s: %v", variable, value, err)
 			}
 		}

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"strings"
+	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -39,13 +39,18 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("TICKET_KEYS: %w", err)
 	}
+	// As identity: an https origin on AWS, http on this machine.
+	site, err := url.Parse(c.SiteURL)
+	if err != nil || site.Host == "" || site.Scheme != "https" && site.Scheme != "http" || site.Scheme+"://"+site.Host != c.SiteURL {
+		return nil, fmt.Errorf("SITE_URL is %q, want scheme, host and port alone", c.SiteURL)
+	}
 	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{
 		Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable, Users: c.UsersTable, Revocations: c.RevocationsTable,
 	})
 	kept := catalogue.New(rows, p.Log, p.Now)
 	p.Warm.Add("layouts", kept.Preload)
 	mine := tickets.Tickets{
-		Orders: rows, Owners: ids, Catalogue: kept, People: rows, Keys: keys, SiteURL: strings.TrimSuffix(c.SiteURL, "/"), Log: p.Log, Now: p.Now,
+		Orders: rows, Owners: ids, Catalogue: kept, People: rows, Keys: keys, SiteURL: c.SiteURL, Log: p.Log, Now: p.Now,
 	}
 	revocations := tickets.NewRevocations(rows, kept, keys, p.Log, p.Now)
 	return map[string]httpapi.Handler{
