@@ -138,16 +138,32 @@ func Of(row readmodel.Order, with With) Order {
 		}
 	}
 	if row.Status == contracts.Confirmed {
-		for _, seat := range row.Seats {
-			v.Tickets = append(v.Tickets, Ticket{
-				ID: contracts.TicketIDOf(row.OrderID, seat), Seat: seat, Status: contracts.TicketValid, Place: PlaceOf(seat, row.Group, with.Layout),
-			})
-		}
+		v.Tickets = TicketsOf(row, with.Layout)
 	}
 	if with.Timeline {
 		v.Timeline = timelineOf(row)
 	}
 	return v
+}
+
+// TicketsOf returns the tickets of an order that its buyer has seen, in the order of the seats: of a confirmed order, and of one that
+// was refunded. Only this function decides the status of a ticket. Tickets of a committed order are not shown: the money may not
+// be taken.
+func TicketsOf(row readmodel.Order, layout []readmodel.LayoutGroup) []Ticket {
+	var status contracts.TicketStatus
+	switch row.Status {
+	case contracts.Confirmed:
+		status = contracts.TicketValid
+	case contracts.Refunded:
+		status = contracts.TicketRefunded
+	default:
+		return nil
+	}
+	tickets := make([]Ticket, len(row.Seats))
+	for i, seat := range row.Seats {
+		tickets[i] = Ticket{ID: contracts.TicketIDOf(row.OrderID, seat), Seat: seat, Status: status, Place: PlaceOf(seat, row.Group, layout)}
+	}
+	return tickets
 }
 
 // ConcertOf returns the summary of a concert.

@@ -52,6 +52,10 @@ type Order struct {
 	// the concert can; it proves that the order was within the limit. 0 if never held.
 	BuyerLimit int `dynamodbav:"buyerLimit,omitempty"`
 
+	// KeyNumbers has the key number of each seat's ticket that is not 0. It rises when the ticket gets a new code
+	// (contracts/ticketcode), and the old code is revoked. It never falls.
+	KeyNumbers map[string]int `dynamodbav:"keyNumbers,omitempty"`
+
 	// OpenGroup ("concertId#group") and DueAt are the keys of the sparse index "open". They are present only while a next step
 	// is expected (HELD, AWAITING_PAYMENT, COMMITTED). DueAt is when reconcile looks for it.
 	OpenGroup string            `dynamodbav:"openGroup,omitempty"`

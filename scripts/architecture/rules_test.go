@@ -119,6 +119,16 @@ var rules = []rule{
 		why:  "test support stays on its own side",
 	},
 	{
+		from: []string{"producers/internal/ticketpdf"},
+		may:  []string{"codeberg.org/go-pdf/fpdf", "github.com/boombuler/barcode/qr", "github.com/mozillazg/go-unidecode", "golang.org/x/text/..."},
+		why:  "what is printed is pure: it depends on the document alone, and one package knows how a PDF is made",
+	},
+	{
+		from: []string{"producers/internal/tickets"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/ticketpdf", "golang.org/x/text/language"},
+		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
+	},
+	{
 		from: []string{"producers/internal/breaker"},
 		may:  []string{awsCore, breaker},
 		why:  "one package knows breakers: it decides how long a failing service is not called",
@@ -230,7 +240,7 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace", "producers/internal/identity/rules", "producers/internal/identity/sealed",
+	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace", "producers/internal/ticketpdf", "producers/internal/identity/rules", "producers/internal/identity/sealed",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
 }
 

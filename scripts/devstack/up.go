@@ -149,7 +149,7 @@ func (u *ascent) prepare(flags stackFlags) error {
 	if u.secrets, err = u.folder.LoadSecrets(); err != nil {
 		return err
 	}
-	if err := ensureTokenKeys(u.folder, u.settings.Issuer(), u.now()); err != nil {
+	if err := errors.Join(ensureTokenKeys(u.folder, u.settings.Issuer(), u.now()), writeTicketKeys(u.folder, u.secrets.TicketKey)); err != nil {
 		return err
 	}
 	return u.folder.SaveSettings(u.settings)

@@ -41,6 +41,7 @@ func Values(t topology.Topology) topology.Values {
 		"secret:origin":         strings.Repeat("o", 32) + "," + strings.Repeat("p", 32),
 		"secret:token-keys":     tokenKeys,
 		"secret:sessions":       "1:" + strings.Repeat("B", 43),
+		"secret:ticket-key":     `{"keys":[{"id":1,"signsFrom":"2030-01-01T00:00:00Z","seed":"` + strings.Repeat("A", 43) + `="}]}`,
 		"secret:mail-links":     "1:" + strings.Repeat("C", 43),
 		"siteUrl":               "https://boxoffice.example",
 		"rateLimits":            "production",

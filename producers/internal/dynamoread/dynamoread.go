@@ -26,6 +26,9 @@ type Tables struct {
 	Allowances  string
 	Overview    string
 	DeadLetters string
+	// Users and Revocations are needed by Person and Revocations alone.
+	Users       string
+	Revocations string
 }
 
 // timeoutPerCall bounds one read with the SDK's own retries.

@@ -62,6 +62,7 @@ const (
 	CodeLimitReached          = "limit_reached"
 	CodeOrderNotDecided       = "order_not_decided"
 	CodeOrderPaid             = "order_paid"
+	CodeOrderNotConfirmed     = "order_not_confirmed"
 	CodeInvalidSignature      = "invalid_signature"
 	CodeStaleSignature        = "stale_signature"
 	CodeInvalidPayload        = "invalid_payload"
@@ -108,6 +109,7 @@ var kinds = map[string]struct {
 	CodeLimitReached:          {http.StatusConflict, "Limit per buyer reached"},
 	CodeOrderNotDecided:       {http.StatusConflict, "Order not decided yet"},
 	CodeOrderPaid:             {http.StatusConflict, "Order is paid"},
+	CodeOrderNotConfirmed:     {http.StatusConflict, "Order has no tickets"},
 	CodeInvalidSignature:      {http.StatusBadRequest, "Invalid signature"},
 	CodeStaleSignature:        {http.StatusBadRequest, "Stale signature"},
 	CodeInvalidPayload:        {http.StatusBadRequest, "Invalid payload"},

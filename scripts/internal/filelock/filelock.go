@@ -11,7 +11,17 @@ import (
 
 // Lock locks a file, which it creates if needed. It waits while this process or another has the lock. unlock and the end of the
 // process release it.
-func Lock(path string) (unlock func() error, err error) {
+func Lock(path string) (unlock func() error, err error) { return lock(path, syscall.LOCK_EX) }
+
+// ErrLocked means that this process or another has the lock.
+var ErrLocked = errors.New("it is locked")
+
+// TryLock is Lock that does not wait: it returns ErrLocked instead.
+func TryLock(path string) (unlock func() error, err error) {
+	return lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
+func lock(path string, how int) (unlock func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -20,10 +30,13 @@ func Lock(path string) (unlock func() error, err error) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	for {
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+		err = syscall.Flock(int(file.Fd()), how)
 		if !errors.Is(err, syscall.EINTR) {
 			break
 		}
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrLocked
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", filepath.Base(path), err), file.Close())

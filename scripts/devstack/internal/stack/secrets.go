@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+
+	"boxoffice/contracts/ticketcode"
 )
 
 // Users of the stack's Redis.
@@ -23,6 +25,8 @@ type Secrets struct {
 	Sessions    string `json:"sessions"`
 	MailLinks   string `json:"mailLinks"`
 	PushTickets string `json:"pushTickets"`
+	// TicketKey has the form of the topology's secret ticket-key.
+	TicketKey string `json:"ticketKey"`
 	// Origin is the secret by which functions know requests of the edge.
 	Origin string `json:"origin"`
 	// Redis maps a user to its password.
@@ -61,6 +65,13 @@ func (f Folder) LoadSecrets() (Secrets, error) {
 		if *secret == "" {
 			*secret, complete = "1:"+base64.RawURLEncoding.EncodeToString(random()), false
 		}
+	}
+	if s.TicketKey == "" {
+		var err error
+		if s.TicketKey, err = ticketcode.FirstKey(random()).Encode(); err != nil {
+			return s, err
+		}
+		complete = false
 	}
 	if s.Origin == "" {
 		s.Origin, complete = hex.EncodeToString(random()), false
