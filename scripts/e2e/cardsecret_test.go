@@ -64,7 +64,7 @@ func TestTheClientSecretIsInNoTable(t *testing.T) {
 	}
 	secrets := map[string]string{}
 	for name, end := range ends {
-		o := s.placePayable(t, anna, "key-"+strings.ReplaceAll(name, ", ", "-"), s.takeSeats(t, 1)...)
+		o := s.placePayable(t, anna, "key-"+strings.NewReplacer(",", "", " ", "-").Replace(name), s.takeSeats(t, 1)...)
 		secrets[name] = o.Payment.ClientSecret
 		if found := strings.Count(s.everyItem(t, "orders"), o.Payment.ClientSecret); found != 1 {
 			t.Errorf("%s: %d rows have the secret while the order awaits payment", name, found)
