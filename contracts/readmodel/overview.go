@@ -177,14 +177,15 @@ const (
 
 // GroupSeats is a seat group at one instant.
 type GroupSeats struct {
-	Group   string            `dynamodbav:"group"`
-	Section string            `dynamodbav:"section"`
-	Tier    string            `dynamodbav:"tier"`
-	At      contracts.Instant `dynamodbav:"at"`
-	State   GroupState        `dynamodbav:"state"`
-	Free    int               `dynamodbav:"free"`
-	Held    int               `dynamodbav:"held"`
-	Sold    int               `dynamodbav:"sold"`
+	Group   string `dynamodbav:"group"`
+	Section string `dynamodbav:"section"`
+	// Tier is the id of the group's tier; empty if the concert has two tiers of its price.
+	Tier  string            `dynamodbav:"tier,omitempty"`
+	At    contracts.Instant `dynamodbav:"at"`
+	State GroupState        `dynamodbav:"state"`
+	Free  int               `dynamodbav:"free"`
+	Held  int               `dynamodbav:"held"`
+	Sold  int               `dynamodbav:"sold"`
 	// LagMs is how late the last decision of the group was, nil if there was none in the last seconds before At.
 	LagMs *int64 `dynamodbav:"lagMs,omitempty"`
 }

@@ -36,6 +36,7 @@ func TestOverviewShowsSeatsOrdersAndQueues(t *testing.T) {
 	w.view.decisions = &lag
 	w.view.depths["orders"] = reconcile.QueueDepth{Name: "orders", Visible: 3, InFlight: 1}
 	w.view.depths["expiries"] = reconcile.QueueDepth{Name: "expiries", Delayed: 9}
+	w.Catalog.Concerts[0].Tiers = []readmodel.Tier{{ID: "dear", Price: contracts.Money{Minor: 1}}, {ID: "gold"}}
 	w.view.depths["authorizations"] = reconcile.QueueDepth{Name: "authorizations", Visible: 2}
 	if report, err := w.run(t); err != nil {
 		t.Fatalf("%+v, %v", report, err)
@@ -69,7 +70,7 @@ func TestOverviewShowsSeatsOrdersAndQueues(t *testing.T) {
 		t.Errorf("orders-dead: %+v", q)
 	}
 	seats := w.view.Seats("nocturne")
-	if len(seats.Groups) != 2 || seats.Groups[0].Free != 37 || seats.Groups[0].Held != 2 || seats.Groups[0].Sold != 1 || seats.Groups[1].Free != 40 ||
+	if len(seats.Groups) != 2 || seats.Groups[0].Free != 37 || seats.Groups[0].Held != 2 || seats.Groups[0].Sold != 1 || seats.Groups[1].Free != 40 || seats.Groups[0].Tier != "gold" ||
 		seats.ExpiresAt != w.Instant().Add(readmodel.ConcertSeatsKept).Time().Unix() {
 		t.Errorf("seats %+v", seats)
 	}

@@ -52,7 +52,7 @@ func partlyKnown(halls []seen) (concertIDs []string) {
 
 // counted returns what the snapshot of a group says.
 func (g *group) counted() readmodel.GroupSeats {
-	seats := readmodel.GroupSeats{Group: g.Group, Section: g.layout.Section, Tier: g.layout.Tier, At: g.readAt, State: readmodel.GroupLoading}
+	seats := readmodel.GroupSeats{Group: g.Group, Section: g.layout.Section, Tier: g.in.tierOf(g.layout), At: g.readAt, State: readmodel.GroupLoading}
 	if lag := g.snapshot.Lag; lag != nil {
 		seats.LagMs = milliseconds(*lag)
 	}
@@ -71,6 +71,21 @@ func (g *group) counted() readmodel.GroupSeats {
 		}
 	}
 	return seats
+}
+
+// tierOf returns the id of a group's tier. What reconcile reads of a layout has the price of a group and not its tier, so it is the
+// concert's one tier of that price; "" if two have it.
+func (h *hall) tierOf(layout readmodel.LayoutGroup) (id string) {
+	for _, tier := range h.Tiers {
+		if tier.Price != layout.Price {
+			continue
+		}
+		if id != "" {
+			return ""
+		}
+		id = tier.ID
+	}
+	return id
 }
 
 func milliseconds(d time.Duration) *int64 {

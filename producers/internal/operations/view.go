@@ -57,7 +57,7 @@ type concertView struct {
 type groupView struct {
 	Group      string               `json:"group"`
 	Section    string               `json:"section"`
-	Tier       string               `json:"tier"`
+	Tier       string               `json:"tier,omitempty"`
 	State      readmodel.GroupState `json:"state"`
 	Free       *int                 `json:"free,omitempty"`
 	Held       *int                 `json:"held,omitempty"`
