@@ -26,6 +26,7 @@ var rows = map[string]reflect.Type{
 	"sessions":    reflect.TypeFor[readmodel.Session](),
 	"limits":      reflect.TypeFor[readmodel.Limit](),
 	"connections": reflect.TypeFor[readmodel.Connection](),
+	"revocations": reflect.TypeFor[readmodel.Revocation](),
 }
 
 // attribute finds a field of a row by the name of its attribute. It returns the DynamoDB type and whether a zero is omitted.

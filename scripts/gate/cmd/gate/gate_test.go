@@ -316,6 +316,17 @@ func TestEntriesAfterACrash(t *testing.T) {
 		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
 			t.Fatal(err)
 		}
+		// The rest of the line is gone, whatever is written next.
+		entries, torn, err := gate.Open(path, "north")
+		if err != nil || torn != n-last || entries.Close() != nil {
+			t.Fatalf("cut at %d: %d bytes are torn, %v", n, torn, err)
+		}
+		if kept, err := os.ReadFile(path); err != nil || !bytes.Equal(kept, whole[:last]) {
+			t.Fatalf("cut at %d: kept %q, %v", n, kept, err)
+		}
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
 		code, _, notes := b.run(texts[1]+"\n"+texts[2], "check", "--concert", "nocturne")
 		if torn := n > last; code != 3 || strings.Contains(notes, "not written to its end") != torn || !strings.Contains(notes, "2 tickets have entered") || !strings.Contains(notes, "1 admitted, 1 refused") {
 			t.Fatalf("cut at %d of %d: %d %s", n, len(whole), code, notes)

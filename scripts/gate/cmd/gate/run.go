@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -37,6 +38,11 @@ type program struct {
 const description = `Checks tickets at the entrance of a concert, offline.
 
 Exit codes: 0 done, and every code was admitted; 1 failed; 2 used wrongly; 3 at least one code was refused, or a ticket was used twice.`
+
+// runHere is run at this machine's terminal and clock.
+func runHere(ctx context.Context, args []string, out, errOut io.Writer) int {
+	return run(ctx, program{in: os.Stdin, out: out, err: errOut, now: time.Now}, args)
+}
 
 // run is the program.
 func run(ctx context.Context, p program, args []string) int {
