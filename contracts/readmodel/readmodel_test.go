@@ -25,6 +25,8 @@ var rows = map[string]reflect.Type{
 	"users":       reflect.TypeFor[readmodel.User](),
 	"sessions":    reflect.TypeFor[readmodel.Session](),
 	"limits":      reflect.TypeFor[readmodel.Limit](),
+	"connections": reflect.TypeFor[readmodel.Connection](),
+	"sent":        reflect.TypeFor[readmodel.Sent](),
 }
 
 // attribute finds a field of a row by the name of its attribute. It returns the DynamoDB type and whether a zero is omitted.

@@ -18,6 +18,9 @@ var plainReferences = []string{
 	"stripePublishableKey", "stripeApiBase", "stripeRequestsPerSecond",
 	// The origin of the site; how many requests of accounts are answered ("production" or "wide"); a folder for mails, or nothing.
 	"siteUrl", "rateLimits", "mailOutbox",
+	// The address that mails come from and the configuration set of SES, whose events report bounces; where a function manages
+	// connections (https://…).
+	"mailFrom", "mailConfigurationSet", "connectionsEndpoint",
 }
 
 func (v *validator) functions() {

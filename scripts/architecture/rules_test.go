@@ -71,17 +71,8 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/internal/identity"},
-		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/identity/rules", "producers/internal/identity/sealed", "producers/internal/identity/accesstoken"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/identity/rules", "producers/internal/identity/accesstoken"},
 		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
-	},
-	{
-		from: []string{"producers/internal/identity/sealed"},
-		why:  "what proves where a text comes from is pure",
-	},
-	{
-		from: []string{"producers/internal/mailoutbox"},
-		may:  []string{"producers/internal/identity"},
-		why:  "an adapter fills the port of its handlers",
 	},
 	{
 		from: []string{"producers/internal/identity/identitytest"},
@@ -205,7 +196,7 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace", "producers/internal/identity/rules", "producers/internal/identity/sealed",
+	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace", "producers/internal/identity/rules",
 	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
 }
 

@@ -19,7 +19,11 @@ var tokenKeys string
 func Values(t topology.Topology) topology.Values {
 	values := t.Numbers()
 	for _, q := range t.Queues {
-		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + ".fifo"
+		suffix := ".fifo"
+		if q.Standard() {
+			suffix = ""
+		}
+		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + suffix
 	}
 	for _, table := range t.Tables {
 		values["tableName:"+table.Name] = "sample-" + table.Name
@@ -42,6 +46,9 @@ func Values(t topology.Topology) topology.Values {
 		"siteUrl":               "https://boxoffice.example",
 		"rateLimits":            "production",
 		"mailOutbox":            "",
+		"mailFrom":              "Boxoffice <tickets@boxoffice.example>",
+		"mailConfigurationSet":  "sample-mails",
+		"connectionsEndpoint":   "https://sample.execute-api.eu-central-1.amazonaws.com/push",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",
 	} {

@@ -14,7 +14,7 @@ import (
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/accesstoken"
 	"boxoffice/producers/internal/identity/passwordhash"
-	"boxoffice/producers/internal/identity/sealed"
+	"boxoffice/contracts/sealed"
 	"boxoffice/producers/internal/mailoutbox"
 )
 

@@ -21,7 +21,7 @@ import (
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/accesstoken"
 	"boxoffice/producers/internal/identity/identitytest"
-	"boxoffice/producers/internal/identity/sealed"
+	"boxoffice/contracts/sealed"
 )
 
 const (

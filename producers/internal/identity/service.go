@@ -15,7 +15,7 @@ import (
 	"boxoffice/contracts/tokenkeys"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/identity/accesstoken"
-	"boxoffice/producers/internal/identity/sealed"
+	"boxoffice/contracts/sealed"
 )
 
 // Passwords hashes passwords and verifies hashes. Both wait for a turn until ctx ends.

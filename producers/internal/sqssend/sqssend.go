@@ -15,7 +15,8 @@ import (
 	"boxoffice/producers/internal/breaker"
 )
 
-// timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: SQS drops it by its deduplication id.
+// timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: a FIFO queue drops it by its deduplication id, and a
+// message of a standard queue may be handled twice.
 const timeoutPerCall = 3 * time.Second
 
 // Sender is safe for concurrent use.
@@ -43,7 +44,7 @@ func (s *Sender) Send(ctx context.Context, m message.Encoded) error {
 	err := s.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) error {
 		_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
 			QueueUrl: aws.String(url), MessageBody: aws.String(m.Body), MessageAttributes: attributes,
-			MessageGroupId: aws.String(m.Group), MessageDeduplicationId: aws.String(m.DeduplicationID),
+			MessageGroupId: ifSet(m.Group), MessageDeduplicationId: ifSet(m.DeduplicationID),
 		})
 		return err
 	})
@@ -51,4 +52,12 @@ func (s *Sender) Send(ctx context.Context, m message.Encoded) error {
 		return fmt.Errorf("send to %s: %w", m.Queue, err)
 	}
 	return nil
+}
+
+// ifSet returns a parameter that SQS refuses for a standard queue.
+func ifSet(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return aws.String(text)
 }
