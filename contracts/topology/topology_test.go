@@ -175,6 +175,18 @@ func TestValidateRules(t *testing.T) {
 		`function queries: route "GET /api/concerts" has no HEAD of its own with the same auth`: func(s *topology.Topology) {
 			s.Functions[1].Routes = slices.DeleteFunc(s.Functions[1].Routes, func(r topology.Route) bool { return r.Route == "HEAD /api/concerts" })
 		},
+		"the routes of the WebSocket API belong to both orders and connections": func(s *topology.Topology) {
+			s.Functions[0].WebSocket = slices.Clone(topology.WebSocketRoutes)
+		},
+		"function connections: websocket has no route $disconnect": func(s *topology.Topology) {
+			s.Functions[len(s.Functions)-1].WebSocket = []string{"$connect", "$default"}
+		},
+		`function connections: websocket: route "$connect" is there twice`: func(s *topology.Topology) {
+			s.Functions[len(s.Functions)-1].WebSocket = []string{"$connect", "$connect", "$default"}
+		},
+		`function connections: websocket must be one of ["$connect" "$disconnect" "$default"], is "ping"`: func(s *topology.Topology) {
+			s.Functions[len(s.Functions)-1].WebSocket = []string{"$connect", "$disconnect", "ping"}
+		},
 		`function orders: route "HEAD /api/x" has no GET of its own with the same auth`: func(s *topology.Topology) {
 			s.Functions[0].Routes = append(s.Functions[0].Routes, topology.Route{Route: "HEAD /api/x", Auth: "jwt"})
 		},

@@ -12,7 +12,7 @@ type rule struct {
 }
 
 // testOnly packages are imported by tests and by each other, and by nothing that ships.
-var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest", "producers/internal/identity/identitytest"}
+var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest", "producers/internal/identity/identitytest", "producers/internal/connections/connectionstest", "producers/internal/ministacktest"}
 
 const (
 	lambda  = "github.com/aws/aws-lambda-go/..."
@@ -83,6 +83,31 @@ var rules = []rule{
 		from: []string{"producers/internal/dynamoaccount"},
 		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/identity", awsCore, dynamo, values},
 		why:  "an adapter has one SDK",
+	},
+	{
+		from: []string{"producers/internal/socketapi"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", lambda},
+		why:  "the WebSocket edge knows forms, not stores",
+	},
+	{
+		from: []string{"producers/internal/connections"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/socketapi"},
+		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
+	},
+	{
+		from: []string{"producers/internal/connections/connectionstest"},
+		may:  []string{"contracts/...", "producers/internal/connections"},
+		why:  "test support stays on its own side",
+	},
+	{
+		from: []string{"producers/internal/dynamoconnections"},
+		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/connections", awsCore, dynamo, values},
+		why:  "an adapter has one SDK",
+	},
+	{
+		from: []string{"producers/internal/ministacktest"},
+		may:  []string{"contracts/...", "producers/internal/boot", awsCore, "github.com/aws/aws-sdk-go-v2/credentials", dynamo},
+		why:  "test support stays on its own side",
 	},
 	{
 		from: []string{"producers/internal/breaker"},

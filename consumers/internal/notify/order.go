@@ -41,7 +41,9 @@ func (n *Notifier) mailOrder(ctx context.Context, row readmodel.Order) error {
 	}
 	send := sending{
 		effect: readmodel.MailEffect(row.OrderID, due.version, row.UserID), kind: due.kind, userID: row.UserID,
-		content: func(ctx context.Context, user readmodel.User) (mails.Content, error) { return n.orderContent(ctx, row, due.kind, user) },
+		content: func(ctx context.Context, user readmodel.User) (mails.Content, error) {
+			return n.orderContent(ctx, row, due.kind, user)
+		},
 	}
 	sent, err := n.mail(ctx, send)
 	if sent {

@@ -48,6 +48,8 @@ func Values(t topology.Topology) topology.Values {
 		"mailOutbox":            "",
 		"mailFrom":              "Boxoffice <tickets@boxoffice.example>",
 		"mailConfigurationSet":  "sample-mails",
+		"secret:push-tickets":   "1:" + strings.Repeat("D", 43),
+		"pushUrl":               "wss://boxoffice.example/push",
 		"connectionsEndpoint":   "https://sample.execute-api.eu-central-1.amazonaws.com/push",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",

@@ -5,8 +5,11 @@ import (
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
+	"boxoffice/contracts/sealed"
 	"boxoffice/contracts/tokenkeys"
 	"boxoffice/producers/internal/boot"
 	"boxoffice/producers/internal/dynamoaccount"
@@ -14,8 +17,7 @@ import (
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/accesstoken"
 	"boxoffice/producers/internal/identity/passwordhash"
-	"boxoffice/contracts/sealed"
-	"boxoffice/producers/internal/mailoutbox"
+	"boxoffice/producers/internal/sqssend"
 )
 
 type config struct {
@@ -28,12 +30,11 @@ type config struct {
 	// TokenKeys has the form of contracts/tokenkeys.
 	TokenKeys string `env:"TOKEN_KEYS,notEmpty"`
 	// SessionSecrets and MailLinkSecrets are "version:base64url,…", the newest first.
-	SessionSecrets  string `env:"SESSION_SECRETS,notEmpty"`
-	MailLinkSecrets string `env:"MAIL_LINK_SECRETS,notEmpty"`
+	SessionSecrets        string `env:"SESSION_SECRETS,notEmpty"`
+	MailLinkSecrets       string `env:"MAIL_LINK_SECRETS,notEmpty"`
+	NotificationsQueueURL string `env:"NOTIFICATIONS_QUEUE_URL,notEmpty"`
 	// RateLimits is "production" or "wide".
 	RateLimits string `env:"RATE_LIMITS,notEmpty"`
-	// MailOutbox is a folder for letters. Without one no letter is sent.
-	MailOutbox string `env:"MAIL_OUTBOX"`
 }
 
 // hashesAtOnce bounds the hashes that a process computes at a time. Each takes 19 MiB and a whole processor.
@@ -73,7 +74,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		Accounts: store, Sessions: store, Limits: store,
 		Passwords:   passwordhash.New(hashesAtOnce),
 		Tokens:      accesstoken.New(c.SiteURL+"/api", keys),
-		Outbox:      mailoutbox.New(c.MailOutbox, p.Random),
+		Messages:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueNotifications: c.NotificationsQueueURL}),
 		RefreshKeys: refreshKeys, LinkKeys: linkKeys,
 		Site: c.SiteURL, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now,
 	}

@@ -215,3 +215,6 @@ func (p *Problem) Near(suggestions []seating.Suggestion) *Problem {
 
 // Error implements error.
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+// Cause returns the error behind an internal problem, for the log alone; nil if there is none.
+func (p *Problem) Cause() error { return p.cause }

@@ -44,7 +44,7 @@ func (r *Router) Behind(accepted origin.Secrets) { r.origin = accepted }
 func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response Response, _ error) {
 	started := r.now()
 	request := Request{event}
-	ctx = telemetry.WithTrace(ctx, traceOf(request.Header("X-Amzn-Trace-Id"), event.RequestContext.RequestID, started))
+	ctx = telemetry.WithTrace(ctx, TraceOf(request.Header("X-Amzn-Trace-Id"), event.RequestContext.RequestID, started))
 	code := ""
 	defer func() {
 		if p := recover(); p != nil {

@@ -15,13 +15,15 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/maillink"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
+	"boxoffice/contracts/sealed"
 	"boxoffice/producers/internal/contracttest"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/accesstoken"
 	"boxoffice/producers/internal/identity/identitytest"
-	"boxoffice/contracts/sealed"
 )
 
 const (
@@ -50,19 +52,41 @@ func (t *tokens) Sign(a accesstoken.Account, _ string, _ time.Time) (string, err
 	return "c4n4ry-token-of-" + a.UserID, nil
 }
 
-type letters []identity.Letter
+// sent is the queue of messages. It fails as long as err is set.
+type sent struct {
+	all   []message.CloseConnections
+	links []message.NotifyAccount
+	err   error
+}
 
-func (l *letters) Deliver(_ context.Context, letter identity.Letter) error {
-	*l = append(*l, letter)
+func (s *sent) Send(_ context.Context, m message.Encoded) error {
+	if s.err != nil {
+		return s.err
+	}
+	decoded, err := message.Decode(m.Body)
+	if err != nil {
+		return err
+	}
+	if m.Queue != message.QueueNotifications {
+		return errors.New("no queue of identity")
+	}
+	switch decoded := decoded.(type) {
+	case message.CloseConnections:
+		s.all = append(s.all, decoded)
+	case message.NotifyAccount:
+		s.links = append(s.links, decoded)
+	default:
+		return errors.New("no message of identity")
+	}
 	return nil
 }
 
 type world struct {
 	t        *testing.T
+	sent     *sent
 	store    *identitytest.Memory
 	hasher   *plain
 	tokens   *tokens
-	letters  *letters
 	log      *bytes.Buffer
 	now      time.Time
 	router   *httpapi.Router
@@ -80,13 +104,13 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, store: identitytest.NewMemory(), hasher: &plain{}, tokens: &tokens{}, letters: &letters{}, log: &bytes.Buffer{},
+		t: t, sent: &sent{}, store: identitytest.NewMemory(), hasher: &plain{}, tokens: &tokens{}, log: &bytes.Buffer{},
 		now: time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC), contract: contracttest.New(t),
 	}
 	now := func() time.Time { return w.now }
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	s := &identity.Service{
-		Accounts: w.store, Sessions: w.store, Limits: w.store, Passwords: w.hasher, Tokens: w.tokens, Outbox: w.letters,
+		Accounts: w.store, Sessions: w.store, Limits: w.store, Passwords: w.hasher, Tokens: w.tokens, Messages: w.sent,
 		RefreshKeys: keys, LinkKeys: keys, Site: site, Edge: edge, Rates: identity.ProductionRates(), Random: rand.Reader, Log: log, Now: now,
 	}
 	w.router = httpapi.NewRouter(s.Routes(), log, now)
@@ -278,8 +302,9 @@ func TestLoginTellsNothingOfAccounts(t *testing.T) {
 	if known.StatusCode != 202 || known.Body != nobody.Body || known.Headers["Retry-After"] != "60" || nobody.Headers["Retry-After"] != "60" {
 		t.Errorf("%+v\n%+v", known, nobody)
 	}
-	if len(*w.letters) != 2 || (*w.letters)[1].Kind != identity.LinkReset {
-		t.Errorf("letters %+v", *w.letters)
+	// The same call to the queue too: notify finds no account of the second.
+	if all := w.sent.links; len(all) != 3 || all[1].Link != identity.LinkReset || all[2].Link != identity.LinkReset || all[1].UserID == all[2].UserID {
+		t.Errorf("asked for %+v", all)
 	}
 }
 
@@ -449,19 +474,19 @@ func TestAddressesAreCountedOnlyBehindTheEdge(t *testing.T) {
 	}
 }
 
-// linkOf returns the token of the last letter.
+// linkOf returns the token of the last mail that was asked for, as notify makes it.
 func (w *world) linkOf(kind identity.LinkKind) string {
 	w.t.Helper()
-	all := *w.letters
-	if len(all) == 0 || all[len(all)-1].Kind != kind {
-		w.t.Fatalf("letters %+v", all)
+	all := w.sent.links
+	if len(all) == 0 || all[len(all)-1].Link != kind {
+		w.t.Fatalf("asked for %+v", all)
 	}
 	l := all[len(all)-1]
-	token, found := strings.CutPrefix(l.Link, site+"/"+string(kind)+"#")
-	if !found || l.To != "Anna@Example.com" || l.Locale != "de" {
-		w.t.Errorf("letter %+v", l)
+	keys, err := sealed.ParseKeys("1:" + strings.Repeat("A", 43))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	return token
+	return maillink.Token(keys, kind, l.UserID, l.Nonce, l.LinkEndsAt)
 }
 
 func TestConfirmationLinksWorkOnceForAnHour(t *testing.T) {
@@ -484,9 +509,9 @@ func TestConfirmationLinksWorkOnceForAnHour(t *testing.T) {
 	if u, _, _ := w.store.User(t.Context(), id); !u.EmailConfirmed {
 		t.Error("the address is not confirmed")
 	}
-	sent := len(*w.letters)
+	sent := len(w.sent.links)
 	w.want(w.ask("POST /api/auth/confirmations", "", id), 202, "")
-	if len(*w.letters) != sent {
+	if len(w.sent.links) != sent {
 		t.Error("a confirmed address got another letter")
 	}
 }
@@ -509,7 +534,7 @@ func TestAResetLinkSetsThePasswordOnceAndEndsEverySession(t *testing.T) {
 	for range 5 {
 		w.want(w.ask("POST /api/auth/password-resets", `{"email":"anna@example.com"}`, ""), 202, "")
 	}
-	if resets := len(*w.letters) - 1; resets != 3 {
+	if resets := len(w.sent.links) - 1; resets != 3 {
 		t.Errorf("%d letters in an hour", resets)
 	}
 }

@@ -89,8 +89,12 @@ func (s *Service) signIn(ctx context.Context, r httpapi.Request, u readmodel.Use
 		return httpapi.Response{}, s.unavailable(ctx, "session not started", err)
 	}
 	if before, _, ok := s.presented(r); ok {
-		if err := s.Sessions.End(ctx, before); err != nil {
+		owner, err := s.Sessions.End(ctx, before)
+		if err != nil {
 			s.Log.WarnContext(ctx, "earlier session not ended", telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+		}
+		if owner != u.UserID {
+			s.closeConnections(ctx, owner)
 		}
 	}
 	body, err := s.accessOf(u)
@@ -142,9 +146,11 @@ func (s *Service) refresh(ctx context.Context, r httpapi.Request) (httpapi.Respo
 	if generation != session.Generation-1 || now.Sub(session.RotatedAt.Time()) > refreshGrace {
 		// Either the token was stolen, or its owner's newer one was: nobody can tell, so both lose the session.
 		s.Log.WarnContext(ctx, "a refresh token was used again and its session ended", telemetry.KeyTrace, telemetry.Trace(ctx))
-		if err := s.Sessions.End(ctx, id); err != nil {
+		owner, err := s.Sessions.End(ctx, id)
+		if err != nil {
 			return httpapi.Response{}, s.unavailable(ctx, "session not ended", err)
 		}
+		s.closeConnections(ctx, owner)
 		return httpapi.Response{}, s.sessionEnded()
 	}
 	body, err := s.accessOf(user)
@@ -181,9 +187,11 @@ func (s *Service) logout(ctx context.Context, r httpapi.Request) (httpapi.Respon
 		return httpapi.Response{}, err
 	}
 	if id, _, ok := s.presented(r); ok {
-		if err := s.Sessions.End(ctx, id); err != nil {
+		owner, err := s.Sessions.End(ctx, id)
+		if err != nil {
 			return httpapi.Response{}, s.unavailable(ctx, "session not ended", err)
 		}
+		s.closeConnections(ctx, owner)
 	}
 	response := httpapi.NoContent()
 	response.Cookies = []string{s.cookie("", -1)}

@@ -203,13 +203,15 @@ func (m *Memory) Rotate(_ context.Context, sessionID string, from int, at contra
 }
 
 // End implements identity.Sessions.
-func (m *Memory) End(_ context.Context, sessionID string) error {
+func (m *Memory) End(_ context.Context, sessionID string) (userID string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.down == nil {
-		delete(m.sessions, sessionID)
+	if m.down != nil {
+		return "", m.down
 	}
-	return m.down
+	userID = m.sessions[sessionID].UserID
+	delete(m.sessions, sessionID)
+	return userID, nil
 }
 
 // Take implements identity.Limits.

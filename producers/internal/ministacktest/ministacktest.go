@@ -1,4 +1,6 @@
-package dynamoaccount_test
+// Package ministacktest gives the tests of adapters a DynamoDB: one ministack for the tests of a package, with a tenant for each test.
+// The consumers have a package for this; the two sides share contracts and nothing else.
+package ministacktest
 
 import (
 	"context"
@@ -9,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,10 +27,8 @@ import (
 	"boxoffice/producers/internal/boot"
 )
 
-// The consumers have a package for this; the two sides share contracts and nothing else.
-
-// emulator is the one ministack of this package's tests.
-var emulator struct {
+// Emulator is the one ministack of a package's tests. It starts with the first test that needs it. The zero value is ready.
+type Emulator struct {
 	once    sync.Once
 	address string
 	process *os.Process
@@ -35,7 +36,10 @@ var emulator struct {
 	tenants atomic.Int64
 }
 
-func TestMain(m *testing.M) {
+// Run runs the tests of a package, stops ministack and returns the exit code:
+//
+//	func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
+func (emulator *Emulator) Run(m *testing.M) int {
 	code := m.Run()
 	if emulator.process != nil {
 		// It stores nothing on disk, so killing it loses nothing.
@@ -44,12 +48,12 @@ func TestMain(m *testing.M) {
 			code = max(code, 1)
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
-// database returns a client of a new tenant with the tables of the topology. Without ministack it skips the test and says why, or
-// fails it if CI is true.
-func database(t *testing.T) *dynamodb.Client {
+// Database returns a client of a new tenant with the tables of these names, as the topology specifies them. Without ministack it
+// skips the test and says why, or fails it if CI is true.
+func (emulator *Emulator) Database(t *testing.T, tables ...string) *dynamodb.Client {
 	t.Helper()
 	binary, err := findMinistack()
 	if err != nil {
@@ -58,7 +62,7 @@ func database(t *testing.T) *dynamodb.Client {
 		}
 		t.Skip(err)
 	}
-	emulator.once.Do(func() { emulator.err = startMinistack(context.WithoutCancel(t.Context()), binary) })
+	emulator.once.Do(func() { emulator.err = emulator.start(context.WithoutCancel(t.Context()), binary) })
 	if emulator.err != nil {
 		t.Fatal(emulator.err)
 	}
@@ -76,18 +80,41 @@ func database(t *testing.T) *dynamodb.Client {
 		t.Fatal(err)
 	}
 	for _, table := range all.Tables {
-		if table.SortKey != nil || len(table.Indexes) > 0 {
+		if !slices.Contains(tables, table.Name) {
 			continue
 		}
-		if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-			TableName: aws.String(table.Name), BillingMode: types.BillingModePayPerRequest,
-			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(table.PartitionKey.Name), KeyType: types.KeyTypeHash}},
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(table.PartitionKey.Name), AttributeType: types.ScalarAttributeType(table.PartitionKey.Type)}},
-		}); err != nil {
+		if _, err := client.CreateTable(t.Context(), definition(table)); err != nil {
 			t.Fatalf("create %s: %v", table.Name, err)
 		}
 	}
 	return client
+}
+
+// definition returns the request that makes a table.
+func definition(table topology.Table) *dynamodb.CreateTableInput {
+	attributes := map[string]string{}
+	keys := func(partition topology.Key, sort *topology.Key) []types.KeySchemaElement {
+		attributes[partition.Name] = partition.Type
+		schema := []types.KeySchemaElement{{AttributeName: aws.String(partition.Name), KeyType: types.KeyTypeHash}}
+		if sort != nil {
+			attributes[sort.Name] = sort.Type
+			schema = append(schema, types.KeySchemaElement{AttributeName: aws.String(sort.Name), KeyType: types.KeyTypeRange})
+		}
+		return schema
+	}
+	in := &dynamodb.CreateTableInput{
+		TableName: aws.String(table.Name), BillingMode: types.BillingModePayPerRequest, KeySchema: keys(table.PartitionKey, table.SortKey),
+	}
+	for _, index := range table.Indexes {
+		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
+			IndexName: aws.String(index.Name), KeySchema: keys(index.PartitionKey, index.SortKey),
+			Projection: &types.Projection{ProjectionType: types.ProjectionType(index.Projection)},
+		})
+	}
+	for name, kind := range attributes {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeType(kind)})
+	}
+	return in
 }
 
 // findMinistack searches where `make tools` installs it, and PATH.
@@ -109,7 +136,7 @@ func findMinistack() (string, error) {
 	return binary, nil
 }
 
-func startMinistack(ctx context.Context, binary string) error {
+func (emulator *Emulator) start(ctx context.Context, binary string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
