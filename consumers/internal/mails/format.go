@@ -20,8 +20,9 @@ type words struct {
 	// Seat has {section} {row} {seat}; Area has {section} {seat}.
 	Seat string `json:"seat"`
 	Area string `json:"area"`
-	// Amount has {amount} {currency}.
+	// Amount has {amount} {currency}, the code of a currency. Signed has the sign of a currency in its place.
 	Amount  string `json:"amount"`
+	Signed  string `json:"signed"`
 	Decimal string `json:"decimal"`
 	Group   string `json:"group"`
 }
@@ -55,14 +56,14 @@ func (w words) money(m contracts.Money) string {
 	if exponent > 0 {
 		whole += w.Decimal + fraction
 	}
-	if m.Minor < 0 {
-		whole = "-" + whole
-	}
-	currency := m.Currency
+	text := replace(w.Amount, "amount", whole, "currency", m.Currency)
 	if sign, known := signs[m.Currency]; known {
-		currency = sign
+		text = replace(w.Signed, "amount", whole, "currency", sign)
 	}
-	return replace(w.Amount, "amount", whole, "currency", currency)
+	if m.Minor < 0 {
+		text = "-" + text
+	}
+	return text
 }
 
 // signs are those of currencies that no other currency shares in the places where mails are read.

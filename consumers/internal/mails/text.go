@@ -122,9 +122,9 @@ func isolated(text string) string {
 	return strings.NewReplacer("{{.Name}}", `<bdi>{{.Name}}</bdi>`, "{{.Concert}}", `<bdi>{{.Concert}}</bdi>`).Replace(text)
 }
 
-const plainDetails = `{{range .Details}}{{$label := .Label}}{{range $i, $v := .Values}}
-{{if eq $i 0}}
-{{$label}}: {{else}}  {{end}}{{$v}}{{end}}{{end}}{{if .Link}}
+const plainDetails = `{{if .Details}}
+{{end}}{{range .Details}}{{$label := .Label}}{{range $i, $v := .Values}}
+{{if eq $i 0}}{{$label}}: {{else}}  {{end}}{{$v}}{{end}}{{end}}{{if .Link}}
 
 {{.Button}}:
 {{.Link}}{{end}}`
