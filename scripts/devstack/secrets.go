@@ -22,8 +22,9 @@ func (u *ascent) nameSecrets() (map[string]string, error) {
 	}
 	have := map[string]string{
 		"secret:token-keys": tokenKeys, "secret:sessions": u.secrets.Sessions, "secret:mail-links": u.secrets.MailLinks,
-		"secret:origin":    u.secrets.Origin,
-		"secret:order-ids": u.secrets.OrderIDs, "secret:stripe-api": u.secrets.Stripe.Secret, "secret:stripe-webhook": u.secrets.Stripe.Webhook,
+		"secret:push-tickets": u.secrets.PushTickets,
+		"secret:origin":       u.secrets.Origin,
+		"secret:order-ids":    u.secrets.OrderIDs, "secret:stripe-api": u.secrets.Stripe.Secret, "secret:stripe-webhook": u.secrets.Stripe.Webhook,
 		"redisReaderPassword": u.secrets.Redis[stack.RedisReader], "redisWriterPassword": u.secrets.Redis[stack.RedisWriter],
 		"redisPayPassword": u.secrets.Redis[stack.RedisPay],
 	}

@@ -220,6 +220,7 @@ func (u *ascent) resources(ctx context.Context) error {
 	u.values["stripePublishableKey"], u.values["stripeApiBase"] = u.secrets.Stripe.Publishable, u.settings.StripeBase()
 	u.values["siteUrl"], u.values["rateLimits"], u.values["mailOutbox"] = u.settings.SiteURL(), u.settings.RateLimits, u.folder.MailOutbox()
 	u.values["mailFrom"], u.values["mailConfigurationSet"] = mailFrom, ""
+	u.values["pushUrl"], u.values["connectionsEndpoint"] = u.settings.PushURL(), u.settings.ConnectionsURL()
 	functionSecrets, err := u.nameSecrets()
 	if err != nil {
 		return err

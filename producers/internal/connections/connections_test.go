@@ -12,13 +12,18 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/pb33f/libopenapi"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/frame"
+	"boxoffice/contracts/openapi"
+	"boxoffice/contracts/orderview"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/sealed"
 	"boxoffice/producers/internal/connections"
 	"boxoffice/producers/internal/connections/connectionstest"
+	"boxoffice/producers/internal/contracttest"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/socketapi"
 )
@@ -255,4 +260,76 @@ func TestAStoreThatFailsRefusesTheHandshakeForNow(t *testing.T) {
 	if strings.Count(w.log.String(), "down") != 2 {
 		t.Errorf("logged %s", w.log)
 	}
+}
+
+// Whatever this function sends has the form that the contract promises, and so has the example.
+func TestAnswersAreThoseOfTheContract(t *testing.T) {
+	w := newWorld(t, secretOne)
+	contract := contracttest.New(t)
+	check := func(schema string, answer httpapi.Response) {
+		t.Helper()
+		if problems := contract.Problems(t, "GET", "/api/push", answer); problems != "" {
+			t.Errorf("%s: %s", schema, problems)
+		}
+	}
+	body, err := json.Marshal(map[string]string{"url": pushURL, "ticket": w.ticket("anna")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("200", httpapi.Encoded(200, string(body), nil))
+	check("401", httpapi.NewProblem(httpapi.CodeUnauthorized, "no").Response("/api/push"))
+	if problems := contract.Problems(t, "GET", "/api/push", httpapi.Encoded(200, `{"url":"https://x","ticket":"a b"}`, nil)); problems == "" {
+		t.Error("the contract allows anything")
+	}
+	for sent, want := range map[string]string{`{"type":"ping"}`: "PushPong", `{"type":"pong"}`: "PushError", "x": "PushError"} {
+		for _, name := range []string{"PushPong", "PushError", "PushOrder"} {
+			err := frameSchema(t, name).Validate(decoded(t, w.event("$default", "c1", "", sent).Body))
+			if (err == nil) != (name == want) {
+				t.Errorf("the answer to %s is a %s: %v", sent, name, err)
+			}
+		}
+	}
+	row := readmodel.Order{OrderID: "e1", Version: 1, Status: contracts.Held, History: []readmodel.HistoryEntry{{Status: contracts.Held, Version: 1, At: 1, Cause: "PlaceOrder"}}}
+	order, err := json.Marshal(frame.NewOrder(orderview.Of(row, orderview.With{Timeline: true})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := frameSchema(t, "PushOrder").Validate(decoded(t, string(order))); err != nil {
+		t.Errorf("%s: %v", order, err)
+	}
+}
+
+func decoded(t *testing.T, text string) any {
+	t.Helper()
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return value
+}
+
+// frameSchema returns a schema of the contract. OpenAPI 3.1 has the schemas of JSON Schema.
+func frameSchema(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	document, err := libopenapi.NewDocument(openapi.YAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := document.BuildV3Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := model.Model.RenderJSON("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("openapi.json", decoded(t, string(encoded))); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("openapi.json#/components/schemas/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"boxoffice/contracts/topology"
 )
 
 // DefaultName is the stack with the well-known ports.
@@ -117,6 +119,14 @@ func (s Settings) GatewayURL() string {
 
 // Issuer returns the issuer of the stack's tokens, which is also the base of its API.
 func (s Settings) Issuer() string { return s.SiteURL() + "/api" }
+
+// PushURL returns where clients open WebSocket connections: at the site.
+func (s Settings) PushURL() string {
+	return "ws://" + Address(s.Ports.Site) + "/" + topology.WebSocketStage
+}
+
+// ConnectionsURL returns the base address of the management API of connections, for an SDK.
+func (s Settings) ConnectionsURL() string { return s.ControlURL() + "/" + topology.WebSocketStage }
 
 // AWSURL returns the address of every AWS service.
 func (s Settings) AWSURL() string { return "http://" + Address(s.Ports.AWS) }

@@ -38,6 +38,9 @@ func keyOf(r *http.Request) (string, bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return "", false
 	}
+	if r.Header.Get("Upgrade") != "" {
+		return "", false // the handshake of a WebSocket
+	}
 	if slices.ContainsFunc(originOnly, func(name string) bool { return r.Header.Get(name) != "" }) {
 		return "", false
 	}
