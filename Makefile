@@ -34,7 +34,7 @@ PACKAGE_FLAGS ?= --verify
 TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)')
 
 ##@ The stack on this machine
-.PHONY: demo up down status env token seed cancel
+.PHONY: demo up down status env token seed cancel events
 demo: devstack ## show orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
 	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
 	@$(DEVSTACK) run --stack demo --main-concerts --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
@@ -59,6 +59,9 @@ seed: devstack ## load the sample concerts again (STACK)
 
 cancel: devstack ## end the sale of a concert for good (CONCERT=nocturne-2030 CANCEL_FLAGS='--dry-run --json' STACK)
 	@eval "$$($(DEVSTACK) env)"; go run ./scripts/catalogue/cmd/catalogue cancel $(CANCEL_FLAGS) '$(CONCERT)'
+
+events: devstack ## print the events of orders on the bus as they happen, until Ctrl-C (EVENTS_FLAGS='--json --order ID' STACK)
+	@eval "$$($(DEVSTACK) env)"; exec go run ./scripts/events $(EVENTS_FLAGS)
 
 ##@ The code
 .PHONY: build package fmt vet lint test check

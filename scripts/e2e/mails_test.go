@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -15,10 +16,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/scripts/internal/testbed"
 )
 
@@ -141,21 +145,31 @@ func signedUp(t *testing.T, s *stack, name, locale string) (p *person, address s
 	return p, address
 }
 
+// userID returns the id of the account.
+func (p *person) userID(t *testing.T) string {
+	t.Helper()
+	var me struct{ ID string }
+	if err := json.Unmarshal(p.send(t, http.MethodGet, "/me", "", http.StatusOK).Body, &me); err != nil || me.ID == "" {
+		t.Fatalf("%+v, %v", me, err)
+	}
+	return me.ID
+}
+
 // A buyer who pays gets one mail with a link to the order, and no ticket's code. A buyer who lets the hold end gets one too. Names
 // with HTML and in other scripts arrive as they are.
 func TestABuyerGetsTheMailOfADecidedOrder(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)
 	p, address := signedUp(t, s, "山田 <b>太郎</b>", "de")
-	accepted := s.place(t, p.Client, "key-1", s.takeSeats(t, 2)...)
-	wantStatus(t, s.waitDecided(t, p.Client, accepted.OrderID), contracts.AwaitingPayment)
-	s.pay(t, p.Client, accepted.OrderID, "pm_card_visa")
-	confirmed := s.waitStatus(t, p.Client, accepted.OrderID, contracts.Confirmed)
+	order := s.placePayable(t, p.Client, "key-1", s.takeSeats(t, 2)...)
+	s.pay(t, order, "pm_card_visa")
+	confirmed := s.waitEnded(t, p.Client, order.OrderID)
+	wantStatus(t, confirmed, contracts.Confirmed)
 	m := waitMail(t, address, "order-confirmed")
-	if !strings.Contains(m.subject, "Ihre Tickets für") || !strings.Contains(m.plain, "Hallo 山田 <b>太郎</b>,") || !strings.Contains(m.plain, os.Getenv("SITE_URL")+"/orders/"+string(accepted.OrderID)) {
+	if !strings.Contains(m.subject, "Ihre Tickets für") || !strings.Contains(m.plain, "Hallo 山田 <b>太郎</b>,") || !strings.Contains(m.plain, os.Getenv("SITE_URL")+"/orders/"+order.OrderID) {
 		t.Errorf("%+v", m)
 	}
-	at := confirmed.Timeline[len(confirmed.Timeline)-1].At
+	at := *confirmed.Timeline[len(confirmed.Timeline)-1].At
 	t.Logf("from CONFIRMED to the mail: %s", m.writtenAt.Sub(at.Time()).Round(time.Millisecond))
 	if s.HoldFor <= maxHoldInTests {
 		left := s.place(t, p.Client, "key-2", s.takeSeats(t, 1)...)
@@ -182,7 +196,12 @@ func TestABounceStopsMails(t *testing.T) {
 	if err != nil || out.FailedEntryCount > 0 {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	s.waitItem(t, "sent", "effect", "stopped:mail:"+p.userID(t), mailWithin)
+	eventually(t, mailWithin, func() (bool, string) {
+		out, err := s.Dynamo.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: aws.String(s.Table("sent")), Key: map[string]dynamotypes.AttributeValue{"effect": &dynamotypes.AttributeValueMemberS{Value: readmodel.StopEffect(p.userID(t))}},
+		})
+		return err == nil && out.Item != nil, fmt.Sprintf("the bounce is not stored: %v", err)
+	})
 	p.send(t, http.MethodPost, "/auth/password-resets", fmt.Sprintf(`{"email":%q}`, address), http.StatusAccepted)
 	// The mail to another account, which was asked for later, shows that the queue has been read.
 	other, otherAddress := signedUp(t, s, "Bert", "en")
