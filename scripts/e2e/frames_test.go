@@ -106,3 +106,38 @@ func TestABuyerSeesTheOrderOnTheConnection(t *testing.T) {
 		t.Errorf("another buyer got %+v, closed %v", frames, closed)
 	}
 }
+
+// tabs is how many connections the buyer of the next test has.
+const tabs = 60
+
+// A buyer with many connections gets each version on each. The test prints how many frames a second notify sends.
+func TestABuyerWithManyConnectionsGetsTheFrameOnEach(t *testing.T) {
+	t.Parallel()
+	s := requireStack(t)
+	anna := s.signedIn(t, testbed.Named("tabs"))
+	all := make([]*socket, tabs)
+	for i := range all {
+		all[i] = s.socket(t, anna)
+	}
+	order := s.placePayable(t, anna, "key-1", s.takeSeats(t, 1)...)
+	var first, last time.Time
+	eventually(t, mailWithin, func() (bool, string) {
+		first, last = time.Time{}, time.Time{}
+		for i, k := range all {
+			frames, err := k.all()
+			if err != nil || len(frames) == 0 || frames[len(frames)-1].order.Version < order.Version {
+				return false, fmt.Sprintf("connection %d has %d frames, %v", i, len(frames), err)
+			}
+			at := frames[len(frames)-1].at
+			if first.IsZero() || at.Before(first) {
+				first = at
+			}
+			if at.After(last) {
+				last = at
+			}
+		}
+		return true, ""
+	})
+	t.Logf("%d frames of one version in %s: %.0f a second", tabs, last.Sub(first).Round(time.Millisecond), float64(tabs)/last.Sub(first).Seconds())
+	s.cancel(t, anna, order.OrderID)
+}

@@ -166,7 +166,7 @@ func TestABuyerGetsTheMailOfADecidedOrder(t *testing.T) {
 	confirmed := s.waitEnded(t, p.Client, order.OrderID)
 	wantStatus(t, confirmed, contracts.Confirmed)
 	m := waitMail(t, address, "order-confirmed")
-	if !strings.Contains(m.subject, "Ihre Tickets für") || !strings.Contains(m.plain, "Hallo 山田 <b>太郎</b>,") || !strings.Contains(m.plain, os.Getenv("SITE_URL")+"/orders/"+order.OrderID) {
+	if !strings.Contains(m.subject, "Ihre Tickets für") || !strings.Contains(m.plain, "Hallo 山田 <b>太郎</b>,") || !strings.Contains(m.plain, os.Getenv("SITE_URL")+"/orders/"+order.OrderID) || len(m.files) != 1 || m.files[0] != "boxoffice.ics" {
 		t.Errorf("%+v", m)
 	}
 	at := *confirmed.Timeline[len(confirmed.Timeline)-1].At

@@ -78,20 +78,15 @@ type Content struct {
 	User readmodel.User
 	// Link is where the mail's button leads, "" for none.
 	Link string
-	// Order is what the mail is about; nil for a mail about an account.
+	// Order is what the mail is about; nil for a mail about an account. The mail of a confirmed order has its calendar entry.
 	Order *Order
-	// Calendar is attached as an .ics file, if there is one.
-	Calendar []byte
 }
 
 // Order is an order in a mail.
 type Order struct {
-	ID      contracts.OrderID
-	Concert orderview.Concert
-	// DoorsAt is when the doors open; 0 if it is not known.
-	DoorsAt contracts.Instant
+	Row     readmodel.Order
+	Concert readmodel.Concert
 	Seats   []Seat
-	Amount  *contracts.Money
 }
 
 // Seat is a seat with where it is.
@@ -123,6 +118,10 @@ func (s Sender) Make(effect string, c Content, at time.Time) (Mail, error) {
 		return Mail{}, err
 	}
 	m := Mail{Effect: effect, Kind: c.Kind, Account: c.User.UserID, From: s.From.Address, To: to.Address}
-	m.Raw, err = s.raw(m, to, text, c.Calendar, at)
+	var calendar []byte
+	if c.Kind == OrderConfirmed && c.Order != nil {
+		calendar = s.calendarOf(c, at)
+	}
+	m.Raw, err = s.raw(m, to, text, calendar, at)
 	return m, err
 }

@@ -25,8 +25,11 @@ func content(kind mails.Kind, name, locale string) mails.Content {
 	return mails.Content{
 		Kind: kind, Link: "https://boxoffice.example/x#a&b", User: readmodel.User{UserID: "u1", Name: name, Email: "Anna@Example.com", MailKey: "anna@example.com", Locale: locale},
 		Order: &mails.Order{
-			ID: "e1", Concert: orderview.Concert{Title: "Tom & <b>Jerry</b>", Venue: "Halle", City: "Köln", TimeZone: "Europe/Berlin", StartsAt: contracts.InstantOf(time.Date(2027, 10, 31, 19, 0, 0, 0, time.UTC))},
-			DoorsAt: contracts.InstantOf(time.Date(2027, 10, 30, 23, 30, 0, 0, time.UTC)), Amount: &contracts.Money{Minor: 123450, Currency: "EUR"},
+			Row: readmodel.Order{OrderID: "e1", Version: 4, Amount: &contracts.Money{Minor: 123450, Currency: "EUR"}},
+			Concert: readmodel.Concert{
+				Title: "Tom & <b>Jerry</b>", Venue: "Halle", City: "Köln", TimeZone: "Europe/Berlin", StartsAt: contracts.InstantOf(time.Date(2027, 10, 31, 19, 0, 0, 0, time.UTC)),
+				DoorsAt: contracts.InstantOf(time.Date(2027, 10, 30, 23, 30, 0, 0, time.UTC)),
+			},
 			Seats: []mails.Seat{{Name: "A-1-1", Place: orderview.Place{SectionName: "Rang", Row: "3", SeatNumber: 7}}, {Name: "S-0001", Place: orderview.Place{SectionName: "Steh"}}, {Name: "X-9"}},
 		},
 	}
@@ -85,7 +88,7 @@ func TestDatesAndAmountsAreThoseOfTheVenueAndTheLanguage(t *testing.T) {
 	}
 	for want, m := range map[string]contracts.Money{"JPY 1,200": {Minor: 1200, Currency: "JPY"}, "KWD 0.005": {Minor: 5, Currency: "KWD"}, "-€1.00": {Minor: -100, Currency: "EUR"}, "€1,234,567.89": {Minor: 123456789, Currency: "EUR"}} {
 		c := content(mails.OrderConfirmed, "Anna", "en")
-		c.Order.Amount = &m
+		c.Order.Row.Amount = &m
 		if _, r := made(t, c); !strings.Contains(r.Plain, want) {
 			t.Errorf("%+v is not %q:\n%s", m, want, r.Plain)
 		}

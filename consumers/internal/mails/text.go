@@ -145,11 +145,7 @@ BODY{{if .Details}}<table style="border-collapse:collapse">
 
 // textOf returns a content in words, in the language of its account.
 func textOf(c Content) (text, error) {
-	name := c.User.Locale
-	l, known := all.locales[name]
-	if !known {
-		name, l = defaultLocale, all.locales[defaultLocale]
-	}
+	name, l := localeOf(c.User.Locale)
 	t, known := all.templates[name][c.Kind]
 	if !known {
 		return text{}, fmt.Errorf("there is no text for %q", c.Kind)
@@ -167,6 +163,14 @@ func textOf(c Content) (text, error) {
 	return text{locale: name, subject: subject.String(), plain: plain.String(), html: page.String()}, nil
 }
 
+// localeOf returns a locale, or the default if it has no texts.
+func localeOf(name string) (string, locale) {
+	if l, known := all.locales[name]; known {
+		return name, l
+	}
+	return defaultLocale, all.locales[defaultLocale]
+}
+
 // details returns the lines about an order.
 func (l locale) details(o Order) []detail {
 	var details []detail
@@ -178,26 +182,22 @@ func (l locale) details(o Order) []detail {
 			details = append(details, detail{label, values})
 		}
 	}
-	concert := o.Concert.Title
-	if o.Concert.Artist != "" && o.Concert.Artist != concert {
-		concert += " – " + o.Concert.Artist
-	}
-	add(l.Labels.Concert, concert)
-	add(l.Labels.Venue, strings.TrimSuffix(o.Concert.Venue+", "+o.Concert.City, ", "))
+	add(l.Labels.Concert, summaryOf(o.Concert))
+	add(l.Labels.Venue, placeOf(o.Concert))
 	if o.Concert.StartsAt != 0 {
 		add(l.Labels.Starts, l.Words.date(o.Concert.StartsAt, o.Concert.TimeZone))
 	}
-	if o.DoorsAt != 0 {
-		add(l.Labels.Doors, l.Words.date(o.DoorsAt, o.Concert.TimeZone))
+	if o.Concert.DoorsAt != 0 {
+		add(l.Labels.Doors, l.Words.date(o.Concert.DoorsAt, o.Concert.TimeZone))
 	}
 	seats := make([]string, len(o.Seats))
 	for i, s := range o.Seats {
 		seats[i] = l.Words.seat(s)
 	}
 	add(l.Labels.Seats, seats...)
-	if o.Amount != nil {
-		add(l.Labels.Amount, l.Words.money(*o.Amount))
+	if o.Row.Amount != nil {
+		add(l.Labels.Amount, l.Words.money(*o.Row.Amount))
 	}
-	add(l.Labels.Order, string(o.ID))
+	add(l.Labels.Order, string(o.Row.OrderID))
 	return details
 }

@@ -71,7 +71,6 @@ func because(code contracts.Reason) *readmodel.Reason { return &readmodel.Reason
 
 func TestTheMailOfAConfirmedOrder(t *testing.T) {
 	w := newWorld(t)
-	w.calendar = true
 	w.become(contracts.Confirmed)
 	w.mustEvent(2)
 	m := mailtest.Parse(t, w.mails[0].Raw)
@@ -80,7 +79,7 @@ func TestTheMailOfAConfirmedOrder(t *testing.T) {
 			t.Errorf("the mail lacks %q: %s", part, m.Plain)
 		}
 	}
-	if !strings.Contains(m.Plain, site+"/orders/"+string(orderID)) || !strings.Contains(m.Calendar, "BEGIN:VCALENDAR") || m.Attachments != 1 {
+	if !strings.Contains(m.Plain, site+"/orders/"+string(orderID)) || !strings.Contains(m.Calendar, "UID:"+string(orderID)+"@boxoffice\r\n") || !strings.Contains(m.Calendar, "DTSTART;TZID=Europe/Vienna:20270328T193000") || m.Attachments != 1 {
 		t.Errorf("%+v", m)
 	}
 	if strings.Contains(string(w.mails[0].Raw), "pi_secret") {

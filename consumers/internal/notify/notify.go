@@ -123,11 +123,9 @@ type Notifier struct {
 	Sent        Sent
 	Sender      mails.Sender
 	Links       Links
-	// Calendar makes the .ics file of a confirmed order; nil if mails have none.
-	Calendar func(row readmodel.Order, concert readmodel.Concert, layout []readmodel.LayoutGroup) []byte
-	Log      *slog.Logger
-	Meter    *telemetry.Meter
-	Now      func() time.Time
+	Log         *slog.Logger
+	Meter       *telemetry.Meter
+	Now         func() time.Time
 }
 
 // handlers has the handler of each kind.

@@ -9,7 +9,6 @@ import (
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
-	"boxoffice/contracts/orderview"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
 )
@@ -61,17 +60,10 @@ func (n *Notifier) orderContent(ctx context.Context, row readmodel.Order, kind m
 	if err != nil {
 		return mails.Content{}, err
 	}
-	layout := n.layoutOf(ctx, row)
-	content := mails.Content{
+	return mails.Content{
 		Kind: kind, User: user, Link: mails.OrderPage(n.Sender.Site, row.OrderID),
-		Order: &mails.Order{
-			ID: row.OrderID, Concert: orderview.ConcertOf(concert), DoorsAt: concert.DoorsAt, Seats: mails.SeatsOf(row, layout), Amount: row.Amount,
-		},
-	}
-	if kind == mails.OrderConfirmed && n.Calendar != nil {
-		content.Calendar = n.Calendar(row, concert, layout)
-	}
-	return content, nil
+		Order: &mails.Order{Row: row, Concert: concert, Seats: mails.SeatsOf(row, n.layoutOf(ctx, row))},
+	}, nil
 }
 
 // layoutOf returns the layout of an order; nil if it is not known. Then seats are shown by their names.

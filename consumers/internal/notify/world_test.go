@@ -49,7 +49,6 @@ type world struct {
 	fail        map[string]error // by port and connection
 	out         bytes.Buffer
 	now         time.Time
-	calendar    bool
 }
 
 func newWorld(t *testing.T) *world {
@@ -98,11 +97,6 @@ func (w *world) notifier() *notify.Notifier {
 		Orders: ordersOf{w}, Users: usersOf{w}, Catalogue: catalogueOf{w}, Connections: connectionsOf{w}, Gateway: gatewayOf{w}, Mailer: mailerOf{w},
 		Sent: w.sent, Sender: mails.Sender{From: mail.Address{Name: "Boxoffice", Address: "tickets@boxoffice.example"}, Site: site},
 		Links: notify.Links{Keys: keys}, Log: slog.New(slog.NewJSONHandler(&w.out, nil)), Meter: telemetry.NewMeter(&w.out, "notify", now), Now: now,
-	}
-	if w.calendar {
-		n.Calendar = func(row readmodel.Order, _ readmodel.Concert, _ []readmodel.LayoutGroup) []byte {
-			return []byte("BEGIN:VCALENDAR\r\nX:" + string(row.OrderID) + "\r\nEND:VCALENDAR\r\n")
-		}
 	}
 	return n
 }
