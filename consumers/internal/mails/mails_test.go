@@ -135,7 +135,11 @@ func TestNamesInjectNothing(t *testing.T) {
 			}
 		}
 	}
-	_, r := made(t, content(mails.OrderConfirmed, "山田太郎 🎻", "en"))
+	_, r := made(t, content(mails.OrderConfirmed, "Eve\r\nBcc: all@example.com", "en"))
+	if r.To[0].Name != "Eve Bcc: all@example.com" || !strings.Contains(r.Plain, "Hello Eve Bcc: all@example.com,\n") {
+		t.Errorf("%q\n%s", r.To[0].Name, r.Plain)
+	}
+	_, r = made(t, content(mails.OrderConfirmed, "山田太郎 🎻", "en"))
 	if r.To[0].Name != "山田太郎 🎻" || !strings.Contains(r.Plain, "Hello 山田太郎 🎻,") || !strings.Contains(r.HTML, "<bdi>山田太郎 🎻</bdi>") || !strings.Contains(r.HTML, "Tom &amp; &lt;b&gt;Jerry&lt;/b&gt;") {
 		t.Errorf("%q\n%s\n%s", r.To[0].Name, r.Plain, r.HTML)
 	}
