@@ -36,7 +36,7 @@ NPM_CI := [ node_modules/.package-lock.json -nt package-lock.json ] || { echo "i
 TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)') $(if $(filter-out 0,$(OPERATOR)),--operator)
 
 ##@ The stack on this machine
-.PHONY: demo up down status env token keys seed cancel
+.PHONY: demo up down status env token keys seed cancel events
 demo: devstack ## show orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
 	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
 	@$(DEVSTACK) run --stack demo --main-concerts --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
@@ -64,6 +64,9 @@ seed: devstack ## load the sample concerts again (STACK)
 
 cancel: devstack ## end the sale of a concert for good (CONCERT=nocturne-2030 CANCEL_FLAGS='--dry-run --json' STACK)
 	@eval "$$($(DEVSTACK) env)"; go run ./scripts/catalogue/cmd/catalogue cancel $(CANCEL_FLAGS) '$(CONCERT)'
+
+events: devstack ## print the events of orders on the bus as they happen, until Ctrl-C (EVENTS_FLAGS='--json --order ID' STACK)
+	@eval "$$($(DEVSTACK) env)"; exec go run ./scripts/events $(EVENTS_FLAGS)
 
 ##@ The code
 .PHONY: build package fmt vet lint test check

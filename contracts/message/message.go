@@ -29,7 +29,8 @@ const (
 	QueueExpiries       Queue = "expiries"
 	QueuePayments       Queue = "payments"
 	QueueAuthorizations Queue = "authorizations"
-	QueueNotifications  Queue = "notifications"
+	// QueueNotifications is a standard queue: its messages are in no order, and have neither group nor deduplication id.
+	QueueNotifications Queue = "notifications"
 )
 
 // Message is a message of one of the kinds in this package.
@@ -46,7 +47,7 @@ type Message interface {
 
 // Route is the queue, the message group and the deduplication id of a message. SQS delivers the messages of a group one after
 // another, and drops a second message with the same deduplication id within 5 minutes. Deduplication saves work. Handlers must
-// be safe to repeat without it. A message of a standard queue has neither: SQS refuses a deduplication id there.
+// be safe to repeat without it. A message of a standard queue has neither group nor deduplication id.
 type Route struct {
 	Queue           Queue
 	Group           string
@@ -169,6 +170,9 @@ var decoders = map[envelope]func([]byte) (Message, error){
 	{KindAuditLedger, 1}:       decoderOf[AuditLedger](),
 	{KindPaymentAuthorized, 1}: decoderOf[PaymentAuthorized](),
 	{KindPaymentDeclined, 1}:   decoderOf[PaymentDeclined](),
+	{KindNotifyOrder, 1}:       decoderOf[NotifyOrder](),
+	{KindNotifyAccount, 1}:     decoderOf[NotifyAccount](),
+	{KindStopMails, 1}:         decoderOf[StopMails](),
 	{KindCloseConnections, 1}:  decoderOf[CloseConnections](),
 }
 

@@ -27,6 +27,7 @@ var rows = map[string]reflect.Type{
 	"limits":      reflect.TypeFor[readmodel.Limit](),
 	"connections": reflect.TypeFor[readmodel.Connection](),
 	"revocations": reflect.TypeFor[readmodel.Revocation](),
+	"sent":        reflect.TypeFor[readmodel.Sent](),
 }
 
 // attribute finds a field of a row by the name of its attribute. It returns the DynamoDB type and whether a zero is omitted.

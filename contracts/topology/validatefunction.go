@@ -17,8 +17,10 @@ var plainReferences = []string{
 	"redisWriterUser", "redisWriterPassword", "redisPayUser", "redisPayPassword", "environment", "paymentMode",
 	"stripePublishableKey", "stripeApiBase", "stripeRequestsPerSecond",
 	// The origin of the site; the other origins that the edge allows, separated by commas; how many requests of accounts are answered
-	// ("production" or "wide"); a folder for mails, or "none".
+	// ("production" or "wide"); a folder for mails, or nothing: then SES sends them.
 	"siteUrl", "allowedOrigins", "rateLimits", "mailOutbox",
+	// The address that mails come from, and the configuration set of SES, whose events report bounces.
+	"mailFrom", "mailConfigurationSet",
 	// Where clients open connections (wss://…), and where a function manages them (https://…).
 	"pushUrl", "connectionsEndpoint",
 }

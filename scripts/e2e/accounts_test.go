@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,37 +97,16 @@ func TestAnAccountFromSignUpToLogout(t *testing.T) {
 	p.send(t, http.MethodPost, "/auth/refresh", "", http.StatusUnauthorized)
 	p.cookie = ""
 
-	// The links of letters.
-	p.send(t, http.MethodPost, "/auth/confirm", fmt.Sprintf(`{"token":%q}`, linkTo(t, mail, "confirm")), http.StatusNoContent)
+	// The links in mails.
+	confirm := fmt.Sprintf(`{"token":%q}`, linkTo(t, mail, "confirm-address"))
+	p.send(t, http.MethodPost, "/auth/confirm", confirm, http.StatusNoContent)
+	if a := p.send(t, http.MethodPost, "/auth/confirm", confirm, http.StatusGone); a.Problem().Code != "link_expired" {
+		t.Errorf("the link again: %s", a.Body)
+	}
 	if a := p.send(t, http.MethodPatch, "/me", `{"locale":"de"}`, http.StatusOK); !strings.Contains(string(a.Body), `"emailConfirmed":true`) {
 		t.Errorf("%s", a.Body)
 	}
 	p.send(t, http.MethodPost, "/auth/password-resets", fmt.Sprintf(`{"email":%q}`, mail), http.StatusAccepted)
-	p.send(t, http.MethodPost, "/auth/password", fmt.Sprintf(`{"token":%q,"password":"another pferd batterie"}`, linkTo(t, mail, "reset")), http.StatusNoContent)
+	p.send(t, http.MethodPost, "/auth/password", fmt.Sprintf(`{"token":%q,"password":"another pferd batterie"}`, linkTo(t, mail, "reset-password")), http.StatusNoContent)
 	p.send(t, http.MethodPost, "/auth/login", login, http.StatusUnauthorized)
-}
-
-// linkTo returns the token of the link in the letter to an address.
-func linkTo(t *testing.T, mail, kind string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(os.Getenv("MAIL_OUTBOX"), "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var letter struct{ Kind, To, Link string }
-		if err := json.Unmarshal(content, &letter); err != nil {
-			t.Fatal(err)
-		}
-		if letter.To == mail && letter.Kind == kind {
-			_, token, _ := strings.Cut(letter.Link, "#")
-			return token
-		}
-	}
-	t.Fatalf("no letter %s in %d", kind, len(files))
-	return ""
 }

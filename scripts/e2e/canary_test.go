@@ -51,13 +51,13 @@ func TestAccountsLeaveNoTrace(t *testing.T) {
 	p.send(t, http.MethodPost, "/auth/refresh", "", http.StatusOK)
 	p.cookie = used // older than the one before the newest
 	p.send(t, http.MethodPost, "/auth/refresh", "", http.StatusUnauthorized)
-	for kind, route := range map[string]string{"confirm": "", "reset": "/auth/password-resets"} {
+	for kind, route := range map[string]string{"confirm-address": "", "reset-password": "/auth/password-resets"} {
 		if route != "" {
 			p.send(t, http.MethodPost, route, fmt.Sprintf(`{"email":%q}`, mail), http.StatusAccepted)
 		}
 		token := linkTo(t, mail, kind)
 		secrets["the link "+kind] = token[strings.LastIndexByte(token, '.')+1:]
-		if kind == "confirm" {
+		if kind == "confirm-address" {
 			p.send(t, http.MethodPost, "/auth/confirm", fmt.Sprintf(`{"token":%q}`, token), http.StatusNoContent)
 			continue
 		}

@@ -157,7 +157,6 @@ func TestABuyerIsConnectedByATicket(t *testing.T) {
 			t.Fatal(err)
 		}
 		for part := range strings.SplitSeq(ticket, ".") {
-			// The first part is the account's id in base64, which is no secret; the others are.
 			if strings.Contains(string(content), part) {
 				t.Errorf("%s has a part of the ticket: %s", filepath.Base(log), part)
 			}

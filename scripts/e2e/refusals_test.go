@@ -76,7 +76,7 @@ func TestAccountsRefuse(t *testing.T) {
 		"a weak password":                {http.MethodPost, "/auth/signup", signupOf("x"+mail, "short"), http.StatusUnprocessableEntity, "weak_password"},
 		"no mail address":                {http.MethodPost, "/auth/signup", signupOf("anna", "korrekt pferd batterie"), http.StatusUnprocessableEntity, "invalid_email"},
 		"a name with a NUL":              {http.MethodPatch, "/me", `{"name":"\u0000"}`, http.StatusUnprocessableEntity, "invalid_name"},
-		"a weak password by a link":      {http.MethodPost, "/auth/password", fmt.Sprintf(`{"token":%q,"password":"short"}`, linkTo(t, mail, "reset")), http.StatusUnprocessableEntity, "weak_password"},
+		"a weak password by a link":      {http.MethodPost, "/auth/password", fmt.Sprintf(`{"token":%q,"password":"short"}`, linkTo(t, mail, "reset-password")), http.StatusUnprocessableEntity, "weak_password"},
 		"a version that is no number":    {http.MethodGet, "/concerts/" + s.Concert + "/layout?version=x", "", http.StatusNotFound, "layout_not_found"},
 		"a layout with a parameter":      {http.MethodGet, "/concerts/" + s.Concert + "/layout?x=1", "", http.StatusBadRequest, "invalid_filter"},
 		"availability with a parameter":  {http.MethodGet, "/concerts/" + s.Concert + "/availability?x=1", "", http.StatusBadRequest, "invalid_filter"},

@@ -28,6 +28,7 @@ type config struct {
 	ExpiriesDeadQueueURL       string `env:"EXPIRIES_DEAD_QUEUE_URL,notEmpty"`
 	PaymentsDeadQueueURL       string `env:"PAYMENTS_DEAD_QUEUE_URL,notEmpty"`
 	AuthorizationsDeadQueueURL string `env:"AUTHORIZATIONS_DEAD_QUEUE_URL,notEmpty"`
+	NotificationsDeadQueueURL  string `env:"NOTIFICATIONS_DEAD_QUEUE_URL,notEmpty"`
 	StreamFailuresQueueURL     string `env:"STREAM_FAILURES_QUEUE_URL,notEmpty"`
 	OverviewTable              string `env:"OVERVIEW_TABLE,notEmpty"`
 	// StripeRequestsPerSecond is how many reads Stripe allows the account in a second.
@@ -84,6 +85,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 			sqsletters.New(queues, "expiries-dead", c.ExpiriesDeadQueueURL, letters),
 			sqsletters.New(queues, "payments-dead", c.PaymentsDeadQueueURL, letters),
 			sqsletters.New(queues, "authorizations-dead", c.AuthorizationsDeadQueueURL, letters),
+			sqsletters.New(queues, "notifications-dead", c.NotificationsDeadQueueURL, letters),
 		},
 		StreamFailures: sqsletters.New(queues, "stream-failures", c.StreamFailuresQueueURL, letters),
 		Letters:        kept,

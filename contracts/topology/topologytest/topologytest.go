@@ -19,10 +19,11 @@ var tokenKeys string
 func Values(t topology.Topology) topology.Values {
 	values := t.Numbers()
 	for _, q := range t.Queues {
-		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + ".fifo"
+		suffix := ".fifo"
 		if q.Standard() {
-			values["queueUrl:"+q.Name] = strings.TrimSuffix(values["queueUrl:"+q.Name], ".fifo")
+			suffix = ""
 		}
+		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + suffix
 	}
 	for _, table := range t.Tables {
 		values["tableName:"+table.Name] = "sample-" + table.Name
@@ -45,11 +46,13 @@ func Values(t topology.Topology) topology.Values {
 		"secret:mail-links":     "1:" + strings.Repeat("C", 43),
 		"siteUrl":               "https://boxoffice.example",
 		"rateLimits":            "production",
+		"mailFrom":              "Boxoffice <tickets@boxoffice.example>",
+		"mailConfigurationSet":  "sample-mails",
 		"secret:push-tickets":   "1:" + strings.Repeat("D", 43),
 		"pushUrl":               "wss://boxoffice.example/push",
 		"connectionsEndpoint":   "https://sample.execute-api.eu-central-1.amazonaws.com/push",
 		"allowedOrigins":        "",
-		"mailOutbox":            "none",
+		"mailOutbox":            "",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",
 	} {

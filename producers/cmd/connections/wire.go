@@ -6,10 +6,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"boxoffice/contracts/sealed"
 	"boxoffice/producers/internal/boot"
 	"boxoffice/producers/internal/connections"
 	"boxoffice/producers/internal/dynamoconnections"
-	"boxoffice/producers/internal/identity/sealed"
 )
 
 type config struct {

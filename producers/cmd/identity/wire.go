@@ -1,17 +1,15 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/url"
-	"path/filepath"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
+	"boxoffice/contracts/sealed"
 	"boxoffice/contracts/tokenkeys"
 	"boxoffice/producers/internal/boot"
 	"boxoffice/producers/internal/dynamoaccount"
@@ -19,8 +17,6 @@ import (
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/accesstoken"
 	"boxoffice/producers/internal/identity/passwordhash"
-	"boxoffice/producers/internal/identity/sealed"
-	"boxoffice/producers/internal/mailoutbox"
 	"boxoffice/producers/internal/sqssend"
 )
 
@@ -42,13 +38,7 @@ type config struct {
 	// AllowedOrigins are the origins besides the site's whose pages may use the API with cookies, separated by commas: those that
 	// the edge allows.
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS"`
-	// MailOutbox is the absolute path of a folder for letters, or "none": then no letter is sent, and nobody can confirm an address
-	// or set a new password.
-	MailOutbox string `env:"MAIL_OUTBOX,notEmpty"`
 }
-
-// noOutbox is the value of MAIL_OUTBOX without a folder. Letters are dropped only where somebody has written so.
-const noOutbox = "none"
 
 // hashesAtOnce bounds the hashes that a process computes at a time. Each takes 19 MiB and a whole processor.
 const hashesAtOnce = 1
@@ -78,14 +68,6 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 			return nil, fmt.Errorf("ALLOWED_ORIGINS has %q, want scheme, host and port alone", allowed)
 		}
 	}
-	folder := c.MailOutbox
-	switch {
-	case folder == noOutbox:
-		folder = ""
-		p.Log.Warn("letters are dropped: MAIL_OUTBOX is " + noOutbox)
-	case !filepath.IsAbs(folder):
-		return nil, fmt.Errorf("MAIL_OUTBOX is %q, want an absolute path, or %s", folder, noOutbox)
-	}
 	rates := identity.ProductionRates()
 	switch c.RateLimits {
 	case "production":
@@ -99,10 +81,9 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		Accounts: store, Sessions: store, Limits: store,
 		Passwords:   passwordhash.New(hashesAtOnce),
 		Tokens:      accesstoken.New(c.SiteURL+"/api", keys),
-		Outbox:      mailoutbox.New(folder, p.Random),
 		Messages:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueNotifications: c.NotificationsQueueURL}),
 		RefreshKeys: refreshKeys, LinkKeys: linkKeys,
-		Site: c.SiteURL, AllowedOrigins: c.AllowedOrigins, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now, Wait: wait,
+		Site: c.SiteURL, AllowedOrigins: c.AllowedOrigins, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now,
 	}
 	return service.Routes(), nil
 }
@@ -110,13 +91,4 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Scheme+"://"+u.Host == text
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/sealed"
 	"boxoffice/contracts/topology"
 	"boxoffice/producers/internal/httpapi"
-	"boxoffice/producers/internal/identity/sealed"
 	"boxoffice/producers/internal/socketapi"
 )
 

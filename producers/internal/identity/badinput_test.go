@@ -184,13 +184,13 @@ func TestEveryRouteNamesWhatIsWrong(t *testing.T) {
 				if strings.HasSuffix(f.route, "/me") {
 					user = id
 				}
-				users, sessions, letters := w.store.Users(), w.store.Sessions(), len(w.letters.all)
+				users, sessions, letters := w.store.Users(), w.store.Sessions(), len(w.sent.links)
 				r := w.ask(f.route, c.body, user, headers...)
 				w.now = w.now.Add(15 * time.Minute) // the window of the counter of attempts at an account
 				if got := answerOf(t, r); !strings.HasPrefix(got, c.answer) || len(r.Cookies) > 0 {
 					t.Errorf("%s: %s, want %s, cookies %v: %.300s", c.name, got, c.answer, r.Cookies, r.Body)
 				}
-				if !slices.Equal(w.store.Users(), users) || w.store.Sessions() != sessions || len(w.letters.all) != letters {
+				if !slices.Equal(w.store.Users(), users) || w.store.Sessions() != sessions || len(w.sent.links) != letters {
 					t.Errorf("%s: something was changed", c.name)
 				}
 			}

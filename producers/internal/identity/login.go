@@ -98,7 +98,7 @@ func (s *Service) signup(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	case taken:
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeEmailTaken, "There is an account with this address. Sign in, or set a new password.").At("/email")
 	}
-	s.deliver(ctx, user, LinkConfirm, user.ConfirmNonce)
+	s.sendLink(ctx, user.UserID, LinkConfirm, user.ConfirmNonce)
 	if err := s.remember(ctx, user.MailKey, s.viewer(r)); err != nil {
 		s.notRemembered(ctx, err)
 	}

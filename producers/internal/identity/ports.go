@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/maillink"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 )
 
 // LinkKind is what a link in a mail is for.
-type LinkKind string
+type LinkKind = maillink.Kind
 
 // Kinds of links.
 const (
-	LinkConfirm LinkKind = "confirm"
-	LinkReset   LinkKind = "reset"
+	LinkConfirm = maillink.Confirm
+	LinkReset   = maillink.Reset
 )
 
 // Accounts stores accounts. All reads are consistent. Every method is safe for concurrent use, and returns an error only if the

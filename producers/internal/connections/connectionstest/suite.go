@@ -42,10 +42,8 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 	})
 	t.Run("a used ticket stores nothing", func(t *testing.T) {
 		s := open(t)
-		for id, want := range map[string]bool{"c1": false} {
-			if used, err := s.Open(t.Context(), connection(id), "n1", now); used != want || err != nil {
-				t.Fatal(used, err)
-			}
+		if used, err := s.Open(t.Context(), connection("c1"), "n1", now); used || err != nil {
+			t.Fatal(used, err)
 		}
 		if used, err := s.Open(t.Context(), connection("c2"), "n1", now); !used || err != nil {
 			t.Errorf("the second use: %t, %v", used, err)

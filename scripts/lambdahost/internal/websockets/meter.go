@@ -29,6 +29,12 @@ func (w *meteredWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.meter = &meter{Conn: conn}
+	// A client may send as soon as its handshake is answered: the server may have read the beginning already.
+	early, err := buffered.Reader.Peek(buffered.Reader.Buffered())
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	w.meter.see(early)
 	return w.meter, buffered, nil
 }
 

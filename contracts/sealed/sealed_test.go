@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"boxoffice/producers/internal/identity/sealed"
+	"boxoffice/contracts/sealed"
 )
 
 func secret(version, fill string) string {
