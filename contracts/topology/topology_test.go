@@ -179,13 +179,13 @@ func TestValidateRules(t *testing.T) {
 			s.Functions[0].WebSocket = slices.Clone(topology.WebSocketRoutes)
 		},
 		"function connections: websocket has no route $disconnect": func(s *topology.Topology) {
-			s.Functions[len(s.Functions)-1].WebSocket = []string{"$connect", "$default"}
+			functionOf(s, "connections").WebSocket = []string{"$connect", "$default"}
 		},
 		`function connections: websocket: route "$connect" is there twice`: func(s *topology.Topology) {
-			s.Functions[len(s.Functions)-1].WebSocket = []string{"$connect", "$connect", "$default"}
+			functionOf(s, "connections").WebSocket = []string{"$connect", "$connect", "$default"}
 		},
 		`function connections: websocket must be one of ["$connect" "$disconnect" "$default"], is "ping"`: func(s *topology.Topology) {
-			s.Functions[len(s.Functions)-1].WebSocket = []string{"$connect", "$disconnect", "ping"}
+			functionOf(s, "connections").WebSocket = []string{"$connect", "$disconnect", "ping"}
 		},
 		`function orders: route "HEAD /api/x" has no GET of its own with the same auth`: func(s *topology.Topology) {
 			s.Functions[0].Routes = append(s.Functions[0].Routes, topology.Route{Route: "HEAD /api/x", Auth: "jwt"})
@@ -520,4 +520,9 @@ func TestTheRuleOfOrdersHasEveryDetailType(t *testing.T) {
 	if !slices.Equal(s.Rules[i].DetailTypes, want) {
 		t.Errorf("the rule has %v, the events are %v", s.Rules[i].DetailTypes, want)
 	}
+}
+
+// functionOf returns the function, for a test that changes it.
+func functionOf(t *topology.Topology, name string) *topology.Function {
+	return &t.Functions[slices.IndexFunc(t.Functions, func(f topology.Function) bool { return f.Name == name })]
 }

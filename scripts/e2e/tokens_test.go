@@ -83,8 +83,13 @@ func TestOtherKindsOfTokensAreRefused(t *testing.T) {
 	}
 	for _, route := range []string{"GET /me", "PATCH /me", "POST /auth/confirmations", "GET /me/orders", "POST /orders", "GET /orders/e1" + strings.Repeat("0", 30), "DELETE /orders/e1" + strings.Repeat("0", 30)} {
 		method, path, _ := strings.Cut(route, " ")
+		// A GET with a body does not pass the edge.
+		body, headers := []byte(`{"locale":"en"}`), map[string]string{"Content-Type": "application/json"}
+		if method == http.MethodGet {
+			body, headers = nil, nil
+		}
 		ask := func(token string) int {
-			answer, err := s.withToken(t, token).Do(t.Context(), method, path, []byte(`{"locale":"en"}`), map[string]string{"Content-Type": "application/json"})
+			answer, err := s.withToken(t, token).Do(t.Context(), method, path, body, headers)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -381,7 +381,7 @@ func TestWholeHost(t *testing.T) {
 	})
 	t.Run("status", func(t *testing.T) {
 		got := s.status(t)
-		if len(got.Functions) != 3 || len(got.Functions[0].Processes) != 2 || len(got.Functions[1].Processes) != 2 || len(got.Sources) != 2 {
+		if len(got.Functions) != 3 || len(got.Functions[0].Processes) != 2 || len(got.Functions[1].Processes) != 2 || len(got.Sources) != 3 {
 			t.Errorf("status %+v", got)
 		}
 	})

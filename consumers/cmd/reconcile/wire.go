@@ -28,6 +28,7 @@ type config struct {
 	ExpiriesDeadQueueURL       string `env:"EXPIRIES_DEAD_QUEUE_URL,notEmpty"`
 	PaymentsDeadQueueURL       string `env:"PAYMENTS_DEAD_QUEUE_URL,notEmpty"`
 	AuthorizationsDeadQueueURL string `env:"AUTHORIZATIONS_DEAD_QUEUE_URL,notEmpty"`
+	NotificationsQueueURL      string `env:"NOTIFICATIONS_QUEUE_URL,notEmpty"`
 	NotificationsDeadQueueURL  string `env:"NOTIFICATIONS_DEAD_QUEUE_URL,notEmpty"`
 	StreamFailuresQueueURL     string `env:"STREAM_FAILURES_QUEUE_URL,notEmpty"`
 	OverviewTable              string `env:"OVERVIEW_TABLE,notEmpty"`
@@ -44,6 +45,7 @@ func (c config) queues() map[string]string {
 		"orders": c.OrdersQueueURL, "orders-dead": c.OrdersDeadQueueURL, "expiries": c.ExpiriesQueueURL, "expiries-dead": c.ExpiriesDeadQueueURL,
 		"payments": c.PaymentsQueueURL, "payments-dead": c.PaymentsDeadQueueURL, "authorizations": c.AuthorizationsQueueURL,
 		"authorizations-dead": c.AuthorizationsDeadQueueURL, "stream-failures": c.StreamFailuresQueueURL,
+		"notifications": c.NotificationsQueueURL, "notifications-dead": c.NotificationsDeadQueueURL,
 	}
 }
 

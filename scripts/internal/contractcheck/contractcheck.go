@@ -28,7 +28,7 @@ import (
 // gateway and the edge add to each response (the security headers, CORS, the state of the cache).
 var everywhere = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Date", "Vary", "Connection", "Transfer-Encoding",
-	"Apigw-Requestid", "X-Cache", "Age", "Allow",
+	"Apigw-Requestid", "X-Cache", "Age", "Accept-Ranges", "Allow",
 	"X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Content-Security-Policy",
 	"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers",
 }

@@ -76,7 +76,8 @@ func TestEveryDifferenceIsInTheError(t *testing.T) {
 	changed.Tables[0].Indexes[0].Projection = "ALL"
 	changed.Tables[0].Stream = ""
 	changed.Tables[1].SortKey = nil
-	changed.Tables[2].PointInTimeRecovery = false
+	concerts := slices.IndexFunc(changed.Tables, func(t topology.Table) bool { return t.Name == "concerts" })
+	changed.Tables[concerts].PointInTimeRecovery = false
 	_, err := Ensure(t.Context(), cfg, changed)
 	if err == nil {
 		t.Fatal("drift was not found")
