@@ -179,7 +179,7 @@ const (
 type GroupSeats struct {
 	Group   string `dynamodbav:"group"`
 	Section string `dynamodbav:"section"`
-	// Tier is the id of the group's tier; empty if the concert has two tiers of its price.
+	// Tier is the id of the group's tier; empty if the layout was stored without it and the concert has two tiers of its price.
 	Tier  string            `dynamodbav:"tier,omitempty"`
 	At    contracts.Instant `dynamodbav:"at"`
 	State GroupState        `dynamodbav:"state"`

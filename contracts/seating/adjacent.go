@@ -13,6 +13,10 @@ func adjacent(g readmodel.LayoutGroup, m seatstate.SeatMap, n, least, most int) 
 	if n < 1 || least < 0 || least > n {
 		return nil, false
 	}
+	// Most groups of a hall that is nearly sold out end here.
+	if !hasFree(len(g.Seats), m, n) {
+		return nil, false
+	}
 	accessible := accessiblePlaces(g)
 	if g.Kind == readmodel.KindArea {
 		return lowest(len(g.Seats), m, accessible, n, least, most)
@@ -27,6 +31,19 @@ func adjacent(g readmodel.LayoutGroup, m seatstate.SeatMap, n, least, most int) 
 		}
 	}
 	return best.places, best.found()
+}
+
+// hasFree reports whether at least n of the first size places are free.
+func hasFree(size int, m seatstate.SeatMap, n int) bool {
+	for p := range size {
+		if m.At(p) != seatstate.Free {
+			continue
+		}
+		if n--; n <= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // accessiblePlaces says for each place whether it is accessible. It returns nil for a group without accessible places.

@@ -85,7 +85,7 @@ func (s *search) has(group int) bool { return slices.Contains(s.in, group) }
 // distance between their rows, and then which is nearer the front.
 func (s *search) addTwoRuns(group int) bool {
 	g := s.groups[group]
-	if s.full() || !s.maps[group].Loaded || g.Kind == readmodel.KindArea || s.has(group) {
+	if s.full() || !s.maps[group].Loaded || g.Kind == readmodel.KindArea || s.has(group) || s.hasFew(group) {
 		return false
 	}
 	rows := make([]scanned, len(g.Rows))

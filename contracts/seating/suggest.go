@@ -97,13 +97,29 @@ type search struct {
 	// accessible has what accessiblePlaces returns for each group that was looked at, and rows the rows.
 	accessible map[int][]bool
 	rows       map[rowAt]scanned
-	found      []Suggestion
+	// free has the number of free places of each group that was looked at.
+	free  map[int]int
+	found []Suggestion
 	// in has the index of the group of each suggestion.
 	in []int
 }
 
 func newSearch(r Rules, n, accessible int, groups []readmodel.LayoutGroup, maps []seatstate.Snapshot) *search {
-	return &search{rules: r, n: n, least: accessible, most: accessible, groups: groups, maps: maps, accessible: map[int][]bool{}, rows: map[rowAt]scanned{}}
+	return &search{rules: r, n: n, least: accessible, most: accessible, groups: groups, maps: maps, accessible: map[int][]bool{}, rows: map[rowAt]scanned{}, free: map[int]int{}}
+}
+
+// hasFew reports whether a group has fewer than n free places: then it is not searched row by row.
+func (s *search) hasFew(group int) bool {
+	free, known := s.free[group]
+	if !known {
+		for p := range s.groups[group].Seats {
+			if s.maps[group].Map.At(p) == seatstate.Free {
+				free++
+			}
+		}
+		s.free[group] = free
+	}
+	return free < s.n
 }
 
 func (s *search) full() bool { return len(s.found) >= MaxSuggestions }
@@ -111,7 +127,7 @@ func (s *search) full() bool { return len(s.found) >= MaxSuggestions }
 // add adds the run of a row that is nearest to middle, a distance from the middle of a row in half seats. It reports whether there
 // is one.
 func (s *search) add(at rowAt, middle int, why Why) bool {
-	if at == nowhere || s.full() || !s.maps[at.group].Loaded {
+	if at == nowhere || s.full() || !s.maps[at.group].Loaded || s.hasFew(at.group) {
 		return false
 	}
 	places, found := s.nearest(at, middle)
@@ -190,7 +206,7 @@ func (s *search) runs(row scanned, n int) (all []run) {
 				accessible++
 			}
 		}
-		if free && accessible >= s.least && accessible <= s.most && !(s.rules.NoSingleSeat && row.singles(first, n) > 0) {
+		if free && accessible >= s.least && accessible <= s.most && (!s.rules.NoSingleSeat || row.singles(first, n) == 0) {
 			all = append(all, run{choice{places: row.places[first : first+n], accessible: accessible}, first})
 		}
 	}

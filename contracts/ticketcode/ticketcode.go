@@ -80,7 +80,7 @@ func SeatAt(group, place int) (Seat, error) {
 	if group < 0 || group > 0xFFFF || place < 0 || place > 0xFFFF {
 		return Seat{}, fmt.Errorf("group %d or place %d of a ticket is out of range", group, place)
 	}
-	return Seat{Group: uint16(group), Place: uint16(place)}, nil //nolint:gosec // G115: checked above
+	return Seat{Group: uint16(group), Place: uint16(place)}, nil
 }
 
 // Signed is what the text of a ticket says. It proves nothing before Verify has returned nil.

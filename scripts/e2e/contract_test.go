@@ -60,10 +60,10 @@ func TestExamplesOfRequestsAreAnswered(t *testing.T) {
 			case !refused && answer.Status >= http.StatusBadRequest:
 				t.Fatalf("returned %d %s", answer.Status, answer.Body)
 			}
-			switch {
-			case e.Operation == "logIn":
+			switch e.Operation {
+			case "logIn":
 				account.signIn(t, answer)
-			case e.Operation == "placeOrder":
+			case "placeOrder":
 				s.giveBack(t, buyer, answer)
 			}
 		})

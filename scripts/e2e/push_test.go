@@ -37,7 +37,7 @@ func pushTicket(t *testing.T, c *apiclient.Client) (url, ticket string) {
 // connected opens a connection with subprotocols. status is that of a refused handshake.
 func connected(t *testing.T, url string, protocols ...string) (conn *websocket.Conn, status int) {
 	t.Helper()
-	conn, response, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: protocols})
+	conn, response, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Subprotocols: protocols}) //nolint:bodyclose // Dial closes it
 	if err != nil {
 		if response == nil {
 			t.Fatal(err)
@@ -189,7 +189,7 @@ func TestAThousandBuyersAreConnected(t *testing.T) {
 				failed <- err
 				return
 			}
-			conn, response, err := websocket.Dial(t.Context(), body.URL, &websocket.DialOptions{Subprotocols: []string{"boxoffice", body.Ticket}})
+			conn, response, err := websocket.Dial(t.Context(), body.URL, &websocket.DialOptions{Subprotocols: []string{"boxoffice", body.Ticket}}) //nolint:bodyclose // Dial closes it
 			if err != nil {
 				failed <- fmt.Errorf("%v: %w", response, err)
 				return

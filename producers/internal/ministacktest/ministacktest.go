@@ -146,7 +146,7 @@ func (emulator *Emulator) start(ctx context.Context, binary string) error {
 	if err := listener.Close(); err != nil {
 		return err
 	}
-	command := exec.CommandContext(ctx, binary) //nolint:gosec // the emulator that was found
+	command := exec.CommandContext(ctx, binary)
 	command.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "GATEWAY_PORT="+port)
 	if err := command.Start(); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (s *store) get(t testing.TB, route, query string, claims map[string]string)
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(map[string]httpapi.Handler{
-		"GET /api/ops/overview":     operations.Overview{Reader: s, Log: log, Now: func() time.Time { return now.Time() }}.Handle,
+		"GET /api/ops/overview":     operations.Overview{Reader: s, Log: log, Now: now.Time}.Handle,
 		"GET /api/ops/dead-letters": operations.DeadLetters{Reader: s, Log: log}.Handle,
 	}, log, time.Now)
 	request := events.APIGatewayV2HTTPRequest{RouteKey: "GET /api/ops/" + route, RawPath: "/api/ops/" + route, RawQueryString: query}

@@ -188,8 +188,8 @@ type shown struct {
 	lag   pace.Lag
 	// soldOut says that no group shows seats for a best-available order. The order is refused if it has no row.
 	soldOut bool
-	// instead are what the buyer could have instead, if soldOut.
-	instead []seating.Suggestion
+	// instead returns what the buyer could have instead; set if soldOut. It is called only for an order that is refused.
+	instead func() []seating.Suggestion
 }
 
 // look reads Redis, and refuses what is certain: a seat of another order, seats that a rule does not allow, or a queue that is too

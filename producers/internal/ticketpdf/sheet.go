@@ -114,10 +114,10 @@ func (s *sheet) center(x, y, size float64, text string) {
 	s.print(x-s.width(text, sans, size)/2, y, sans, size, text)
 }
 
-// fact writes a label and a value below it, and returns where it ends.
-func (s *sheet) fact(x, y, width float64, label, value string) float64 {
-	s.text(x, y+9*perPoint, sans, 9, label)
-	return s.block(x, y+5, width, bold, 13, 9, 3, value)
+// fact writes a label at the left margin and a value below it, and returns where it ends.
+func (s *sheet) fact(y, width float64, label, value string) float64 {
+	s.text(margin, y+9*perPoint, sans, 9, label)
+	return s.block(margin, y+5, width, bold, 13, 9, 3, value)
 }
 
 // lineHeight is the distance of two base lines, in sizes of the font.

@@ -125,7 +125,7 @@ func (d Document) page(s *sheet, n int) {
 	left := inner - codeSize - gap
 	s.code(right-codeSize, y, codeSize, t.Code)
 	s.center(right-codeSize/2, y+codeSize+4, 9, w.code)
-	at := s.fact(margin, y, left, w.when, d.date(c.Starts))
+	at := s.fact(y, left, w.when, d.date(c.Starts))
 	at = s.block(margin, at, left, bold, 13, 9, 1, d.clock(c.Starts))
 	at = s.block(margin, at+1, left, sans, 9, 7, 2, zone(c.Starts))
 	if !c.Doors.IsZero() {
@@ -133,15 +133,15 @@ func (d Document) page(s *sheet, n int) {
 		if c.Doors.YearDay() != c.Starts.YearDay() || c.Doors.Year() != c.Starts.Year() {
 			doors = d.date(c.Doors) + ", " + doors
 		}
-		at = s.fact(margin, at+5, left, w.doors, doors)
+		at = s.fact(at+5, left, w.doors, doors)
 	}
 	where := c.Venue
 	if c.City != "" && where != "" {
 		where += ", "
 	}
-	at = s.fact(margin, at+5, left, w.where, where+c.City)
+	at = s.fact(at+5, left, w.where, where+c.City)
 	if t.Holder != "" {
-		s.fact(margin, at+5, left, w.holder, t.Holder)
+		s.fact(at+5, left, w.holder, t.Holder)
 	}
 
 	d.place(s, margin, y+codeSize+12, inner, t)

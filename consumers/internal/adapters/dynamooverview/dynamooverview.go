@@ -113,12 +113,14 @@ func decode(item map[string]types.AttributeValue, into *reconcile.ViewItems) err
 	case head.Item == readmodel.OverviewItem:
 		into.Overview, err = decoded[readmodel.Overview](item)
 	case head.Item == readmodel.SalesItem:
-		into.Sales, err = decoded[readmodel.Sales](item)
+		// Sales and the seats of a concert are written anew by each run, so that one that does not decode is as good as none.
+		if sales, bad := decoded[readmodel.Sales](item); bad == nil {
+			into.Sales = sales
+		}
 	case head.Item == readmodel.SettledItem:
 		into.Settled, err = decoded[readmodel.SettledOrders](item)
 	default:
-		var seats *readmodel.ConcertSeats
-		if seats, err = decoded[readmodel.ConcertSeats](item); err == nil {
+		if seats, bad := decoded[readmodel.ConcertSeats](item); bad == nil {
 			into.Concerts[seats.ConcertID] = *seats
 		}
 	}

@@ -115,7 +115,7 @@ func (r *Received) part(t testing.TB, contentType, encoding string, body io.Read
 	if strings.HasPrefix(media, "multipart/") {
 		for parts := multipart.NewReader(body, parameters["boundary"]); ; {
 			p, err := parts.NextRawPart()
-			if err == io.EOF { //nolint:errorlint // documented as this value
+			if err == io.EOF {
 				return
 			}
 			if err != nil {
