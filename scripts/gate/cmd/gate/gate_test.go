@@ -196,7 +196,7 @@ func TestWhoPasses(t *testing.T) {
 	if seat := results[0].Seat; seat == nil || *seat != (gate.Seat{Section: "stalls", Row: "2", Number: 2, Name: "A-2-2"}) || results[0].Detail != "stalls, row 2, seat 2." {
 		t.Errorf("%+v", results[0])
 	}
-	if first := results[1].First; first == nil || first.At != results[0].At || !strings.Contains(results[1].Detail, first.At.String()) {
+	if first := results[1].First; first == nil || first.At != results[0].At || !strings.Contains(results[1].Detail, "with this ticket at "+first.At.String()) {
 		t.Errorf("%+v", results[1])
 	}
 	if seat := results[16].Seat; seat == nil || seat.Name != "F-0042" || results[16].Detail != "floor, standing place 42." {
