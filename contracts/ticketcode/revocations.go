@@ -16,11 +16,12 @@ import (
 // longer list is an error, never a cut list: a gate would accept what is missing.
 const MaxRevoked = 200_000
 
-// MaxListAge is the longest time for which a list may be kept between the store and a gate: a process of the function keeps it for
-// KeptInProcess, and caches for CacheSeconds.
+// KeptInProcess and CacheSeconds bound how old a list is when a gate gets it: a process of the function keeps it for KeptInProcess, and
+// caches for CacheSeconds.
 const (
 	KeptInProcess = 10 * time.Second
-	CacheSeconds  = 60
+	// CacheSeconds is the max-age of the answer, in seconds.
+	CacheSeconds = 60
 )
 
 // Revocations are the codes of a concert's tickets that are not valid any more: of withdrawn tickets, and of those that were

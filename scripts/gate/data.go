@@ -1,12 +1,14 @@
 package gate
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
@@ -19,6 +21,8 @@ type Data struct {
 	Layout      Layout
 	Keys        ticketcode.PublicKeys
 	Revocations ticketcode.Revocations
+	// KeptList is whether Fetch kept the stored list of revoked codes, since the one of the API was older.
+	KeptList bool
 	// FetchedAt is when the data was fetched.
 	FetchedAt contracts.Instant
 	// Others are the other concerts of the catalogue: with them a gate can say what a ticket is for.
@@ -30,8 +34,18 @@ type Concert struct {
 	ID            string            `json:"id"`
 	Title         string            `json:"title"`
 	StartsAt      contracts.Instant `json:"startsAt"`
+	TimeZone      string            `json:"timeZone"`
 	LayoutVersion int               `json:"layoutVersion"`
 	Status        string            `json:"status"`
+}
+
+// Day returns the date of the concert where it takes place.
+func (c Concert) Day() string {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return c.StartsAt.Time().In(zone).Format("2 January 2006")
 }
 
 // Layout is the part of a layout that names the seats. It has the form of the API.
@@ -39,6 +53,12 @@ type Layout struct {
 	ConcertID string  `json:"concertId"`
 	Version   int     `json:"layoutVersion"`
 	Groups    []group `json:"groups"`
+	// Geometry has the names of sections by their ids. A layout without a plan has none.
+	Geometry struct {
+		Sections map[string]struct {
+			Name string `json:"name"`
+		} `json:"sections"`
+	} `json:"geometry"`
 }
 
 type group struct {
@@ -64,7 +84,7 @@ func (l Layout) Seat(at ticketcode.Seat) (seat Seat, found bool) {
 		if place < row.Count {
 			number := place + 1
 			return Seat{
-				Section: g.Section, Row: row.Name, Number: number, Area: g.Kind == readmodel.KindArea,
+				Section: cmp.Or(l.Geometry.Sections[g.Section].Name, g.Section), Row: row.Name, Number: number, Area: g.Kind == readmodel.KindArea,
 				Name: row.Prefix + fmt.Sprintf("%0*d", row.Digits, number),
 			}, true
 		}
@@ -142,8 +162,9 @@ func write(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
+	// CreateTemp makes a file that its owner alone may read; the next gate may be another user's.
 	_, err = temporary.Write(content)
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
+	err = errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
 	if err == nil {
 		err = os.Rename(temporary.Name(), path)
 	}

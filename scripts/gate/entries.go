@@ -31,8 +31,13 @@ type Entries struct {
 	file *os.File
 	// unlock releases the file for others.
 	unlock func() error
+	// sync makes what was written survive a loss of power.
+	sync func() error
+	// size is the number of bytes of all entries that count.
+	size   int64
 	by     map[ticketcode.Code]Entry
-	// broken is the error of a write. What is in the file after it is not known.
+	bySeat map[string]Entry
+	// broken is the error of a write. No entry is taken after it.
 	broken error
 }
 
@@ -50,7 +55,11 @@ func Open(path, gate string) (e *Entries, torn int, err error) {
 	if err != nil {
 		return nil, 0, errors.Join(err, unlock())
 	}
-	e = &Entries{Gate: gate, file: file, unlock: unlock, by: map[ticketcode.Code]Entry{}}
+	// The file may have another name, by a link, whose lock is another.
+	if err := filelock.TryLockFile(file); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("%s: another gate uses it: %w", path, err), file.Close(), unlock())
+	}
+	e = &Entries{Gate: gate, file: file, unlock: unlock, sync: file.Sync, by: map[ticketcode.Code]Entry{}, bySeat: map[string]Entry{}}
 	content, err := io.ReadAll(file)
 	var whole int
 	var all []Entry
@@ -58,10 +67,9 @@ func Open(path, gate string) (e *Entries, torn int, err error) {
 		all, whole, err = parse(path, content)
 	}
 	for _, entry := range all {
-		if first, twice := e.by[entry.Code]; !twice || entry.At < first.At {
-			e.by[entry.Code] = entry
-		}
+		e.know(entry)
 	}
+	e.size = int64(whole)
 	if err == nil && whole < len(content) {
 		err = file.Truncate(int64(whole))
 	}
@@ -85,7 +93,7 @@ func parse(path string, content []byte) (all []Entry, whole int, err error) {
 			break
 		}
 		var entry Entry
-		if err := json.Unmarshal(content[whole:whole+end], &entry); err != nil || entry.At == 0 || entry.Code == (ticketcode.Code{}) {
+		if err := json.Unmarshal(content[whole:whole+end], &entry); err != nil || entry.At == 0 || entry.Code == (ticketcode.Code{}) || entry.Seat == "" {
 			return nil, 0, fmt.Errorf("%s: line %d is no entry: the file was damaged, restore it from a copy or merge another gate's", path, n)
 		}
 		all = append(all, entry)
@@ -103,23 +111,45 @@ func (e *Entries) Find(code ticketcode.Code) (Entry, bool) {
 	return entry, found
 }
 
-// Add appends an entry. When it returns nil the entry survives a loss of power.
+// FindSeat returns the first entry to a seat, with whatever ticket.
+func (e *Entries) FindSeat(name string) (Entry, bool) {
+	entry, found := e.bySeat[name]
+	return entry, found
+}
+
+// know remembers an entry if it is the first of its ticket, or of its seat.
+func (e *Entries) know(entry Entry) {
+	if first, twice := e.by[entry.Code]; !twice || entry.At < first.At {
+		e.by[entry.Code] = entry
+	}
+	if first, twice := e.bySeat[entry.Seat]; !twice || entry.At < first.At {
+		e.bySeat[entry.Seat] = entry
+	}
+}
+
+// Add appends an entry. When it returns nil the entry survives a loss of power. When it returns an error nobody was admitted, and the
+// entry is taken out of the file again, so that it does not count after a restart either; if that fails too, the error says so.
 func (e *Entries) Add(entry Entry) error {
 	if e.broken != nil {
 		return e.broken
 	}
 	line, err := json.Marshal(entry)
+	line = append(line, '\n')
 	if err == nil {
-		_, err = e.file.Write(append(line, '\n'))
+		_, err = e.file.Write(line)
 	}
 	if err == nil {
-		err = e.file.Sync()
+		err = e.sync()
 	}
 	if err != nil {
 		e.broken = fmt.Errorf("the entry was not stored, nobody is admitted: %w", err)
+		if undone := errors.Join(e.file.Truncate(e.size), e.sync()); undone != nil {
+			e.broken = errors.Join(e.broken, fmt.Errorf("the last line of %s may be an entry that did not happen: %w", e.file.Name(), undone))
+		}
 		return e.broken
 	}
-	e.by[entry.Code] = entry
+	e.size += int64(len(line))
+	e.know(entry)
 	return nil
 }
 

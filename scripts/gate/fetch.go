@@ -28,11 +28,13 @@ type Source struct {
 const maxAnswer = 8 << 20
 
 // Fetch fetches the data of a concert and stores it in data/CONCERT, each file as a whole. It stores nothing unless all parts were
-// fetched and fit each other. The file of entries stays.
+// fetched and fit each other. The file of entries stays, and so does the stored list of revoked codes if it is genuine and later than
+// the fetched one, which a cache or a replay may have answered: a gate does not forget a revoked code.
 func Fetch(ctx context.Context, from Source, data, concertID string, now func() time.Time) (Data, error) {
-	if err := secure(from.API); err != nil {
+	if err := Secure(from.API); err != nil {
 		return Data{}, err
 	}
+	from.Client = staysSecure(from.Client)
 	if !contracts.ValidConcertID(concertID) {
 		return Data{}, fmt.Errorf("%q is no id of a concert", concertID)
 	}
@@ -62,6 +64,14 @@ func Fetch(ctx context.Context, from Source, data, concertID string, now func() 
 	if err := d.check(concertID); err != nil {
 		return Data{}, err
 	}
+	folder := Folder(data, concertID)
+	var before ticketcode.Revocations
+	if read(folder, fileRevocations, &before) == nil && before.At > d.Revocations.At && before.Verify(d.Keys, concertID) == nil {
+		d.Revocations, d.KeptList = before, true
+		if revocations, err = json.Marshal(before); err != nil {
+			return Data{}, err
+		}
+	}
 	if d.Others, err = from.others(ctx, concertID); err != nil {
 		return Data{}, err
 	}
@@ -69,7 +79,6 @@ func Fetch(ctx context.Context, from Source, data, concertID string, now func() 
 	if err != nil {
 		return Data{}, err
 	}
-	folder := Folder(data, concertID)
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // G301: public data
 		return Data{}, err
 	}
@@ -84,8 +93,23 @@ func Fetch(ctx context.Context, from Source, data, concertID string, now func() 
 	return d, nil
 }
 
-// secure returns an error unless an address is https, or on this machine.
-func secure(address string) error {
+// maxRedirects bounds the redirects of a request.
+const maxRedirects = 10
+
+// staysSecure returns a client that follows a redirect only to where Secure allows it.
+func staysSecure(client *http.Client) *http.Client {
+	c := *client
+	c.CheckRedirect = func(to *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects {
+			return fmt.Errorf("more than %d redirects", maxRedirects)
+		}
+		return Secure(to.URL.String())
+	}
+	return &c
+}
+
+// Secure returns an error unless an address is https, or on this machine.
+func Secure(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("%q is no address of an API", address)

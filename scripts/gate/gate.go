@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/ticketcode"
@@ -31,7 +32,7 @@ const (
 	UnknownSeat Reason = "unknown_seat"
 	// Revoked: the ticket was withdrawn, or it got a new code.
 	Revoked Reason = "revoked"
-	// AlreadyEntered: somebody has entered with it before.
+	// AlreadyEntered: somebody has entered with it before, or for its seat with another ticket, of which one is not valid any more.
 	AlreadyEntered Reason = "already_entered"
 )
 
@@ -45,7 +46,7 @@ type Result struct {
 	Seat *Seat `json:"seat,omitempty"`
 	// Code identifies the ticket in revocation lists and in files of entries.
 	Code *ticketcode.Code `json:"code,omitempty"`
-	// First is the entry that was before, if the ticket has been used.
+	// First is the entry that was before, if the ticket has been used or its seat been taken.
 	First *Entry            `json:"first,omitempty"`
 	At    contracts.Instant `json:"at"`
 }
@@ -81,6 +82,9 @@ type Gate struct {
 // New makes a gate. now is the clock of entries.
 func New(data Data, entries *Entries, now func() time.Time) *Gate { return &Gate{data, entries, now} }
 
+// Use makes the gate decide by newer data of the same concert.
+func (g *Gate) Use(data Data) { g.data = data }
+
 // Check decides about what a scanner has sent, and records the entry if the ticket is admitted. The record is on the disk when Check
 // returns. An error means that the record could not be written: then nobody was admitted, and the gate must not go on.
 func (g *Gate) Check(scanned string) (Result, error) {
@@ -107,7 +111,7 @@ func (g *Gate) Check(scanned string) (Result, error) {
 	if signed.Verify(key, g.data.Concert.ID) != nil {
 		for _, other := range g.data.Others {
 			if signed.Verify(key, other.ID) == nil {
-				return refuse(AnotherConcert, "The ticket is for %s on %s.", other.Title, other.StartsAt.Time().Format("2 January 2006"))
+				return refuse(AnotherConcert, "The ticket is for %s on %s.", other.Title, other.Day())
 			}
 		}
 		return refuse(Forged, "The ticket is forged, or of a concert that was not on sale when the data was fetched.")
@@ -125,6 +129,10 @@ func (g *Gate) Check(scanned string) (Result, error) {
 		r.First = &first
 		return refuse(AlreadyEntered, "Somebody entered with this ticket at %s, gate %s: %s.", first.At, first.Gate, seat)
 	}
+	if first, taken := g.entries.FindSeat(seat.Name); taken {
+		r.First = &first
+		return refuse(AlreadyEntered, "Somebody entered for %s with another ticket at %s, gate %s. One of the two tickets is not valid any more: fetch the list of revoked codes.", seat, first.At, first.Gate)
+	}
 	if err := g.entries.Add(Entry{Code: signed.Code, At: r.At, Gate: g.entries.Gate, Seat: seat.Name}); err != nil {
 		return Result{}, err
 	}
@@ -133,10 +141,10 @@ func (g *Gate) Check(scanned string) (Result, error) {
 }
 
 // Text returns the text of a ticket from what a scanner has typed. A scanner may put characters before the code, as the name of the
-// symbology ("]Q1"), and white space behind it, and a keyboard with Caps Lock sends small letters. A ticket has a fixed length, and
+// symbology ("]Q1"), and white space or control characters (STX, ETX, EOT, NUL) around it, and a keyboard with Caps Lock sends small letters. A ticket has a fixed length, and
 // never begins or ends with a space.
 func Text(scanned string) string {
-	text := strings.ToUpper(strings.TrimSpace(scanned))
+	text := strings.ToUpper(strings.TrimFunc(scanned, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }))
 	if len(text) > ticketcode.TextLength {
 		text = text[len(text)-ticketcode.TextLength:]
 	}

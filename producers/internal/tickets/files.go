@@ -122,8 +122,12 @@ func placeOf(c readmodel.Concert) string {
 // concertOf returns the concert of an order and the time zone of its venue.
 func (h Tickets) concertOf(ctx context.Context, row readmodel.Order) (readmodel.Concert, *time.Location, error) {
 	concert, found, err := h.Catalogue.Concert(ctx, row.ConcertID)
-	if err != nil || !found {
-		return concert, nil, h.unavailable(ctx, "concert of tickets not read", fmt.Errorf("concert %s is there: %t, %w", row.ConcertID, found, err))
+	if err != nil {
+		return concert, nil, h.unavailable(ctx, "concert of tickets not read", fmt.Errorf("concert %s: %w", row.ConcertID, err))
+	}
+	if !found {
+		// Concerts are never deleted: the tables do not fit each other, which no repeat mends.
+		return concert, nil, fmt.Errorf("concert %s of order %s has no row", row.ConcertID, row.OrderID)
 	}
 	zone, err := time.LoadLocation(concert.TimeZone)
 	if err != nil {

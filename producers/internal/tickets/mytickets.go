@@ -113,24 +113,33 @@ func (p *page) read(ctx context.Context, after ticketCursor) (*ticketCursor, err
 		if err != nil {
 			return nil, err
 		}
-		for i, row := range rows {
+		for _, row := range rows {
+			// Checked before an order is added: a continued order may have filled the page, and a cursor that says "behind the first
+			// 0 tickets of this order" would mean behind all of them.
+			if p.full() {
+				return behind(key), nil
+			}
 			if next, err := p.add(ctx, row, 0); next != nil || err != nil {
 				return next, err
 			}
 			key.AcceptedAt, key.OrderID = row.AcceptedAt, row.OrderID
-			if len(p.view.Tickets) == p.limit {
-				if !more && i == len(rows)-1 {
-					return nil, nil
-				}
-				return &ticketCursor{AcceptedAt: key.AcceptedAt, OrderID: key.OrderID}, nil
-			}
 		}
 		// Without a row to continue behind, the same page would be read again.
 		if !more || len(rows) == 0 {
 			return nil, nil
 		}
+		if p.full() {
+			break
+		}
 	}
-	return &ticketCursor{AcceptedAt: key.AcceptedAt, OrderID: key.OrderID}, nil
+	return behind(key), nil
+}
+
+func (p *page) full() bool { return len(p.view.Tickets) == p.limit }
+
+// behind returns the position behind all tickets of an order.
+func behind(key readmodel.OrderKey) *ticketCursor {
+	return &ticketCursor{AcceptedAt: key.AcceptedAt, OrderID: key.OrderID}
 }
 
 // add appends the tickets of an order behind the first shown. It returns where the next page begins if they do not all fit.
@@ -150,7 +159,7 @@ func (p *page) add(ctx context.Context, row readmodel.Order, shown int) (*ticket
 		switch {
 		case i < shown:
 			continue
-		case len(p.view.Tickets) == p.limit:
+		case p.full():
 			return &ticketCursor{AcceptedAt: row.AcceptedAt, OrderID: row.OrderID, Shown: i}, nil
 		}
 		p.view.Tickets = append(p.view.Tickets, ticketView{

@@ -215,16 +215,22 @@ func TestListOfTickets(t *testing.T) {
 
 // Whatever the size of a page, its pages together have every ticket once, in one order, and end.
 func TestPagesOfTickets(t *testing.T) {
-	s := newShelf()
+	s, all := newShelf(), 0
 	for n := range 260 {
 		row := order("anna", n, contracts.Rejected)
-		if n%7 == 0 {
-			row = order("anna", n, contracts.Confirmed, "A-1-1", "A-1-2", "A-2-1")
+		// Neighbours of one, two and three tickets: a page ends at every place of an order, also where the next one follows at once.
+		if seats := n % 7; seats < 3 {
+			row = order("anna", n, contracts.Confirmed, []string{"A-1-1", "A-1-2", "A-2-1"}[:seats+1]...)
+			all += seats + 1
 		}
 		s.rows = append(s.rows, row)
 	}
 	whole := []string{}
-	for _, limit := range []int{100, 1, 2, 3, 7, 20} {
+	limits := []int{100}
+	for limit := range 20 {
+		limits = append(limits, limit+1)
+	}
+	for _, limit := range limits {
 		var got []string
 		query := ""
 		for pages := 0; ; pages++ {
@@ -244,8 +250,8 @@ func TestPagesOfTickets(t *testing.T) {
 			whole = got
 		}
 		unique := slices.Compact(slices.Sorted(slices.Values(got)))
-		if len(got) != 38*3 || len(unique) != len(got) || !slices.Equal(got, whole) {
-			t.Errorf("pages of %d have %d tickets, %d of them different", limit, len(got), len(unique))
+		if len(got) != all || len(unique) != len(got) || !slices.Equal(got, whole) {
+			t.Errorf("pages of %d have %d of %d tickets, %d of them different", limit, len(got), all, len(unique))
 		}
 	}
 }
@@ -322,6 +328,14 @@ func TestWhatCannotBeRead(t *testing.T) {
 	if r := s.file(t, "anna", "/api/orders/anna-002/tickets.pdf", "", ""); r.StatusCode != 500 {
 		t.Errorf("a ticket without a code was printed: %d", r.StatusCode)
 	}
+	// A concert that does not exist comes back by no repeat.
+	s.concert.ConcertID = "another"
+	for _, end := range []string{"pdf", "ics"} {
+		if r := s.file(t, "anna", "/api/orders/anna-001/tickets."+end, "", ""); r.StatusCode != 500 || strings.Contains(s.log.String(), "%!") || !strings.Contains(s.log.String(), "concert c of order anna-001 has no row") {
+			t.Errorf("%s of a concert without a row: %d %s", end, r.StatusCode, s.log.String())
+		}
+	}
+	s.concert.ConcertID = "c"
 	s.catalogue, s.accounts = failed, failed
 	if l := s.list(t, "anna", ""); len(l.Tickets) != 2 || l.Tickets[1].QR == "" || l.Tickets[1].Concert != nil {
 		t.Errorf("without concerts: %+v", l)

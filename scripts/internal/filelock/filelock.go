@@ -29,6 +29,17 @@ func lock(path string, how int) (unlock func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
+	if err := flock(file, how); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file.Close, nil
+}
+
+// TryLockFile locks an open file, by whatever name it was opened. It returns ErrLocked if it was opened another time, by this process
+// or another, and locked. Closing the file releases it.
+func TryLockFile(file *os.File) error { return flock(file, syscall.LOCK_EX|syscall.LOCK_NB) }
+
+func flock(file *os.File, how int) (err error) {
 	for {
 		err = syscall.Flock(int(file.Fd()), how)
 		if !errors.Is(err, syscall.EINTR) {
@@ -39,7 +50,7 @@ func lock(path string, how int) (unlock func() error, err error) {
 		err = ErrLocked
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", filepath.Base(path), err), file.Close())
+		return fmt.Errorf("lock %s: %w", filepath.Base(file.Name()), err)
 	}
-	return file.Close, nil
+	return nil
 }

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"boxoffice/contracts"
-	"boxoffice/contracts/ticketcode"
 	"boxoffice/scripts/gate"
 	"boxoffice/scripts/internal/cli"
 )
@@ -21,17 +19,23 @@ type checkCommand struct {
 	Gate    string        `help:"Name of this gate, written into its entries." default:"gate" env:"GATE_NAME"`
 	Entries string        `help:"File of the entries. Without it entries.jsonl in the folder of the concert."`
 	MaxAge  time.Duration `help:"Age from which the list of revoked codes is old." default:"12h"`
-	OldList string        `help:"What to do with an old list: warn or refuse to start." enum:"warn,refuse" default:"warn"`
-	From    string        `arg:"" optional:"" help:"File with a code in each line; without it standard input."`
+	OldList string        `help:"What to do with an old list, or one of the future: warn, or refuse to start and to go on." enum:"warn,refuse" default:"warn"`
+	// Cancelled concerts admit nobody by what the tickets say.
+	CancelledToo bool   `help:"Check the tickets of a cancelled concert too."`
+	From         string `arg:"" optional:"" help:"File with a code in each line; without it standard input."`
 }
+
+// Validate implements kong's check of arguments: an id with a slash would name a folder elsewhere.
+func (c *checkCommand) Validate() error { return validConcert(c.Concert) }
 
 // Run implements the command.
 func (c *checkCommand) Run(ctx context.Context, p *program, root *commands) (err error) {
-	data, err := gate.Load(root.Data, c.Concert)
+	watch, data, err := gate.NewWatch(root.Data, c.Concert)
 	if err != nil {
 		return err
 	}
-	if err := c.age(p, data); err != nil {
+	current := currency{checkCommand: c, program: p, watch: watch}
+	if err := current.begin(data); err != nil {
 		return err
 	}
 	path := c.Entries
@@ -56,31 +60,7 @@ func (c *checkCommand) Run(ctx context.Context, p *program, root *commands) (err
 		in = file
 	}
 	p.note("%s: %d tickets have entered", c.Concert, entries.Len())
-	return c.loop(ctx, p, root.JSON, gate.New(data, entries, p.now), in)
-}
-
-// age says how old the fetched data is, and refuses an old list if that is wanted.
-func (c *checkCommand) age(p *program, data gate.Data) error {
-	now := contracts.InstantOf(p.now())
-	age := now.Sub(data.Revocations.At)
-	p.note("the list of revoked codes is as of %s, %s ago", data.Revocations.At, age.Round(time.Second))
-	if now.Sub(data.FetchedAt) > ticketcode.PublishedBefore {
-		p.note("warning: the keys were fetched %s ago; after %s tickets may have a newer key: run gate fetch", now.Sub(data.FetchedAt).Round(time.Minute), ticketcode.PublishedBefore)
-	}
-	if age < -time.Minute {
-		p.note("warning: the list is of the future: the clock of this machine is wrong, and so are the times of entries")
-	}
-	if data.Concert.Status == "cancelled" {
-		p.note("warning: the concert was cancelled")
-	}
-	if age <= c.MaxAge {
-		return nil
-	}
-	if c.OldList == "refuse" {
-		return fmt.Errorf("the list of revoked codes is %s old, over --max-age %s: run gate fetch, or use --old-list warn", age.Round(time.Minute), c.MaxAge)
-	}
-	p.note("warning: the list of revoked codes is old: a ticket that was returned since is admitted")
-	return nil
+	return current.loop(ctx, root.JSON, gate.New(data, entries, p.now), in)
 }
 
 // note writes a line for the operator, apart from the results.
@@ -90,7 +70,8 @@ func (p *program) note(format string, args ...any) {
 }
 
 // loop checks each line as it comes.
-func (c *checkCommand) loop(ctx context.Context, p *program, asJSON bool, g *gate.Gate, in io.Reader) error {
+func (c *currency) loop(ctx context.Context, asJSON bool, g *gate.Gate, in io.Reader) error {
+	p := c.program
 	begun, checked, turned := p.now(), 0, 0
 	scanned := scan(ctx, in)
 	for ctx.Err() == nil {
@@ -99,6 +80,9 @@ func (c *checkCommand) loop(ctx context.Context, p *program, asJSON bool, g *gat
 			break
 		}
 		if err != nil {
+			return err
+		}
+		if err := c.renew(g); err != nil {
 			return err
 		}
 		r, err := g.Check(line)

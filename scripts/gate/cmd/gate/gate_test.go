@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,7 +34,12 @@ func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{keys: ticketcode.FirstKey(bytes.Repeat([]byte{3}, 32)), asOf: contracts.InstantOf(doors.Add(-time.Hour))}
 	concert := func(id string) string {
-		return fmt.Sprintf(`{"id":%q,"title":"Title of %s","startsAt":"2030-09-14T18:00:00.000Z","layoutVersion":2,"status":"over"}`, id, id)
+		// The arena's evening in New York is the next day in UTC.
+		at, zone := "2030-09-14T18:00:00.000Z", "Europe/Vienna"
+		if id == "arena" {
+			at, zone = "2030-09-15T00:30:00.000Z", "America/New_York"
+		}
+		return fmt.Sprintf(`{"id":%q,"title":"Title of %s","startsAt":%q,"timeZone":%q,"layoutVersion":2,"status":"over"}`, id, id, at, zone)
 	}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body []byte
@@ -46,8 +52,9 @@ func newSite(t testing.TB) *site {
 			body = []byte(`{"concerts":[` + concert("arena") + `]}`)
 		case "/api/concerts/nocturne/layout?version=2":
 			body = []byte(`{"concertId":"nocturne","layoutVersion":2,"groups":[
-				{"group":"A","section":"stalls","kind":"seats","rows":[{"name":"1","prefix":"A-1-","count":3},{"name":"2","prefix":"A-2-","count":3}]},
-				{"group":"F","section":"floor","kind":"area","rows":[{"name":"floor","prefix":"F-","count":500,"digits":4}]}]}`)
+				{"group":"A","section":"s1","kind":"seats","rows":[{"name":"1","prefix":"A-1-","count":3},{"name":"2","prefix":"A-2-","count":3}]},
+				{"group":"F","section":"floor","kind":"area","rows":[{"name":"floor","prefix":"F-","count":500,"digits":4}]}],
+				"geometry":{"sections":{"s1":{"name":"stalls"}}}}`)
 		case "/api/concerts/nocturne/revocations":
 			key, _ := s.keys.Signing(doors)
 			list, err := key.Revoke("nocturne", s.asOf, slices.Clone(s.revoked))
@@ -170,6 +177,7 @@ func TestWhoPasses(t *testing.T) {
 		{s.sign("nocturne", 0, 2, "t-rekeyed", 0), "revoked"},
 		{s.sign("nocturne", 0, 2, "t-rekeyed", 1), "admitted"},
 		{"]Q1" + s.sign("nocturne", 1, 41, "t-3", 0), "admitted"},
+		{"\x02" + s.sign("nocturne", 1, 43, "t-5", 0) + "\x03\x04\x00", "admitted"},
 		{"  " + strings.ToLower(s.sign("nocturne", 1, 42, "t-4", 0)) + " \t", "admitted"},
 	}
 	in, want := "", []string{}
@@ -188,7 +196,7 @@ func TestWhoPasses(t *testing.T) {
 	if seat := results[0].Seat; seat == nil || *seat != (gate.Seat{Section: "stalls", Row: "2", Number: 2, Name: "A-2-2"}) || results[0].Detail != "stalls, row 2, seat 2." {
 		t.Errorf("%+v", results[0])
 	}
-	if first := results[1].First; first == nil || first.At != results[0].At || !strings.Contains(results[1].Detail, first.At.String()) {
+	if first := results[1].First; first == nil || first.At != results[0].At || !strings.Contains(results[1].Detail, "with this ticket at "+first.At.String()) {
 		t.Errorf("%+v", results[1])
 	}
 	if seat := results[16].Seat; seat == nil || seat.Name != "F-0042" || results[16].Detail != "floor, standing place 42." {
@@ -202,7 +210,7 @@ func TestWhoPasses(t *testing.T) {
 		t.Errorf("%+v", again)
 	}
 	code, out, notes := b.run(s.sign("nocturne", 0, 0, "t-9", 0), "check", "--concert", "nocturne")
-	if code != 0 || out != "OK      stalls, row 1, seat 1.\n" || !strings.Contains(notes, "4 tickets have entered") || !strings.Contains(notes, "1 codes, 1 admitted, 0 refused") {
+	if code != 0 || out != "OK      stalls, row 1, seat 1.\n" || !strings.Contains(notes, "5 tickets have entered") || !strings.Contains(notes, "1 codes, 1 admitted, 0 refused") {
 		t.Errorf("%d %q %s", code, out, notes)
 	}
 }
@@ -282,16 +290,18 @@ func TestFetchStoresAllOrNothing(t *testing.T) {
 		t.Errorf("%+v", after)
 	}
 	for _, args := range [][]string{
-		{"fetch", "--concert", "nocturne", "--api", "http://gate.example/api"}, {"fetch", "--concert", "../x", "--api", s.URL}, {"fetch", "--concert", "none", "--api", s.URL + "/api"},
-		{"check", "--concert", "arena"}, {"check", "--concert", ".."}, {"check", "--concert", "nocturne", "/nowhere"},
+		{"fetch", "--concert", "none", "--api", s.URL + "/api"}, {"check", "--concert", "arena"}, {"check", "--concert", "nocturne", "/nowhere"},
 	} {
 		if code, _, notes := b.run("", args...); code != 1 || notes == "" {
 			t.Errorf("%q: %d %s", args, code, notes)
 		}
 	}
-	for _, args := range [][]string{{"check"}, {}, {"open"}, {"merge"}} {
-		if code, _, _ := b.run("", args...); code != 2 {
-			t.Errorf("%q: %d", args, code)
+	for _, args := range [][]string{
+		{"check"}, {}, {"open"}, {"merge"}, {"check", "--concert", ".."}, {"fetch", "--concert", "../x", "--api", s.URL + "/api"},
+		{"fetch", "--concert", "nocturne", "--api", "http://gate.example/api"}, {"fetch", "--concert", "nocturne", "--api", "gate.example/api"},
+	} {
+		if code, _, notes := b.run("", args...); code != 2 || notes == "" {
+			t.Errorf("%q: %d %s", args, code, notes)
 		}
 	}
 	if code, out, _ := b.run("", "--help"); code != 0 || !strings.Contains(out, "Exit codes") {
@@ -361,6 +371,16 @@ func TestTwoGatesCannotShareAFile(t *testing.T) {
 	second, _, err := gate.Open(path, "south")
 	if err != nil {
 		t.Fatal(err)
+	}
+	// A link is another name of the same file, and a gate must not be deceived by it.
+	soft, hard := path+"-soft", path+"-hard"
+	if err := errors.Join(os.Symlink(path, soft), os.Link(path, hard)); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{soft, hard} {
+		if _, _, err := gate.Open(other, "east"); err == nil || !strings.Contains(err.Error(), "another gate uses it") {
+			t.Errorf("a second gate opened the file as %s: %v", filepath.Base(other), err)
+		}
 	}
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
@@ -496,4 +516,43 @@ func BenchmarkCheck(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "checks/s")
 	})
+}
+
+// A merge over the file of a running gate would lose its entries; what merge writes can be read by the next gate's user.
+func TestMergeOverARunningGate(t *testing.T) {
+	folder := t.TempDir()
+	path, link, other := filepath.Join(folder, "entries.jsonl"), filepath.Join(folder, "link.jsonl"), filepath.Join(folder, "other.jsonl")
+	line := `{"code":"AAAAAAAAAAAAAQ","at":"2030-09-14T17:00:00.000Z","gate":"south","seat":"A-1-1"}` + "\n"
+	if err := os.WriteFile(other, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entries, _, err := gate.Open(path, "north")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(entries.Add(gate.Entry{Code: ticketcode.Code{1}, At: 1, Gate: "north", Seat: "A-1-2"}), os.Link(path, link)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &booth{t: t, data: folder, now: doors}
+	for _, out := range []string{path, link} {
+		if code, _, notes := b.run("", "merge", "--out", out, path, other); code != 1 || !strings.Contains(notes, "a gate uses it, merge into another file") {
+			t.Errorf("over %s: %d %s", filepath.Base(out), code, notes)
+		}
+		if after, err := os.ReadFile(out); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s has changed: %s, %v", filepath.Base(out), after, err)
+		}
+	}
+	if err := entries.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, notes := b.run("", "merge", "--out", path, path, other); code != 0 {
+		t.Errorf("after the gate has ended: %d %s", code, notes)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o044 != 0o044 {
+		t.Errorf("others cannot read it: %v, %v", info, err)
+	}
 }

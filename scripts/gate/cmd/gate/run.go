@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"time"
+	_ "time/tzdata" // a machine at an entrance may have no zones of its own
 
 	"github.com/alecthomas/kong"
 
+	"boxoffice/contracts"
 	"boxoffice/scripts/gate"
 	"boxoffice/scripts/internal/cli"
 )
@@ -37,7 +40,7 @@ type program struct {
 
 const description = `Checks tickets at the entrance of a concert, offline.
 
-Exit codes: 0 done, and every code was admitted; 1 failed; 2 used wrongly; 3 at least one code was refused, or a ticket was used twice.`
+Exit codes: 0 done, and every code was admitted; 1 failed; 2 used wrongly; 3 at least one code was refused, or a ticket was used twice, or a seat by two tickets.`
 
 // runHere is run at this machine's terminal and clock.
 func runHere(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -60,6 +63,18 @@ type fetchCommand struct {
 	Timeout time.Duration `help:"Time for all requests together." default:"1m"`
 }
 
+// Validate implements kong's check of arguments.
+func (c *fetchCommand) Validate() error {
+	return errors.Join(validConcert(c.Concert), gate.Secure(c.API))
+}
+
+func validConcert(id string) error {
+	if !contracts.ValidConcertID(id) {
+		return fmt.Errorf("%q is no id of a concert", id)
+	}
+	return nil
+}
+
 // Run implements the command.
 func (c *fetchCommand) Run(ctx context.Context, p *program, root *commands) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
@@ -67,6 +82,9 @@ func (c *fetchCommand) Run(ctx context.Context, p *program, root *commands) erro
 	data, err := gate.Fetch(ctx, gate.Source{API: c.API, Client: &http.Client{Timeout: c.Timeout}}, root.Data, c.Concert, p.now)
 	if err != nil {
 		return err
+	}
+	if data.KeptList {
+		p.note("the list of the API is older than the stored one, which stays")
 	}
 	if root.JSON {
 		return p.print(map[string]any{
@@ -93,11 +111,11 @@ func (c *mergeCommand) Run(p *program, root *commands) error {
 		return err
 	}
 	if root.JSON {
-		err = p.print(map[string]any{"entries": len(merged.Entries), "doubles": merged.Doubles, "torn": merged.Torn})
+		err = p.print(map[string]any{"entries": len(merged.Entries), "doubles": merged.Doubles, "seats": merged.Seats, "torn": merged.Torn})
 	} else {
 		err = p.report(merged, c.Out)
 	}
-	if err == nil && len(merged.Doubles) > 0 {
+	if err == nil && len(merged.Doubles)+len(merged.Seats) > 0 {
 		err = cli.WithCode(refused, nil)
 	}
 	return err
@@ -115,12 +133,19 @@ func (p *program) report(m gate.Merged, out string) error {
 			}
 		}
 	}
+	for _, double := range m.Seats {
+		for _, e := range double.Entries {
+			if _, err := fmt.Fprintf(p.out, "seat %s: %s, gate %s: one of %d tickets of this seat, of which one at most is valid\n", e.Seat, e.At, e.Gate, len(double.Entries)); err != nil {
+				return err
+			}
+		}
+	}
 	if m.Torn > 0 {
 		if _, err := fmt.Fprintf(p.err, "%d files end in a line that was not written to its end, as in a crash; nobody was admitted by it\n", m.Torn); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(p.out, "%d entries in %s, %d tickets used more than once.\n", len(m.Entries), out, len(m.Doubles))
+	_, err := fmt.Fprintf(p.out, "%d entries in %s, %d tickets used more than once, %d seats entered with different tickets.\n", len(m.Entries), out, len(m.Doubles), len(m.Seats))
 	return err
 }
 
