@@ -54,6 +54,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the tickets of the signed-in buyer.
+         * @description Those of the newest order first. Orders without tickets are passed over, so a page may have fewer tickets than `limit`, or
+         *     none, and still have a `nextCursor`. `qr` is the text of the QR code, in alphanumeric mode: an Ed25519 signature that a
+         *     gate checks offline (`contracts/ticketcode` has its form and vectors). The text changes with the signing key; every text
+         *     that was given stays valid until its ticket is withdrawn or gets another code.
+         */
+        get: operations["listMyTickets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{orderId}/tickets.pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The tickets of an order to print, a page each.
+         * @description In the language of the account. It prints in black on white and has its fonts in it. Without `paper` the size is the usual
+         *     one of the region that Accept-Language names first: Letter in North America and some other countries, A4 elsewhere.
+         */
+        get: operations["printTickets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{orderId}/tickets.ics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The concert of an order as a calendar entry (RFC 5545).
+         * @description One event with the time zone of the venue. Its UID never changes, and SEQUENCE rises with the order's version and when the
+         *     concert is cancelled. The event is CANCELLED once the concert is, or once the order is REFUNDED.
+         */
+        get: operations["getCalendarEntry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orders/{orderId}": {
         parameters: {
             query?: never;
@@ -154,6 +219,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/concerts/{concertId}/revocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The codes of a concert's tickets that are not valid any more, for gates.
+         * @description Of withdrawn tickets, and the former codes of those that got a new one. The list is complete as of `at`, which is at most
+         *     70 s ago, and it is signed: `signature` is base64url of the Ed25519 signature, by the ticket key `keyId`, of
+         *     `boxoffice-revocations`, a zero byte, `concertId`, a zero byte, `at`, a zero byte, and the codes, 10 bytes each.
+         */
+        get: operations["getRevocations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/webhooks/stripe": {
         parameters: {
             query?: never;
@@ -243,7 +330,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session, if there is one. */
+        /**
+         * End the session, if there is one.
+         * @description Also closes the connections of the account (`GET /api/push`), within seconds and on every device. A page that is still
+         *     signed in opens another one with a new ticket.
+         */
         post: operations["logOut"];
         delete?: never;
         options?: never;
@@ -337,6 +428,94 @@ export interface paths {
         patch: operations["changeMe"];
         trace?: never;
     };
+    "/api/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a ticket that opens a connection.
+         * @description A browser cannot send a token when it opens a WebSocket, so it sends a ticket, as the second subprotocol:
+         *
+         *         const socket = new WebSocket(url, ["boxoffice", ticket]);
+         *
+         *     A ticket opens one connection, of the account that asked for it, within 60 s. The handshake is answered with the
+         *     subprotocol `boxoffice`; it is refused with 401 (a ticket that is forged or expired, or none), 403 (a ticket that has been
+         *     used), 400 (other subprotocols) or 503. A browser shows a page only that it failed: ask for a new ticket, after a wait that
+         *     grows with each failure.
+         *
+         *     Messages are text with one JSON object. The client sends `{"type":"ping"}` every 5 minutes and gets `{"type":"pong"}`; what
+         *     it gets are the schemas `PushOrder`, `PushPong` and `PushError`. Ignore other types. Frames of an order can come late, twice
+         *     or not at all: keep the order with the highest `version`, and poll while there is no connection.
+         *
+         *     A connection is closed after 10 minutes without a message and after 2 hours, on logout, on a binary message (1003), and on
+         *     a message over 128 KB or a frame over 32 KB (1009). Then open a new one with a new ticket.
+         */
+        get: operations["getPushTicket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the state of queues, orders, seats and alarms.
+         * @description reconcile writes the overview once a minute; `at` says when, and `stale` that it is over three minutes old. A figure that is not
+         *     known is left out, never 0; `missing` names the parts that the last run could not read. Needs a token with the scope `operator`.
+         *
+         *     `orders` has two kinds of figures. `HELD`, `AWAITING_PAYMENT` and `COMMITTED` are the orders that have the status now: a count
+         *     of the index of open orders, from `openOrdersAt` on. It reads the index page by page, so that an order which changes meanwhile
+         *     may count under either status. The settled statuses are the orders that reached the status since `settledOrdersSince`; an order
+         *     that was CONFIRMED and then REFUNDED counts in both. They are counted with the events of the orders, at least once: a batch of
+         *     up to 100 that is interrupted may count twice, and one whose count fails does not count. They show the course of the sales; for
+         *     an exact number an operator reads the orders.
+         *
+         *     `lagSeconds` of a queue is how long the message that was handled last had waited. It is 0 for a queue without messages, and
+         *     left out where it is not known: SQS does not say how old its oldest message is, and only the handlers of orders and payments
+         *     leave their lag.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the dead letters.
+         * @description The newest first: messages that no handler could handle, events that the bus refuses, and records of a stream that were given
+         *     up. A letter that was kept within the last second may be missing. Needs a token with the scope `operator`. What a letter says
+         *     is not shown, since anybody's text may be in it.
+         */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -391,6 +570,113 @@ export interface components {
             pollAfterMs: components["schemas"]["PollAfterMs"];
             estimatedWaitSeconds?: components["schemas"]["EstimatedWaitSeconds"];
         };
+        Overview: {
+            /** @description When the queues were read. */
+            at: components["schemas"]["Instant"];
+            /** @description The overview is over three minutes old: reconcile does not run, or cannot write. */
+            stale: boolean;
+            /** @description Parts that the last run could not read. Their figures are left out or older than `at`. */
+            missing?: string[];
+            /** @description Every queue, dead-letter queues among them. */
+            queues: components["schemas"]["QueueState"][];
+            /** @description There are over 1,000 letters, and each `deadLetters` is a lower bound. */
+            moreDeadLetters?: boolean;
+            /** @description Orders by status. A status that is not counted is left out. */
+            orders: {
+                [key: string]: number;
+            };
+            /** @description When the count of HELD, AWAITING_PAYMENT and COMMITTED began. */
+            openOrdersAt?: components["schemas"]["Instant"];
+            /** @description Since when settled orders are counted. */
+            settledOrdersSince?: components["schemas"]["Instant"];
+            /** @description Concerts whose sale is near, open or just over, the latest sale first; 200 at most. */
+            concerts: components["schemas"]["ConcertSales"][];
+            /** @description Further such concerts, which are beyond 200 or were not looked at yet. */
+            concertsLeftOut: number;
+            /** @description Dependencies that reconcile does not call at the moment, since its calls failed. Those of other functions are not known. */
+            breakers: {
+                name: string;
+                since: components["schemas"]["Instant"];
+            }[];
+            /** @description Alarms that the last run found raised, the longest first. `value` is in the unit of the alarm's metric. */
+            alarms: {
+                name: string;
+                since: components["schemas"]["Instant"];
+                value: number;
+            }[];
+            /** @description Alarms about which the last run knew nothing; only CloudWatch has their metrics. */
+            alarmsUnchecked: string[];
+        };
+        QueueState: {
+            name: string;
+            /** @description Messages that wait; approximate. */
+            visible?: number;
+            /** @description Messages that a handler has; approximate. */
+            inFlight?: number;
+            /** @description Messages whose delay has not ended; approximate. */
+            delayed?: number;
+            /** @description How long the message that was handled last had waited. */
+            lagSeconds?: number;
+            /** @description Letters of the queue, kept or still in its dead-letter queue. Absent if the queue has no dead-letter queue. */
+            deadLetters?: number;
+            /** @description One point a minute for 15 minutes, the oldest first. A minute without a run has none. */
+            history: {
+                at: components["schemas"]["Instant"];
+                visible: number;
+                lagSeconds?: number;
+            }[];
+        };
+        ConcertSales: {
+            concertId: string;
+            /** @enum {unknown} */
+            status: "scheduled" | "on_sale" | "over" | "cancelled";
+            /** @description When the first of the known groups was read; absent if none is known. */
+            at?: components["schemas"]["Instant"];
+            /** @description Seat groups of the concert. */
+            groupCount: number;
+            /** @description How many of them are counted in `free`, `held` and `sold`. */
+            groupsKnown: number;
+            free: number;
+            held: number;
+            sold: number;
+            /** @description The groups that were looked at. Empty for concerts beyond 10,000 groups in all, and while they cannot be read. */
+            groups: {
+                group: string;
+                section: string;
+                /** @description The id of the group's tier; absent if the concert has two tiers of its price. */
+                tier?: string;
+                /**
+                 * @description The seats of a group that is loading are not known.
+                 * @enum {unknown}
+                 */
+                state: "ready" | "loading";
+                free?: number;
+                held?: number;
+                sold?: number;
+                /** @description How late the last decision was; absent without a decision in the last seconds before `at`. */
+                lagSeconds?: number;
+                /** @description When the group was read. */
+                at: components["schemas"]["Instant"];
+            }[];
+        };
+        DeadLetters: {
+            deadLetters: {
+                /** @description The message's id; of an event its order and version. */
+                messageId: string;
+                /** @enum {unknown} */
+                type: "message" | "event" | "stream";
+                /** @description The dead-letter queue; absent for an event. */
+                queue?: string;
+                /** @description The kind of the message or event; absent if it is none of ours. */
+                kind?: string;
+                orderId?: string;
+                /** @description A code; absent if SQS moved the message after its last receive. */
+                reason?: string;
+                /** @description When the letter was kept. */
+                at: components["schemas"]["Instant"];
+            }[];
+            nextCursor?: string;
+        };
         MyOrders: {
             orders: components["schemas"]["ListedOrder"][];
             nextCursor?: string;
@@ -436,10 +722,59 @@ export interface components {
             seat: string;
             /** @enum {unknown} */
             status: "VALID";
+            /** @description The section as buyers know it, for example Stalls left. */
             sectionName?: string;
             row?: string;
             /** @description The number of the seat in its row, from 1. */
             seatNumber?: number;
+        };
+        MyTickets: {
+            tickets: components["schemas"]["MyTicket"][];
+            /** @description Absent on the last page. */
+            nextCursor?: string;
+        };
+        /** @description A ticket with its code. Section, row and number are absent if the order's layout does not have the seat. */
+        MyTicket: {
+            /** @description Never changes. It is no proof at the entrance. */
+            id: string;
+            orderId: string;
+            concertId: string;
+            /** @description Absent while the concert cannot be read. */
+            concert?: {
+                id: string;
+                title: string;
+                artist: string;
+                city: string;
+                venue: string;
+                /** @description IANA name. */
+                timeZone: string;
+                startsAt: components["schemas"]["Instant"];
+                /** @description Absent if nobody has said when the doors open. */
+                doorsAt?: components["schemas"]["Instant"];
+                /** @description Present if the concert was cancelled. */
+                cancelledAt?: components["schemas"]["Instant"];
+            };
+            seat: string;
+            /**
+             * @description SUSPENDED: a refund is under way. Only a VALID ticket has a code.
+             * @enum {unknown}
+             */
+            status: "VALID" | "SUSPENDED" | "REFUNDED";
+            sectionName?: string;
+            row?: string;
+            /** @description The number of the seat in its row, from 1. */
+            seatNumber?: number;
+            /** @description The text of the QR code. Present if the ticket is VALID. */
+            qr?: string;
+        };
+        Revocations: {
+            concertId: string;
+            /** @description The list is complete as of this instant. */
+            at: components["schemas"]["Instant"];
+            /** @description Base64url of 10 bytes each, in ascending order of the bytes. */
+            codes: string[];
+            keyId: number;
+            signature: string;
         };
         Order: {
             orderId: string;
@@ -454,16 +789,25 @@ export interface components {
             pollAfterMs?: components["schemas"]["PollAfterMs"];
             estimatedWaitSeconds?: components["schemas"]["EstimatedWaitSeconds"];
             reason?: components["schemas"]["Reason"];
-            /** @description Present while the order awaits payment. The secret lets a browser confirm the payment; only the buyer may have it. */
+            /**
+             * @description While the order awaits payment: the secret, which lets a browser confirm the payment and only the buyer may have, with
+             *     the key that it needs and why the last card was refused. From CONFIRMED on: the card that paid; absent if it is not known.
+             */
             payment?: {
-                clientSecret: string;
-                publishableKey: string;
+                clientSecret?: string;
+                publishableKey?: string;
                 /** @description Why the last card was refused. A refusal raises `version`; the order stays open until its hold ends. */
                 lastError?: {
                     /** @description Stripe's decline code, or its error code. */
                     code: string;
                     /** @description A sentence for the buyer. */
                     message: string;
+                };
+                /** @description What its owner recognises the card by. No more of its number is known to this service. */
+                card?: {
+                    /** @description Stripe's word, for example `visa`. */
+                    brand: string;
+                    last4: string;
                 };
             };
             /** @description From CONFIRMED on, one for each seat. */
@@ -669,7 +1013,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {unknown} */
-            code: "not_found" | "method_not_allowed" | "unauthorized" | "body_too_large" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "idempotency_key_missing" | "idempotency_key_invalid" | "idempotency_mismatch" | "concert_not_found" | "layout_not_found" | "order_not_found" | "seat_taken" | "invalid_limit" | "invalid_cursor" | "invalid_filter" | "unavailable" | "queue_full" | "payment_busy" | "sold_out" | "limit_reached" | "order_not_decided" | "order_paid" | "invalid_signature" | "stale_signature" | "invalid_payload" | "internal" | "sale_not_open" | "sale_over" | "concert_cancelled" | "no_seats" | "too_many_seats" | "duplicate_seat" | "unknown_seat" | "unknown_section" | "seats_span_groups" | "accessible_reserved" | "single_seat_left" | "forbidden" | "too_many_requests" | "email_taken" | "invalid_email" | "invalid_name" | "weak_password" | "invalid_credentials" | "session_ended" | "link_expired";
+            code: "not_found" | "method_not_allowed" | "unauthorized" | "body_too_large" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "idempotency_key_missing" | "idempotency_key_invalid" | "idempotency_mismatch" | "concert_not_found" | "layout_not_found" | "order_not_found" | "seat_taken" | "invalid_limit" | "invalid_cursor" | "invalid_filter" | "unavailable" | "queue_full" | "payment_busy" | "sold_out" | "limit_reached" | "order_not_decided" | "order_paid" | "order_not_confirmed" | "invalid_signature" | "stale_signature" | "invalid_payload" | "internal" | "sale_not_open" | "sale_over" | "concert_cancelled" | "no_seats" | "too_many_seats" | "duplicate_seat" | "unknown_seat" | "unknown_section" | "seats_span_groups" | "accessible_reserved" | "single_seat_left" | "forbidden" | "too_many_requests" | "email_taken" | "invalid_email" | "invalid_name" | "weak_password" | "invalid_credentials" | "session_ended" | "link_expired";
             detail: string;
             instance: string;
             /** @description RFC 6901 pointer to the place in the body. */
@@ -679,14 +1023,17 @@ export interface components {
             pollAfterMs?: components["schemas"]["PollAfterMs"];
         };
         /**
-         * @description Runs of as many adjacent free seats, which the buyer could have instead; absent if none are known. `same_row` is in the
-         *     row of the first seat, `row_behind` in the next row of the layout, `same_tier` in another row of the same tier.
+         * @description Free seats of one group, which the buyer could have instead: each choice can be ordered by its `seats` as it is, with the
+         *     same `accessible`, and breaks no rule. Absent if none are known. As many adjacent seats as were asked for: `same_row` is in
+         *     the row of the first seat, `row_behind` in the next row of the layout, `same_tier` in another row of the same tier. Where an
+         *     order for any adjacent seats found none: `two_runs` are as many seats in two runs, `longest_run` are fewer seats, the most
+         *     that are adjacent in the section.
          */
         Suggestions: {
             seats: string[];
             amount: components["schemas"]["Money"];
             /** @enum {unknown} */
-            why: "same_row" | "row_behind" | "same_tier";
+            why: "same_row" | "row_behind" | "same_tier" | "two_runs" | "longest_run";
         }[];
         /** @description A mail address of at most 254 bytes. */
         Email: string;
@@ -747,6 +1094,36 @@ export interface components {
             locale: components["schemas"]["Locale"];
             createdAt: components["schemas"]["Instant"];
         };
+        PushTicket: {
+            /** @description Where to open the connection. Nothing is added to it: a ticket in an address would be logged. */
+            url: string;
+            /** @description For one connection within 60 s. */
+            ticket: string;
+        };
+        /** @description The one message of a client, at most 1024 bytes. */
+        PushPing: {
+            /** @constant */
+            type: "ping";
+        };
+        /** @description The answer to a ping. */
+        PushPong: {
+            /** @constant */
+            type: "pong";
+        };
+        /** @description The answer to any other message. The connection stays open. */
+        PushError: {
+            /** @constant */
+            type: "error";
+            /** @description `message_too_large`, `invalid_json`, `invalid_request`, `unknown_type`, `internal`, `unavailable`. */
+            code: string;
+            detail: string;
+        };
+        /** @description A new version of an order of the buyer, without the secret of its payment. To pay, read the order. */
+        PushOrder: {
+            /** @constant */
+            type: "order";
+            order: components["schemas"]["Order"];
+        };
         GatewayMessage: {
             message: string;
         };
@@ -799,6 +1176,31 @@ export interface components {
                  *       "code": "unauthorized",
                  *       "detail": "The token names no user.",
                  *       "instance": "/api/orders"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `forbidden`: the token does not have the scope of this route. Usually answered by the API gateway. */
+        NoScope: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "message": "Forbidden"
+                 *     }
+                 */
+                "application/json": components["schemas"]["GatewayMessage"];
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Forbidden",
+                 *       "status": 403,
+                 *       "code": "forbidden",
+                 *       "detail": "The token does not have the scope of this route.",
+                 *       "instance": "/api/ops/overview"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1148,6 +1550,163 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listMyTickets: {
+        parameters: {
+            query?: {
+                /** @description `nextCursor` of the previous page of the same buyer. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of tickets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyTickets"];
+                };
+            };
+            /** @description `invalid_cursor`, `invalid_limit`, `invalid_filter`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Invalid limit",
+                     *       "status": 400,
+                     *       "code": "invalid_limit",
+                     *       "detail": "limit must be a whole number from 1 to 100.",
+                     *       "instance": "/api/me/tickets"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "message": "Bad Request"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GatewayMessage"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    printTickets: {
+        parameters: {
+            query?: {
+                paper?: "a4" | "letter";
+            };
+            header?: {
+                "Accept-Language"?: string;
+            };
+            path: {
+                orderId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "Content-Disposition": string;
+                    /** @description It is one buyer's own. */
+                    "Cache-Control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `order_not_confirmed`: the order has no tickets yet, or none any more. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Order has no tickets",
+                     *       "status": 409,
+                     *       "code": "order_not_confirmed",
+                     *       "detail": "The order has no tickets.",
+                     *       "instance": "/api/orders/e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4/tickets.pdf"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getCalendarEntry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                orderId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "Content-Disposition": string;
+                    /** @description It is one buyer's own. */
+                    "Cache-Control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/calendar": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `order_not_confirmed`: the order has no tickets yet, or none any more. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Order has no tickets",
+                     *       "status": 409,
+                     *       "code": "order_not_confirmed",
+                     *       "detail": "The order has no tickets.",
+                     *       "instance": "/api/orders/e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4/tickets.ics"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
@@ -1615,6 +2174,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRevocations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                concertId: components["parameters"]["concertId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole list; it has no pages. */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revocations"];
+                };
             };
             400: components["responses"]["BadRequest"];
             404: components["responses"]["NotFound"];
@@ -2298,6 +2885,134 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["AccountsUnavailable"];
+        };
+    };
+    getPushTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where to connect, and a ticket. */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushTicket"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description `invalid_filter`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Invalid filter",
+                     *       "status": 400,
+                     *       "code": "invalid_filter",
+                     *       "detail": "This route has no query parameters.",
+                     *       "instance": "/api/ops/overview"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "message": "Bad Request"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GatewayMessage"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["NoScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of letters. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetters"];
+                };
+            };
+            /** @description `invalid_cursor`, `invalid_limit`, `invalid_filter`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Invalid limit",
+                     *       "status": 400,
+                     *       "code": "invalid_limit",
+                     *       "detail": "limit must be a whole number from 1 to 100.",
+                     *       "instance": "/api/ops/dead-letters"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                    /**
+                     * @example {
+                     *       "message": "Bad Request"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GatewayMessage"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["NoScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }
