@@ -201,10 +201,14 @@ func TestAFailedSendIsTriedAgainAtOnce(t *testing.T) {
 }
 
 // last is a mailer that sends, and answers when its time is over.
-type last struct{ mailerOf }
+type last struct {
+	mailerOf
+	end *time.Time
+}
 
 func (l last) Send(ctx context.Context, m mails.Mail) error {
 	err := l.mailerOf.Send(ctx, m)
+	*l.end, _ = ctx.Deadline()
 	<-ctx.Done()
 	return err
 }
@@ -214,16 +218,21 @@ func TestAMailThatIsSentAtTheLastMomentIsMarked(t *testing.T) {
 	w := newWorld(t)
 	w.now = time.Now() // the deadline of a context is in real time
 	w.become(contracts.Confirmed)
+	var sendEnds time.Time
 	n := w.notifier()
-	n.Mailer = last{mailerOf{w}}
+	n.Mailer = last{mailerOf{w}, &sendEnds}
 	e, err := message.Encode(message.NotifyOrder{OrderID: orderID, RowVersion: 2, Status: contracts.Confirmed}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	end := time.Now().Add(time.Second)
+	ctx, cancel := context.WithDeadline(t.Context(), end)
 	defer cancel()
 	if err := n.Handle(ctx, message.Delivery{Body: e.Body}); err != nil {
 		t.Fatal(err)
+	}
+	if left := end.Sub(sendEnds); left != 500*time.Millisecond {
+		t.Errorf("the send leaves %s to the mark", left)
 	}
 	w.now = w.now.Add(time.Minute)
 	w.mustEvent(2)
