@@ -27,7 +27,7 @@ type Order struct {
 	// PollAfterMs is set until the order is settled. It depends on when it is asked for, so the caller sets it.
 	PollAfterMs *int    `json:"pollAfterMs,omitempty"`
 	Reason      *Reason `json:"reason,omitempty"`
-	// Payment is set while the order awaits payment, and again once it is confirmed, if the card is known. The secret, which lets
+	// Payment is set while the order awaits payment, if there is something of it to show, and again once it is confirmed, if the card is known. The secret, which lets
 	// its holder pay, is in it only while the order awaits payment.
 	Payment *Payment `json:"payment,omitempty"`
 	// Tickets are set once the order is confirmed.
@@ -109,6 +109,8 @@ type With struct {
 	// PublishableKey shows the payment that the order awaits, with this key. With "" it is not shown: a view that anybody but the
 	// buyer's browser can read must not have the secret.
 	PublishableKey string
+	// Payment shows of the payment that the order awaits why the last card was refused, without what is needed to pay.
+	Payment bool
 	// Card shows the card that paid.
 	Card bool
 	// Timeline shows the timeline.
@@ -127,11 +129,8 @@ func Of(row readmodel.Order, with With) Order {
 		v.Reason = &Reason{Code: row.Reason.Code, Detail: row.Reason.Code.Detail(), Seats: row.Reason.Seats, Suggestions: with.Suggestions}
 	}
 	switch p := row.Payment; {
-	case row.Status == contracts.AwaitingPayment && p != nil && with.PublishableKey != "":
-		v.Payment = &Payment{ClientSecret: p.ClientSecret, PublishableKey: with.PublishableKey}
-		if e := p.LastError; e != nil {
-			v.Payment.LastError = &PaymentError{Code: e.Code, Message: e.Message}
-		}
+	case row.Status == contracts.AwaitingPayment && p != nil && (with.PublishableKey != "" || with.Payment):
+		v.Payment = awaitedOf(*p, with.PublishableKey)
 	case row.Status == contracts.Confirmed || row.Status == contracts.Refunded:
 		if with.Card && p != nil && p.Card != nil && p.Card.Valid() {
 			v.Payment = &Payment{Card: &Card{Brand: p.Card.Brand, Last4: p.Card.Last4}}
@@ -144,6 +143,21 @@ func Of(row readmodel.Order, with With) Order {
 		v.Timeline = timelineOf(row)
 	}
 	return v
+}
+
+// awaitedOf returns what is shown of a payment that is awaited; nil if that is nothing. Only with a key it has the secret.
+func awaitedOf(p readmodel.Payment, publishableKey string) *Payment {
+	var shown Payment
+	if publishableKey != "" {
+		shown.ClientSecret, shown.PublishableKey = p.ClientSecret, publishableKey
+	}
+	if e := p.LastError; e != nil {
+		shown.LastError = &PaymentError{Code: e.Code, Message: e.Message}
+	}
+	if shown == (Payment{}) {
+		return nil
+	}
+	return &shown
 }
 
 // TicketsOf returns the tickets of an order that its buyer has seen, in the order of the seats: of a confirmed order, and of one that

@@ -55,6 +55,28 @@ func TestTheCardThatPaid(t *testing.T) {
 	}
 }
 
+// Why the last card was refused is shown while the order awaits payment, to whoever asks for the payment, with the secret or without.
+func TestTheRefusalOfTheLastCard(t *testing.T) {
+	refused := row(contracts.AwaitingPayment)
+	refused.Payment.LastError = &readmodel.PaymentError{Code: "card_declined", Message: "Try another card."}
+	const shown = `"lastError":{"code":"card_declined","message":"Try another card."}}`
+	for _, c := range []struct {
+		row  readmodel.Order
+		with orderview.With
+		want string
+	}{
+		{refused, orderview.With{Payment: true}, `{` + shown},
+		{refused, orderview.With{Payment: true, PublishableKey: "pk_test_1"}, `{"clientSecret":"pi_1_secret_2","publishableKey":"pk_test_1",` + shown},
+		{refused, orderview.With{}, ""},
+		{row(contracts.AwaitingPayment), orderview.With{Payment: true}, ""},
+		{row(contracts.Held), orderview.With{Payment: true}, ""},
+	} {
+		if got := payment(t, c.row, c.with); got != c.want {
+			t.Errorf("%s with %+v: payment is %s, want %s", c.row.Status, c.with, got, c.want)
+		}
+	}
+}
+
 func row(status contracts.Status) readmodel.Order {
 	return readmodel.Order{
 		OrderID: "e1", UserID: "anna@example.org", ConcertID: "c", Group: "front", LayoutVersion: 1, Seats: []string{"A-1-2", "A-2-1"}, Status: status, Version: 2,
@@ -68,8 +90,8 @@ func row(status contracts.Status) readmodel.Order {
 // nobody may see is never shown.
 func TestNoViewHasTheSecretUnlessItIsAskedFor(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
-		for _, key := range []string{"", "pk_test_1"} {
-			encoded, err := json.Marshal(orderview.Of(row(status), orderview.With{PublishableKey: key, Layout: layout, Timeline: true}))
+		for key, payment := range map[string]bool{"": true, "pk_test_1": false} {
+			encoded, err := json.Marshal(orderview.Of(row(status), orderview.With{PublishableKey: key, Payment: payment, Layout: layout, Timeline: true}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -135,6 +135,12 @@ func linkTo(t *testing.T, address, kind string) string {
 	return token
 }
 
+// confirm confirms the address of an account by the link in its mail.
+func (p *person) confirm(t *testing.T, address string) {
+	t.Helper()
+	p.send(t, http.MethodPost, "/auth/confirm", fmt.Sprintf(`{"token":%q}`, linkTo(t, address, "confirm-address")), http.StatusNoContent)
+}
+
 // signedUp returns a buyer with an account, who gets mails. The stack knows the account by its token.
 func signedUp(t *testing.T, s *stack, name, locale string) (p *person, address string) {
 	t.Helper()
@@ -160,6 +166,7 @@ func TestABuyerGetsTheMailOfADecidedOrder(t *testing.T) {
 	t.Parallel()
 	s := requireStack(t)
 	p, address := signedUp(t, s, "山田 <b>太郎</b>", "de")
+	p.confirm(t, address) // a mail has no name before that
 	order := s.placePayable(t, p.Client, "key-1", s.takeSeats(t, 2)...)
 	s.pay(t, order, "pm_card_visa")
 	confirmed := s.waitEnded(t, p.Client, order.OrderID)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/mail"
 	"net/url"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
@@ -44,11 +46,15 @@ type config struct {
 	MailLinkSecrets string `env:"MAIL_LINK_SECRETS,notEmpty"`
 	// MailFrom is the address that mails come from, with a name or without.
 	MailFrom string `env:"MAIL_FROM,notEmpty"`
-	// MailConfigurationSet is SES's configuration set, whose events report bounces and complaints.
+	// MailConfigurationSet is SES's configuration set, whose events report bounces and complaints. SES does not send without one.
 	MailConfigurationSet string `env:"MAIL_CONFIGURATION_SET"`
 	// MailOutbox is a folder for mails. Without one SES sends them.
 	MailOutbox string `env:"MAIL_OUTBOX"`
 }
+
+// minPerMessage is the least time in which a message is started: enough for its reads, a send of usual length and the mark. It is less
+// than the budget of a function with the shortest timeout of the local stack, 2 s, which could start nothing otherwise.
+const minPerMessage = time.Second
 
 func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	keys, err := sealed.ParseKeys(c.MailLinkSecrets)
@@ -63,6 +69,9 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 		if u, err := url.Parse(text); err != nil || u.Host == "" || name == "SITE_URL" && u.Scheme+"://"+u.Host != text {
 			return nil, fmt.Errorf("%s is %q, want an address", name, text)
 		}
+	}
+	if c.MailOutbox == "" && c.MailConfigurationSet == "" {
+		return nil, errors.New("MAIL_CONFIGURATION_SET and MAIL_OUTBOX are empty: without a configuration set SES reports no bounce and no complaint, and suspends an account that goes on sending")
 	}
 	dynamo, breaker := dynamodb.NewFromConfig(p.AWS), p.Breaker("dynamodb", nil)
 	n := &notify.Notifier{
@@ -83,7 +92,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	queue := source.At(c.QueueURL)
 	return sqsbatch.New(n.Handle, queue, source.At(c.DeadLetterURL).Copy, sqsbatch.Options{
 		Standard: true, Attempts: dynamoattempts.New(dynamo, c.DeadLettersTable, breaker), Visibility: queue.Visibility,
-		Logger: p.Log, Meter: p.Meter, Now: p.Now,
+		MinPerMessage: minPerMessage, Logger: p.Log, Meter: p.Meter, Now: p.Now,
 	}).Handle, nil
 }
 

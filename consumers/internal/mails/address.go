@@ -28,7 +28,16 @@ func addressOf(u readmodel.User) (*mail.Address, error) {
 			return nil, ErrNoAddress
 		}
 	}
-	return &mail.Address{Name: oneLine(u.Name), Address: address}, nil
+	return &mail.Address{Name: nameOf(u), Address: address}, nil
+}
+
+// nameOf returns the name of an account for its mails, "" until its address is confirmed: anybody can sign up with the address of another
+// and a name that is an advertisement, which our mail would bring from our domain.
+func nameOf(u readmodel.User) string {
+	if !u.EmailConfirmed {
+		return ""
+	}
+	return oneLine(u.Name)
 }
 
 // oneLine returns a text without characters that end a line or are controls, each replaced by a space.

@@ -23,7 +23,7 @@ var at = time.Date(2027, 3, 1, 12, 0, 0, 0, time.FixedZone("", 3600))
 
 func content(kind mails.Kind, name, locale string) mails.Content {
 	return mails.Content{
-		Kind: kind, Link: "https://boxoffice.example/x#a&b", User: readmodel.User{UserID: "u1", Name: name, Email: "Anna@Example.com", MailKey: "anna@example.com", Locale: locale},
+		Kind: kind, Link: "https://boxoffice.example/x#a&b", User: readmodel.User{UserID: "u1", Name: name, Email: "Anna@Example.com", MailKey: "anna@example.com", EmailConfirmed: true, Locale: locale},
 		Order: &mails.Order{
 			Row: readmodel.Order{OrderID: "e1", Version: 4, Amount: &contracts.Money{Minor: 123450, Currency: "EUR"}},
 			Concert: readmodel.Concert{
@@ -148,6 +148,23 @@ func TestNamesInjectNothing(t *testing.T) {
 	}
 }
 
+// Whoever signs up with the address of another sends him no text of his own.
+func TestNoMailHasTheNameOfAnAddressThatIsNotConfirmed(t *testing.T) {
+	for locale, greeting := range map[string]string{"en": "Hello,", "de": "Hallo,"} {
+		for _, kind := range mails.Kinds() {
+			c := content(kind, "You won! Go to evil.example/x", locale)
+			c.User.EmailConfirmed = false
+			m, r := made(t, c)
+			if !strings.HasPrefix(r.Plain, greeting+"\n") || !strings.Contains(r.HTML, "<p>"+greeting+"</p>") || r.To[0].Name != "" || r.To[0].Address != "Anna@example.com" {
+				t.Errorf("%s %s: to %v\n%s\n%s", locale, kind, r.To, r.Plain, r.HTML)
+			}
+			if strings.Contains(string(m.Raw)+r.Plain+r.HTML+r.Subject, "evil") {
+				t.Errorf("%s %s has the name: %s", locale, kind, m.Raw)
+			}
+		}
+	}
+}
+
 func TestHeadersThatDependOnTheMail(t *testing.T) {
 	first, r := made(t, content(mails.OrderConfirmed, "Anna", "en"))
 	again, err := sender.Make("effect", content(mails.OrderConfirmed, "Anna", "en"), at.Add(time.Hour))
@@ -160,6 +177,9 @@ func TestHeadersThatDependOnTheMail(t *testing.T) {
 	}
 	if id := r.Header.Get("Message-Id"); id != "<"+first.Hash()+"@boxoffice.example>" || first.Hash() != again.Hash() || first.Hash() == other.Hash() {
 		t.Errorf("%s; %s, %s, %s", id, first.Hash(), again.Hash(), other.Hash())
+	}
+	if own := r.Header.Get(mails.HeaderMail); own != first.Hash() {
+		t.Errorf("%s is %q", mails.HeaderMail, own)
 	}
 	if date, err := r.Header.Date(); err != nil || !date.Equal(at) {
 		t.Errorf("%s, %v", date, err)

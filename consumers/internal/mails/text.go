@@ -34,6 +34,7 @@ type locale struct {
 }
 
 // entry has the texts of one mail. In them, {{.Name}} and {{.Concert}} stand for the names of the buyer and of the concert.
+// The buyer's is "" until his address is confirmed.
 type entry struct {
 	Subject    string   `json:"subject"`
 	Paragraphs []string `json:"paragraphs"`
@@ -150,7 +151,7 @@ func textOf(c Content) (text, error) {
 	if !known {
 		return text{}, fmt.Errorf("there is no text for %q", c.Kind)
 	}
-	d := data{Name: oneLine(c.User.Name), Link: c.Link, Button: l.Mails[c.Kind].Button, LinkHint: l.LinkHint, Locale: name}
+	d := data{Name: nameOf(c.User), Link: c.Link, Button: l.Mails[c.Kind].Button, LinkHint: l.LinkHint, Locale: name}
 	if c.Order != nil {
 		d.Concert, d.Details = oneLine(c.Order.Concert.Title), l.details(*c.Order)
 	}

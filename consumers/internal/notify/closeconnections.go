@@ -4,27 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 )
 
-// closeConnections handles CloseConnections: it closes the connections that the account opened until the end of its session.
+// settledAfter is how long a connection can be missing in the index of connections after it was stored, with a wide margin.
+const settledAfter = 2 * time.Second
+
+// closeConnections handles CloseConnections: it closes the connections that the account opened until the end of its session. If that was
+// a moment ago, the message is redelivered once, and closes what the index did not show yet.
 func (n *Notifier) closeConnections(ctx context.Context, m message.CloseConnections) error {
-	connections, err := n.Connections.Of(ctx, m.UserID)
+	// The time is read first: what was stored settledAfter before it is in the index.
+	unsettled := settledAfter - n.now().Sub(m.Until)
+	connections, err := n.Connections.Until(ctx, m.UserID, m.Until)
 	if err != nil {
 		return fmt.Errorf("close the connections of account %s: %w", m.UserID, err)
 	}
-	var until []readmodel.Connection
-	for _, c := range connections {
-		if c.ConnectedAt <= m.Until {
-			until = append(until, c)
-		}
-	}
-	return n.eachConnection(until, func(c readmodel.Connection) error {
-		if err := n.Gateway.Close(ctx, c.ConnectionID); err != nil && !errors.Is(err, ErrGone) {
+	err = n.eachConnection(connections, func(c readmodel.Connection) error {
+		if err := n.Gateway.Close(ctx, c.ConnectionID); err != nil && (!errors.Is(err, ErrGone) || n.opening(c)) {
 			return fmt.Errorf("close a connection of account %s: %w", m.UserID, err)
 		}
 		return n.Connections.Forget(ctx, c.ConnectionID)
 	})
+	if err == nil && unsettled > 0 {
+		return retry.WithDelay(min(unsettled, settledAfter), fmt.Errorf("connections of account %s may have been opened a moment ago", m.UserID))
+	}
+	return err
 }

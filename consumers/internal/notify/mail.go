@@ -14,6 +14,9 @@ import (
 )
 
 const (
+	// markTime is the time that a send leaves to what follows it. SES may answer, or take the mail without an answer, at the last
+	// moment; a mail that is sent and not marked would be sent again.
+	markTime = 500 * time.Millisecond
 	// leaseSlack is how much longer than the invocation a claim lasts: clocks of two functions differ.
 	leaseSlack = 2 * time.Second
 	// leaseUnlimited is the length of a claim in an invocation whose time is not limited.
@@ -43,7 +46,7 @@ var errSuperseded = errors.New("the mail is not wanted any more")
 //
 // The mail is claimed before it is sent and marked as sent after that. A function that is killed in between leaves its claim, which
 // ends after the invocation's time; then the redelivered message sends the mail. So a mail is never lost, and a second copy is sent
-// only if the function was killed, or its response of SES was lost, between the send and the mark. Both copies have one Message-ID.
+// only if the function was killed, or its response of SES was lost, between the send and the mark.
 func (n *Notifier) mail(ctx context.Context, s sending) (sent bool, err error) {
 	user, found, err := n.Users.User(ctx, s.userID)
 	switch {
@@ -96,7 +99,7 @@ func (n *Notifier) once(ctx context.Context, m mails.Mail) (sent bool, err error
 	case claim.State == ClaimTaken:
 		return false, retry.WithDelay(max(claim.Until.Sub(now), time.Second), fmt.Errorf("mail %s is claimed until %s", m.Hash(), claim.Until))
 	}
-	if err := n.Mailer.Send(ctx, m); err != nil {
+	if err := n.send(ctx, m); err != nil {
 		if releasing := n.Sent.Release(ctx, m.Effect); releasing != nil {
 			// The claim ends by itself.
 			n.Log.WarnContext(ctx, "claim of a mail not released", telemetry.KeyKind, string(m.Kind), telemetry.KeyError, releasing.Error())
@@ -109,6 +112,16 @@ func (n *Notifier) once(ctx context.Context, m mails.Mail) (sent bool, err error
 		return true, retry.WithDelay(n.leaseEnd(ctx, now).Sub(now), fmt.Errorf("mark mail %s: %w", m.Hash(), err))
 	}
 	return true, nil
+}
+
+// send sends a mail, and leaves the time for its mark.
+func (n *Notifier) send(ctx context.Context, m mails.Mail) error {
+	if end, limited := ctx.Deadline(); limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-markTime))
+		defer cancel()
+	}
+	return n.Mailer.Send(ctx, m)
 }
 
 // leaseEnd returns when a claim ends: the function cannot work past its invocation's time.

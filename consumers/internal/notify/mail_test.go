@@ -175,8 +175,8 @@ func TestACopyHasTheIDOfTheFirst(t *testing.T) {
 		t.Fatalf("sent %q", w.kinds())
 	}
 	first, second := mailtest.Parse(t, w.mails[0].Raw), mailtest.Parse(t, w.mails[1].Raw)
-	if id := first.Header.Get("Message-Id"); id == "" || id != second.Header.Get("Message-Id") || w.mails[0].Hash() != w.mails[1].Hash() {
-		t.Errorf("%q, %q", id, second.Header.Get("Message-Id"))
+	if id := first.Header.Get(mails.HeaderMail); id == "" || id != second.Header.Get(mails.HeaderMail) || w.mails[0].Hash() != w.mails[1].Hash() {
+		t.Errorf("%q, %q", id, second.Header.Get(mails.HeaderMail))
 	}
 }
 
@@ -197,6 +197,106 @@ func TestAFailedSendIsTriedAgainAtOnce(t *testing.T) {
 	w.fail["mailer"] = retry.Poison("mail_refused", errDown)
 	if err := w.event(3); !retry.IsPoison(err) {
 		t.Errorf("%v", err)
+	}
+}
+
+// last is a mailer that sends, and answers when its time is over.
+type last struct {
+	mailerOf
+	end *time.Time
+}
+
+func (l last) Send(ctx context.Context, m mails.Mail) error {
+	err := l.mailerOf.Send(ctx, m)
+	*l.end, _ = ctx.Deadline()
+	<-ctx.Done()
+	return err
+}
+
+// However late SES answers, there is time to mark the mail, so that it is not sent again.
+func TestAMailThatIsSentAtTheLastMomentIsMarked(t *testing.T) {
+	w := newWorld(t)
+	w.now = time.Now() // the deadline of a context is in real time
+	w.become(contracts.Confirmed)
+	var sendEnds time.Time
+	n := w.notifier()
+	n.Mailer = last{mailerOf{w}, &sendEnds}
+	e, err := message.Encode(message.NotifyOrder{OrderID: orderID, RowVersion: 2, Status: contracts.Confirmed}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Now().Add(time.Second)
+	ctx, cancel := context.WithDeadline(t.Context(), end)
+	defer cancel()
+	if err := n.Handle(ctx, message.Delivery{Body: e.Body}); err != nil {
+		t.Fatal(err)
+	}
+	if left := end.Sub(sendEnds); left != 500*time.Millisecond {
+		t.Errorf("the send leaves %s to the mark", left)
+	}
+	w.now = w.now.Add(time.Minute)
+	w.mustEvent(2)
+	if w.kinds() != "order-confirmed" {
+		t.Errorf("sent %q", w.kinds())
+	}
+}
+
+// A mail that SES refuses for good does not take the frame that is to be tried again with it, and is reported once the frame is sent.
+func TestARefusedMailDoesNotBuryTheFrame(t *testing.T) {
+	w := newWorld(t)
+	w.connections["a"] = 1
+	w.fail["gateway a"], w.fail["mailer"] = errDown, retry.Poison("mail_refused", errDown)
+	w.become(contracts.Confirmed)
+	if err := w.event(2); !retry.IsRetryable(err) {
+		t.Fatalf("%v", err)
+	}
+	w.fail["gateway a"] = nil
+	if err := w.event(2); !retry.IsPoison(err) || !slices.Equal(w.frames["a"], []int{2}) {
+		t.Errorf("%v, pushed %v", err, w.frames)
+	}
+}
+
+// slow is a gateway that answers once a mail is sent.
+type slow struct {
+	gatewayOf
+	sent chan struct{}
+}
+
+func (s slow) Post(ctx context.Context, id string, text []byte) error {
+	select {
+	case <-s.sent:
+		return s.gatewayOf.Post(ctx, id, text)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// telling is a mailer that tells when it has sent.
+type telling struct {
+	mailerOf
+	sent chan struct{}
+}
+
+func (s telling) Send(ctx context.Context, m mails.Mail) error {
+	defer close(s.sent)
+	return s.mailerOf.Send(ctx, m)
+}
+
+// A gateway that answers late takes no time of the mail.
+func TestFrameAndMailAreSentAtTheSameTime(t *testing.T) {
+	w := newWorld(t)
+	w.connections["a"] = 1
+	w.become(contracts.Confirmed)
+	n, sent := w.notifier(), make(chan struct{})
+	n.Gateway, n.Mailer = slow{gatewayOf{w}, sent}, telling{mailerOf{w}, sent}
+	e, err := message.Encode(message.NotifyOrder{OrderID: orderID, RowVersion: 2, Status: contracts.Confirmed}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := n.Handle(ctx, message.Delivery{Body: e.Body}); err != nil || len(w.frames["a"]) != 1 {
+		t.Errorf("%v, pushed %v", err, w.frames)
 	}
 }
 

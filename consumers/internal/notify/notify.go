@@ -43,9 +43,12 @@ type Catalogue interface {
 
 // Connections stores which connections a buyer has. It is safe for concurrent use.
 type Connections interface {
-	// Of returns the connections of a user. A connection that was opened a moment ago may be missing, and one that is gone may be
+	// Of returns the connections of a user, the newest 100 of them. A connection that was opened a moment ago may be missing, and one that is gone may be
 	// there still.
 	Of(ctx context.Context, userID string) ([]readmodel.Connection, error)
+	// Until returns all connections that the user opened until then and that can still be open, however many there are. With it as
+	// with Of, a connection that was opened a moment ago may be missing.
+	Until(ctx context.Context, userID string, until contracts.Instant) ([]readmodel.Connection, error)
 	// Forget deletes the item of a connection, if there is one.
 	Forget(ctx context.Context, connectionID string) error
 }
@@ -81,11 +84,12 @@ type Sent interface {
 	Done(ctx context.Context, effect string, expiresAt time.Time) error
 	// Release ends a claim whose mail was not sent, unless the mail is sent.
 	Release(ctx context.Context, effect string) error
-	// Raise stores the version of an order that is pushed to a connection. raised is false, and nothing is stored, if this version or
-	// a higher one is stored.
-	Raise(ctx context.Context, effect string, version int, expiresAt time.Time) (raised bool, err error)
-	// Lower deletes the item if it has this version: the version was not pushed.
-	Lower(ctx context.Context, effect string, version int) error
+	// Raise stores the version of an order that is pushed to a connection, and returns the version that was stored before, 0 if there
+	// was none. raised is false, and nothing is stored, if this version or a higher one is stored.
+	Raise(ctx context.Context, effect string, version int, expiresAt time.Time) (before int, raised bool, err error)
+	// Lower undoes Raise after a version that was not pushed: if the item has this version, it gets the version before again. With
+	// before 0 it is deleted.
+	Lower(ctx context.Context, effect string, version, before int) error
 	// Stop marks that an account gets no more mails. It keeps the first mark.
 	Stop(ctx context.Context, userID string, reason message.MailStop, at contracts.Instant) error
 	// Stopped returns why an account gets no more mails, "" if it gets them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"boxoffice/consumers/internal/mails"
 	"boxoffice/consumers/internal/retry"
@@ -14,7 +15,7 @@ import (
 )
 
 // notifyOrder handles NotifyOrder: it pushes the order as it is now to the connections of its buyer, and sends the mail of its
-// status. A failure of one channel does not stop the other.
+// status. The channels work at the same time, so that neither takes the time of the other, and a failure of one does not stop the other.
 func (n *Notifier) notifyOrder(ctx context.Context, m message.NotifyOrder) error {
 	row, found, err := n.Orders.Read(ctx, m.OrderID)
 	switch {
@@ -28,7 +29,21 @@ func (n *Notifier) notifyOrder(ctx context.Context, m message.NotifyOrder) error
 	case row.UserID == "":
 		return nil
 	}
-	return errors.Join(n.push(ctx, row.Order), n.mailOrder(ctx, row.Order))
+	var (
+		pushed  error
+		pushing sync.WaitGroup
+	)
+	defer pushing.Wait() // also if the mail panics: nothing works on after its handler
+	pushing.Go(func() {
+		pushed = retry.Safely("push", func() error { return n.push(ctx, row.Order) })
+	})
+	mailed := n.mailOrder(ctx, row.Order)
+	pushing.Wait()
+	if pushed != nil {
+		// Even if the mail is poison: the frame would be lost with the message. A redelivered message finds the mail poison again.
+		return retry.Retryable(errors.Join(pushed, mailed))
+	}
+	return mailed
 }
 
 // mailOrder sends the mail of an order's status, if there is one and the order reached the status a short time ago. An event of a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts/frame"
@@ -13,6 +14,15 @@ import (
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
 )
+
+// openingTime is how long a connection may still be opening after its item was stored: the item is stored before the gateway answers
+// the handshake, and until then the gateway says that there is no such connection. It is far longer than a handshake takes.
+const openingTime = 10 * time.Second
+
+// opening reports whether a connection may still be opening, so that ErrGone does not mean that it has ended.
+func (n *Notifier) opening(c readmodel.Connection) bool {
+	return n.now().Sub(c.ConnectedAt) < openingTime
+}
 
 // maxPushes bounds the connections to which a message is pushed at once.
 const maxPushes = 8
@@ -30,7 +40,7 @@ func (n *Notifier) push(ctx context.Context, row readmodel.Order) error {
 	if len(connections) == 0 {
 		return nil
 	}
-	text, err := json.Marshal(frame.NewOrder(orderview.Of(row, orderview.With{Layout: n.layoutOfTickets(ctx, row), Timeline: true})))
+	text, err := json.Marshal(frame.NewOrder(orderview.Of(row, orderview.With{Layout: n.layoutOfTickets(ctx, row), Timeline: true, Card: true, Payment: true})))
 	if err != nil {
 		return fmt.Errorf("frame of order %s: %w", row.OrderID, err)
 	}
@@ -63,7 +73,7 @@ func (n *Notifier) eachConnection(connections []readmodel.Connection, f func(rea
 // pushTo sends a frame to one connection.
 func (n *Notifier) pushTo(ctx context.Context, row readmodel.Order, c readmodel.Connection, text []byte) error {
 	effect := readmodel.PushEffect(row.OrderID, c.ConnectionID)
-	raised, err := n.Sent.Raise(ctx, effect, row.Version, n.Now().Add(sentFor))
+	before, raised, err := n.Sent.Raise(ctx, effect, row.Version, n.Now().Add(sentFor))
 	if err != nil || !raised {
 		return err
 	}
@@ -75,14 +85,14 @@ func (n *Notifier) pushTo(ctx context.Context, row readmodel.Order, c readmodel.
 			n.Meter.Put(telemetry.FrameLag, telemetry.Milliseconds(n.now().Sub(at[len(at)-1].At)))
 		}
 		return nil
-	case errors.Is(err, ErrGone):
+	case errors.Is(err, ErrGone) && !n.opening(c):
 		return n.Connections.Forget(ctx, c.ConnectionID)
 	case errors.Is(err, ErrFrameRefused):
 		// The buyer's page polls.
 		n.Log.ErrorContext(ctx, "frame refused", telemetry.KeyOrder, row.OrderID, telemetry.KeyVersion, row.Version, telemetry.KeyError, err.Error())
 		return nil
 	default:
-		if lowering := n.Sent.Lower(ctx, effect, row.Version); lowering != nil {
+		if lowering := n.Sent.Lower(ctx, effect, row.Version, before); lowering != nil {
 			// The frame is lost. The next version is pushed, and the buyer's page polls.
 			n.Log.WarnContext(ctx, "frame lost", telemetry.KeyOrder, row.OrderID, telemetry.KeyVersion, row.Version, telemetry.KeyError, lowering.Error())
 		}

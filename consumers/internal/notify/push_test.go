@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"boxoffice/consumers/internal/notify"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 )
 
 func TestEveryConnectionOfTheBuyerGetsTheFrame(t *testing.T) {
@@ -87,6 +89,71 @@ func TestAConnectionThatIsGoneIsForgotten(t *testing.T) {
 	}
 }
 
+// A connection is stored before the gateway knows it. It gets its frame, and is closed, when it has opened.
+func TestAConnectionThatIsOpeningIsNotForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.connections["a"] = contracts.InstantOf(w.now)
+	w.fail["gateway a"] = notify.ErrGone
+	if err := w.event(1); !retry.IsRetryable(err) || len(w.connections) != 1 {
+		t.Fatalf("%v, left %v", err, w.connections)
+	}
+	ended := message.CloseConnections{UserID: userID, Until: contracts.InstantOf(w.now)}
+	w.now = w.now.Add(5 * time.Second)
+	if err := w.handle(ended); !retry.IsRetryable(err) || len(w.connections) != 1 {
+		t.Fatalf("%v, left %v", err, w.connections)
+	}
+	w.fail["gateway a"] = nil // it has opened
+	w.mustEvent(1)
+	if !slices.Equal(w.frames["a"], []int{1}) {
+		t.Errorf("%v", w.frames)
+	}
+	w.fail["gateway a"] = notify.ErrGone
+	w.now = w.now.Add(5 * time.Second)
+	if err := w.handle(ended); err != nil || len(w.connections) != 0 {
+		t.Errorf("%v, left %v", err, w.connections)
+	}
+}
+
+// A version that was not sent does not open the way for a version that is older than the last one that was sent.
+func TestAFailedPushForgetsNoVersion(t *testing.T) {
+	w := newWorld(t)
+	w.connections["a"] = 1
+	w.become(contracts.AwaitingPayment)
+	before := w.row
+	w.become(contracts.Committed)
+	w.mustEvent(3)
+	w.become(contracts.Confirmed)
+	w.fail["gateway a"] = errDown
+	if err := w.event(4); !retry.IsRetryable(err) {
+		t.Fatalf("%v", err)
+	}
+	w.fail["gateway a"] = nil
+	w.row = before // as a slow function has read it
+	w.mustEvent(2)
+	if !slices.Equal(w.frames["a"], []int{3}) {
+		t.Errorf("%v", w.frames)
+	}
+}
+
+// A frame has of the payment what its buyer sees by reading the order, without the secret.
+func TestAFrameHasTheRefusalAndTheCard(t *testing.T) {
+	w := newWorld(t)
+	w.connections["a"] = 1
+	w.become(contracts.AwaitingPayment)
+	w.row.Payment = &readmodel.Payment{
+		IntentID: "pi_1", ClientSecret: "pi_secret", LastError: &readmodel.PaymentError{Code: "card_declined", Message: "Try another card."},
+		Card: &readmodel.Card{Brand: "visa", Last4: "4242"},
+	}
+	w.mustEvent(2)
+	w.become(contracts.Confirmed)
+	w.mustEvent(3)
+	for i, want := range []string{`"payment":{"lastError":{"code":"card_declined","message":"Try another card."}}`, `"payment":{"card":{"brand":"visa","last4":"4242"}}`} {
+		if !strings.Contains(w.texts[i], want) || strings.Contains(w.texts[i], "pi_secret") {
+			t.Errorf("%s", w.texts[i])
+		}
+	}
+}
+
 // A gateway that fails for one connection does not take the frame from the others, and the connection is tried again.
 func TestAFailedPushIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
@@ -139,6 +206,23 @@ func TestAFrameOfAConfirmedOrderHasItsTickets(t *testing.T) {
 		if !strings.Contains(w.texts[0], want) {
 			t.Errorf("%v: %s", layout, w.texts[0])
 		}
+	}
+}
+
+// The index may show a connection late, so a logout of this moment is looked at once more.
+func TestALogoutOfThisMomentIsLookedAtOnceMore(t *testing.T) {
+	w := newWorld(t)
+	ended := message.CloseConnections{UserID: userID, Until: contracts.InstantOf(w.now)}
+	w.now = w.now.Add(500 * time.Millisecond)
+	w.connections["a"] = 1
+	outcome := retry.Classify(w.handle(ended))
+	if outcome.Class != retry.ClassRetryable || outcome.After != 1500*time.Millisecond || !slices.Equal(w.closed, []string{"a"}) {
+		t.Fatalf("%+v, closed %v", outcome, w.closed)
+	}
+	w.connections["late"] = 2
+	w.now = w.now.Add(outcome.After)
+	if err := w.handle(ended); err != nil || !slices.Equal(w.closed, []string{"a", "late"}) {
+		t.Errorf("%v, closed %v", err, w.closed)
 	}
 }
 

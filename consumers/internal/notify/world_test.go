@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ type world struct {
 	mails       []mails.Mail
 	sent        *memsent.Store
 	fail        map[string]error // by port and connection
-	out         bytes.Buffer
+	out         output
 	now         time.Time
 }
 
@@ -56,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, sent: &memsent.Store{}, connections: map[string]contracts.Instant{}, frames: map[string][]int{}, fail: map[string]error{},
 		now:  time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC),
-		user: readmodel.User{UserID: userID, Name: "C4n4ry", Email: "c4n4ry@example.com", MailKey: "c4n4ry@example.com", Locale: "en", ConfirmNonce: "n0nce"},
+		user: readmodel.User{UserID: userID, Name: "C4n4ry", Email: "c4n4ry@example.com", MailKey: "c4n4ry@example.com", EmailConfirmed: true, Locale: "en", ConfirmNonce: "n0nce"},
 	}
 	w.become(contracts.Held)
 	t.Cleanup(func() {
@@ -147,6 +148,24 @@ func (w *world) failing(name string) error {
 	return w.fail[name]
 }
 
+// output is what the log and the metrics write, at the same time.
+type output struct {
+	mu      sync.Mutex
+	written bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written.String()
+}
+
 type ordersOf struct{ *world }
 
 func (w ordersOf) Read(context.Context, contracts.OrderID) (order.Order, bool, error) {
@@ -186,6 +205,11 @@ func (w connectionsOf) Of(context.Context, string) (all []readmodel.Connection, 
 		all = append(all, readmodel.Connection{ConnectionID: id, UserID: userID, ConnectedAt: at})
 	}
 	return all, w.fail["connections"]
+}
+
+func (w connectionsOf) Until(ctx context.Context, user string, until contracts.Instant) ([]readmodel.Connection, error) {
+	all, err := w.Of(ctx, user)
+	return slices.DeleteFunc(all, func(c readmodel.Connection) bool { return c.ConnectedAt > until }), err
 }
 
 func (w connectionsOf) Forget(_ context.Context, id string) error {

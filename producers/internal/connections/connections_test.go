@@ -294,13 +294,17 @@ func TestAnswersAreThoseOfTheContract(t *testing.T) {
 			}
 		}
 	}
-	row := readmodel.Order{OrderID: "e1", Version: 1, Status: contracts.Held, History: []readmodel.HistoryEntry{{Status: contracts.Held, Version: 1, At: 1, Cause: "PlaceOrder"}}}
-	order, err := json.Marshal(frame.NewOrder(orderview.Of(row, orderview.With{Timeline: true})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := frameSchema(t, "PushOrder").Validate(decoded(t, string(order))); err != nil {
-		t.Errorf("%s: %v", order, err)
+	refused := &readmodel.Payment{ClientSecret: "s", LastError: &readmodel.PaymentError{Code: "card_declined", Message: "Try another card."}}
+	paid := &readmodel.Payment{ClientSecret: "s", Card: &readmodel.Card{Brand: "visa", Last4: "4242"}}
+	for status, payment := range map[contracts.Status]*readmodel.Payment{contracts.Held: nil, contracts.AwaitingPayment: refused, contracts.Confirmed: paid} {
+		row := readmodel.Order{OrderID: "e1", Version: 1, Status: status, Payment: payment, History: []readmodel.HistoryEntry{{Status: status, Version: 1, At: 1, Cause: "PlaceOrder"}}}
+		order, err := json.Marshal(frame.NewOrder(orderview.Of(row, orderview.With{Timeline: true, Card: true, Payment: true})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := frameSchema(t, "PushOrder").Validate(decoded(t, string(order))); err != nil {
+			t.Errorf("%s: %v", order, err)
+		}
 	}
 }
 

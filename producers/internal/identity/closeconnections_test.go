@@ -63,6 +63,30 @@ func TestConnectionsCloseWhenASessionIsEnded(t *testing.T) {
 	w.closed("another account in the same browser", anna)
 }
 
+// A store may end a session and its answer be lost. The person tries again, and then there is no session that names the account.
+func TestConnectionsCloseThoughTheAnswerIsLost(t *testing.T) {
+	w := newWorld(t)
+	anna, cookie := w.signup()
+	lost := errors.New("the answer is lost")
+	w.store.LoseEnd(lost)
+	w.want(w.ask("POST /api/auth/logout", "", "", "cookie", cookie), 503, "unavailable")
+	w.closed("logout", anna)
+	w.want(w.ask("POST /api/auth/logout", "", "", "cookie", cookie), 204, "")
+	w.closed("logging out again")
+
+	first := w.cookieOf(w.login(password))
+	second := w.cookieOf(w.ask("POST /api/auth/refresh", "", "", "cookie", first))
+	w.ask("POST /api/auth/refresh", "", "", "cookie", second)
+	w.store.LoseEnd(lost)
+	w.want(w.ask("POST /api/auth/refresh", "", "", "cookie", first), 503, "unavailable")
+	w.closed("a token that was used again", anna)
+
+	cookie = w.cookieOf(w.login(password))
+	w.store.LoseEnd(lost)
+	w.want(w.ask("POST /api/auth/signup", strings.ReplaceAll(signupBody, "Anna@", "Bob@"), "", "cookie", cookie), 201, "")
+	w.closed("another account in the same browser", anna)
+}
+
 // A person must be able to log out while a queue is down.
 func TestLogoutSucceedsWithoutTheQueue(t *testing.T) {
 	w := newWorld(t)

@@ -97,21 +97,33 @@ func (s *Store) Release(ctx context.Context, effect string) error {
 
 // Raise implements notify.Sent. If the response of the first attempt is lost, the second finds its effect and returns false: the
 // frame is lost, as the port allows.
-func (s *Store) Raise(ctx context.Context, effect string, version int, expiresAt time.Time) (raised bool, err error) {
-	_, refused, err := s.update(ctx, &dynamodb.UpdateItemInput{
+func (s *Store) Raise(ctx context.Context, effect string, version int, expiresAt time.Time) (before int, raised bool, err error) {
+	old, refused, err := s.update(ctx, &dynamodb.UpdateItemInput{
 		Key:                       key(effect),
 		UpdateExpression:          aws.String("SET version = :version, expiresAt = :expires"),
 		ConditionExpression:       aws.String("attribute_not_exists(effect) OR version < :version"),
 		ExpressionAttributeValues: values{":version": number(int64(version)), ":expires": number(expiresAt.Unix())},
+		ReturnValues:              types.ReturnValueUpdatedOld,
 	})
-	return err == nil && !refused, err
+	if err != nil || refused {
+		return 0, false, err
+	}
+	return old.Version, true, nil
 }
 
 // Lower implements notify.Sent.
-func (s *Store) Lower(ctx context.Context, effect string, version int) error {
-	return s.delete(ctx, &dynamodb.DeleteItemInput{
-		Key: key(effect), ConditionExpression: aws.String("version = :version"), ExpressionAttributeValues: values{":version": number(int64(version))},
+func (s *Store) Lower(ctx context.Context, effect string, version, before int) error {
+	condition := aws.String("version = :version")
+	if before == 0 {
+		return s.delete(ctx, &dynamodb.DeleteItemInput{
+			Key: key(effect), ConditionExpression: condition, ExpressionAttributeValues: values{":version": number(int64(version))},
+		})
+	}
+	_, _, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		Key: key(effect), UpdateExpression: aws.String("SET version = :before"), ConditionExpression: condition,
+		ExpressionAttributeValues: values{":version": number(int64(version)), ":before": number(int64(before))},
 	})
+	return err
 }
 
 // Stop implements notify.Sent. The item has no end.
@@ -143,13 +155,16 @@ func (s *Store) Stopped(ctx context.Context, userID string) (message.MailStop, e
 	return message.MailStop(item.Reason), nil
 }
 
-// update updates an item. refused says that the condition was not true of old.
+// update updates an item. refused says that the condition was not true of old. Otherwise old has what in asks for in ReturnValues.
 func (s *Store) update(ctx context.Context, in *dynamodb.UpdateItemInput) (old readmodel.Sent, refused bool, err error) {
 	in.TableName = aws.String(s.table)
 	in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
-	var failed *types.ConditionalCheckFailedException
-	err = s.call(ctx, func(ctx context.Context) error {
-		_, err := s.client.UpdateItem(ctx, in)
+	var (
+		out    *dynamodb.UpdateItemOutput
+		failed *types.ConditionalCheckFailedException
+	)
+	err = s.call(ctx, func(ctx context.Context) (err error) {
+		out, err = s.client.UpdateItem(ctx, in)
 		if errors.As(err, &failed) {
 			return nil // a refused condition is an answer, for the breaker too
 		}
@@ -158,13 +173,16 @@ func (s *Store) update(ctx context.Context, in *dynamodb.UpdateItemInput) (old r
 	if err != nil {
 		return old, false, fmt.Errorf("update an effect: %w", err)
 	}
-	if failed == nil {
-		return old, false, nil
+	var item map[string]types.AttributeValue
+	if refused = failed != nil; refused {
+		item = failed.Item
+	} else {
+		item = out.Attributes
 	}
-	if err := attributevalue.UnmarshalMap(failed.Item, &old); err != nil {
-		return old, true, fmt.Errorf("read an effect: %w", err)
+	if err := attributevalue.UnmarshalMap(item, &old); err != nil {
+		return old, refused, fmt.Errorf("read an effect: %w", err)
 	}
-	return old, true, nil
+	return old, refused, nil
 }
 
 // delete deletes an item of which a condition is true, if there is one.

@@ -48,12 +48,13 @@ func TestFailedCallsAreErrors(t *testing.T) {
 		operation string
 		call      func() error
 	}{
-		"claim": {"UpdateItem", func() error { _, err := s.Claim(t.Context(), "e", 1, 2, time.Unix(4e9, 0)); return err }},
-		"raise": {"UpdateItem", func() error { _, err := s.Raise(t.Context(), "e", 1, time.Unix(4e9, 0)); return err }},
-		"done":  {"UpdateItem", func() error { return s.Done(t.Context(), "e", time.Unix(4e9, 0)) }},
-		"stop":  {"UpdateItem", func() error { return s.Stop(t.Context(), "u", message.MailBounced, 1) }},
-		"read":  {"GetItem", func() error { _, err := s.Stopped(t.Context(), "u"); return err }},
-		"lower": {"DeleteItem", func() error { return s.Lower(t.Context(), "e", 1) }},
+		"claim":         {"UpdateItem", func() error { _, err := s.Claim(t.Context(), "e", 1, 2, time.Unix(4e9, 0)); return err }},
+		"raise":         {"UpdateItem", func() error { _, _, err := s.Raise(t.Context(), "e", 1, time.Unix(4e9, 0)); return err }},
+		"done":          {"UpdateItem", func() error { return s.Done(t.Context(), "e", time.Unix(4e9, 0)) }},
+		"stop":          {"UpdateItem", func() error { return s.Stop(t.Context(), "u", message.MailBounced, 1) }},
+		"read":          {"GetItem", func() error { _, err := s.Stopped(t.Context(), "u"); return err }},
+		"lower to none": {"DeleteItem", func() error { return s.Lower(t.Context(), "e", 1, 0) }},
+		"lower":         {"UpdateItem", func() error { return s.Lower(t.Context(), "e", 2, 1) }},
 	} {
 		faults.Next(c.operation, throttled, throttled)
 		if err := c.call(); err == nil {

@@ -42,7 +42,7 @@ func (s *Store) User(ctx context.Context, userID string) (u readmodel.User, foun
 			out, err = s.client.GetItem(ctx, &dynamodb.GetItemInput{
 				TableName: aws.String(s.table), ConsistentRead: aws.Bool(true),
 				Key:                      map[string]types.AttributeValue{"accountItem": &types.AttributeValueMemberS{Value: readmodel.UserItem(userID)}},
-				ProjectionExpression:     aws.String("userId, email, mailKey, #name, #locale, confirmNonce, resetNonce"),
+				ProjectionExpression:     aws.String("userId, email, mailKey, emailConfirmed, #name, #locale, confirmNonce, resetNonce"),
 				ExpressionAttributeNames: map[string]string{"#name": "name", "#locale": "locale"},
 			})
 			return err

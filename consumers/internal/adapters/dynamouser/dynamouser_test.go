@@ -28,7 +28,7 @@ func TestAnAccountIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := readmodel.User{UserID: "u1", Email: "c4n4ry@example.com", MailKey: "c4n4ry@example.com", Name: "C4n4ry", Locale: "de", ConfirmNonce: "n1", ResetNonce: "n2"}
+	want := readmodel.User{UserID: "u1", Email: "c4n4ry@example.com", MailKey: "c4n4ry@example.com", EmailConfirmed: true, Name: "C4n4ry", Locale: "de", ConfirmNonce: "n1", ResetNonce: "n2"}
 	stored := want
 	stored.Item, stored.Operator, stored.SessionEpoch = readmodel.UserItem("u1"), true, 7
 	item, err := attributevalue.MarshalMap(stored)

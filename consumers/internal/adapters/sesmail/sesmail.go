@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -66,9 +67,16 @@ func (e *RefusedError) ErrorCode() string { return e.Code }
 // reasonRefused is the reason of a mail that SES refuses for its content.
 const reasonRefused = "mail_refused"
 
-// finalCodes are the codes of mails that are wrong in themselves. An account that may not send, a sender that is not verified and a
-// quota that is used up are states of the deployment, which pass.
+// finalCodes are the codes of mails that are wrong in themselves, unless the text says otherwise (isFinal). An account that may not
+// send and a quota that is used up are states of the deployment, which pass.
 var finalCodes = map[string]bool{"MessageRejected": true, "BadRequestException": true}
+
+// isFinal reports whether SES would refuse the mail again. SES says MessageRejected of a mail that is wrong, and also of a sender that is
+// not verified, or of a recipient while the account is in the sandbox ("Email address is not verified. …"): states of the deployment,
+// which an operator changes. Only the text tells them apart.
+func isFinal(code string, err error) bool {
+	return finalCodes[code] && !strings.Contains(err.Error(), "not verified")
+}
 
 // errUnanswered means that SES did not answer. The SDK's text could have parts of the request.
 var errUnanswered = errors.New("SES did not answer")
@@ -108,7 +116,7 @@ func classified(err error) error {
 		return fmt.Errorf("%w: %w", errUnanswered, context.DeadlineExceeded)
 	case !errors.As(err, &coded):
 		return errUnanswered
-	case finalCodes[coded.ErrorCode()]:
+	case isFinal(coded.ErrorCode(), err):
 		return retry.Poison(reasonRefused, &RefusedError{coded.ErrorCode()})
 	default:
 		return &RefusedError{coded.ErrorCode()}

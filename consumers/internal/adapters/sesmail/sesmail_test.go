@@ -122,8 +122,10 @@ func TestErrorsAreClassified(t *testing.T) {
 		err    error
 		poison bool
 	}{
-		"rejected":       {&types.MessageRejected{Message: text}, true},
-		"bad request":    {&types.BadRequestException{Message: text}, true},
+		"rejected":    {&types.MessageRejected{Message: aws.String("Address blacklisted: c4n4ry@example.com")}, true},
+		"bad request": {&types.BadRequestException{Message: aws.String("Illegal address: c4n4ry@example.com")}, true},
+		"sender or recipient not verified": {&types.MessageRejected{Message: aws.String(
+			"Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: c4n4ry@example.com")}, false},
 		"throttled":      {&types.TooManyRequestsException{Message: text}, false},
 		"over the quota": {&types.LimitExceededException{Message: text}, false},
 		"paused":         {&types.SendingPausedException{Message: text}, false},

@@ -74,22 +74,31 @@ func (s *Store) Release(ctx context.Context, effect string) error {
 }
 
 // Raise implements notify.Sent.
-func (s *Store) Raise(ctx context.Context, effect string, version int, expiresAt time.Time) (raised bool, err error) {
+func (s *Store) Raise(ctx context.Context, effect string, version int, expiresAt time.Time) (before int, raised bool, err error) {
 	err = s.change(ctx, effect, func(item *readmodel.Sent, found bool) bool {
 		raised = !found || item.Version < version
+		if raised {
+			before = item.Version
+		}
 		item.Version, item.ExpiresAt = version, expiresAt.Unix()
 		return raised
 	})
-	return raised, err
+	return before, raised, err
 }
 
 // Lower implements notify.Sent.
-func (s *Store) Lower(ctx context.Context, effect string, version int) error {
+func (s *Store) Lower(ctx context.Context, effect string, version, before int) error {
 	return s.change(ctx, effect, func(item *readmodel.Sent, found bool) bool {
-		if found && item.Version == version {
+		switch {
+		case !found || item.Version != version:
+			return false
+		case before == 0:
 			delete(s.items, effect)
+			return false
+		default:
+			item.Version = before
+			return true
 		}
-		return false
 	})
 }
 

@@ -30,7 +30,7 @@ type Received struct {
 }
 
 // Sample is an account with names that must appear in no log and no error.
-var Sample = readmodel.User{UserID: "u1", Name: "C4n4ry Grün", Email: "c4n4ry@example.com", MailKey: "c4n4ry@example.com", Locale: "de"}
+var Sample = readmodel.User{UserID: "u1", Name: "C4n4ry Grün", Email: "c4n4ry@example.com", MailKey: "c4n4ry@example.com", EmailConfirmed: true, Locale: "de"}
 
 // Mail makes a mail for Sample.
 func Mail(t testing.TB, effect string) mails.Mail {

@@ -62,19 +62,31 @@ func Exercise(t *testing.T, open func(t *testing.T) notify.Sent) {
 				version int
 				raised  bool
 			}{{2, true}, {2, false}, {1, false}, {4, true}, {3, false}, {10, true}, {9, false}} {
-				if raised, err := s.Raise(t.Context(), "e", c.version, expires); err != nil || raised != c.raised {
+				if _, raised, err := s.Raise(t.Context(), "e", c.version, expires); err != nil || raised != c.raised {
 					t.Errorf("version %d: %t, %v", c.version, raised, err)
 				}
 			}
 		},
 		"a version that was not sent is sent again, unless a higher one was": func(t *testing.T, s notify.Sent) {
-			raise(t, s, 2, true)
-			must(t, s.Lower(t.Context(), "e", 2))
-			raise(t, s, 2, true)
-			raise(t, s, 3, true)
-			must(t, s.Lower(t.Context(), "e", 2))
-			raise(t, s, 2, false)
-			must(t, s.Lower(t.Context(), "other", 1))
+			raise(t, s, 2, 0, true)
+			must(t, s.Lower(t.Context(), "e", 2, 0))
+			raise(t, s, 2, 0, true)
+			raise(t, s, 3, 2, true)
+			must(t, s.Lower(t.Context(), "e", 2, 0))
+			raise(t, s, 2, 0, false)
+			must(t, s.Lower(t.Context(), "other", 1, 0))
+			must(t, s.Lower(t.Context(), "other", 2, 1))
+			raise(t, s, 3, 0, false)
+		},
+		"after a version that was not sent none is sent that is older than the last": func(t *testing.T, s notify.Sent) {
+			raise(t, s, 3, 0, true)
+			raise(t, s, 4, 3, true)
+			must(t, s.Lower(t.Context(), "e", 4, 3))
+			raise(t, s, 2, 0, false)
+			raise(t, s, 3, 0, false)
+			raise(t, s, 4, 3, true)
+			must(t, s.Lower(t.Context(), "e", 3, 2)) // a late one changes nothing
+			raise(t, s, 4, 0, false)
 		},
 		"an account is stopped for the first reason": func(t *testing.T, s notify.Sent) {
 			stopped(t, s, "u1", "")
@@ -103,10 +115,10 @@ func claim(t *testing.T, s notify.Sent, now, end int64, want notify.Claim) {
 	}
 }
 
-func raise(t *testing.T, s notify.Sent, version int, want bool) {
+func raise(t *testing.T, s notify.Sent, version, before int, want bool) {
 	t.Helper()
-	if got, err := s.Raise(t.Context(), "e", version, expires); err != nil || got != want {
-		t.Errorf("version %d: %t, %v, want %t", version, got, err, want)
+	if old, got, err := s.Raise(t.Context(), "e", version, expires); err != nil || got != want || old != before {
+		t.Errorf("version %d: before %d, %t, %v, want %d, %t", version, old, got, err, before, want)
 	}
 }
 

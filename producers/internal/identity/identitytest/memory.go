@@ -21,6 +21,8 @@ type Memory struct {
 	limits   map[string]readmodel.Limit
 	// down makes every call fail.
 	down error
+	// endLost makes the next End fail after its effect.
+	endLost error
 }
 
 var (
@@ -42,6 +44,13 @@ func (m *Memory) Fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.down = err
+}
+
+// LoseEnd makes the next End return err although it has ended the session, as if the answer of a store were lost.
+func (m *Memory) LoseEnd(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.endLost = err
 }
 
 // Users returns a copy of all accounts.
@@ -211,6 +220,10 @@ func (m *Memory) End(_ context.Context, sessionID string) (userID string, err er
 	}
 	userID = m.sessions[sessionID].UserID
 	delete(m.sessions, sessionID)
+	if lost := m.endLost; lost != nil {
+		m.endLost = nil
+		return "", lost
+	}
 	return userID, nil
 }
 
