@@ -448,7 +448,8 @@ export interface paths {
          *
          *     Messages are text with one JSON object. The client sends `{"type":"ping"}` every 5 minutes and gets `{"type":"pong"}`; what
          *     it gets are the schemas `PushOrder`, `PushPong` and `PushError`. Ignore other types. Frames of an order can come late, twice
-         *     or not at all: keep the order with the highest `version`, and poll while there is no connection.
+         *     or not at all: keep the order with the highest `version`. Read your open orders once after the connection has opened, and
+         *     each order that is not settled every 30 s, since a frame may be lost; poll as `pollAfterMs` says while there is no connection.
          *
          *     A connection is closed after 10 minutes without a message and after 2 hours, on logout, on a binary message (1003), and on
          *     a message over 128 KB or a frame over 32 KB (1009). Then open a new one with a new ticket.
@@ -1118,7 +1119,10 @@ export interface components {
             code: string;
             detail: string;
         };
-        /** @description A new version of an order of the buyer, without the secret of its payment. To pay, read the order. */
+        /**
+         * @description A new version of an order of the buyer, as `GET /api/orders/{orderId}` answers it, but without `clientSecret` and
+         *     `publishableKey` of `payment`, `suggestions` of `reason` and `pollAfterMs`. To pay or to see suggestions, read the order.
+         */
         PushOrder: {
             /** @constant */
             type: "order";
