@@ -29,12 +29,14 @@ RACE := $(addprefix ./consumers/internal/,lambda/... retry/... memory/memhold/..
 FUZZ_TIME ?= 60000x
 RAPID_CHECKS ?= 10000
 PACKAGE_FLAGS ?= --verify
+# Installs exactly what web/package-lock.json names, if it has changed or nothing is installed.
+NPM_CI := [ node_modules/.package-lock.json -nt package-lock.json ] || { echo "installing the packages of web/package-lock.json (a minute)"; npm ci --silent; }
 
 # USER is also the login name, which is no user id here: it counts only as an argument of make.
-TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)')
+TOKEN_FLAGS := $(if $(filter command,$(firstword $(origin USER))),--user '$(USER)') $(if $(COUNT),--count '$(COUNT)') $(if $(TTL),--ttl='$(TTL)') $(if $(filter-out 0,$(OPERATOR)),--operator)
 
 ##@ The stack on this machine
-.PHONY: demo up down status env token seed cancel
+.PHONY: demo up down status env token keys seed cancel events
 demo: devstack ## show orders that are held, refused, cancelled and expire, on a stack of its own with holds of 5 s (HOLD_SECONDS)
 	@echo "The demo has a stack of its own and takes it down at the end. It does not touch a stack of make up, with holds of 300 s."
 	@$(DEVSTACK) run --stack demo --main-concerts --hold-seconds $(or $(HOLD_SECONDS),5) -- go run ./scripts/demo
@@ -51,14 +53,20 @@ status: devstack ## show each process with its address and health (STACK)
 env: devstack ## print every address and name as shell exports: eval "$(make env)" (STACK)
 	@$(DEVSTACK) env
 
-token: devstack ## print an access token (USER=anna), or many lines `userId token` (USER=load COUNT=5000) (TTL STACK)
+token: devstack ## print an access token (USER=anna), or many lines `userId token` (USER=load COUNT=5000) (TTL STACK OPERATOR=1)
 	@$(DEVSTACK) token $(TOKEN_FLAGS)
+
+keys: devstack ## show the keys that sign tokens, or rotate them (KEYS_FLAGS='rotate --dry-run --json' STACK)
+	@$(DEVSTACK) keys $(KEYS_FLAGS)
 
 seed: devstack ## load the sample concerts again (STACK)
 	@$(DEVSTACK) seed
 
 cancel: devstack ## end the sale of a concert for good (CONCERT=nocturne-2030 CANCEL_FLAGS='--dry-run --json' STACK)
 	@eval "$$($(DEVSTACK) env)"; go run ./scripts/catalogue/cmd/catalogue cancel $(CANCEL_FLAGS) '$(CONCERT)'
+
+events: devstack ## print the events of orders on the bus as they happen, until Ctrl-C (EVENTS_FLAGS='--json --order ID' STACK)
+	@eval "$$($(DEVSTACK) env)"; exec go run ./scripts/events $(EVENTS_FLAGS)
 
 ##@ The code
 .PHONY: build package fmt vet lint test check
@@ -81,15 +89,16 @@ lint: $(GOLANGCI) ## run golangci-lint; installing it takes minutes, once
 
 test: tools vet unit e2e faults ## all that must pass before a commit: formatting, vet, all tests, end-to-end tests, fault tests
 
-check: test lint race fuzz property stripe-mock contract schemathesis mutants faults-long package ## run test and every slower step
+check: test lint race fuzz property stripe-mock contract web-types-check schemathesis mutants faults-long package ## run test and every slower step
 
 ##@ Single steps
-.PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock schemathesis contract bench measure
+.PHONY: unit e2e faults faults-long race fuzz property mutants stripe-mock schemathesis contract web-types web-types-check bench measure
 unit: ## run all tests that need no running stack
 	@go test ./...
 
-e2e: devstack ## run the end-to-end tests on a stack of their own with short holds
-	@$(DEVSTACK) run --stack e2e --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
+# Through the edge, as in production. EDGE=0 shows whether a failure is the edge's.
+e2e: devstack ## run the end-to-end tests behind the edge, on a stack of their own with short holds (EDGE=0 without the edge)
+	@$(DEVSTACK) run --stack e2e $(if $(filter 0,$(EDGE)),--no-edge,--edge) --hold-seconds 5 --handler-timeout 2 -- go test -count=1 ./scripts/e2e/...
 
 faults: devstack ## run the tests that break the pipeline, each on a stack of its own (RUN=TestName, FAULTS=long for the long forms)
 	@rm -f $(TOOLS)/faults.code; { DEVSTACK='$(DEVSTACK)' FAULTS='$(FAULTS)' go test -count=1 -v -timeout 25m -parallel 64 -run '$(or $(RUN),.)' ./scripts/faults/ 2>&1; echo $$? >$(TOOLS)/faults.code; } | \
@@ -118,16 +127,28 @@ mutants: tools ## plant known bugs one at a time and report those that no test f
 	@$(TOOLS)/mutants $(MUTANTS_FLAGS) $(ONLY)
 
 stripe-mock: $(STRIPE_MOCK) ## check each request to Stripe with Stripe's own validator of requests
-	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripesOwnMock ./consumers/internal/adapters/stripepay
+	@BOXOFFICE_STRIPE_MOCK='$(STRIPE_MOCK)' go test -count=1 -run TestStripeMock ./consumers/internal/adapters/stripepay
 
 schemathesis: tools $(SCHEMATHESIS)/installed ## try every route of the contract with generated requests, on a stack of its own: under 4 minutes
 	@$(DEVSTACK) run --stack schemathesis --main-concerts --hold-seconds 60 -- bash -euo pipefail -c '\
-	  export HYPOTHESIS_STORAGE_DIRECTORY=$(SCHEMATHESIS)/hypothesis TOKEN="$$($(DEVSTACK) token --stack schemathesis --user schemathesis --ttl 1h)"; \
+	  export HYPOTHESIS_STORAGE_DIRECTORY=$(SCHEMATHESIS)/hypothesis TOKEN="$$($(DEVSTACK) token --stack schemathesis --user schemathesis --operator --ttl 1h)"; \
 	  exec $(SCHEMATHESIS)/bin/schemathesis --config-file scripts/schemathesis/schemathesis.toml --no-color run contracts/openapi/openapi.yaml --url "$$SITE_URL"'
 
 contract: $(OASDIFF) ## compare the HTTP contract with the version before it: no client breaks by a change that its changelog does not list
 	@BOXOFFICE_OASDIFF='$(OASDIFF)' go test -count=1 ./scripts/contract
 	@go run ./scripts/contract --oasdiff '$(OASDIFF)'
+
+# Only the site needs Node. `devstack node` prints the folder of the PATH's Node, or installs one into .local.
+web-types: devstack ## generate the site's TypeScript types from the HTTP contract; installs Node into .local where it is missing
+	@node="$$($(DEVSTACK) node)"; export PATH="$$node:$$PATH"; cd web; $(NPM_CI); npm run --silent types
+
+web-types-check: devstack ## check that the site's types are those of the contract, and compile; without Node it says so, in CI it installs it
+	@if ! node="$$($(DEVSTACK) node $(if $(CI),,--present) 2>$(TOOLS)/node.log)"; then \
+	  cat $(TOOLS)/node.log >&2; $(if $(CI),exit 1,echo "web-types-check: not checked without Node; make web-types installs it into .local"; exit 0); \
+	fi; \
+	export PATH="$$node:$$PATH"; cd web; $(NPM_CI); TYPES='$(TOOLS)/schema.d.ts' npm run --silent types >/dev/null; \
+	diff -u src/lib/api/schema.d.ts '$(TOOLS)/schema.d.ts' || { echo "web/src/lib/api/schema.d.ts is not that of contracts/openapi/openapi.yaml: run make web-types"; exit 1; }; \
+	npm run --silent typecheck; echo "web-types-check: the types are those of the contract, and compile"
 
 bench: ## run all benchmarks
 	@go test -run '^$$' -bench . -benchmem ./...

@@ -22,5 +22,12 @@ func TicketIDOf(order OrderID, seat string) TicketID {
 // TicketStatus is the state of a ticket.
 type TicketStatus string
 
-// TicketValid is the status of a ticket of a confirmed order.
-const TicketValid TicketStatus = "VALID"
+// Statuses of a ticket. Only a VALID ticket has a code that opens a gate.
+const (
+	// TicketValid is the status of a ticket of a confirmed order.
+	TicketValid TicketStatus = "VALID"
+	// TicketSuspended is the status of a ticket while its refund is under way.
+	TicketSuspended TicketStatus = "SUSPENDED"
+	// TicketRefunded is the status of a ticket whose money went back.
+	TicketRefunded TicketStatus = "REFUNDED"
+)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
@@ -100,7 +101,8 @@ func Of(row readmodel.Order) (Event, error) {
 // ErrMalformed means that a detail is no OrderChanged, or one of an unknown version.
 var ErrMalformed = errors.New("event is malformed")
 
-// Decode reads a detail. It refuses members that version 1 does not have.
+// Decode reads a detail. It refuses a detail that lacks a member, or has one, whose name (in the exact case, at any depth) is not
+// among those that the publisher writes for such an event: a null is not an absent member.
 func Decode(detail []byte) (OrderChanged, error) {
 	var o OrderChanged
 	d := json.NewDecoder(bytes.NewReader(detail))
@@ -114,8 +116,52 @@ func Decode(detail []byte) (OrderChanged, error) {
 	switch {
 	case o.V != version:
 		return OrderChanged{}, fmt.Errorf("%w: version %d", ErrMalformed, o.V)
-	case o.OrderID == "" || o.Version < 1 || DetailType(o.Status) == "":
+	case o.OrderID == "" || o.Seats == nil || o.Version < 1 || DetailType(o.Status) == "":
 		return OrderChanged{}, fmt.Errorf("%w: orderId %q, version %d, status %q", ErrMalformed, o.OrderID, o.Version, o.Status)
 	}
+	written, err := json.Marshal(o)
+	if err != nil {
+		return OrderChanged{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	var read, again any
+	if err := errors.Join(json.Unmarshal(detail, &read), json.Unmarshal(written, &again)); err != nil {
+		return OrderChanged{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if name, differs := differentMember(read, again); differs {
+		return OrderChanged{}, fmt.Errorf("%w: member %q is missing, unknown or null", ErrMalformed, name)
+	}
 	return o, nil
+}
+
+// differentMember returns a member that only one of two JSON values has, or that is null in one of them, at any depth, and whether
+// there is one.
+func differentMember(a, b any) (name string, differs bool) {
+	if list, isList := a.([]any); isList {
+		other, _ := b.([]any)
+		for i := range min(len(list), len(other)) {
+			if deeper, differs := differentMember(list[i], other[i]); differs {
+				return strconv.Itoa(i) + "." + deeper, true
+			}
+		}
+		return "", len(list) != len(other)
+	}
+	one, isObject := a.(map[string]any)
+	other, isOther := b.(map[string]any)
+	if !isObject || !isOther {
+		return "", isObject != isOther || (a == nil) != (b == nil)
+	}
+	for name := range other {
+		if _, both := one[name]; !both {
+			return name, true
+		}
+	}
+	for name, value := range one {
+		if _, both := other[name]; !both {
+			return name, true
+		}
+		if deeper, differs := differentMember(value, other[name]); differs {
+			return name + "." + deeper, true
+		}
+	}
+	return "", false
 }

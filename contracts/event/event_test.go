@@ -97,6 +97,17 @@ func unread(t testing.TB) readmodel.Order {
 	}
 }
 
+// Integrators have one example of each detail type, which subscribers can decode.
+func TestEachDetailTypeHasAnExample(t *testing.T) {
+	for _, status := range contracts.Statuses() {
+		if detailType := event.DetailType(status); detailType != "" {
+			if o, err := event.Decode(golden(t, detailType)); err != nil || o.Status != status {
+				t.Errorf("%s: %+v, %v", detailType, o, err)
+			}
+		}
+	}
+}
+
 func TestGolden(t *testing.T) {
 	for name, row := range map[string]readmodel.Order{"OrderHeld": held(t), "OrderRejected": full(t), "OrderRejected.unread": unread(t)} {
 		want := golden(t, name)

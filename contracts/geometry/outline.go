@@ -79,5 +79,10 @@ func Meet(a, b, c, d Point) bool {
 	return s1*s2 <= 0 && s3*s4 <= 0
 }
 
+// TurnsBack reports whether a path from a by b to c goes back along itself at b, or does not move at all.
+func TurnsBack(a, b, c Point) bool {
+	return side(a, b, c) == 0 && (b[0]-a[0])*(c[0]-b[0])+(b[1]-a[1])*(c[1]-b[1]) <= 0
+}
+
 // side is positive if p is on the one side of the line through a and b, negative on the other, and 0 on the line.
 func side(a, b, p Point) float64 { return (b[0]-a[0])*(p[1]-a[1]) - (b[1]-a[1])*(p[0]-a[0]) }

@@ -42,14 +42,14 @@ func hall() []readmodel.LayoutGroup {
 	eur := contracts.Money{Minor: 4500, Currency: "EUR"}
 	return []readmodel.LayoutGroup{
 		{
-			Group: "stalls-a", Section: "stalls", Kind: readmodel.KindSeats, Tier: "gold", Price: eur,
+			Group: "stalls-a", Section: "stalls", SectionName: "Stalls left", Kind: readmodel.KindSeats, Tier: "gold", Price: eur,
 			Seats: []string{"A-1-1", "A-1-2", "A-1-3", "A-2-1", "A-2-2"}, Accessible: []string{"A-1-1"},
 			Rows:       []readmodel.LayoutRow{{Name: "1", Seats: []string{"A-1-1", "A-1-2", "A-1-3"}}, {Name: "2", Seats: []string{"A-2-1", "A-2-2"}}},
 			Companions: []string{"A-1-2"}, Restricted: []string{"A-2-2"},
 			Shape: geometry.Shape{Rows: &geometry.Rows{Arc: &geometry.Arc{0, 36, 56.7, 1.15}, At: at(0), Pitch: -1.12, Align: at(0)}, Outline: geometry.Outline{Wedge: &geometry.Wedge{55.8, 65.29, 131.12, 150.54, 131.29, 150.37}}},
 		},
 		{
-			Group: "floor", Section: "floor", Kind: readmodel.KindArea, Tier: "standing", Price: contracts.Money{Minor: 100, Currency: "JPY"},
+			Group: "floor", Section: "floor", SectionName: "Floor", Kind: readmodel.KindArea, Tier: "standing", Price: contracts.Money{Minor: 100, Currency: "JPY"},
 			Seats: []string{"GA-1-0001", "GA-1-0002"}, Rows: []readmodel.LayoutRow{{Name: "1", Seats: []string{"GA-1-0001", "GA-1-0002"}}},
 		},
 		{
@@ -75,7 +75,7 @@ func plain(t *testing.T, body []byte) []byte {
 // forSeats and forPage return groups as they are in the item of each use.
 func forSeats(groups []readmodel.LayoutGroup) (left []readmodel.LayoutGroup) {
 	for _, g := range groups {
-		g.Tier, g.Shape, g.Companions, g.Restricted = "", geometry.Shape{}, nil, nil
+		g.Shape, g.Companions, g.Restricted = geometry.Shape{}, nil, nil
 		left = append(left, g)
 	}
 	return left
@@ -83,7 +83,7 @@ func forSeats(groups []readmodel.LayoutGroup) (left []readmodel.LayoutGroup) {
 
 func forPage(groups []readmodel.LayoutGroup) (left []readmodel.LayoutGroup) {
 	for _, g := range groups {
-		g.Price = contracts.Money{}
+		g.Price, g.SectionName = contracts.Money{}, ""
 		left = append(left, g)
 	}
 	return left
@@ -104,7 +104,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, written := range map[string][]byte{"seats.v1": seats, "page.v1.drawn": page, "first.v1": first} {
+	for name, written := range map[string][]byte{"seats.v1.named": seats, "page.v1.drawn": page, "first.v1": first} {
 		path := filepath.Join("testdata", name)
 		if os.Getenv("UPDATE_GOLDEN") != "" {
 			if err := errors.Join(os.WriteFile(path+".body", written, 0o600), os.WriteFile(path+".json", append(plain(t, written), '\n'), 0o600)); err != nil {
@@ -124,7 +124,7 @@ func TestGolden(t *testing.T) {
 		}
 		var back, want any
 		switch name {
-		case "seats.v1":
+		case "seats.v1.named":
 			back, err = layoutitem.DecodeSeats(stored)
 			want = forSeats(hall())
 		case "page.v1.drawn":
@@ -137,6 +137,21 @@ func TestGolden(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(back, want) {
 			t.Errorf("%s is read as %+v, %v; want %+v", name, back, err, want)
 		}
+	}
+}
+
+// An item that was written without tiers and names of sections is read.
+func TestSeatsWithoutNamesAreRead(t *testing.T) {
+	stored, err := os.ReadFile(filepath.Join("testdata", "seats.v1.body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := forSeats(hall())
+	for i := range want {
+		want[i].Tier, want[i].SectionName = "", ""
+	}
+	if groups, err := layoutitem.DecodeSeats(stored); err != nil || !reflect.DeepEqual(groups, want) {
+		t.Errorf("%+v, %v; want %+v", groups, err, want)
 	}
 }
 

@@ -18,12 +18,14 @@ type document struct {
 }
 
 type group struct {
-	Group   string           `json:"group"`
-	Section string           `json:"section"`
-	Kind    string           `json:"kind"`
-	Tier    string           `json:"tier,omitempty"`
-	Price   *contracts.Money `json:"price,omitempty"`
-	Rows    []row            `json:"rows,omitempty"`
+	Group   string `json:"group"`
+	Section string `json:"section"`
+	// SectionName and Tier are absent from the item for orders if it is older than they are there.
+	SectionName string           `json:"sectionName,omitempty"`
+	Kind        string           `json:"kind"`
+	Tier        string           `json:"tier,omitempty"`
+	Price       *contracts.Money `json:"price,omitempty"`
+	Rows        []row            `json:"rows,omitempty"`
 	// Seats is present only if the seats are not those of Rows in the same order.
 	Seats      []string `json:"seats,omitempty"`
 	Accessible []string `json:"accessible,omitempty"`
@@ -44,13 +46,13 @@ type Page struct {
 	Groups   []readmodel.LayoutGroup
 }
 
-// EncodeSeats returns the body of UseSeats. It omits the parts of the groups that are only shown: tier, shape, companions and
-// restricted seats.
+// EncodeSeats returns the body of UseSeats. It omits the parts of the groups that are only drawn: shape, companions and restricted
+// seats.
 func EncodeSeats(groups []readmodel.LayoutGroup) ([]byte, error) {
 	var d document
 	for _, g := range groups {
 		e := groupOf(g)
-		e.Price = &g.Price
+		e.Price, e.Tier, e.SectionName = &g.Price, g.Tier, g.SectionName
 		d.Groups = append(d.Groups, e)
 	}
 	return encode(d, UseSeats)
@@ -62,7 +64,8 @@ func DecodeSeats(body []byte) ([]readmodel.LayoutGroup, error) {
 	return page.Groups, err
 }
 
-// EncodePage returns the body of UsePage. It omits the prices of the groups, since the tiers have them.
+// EncodePage returns the body of UsePage. It omits the prices of the groups, since the tiers have them, and the names of their
+// sections, since the geometry has them.
 func EncodePage(p Page) ([]byte, error) {
 	d := document{Tiers: p.Tiers, Geometry: p.Geometry}
 	for _, g := range p.Groups {
@@ -131,7 +134,7 @@ func groupOf(g readmodel.LayoutGroup) group {
 // expand is the inverse of groupOf. left is the number of seats that the rest of the layout may have.
 func (e group) expand(left *int) (readmodel.LayoutGroup, error) {
 	g := readmodel.LayoutGroup{
-		Group: e.Group, Section: e.Section, Kind: e.Kind, Tier: e.Tier,
+		Group: e.Group, Section: e.Section, SectionName: e.SectionName, Kind: e.Kind, Tier: e.Tier,
 		Accessible: e.Accessible, Companions: e.Companions, Restricted: e.Restricted, Shape: e.shape(),
 	}
 	if e.Price != nil {
@@ -183,9 +186,9 @@ func (e group) shape() geometry.Shape {
 // SizeOf estimates how many bytes of memory groups take. Most of it is the names of the seats and the two words that point to
 // each of them.
 func SizeOf(groups []readmodel.LayoutGroup) (bytes int) {
-	const perGroup, perRow, perSeat = 320, 64, 16
+	const perGroup, perRow, perSeat = 352, 64, 16
 	for _, g := range groups {
-		bytes += perGroup + len(g.Group) + len(g.Section) + len(g.Rows)*perRow + len(g.Accessible)*perSeat
+		bytes += perGroup + len(g.Group) + len(g.Section) + len(g.SectionName) + len(g.Tier) + len(g.Rows)*perRow + len(g.Accessible)*perSeat
 		for _, seat := range g.Seats {
 			bytes += perSeat + len(seat)
 		}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/maillink"
 )
 
 // golden is a message with its exact encoding, which must be read and written as long as its version exists: a queue can hold
@@ -197,6 +198,30 @@ var goldens = []golden{
 		message:    PaymentDeclined{OrderID: goldenOrder, ConcertID: "vienna-2027-03-14", Group: "parkett-left", EventID: "evt_1PqLAB2eZvKYlo2C", At: 1800003600042, Code: "insufficient_funds", Text: "Your card has insufficient funds."},
 		route:      Route{Queue: "authorizations", Group: goldenSource, DeduplicationID: goldenOrder + ":PaymentDeclined:evt_1PqLAB2eZvKYlo2C"},
 		attributes: map[string]string{"orderId": goldenOrder, "concertId": "vienna-2027-03-14", "group": "parkett-left"},
+	},
+	{
+		file:       "NotifyOrder.v1.json",
+		message:    NotifyOrder{OrderID: goldenOrder, RowVersion: 4, Status: contracts.Confirmed},
+		route:      Route{Queue: "notifications"},
+		attributes: map[string]string{"orderId": goldenOrder},
+	},
+	{
+		file:       "NotifyAccount.v1.json",
+		message:    NotifyAccount{UserID: goldenUser, Link: maillink.Confirm, Nonce: "nqk7e2bzd5x8m4yh6v3p9c2t5w7", LinkEndsAt: 1800007200042},
+		route:      Route{Queue: "notifications"},
+		attributes: map[string]string{"userId": goldenUser},
+	},
+	{
+		file:       "CloseConnections.v1.json",
+		message:    CloseConnections{UserID: goldenUser, Until: 1800003600042},
+		route:      Route{Queue: "notifications"},
+		attributes: map[string]string{"userId": goldenUser},
+	},
+	{
+		file:       "StopMails.v1.json",
+		message:    StopMails{UserIDs: []string{goldenUser}, Reason: MailBounced},
+		route:      Route{Queue: "notifications"},
+		attributes: map[string]string{},
 	},
 }
 

@@ -29,6 +29,8 @@ const (
 	QueueExpiries       Queue = "expiries"
 	QueuePayments       Queue = "payments"
 	QueueAuthorizations Queue = "authorizations"
+	// QueueNotifications is a standard queue: its messages are in no order, and have neither group nor deduplication id.
+	QueueNotifications Queue = "notifications"
 )
 
 // Message is a message of one of the kinds in this package.
@@ -45,7 +47,7 @@ type Message interface {
 
 // Route is the queue, the message group and the deduplication id of a message. SQS delivers the messages of a group one after
 // another, and drops a second message with the same deduplication id within 5 minutes. Deduplication saves work. Handlers must
-// be safe to repeat without it.
+// be safe to repeat without it. A message of a standard queue has neither group nor deduplication id.
 type Route struct {
 	Queue           Queue
 	Group           string
@@ -168,6 +170,10 @@ var decoders = map[envelope]func([]byte) (Message, error){
 	{KindAuditLedger, 1}:       decoderOf[AuditLedger](),
 	{KindPaymentAuthorized, 1}: decoderOf[PaymentAuthorized](),
 	{KindPaymentDeclined, 1}:   decoderOf[PaymentDeclined](),
+	{KindNotifyOrder, 1}:       decoderOf[NotifyOrder](),
+	{KindNotifyAccount, 1}:     decoderOf[NotifyAccount](),
+	{KindStopMails, 1}:         decoderOf[StopMails](),
+	{KindCloseConnections, 1}:  decoderOf[CloseConnections](),
 }
 
 // Kinds lists every kind that Decode knows, in no order.
@@ -211,60 +217,95 @@ func Decode(body string) (Message, error) {
 // and the last of both.
 func decoderOf[M Message]() func([]byte) (Message, error) {
 	known := membersOf(reflect.TypeFor[M]())
-	known["kind"], known["v"] = nil, nil
+	known["kind"], known["v"] = member{required: true}, member{required: true}
 	return func(body []byte) (Message, error) {
-		if name := known.lacks(body); name != "" {
+		if name, unknown := known.unknown(body); unknown {
 			return nil, fmt.Errorf("%w: unknown member %q", ErrMalformed, name)
 		}
 		var fields M
 		if err := json.Unmarshal(body, &fields); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
+		// Validate says what is wrong with most of the absent members. The others would be read as 0.
 		if err := fields.Validate(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		if name, missing := known.missing(body); missing {
+			return nil, fmt.Errorf("%w: member %q is missing", ErrMalformed, name)
 		}
 		return fields, nil
 	}
 }
 
-// members has the names of the members that an object may have. The value is the members of a member that is an object itself.
-type members map[string]members
+// members are the members that an object may have, by name.
+type members map[string]member
+
+type member struct {
+	// required: every writer writes it. encoding/json would read an absent amount as 0.
+	required bool
+	// members are those of a member that is an object itself.
+	members members
+}
 
 func membersOf(t reflect.Type) members {
 	all := members{}
 	for field := range t.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		inner := field.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
-		if all[name] = nil; inner.Kind() == reflect.Struct {
-			all[name] = membersOf(inner)
+		m := member{required: !strings.Contains(options, "omitempty")}
+		if inner.Kind() == reflect.Struct {
+			m.members = membersOf(inner)
 		}
+		all[name] = m
 	}
 	return all
 }
 
-// lacks returns the name of a member of a JSON object that is not known, at any depth, or "" if all are known. It returns ""
-// for a value that is no object: the decoder reports that.
-func (k members) lacks(object []byte) string {
-	var found map[string]json.RawMessage
-	if json.Unmarshal(object, &found) != nil {
-		return ""
+// unknown returns the name of a member of a JSON object that is not known, at any depth, and whether there is one: a name can be
+// empty. A value that is no object has none: the decoder reports that.
+func (k members) unknown(object []byte) (name string, found bool) {
+	return k.first(object, func(here map[string]json.RawMessage) (string, bool) {
+		for name := range here {
+			if _, known := k[name]; !known {
+				return name, true
+			}
+		}
+		return "", false
+	}, members.unknown)
+}
+
+// missing returns the name of a required member that a JSON object lacks, at any depth, and whether there is one.
+func (k members) missing(object []byte) (name string, found bool) {
+	return k.first(object, func(here map[string]json.RawMessage) (string, bool) {
+		for name, m := range k {
+			if _, there := here[name]; m.required && !there {
+				return name, true
+			}
+		}
+		return "", false
+	}, members.missing)
+}
+
+// first returns the first finding in an object, and then in those of its members that are objects themselves.
+func (k members) first(object []byte, here func(map[string]json.RawMessage) (string, bool), deeper func(members, []byte) (string, bool)) (string, bool) {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(object, &all) != nil || all == nil {
+		return "", false
 	}
-	for name, value := range found {
-		inner, known := k[name]
-		if !known {
-			return name
-		}
-		if inner == nil {
-			continue
-		}
-		if unknown := inner.lacks(value); unknown != "" {
-			return name + "." + unknown
+	if name, found := here(all); found {
+		return name, true
+	}
+	for name, value := range all {
+		if inner := k[name].members; inner != nil {
+			if below, found := deeper(inner, value); found {
+				return name + "." + below, true
+			}
 		}
 	}
-	return ""
+	return "", false
 }
 
 // problems collects the errors of Validate, so that all are reported together.

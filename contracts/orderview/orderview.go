@@ -4,6 +4,8 @@
 package orderview
 
 import (
+	"cmp"
+
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/seating"
@@ -25,18 +27,28 @@ type Order struct {
 	// PollAfterMs is set until the order is settled. It depends on when it is asked for, so the caller sets it.
 	PollAfterMs *int    `json:"pollAfterMs,omitempty"`
 	Reason      *Reason `json:"reason,omitempty"`
-	// Payment is set while the order awaits payment, and no longer: the secret lets its holder pay.
+	// Payment is set while the order awaits payment, if there is something of it to show, and again once it is confirmed, if the card is known. The secret, which lets
+	// its holder pay, is in it only while the order awaits payment.
 	Payment *Payment `json:"payment,omitempty"`
 	// Tickets are set once the order is confirmed.
 	Tickets  []Ticket `json:"tickets,omitempty"`
 	Timeline []Entry  `json:"timeline,omitempty"`
 }
 
-// Payment is what a browser confirms the payment with, and the error of the last try.
+// Payment is, while the order awaits payment, what a browser confirms the payment with, and the error of the last try. From
+// CONFIRMED on it is the card that paid.
 type Payment struct {
-	ClientSecret   string        `json:"clientSecret"`
-	PublishableKey string        `json:"publishableKey"`
+	ClientSecret   string        `json:"clientSecret,omitempty"`
+	PublishableKey string        `json:"publishableKey,omitempty"`
 	LastError      *PaymentError `json:"lastError,omitempty"`
+	Card           *Card         `json:"card,omitempty"`
+}
+
+// Card is a card as its owner recognises it.
+type Card struct {
+	// Brand is Stripe's word, for example visa.
+	Brand string `json:"brand"`
+	Last4 string `json:"last4"`
 }
 
 // PaymentError says why the last card was refused.
@@ -94,9 +106,13 @@ type With struct {
 	Layout []readmodel.LayoutGroup
 	// Suggestions are seats that the buyer of a rejected order could have instead.
 	Suggestions []seating.Suggestion
-	// Payment shows the payment with this publishable key, while the order awaits payment. With "" no payment is shown: a view
-	// that anybody but the buyer's browser can read must not have the secret.
+	// PublishableKey shows the payment that the order awaits, with this key. With "" it is not shown: a view that anybody but the
+	// buyer's browser can read must not have the secret.
 	PublishableKey string
+	// Payment shows of the payment that the order awaits why the last card was refused, without what is needed to pay.
+	Payment bool
+	// Card shows the card that paid.
+	Card bool
 	// Timeline shows the timeline.
 	Timeline bool
 }
@@ -113,17 +129,15 @@ func Of(row readmodel.Order, with With) Order {
 		v.Reason = &Reason{Code: row.Reason.Code, Detail: row.Reason.Code.Detail(), Seats: row.Reason.Seats, Suggestions: with.Suggestions}
 	}
 	switch p := row.Payment; {
-	case row.Status == contracts.AwaitingPayment && p != nil && with.PublishableKey != "":
-		v.Payment = &Payment{ClientSecret: p.ClientSecret, PublishableKey: with.PublishableKey}
-		if e := p.LastError; e != nil {
-			v.Payment.LastError = &PaymentError{Code: e.Code, Message: e.Message}
+	case row.Status == contracts.AwaitingPayment && p != nil && (with.PublishableKey != "" || with.Payment):
+		v.Payment = awaitedOf(*p, with.PublishableKey)
+	case row.Status == contracts.Confirmed || row.Status == contracts.Refunded:
+		if with.Card && p != nil && p.Card != nil && p.Card.Valid() {
+			v.Payment = &Payment{Card: &Card{Brand: p.Card.Brand, Last4: p.Card.Last4}}
 		}
-	case row.Status == contracts.Confirmed:
-		for _, seat := range row.Seats {
-			v.Tickets = append(v.Tickets, Ticket{
-				ID: contracts.TicketIDOf(row.OrderID, seat), Seat: seat, Status: contracts.TicketValid, Place: PlaceOf(seat, row.Group, with.Layout),
-			})
-		}
+	}
+	if row.Status == contracts.Confirmed {
+		v.Tickets = TicketsOf(row, with.Layout)
 	}
 	if with.Timeline {
 		v.Timeline = timelineOf(row)
@@ -131,13 +145,48 @@ func Of(row readmodel.Order, with With) Order {
 	return v
 }
 
+// awaitedOf returns what is shown of a payment that is awaited; nil if that is nothing. Only with a key it has the secret.
+func awaitedOf(p readmodel.Payment, publishableKey string) *Payment {
+	var shown Payment
+	if publishableKey != "" {
+		shown.ClientSecret, shown.PublishableKey = p.ClientSecret, publishableKey
+	}
+	if e := p.LastError; e != nil {
+		shown.LastError = &PaymentError{Code: e.Code, Message: e.Message}
+	}
+	if shown == (Payment{}) {
+		return nil
+	}
+	return &shown
+}
+
+// TicketsOf returns the tickets of an order that its buyer has seen, in the order of the seats: of a confirmed order, and of one that
+// was refunded. Only this function decides the status of a ticket. Tickets of a committed order are not shown: the money may not
+// be taken.
+func TicketsOf(row readmodel.Order, layout []readmodel.LayoutGroup) []Ticket {
+	var status contracts.TicketStatus
+	switch row.Status {
+	case contracts.Confirmed:
+		status = contracts.TicketValid
+	case contracts.Refunded:
+		status = contracts.TicketRefunded
+	default:
+		return nil
+	}
+	tickets := make([]Ticket, len(row.Seats))
+	for i, seat := range row.Seats {
+		tickets[i] = Ticket{ID: contracts.TicketIDOf(row.OrderID, seat), Seat: seat, Status: status, Place: PlaceOf(seat, row.Group, layout)}
+	}
+	return tickets
+}
+
 // ConcertOf returns the summary of a concert.
 func ConcertOf(c readmodel.Concert) Concert {
 	return Concert{ID: c.ConcertID, Title: c.Title, Artist: c.Artist, City: c.City, Venue: c.Venue, TimeZone: c.TimeZone, StartsAt: c.StartsAt}
 }
 
-// PlaceOf returns where a seat of a group is; nothing if the layout does not have it. A section that the layout gives no name is
-// called by its id.
+// PlaceOf returns where a seat of a group is; nothing if the layout does not have it. A section without a name, as in a layout that
+// was stored before sections had names, is called by its id.
 func PlaceOf(seat, group string, layout []readmodel.LayoutGroup) Place {
 	for _, g := range layout {
 		if g.Group != group {
@@ -146,7 +195,7 @@ func PlaceOf(seat, group string, layout []readmodel.LayoutGroup) Place {
 		for _, row := range g.Rows {
 			for i, s := range row.Seats {
 				if s == seat {
-					return Place{SectionName: g.Section, Row: row.Name, SeatNumber: i + 1}
+					return Place{SectionName: cmp.Or(g.SectionName, g.Section), Row: row.Name, SeatNumber: i + 1}
 				}
 			}
 		}

@@ -28,6 +28,12 @@ type User struct {
 	ResetNonce   string `dynamodbav:"resetNonce,omitempty"`
 }
 
+// Person is the part of a User that tickets show.
+type Person struct {
+	Name   string `dynamodbav:"name"`
+	Locale string `dynamodbav:"locale"`
+}
+
 // MailOwner says whose an address is, under MailItem of the address's key.
 type MailOwner struct {
 	Item   string `dynamodbav:"accountItem"`

@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strconv"
@@ -36,6 +37,10 @@ type DeadLetter struct {
 	Attributes map[string]string `dynamodbav:"attributes,omitempty"`
 	At         contracts.Instant `dynamodbav:"at,omitempty"`
 
+	// List and ListedAt are the keys of the sparse index "letters" (letterlist.go). Fitted sets them; an attempts row has none.
+	List     string `dynamodbav:"letterList,omitempty"`
+	ListedAt string `dynamodbav:"listedAt,omitempty"`
+
 	// Stream says which records were given up. Only a stream row has it, unless its letter could not be read.
 	Stream *StreamFailure `dynamodbav:"stream,omitempty"`
 
@@ -51,7 +56,8 @@ const (
 	maxAttribute = 1 << 10
 )
 
-// Fitted returns a copy of the letter that fits into an item: texts that are too long are cut at the end, and Cut names them.
+// Fitted returns the letter as it is stored: it is in the list of letters, and it fits into an item. Texts that are too long are cut
+// at the end, and Cut names them.
 func (d DeadLetter) Fitted() DeadLetter {
 	cut := map[string]string{}
 	fit := func(name, text string, limit int) string {
@@ -88,6 +94,7 @@ func (d DeadLetter) Fitted() DeadLetter {
 	if len(cut) > 0 {
 		d.Cut = cut
 	}
+	d.List, d.ListedAt = ListLetters, listedAt(d.At, cmp.Or(d.Queue, SourceEvents))
 	return d
 }
 

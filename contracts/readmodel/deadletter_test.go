@@ -48,7 +48,12 @@ func TestALetterThatFitsIsLeftAsItIs(t *testing.T) {
 		MessageKey: readmodel.DrainedKey("m"), Queue: "orders-dead", Kind: "PlaceOrder", OrderID: "e1", SeatGroup: "c#A",
 		Body: strings.Repeat("x", 300<<10), Attributes: map[string]string{"kind": "PlaceOrder", "trace": strings.Repeat("t", 1024)}, At: 7,
 	}
-	if got := d.Fitted(); !reflect.DeepEqual(got, d) {
+	got := d.Fitted()
+	key := readmodel.LetterKey{ListedAt: got.ListedAt}
+	if at, source, ok := key.Source(); got.List != readmodel.ListLetters || at != 7 || source != "orders-dead" || !ok {
+		t.Errorf("listed in %q at %q", got.List, got.ListedAt)
+	}
+	if got.List, got.ListedAt = "", ""; !reflect.DeepEqual(got, d) {
 		t.Errorf("cut is %v", got.Cut)
 	}
 }

@@ -34,8 +34,11 @@ type LayoutGroup struct {
 	// Group is the group's name alone; with the concert it is the seat group's key.
 	Group   string
 	Section string
-	Kind    string
-	Tier    string
+	// SectionName is what buyers read for Section, for example "Stalls left". It is empty if the layout says none.
+	SectionName string
+	Kind        string
+	// Tier is the id of the tier. It is empty in layouts that were stored without it.
+	Tier string
 	// Price is the price of each seat, copied from the tier, so that a hold need not read the tier.
 	Price contracts.Money
 	// Seats are the names of the seats of Rows, usually in the same order. The index of a seat is its place
@@ -62,6 +65,15 @@ const (
 type LayoutRow struct {
 	Name  string
 	Seats []string
+}
+
+// SameTier reports whether the seats of two groups are of one tier. Groups that were stored without their tiers are of one tier if
+// they have one price.
+func (g LayoutGroup) SameTier(other LayoutGroup) bool {
+	if g.Tier == "" || other.Tier == "" {
+		return g.Price == other.Price
+	}
+	return g.Tier == other.Tier
 }
 
 // Places returns the place of each seat name, in the same order. If a name is unknown, ok is false and unknown is the first

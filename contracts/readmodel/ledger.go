@@ -33,6 +33,15 @@ type LedgerNote struct {
 	At              contracts.Instant `dynamodbav:"at"`
 	// ExpiresAt, in seconds since 1970, is when DynamoDB may delete the note: LedgerNoteKept after At.
 	ExpiresAt int64 `dynamodbav:"expiresAt"`
+	// List and ListedAt are the keys of the index "letters".
+	List     string `dynamodbav:"letterList,omitempty"`
+	ListedAt string `dynamodbav:"listedAt,omitempty"`
+}
+
+// Listed returns the note as it is stored: it is in the list of differences.
+func (n LedgerNote) Listed() LedgerNote {
+	n.List, n.ListedAt = ListDifferences, listedAt(n.At, ListDifferences)
+	return n
 }
 
 // LedgerNoteKept is longer than the time for which a PaymentIntent is compared.

@@ -20,6 +20,9 @@ type Order struct {
 	LayoutVersion int      `dynamodbav:"layoutVersion"`
 	Seats         []string `dynamodbav:"seats"`
 	RequestHash   string   `dynamodbav:"requestHash"`
+	// Asked is what a rejected order asked for, if it asked for any adjacent seats; else nil. Rows from before the attribute have
+	// none either.
+	Asked *Asked `dynamodbav:"asked,omitempty"`
 
 	Status  contracts.Status `dynamodbav:"status"`
 	Version int              `dynamodbav:"version"`
@@ -49,6 +52,10 @@ type Order struct {
 	// the concert can; it proves that the order was within the limit. 0 if never held.
 	BuyerLimit int `dynamodbav:"buyerLimit,omitempty"`
 
+	// KeyNumbers has the key number of each seat's ticket that is not 0. It rises when the ticket gets a new code
+	// (contracts/ticketcode), and the old code is revoked. It never falls.
+	KeyNumbers map[string]int `dynamodbav:"keyNumbers,omitempty"`
+
 	// OpenGroup ("concertId#group") and DueAt are the keys of the sparse index "open". They are present only while a next step
 	// is expected (HELD, AWAITING_PAYMENT, COMMITTED). DueAt is when reconcile looks for it.
 	OpenGroup string            `dynamodbav:"openGroup,omitempty"`
@@ -63,6 +70,8 @@ type Payment struct {
 	ClientSecret string `dynamodbav:"clientSecret,omitempty"`
 	// LastError is why the last card was refused.
 	LastError *PaymentError `dynamodbav:"lastError,omitempty"`
+	// Card is the card that paid, from CONFIRMED on. nil if Stripe did not say, as in rows from before the attribute.
+	Card *Card `dynamodbav:"card,omitempty"`
 	// OpenAttempt, CaptureAttempt and VoidAttempt are the numbers in the idempotency keys of the steps. A number rises only
 	// after Stripe answered a key with an error, which it repeats for ever, and a read showed that the step had no effect.
 	OpenAttempt    int `dynamodbav:"openAttempt,omitempty"`
@@ -83,6 +92,15 @@ type PaymentError struct {
 type Reason struct {
 	Code  contracts.Reason `dynamodbav:"code"`
 	Seats []string         `dynamodbav:"seats,omitempty"`
+}
+
+// Asked is an order for any adjacent seats.
+type Asked struct {
+	// Section is "" for the whole concert.
+	Section  string `dynamodbav:"section,omitempty"`
+	Quantity int    `dynamodbav:"quantity"`
+	// Accessible is how many of them were to be accessible places.
+	Accessible int `dynamodbav:"accessible,omitempty"`
 }
 
 // HistoryEntry is one transition. Entries make the timeline for buyers and auditors.

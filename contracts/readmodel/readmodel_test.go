@@ -21,10 +21,13 @@ var rows = map[string]reflect.Type{
 	"groups":      reflect.TypeFor[readmodel.Group](),
 	"allowances":  reflect.TypeFor[readmodel.Allowance](),
 	"deadletters": reflect.TypeFor[readmodel.DeadLetter](),
-	"overview":    reflect.TypeFor[readmodel.Sales](),
+	"overview":    reflect.TypeFor[readmodel.ConcertSeats](),
 	"users":       reflect.TypeFor[readmodel.User](),
 	"sessions":    reflect.TypeFor[readmodel.Session](),
 	"limits":      reflect.TypeFor[readmodel.Limit](),
+	"connections": reflect.TypeFor[readmodel.Connection](),
+	"revocations": reflect.TypeFor[readmodel.Revocation](),
+	"sent":        reflect.TypeFor[readmodel.Sent](),
 }
 
 // attribute finds a field of a row by the name of its attribute. It returns the DynamoDB type and whether a zero is omitted.
@@ -105,10 +108,10 @@ func TestIndexNameAgreesWithTheTopology(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(specification.Tables, func(table topology.Table) bool { return table.Name == "orders" })
-	for _, name := range []string{readmodel.IndexOpen, readmodel.IndexBuyer} {
+	for name, of := range map[string]string{readmodel.IndexOpen: "orders", readmodel.IndexBuyer: "orders", readmodel.IndexLetters: "deadletters"} {
+		i := slices.IndexFunc(specification.Tables, func(table topology.Table) bool { return table.Name == of })
 		if !slices.ContainsFunc(specification.Tables[i].Indexes, func(index topology.Index) bool { return index.Name == name }) {
-			t.Errorf("orders has no index %s", name)
+			t.Errorf("%s has no index %s", of, name)
 		}
 	}
 }
@@ -141,6 +144,11 @@ func TestEveryFieldNamesItsAttribute(t *testing.T) {
 	// Other kinds of rows in the table deadletters.
 	walk(reflect.TypeFor[readmodel.LedgerCursor]())
 	walk(reflect.TypeFor[readmodel.LedgerNote]())
+	walk(reflect.TypeFor[readmodel.LetterKey]())
+	// Other items of the table overview.
+	walk(reflect.TypeFor[readmodel.Overview]())
+	walk(reflect.TypeFor[readmodel.Sales]())
+	walk(reflect.TypeFor[readmodel.SettledOrders]())
 	if len(seen) < len(rows)+3 {
 		t.Errorf("only %d types were checked", len(seen))
 	}

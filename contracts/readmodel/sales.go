@@ -17,8 +17,11 @@ type Sales struct {
 
 // SeatCount is how many seats of a concert are free, of how many.
 type SeatCount struct {
-	Free  int `dynamodbav:"free"`
-	Total int `dynamodbav:"total"`
+	// At is when the first of the concert's groups was counted; 0 means Sales.At. With over 2,000 groups on sale a run counts some of
+	// them only, so that the counts of concerts differ in age.
+	At    contracts.Instant `dynamodbav:"at,omitempty"`
+	Free  int               `dynamodbav:"free"`
+	Total int               `dynamodbav:"total"`
 }
 
 // seatSteps is the number of steps in which free seats are shown.

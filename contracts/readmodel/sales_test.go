@@ -3,6 +3,7 @@ package readmodel_test
 import (
 	"testing"
 
+	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
 )
 
@@ -27,6 +28,15 @@ func TestFreeSeatsAreShownInSteps(t *testing.T) {
 	for _, c := range []readmodel.SeatCount{{}, {Free: 1}, {Free: -1, Total: 5}, {Free: 6, Total: 5}, {Total: -1}} {
 		if shown, ok := c.Bucketed(); ok {
 			t.Errorf("%+v is shown as %+v", c, shown)
+		}
+	}
+}
+
+func TestSettledOrdersHasEverySettledStatus(t *testing.T) {
+	by := readmodel.SettledOrders{}.ByStatus()
+	for _, s := range contracts.Statuses() {
+		if _, has := by[s]; has != s.Settled() {
+			t.Errorf("%s: counted %t, settled %t", s, has, s.Settled())
 		}
 	}
 }

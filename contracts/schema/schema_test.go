@@ -17,6 +17,7 @@ import (
 
 	"boxoffice/contracts"
 	"boxoffice/contracts/event"
+	"boxoffice/contracts/maillink"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/schema"
 )
@@ -28,10 +29,14 @@ var messages = map[message.Message][]int{
 	message.ExpireHold{}: {1}, message.RebuildGroup{}: {1}, message.CancelOrder{}: {1}, message.SettleOrder{}: {1}, message.MirrorOrder{}: {1},
 	message.OpenPayment{}: {1}, message.CapturePayment{}: {1}, message.VoidPayment{}: {1}, message.CheckPayment{}: {1}, message.FetchEvents{}: {1},
 	message.AuditLedger{}: {1}, message.PaymentAuthorized{}: {1}, message.PaymentDeclined{}: {1},
+	message.CloseConnections{}: {1}, message.NotifyOrder{}: {1}, message.NotifyAccount{}: {1},
 }
 
-// placeOrder has slices, so that it is no key of messages.
-var placeOrder = message.PlaceOrder{}
+// placeOrder and stopMails have slices, so that they are no keys of messages.
+var (
+	placeOrder = message.PlaceOrder{}
+	stopMails  = message.StopMails{}
+)
 
 func text(values ...any) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Enum: values} }
 
@@ -56,6 +61,10 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 			all = append(all, string(r))
 		}
 		return text(all...)
+	case reflect.TypeFor[maillink.Kind]():
+		return text(string(maillink.Confirm), string(maillink.Reset))
+	case reflect.TypeFor[message.MailStop]():
+		return text(string(message.MailBounced), string(message.MailComplained))
 	case reflect.TypeFor[message.PaymentMode]():
 		return text(string(message.ModeLive), string(message.ModeTest))
 	}
@@ -105,6 +114,7 @@ func generate(t *testing.T) map[string][]byte {
 		}
 		add(string(placeOrder.Kind()), version, s)
 	}
+	add(string(stopMails.Kind()), 1, enveloped(r.Reflect(stopMails), stopMails.Kind(), 1))
 	changed := r.Reflect(event.OrderChanged{})
 	constant(changed, "v", 1)
 	add("OrderChanged", 1, changed)
@@ -162,7 +172,7 @@ func TestSchemasAreThoseOfTheTypes(t *testing.T) {
 }
 
 func TestEveryKindHasASchema(t *testing.T) {
-	have := map[message.Kind]bool{placeOrder.Kind(): true}
+	have := map[message.Kind]bool{placeOrder.Kind(): true, stopMails.Kind(): true}
 	for m := range messages {
 		have[m.Kind()] = true
 	}

@@ -13,6 +13,10 @@ func adjacent(g readmodel.LayoutGroup, m seatstate.SeatMap, n, least, most int) 
 	if n < 1 || least < 0 || least > n {
 		return nil, false
 	}
+	// Most groups of a hall that is nearly sold out end here.
+	if !hasFree(len(g.Seats), m, n) {
+		return nil, false
+	}
 	accessible := accessiblePlaces(g)
 	if g.Kind == readmodel.KindArea {
 		return lowest(len(g.Seats), m, accessible, n, least, most)
@@ -27,6 +31,19 @@ func adjacent(g readmodel.LayoutGroup, m seatstate.SeatMap, n, least, most int) 
 		}
 	}
 	return best.places, best.found()
+}
+
+// hasFree reports whether at least n of the first size places are free.
+func hasFree(size int, m seatstate.SeatMap, n int) bool {
+	for p := range size {
+		if m.At(p) != seatstate.Free {
+			continue
+		}
+		if n--; n <= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // accessiblePlaces says for each place whether it is accessible. It returns nil for a group without accessible places.
@@ -156,18 +173,35 @@ func (r rowChoices) best(n, least, most int, best *choice) {
 		}
 		first := at - n + 1
 		c := choice{accessible: reserved, row: r.row, distance: abs(first + at - (len(r.places) - 1))}
-		if r.isFree(first-1) && !r.isFree(first-2) {
-			c.singles++
-		}
-		if r.isFree(at+1) && !r.isFree(at+2) {
-			c.singles++
-		}
+		c.singles = r.singles(first, n)
 		c.places = r.places[first : at+1]
 		if c.beats(*best) {
 			c.places = slices.Clone(c.places)
 			*best = c
 		}
 	}
+}
+
+// singles returns how many single seats the n seats from first leave beside them.
+func (r rowChoices) singles(first, n int) (left int) {
+	if r.isFree(first-1) && !r.isFree(first-2) {
+		left++
+	}
+	if r.isFree(first+n) && !r.isFree(first+n+1) {
+		left++
+	}
+	return left
+}
+
+// alone returns the free seats beside the taken ones that have no free neighbour without them. at in taken may be outside the row.
+func (r rowChoices) alone(taken func(at int) bool) (alone []int) {
+	open := func(at int) bool { return r.isFree(at) && !taken(at) }
+	for at := range r.places {
+		if open(at) && !open(at-1) && !open(at+1) && (taken(at-1) || taken(at+1)) {
+			alone = append(alone, r.places[at])
+		}
+	}
+	return alone
 }
 
 func abs(n int) int {

@@ -85,6 +85,7 @@ func (r Rules) CompanionsFit(seats, accessible int) bool {
 // order takes at least one. It may leave one if the group shows no other choice that would leave none; places of a
 // general-admission area have no neighbours.
 func (r Rules) Check(g readmodel.LayoutGroup, s seatstate.Snapshot, places []int, accessible int) Breach {
+	places = slices.Sorted(slices.Values(places)) // the order in which seats are named changes nothing
 	isReserved := accessiblePlaces(g)
 	var reserved, ordinary []int
 	for _, p := range places {
@@ -112,7 +113,7 @@ func (r Rules) Check(g readmodel.LayoutGroup, s seatstate.Snapshot, places []int
 	return Breach{}
 }
 
-// AskedFor returns what to suggest to an order for places of a group: as many accessible places as it names and may have. If its
+// AskedFor returns what to suggest to an order for places of a group: as many accessible places as it names and asks for. If its
 // seats are too many companions for them, it is as many places as the companions need, or none if the order asks for fewer.
 func (r Rules) AskedFor(g readmodel.LayoutGroup, places []int, accessible int) Asked {
 	isReserved := accessiblePlaces(g)
@@ -121,9 +122,6 @@ func (r Rules) AskedFor(g readmodel.LayoutGroup, places []int, accessible int) A
 		if isAccessible(isReserved, p) {
 			asked.Accessible++
 		}
-	}
-	if r.Released {
-		return asked
 	}
 	asked.Accessible = min(asked.Accessible, accessible)
 	if !r.CompanionsFit(len(places), asked.Accessible) {
@@ -146,13 +144,9 @@ func leftAlone(g readmodel.LayoutGroup, m seatstate.SeatMap, places []int) []int
 	for i := range g.Rows {
 		row := rowChoices{row: i, free: m}
 		row.places, next = placesOf(g, i, next)
-		taken := func(at int) bool { return at >= 0 && at < len(row.places) && slices.Contains(places, row.places[at]) }
-		open := func(at int) bool { return row.isFree(at) && !taken(at) }
-		for at := range row.places {
-			if open(at) && !open(at-1) && !open(at+1) && (taken(at-1) || taken(at+1)) {
-				alone = append(alone, row.places[at])
-			}
-		}
+		alone = append(alone, row.alone(func(at int) bool {
+			return at >= 0 && at < len(row.places) && slices.Contains(places, row.places[at])
+		})...)
 	}
 	return alone
 }

@@ -38,6 +38,7 @@ type table struct {
 		Code          seating.Rule `json:"code"`
 	} `json:"limits"`
 	Orders      []orderCase `json:"orders"`
+	Wishes      []wishCase  `json:"wishes"`
 	Suggestions []orderCase `json:"suggestions"`
 }
 
@@ -53,6 +54,12 @@ type orderCase struct {
 	Code         seating.Rule   `json:"code"`
 	About        []string       `json:"about"`
 	Suggestions  []suggestedRun `json:"suggestions"`
+}
+
+// wishCase is an order for any adjacent seats that found none.
+type wishCase struct {
+	orderCase
+	Quantity int `json:"quantity"`
 }
 
 type suggestedRun struct {
@@ -72,8 +79,8 @@ func readTable(t *testing.T) table {
 	if err := d.Decode(&all); err != nil {
 		t.Fatal(err)
 	}
-	if len(all.Choices) < 5 || len(all.Limits) < 5 || len(all.Orders) < 20 || len(all.Suggestions) < 5 {
-		t.Fatalf("the table has %d, %d, %d and %d cases", len(all.Choices), len(all.Limits), len(all.Orders), len(all.Suggestions))
+	if len(all.Choices) < 5 || len(all.Limits) < 5 || len(all.Orders) < 20 || len(all.Wishes) < 10 || len(all.Suggestions) < 5 {
+		t.Fatalf("the table has %d, %d, %d, %d and %d cases", len(all.Choices), len(all.Limits), len(all.Orders), len(all.Wishes), len(all.Suggestions))
 	}
 	return all
 }
@@ -93,7 +100,7 @@ func (c orderCase) compareSuggestions(t *testing.T, got []seating.Suggestion) {
 	ok := len(got) == len(c.Suggestions)
 	for i := 0; ok && i < len(got); i++ {
 		ok = slices.Equal(got[i].Seats, c.Suggestions[i].Seats) && got[i].Why == c.Suggestions[i].Why &&
-			got[i].Amount == contracts.Money{Minor: int64(100 * len(c.Seats)), Currency: "EUR"}
+			got[i].Amount == contracts.Money{Minor: int64(100 * len(got[i].Seats)), Currency: "EUR"}
 	}
 	if !ok {
 		t.Errorf("suggested %+v, want %+v", got, c.Suggestions)
@@ -131,6 +138,13 @@ func TestTheTableOfRules(t *testing.T) {
 				t.Errorf("got %q about %v, want %q about %v", got.Rule, g.Names(got.Places), c.Code, c.About)
 			}
 			c.compareSuggestions(t, got.Instead)
+		})
+	}
+	for _, c := range all.Wishes {
+		t.Run("wishes/"+c.Name, func(t *testing.T) {
+			g, s, rules := c.hall()
+			wish := seating.Wish{Quantity: c.Quantity, Accessible: c.Accessible, Released: c.Released}
+			c.compareSuggestions(t, rules.SuggestTo(wish, []readmodel.LayoutGroup{g}, []seatstate.Snapshot{s}))
 		})
 	}
 	for _, c := range all.Suggestions {
@@ -198,7 +212,10 @@ func TestSuggestionsInOtherGroups(t *testing.T) {
 	h.add("dear", true, "....")
 	h.add("side", true, "...")
 	h.add("later", false, "....")
-	h.groups[2].Tier, h.groups[3].Section = "other", "T"
+	for i := range h.groups {
+		h.groups[i].Tier, h.groups[i].Price = "one", contracts.Money{Minor: 100, Currency: "EUR"}
+	}
+	h.groups[2].Tier, h.groups[2].Price.Minor, h.groups[3].Section = "other", 200, "T"
 	asked := seating.Asked{Group: "front", Places: []int{5, 6}}
 	var got []string
 	for _, s := range (seating.Rules{}).Suggest(asked, h.groups, h.maps) {
@@ -210,8 +227,14 @@ func TestSuggestionsInOtherGroups(t *testing.T) {
 	if got := (seating.Rules{}).Suggest(seating.Asked{Group: "nowhere", Places: []int{1}}, h.groups, h.maps); got != nil {
 		t.Errorf("a group that is not there: %v", got)
 	}
-	elsewhere := seating.Wish{Section: "T", Quantity: 3}.SuggestElsewhere(h.groups, h.maps)
-	if len(elsewhere) != 1 || elsewhere[0].Why != seating.SameTier || !slices.Equal(elsewhere[0].Seats, []string{"0-0", "0-1", "0-2"}) {
+	for i := range h.groups { // as in a layout that was stored without tiers
+		h.groups[i].Tier = ""
+	}
+	if again := (seating.Rules{}).Suggest(asked, h.groups, h.maps); len(again) != 3 || again[2].Amount.Minor != 200 || again[2].Seats[0] != "0-0" {
+		t.Errorf("without tiers: %+v", again)
+	}
+	elsewhere := (seating.Rules{}).SuggestTo(seating.Wish{Section: "T", Quantity: 4}, h.groups, h.maps)
+	if len(elsewhere) != 2 || elsewhere[1].Why != seating.LongestRun || elsewhere[0].Why != seating.SameTier || !slices.Equal(elsewhere[0].Seats, []string{"0-0", "0-1", "0-2", "0-3"}) {
 		t.Errorf("outside the section: %+v", elsewhere)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // SeatMap has 2 bits for each place, the most significant first, as Redis BITFIELD u2 stores them. The last byte is padded
@@ -76,6 +77,8 @@ type Snapshot struct {
 	Revision Revision
 	// Map is the stored map. Trailing zero bytes may be missing.
 	Map SeatMap
+	// Lag is how late the last decision of the group was, nil if it is not known. The availability route does not read it.
+	Lag *time.Duration
 }
 
 // SnapshotOf decodes the values of the keys Rev and Map of a group; "" is a missing key. A group in another layout version is

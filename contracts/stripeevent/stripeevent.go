@@ -53,6 +53,7 @@ type Intent struct {
 	Status           string            `json:"status"`
 	Metadata         map[string]string `json:"metadata"`
 	LastPaymentError *CardError        `json:"last_payment_error"`
+	LatestCharge     Charge            `json:"latest_charge"`
 }
 
 // CardError says why the last card of a PaymentIntent was refused.

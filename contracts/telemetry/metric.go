@@ -75,6 +75,17 @@ var (
 	CallsPaced       = Metric{"CallsPaced", "Count"}
 	BucketsMissed    = Metric{"BucketsMissed", "Count"}
 	InvariantsBroken = Metric{"InvariantsBroken", "Count"}
+
+	// FramesSent counts frames that were sent to connections; FrameLag is the time from a transition of a row until then.
+	FramesSent = Metric{"FramesSent", "Count"}
+	FrameLag   = Metric{"FrameLag", "Milliseconds"}
+	// MailsSent counts mails by kind; MailLag is the time from a transition of a row until its mail was sent.
+	MailsSent = Metric{"MailsSent", "Count"}
+	MailLag   = Metric{"MailLag", "Milliseconds"}
+	// MailsNotSent counts mails that were due and not sent, by kind and reason. MailsStopped counts accounts that get no more mails,
+	// by reason: bounce or complaint.
+	MailsNotSent = Metric{"MailsNotSent", "Count"}
+	MailsStopped = Metric{"MailsStopped", "Count"}
 )
 
 // Limits of the alarms on mirror, which alone writes sales from the rows to Redis. An order can commit until 45 s after the end

@@ -12,4 +12,5 @@ var Figures = []Metric{
 	OrdersAccepted, OrdersRefused, OrdersDecided, HoldsExpired, OrdersCommitted, OrdersConfirmed, OrdersRevoked, GroupsLoaded,
 	MessagesReturned, DependencyCall, WebhooksReceived, EventsPublished, OrdersLeftToQueues, StepsLeftBehind, StepsRepeated,
 	EventsFetched, LedgerDifferencesKnown, ReconcileLeft, OrdersRepaired, CallsPaced, BucketsMissed,
+	FramesSent, FrameLag, MailsSent, MailLag, MailsNotSent, MailsStopped,
 }

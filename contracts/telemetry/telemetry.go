@@ -19,6 +19,7 @@ const (
 	KeySeatGroup      = "seatGroup"
 	KeyKind           = "kind"
 	KeyMessage        = "messageId"
+	KeyConnection     = "connectionId"
 	KeySequence       = "sequenceNumber"
 	KeyLastSequence   = "lastSequenceNumber"
 	KeyShard          = "shardId"

@@ -16,7 +16,10 @@ func whole(t testing.TB) map[string]any {
 	t.Helper()
 	document := decoded(t)
 	n := func(i int) json.Number { return json.Number(strconv.Itoa(i)) }
-	document["rules"] = []any{map[string]any{"name": "r", "bus": "boxoffice", "detailTypes": []any{"x"}, "queue": "orders"}}
+	document["rules"] = []any{map[string]any{
+		"name": "r", "bus": "boxoffice", "source": "s", "detailTypes": []any{"x"}, "detail": map[string]any{"a": []any{"b", map[string]any{"exists": true}}}, "queue": "orders",
+		"message": map[string]any{"paths": map[string]any{"a": "$.detail.a"}, "template": `{"a":<a>}`},
+	}}
 	for _, f := range document["functions"].([]any) {
 		switch f := f.(map[string]any); f["name"] {
 		case "pay":

@@ -18,12 +18,14 @@ type Function struct {
 	ReservedConcurrency int `json:"reservedConcurrency,omitempty"`
 	// Asynchronous says what happens to asynchronous invocations that fail or are throttled. A function with a Schedule needs
 	// it, since a schedule invokes asynchronously.
-	Asynchronous *Asynchronous     `json:"asynchronous,omitempty"`
-	Routes       []Route           `json:"routes,omitempty"`
-	Queue        *QueueSource      `json:"queue,omitempty"`
-	Stream       *StreamSource     `json:"stream,omitempty"`
-	Schedule     *Schedule         `json:"schedule,omitempty"`
-	Environment  map[string]string `json:"environment"`
+	Asynchronous *Asynchronous `json:"asynchronous,omitempty"`
+	Routes       []Route       `json:"routes,omitempty"`
+	// WebSocket has the routes of the WebSocket API, all or none: WebSocketRoutes.
+	WebSocket   []string          `json:"websocket,omitempty"`
+	Queue       *QueueSource      `json:"queue,omitempty"`
+	Stream      *StreamSource     `json:"stream,omitempty"`
+	Schedule    *Schedule         `json:"schedule,omitempty"`
+	Environment map[string]string `json:"environment"`
 }
 
 // Asynchronous is an event invoke configuration.
@@ -51,6 +53,21 @@ type Route struct {
 
 // DefaultRoute matches every request that no other route matches.
 const DefaultRoute = "$default"
+
+// Routes of a WebSocket API. One function serves all of them, and only one function has them.
+const (
+	RouteConnect    = "$connect"
+	RouteDisconnect = "$disconnect"
+	// RouteMessage is the route of every message of a client. What the function returns is sent to the client.
+	RouteMessage = "$default"
+)
+
+// WebSocketRoutes are all routes of a WebSocket API.
+var WebSocketRoutes = []string{RouteConnect, RouteDisconnect, RouteMessage}
+
+// WebSocketStage is the stage of the WebSocket API: connections are opened at its path, and managed at
+// {connectionsEndpoint}/@connections/{connectionId}, where the endpoint ends with it.
+const WebSocketStage = "push"
 
 // QueueSource is an event source mapping of a queue. MaximumConcurrency is how many batches are handled at once, at least 2;
 // 0 means as many as there are message groups.

@@ -87,12 +87,14 @@ type Key struct {
 	Type string `json:"type"`
 }
 
-// Index is a global secondary index. Projection is KEYS_ONLY or ALL.
+// Index is a global secondary index. Projection is KEYS_ONLY, ALL, or INCLUDE for the keys and Attributes.
 type Index struct {
 	Name         string `json:"name"`
 	PartitionKey Key    `json:"partitionKey"`
 	SortKey      *Key   `json:"sortKey,omitempty"`
 	Projection   string `json:"projection"`
+	// Attributes are beside the keys in the index. Only INCLUDE has any.
+	Attributes []string `json:"attributes,omitempty"`
 }
 
 // Bus is an EventBridge bus.
@@ -100,12 +102,33 @@ type Bus struct {
 	Name string `json:"name"`
 }
 
-// Rule sends the events of its detail types from a bus to a queue.
+// Rule sends the events of a source and of its detail types from a bus to a queue.
 type Rule struct {
 	Name        string   `json:"name"`
 	Bus         string   `json:"bus"`
+	Source      string   `json:"source"`
 	DetailTypes []string `json:"detailTypes"`
-	Queue       string   `json:"queue"`
+	// Detail is the part of the event pattern about the detail, as EventBridge defines it; empty if every detail matches.
+	Detail map[string]any `json:"detail,omitempty"`
+	Queue  string         `json:"queue"`
+	// Message makes the message of the event.
+	Message RuleMessage `json:"message"`
+}
+
+// RuleMessage is the input transformer of a rule: Template is the body of a message, in which <name> stands for the value at the
+// path of that name. So a queue gets ids alone, whatever else an event has.
+type RuleMessage struct {
+	Paths    map[string]string `json:"paths"`
+	Template string            `json:"template"`
+}
+
+// Pattern returns the event pattern of the rule.
+func (r Rule) Pattern() ([]byte, error) {
+	pattern := map[string]any{"source": []string{r.Source}, "detail-type": r.DetailTypes}
+	if len(r.Detail) > 0 {
+		pattern["detail"] = r.Detail
+	}
+	return json.Marshal(pattern)
 }
 
 // Secret is a value that only the functions whose environment names it may read.

@@ -3,6 +3,7 @@ package topology_test
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"boxoffice/contracts"
+	"boxoffice/contracts/event"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
 	"boxoffice/contracts/seatstate"
@@ -150,6 +153,8 @@ func TestSchemaRules(t *testing.T) {
 	}
 }
 
+var ruleMessage = topology.RuleMessage{Paths: map[string]string{"a": "$.detail.a"}, Template: `{"a":<a>}`}
+
 // Each row breaks one rule of Validate, and only that problem is reported.
 func TestValidateRules(t *testing.T) {
 	for want, change := range map[string]func(*topology.Topology){
@@ -170,6 +175,18 @@ func TestValidateRules(t *testing.T) {
 		`function queries: route "GET /api/concerts" has no HEAD of its own with the same auth`: func(s *topology.Topology) {
 			s.Functions[1].Routes = slices.DeleteFunc(s.Functions[1].Routes, func(r topology.Route) bool { return r.Route == "HEAD /api/concerts" })
 		},
+		"the routes of the WebSocket API belong to both orders and connections": func(s *topology.Topology) {
+			s.Functions[0].WebSocket = slices.Clone(topology.WebSocketRoutes)
+		},
+		"function connections: websocket has no route $disconnect": func(s *topology.Topology) {
+			functionOf(s, "connections").WebSocket = []string{"$connect", "$default"}
+		},
+		`function connections: websocket: route "$connect" is there twice`: func(s *topology.Topology) {
+			functionOf(s, "connections").WebSocket = []string{"$connect", "$connect", "$default"}
+		},
+		`function connections: websocket must be one of ["$connect" "$disconnect" "$default"], is "ping"`: func(s *topology.Topology) {
+			functionOf(s, "connections").WebSocket = []string{"$connect", "$disconnect", "ping"}
+		},
 		`function orders: route "HEAD /api/x" has no GET of its own with the same auth`: func(s *topology.Topology) {
 			s.Functions[0].Routes = append(s.Functions[0].Routes, topology.Route{Route: "HEAD /api/x", Auth: "jwt"})
 		},
@@ -182,10 +199,24 @@ func TestValidateRules(t *testing.T) {
 		`function orders: X names unknown secret "nowhere"`:          func(s *topology.Topology) { s.Functions[0].Environment["X"] = "secret:nowhere" },
 		`function orders: X has unknown reference "queueURL:orders"`: func(s *topology.Topology) { s.Functions[0].Environment["X"] = "queueURL:orders" },
 		`rule r: queue names unknown queue "nowhere"`: func(s *topology.Topology) {
-			s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", DetailTypes: []string{"x"}, Queue: "nowhere"}}
+			s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", Source: "s", DetailTypes: []string{"x"}, Queue: "nowhere", Message: ruleMessage}}
+		},
+		"rule r has no source": func(s *topology.Topology) {
+			s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", DetailTypes: []string{"x"}, Queue: "orders", Message: ruleMessage}}
+		},
+		"rule r has no message": func(s *topology.Topology) {
+			s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", Source: "s", DetailTypes: []string{"x"}, Queue: "orders"}}
+		},
+		"rule r: its message has <b> and no path for it": func(s *topology.Topology) {
+			s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", Source: "s", DetailTypes: []string{"x"}, Queue: "orders",
+				Message: topology.RuleMessage{Paths: ruleMessage.Paths, Template: `{"a":<a>,"b":<b>}`}}}
+		},
+		`rule r: path a is "$.detail.a[0]", which is not of the form ^\$([.][A-Za-z0-9_-]+)+$`: func(s *topology.Topology) {
+			s.Rules = []topology.Rule{{Name: "r", Bus: "boxoffice", Source: "s", DetailTypes: []string{"x"}, Queue: "orders",
+				Message: topology.RuleMessage{Paths: map[string]string{"a": "$.detail.a[0]"}, Template: `{"a":<a>}`}}}
 		},
 		`rule r names unknown bus "nowhere"`: func(s *topology.Topology) {
-			s.Rules = []topology.Rule{{Name: "r", Bus: "nowhere", DetailTypes: []string{"x"}, Queue: "orders"}}
+			s.Rules = []topology.Rule{{Name: "r", Bus: "nowhere", Source: "s", DetailTypes: []string{"x"}, Queue: "orders", Message: ruleMessage}}
 		},
 	} {
 		s := load(t)
@@ -352,7 +383,8 @@ func TestWhichReferencesAreSecret(t *testing.T) {
 	// Only the functions that need one of these secrets have it.
 	for _, f := range s.Functions {
 		for variable, reference := range f.Environment {
-			if slices.Contains([]string{"secret:token-keys", "secret:sessions", "secret:mail-links"}, reference) && f.Name != "identity" {
+			if slices.Contains([]string{"secret:token-keys", "secret:sessions", "secret:mail-links"}, reference) && f.Name != "identity" &&
+				(reference != "secret:mail-links" || f.Name != "notify") {
 				t.Errorf("%s has %s = %s", f.Name, variable, reference)
 			}
 			if reference == "secret:stripe-api" && f.Name != "pay" || reference == "redisPayPassword" && f.Name != "pay" || reference == "redisWriterPassword" && f.Name == "pay" {
@@ -417,4 +449,80 @@ func TestTheBatchingWindowFitsTheLimitOfTheLag(t *testing.T) {
 	if last := seatstate.CommitUntil + telemetry.MirrorStreamAgeLimit + telemetry.MirrorLagLimit; last >= seatstate.LapseAfter {
 		t.Errorf("a sale of the last moment shows %s after the end of its hold, which lapses after %s", last, seatstate.LapseAfter)
 	}
+}
+
+// The rules send ids alone: the message of an event of each kind is one that the queue's handler decodes, with nothing of the event
+// beside it.
+func TestTheMessagesOfRulesAreDecoded(t *testing.T) {
+	ses := `{"detail":{"mail":{"tags":{"account":["u1"]},"destination":["c4n4ry@example.com"]},"bounce":{"bounceType":"Permanent"}}}`
+	order := `{"detail":{"v":1,"orderId":"e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4","version":4,"status":"CONFIRMED","userId":"c4n4ry","seats":["A-1"]}}`
+	for name, c := range map[string]struct {
+		event string
+		want  message.Message
+	}{
+		"orders-to-notifications":     {order, message.NotifyOrder{OrderID: "e1k3v9q2m8x7r4t6w0z5y1p3n8b7c2d4", RowVersion: 4, Status: contracts.Confirmed}},
+		"bounces-to-notifications":    {ses, message.StopMails{UserIDs: []string{"u1"}, Reason: message.MailBounced}},
+		"complaints-to-notifications": {ses, message.StopMails{UserIDs: []string{"u1"}, Reason: message.MailComplained}},
+	} {
+		s := load(t)
+		i := slices.IndexFunc(s.Rules, func(r topology.Rule) bool { return r.Name == name })
+		if i < 0 {
+			t.Errorf("there is no rule %s", name)
+			continue
+		}
+		body := transformed(t, s.Rules[i].Message, c.event)
+		got, err := message.Decode(body)
+		if err != nil || !reflect.DeepEqual(got, c.want) || strings.Contains(body, "c4n4ry") {
+			t.Errorf("%s: %s is %+v, %v", name, body, got, err)
+		}
+		if got != nil && string(got.Route().Queue) != s.Rules[i].Queue {
+			t.Errorf("%s sends to %s, the message goes to %s", name, s.Rules[i].Queue, got.Route().Queue)
+		}
+	}
+}
+
+// transformed does what EventBridge's input transformer does: a value that stands alone is JSON, one in quotes is text.
+func transformed(t *testing.T, m topology.RuleMessage, event string) string {
+	t.Helper()
+	var document any
+	if err := json.Unmarshal([]byte(event), &document); err != nil {
+		t.Fatal(err)
+	}
+	body := m.Template
+	for name, path := range m.Paths {
+		value := document
+		for _, member := range strings.Split(path, ".")[1:] {
+			value = value.(map[string]any)[member]
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = strings.ReplaceAll(body, `"<`+name+`>"`, string(encoded))
+		body = strings.ReplaceAll(body, `<`+name+`>`, string(encoded))
+	}
+	return body
+}
+
+// Every status that an order can have is a detail type of the rule: one that is missing would never be pushed.
+func TestTheRuleOfOrdersHasEveryDetailType(t *testing.T) {
+	s := load(t)
+	i := slices.IndexFunc(s.Rules, func(r topology.Rule) bool { return r.Name == "orders-to-notifications" })
+	if i < 0 || s.Rules[i].Source != event.Source {
+		t.Fatalf("rule %d of %+v", i, s.Rules)
+	}
+	var want []string
+	for _, status := range contracts.Statuses() {
+		if detailType := event.DetailType(status); detailType != "" {
+			want = append(want, detailType)
+		}
+	}
+	if !slices.Equal(s.Rules[i].DetailTypes, want) {
+		t.Errorf("the rule has %v, the events are %v", s.Rules[i].DetailTypes, want)
+	}
+}
+
+// functionOf returns the function, for a test that changes it.
+func functionOf(t *topology.Topology, name string) *topology.Function {
+	return &t.Functions[slices.IndexFunc(t.Functions, func(f topology.Function) bool { return f.Name == name })]
 }

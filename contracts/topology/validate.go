@@ -14,6 +14,9 @@ var (
 	nameForm         = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	attributeForm    = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
 	regionLetterForm = regexp.MustCompile(`^[a-z]$`)
+	// pathForm has no index and no wildcard: EventBridge and its stand-in agree on plain members only.
+	pathForm        = regexp.MustCompile(`^\$([.][A-Za-z0-9_-]+)+$`)
+	placeholderForm = regexp.MustCompile(`<([^<>]*)>`)
 )
 
 type validator struct {
@@ -127,7 +130,14 @@ func (v *validator) tables() {
 		for _, i := range t.Indexes {
 			v.formed(where+": name of an index", i.Name, nameForm)
 			v.keys(where+": index "+i.Name, i.PartitionKey, i.SortKey)
-			v.oneOf(where+": index "+i.Name+": projection", i.Projection, "KEYS_ONLY", "ALL")
+			v.oneOf(where+": index "+i.Name+": projection", i.Projection, "KEYS_ONLY", "INCLUDE", "ALL")
+			if (i.Projection == "INCLUDE") != (len(i.Attributes) > 0) {
+				v.addf("%s: index %s: INCLUDE needs attributes, and no other projection has any", where, i.Name)
+			}
+			v.unique(where+": index "+i.Name+": attribute", i.Attributes)
+			for _, attribute := range i.Attributes {
+				v.formed(where+": index "+i.Name+": an attribute", attribute, attributeForm)
+			}
 		}
 	}
 }
@@ -148,9 +158,68 @@ func (v *validator) rules() {
 		if len(r.DetailTypes) == 0 {
 			v.addf("rule %s has no detailTypes", r.Name)
 		}
+		v.ruleMessage(r)
+		if r.Detail != nil && !validPattern(r.Detail) {
+			v.addf("rule %s: detail must have members with lists of texts, or of {\"exists\":…}", r.Name)
+		}
 		v.queueExists("rule "+r.Name+": queue", r.Queue)
 		if !slices.Contains(names(v.t.Buses, func(b Bus) string { return b.Name }), r.Bus) {
 			v.addf("rule %s names unknown bus %q", r.Name, r.Bus)
+		}
+	}
+}
+
+// validPattern reports whether a part of an event pattern is an object that has only objects of this form, and lists of texts or of
+// {"exists": true or false}.
+func validPattern(object map[string]any) bool {
+	for _, member := range object {
+		switch member := member.(type) {
+		case map[string]any:
+			if !validPattern(member) {
+				return false
+			}
+		case []any:
+			if len(member) == 0 || slices.ContainsFunc(member, func(item any) bool { return !validPatternItem(item) }) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return len(object) > 0
+}
+
+func validPatternItem(item any) bool {
+	if object, ok := item.(map[string]any); ok {
+		_, exists := object["exists"].(bool)
+		return exists && len(object) == 1
+	}
+	_, text := item.(string)
+	return text
+}
+
+// ruleMessage checks that the template uses exactly the values that have paths.
+func (v *validator) ruleMessage(r Rule) {
+	where := "rule " + r.Name
+	if r.Source == "" {
+		v.addf("%s has no source", where)
+	}
+	if r.Message.Template == "" || len(r.Message.Paths) == 0 {
+		v.addf("%s has no message", where)
+		return
+	}
+	used := map[string]bool{}
+	for _, name := range placeholderForm.FindAllStringSubmatch(r.Message.Template, -1) {
+		used[name[1]] = true
+		if r.Message.Paths[name[1]] == "" {
+			v.addf("%s: its message has <%s> and no path for it", where, name[1])
+		}
+	}
+	for name, path := range r.Message.Paths {
+		v.formed(where+": name of a path", name, attributeForm)
+		v.formed(where+": path "+name, path, pathForm)
+		if !used[name] {
+			v.addf("%s: its message does not use %s", where, name)
 		}
 	}
 }

@@ -16,19 +16,24 @@ var plainReferences = []string{
 	"homeRegionLetter", "holdSeconds", "orderDeadlineSeconds", "redisAddress", "redisReaderUser", "redisReaderPassword",
 	"redisWriterUser", "redisWriterPassword", "redisPayUser", "redisPayPassword", "environment", "paymentMode",
 	"stripePublishableKey", "stripeApiBase", "stripeRequestsPerSecond",
-	// The origin of the site; how many requests of accounts are answered ("production" or "wide"); a folder for mails, or nothing.
-	"siteUrl", "rateLimits", "mailOutbox",
+	// The origin of the site; the other origins that the edge allows, separated by commas; how many requests of accounts are answered
+	// ("production" or "wide"); a folder for mails, or nothing: then SES sends them.
+	"siteUrl", "allowedOrigins", "rateLimits", "mailOutbox",
+	// The address that mails come from, and the configuration set of SES, whose events report bounces.
+	"mailFrom", "mailConfigurationSet",
+	// Where clients open connections (wss://…), and where a function manages them (https://…).
+	"pushUrl", "connectionsEndpoint",
 }
 
 func (v *validator) functions() {
-	routes, queues := map[string]string{}, map[string]string{}
+	routes, queues, sockets := map[string]string{}, map[string]string{}, ""
 	for _, f := range v.t.Functions {
 		where := "function " + f.Name
 		v.oneOf(where+": side", f.Side, "producers", "consumers")
 		v.within(where+": timeoutSeconds", f.TimeoutSeconds, 1, 60)
 		v.within(where+": memoryMegabytes", f.MemoryMegabytes, 128, 3008)
 		v.within(where+": reservedConcurrency", f.ReservedConcurrency, 0, 1000)
-		if len(f.Routes) == 0 && f.Queue == nil && f.Stream == nil && f.Schedule == nil {
+		if len(f.Routes) == 0 && len(f.WebSocket) == 0 && f.Queue == nil && f.Stream == nil && f.Schedule == nil {
 			v.addf("%s has no source: nothing would ever invoke it", where)
 		}
 		for _, r := range f.Routes {
@@ -39,6 +44,13 @@ func (v *validator) functions() {
 			v.route(f, r)
 		}
 		v.headsOf(f)
+		if len(f.WebSocket) > 0 {
+			if sockets != "" {
+				v.addf("the routes of the WebSocket API belong to both %s and %s", sockets, f.Name)
+			}
+			sockets = f.Name
+			v.webSocket(f)
+		}
 		if f.Queue != nil {
 			if other, taken := queues[f.Queue.Name]; taken {
 				v.addf("queue %s is read by both %s and %s", f.Queue.Name, other, f.Name)
@@ -86,6 +98,21 @@ func (v *validator) headsOf(f Function) {
 			if found && !slices.ContainsFunc(f.Routes, same) {
 				v.addf("function %s: route %q has no %s of its own with the same auth", f.Name, r.Route, other)
 			}
+		}
+	}
+}
+
+// webSocket checks that a function has every route of the WebSocket API once. A function that only opens connections would never
+// delete one.
+func (v *validator) webSocket(f Function) {
+	where := "function " + f.Name + ": websocket"
+	for _, r := range f.WebSocket {
+		v.oneOf(where, r, WebSocketRoutes...)
+	}
+	v.unique(where+": route", f.WebSocket)
+	for _, r := range WebSocketRoutes {
+		if !slices.Contains(f.WebSocket, r) {
+			v.addf("%s has no route %s", where, r)
 		}
 	}
 }

@@ -12,7 +12,7 @@ type rule struct {
 }
 
 // testOnly packages are imported by tests and by each other, and by nothing that ships.
-var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest", "producers/internal/identity/identitytest"}
+var testOnly = []string{"consumers/internal/memory/...", "consumers/internal/testkit/...", "producers/internal/boottest", "producers/internal/contracttest", "producers/internal/identity/identitytest", "producers/internal/connections/connectionstest", "producers/internal/ministacktest"}
 
 const (
 	lambda  = "github.com/aws/aws-lambda-go/..."
@@ -20,6 +20,8 @@ const (
 	sqs     = "github.com/aws/aws-sdk-go-v2/service/sqs/..."
 	dynamo  = "github.com/aws/aws-sdk-go-v2/service/dynamodb/..."
 	values  = "github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	ses     = "github.com/aws/aws-sdk-go-v2/service/sesv2/..."
+	gateway = "github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/..."
 	redis   = "github.com/redis/go-redis/v9/..."
 	breaker = "github.com/sony/gobreaker"
 	stripe  = "github.com/stripe/stripe-go/v76/..."
@@ -50,7 +52,7 @@ var rules = []rule{
 		why:  "the HTTP edge knows forms, not stores",
 	},
 	{
-		from: []string{"producers/internal/orders", "producers/internal/queries", "producers/internal/webhook", "producers/internal/catalogue"},
+		from: []string{"producers/internal/orders", "producers/internal/queries", "producers/internal/webhook", "producers/internal/catalogue", "producers/internal/operations"},
 		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/browse", "producers/internal/httpapi", "producers/internal/pace"},
 		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
 	},
@@ -71,17 +73,8 @@ var rules = []rule{
 	},
 	{
 		from: []string{"producers/internal/identity"},
-		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/identity/rules", "producers/internal/identity/sealed", "producers/internal/identity/accesstoken"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/identity/rules", "producers/internal/identity/accesstoken"},
 		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
-	},
-	{
-		from: []string{"producers/internal/identity/sealed"},
-		why:  "what proves where a text comes from is pure",
-	},
-	{
-		from: []string{"producers/internal/mailoutbox"},
-		may:  []string{"producers/internal/identity"},
-		why:  "an adapter fills the port of its handlers",
 	},
 	{
 		from: []string{"producers/internal/identity/identitytest"},
@@ -92,6 +85,41 @@ var rules = []rule{
 		from: []string{"producers/internal/dynamoaccount"},
 		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/identity", awsCore, dynamo, values},
 		why:  "an adapter has one SDK",
+	},
+	{
+		from: []string{"producers/internal/socketapi"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", lambda},
+		why:  "the WebSocket edge knows forms, not stores",
+	},
+	{
+		from: []string{"producers/internal/connections"},
+		may:  []string{"contracts/...", "producers/internal/httpapi", "producers/internal/socketapi"},
+		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
+	},
+	{
+		from: []string{"producers/internal/connections/connectionstest"},
+		may:  []string{"contracts/...", "producers/internal/connections"},
+		why:  "test support stays on its own side",
+	},
+	{
+		from: []string{"producers/internal/dynamoconnections"},
+		may:  []string{"contracts/...", "producers/internal/breaker", "producers/internal/connections", awsCore, dynamo, values},
+		why:  "an adapter has one SDK",
+	},
+	{
+		from: []string{"producers/internal/ministacktest"},
+		may:  []string{"contracts/...", "producers/internal/boot", awsCore, "github.com/aws/aws-sdk-go-v2/credentials", dynamo},
+		why:  "test support stays on its own side",
+	},
+	{
+		from: []string{"producers/internal/ticketpdf"},
+		may:  []string{"codeberg.org/go-pdf/fpdf", "github.com/boombuler/barcode/qr", "github.com/mozillazg/go-unidecode", "golang.org/x/text/..."},
+		why:  "what is printed is pure: it depends on the document alone, and one package knows how a PDF is made",
+	},
+	{
+		from: []string{"producers/internal/tickets"},
+		may:  []string{"contracts/...", "producers/internal/admission", "producers/internal/httpapi", "producers/internal/ticketpdf", "golang.org/x/text/language"},
+		why:  "a handler declares its ports: never an SDK, an adapter or another handler; cmd wires them",
 	},
 	{
 		from: []string{"producers/internal/breaker"},
@@ -159,6 +187,16 @@ var rules = []rule{
 		why: "a handler declares its ports: never an SDK, never an adapter, so that a simulation can run it as it is",
 	},
 	{
+		from: []string{"consumers/internal/mails"},
+		may:  []string{"contracts/...", "github.com/wneessen/go-mail"},
+		why:  "what a mail says and its bytes are pure: they are tested without anything that sends",
+	},
+	{
+		from: []string{"consumers/internal/notify"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/retry", "consumers/internal/mails"},
+		why:  "a handler declares its ports: never an SDK, never an adapter; and nothing that notifies knows seats in Redis or Stripe",
+	},
+	{
 		from: []string{"consumers/internal/lambda/..."},
 		may:  []string{"contracts/...", "consumers/internal/retry", "github.com/aws/aws-lambda-go/events", dynamo, values},
 		why:  "these alone see a batch of Lambda, so that no handler can acknowledge by mistake",
@@ -172,15 +210,16 @@ var rules = []rule{
 		from: []string{"consumers/internal/adapters/..."},
 		may: []string{
 			"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/pay", "consumers/internal/reconcile",
+			"consumers/internal/mails", "consumers/internal/notify",
 			"consumers/internal/lambda/sqsbatch", "consumers/internal/adapters/awsclient", "consumers/internal/adapters/redisclient",
-			awsCore, dynamo, values, sqs, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", redis, stripe,
+			awsCore, dynamo, values, sqs, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", redis, stripe, ses, gateway,
 		},
-		oneOf: []string{dynamo, sqs, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", redis, stripe},
+		oneOf: []string{dynamo, sqs, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", redis, stripe, ses, gateway},
 		why:   "an adapter has one SDK and fills the port of its handlers; never another adapter",
 	},
 	{
 		from: []string{"consumers/internal/memory/..."},
-		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/pay", "consumers/internal/lambda/sqsbatch", "github.com/aws/aws-lambda-go/events"},
+		may:  []string{"contracts/...", "consumers/internal/order", "consumers/internal/holds", "consumers/internal/retry", "consumers/internal/pay", "consumers/internal/notify", "consumers/internal/lambda/sqsbatch", "github.com/aws/aws-lambda-go/events"},
 		why:  "what is in memory stands beside the real store under the same suite, and needs nothing else",
 	},
 	{
@@ -190,7 +229,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"consumers/..."},
-		may:  []string{"contracts/...", "consumers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", "github.com/caarlos0/env/v11"},
+		may:  []string{"contracts/...", "consumers/...", lambda, awsCore, "github.com/aws/aws-sdk-go-v2/config", sqs, dynamo, ses, "github.com/aws/aws-sdk-go-v2/service/eventbridge/...", "github.com/caarlos0/env/v11"},
 		why:  "boot and cmd wire their own side and nothing else",
 	},
 
@@ -205,8 +244,8 @@ var rules = []rule{
 // pure packages read neither clock, randomness nor anything outside the process. Their tests may.
 var pure = []string{
 	"contracts/...",
-	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace", "producers/internal/identity/rules", "producers/internal/identity/sealed",
-	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/adapters/memrate",
+	"producers/internal/admission", "producers/internal/browse", "producers/internal/orderid", "producers/internal/pace", "producers/internal/ticketpdf", "producers/internal/identity/rules",
+	"consumers/internal/order", "consumers/internal/holds", "consumers/internal/memory/...", "consumers/internal/mails", "consumers/internal/adapters/memrate",
 }
 
 // impureImports make a package impure; impureCalls do, by package and name.

@@ -134,7 +134,7 @@ func (c concert) expand(h hall, drawn geometry.Plan) Entry {
 	groups := h.groups()
 	for i := range groups {
 		groups[i].Price = prices[groups[i].Tier]
-		groups[i].Shape = drawn.Groups[groups[i].Group]
+		groups[i].Shape, groups[i].SectionName = drawn.Groups[groups[i].Group], drawn.Sections[groups[i].Section].Name
 	}
 	return Entry{
 		Layout:    c.Layout,

@@ -20,6 +20,12 @@ const (
 	ruleBounds  = "everything is inside the bounds"
 )
 
+// Bounds of an outline. Each edge is compared with each other one near it, and a page draws all of them.
+const (
+	maxPolygons = 100
+	maxCorners  = 500
+)
+
 // drawing is a geometry with the groups of its layout while it is checked.
 type drawing struct {
 	plan   geometry.Plan
@@ -155,9 +161,12 @@ func (d *drawing) checkShape(g readmodel.LayoutGroup, s geometry.Shape) {
 	} else if len(s.Outline.Polys) == 0 {
 		d.broken(g.Group, "", ruleForm, "it has no outline")
 	}
+	if n := len(s.Outline.Polys); n > maxPolygons {
+		d.broken(g.Group, "", ruleForm, "its outline has %d polygons, want at most %d", n, maxPolygons)
+	}
 	for _, polygon := range s.Outline.Polys {
-		if len(polygon) < 3 {
-			d.broken(g.Group, "", ruleForm, "a polygon of its outline has %d corners", len(polygon))
+		if len(polygon) < 3 || len(polygon) > maxCorners {
+			d.broken(g.Group, "", ruleForm, "a polygon of its outline has %d corners, want 3 to %d", len(polygon), maxCorners)
 		}
 	}
 	if g.Kind == readmodel.KindArea {

@@ -74,7 +74,8 @@ func (l *loader) layout(ctx context.Context, e Entry) (int, error) {
 }
 
 // same compares the decoded bodies of an item, since another release may compress differently. A stored item that is older than
-// the geometry of halls stays as it is, whatever the catalogue draws: it has the same seats, and is shown with a plain drawing.
+// the geometry of halls stays as it is, whatever the catalogue draws: it has the same seats, and is shown with a plain drawing. So
+// does an item for orders that is older than the tiers and the names of sections in it: readers do without.
 func same(key string, stored, own []byte) error {
 	storedPage, err := readItem(stored)
 	if err != nil {
@@ -92,6 +93,9 @@ func same(key string, stored, own []byte) error {
 		groups, want = withoutDrawing(groups), withoutDrawing(want)
 	} else if !reflect.DeepEqual(storedPage.Geometry, ownPage.Geometry) {
 		return fmt.Errorf("%w: the geometry of %s differs from the catalogue", ErrFrozen, key)
+	}
+	if !slices.ContainsFunc(groups, func(g readmodel.LayoutGroup) bool { return g.Tier != "" || g.SectionName != "" }) {
+		want = withoutWords(want)
 	}
 	extra := make(map[string]readmodel.LayoutGroup, len(groups))
 	for _, g := range groups {
@@ -132,13 +136,22 @@ func withoutDrawing(groups []readmodel.LayoutGroup) []readmodel.LayoutGroup {
 	return left
 }
 
+// withoutWords returns groups without the parts that items for orders did not always have.
+func withoutWords(groups []readmodel.LayoutGroup) []readmodel.LayoutGroup {
+	left := slices.Clone(groups)
+	for i := range left {
+		left[i].Tier, left[i].SectionName = "", ""
+	}
+	return left
+}
+
 // difference returns the name of the first part in which two groups differ, "" if they are equal.
 func difference(a, b readmodel.LayoutGroup) string {
 	for _, part := range []struct {
 		name string
 		a, b any
 	}{
-		{"section", a.Section, b.Section}, {"kind", a.Kind, b.Kind}, {"tier", a.Tier, b.Tier}, {"price", a.Price, b.Price},
+		{"section", a.Section, b.Section}, {"name of the section", a.SectionName, b.SectionName}, {"kind", a.Kind, b.Kind}, {"tier", a.Tier, b.Tier}, {"price", a.Price, b.Price},
 		{"list of seats", a.Seats, b.Seats}, {"rows", a.Rows, b.Rows}, {"accessible places", a.Accessible, b.Accessible}, {"companions' seats", a.Companions, b.Companions},
 		{"restricted seats", a.Restricted, b.Restricted}, {"shape", a.Shape, b.Shape},
 	} {

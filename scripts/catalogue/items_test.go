@@ -53,12 +53,12 @@ func TestStoredLayoutItemsAreReadAsTheyWereWritten(t *testing.T) {
 		}
 		for i, g := range e.Groups {
 			forSeats := g
-			forSeats.Tier, forSeats.Shape, forSeats.Companions, forSeats.Restricted = "", geometry.Shape{}, nil, nil
+			forSeats.Shape, forSeats.Companions, forSeats.Restricted = geometry.Shape{}, nil, nil
 			if !reflect.DeepEqual(seats[i], forSeats) {
 				t.Errorf("group %s was read as %+v", g.Group, seats[i])
 			}
 			forPage := g
-			forPage.Price = page.Groups[i].Price
+			forPage.Price, forPage.SectionName = page.Groups[i].Price, ""
 			if !reflect.DeepEqual(page.Groups[i], forPage) || page.Groups[i].Price.Currency != "" {
 				t.Errorf("group %s was read as %+v", g.Group, page.Groups[i])
 			}

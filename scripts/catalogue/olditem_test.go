@@ -78,3 +78,34 @@ func TestAnItemWithoutGeometryStaysAsItIs(t *testing.T) {
 		t.Errorf("other accessible places: %v", err)
 	}
 }
+
+// An item for orders that was stored without tiers and names of sections is loaded again without an error and is not changed.
+func TestAnItemWithoutNamesOfSectionsStaysAsItIs(t *testing.T) {
+	x, entries := target(t), sample(t)[:1]
+	items, err := itemsOf(entries[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := layoutitem.EncodeSeats(withoutWords(entries[0].Groups))
+	if err != nil || len(old) >= len(items[0].Body) {
+		t.Fatalf("%d bytes, and %d without the words, %v", len(items[0].Body), len(old), err)
+	}
+	l := loader{target: x}
+	for _, item := range []readmodel.LayoutItem{{Key: items[0].Key, Body: old}, items[1]} {
+		if err := l.putItem(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := Load(t.Context(), x, entries, Options{Now: at(2026), CommandID: "one"})
+	if err != nil || report.LayoutWritten != 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if body := storedItems(t, x, entries[0])[layoutitem.UseSeats]; !bytes.Equal(body, old) {
+		t.Error("the item was written over")
+	}
+	changed := sample(t)[:1]
+	changed[0].Groups[1].Seats = changed[0].Groups[1].Seats[1:]
+	if _, err := Load(t.Context(), x, changed, Options{Now: at(2026), CommandID: "two"}); !errors.Is(err, ErrFrozen) {
+		t.Errorf("other seats: %v", err)
+	}
+}

@@ -34,24 +34,32 @@ func (o once) first(group, row, rule string) bool {
 }
 
 // checkNearest looks up each seat's neighbours in a grid. Its cells are as wide as the least distance, so that only the nine
-// cells around a seat can have one that is too near.
+// cells around a seat can have one that is too near. A seat that is too near is not compared with those after it, so that a cell
+// has few seats, also in a hall whose seats are all at one place.
 func (d *drawing) checkNearest() {
 	said := once{}
 	cells := map[[2]int][]int{}
 	for i, seat := range d.seats {
+		near := false
 		x, y := int(math.Floor(seat.at[0]/leastDistance)), int(math.Floor(seat.at[1]/leastDistance))
 		for dx := -1; dx <= 1; dx++ {
 			for dy := -1; dy <= 1; dy++ {
 				for _, j := range cells[[2]int{x + dx, y + dy}] {
 					other := d.seats[j]
 					distance := geometry.Distance(seat.at, other.at)
-					if group := d.nameOf(seat.group); distance < leastDistance && said.first(group, seat.row, ruleNearest) {
+					if distance >= leastDistance {
+						continue
+					}
+					near = true
+					if group := d.nameOf(seat.group); said.first(group, seat.row, ruleNearest) {
 						d.broken(group, seat.row, ruleNearest, "%s and %s of group %s are %.2f apart", seat.name, other.name, d.nameOf(other.group), distance)
 					}
 				}
 			}
 		}
-		cells[[2]int{x, y}] = append(cells[[2]int{x, y}], i)
+		if !near {
+			cells[[2]int{x, y}] = append(cells[[2]int{x, y}], i)
+		}
 	}
 }
 
@@ -107,10 +115,14 @@ func overlap(a, b []geometry.Point) bool {
 	return geometry.Inside(a, b[0]) || geometry.Inside(b, a[0])
 }
 
-// crossesItself reports whether edges of a polygon that are not neighbours meet.
+// crossesItself reports whether edges of a polygon that are not neighbours meet, or an edge runs back along the one before it. So a
+// polygon without an area crosses itself.
 func crossesItself(polygon []geometry.Point) bool {
 	n := len(polygon)
 	for i := range n {
+		if geometry.TurnsBack(polygon[i], polygon[(i+1)%n], polygon[(i+2)%n]) {
+			return true
+		}
 		for j := i + 2; j < n; j++ {
 			if (j+1)%n != i && geometry.Meet(polygon[i], polygon[i+1], polygon[j], polygon[(j+1)%n]) {
 				return true

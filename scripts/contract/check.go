@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Files of the contract, relative to the module's root.
@@ -21,9 +23,21 @@ const (
 	severityFile = "contracts/openapi/severity.txt"
 )
 
-var atFile = regexp.MustCompile(`(?m)^(error|warning|info) at [^,]*, `)
+// maxVersions bounds how many earlier versions of the contract are compared.
+const maxVersions = 10
 
-// check compares the contract below root with the version before it. Where there is none, it prints why and returns nil.
+var atFile = regexp.MustCompile(`(?m)^(error|warning|info)( at [^,]*)?, `)
+
+// checker compares the contract below root with the versions before it.
+type checker struct {
+	root, oasdiff string
+	out           io.Writer
+	// scratch is a temporary folder.
+	scratch string
+}
+
+// check compares the contract below root with the version before it, and with those before that one since there is a changelog:
+// several commits may be checked as one. Where there is none, it prints why and returns nil.
 func check(ctx context.Context, root, oasdiff string, out io.Writer) error {
 	contract, err := os.ReadFile(filepath.Join(root, contractFile)) //nolint:gosec // a file of the project
 	if err != nil {
@@ -33,75 +47,120 @@ func check(ctx context.Context, root, oasdiff string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	from, missing := before(ctx, root, contract)
-	if missing != nil {
-		_, err := fmt.Fprintf(out, "contract: not compared, since the version before is not there: %v\n", missing)
+	deepenErr := deepen(ctx, root)
+	versions, missing := before(ctx, root, contract)
+	if len(versions) == 0 {
+		_, err := fmt.Fprintf(out, "contract: not compared, since the version before is not there: %v\n", errors.Join(missing, deepenErr))
 		return err
 	}
-	old, err := show(ctx, root, from, contractFile)
-	if err != nil {
+	if deepenErr != nil {
+		if _, err := fmt.Fprintf(out, "contract: not every earlier version is there: %v\n", deepenErr); err != nil {
+			return err
+		}
+	}
+	c := checker{root: root, oasdiff: oasdiff, out: out}
+	if c.scratch, err = os.MkdirTemp("", "contract"); err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "contract")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder
-	base := filepath.Join(folder, "before.yaml")
-	if err := os.WriteFile(base, old, 0o600); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(out, "contract: comparing with %s\n", from); err != nil {
-		return err
-	}
-	current := filepath.Join(root, contractFile)
-	compare := func(command string, more ...string) ([]byte, error) {
-		arguments := append([]string{command, "--format", "singleline", "--color", "never", "--severity-levels", filepath.Join(root, severityFile)}, more...)
-		found, err := run(ctx, oasdiff, append(arguments, base, current)...)
-		// The place of each change begins with the path of a file of this machine.
-		return bytes.TrimSpace(atFile.ReplaceAll(found, nil)), err
-	}
-	changes, err := compare("changelog")
-	if err != nil {
-		return err
-	}
-	breaking, broken := compare("breaking", "--fail-on", "ERR", "--err-ignore", filepath.Join(root, changelogFile))
-	summary, _, _ := strings.Cut(string(changes), "\n")
-	if _, err := fmt.Fprintf(out, "contract: %s\n", summary); err != nil {
-		return err
-	}
-	var exit *exec.ExitError
-	switch {
-	case errors.As(broken, &exit) && exit.ExitCode() == 1:
-		return fmt.Errorf("these changes break clients:\n%s\nkeep the old form beside the new one, or list each change in %s, beginning with \"in API\", with the reason", breaking, changelogFile)
-	case broken != nil:
-		return broken
-	}
-	oldLog, err := show(ctx, root, from, changelogFile)
-	if err == nil && !bytes.HasPrefix(changes, []byte("No changes")) && bytes.Equal(oldLog, changelog) {
-		return fmt.Errorf("the contract has changed and %s has not: say there what changed for a client", changelogFile)
+	defer os.RemoveAll(c.scratch) //nolint:errcheck // a temporary folder
+	for i, from := range versions {
+		changed, err := c.compare(ctx, from)
+		if err != nil {
+			return err
+		}
+		oldLog, noLog := show(ctx, root, from, changelogFile)
+		if i == 0 && changed && noLog == nil && bytes.Equal(oldLog, changelog) {
+			return fmt.Errorf("the contract has changed and %s has not: say there what changed for a client", changelogFile)
+		}
 	}
 	_, err = fmt.Fprintln(out, "contract: no client breaks by a change that the changelog does not list")
 	return err
 }
 
-// before returns the commit to compare with: the last one if the file has changed since, or else the one before the file's last
-// change.
-func before(ctx context.Context, root string, contract []byte) (string, error) {
+// compare returns whether the contract of a commit differs from the current one, and an error if the difference breaks clients.
+func (c checker) compare(ctx context.Context, from string) (changed bool, err error) {
+	old, err := show(ctx, c.root, from, contractFile)
+	if err != nil {
+		return false, err
+	}
+	base := filepath.Join(c.scratch, "before.yaml")
+	if err := os.WriteFile(base, old, 0o600); err != nil {
+		return false, err
+	}
+	changes, err := c.run(ctx, "changelog", base)
+	if err != nil {
+		return false, err
+	}
+	breaking, broken := c.run(ctx, "breaking", base, "--fail-on", "ERR", "--err-ignore", filepath.Join(c.root, changelogFile))
+	summary, _, _ := strings.Cut(string(changes), "\n")
+	if _, err := fmt.Fprintf(c.out, "contract: compared with %s: %s\n", from, summary); err != nil {
+		return false, err
+	}
+	var exit *exec.ExitError
+	if errors.As(broken, &exit) && exit.ExitCode() == 1 {
+		return true, fmt.Errorf("these changes since %s break clients:\n%s\nkeep the old form beside the new one, or list each change in %s, beginning with \"in API\", with the reason", from, breaking, changelogFile)
+	}
+	return !bytes.HasPrefix(changes, []byte("No changes")), broken
+}
+
+// run runs a command of oasdiff on a version and the current one, and returns what it found. The place of each change, which
+// begins with the path of a file of this machine, is left out.
+func (c checker) run(ctx context.Context, command, base string, more ...string) ([]byte, error) {
+	arguments := append([]string{command, "--format", "singleline", "--color", "never", "--severity-levels", filepath.Join(c.root, severityFile)}, more...)
+	found, err := run(ctx, c.oasdiff, append(arguments, base, filepath.Join(c.root, contractFile))...)
+	return bytes.TrimSpace(atFile.ReplaceAll(found, nil)), err
+}
+
+// deepen fetches the history of a shallow clone, which ends before the version to compare with. It returns why it cannot.
+func deepen(ctx context.Context, root string) error {
+	if !isShallow(ctx, root) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
+	defer cancel()
+	_, err := git(ctx, root, "fetch", "--quiet", "--unshallow")
+	// Without an origin git fetches nothing, and that is no error of its own.
+	if err != nil || isShallow(ctx, root) {
+		return errors.Join(errors.New("the clone is shallow, and its history cannot be fetched (git fetch --unshallow)"), err)
+	}
+	return nil
+}
+
+// isShallow is false where there is no repository, which has nothing to fetch.
+func isShallow(ctx context.Context, root string) bool {
+	shallow, err := git(ctx, root, "rev-parse", "--is-shallow-repository")
+	return err == nil && strings.TrimSpace(string(shallow)) == "true"
+}
+
+// fetchWithin bounds the fetch of the history.
+const fetchWithin = time.Minute
+
+// before returns the commits to compare with, the newest first: the last one if the file has changed since, and then the one
+// before each change of the file. A merge is one change, with all that its branch has changed. Only commits with a changelog
+// count, except for the first.
+func before(ctx context.Context, root string, contract []byte) (commits []string, err error) {
 	last, err := show(ctx, root, "HEAD", contractFile)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if !bytes.Equal(last, contract) {
-		return "HEAD", nil
+		commits = append(commits, "HEAD")
 	}
-	changed, err := git(ctx, root, "log", "-1", "--format=%H", "--", contractFile)
+	changed, err := git(ctx, root, "log", "--first-parent", "--max-count", strconv.Itoa(maxVersions), "--format=%H", "--", contractFile)
 	if err != nil {
-		return "", err
+		return commits, err
 	}
-	from := strings.TrimSpace(string(changed)) + "^"
-	_, err = show(ctx, root, from, contractFile)
-	return from, err
+	for commit := range strings.FieldsSeq(string(changed)) {
+		from := commit + "^"
+		if _, err = show(ctx, root, from, contractFile); err != nil {
+			return commits, err
+		}
+		if _, noLog := show(ctx, root, from, changelogFile); noLog != nil && len(commits) > 0 {
+			return commits, nil //nolint:nilerr // the rule began with the changelog
+		}
+		commits = append(commits, from)
+	}
+	return commits, nil
 }
 
 func show(ctx context.Context, root, commit, file string) ([]byte, error) {

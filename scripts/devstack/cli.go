@@ -28,9 +28,11 @@ type commands struct {
 	Seed   seedCommand   `cmd:"" help:"Load the sample concerts again; what exists is not changed."`
 	Env    envCommand    `cmd:"" help:"Print every address and name as shell exports."`
 	Token  tokenCommand  `cmd:"" help:"Print an access token of the stack's own issuer."`
+	Keys   keysCommand   `cmd:"" help:"Show or rotate the keys that sign access tokens."`
 	Run    runCommand    `cmd:"" help:"Bring up a temporary stack, run a command with its environment, take the stack down."`
 	Tools  toolsCommand  `cmd:"" help:"Only install what the stack and the tests need."`
 	Build  buildCommand  `cmd:"" help:"Only build the functions, each as NAME/bootstrap."`
+	Node   nodeCommand   `cmd:"" help:"Print the folder of node and npm, for the site; install both if they are missing."`
 
 	Package packageCommand `cmd:"" help:"Build what is deployed on AWS: a reproducible arm64 zip of each function."`
 }

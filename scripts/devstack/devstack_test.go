@@ -301,6 +301,37 @@ func TestTokensVerifyAgainstTheServedDocuments(t *testing.T) {
 	}
 }
 
+// Only a token that is asked for as an operator's has the scope, one or many.
+func TestOperatorsTokensHaveTheScope(t *testing.T) {
+	a, out := testApp(t)
+	_, verifier := tokensOf(t, a, "one")
+	for _, c := range []struct {
+		command tokenCommand
+		want    string
+	}{
+		{tokenCommand{User: "anna"}, "buyer"}, {tokenCommand{User: "olga", Operator: true}, "buyer operator"}, {tokenCommand{User: "olga", Operator: true, Count: 3}, "buyer operator"},
+	} {
+		out.Reset()
+		if err := c.command.Run(t.Context(), a, &commands{Stack: "one"}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		for _, line := range lines {
+			token, err := verifier.Verify(t.Context(), line[strings.LastIndex(line, " ")+1:])
+			var claims struct{ Scope string }
+			if err == nil {
+				err = token.Claims(&claims)
+			}
+			if err != nil || claims.Scope != c.want {
+				t.Errorf("%+v: scope %q, %v", c.command, claims.Scope, err)
+			}
+		}
+		if len(lines) != max(1, c.command.Count) {
+			t.Errorf("%+v: %d lines", c.command, len(lines))
+		}
+	}
+}
+
 func TestManyTokensArePrintedOneALine(t *testing.T) {
 	a, out := testApp(t)
 	_, verifier := tokensOf(t, a, "one")
@@ -333,7 +364,7 @@ func TestSecretsAreKeptAndOnlyTheOwnerReadsThem(t *testing.T) {
 	if other := prepared(t, a, "two", stackFlags{}); other.secrets.OrderIDs == u.secrets.OrderIDs {
 		t.Error("two stacks share a secret")
 	}
-	for _, name := range []string{"secrets.json", "signing-key.pem", "stack.json"} {
+	for _, name := range []string{"secrets.json", "signing-key.pem", "token-keys.json", "stack.json"} {
 		info, err := os.Stat(u.folder.Path(name))
 		if err != nil {
 			t.Fatal(err)

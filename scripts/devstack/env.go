@@ -63,6 +63,8 @@ func (d description) variables() (map[string]string, error) {
 		"STACK_LOGS":             d.folder.Logs(),
 		"STACK_SIGNING_KEY":      d.folder.SigningKey(),
 		"MAIL_OUTBOX":            d.folder.MailOutbox(),
+		"PUSH_URL":               d.settings.PushURL(),
+		"CONNECTIONS_URL":        d.settings.ConnectionsURL(),
 	})
 	for _, q := range d.topology.Queues {
 		variables[variableName(q.Name)+"_QUEUE_URL"] = d.values["queueUrl:"+q.Name]

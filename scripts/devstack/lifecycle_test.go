@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"boxoffice/scripts/devstack/internal/stack"
+	"boxoffice/scripts/internal/localtokens"
+	"boxoffice/scripts/internal/moduleroot"
 	"boxoffice/scripts/internal/stacktest"
 )
 
@@ -68,12 +71,26 @@ func TestStackComesUpRestartsDeadProcessesAndGoesDown(t *testing.T) {
 		t.Errorf("an order with a token of the stack gets %d", code)
 	}
 
+	rotateKeys(t, variables)
+
 	if code, _ := devstack(t, "up"); code != 0 {
 		t.Fatal("a second up failed")
 	}
-	if second := pids(t); second[ministackName] != first[ministackName] || second[redisName] != first[redisName] || second[lambdahostName] != first[lambdahostName] {
-		t.Errorf("a second up restarted a process: %v, then %v", first, second)
+	// The functions have to read the new keys; nothing else is restarted.
+	second := pids(t)
+	if second[ministackName] != first[ministackName] || second[redisName] != first[redisName] || second[lambdahostName] == first[lambdahostName] {
+		t.Errorf("up after a rotation: the processes were %v, are %v", first, second)
 	}
+	if code := orderStatus(t, variables, "anna"); code != http.StatusAccepted {
+		t.Errorf("after it an order with a token of the stack gets %d", code)
+	}
+	if code, _ := devstack(t, "up"); code != 0 {
+		t.Fatal("a third up failed")
+	}
+	if third := pids(t); third[ministackName] != second[ministackName] || third[redisName] != second[redisName] || third[lambdahostName] != second[lambdahostName] {
+		t.Errorf("up without a change restarted a process: %v, then %v", second, third)
+	}
+	first = second
 	if code, _ := devstack(t, "up", "--hold-seconds", "31"); code != 1 {
 		t.Errorf("other settings: exit code %d", code)
 	}
@@ -102,6 +119,72 @@ func TestStackComesUpRestartsDeadProcessesAndGoesDown(t *testing.T) {
 	}
 	if _, err := get(t.Context(), discovery); err == nil {
 		t.Error("the site still responds")
+	}
+}
+
+func moduleRoot(t *testing.T) string {
+	t.Helper()
+	root, err := moduleroot.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// rotateKeys rotates the stack's keys while it runs. Tokens of before and tokens of the new key are accepted at once.
+func rotateKeys(t *testing.T, variables map[string]string) {
+	t.Helper()
+	folder := stack.Folder{Root: moduleRoot(t), Name: lifecycleStack}
+	old, err := loadTokenKeys(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, before := devstack(t, "token", "--user", "anna")
+	if code, out := devstack(t, "keys", "rotate", "--dry-run", "--json"); code != 0 || !strings.Contains(string(out), `"waiting"`) {
+		t.Errorf("dry run: %d %s", code, out)
+	}
+	if still, err := loadTokenKeys(folder); err != nil || len(still) != len(old) {
+		t.Errorf("a dry run changed the keys: %d, %v", len(still), err)
+	}
+	if code, out := devstack(t, "keys", "rotate"); code != 0 || !strings.Contains(string(out), "waiting") {
+		t.Fatalf("rotate: %d %s", code, out)
+	}
+	if code, _ := devstack(t, "keys", "rotate"); code != 1 {
+		t.Errorf("a rotation while a key waits: exit code %d", code)
+	}
+	if code, out := devstack(t, "keys"); code != 0 || strings.Count(string(out), "\n") != 3 {
+		t.Errorf("keys: %d %s", code, out)
+	}
+	set, err := loadTokenKeys(folder)
+	if err != nil || len(set) != 2 || set[0].ID != old[0].ID {
+		t.Fatalf("%d keys, %v", len(set), err)
+	}
+	published, err := get(t.Context(), variables["API_BASE_URL"]+localtokens.WellKnown+localtokens.KeySetName)
+	if err != nil || !strings.Contains(string(published), set[0].ID) || !strings.Contains(string(published), set[1].ID) {
+		t.Errorf("published %s, %v", published, err)
+	}
+	_, during := devstack(t, "token", "--user", "anna")
+	waiting, err := localtokens.SigningKey(set, set[1].SignsFrom)
+	if err != nil || waiting.ID() != set[1].ID {
+		t.Fatal(err)
+	}
+	after, err := waiting.Sign(localtokens.ClaimsOf(variables["API_BASE_URL"], "anna", time.Now(), localtokens.TTL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range map[string]string{"before": string(before), "during": string(during), "after": after} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, variables["API_BASE_URL"]+"/me", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("a token of %s the rotation gets %d, %v", name, response.StatusCode, err)
+		}
 	}
 }
 

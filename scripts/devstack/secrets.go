@@ -12,16 +12,17 @@ import (
 // nameSecrets sets the value of each reference to a secret to an ARN, as on AWS, and returns the secret of each ARN for the
 // imitated extension.
 func (u *ascent) nameSecrets() (map[string]string, error) {
-	key, err := signingKey(u.folder)
+	set, err := loadTokenKeys(u.folder)
 	if err != nil {
 		return nil, err
 	}
-	tokenKeys, err := key.Set().Encode()
+	tokenKeys, err := set.Encode()
 	if err != nil {
 		return nil, err
 	}
 	have := map[string]string{
 		"secret:token-keys": tokenKeys, "secret:sessions": u.secrets.Sessions, "secret:mail-links": u.secrets.MailLinks,
+		"secret:push-tickets": u.secrets.PushTickets, "secret:ticket-key": u.secrets.TicketKey,
 		"secret:origin":    u.secrets.Origin,
 		"secret:order-ids": u.secrets.OrderIDs, "secret:stripe-api": u.secrets.Stripe.Secret, "secret:stripe-webhook": u.secrets.Stripe.Webhook,
 		"redisReaderPassword": u.secrets.Redis[stack.RedisReader], "redisWriterPassword": u.secrets.Redis[stack.RedisWriter],

@@ -42,8 +42,8 @@ func TestValuesHaveARNsInPlaceOfSecrets(t *testing.T) {
 		}
 	}
 	// The Redis passwords of readers, writers and pay, the key of order ids, Stripe's key and its signing secret, the keys of access
-	// tokens, of sessions and of links in mails, and the secret of the edge.
-	if len(byARN) != 10 || named < 14 {
+	// tokens, of sessions and of links in mails, of tickets and of push tickets, and the secret of the edge.
+	if len(byARN) != 12 || named < 14 {
 		t.Errorf("%d secrets, named %d times", len(byARN), named)
 	}
 	seen := map[string]bool{}

@@ -3,10 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -14,61 +11,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
+	"boxoffice/contracts/tokenkeys"
 	"boxoffice/scripts/devstack/internal/accounts"
-	"boxoffice/scripts/devstack/internal/stack"
 	"boxoffice/scripts/internal/cli"
 	"boxoffice/scripts/internal/localtokens"
 )
 
-const (
-	audience        = localtokens.Audience
-	wellKnownPrefix = "/api" + localtokens.WellKnown
-)
-
-// writeTokenDocuments creates the stack's signing key if there is none, and writes the discovery document and the key set.
-func writeTokenDocuments(f stack.Folder, issuer string) error {
-	key, err := signingKey(f)
-	if errors.Is(err, os.ErrNotExist) {
-		if key, err = localtokens.NewKey(); err == nil {
-			err = saveKey(f, key)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	discovery, err := localtokens.Discovery(issuer)
-	if err != nil {
-		return fmt.Errorf("discovery document: %w", err)
-	}
-	keys, err := localtokens.KeySet(key.Set())
-	if err != nil {
-		return fmt.Errorf("key set: %w", err)
-	}
-	return errors.Join(
-		stack.WriteFile(filepath.Join(f.WellKnown(), localtokens.DiscoveryName), discovery),
-		stack.WriteFile(filepath.Join(f.WellKnown(), localtokens.KeySetName), keys))
-}
-
-func signingKey(f stack.Folder) (localtokens.Key, error) {
-	content, err := os.ReadFile(f.SigningKey())
-	if err != nil {
-		return localtokens.Key{}, fmt.Errorf("signing key: %w", err)
-	}
-	return localtokens.ParseKey(content)
-}
-
-func saveKey(f stack.Folder, key localtokens.Key) error {
-	content, err := key.PEM()
-	if err != nil {
-		return err
-	}
-	return stack.WriteFile(f.SigningKey(), content)
-}
-
 type tokenCommand struct {
-	User  string         `help:"The user's id; with --count the prefix of the ids." default:"buyer"`
-	Count int            `help:"Print this many lines 'userId token' for USER-1, USER-2, … instead of one token."`
-	TTL   *time.Duration `name:"ttl" help:"How long the token is valid, negative for an expired one (default: 15m; with --count 12h, since making the tokens of a load test takes long)."`
+	User     string         `help:"The user's id; with --count the prefix of the ids." default:"buyer"`
+	Operator bool           `help:"Give the token the scope operator as well, and its account the right to it."`
+	Count    int            `help:"Print this many lines 'userId token' for USER-1, USER-2, … instead of one token."`
+	TTL      *time.Duration `name:"ttl" help:"How long the token is valid, negative for an expired one (default: 15m; with --count 12h, since making the tokens of a load test takes long)."`
 }
 
 const (
@@ -89,7 +42,8 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	if err != nil {
 		return err
 	}
-	key, err := signingKey(d.folder)
+	now := a.now()
+	key, err := signingKey(d.folder, now)
 	if err != nil {
 		return err
 	}
@@ -100,24 +54,30 @@ func (c *tokenCommand) Run(ctx context.Context, a *app, root *commands) error {
 	case c.Count > 0:
 		ttl = countTTL
 	}
-	issuer, now := d.settings.Issuer(), a.now()
-	if err := writeAccounts(ctx, d, c.users(), now); err != nil {
-		return err
-	}
-	if c.Count == 0 {
-		token, err := key.Sign(localtokens.ClaimsOf(issuer, c.User, now, ttl))
-		if err != nil {
-			return err
+	issuer := d.settings.Issuer()
+	users := c.users()
+	claimsOf := func(user string) localtokens.Claims {
+		claims := localtokens.ClaimsOf(issuer, user, now, ttl)
+		if c.Operator {
+			claims.Scope += " " + tokenkeys.ScopeOperator
 		}
-		_, err = fmt.Fprintln(a.out, token)
-		return err
+		return claims
 	}
-	lines, err := signMany(ctx, c.Count, func(i int) (string, error) {
-		user := fmt.Sprintf("%s-%d", c.User, i+1)
-		token, err := key.Sign(localtokens.ClaimsOf(issuer, user, now, ttl))
-		return user + " " + token, err
+	// The emulator writes the accounts while this program signs.
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return writeAccounts(ctx, d, users, c.Operator, now) })
+	var lines []string
+	both.Go(func() (err error) {
+		lines, err = signMany(ctx, len(users), func(i int) (string, error) {
+			token, err := key.Sign(claimsOf(users[i]))
+			if err != nil || c.Count == 0 {
+				return token, err
+			}
+			return users[i] + " " + token, nil
+		})
+		return err
 	})
-	if err != nil {
+	if err := both.Wait(); err != nil {
 		return err
 	}
 	out := bufio.NewWriter(a.out)
@@ -142,7 +102,7 @@ func (c *tokenCommand) users() []string {
 }
 
 // writeAccounts writes the accounts of tokens, so that they have an answer at /api/me.
-func writeAccounts(ctx context.Context, d description, users []string, now time.Time) error {
+func writeAccounts(ctx context.Context, d description, users []string, operator bool, now time.Time) error {
 	table, found := d.values["tableName:users"]
 	if !found {
 		return nil // the stack was brought up by a version without accounts
@@ -151,7 +111,7 @@ func writeAccounts(ctx context.Context, d description, users []string, now time.
 	if err != nil {
 		return err
 	}
-	return accounts.Write(ctx, dynamodb.NewFromConfig(cfg), table, users, now)
+	return accounts.Write(ctx, dynamodb.NewFromConfig(cfg), table, users, operator, now)
 }
 
 // signMany runs sign for 0 to n-1 on every core, since a signature takes about a millisecond.

@@ -149,7 +149,7 @@ func (u *ascent) prepare(flags stackFlags) error {
 	if u.secrets, err = u.folder.LoadSecrets(); err != nil {
 		return err
 	}
-	if err := writeTokenDocuments(u.folder, u.settings.Issuer()); err != nil {
+	if err := errors.Join(ensureTokenKeys(u.folder, u.settings.Issuer(), u.now()), writeTicketKeys(u.folder, u.secrets.TicketKey)); err != nil {
 		return err
 	}
 	return u.folder.SaveSettings(u.settings)
@@ -196,6 +196,9 @@ func (a *app) build(ctx context.Context, functions []topology.Function) (install
 	return binaries, err
 }
 
+// mailFrom is the address that the stack's mails come from. Nobody can have an address in this domain.
+const mailFrom = "Boxoffice <tickets@boxoffice.invalid>"
+
 // resources creates queues and tables, and writes the value of each reference of the topology.
 func (u *ascent) resources(ctx context.Context) error {
 	cfg, err := awsConfig(ctx, u.settings)
@@ -216,6 +219,9 @@ func (u *ascent) resources(ctx context.Context) error {
 	u.values["environment"], u.values["paymentMode"] = u.folder.Name, "test"
 	u.values["stripePublishableKey"], u.values["stripeApiBase"] = u.secrets.Stripe.Publishable, u.settings.StripeBase()
 	u.values["siteUrl"], u.values["rateLimits"], u.values["mailOutbox"] = u.settings.SiteURL(), u.settings.RateLimits, u.folder.MailOutbox()
+	u.values["mailFrom"], u.values["mailConfigurationSet"] = mailFrom, ""
+	u.values["pushUrl"], u.values["connectionsEndpoint"] = u.settings.PushURL(), u.settings.ConnectionsURL()
+	u.values["allowedOrigins"] = strings.Join(u.settings.AllowOrigins, ",")
 	functionSecrets, err := u.nameSecrets()
 	if err != nil {
 		return err

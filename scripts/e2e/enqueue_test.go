@@ -21,10 +21,11 @@ func (s *stack) enqueue(t *testing.T, m message.Encoded) {
 	for name, value := range m.Attributes.Map() {
 		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 	}
-	if _, err := s.Queues.SendMessage(t.Context(), &sqs.SendMessageInput{
-		QueueUrl: aws.String(s.Queue(cmp.Or(string(m.Queue), "orders"))), MessageBody: &m.Body, MessageAttributes: attributes,
-		MessageGroupId: &m.Group, MessageDeduplicationId: &m.DeduplicationID,
-	}); err != nil {
+	in := &sqs.SendMessageInput{QueueUrl: aws.String(s.Queue(cmp.Or(string(m.Queue), "orders"))), MessageBody: &m.Body, MessageAttributes: attributes}
+	if m.Queue != message.QueueNotifications { // a standard queue, which has neither
+		in.MessageGroupId, in.MessageDeduplicationId = &m.Group, &m.DeduplicationID
+	}
+	if _, err := s.Queues.SendMessage(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -172,6 +172,24 @@ func (a attempt) refusedNoAdjacent() bool {
 	return a.order.Status == contracts.Rejected && a.order.Reason != nil && a.order.Reason.Code == contracts.ReasonNoAdjacent
 }
 
+// checkInstead checks what is offered to a buyer of two adjacent seats where none are left: a pair elsewhere, or two single seats.
+func (h house) checkInstead(t *testing.T, suggestions []apiclient.Suggestion) {
+	t.Helper()
+	words := map[string]bool{}
+	for _, s := range suggestions {
+		words[s.Why] = true
+		inside := slices.ContainsFunc(h.groups, func(g apiclient.Group) bool {
+			return !slices.ContainsFunc(s.Seats, func(seat string) bool { return !slices.Contains(g.Seats, seat) })
+		})
+		if wanted := map[string]int{"same_tier": 2, "two_runs": 2, "longest_run": 1}[s.Why]; len(s.Seats) != wanted || s.Why != "same_tier" && h.section != "" && !inside || s.Amount.Minor == 0 {
+			t.Errorf("offered %+v", s)
+		}
+	}
+	if len(words) == 0 || h.section == "" && !words["two_runs"] {
+		t.Errorf("offered %+v", suggestions)
+	}
+}
+
 // The last pair of adjacent seats is found, by a request and by an order that reaches the wrong group. When it is taken, buyers
 // are told so, however many single seats are left.
 func TestLastPairIsFoundAmongSingleSeats(t *testing.T) {
@@ -186,6 +204,7 @@ func TestLastPairIsFoundAmongSingleSeats(t *testing.T) {
 			left, until := h.fillExceptPair(t)
 
 			var winner attempt
+			queued := 0
 			for _, a := range h.placeAtOnce(t, 8, func(int) apiclient.OrderRequest {
 				return apiclient.OrderRequest{ConcertID: h.concert.ID, Best: &apiclient.BestAvailable{Section: h.section, Quantity: 2}}
 			}) {
@@ -194,8 +213,12 @@ func TestLastPairIsFoundAmongSingleSeats(t *testing.T) {
 					winner = a
 				case !a.refusedNoAdjacent():
 					t.Errorf("%s got %d %s and has %+v", a.user, a.answer.Status, a.answer.Body, a.order)
+				case a.order.Status == contracts.Rejected:
+					h.checkInstead(t, a.order.Reason.Suggestions)
+					queued++
 				}
 			}
+			t.Logf("%d of the others were refused by the queue", queued)
 			if winner.user == "" {
 				t.Fatalf("none of eight buyers has the last pair %v", h.pair)
 			}
@@ -218,11 +241,14 @@ func TestLastPairIsFoundAmongSingleSeats(t *testing.T) {
 			}
 
 			anna := s.signedIn(t, testbed.Named("anna"))
-			if answer := s.placeBest(t, anna, h.concert.ID, "key-1", h.section, 2); answer.Status != http.StatusConflict || answer.Problem().Code != "sold_out" {
-				t.Errorf("with no pair left POST returned %d %s", answer.Status, answer.Body)
+			sold := s.placeBest(t, anna, h.concert.ID, "key-1", h.section, 2)
+			if sold.Status != http.StatusConflict || sold.Problem().Code != "sold_out" {
+				t.Errorf("with no pair left POST returned %d %s", sold.Status, sold.Body)
 			}
+			h.checkInstead(t, sold.Problem().Suggestions)
 			for _, g := range []string{h.groups[0].Group, last} {
-				if row := h.enqueuePair(t, g); row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonNoAdjacent {
+				row := h.enqueuePair(t, g)
+				if row.Status != contracts.Rejected || row.Reason == nil || row.Reason.Code != contracts.ReasonNoAdjacent || row.Asked == nil || row.Asked.Quantity != 2 {
 					t.Errorf("with no pair left an order in %s is %s, %+v", g, row.Status, row.Reason)
 				}
 			}

@@ -87,8 +87,11 @@ func TestOrderIsPaid(t *testing.T) {
 	if got := timelineOf(paid); got != "QUEUED HELD AWAITING_PAYMENT COMMITTED CONFIRMED" {
 		t.Errorf("timeline is %s", got)
 	}
-	if paid.Payment != nil || len(paid.Tickets) != 2 || paid.Tickets[0].ID == paid.Tickets[1].ID {
-		t.Errorf("payment %+v, tickets %+v", paid.Payment, paid.Tickets)
+	if p := paid.Payment; p == nil || p.Card == nil || *p.Card != (apiclient.Card{Brand: "visa", Last4: "4242"}) || p.ClientSecret != "" || p.PublishableKey != "" {
+		t.Errorf("payment %+v", paid.Payment)
+	}
+	if len(paid.Tickets) != 2 || paid.Tickets[0].ID == paid.Tickets[1].ID || !strings.Contains(paid.Tickets[0].SectionName, " ") {
+		t.Errorf("tickets %+v", paid.Tickets)
 	}
 	eventually(t, decideWithin, func() (bool, string) {
 		return s.shownState(t, seats[0]) == seatstate.Sold && s.shownState(t, seats[1]) == seatstate.Sold, "the seats are not shown as sold"

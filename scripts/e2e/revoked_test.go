@@ -62,6 +62,7 @@ func TestAuthorisationLostBeforeCaptureRevokesTheOrder(t *testing.T) {
 		t.Errorf("timeline is %s, tickets %+v", got, revoked.Tickets)
 	}
 	s.waitIntentStatus(t, row.Payment.IntentID, stripe.PaymentIntentStatusCanceled)
+	s.waitRevoked(t, anna, row)
 	eventually(t, decideWithin, func() (bool, string) {
 		return s.seatState(t, seats[0]) == seatstate.Free && s.seatState(t, seats[1]) == seatstate.Free, "the seats are not free again"
 	})

@@ -23,6 +23,7 @@ import (
 	"boxoffice/scripts/lambdahost/internal/edge"
 	"boxoffice/scripts/lambdahost/internal/gateway"
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
+	"boxoffice/scripts/lambdahost/internal/websockets"
 )
 
 // host holds everything that runs: listeners, processes, sources.
@@ -39,7 +40,9 @@ type host struct {
 	edge            *http.Server
 	control         *http.Server
 	files           []*gateway.Files
-	listening       atomic.Bool
+	// sockets is nil if no function has the routes of a WebSocket API.
+	sockets   *websockets.API
+	listening atomic.Bool
 
 	extension *extension
 }
@@ -83,7 +86,11 @@ func start(ctx context.Context, c config, environ []string, log *slog.Logger, ou
 	if err := h.newGateway(account); err != nil {
 		return nil, err
 	}
-	h.control = newServer(log, control.New(control.Options{Host: h.runtime, Missing: h.missing, Sources: h.sourceStatus}))
+	options := control.Options{Host: h.runtime, Missing: h.missing, Sources: h.sourceStatus}
+	if h.sockets != nil {
+		options.Connections = h.sockets.Management()
+	}
+	h.control = newServer(log, control.New(options))
 	return h, nil
 }
 
@@ -144,8 +151,31 @@ func (h *host) newGateway(account string) error {
 	if err != nil {
 		return cli.Misuse(err)
 	}
-	h.gateway = newServer(h.log, handler)
-	return h.newEdge(handler)
+	whole := h.withSockets(handler)
+	h.gateway = newServer(h.log, whole)
+	return h.newEdge(whole)
+}
+
+// withSockets adds the WebSocket API at its path, if a function has its routes.
+func (h *host) withSockets(others http.Handler) http.Handler {
+	for _, f := range h.config.topology.Functions {
+		if len(f.WebSocket) > 0 {
+			h.sockets = websockets.New(websockets.Options{
+				Function: f.Name, Invoke: h.runtime.Invoke, Idle: h.config.WebSocketIdle, Life: h.config.WebSocketLife,
+				Logger: h.log, Now: time.Now, Random: rand.Reader,
+			})
+		}
+	}
+	if h.sockets == nil {
+		return others
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == websockets.Path {
+			h.sockets.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
 }
 
 // newEdge does nothing if no edge is configured.
@@ -236,6 +266,9 @@ func (h *host) stop(servers, sources *sync.WaitGroup) error {
 			err = errors.Join(err, fmt.Errorf("requests were cut off: %w", cut))
 		}
 	}
+	if h.sockets != nil {
+		err = errors.Join(err, h.sockets.Stop(drain))
+	}
 	select {
 	case <-sourcesDone:
 	case <-drain.Done():
@@ -285,6 +318,9 @@ func (h *host) sourceStatus() []any {
 	all := make([]any, len(h.sources))
 	for i, s := range h.sources {
 		all[i] = s.status()
+	}
+	if h.sockets != nil {
+		all = append(all, h.sockets.Status())
 	}
 	return all
 }

@@ -55,6 +55,7 @@ const topologyJSON = `{
   "buses": [], "rules": [], "secrets": [{"name": "reserve-journal", "purpose": "test"}, {"name": "mirror-journal", "purpose": "test"}, {"name": "origin", "purpose": "test"}],
   "functions": [
     {"name": "web", "side": "producers", "timeoutSeconds": 5, "memoryMegabytes": 256, "reservedConcurrency": 2, "environment": {"HOLD_SECONDS": "holdSeconds"},
+     "websocket": ["$connect", "$disconnect", "$default"],
      "routes": [{"route": "POST /api/orders", "auth": "none"}, {"route": "GET /api/mine", "auth": "jwt"}, {"route": "HEAD /api/mine", "auth": "jwt"}, {"route": "$default", "auth": "none"}]},
     {"name": "reserve", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "queue": {"name": "orders", "batchSize": 10}, "environment": {"ECHOFN_JOURNAL": "secret:reserve-journal"}},
     {"name": "mirror", "side": "consumers", "timeoutSeconds": 1, "memoryMegabytes": 256, "stream": {"table": "orders", "batchSize": 10, "parallelizationFactor": 2, "maximumRetryAttempts": 1, "maximumRecordAgeSeconds": 3600, "bisectBatchOnFunctionError": true, "onFailure": "letters"}, "environment": {"ECHOFN_JOURNAL": "secret:mirror-journal"}}
@@ -380,7 +381,7 @@ func TestWholeHost(t *testing.T) {
 	})
 	t.Run("status", func(t *testing.T) {
 		got := s.status(t)
-		if len(got.Functions) != 3 || len(got.Functions[0].Processes) != 2 || len(got.Functions[1].Processes) != 2 || len(got.Sources) != 2 {
+		if len(got.Functions) != 3 || len(got.Functions[0].Processes) != 2 || len(got.Functions[1].Processes) != 2 || len(got.Sources) != 3 {
 			t.Errorf("status %+v", got)
 		}
 	})

@@ -38,6 +38,8 @@ type options struct {
 	Audience         string        `help:"Audience that tokens must be made for (default ${default})." default:"boxoffice" placeholder:"NAME"`
 	ThrottleRate     float64       `help:"Requests a second over all routes, on average; 0 is no limit (default ${default})." default:"0" placeholder:"R"`
 	ThrottleBurst    float64       `help:"Requests at once; without it as many as the rate, at least 1." placeholder:"B"`
+	WebSocketIdle    time.Duration `name:"websocket-idle" help:"How long a WebSocket connection may be without a message (default ${default})." default:"10m"`
+	WebSocketLife    time.Duration `name:"websocket-life" help:"How long a WebSocket connection may last (default ${default})." default:"2h"`
 	CPUShare         bool          `name:"cpu-share" help:"Hold each process to the share of one processor that Lambda gives its memory (256 MB: 0.145), by stopping and continuing it. Linux only."`
 	PollWait         int           `help:"Long poll of queues, in seconds, 0 to 20. Use 0 with emulators, which lose the messages of an abandoned poll for a while; 20 with AWS (default ${default})." default:"0" placeholder:"SECONDS"`
 	PollEvery        time.Duration `help:"Pause after a poll that brought nothing." default:"150ms"`
@@ -239,6 +241,9 @@ func (c *config) checkNumbers() error {
 	}
 	if c.ThrottleRate < 0 || c.ThrottleBurst < 0 || c.Drain < 0 {
 		problems = append(problems, errors.New("--throttle-rate, --throttle-burst and --drain must not be negative"))
+	}
+	if c.WebSocketIdle <= 0 || c.WebSocketLife <= 0 {
+		problems = append(problems, errors.New("--websocket-idle and --websocket-life must be over 0"))
 	}
 	if c.throttleBurst = c.ThrottleBurst; c.throttleBurst == 0 {
 		c.throttleBurst = max(1, c.ThrottleRate)

@@ -17,12 +17,13 @@ import (
 
 // options are the command line. Options with a variable come from make env.
 type options struct {
-	Only       []string      `enum:"stampede,http,paid,drain,start" default:"stampede,http,paid,drain,start" help:"Parts to measure: ${enum}."`
+	Only       []string      `enum:"reads,stampede,http,paid,login,drain,start" default:"reads,stampede,http,paid,login,drain,start" help:"Parts to measure: ${enum}."`
 	Orders     int           `default:"3000" help:"Orders that wait in the queue before it is drained."`
 	HTTPOrders int           `name:"http-orders" default:"1000" help:"Orders sent over HTTP, without payment and with it."`
 	Clients    int           `default:"64" help:"Buyers at once over HTTP. Each places an order and polls it until it is decided or paid; then the next buyer starts."`
 	RushBuyers int           `name:"stampede-buyers" default:"5000" help:"Buyers who order in the same instant."`
 	RushSeats  int           `name:"stampede-seats" default:"1000" help:"Seats that they order, each seat by equally many buyers."`
+	Logins     int           `default:"200" help:"Logins to one account."`
 	Starts     int           `default:"11" help:"Starts of each function."`
 	NoFloor    bool          `help:"Leave out the bare loops."`
 	JSON       bool          `name:"json" help:"Print JSON."`
@@ -71,7 +72,7 @@ func (o options) check() error {
 	if o.Stack == "default" {
 		problems = append(problems, errors.New("the default stack is in use by people: measure needs one of its own (make measure)"))
 	}
-	for name, n := range map[string]int{"--orders": o.Orders, "--http-orders": o.HTTPOrders, "--clients": o.Clients, "--stampede-buyers": o.RushBuyers, "--stampede-seats": o.RushSeats, "--starts": o.Starts} {
+	for name, n := range map[string]int{"--orders": o.Orders, "--http-orders": o.HTTPOrders, "--clients": o.Clients, "--stampede-buyers": o.RushBuyers, "--stampede-seats": o.RushSeats, "--starts": o.Starts, "--logins": o.Logins} {
 		if n < 1 {
 			problems = append(problems, fmt.Errorf("%s is %d, want at least 1", name, n))
 		}
@@ -100,6 +101,12 @@ func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 	if needed := 3*groupsOfMany + 2 + groupsOfRush; len(groups) < needed {
 		return r, fmt.Errorf("%s has %d seat groups, want at least %d", m.Arena, len(groups), needed)
 	}
+	// First, on a machine that does nothing else.
+	if slices.Contains(m.Only, "reads") {
+		if r.Reads, err = m.read(ctx); err != nil {
+			return r, fmt.Errorf("reads: %w", err)
+		}
+	}
 	if slices.Contains(m.Only, "stampede") {
 		s, err := m.rush(ctx, groups[len(groups)-groupsOfRush:])
 		if err != nil {
@@ -121,6 +128,13 @@ func (m *measures) all(ctx context.Context, bed *testbed.Bed) (report, error) {
 			return r, fmt.Errorf("paid: %w", err)
 		}
 		r.Phases = append(r.Phases, p)
+	}
+	if slices.Contains(m.Only, "login") {
+		l, err := m.login(ctx)
+		if err != nil {
+			return r, fmt.Errorf("login: %w", err)
+		}
+		r.Logins = &l
 	}
 	if slices.Contains(m.Only, "drain") {
 		for _, some := range [][]group{groups[:1], groups[1 : 1+groupsOfMany]} {

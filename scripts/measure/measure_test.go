@@ -84,6 +84,8 @@ func sampleReport() report {
 			Buyers: 5000, Seats: 1000, Held: 1000, Refused: 3968, Rejected: 32, TurnedAway: 3, AnsweredSeconds: 11.04, LastSeatSeconds: 10.96, DecidedSeconds: 12.5,
 			OthersShare: 0.01, CPU: []processCost{{"orders", ours, 2.97, 0.15}},
 		},
+		Logins: &logins{Logins: 200, Clients: 2, LoginsPerSecond: 41.6, Took: spread{45, 80}, HashMilliseconds: 30.25, HashShare: 0.81, OthersShare: 0.02,
+			CPU: []processCost{{"identity", ours, 37.31, 0.71}}},
 		Memory: []memoryUse{{Name: "reserve", Megabytes: 256, PeakMegabytes: 32.04}},
 	}
 }
@@ -106,6 +108,7 @@ func TestTheTableHasEveryFigure(t *testing.T) {
 		"reserve 14.2 6 7 9 14 256 41 52 63 95 RebuildGroup of a loaded group",
 		"reserve 256 32.0 13 %",
 		"5000 buyers 1000 1000 3968 32 3 11.0 11.0 12.5 1 %", "orders ours 2.97 15 %",
+		"200 2 42 45 80 30.2 81 % 2 %", "identity ours 37.31 71 %",
 	} {
 		if !lines[want] {
 			t.Errorf("no line %q in\n%s", want, &out)

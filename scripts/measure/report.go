@@ -11,8 +11,10 @@ import (
 type report struct {
 	Cores    int       `json:"cores"`
 	Go       string    `json:"go"`
+	Reads    []reads   `json:"reads,omitempty"`
 	Stampede *stampede `json:"stampede,omitempty"`
 	Phases   []phase   `json:"phases"`
+	Logins   *logins   `json:"logins,omitempty"`
 	// Memory is the most memory that the functions have used in all parts except the starts.
 	Memory    []memoryUse    `json:"memory"`
 	Functions []functionCost `json:"functions"`
@@ -30,6 +32,16 @@ func (r report) print(w io.Writer) error {
 	// Flush returns the error of a failed write.
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
 	row("%d cores, %s", r.Cores, r.Go)
+	if len(r.Reads) > 0 {
+		row("\nreads\tanswers\tof the function\tanswers/s\tper core of the function\tp50 ms\tp95 ms\tp99 ms\tbytes\tgzip\tother programs")
+		for _, x := range r.Reads {
+			row("%s\t%d\t%d\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.0f %%", x.Name, x.Answers, x.Asked, x.PerSecond, x.PerCore, x.P50, x.P95, x.P99, x.Bytes, x.Gzipped, 100*x.OthersShare)
+		}
+	}
+	for _, x := range r.Reads {
+		row("\n%s; CPU of\twhose\tms/answer\tshare", x.Name)
+		printCosts(row, x.CPU)
+	}
 	if s := r.Stampede; s != nil {
 		row("\nstampede\tseats\tHELD\trefused at once\tREJECTED\tturned away\tall responses s\tlast seat s\tall decided s\tother programs")
 		row("%d buyers\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t%.0f %%", s.Buyers, s.Seats, s.Held, s.Refused, s.Rejected, s.TurnedAway,
@@ -55,6 +67,13 @@ func (r report) print(w io.Writer) error {
 			row("\nbare loop of the same, seat groups: %d; CPU of\twhose\tms/order\tshare", p.Groups)
 			printCosts(row, p.Floor.CPU)
 		}
+	}
+	if l := r.Logins; l != nil {
+		row("\nlogins\tclients\tlogins/s\tanswer ms, median\tworst\targon2id ms\tof identity's CPU\tother programs")
+		row("%d\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.0f %%\t%.0f %%", l.Logins, l.Clients, l.LoginsPerSecond, l.Took.Median, l.Took.Worst, l.HashMilliseconds,
+			100*l.HashShare, 100*l.OthersShare)
+		row("\nlogin; CPU of\twhose\tms/login\tshare")
+		printCosts(row, l.CPU)
 	}
 	if len(r.Memory) > 0 {
 		row("\nmemory of\tMB\tmost used MB\tshare")

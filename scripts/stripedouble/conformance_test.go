@@ -306,6 +306,16 @@ func TestLatestChargeCanBeExpanded(t *testing.T) {
 			t.Fatal(err)
 		}
 		shown("a retrieve", one.LatestCharge, err)
+		if card := one.LatestCharge.PaymentMethodDetails.Card; card == nil || card.Brand != "visa" || card.Last4 != "4242" {
+			t.Errorf("a retrieve shows the card %+v", card)
+		}
+		second := a.authorized(t)
+		take := &stripe.PaymentIntentCaptureParams{}
+		take.AddExpand("latest_charge")
+		taken, err := a.PaymentIntents.Capture(second.ID, take)
+		if err != nil || taken.LatestCharge == nil || !taken.LatestCharge.Captured || taken.LatestCharge.PaymentMethodDetails.Card.Last4 != "4242" {
+			t.Errorf("a capture shows the charge %+v, %v", taken, err)
+		}
 		if none, err := a.PaymentIntents.Get(bare.ID, get); err != nil || none.LatestCharge != nil {
 			t.Errorf("without a card: %+v, %v", none.LatestCharge, err)
 		}

@@ -28,6 +28,7 @@ type config struct {
 	TicketsTable           string `env:"TICKETS_TABLE,notEmpty"`
 	AllowancesTable        string `env:"ALLOWANCES_TABLE,notEmpty"`
 	DeadLettersTable       string `env:"DEADLETTERS_TABLE,notEmpty"`
+	RevocationsTable       string `env:"REVOCATIONS_TABLE,notEmpty"`
 	AuthorizationsQueueURL string `env:"AUTHORIZATIONS_QUEUE_URL,notEmpty"`
 	RedisAddress           string `env:"REDIS_ADDRESS,notEmpty"`
 	RedisUser              string `env:"REDIS_USER"`
@@ -60,7 +61,7 @@ func wire(_ context.Context, p boot.Process, c config) (any, error) {
 	source := sqssend.New(queues, nil, p.Breaker("sqs-source", sqssend.Healthy))
 	rates := pay.Rates{Writes: c.StripeRequestsPerSecond, Reads: c.StripeRequestsPerSecond}
 	orders := dynamoorder.New(dynamo, dynamoorder.Tables{
-		Orders: c.OrdersTable, Tickets: c.TicketsTable, Allowances: c.AllowancesTable,
+		Orders: c.OrdersTable, Tickets: c.TicketsTable, Allowances: c.AllowancesTable, Revocations: c.RevocationsTable,
 	}, dynamoBreaker)
 	handler := pay.Pay{
 		Orders: orders, Books: orders, Notes: dynamoledger.New(dynamo, c.DeadLettersTable, dynamoBreaker),

@@ -6,6 +6,7 @@ import (
 
 	"boxoffice/consumers/internal/adapters/awsclient"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
 	"boxoffice/contracts/telemetry"
 )
 
@@ -16,6 +17,7 @@ func (p Process) Breaker(dependency string, isSuccessful func(error) bool) retry
 		IsSuccessful: isSuccessful,
 		Now:          p.Now,
 		OnStateChange: func(name, from, to string) {
+			p.Breakers.changed(name, from, to, contracts.InstantOf(p.Now()))
 			p.Log.Warn("breaker changed", telemetry.KeyDependency, name, telemetry.KeyBreakerFrom, from, telemetry.KeyBreakerTo, to)
 			if to == "open" {
 				p.Meter.Put(telemetry.BreakerOpened, 1, telemetry.Dimension{Name: telemetry.KeyDependency, Value: name})

@@ -29,8 +29,10 @@ type Process struct {
 	Meter    *telemetry.Meter
 	// Calls collects the calls of an invocation to its dependencies and writes them at its end.
 	Calls *telemetry.Calls
-	Now   func() time.Time
-	AWS   aws.Config
+	// Breakers are the open breakers of the process.
+	Breakers *Breakers
+	Now      func() time.Time
+	AWS      aws.Config
 	// Warm has the tasks to run before the first invocation.
 	Warm *warm.Tasks
 }
@@ -69,6 +71,7 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 		Log:      log,
 		Meter:    meter,
 		Calls:    calls,
+		Breakers: &Breakers{},
 		Now:      time.Now,
 		AWS:      awsConfig,
 		Warm:     &warm.Tasks{},

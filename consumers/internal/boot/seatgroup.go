@@ -19,6 +19,8 @@ type SeatGroup struct {
 	Redis     *redishold.Store
 	Catalogue *dynamocatalogue.Catalogue
 	Pace      *redisclient.Pace
+	// Lags reads what Pace and others have stored.
+	Lags *redisclient.Lags
 }
 
 // NewSeatGroup builds the clients. Before the first invocation, they connect to Redis and read the layouts of the sales that buyers
@@ -33,6 +35,7 @@ func NewSeatGroup(p Process, s Stores, urls map[message.Queue]string) SeatGroup 
 			Concerts: s.ConcertsTable, Layouts: s.LayoutsTable,
 		}, rows.dynamoBreaker, p.Now),
 		Pace: redisclient.NewPace(cache, p.RedisBreaker(), redisclient.Decisions, p.Now),
+		Lags: redisclient.NewLags(cache, p.RedisBreaker()),
 	}
 	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisclient.Dial(ctx, cache) })
 	p.Warm.Add("layouts", g.Catalogue.Preload)

@@ -2,8 +2,8 @@ package order
 
 import "boxoffice/contracts"
 
-// Due is an order in the index of open orders whose next step is due. The index is eventually consistent and has only keys, so
-// it only says which orders to read: the row decides.
+// Due is an order in the index of open orders whose next step is due. The index is eventually consistent and has only keys
+// and the status, so it only says which orders to read: the row decides.
 type Due struct {
 	OrderID contracts.OrderID
 	DueAt   contracts.Instant
@@ -25,6 +25,8 @@ type DueScan struct {
 // DuePage is a page of due orders, not sorted. A page can be empty although more pages follow.
 type DuePage struct {
 	Due []Due
+	// Open counts all orders of the page, due or not, by their status.
+	Open map[contracts.Status]int
 	// Next is DueScan.From of the next page; "" if this is the last page of the segment.
 	Next string
 }

@@ -71,10 +71,13 @@ func NewHeld(m message.PlaceOrder, fence string, h Hold, c Cause) Order {
 }
 
 // NewRejected returns the first and last version of an order that did not get its seats. seats are those that the reason is
-// about.
+// about. The row of an order for any adjacent seats, which has no seats, has what it asked for.
 func NewRejected(m message.PlaceOrder, fence string, reason contracts.Reason, seats []string, c Cause) Order {
 	o := placed(m, fence)
 	o.Reason = &readmodel.Reason{Code: reason, Seats: seats}
+	if best := m.BestAvailable; best != nil {
+		o.Asked = &readmodel.Asked{Section: best.Section, Quantity: best.Quantity, Accessible: best.Accessible}
+	}
 	return o.become(contracts.Rejected, c)
 }
 

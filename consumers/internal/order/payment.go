@@ -31,6 +31,17 @@ func (o Order) Commit(intentID string, c Cause) (Order, error) {
 	return o.become(contracts.Committed, c), nil
 }
 
+// PaidBy adds the card that paid the order to the version that a transition makes. nil, if the card is not known, adds nothing.
+func (o Order) PaidBy(card *readmodel.Card) Order {
+	if card == nil {
+		return o
+	}
+	p := o.payment()
+	p.Card = card
+	o.Payment = &p.Payment
+	return o
+}
+
 // Confirm settles a committed order after its money was taken.
 func (o Order) Confirm(c Cause) (Order, error) {
 	if !o.Status.CanBecome(contracts.Confirmed) {

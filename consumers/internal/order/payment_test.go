@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"boxoffice/consumers/internal/order"
@@ -40,6 +41,50 @@ func TestTheClientSecretIsStoredOnlyWhileTheOrderAwaitsPayment(t *testing.T) {
 	}
 	if o.Payment.ClientSecret == "" {
 		t.Error("the row before shares memory with the one after")
+	}
+}
+
+// Whatever happens to an order, in whatever sequence: its row has the client secret exactly while the order awaits payment. The card
+// that paid is in the row that is CONFIRMED, if it is known.
+func TestNoOtherStatusHasTheClientSecret(t *testing.T) {
+	visa := &readmodel.Card{Brand: "visa", Last4: "4242"}
+	steps := map[string]func(order.Order) (order.Order, error){
+		"await": func(o order.Order) (order.Order, error) { return o.AwaitPayment("pi_1", "pi_1_secret_2", opened) },
+		"decline": func(o order.Order) (order.Order, error) {
+			return o.NoteDecline(readmodel.PaymentError{EventID: "evt_1", At: 1})
+		},
+		"attempt": func(o order.Order) (order.Order, error) { return o.NextAttempt(order.StepVoid), nil },
+		"commit":  func(o order.Order) (order.Order, error) { return o.Commit("pi_1", opened) },
+		"confirm": func(o order.Order) (order.Order, error) { return o.PaidBy(visa).Confirm(opened) },
+		"unknown": func(o order.Order) (order.Order, error) { return o.PaidBy(nil).Confirm(opened) },
+		"revoke":  func(o order.Order) (order.Order, error) { return o.Revoke(opened) },
+		"cancel":  func(o order.Order) (order.Order, error) { return o.Cancel(opened) },
+		"reject":  func(o order.Order) (order.Order, error) { return o.Reject(contracts.ReasonInternal, nil, opened) },
+		"expire": func(o order.Order) (order.Order, error) {
+			return o.Expire(order.Cause{Kind: message.KindExpireHold, At: o.ExpiresFrom()})
+		},
+	}
+	reached := map[contracts.Status]bool{}
+	var follow func(o order.Order, path string, left int)
+	follow = func(o order.Order, path string, left int) {
+		reached[o.Status] = true
+		if has, want := o.Payment != nil && o.Payment.ClientSecret != "", o.Status == contracts.AwaitingPayment; has != want {
+			t.Errorf("after%s the order is %s, and its row has the secret: %t", path, o.Status, has)
+		}
+		if has := o.Payment != nil && o.Payment.Card != nil; has != strings.Contains(path, "confirm") {
+			t.Errorf("after%s the row has a card: %t", path, has)
+		}
+		for name, step := range steps {
+			if next, err := step(o); err == nil && left > 0 {
+				follow(next, path+" "+name, left-1)
+			}
+		}
+	}
+	follow(ordertest.HeldOrder(ordertest.Placed(group, "A-1-1")), "", 5)
+	for _, status := range []contracts.Status{contracts.Held, contracts.AwaitingPayment, contracts.Committed, contracts.Confirmed, contracts.Revoked, contracts.Cancelled, contracts.Rejected, contracts.Expired} {
+		if !reached[status] {
+			t.Errorf("%s was not reached", status)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package pay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"boxoffice/consumers/internal/order"
@@ -22,7 +23,7 @@ func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) error 
 	if err == nil {
 		return h.confirm(ctx, row, taken, c)
 	}
-	if f := failureOf(err); f == FailureUnknown || f == FailureBug {
+	if f := failureOf(err); f == FailureUnknown || f == FailureBug && !keyHasOtherParameters(err) {
 		return callError("capture", err)
 	}
 	seen, readErr := h.Provider.Retrieve(ctx, id)
@@ -44,6 +45,13 @@ func (h Pay) capture(ctx context.Context, row order.Order, c order.Cause) error 
 	}
 }
 
+// keyHasOtherParameters reports whether Stripe knows the key of a call with other parameters: a version of this program sent them
+// before a deployment. What became of that call the status of the PaymentIntent says, so it is no reason to give the message up.
+func keyHasOtherParameters(err error) bool {
+	var e *ProviderError
+	return errors.As(err, &e) && e.Code == "idempotency_error"
+}
+
 // cancelAndRevoke revokes an order whose PaymentIntent has lost its authorisation. It cancels the PaymentIntent first, since the
 // buyer could otherwise authorise it again and pay for seats of another order. A payment that arrives before the cancel counts.
 func (h Pay) cancelAndRevoke(ctx context.Context, row order.Order, c order.Cause) error {
@@ -58,14 +66,14 @@ func (h Pay) cancelAndRevoke(ctx context.Context, row order.Order, c order.Cause
 	}
 }
 
-// confirm writes the row CONFIRMED of a committed order whose money was taken.
+// confirm writes the row CONFIRMED of a committed order whose money was taken, with the card that paid it.
 func (h Pay) confirm(ctx context.Context, row order.Order, taken stripeevent.Intent, c order.Cause) error {
 	if taken.Status != StatusSucceeded || row.Amount == nil || !row.Amount.IsStripeAmount(taken.AmountReceived, taken.Currency) {
 		h.Meter.Put(telemetry.InvariantsBroken, 1)
 		err := fmt.Errorf("the PaymentIntent is %s, received %d %s of %v", taken.Status, taken.AmountReceived, taken.Currency, row.Amount)
 		return retry.Poison("captured_otherwise", err)
 	}
-	confirmed, err := row.Confirm(c)
+	confirmed, err := row.PaidBy(taken.LatestCharge.Card).Confirm(c)
 	if err != nil {
 		return retry.Poison("transition", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 )
 
 // story is the calls that an order's messages make, and how the order has to end.
@@ -56,6 +57,9 @@ func (s story) ended(t *testing.T, w *fixture) {
 	tickets, err := w.Rows.Tickets(t.Context(), group)
 	if err != nil || (len(tickets) == 2) != s.sold {
 		t.Errorf("tickets %v, %v", tickets, err)
+	}
+	if card := w.row().Payment.Card; (card != nil) != (s.status == contracts.Confirmed) || card != nil && *card != (readmodel.Card{Brand: "visa", Last4: "4242"}) {
+		t.Errorf("the row has the card %+v", card)
 	}
 	if id := w.row().Payment.IntentID; s.status == contracts.AwaitingPayment && id != "pi_1" {
 		t.Errorf("the row has the PaymentIntent %s, want pi_1", id)

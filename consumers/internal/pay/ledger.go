@@ -254,7 +254,7 @@ func (c *comparison) note(e Entry, a account, d difference) readmodel.LedgerNote
 	return readmodel.LedgerNote{
 		MessageKey: readmodel.DifferenceKey(e.ID, d.word, d.amount), OrderID: a.row.OrderID, PaymentIntentID: e.ID, Reason: d.word,
 		At: contracts.InstantOf(now), ExpiresAt: now.Add(readmodel.LedgerNoteKept).Unix(),
-	}
+	}.Listed()
 }
 
 // confirmed reads the PaymentIntent again, and then its account, and returns the differences that are still there. A step that was

@@ -16,8 +16,10 @@ import (
 type Provider interface {
 	// Create makes a PaymentIntent that is captured by a call of Capture.
 	Create(ctx context.Context, key string, p CreateParams) (Created, error)
+	// Retrieve returns a PaymentIntent with its latest charge.
 	Retrieve(ctx context.Context, id string) (stripeevent.Intent, error)
-	// Capture takes the whole amount that was authorised.
+	// Capture takes the whole amount that was authorised. It returns the PaymentIntent with its charge, so that the card is known
+	// without a second call.
 	Capture(ctx context.Context, key, id string) (stripeevent.Intent, error)
 	// Cancel ends the PaymentIntent and releases its authorisation.
 	Cancel(ctx context.Context, key, id string) (stripeevent.Intent, error)

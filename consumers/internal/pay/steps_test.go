@@ -248,3 +248,32 @@ func (w *fixture) foreign(key string) pay.Created {
 	}
 	return c
 }
+
+// A version of the program that ran before a deployment has sent a capture with the key and other parameters. The status of the
+// PaymentIntent says what became of it: the order is confirmed once, and its money is taken once.
+func TestACaptureByAnOlderVersionEndsWell(t *testing.T) {
+	for name, captured := range map[string]bool{"that was made": true, "that was not": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t)
+			id := w.committed().ID
+			// Any other request uses the key up.
+			if _, err := w.Stripe.Cancel(t.Context(), fmt.Sprintf("cap:%s:%s:0", environment, w.id), w.foreign("other").ID); err != nil {
+				t.Fatal(err)
+			}
+			if captured {
+				if _, err := w.Stripe.Capture(t.Context(), "elsewhere", id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				if err := w.settle(w.capture()); err != nil && !retry.IsRetryable(err) {
+					t.Fatal(err)
+				}
+			}
+			w.is(contracts.Confirmed)
+			if n := strings.Count(w.effects(), "captured"); n != 1 {
+				t.Errorf("%d captures: %s", n, w.effects())
+			}
+		})
+	}
+}

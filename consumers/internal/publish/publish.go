@@ -13,6 +13,7 @@ import (
 
 	"boxoffice/consumers/internal/lambda/streambatch"
 	"boxoffice/consumers/internal/retry"
+	"boxoffice/contracts"
 	"boxoffice/contracts/event"
 	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/telemetry"
@@ -32,6 +33,12 @@ type Letters interface {
 	Keep(ctx context.Context, letter readmodel.DeadLetter) error
 }
 
+// Settled counts the orders that reached a settled status, for operators.
+type Settled interface {
+	// Add adds to the counts. It is not idempotent, so it makes no second attempt. It blocks for at most 500 ms.
+	Add(ctx context.Context, counts map[contracts.Status]int, now contracts.Instant) error
+}
+
 // MaxPut and maxPutBytes are EventBridge's limits of events and bytes in one call. One event may be as large as a call. EventBridge
 // counts the source, the type, the detail and 14 bytes for the time of each entry.
 const (
@@ -49,6 +56,8 @@ func sizeOf(e event.Event) int {
 type Publisher struct {
 	Bus     Bus
 	Letters Letters
+	// Settled may be nil.
+	Settled Settled
 	Log     *slog.Logger
 	Meter   *telemetry.Meter
 	Now     func() time.Time
@@ -58,6 +67,13 @@ type Publisher struct {
 // record and all later ones, also those whose events the bus has accepted; subscribers compare versions. An event that the bus
 // refuses for good is stored as a dead letter and does not stop the events after it.
 func (p Publisher) Handle(ctx context.Context, records []streambatch.Record) (done int, err error) {
+	done, err = p.publish(ctx, records)
+	p.count(ctx, records[:done])
+	return done, err
+}
+
+// publish publishes records up to the first that must be redelivered.
+func (p Publisher) publish(ctx context.Context, records []streambatch.Record) (done int, err error) {
 	for done < len(records) {
 		chunk := records[done:min(done+MaxPut, len(records))]
 		taken, err := p.put(ctx, chunk)

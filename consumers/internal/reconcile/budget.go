@@ -27,7 +27,8 @@ const (
 	untilGroups  = 0.66 // the choice of groups
 	untilLoad    = 0.72
 	untilSweep   = 0.78
-	untilRepair  = 1
+	untilRepair  = 0.92 // and the search for seats that are sold twice
+	untilView    = 1    // the overview
 )
 
 // runTime is the time that a run may take. The zero length means no bound.

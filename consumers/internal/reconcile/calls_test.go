@@ -51,6 +51,9 @@ func TestARunCostsTheSameWhateverIsOnSale(t *testing.T) {
 		world.Maps: 20, world.State: 2000, world.Tickets: 2000, world.OpenIDs: 2000,
 		// Both queues of letters are empty.
 		receiveLetters: 2,
+		// The overview: the last one with the seats of the concert of which the run has only some groups, the counts of all queues (a
+		// call of SQS each), both lags, both lists of letters, the seats of 21 concerts in one write, and the overview itself.
+		readView: 1, countQueues: 1, readLags: 1, listLetters: 2, writeView: 2,
 	}
 	for _, c := range []struct{ groups, ended int }{{2400, 0}, {2400, 20_000}, {100_000, 20_000}} {
 		if got := costs(t, c.groups, c.ended); !maps.Equal(got, want) {

@@ -49,9 +49,9 @@ const maxReceives = 1000
 const hideRefused = 15 * time.Minute
 
 // drained counts the results of draining: kept letters of dead-letter queues, streams for kept letters about records of a stream,
-// notKept for letters that stay in their queue, voided for letters that led to a VoidPayment, and queues that were not drained to
-// their end.
-type drained struct{ kept, streams, notKept, voided, queues int }
+// notKept for letters that stay in their queue, voided for letters that led to a VoidPayment, queues that were not drained to their
+// end, and poisoned for kept letters with a reason.
+type drained struct{ kept, streams, notKept, voided, queues, poisoned int }
 
 func (d *drained) add(o drained) {
 	d.kept += o.kept
@@ -59,6 +59,7 @@ func (d *drained) add(o drained) {
 	d.notKept += o.notKept
 	d.voided += o.voided
 	d.queues += o.queues
+	d.poisoned += o.poisoned
 }
 
 // drainable is a queue with the function that handles each of its letters.
@@ -213,5 +214,8 @@ func (r *Reconciler) bury(ctx context.Context, q DeadLetterQueue, letter Letter)
 		return did, fmt.Errorf("delete: %w", err)
 	}
 	did.kept = 1
+	if letter.Reason != "" {
+		did.poisoned = 1
+	}
 	return did, nil
 }

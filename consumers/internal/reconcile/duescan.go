@@ -26,6 +26,57 @@ type scanProgress struct {
 	from [dueSegments]string
 	// ended is the last run that read a segment to its end.
 	ended [dueSegments]int64
+	// counting has the open orders of the pages of a segment that were read since its beginning, and counted those of its last
+	// complete read.
+	counting, counted [dueSegments]openCount
+}
+
+// openCount is the open orders of a segment by their status, counted from an instant on.
+type openCount struct {
+	from     contracts.Instant
+	byStatus map[contracts.Status]int
+}
+
+// add adds a page, which is the first of its segment or follows the one before. A page without a next one ends the segment.
+func (s *scanProgress) add(segment int, first bool, page order.DuePage, now contracts.Instant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &s.counting[segment]
+	if first {
+		*c = openCount{from: now, byStatus: map[contracts.Status]int{}}
+	}
+	if c.byStatus == nil {
+		return // the process does not have the pages before
+	}
+	for status, n := range page.Open {
+		c.byStatus[status] += n
+	}
+	if page.Next == "" {
+		s.counted[segment], *c = *c, openCount{}
+	}
+}
+
+// open returns the orders of all segments in each status that has a next step, and when the oldest of the counts began. ok is false
+// until the process has read every segment to its end, and if it met another status.
+func (s *scanProgress) open() (byStatus map[contracts.Status]int, from contracts.Instant, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byStatus = map[contracts.Status]int{contracts.Held: 0, contracts.AwaitingPayment: 0, contracts.Committed: 0}
+	for i, c := range s.counted {
+		if c.byStatus == nil {
+			return nil, 0, false
+		}
+		if i == 0 || c.from < from {
+			from = c.from
+		}
+		for status, n := range c.byStatus {
+			if _, known := byStatus[status]; !known {
+				return nil, 0, false // an index without the status, or a status of a later program: no count is right
+			}
+			byStatus[status] += n
+		}
+	}
+	return byStatus, from, true
 }
 
 // order returns the order in which a run reads the segments: first those that were begun and not finished, then those that were
@@ -98,6 +149,7 @@ func (r *Reconciler) scanSegment(
 			return false, err
 		}
 		p.add(page.Due)
+		r.scanProgress.add(segment, scan.From == "", page, now)
 		if page.Next == "" {
 			return true, nil
 		}

@@ -19,10 +19,20 @@ import (
 type group struct {
 	seatstate.GroupVersion
 	layout readmodel.LayoutGroup
+	// in is the hall of the group.
+	in *hall
 	// shown says that snapshot is known. Without a response of Redis it is not known whether a group is loaded. A group that is
 	// there in another layout version counts as not loaded, and is loaded again.
 	shown    bool
 	snapshot seatstate.Snapshot
+	// readAt is when the snapshot was read.
+	readAt contracts.Instant
+}
+
+// hall is a concert whose layout a run has read, with all of its groups, also those that the run did not choose.
+type hall struct {
+	readmodel.Concert
+	layout []readmodel.LayoutGroup
 }
 
 func (g *group) loaded() bool { return g.shown && g.snapshot.Loaded }
@@ -56,6 +66,8 @@ type chosen struct {
 	left, frozen int
 	// earlier has the layouts of versions before the one that is sold.
 	earlier []earlierLayout
+	// watched has the concerts that isWatched, by id. It is nil if not all concerts could be read.
+	watched map[string]readmodel.Concert
 }
 
 // all returns all groups, those of soon first.
@@ -77,7 +89,13 @@ func (r *Reconciler) choose(ctx context.Context, budget timeBudget, now contract
 	}
 	c.earlier = earlierLayouts(concerts, now, run)
 	var soon, rest []span
+	if read {
+		c.watched = map[string]readmodel.Concert{}
+	}
 	for _, concert := range concerts {
+		if read && isWatched(concert, now) {
+			c.watched[concert.ConcertID] = concert
+		}
 		switch {
 		case !isWatched(concert, now):
 		case now < concert.OnSaleAt.Add(soonAfterSale):
@@ -89,7 +107,7 @@ func (r *Reconciler) choose(ctx context.Context, budget timeBudget, now contract
 	slices.SortFunc(soon, func(a, b span) int {
 		return cmp.Or(cmp.Compare(a.OnSaleAt, b.OnSaleAt), cmp.Compare(a.ConcertID, b.ConcertID))
 	})
-	taken := map[contracts.SeatGroup]bool{}
+	taken := taken{groups: map[contracts.SeatGroup]bool{}, halls: map[string]*hall{}}
 	soon, c.soon, err = r.takeGroups(ctx, budget, soon, maxSoon, taken)
 	p.add(err)
 	// What is soon and was not chosen takes part in the rotation.
@@ -137,10 +155,24 @@ func inTurn(spans []span, run int64) []span {
 	return append(turned, head)
 }
 
+// taken has the groups that a run has chosen, and the halls that they are in, by concert.
+type taken struct {
+	groups map[contracts.SeatGroup]bool
+	halls  map[string]*hall
+}
+
+// hallOf returns the one hall of a concert.
+func (t taken) hallOf(c readmodel.Concert, layout []readmodel.LayoutGroup) *hall {
+	if t.halls[c.ConcertID] == nil {
+		t.halls[c.ConcertID] = &hall{Concert: c, layout: layout}
+	}
+	return t.halls[c.ConcertID]
+}
+
 // takeGroups reads layouts, in the order of the spans, until it has limit groups that are not in taken, and adds them there. left
 // has the spans, or parts of them, that it did not take.
 func (r *Reconciler) takeGroups(
-	ctx context.Context, budget timeBudget, spans []span, limit int, taken map[contracts.SeatGroup]bool,
+	ctx context.Context, budget timeBudget, spans []span, limit int, taken taken,
 ) (left []span, groups []*group, err error) {
 	var p problems
 	begun := false
@@ -156,9 +188,11 @@ func (r *Reconciler) takeGroups(
 			at, to := sp.bounds(layouts[i])
 			for ; at < to && len(groups) < limit; at++ {
 				g := contracts.SeatGroup{ConcertID: sp.ConcertID, Group: layouts[i][at].Group}
-				if !taken[g] {
-					taken[g] = true
-					groups = append(groups, &group{GroupVersion: seatstate.In(g, sp.LayoutVersion), layout: layouts[i][at]})
+				if !taken.groups[g] {
+					taken.groups[g] = true
+					groups = append(groups, &group{
+						GroupVersion: seatstate.In(g, sp.LayoutVersion), layout: layouts[i][at], in: taken.hallOf(sp.Concert, layouts[i]),
+					})
 				}
 			}
 			if at < to {

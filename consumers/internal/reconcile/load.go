@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"boxoffice/consumers/internal/holds"
+	"boxoffice/contracts"
 	"boxoffice/contracts/message"
 	"boxoffice/contracts/seatstate"
 )
@@ -74,6 +75,7 @@ func (r *Reconciler) readMaps(ctx context.Context, groups []*group) error {
 	for i, g := range groups {
 		keys[i] = g.GroupVersion
 	}
+	at := contracts.InstantOf(r.Now())
 	snapshots, err := r.Groups.Maps(ctx, keys)
 	unread := &holds.UnreadError{}
 	if err != nil && !errors.As(err, &unread) {
@@ -84,7 +86,7 @@ func (r *Reconciler) readMaps(ctx context.Context, groups []*group) error {
 	}
 	for i, g := range groups {
 		if !slices.Contains(unread.Groups, g.SeatGroup) {
-			g.snapshot, g.shown = snapshots[i], true
+			g.snapshot, g.shown, g.readAt = snapshots[i], true, at
 		}
 	}
 	return err

@@ -6,7 +6,8 @@
 // records of a stream. due.go sends the steps that are late, of the orders that duescan.go reads and picker.go chooses. payments.go
 // asks for undelivered events and for audits of the ledger. groups.go chooses the seat groups that a run handles, load.go has them
 // loaded and swept, repair.go compares Redis with rows and tickets, and twice.go looks for seats that are sold in two groups.
-// freeze.go marks the layouts that are sold, first.go writes which layouts processes read first. budget.go divides the time of a
+// freeze.go marks the layouts that are sold, first.go writes which layouts processes read first. view.go writes the overview that operators
+// see, of the seats (viewseats.go), the queues (viewqueues.go) and the alarms (viewalarms.go). budget.go divides the time of a
 // run, and turn.go decides where a run begins with work that does not fit into one.
 package reconcile
 
@@ -90,6 +91,8 @@ type Reconciler struct {
 	StreamFailures DeadLetterQueue
 	Letters        Letters
 	Ledger         LedgerCursor
+	// View is what the overview for operators is made from; nil writes none.
+	View *View
 	// ChecksPerRun bounds the CheckPayments of a run, each of which is a read at Stripe. The default is 3,000, half of what Stripe
 	// allows an account to read in a minute.
 	ChecksPerRun int
@@ -99,8 +102,10 @@ type Reconciler struct {
 
 	// What a process remembers saves work and decides nothing. A new process begins without it.
 	scanProgress scanProgress
-	mu           sync.Mutex // guards last
-	last         map[contracts.SeatGroup]comparison
+	mu           sync.Mutex // guards last and broken
+	// broken counts the broken invariants that the present run has found.
+	broken int
+	last   map[contracts.SeatGroup]comparison
 	// first is what writeFirst has written, valid if firstWritten.
 	first        []layoutitem.Ref
 	firstWritten bool
@@ -134,6 +139,9 @@ type Report struct {
 	Outside int `json:"outside"`
 	// Left is what was not done, for lack of time, by a bound, or after a failure. The next runs do it.
 	Left Left `json:"left"`
+
+	// poisoned are letters with a reason, broken the broken invariants that the run has found.
+	poisoned, broken int
 }
 
 // Left is what a run leaves to the next ones.
@@ -156,6 +164,8 @@ type Left struct {
 	Repairs int `json:"repairs"`
 	// Earlier are layouts of earlier versions in whose groups the run did not look for tickets.
 	Earlier int `json:"earlier"`
+	// Views are writes of seats for the overview, each of up to 25 concerts, that were not begun.
+	Views int `json:"views"`
 }
 
 // Run does all parts, also after one of them fails; the next run does what is left. Each part has its own time budget (budget.go),
@@ -172,6 +182,8 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	run := int64(now) / time.Minute.Milliseconds()
 	var report Report
 	var p problems
+	var chosen chosen
+	r.takeBroken()
 	part := func(do func() error) { p.add(retry.Safely("part", do)) }
 
 	// payments makes a few calls and has no budget of its own. Concurrently with the letters it delays nothing.
@@ -180,7 +192,13 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	first.Go(func() { part(func() error { return r.payments(ctx, now, run) }) })
 	first.Wait()
 	part(func() error { return r.doDue(ctx, t, now, run, &report) })
-	part(func() error { return r.doGroups(ctx, t, now, run, &report) })
+	part(func() (err error) {
+		chosen, err = r.doGroups(ctx, t, now, run, &report)
+		return err
+	})
+	report.broken = r.takeBroken()
+	failed := p.err() != nil
+	part(func() error { return r.writeView(ctx, t.until(untilView), &report, chosen, failed) })
 
 	r.measure(ctx, report)
 	if err := p.err(); err != nil {
@@ -191,7 +209,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 
 func (r *Reconciler) doLetters(ctx context.Context, t runTime, report *Report) error {
 	d, err := r.drain(ctx, t.until(untilLetters))
-	report.DeadLetters, report.Voided, report.StreamFailures = d.kept, d.voided, d.streams
+	report.DeadLetters, report.Voided, report.StreamFailures, report.poisoned = d.kept, d.voided, d.streams, d.poisoned
 	report.Left.Letters, report.Left.Queues = d.notKept, d.queues
 	return err
 }
@@ -203,8 +221,8 @@ func (r *Reconciler) doDue(ctx context.Context, t runTime, now contracts.Instant
 	return err
 }
 
-// doGroups chooses the groups of the run, and then loads, sweeps and compares them.
-func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Instant, run int64, report *Report) error {
+// doGroups chooses the groups of the run, and then loads, sweeps and compares them. It returns the groups as they were before that.
+func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Instant, run int64, report *Report) (chosen, error) {
 	var p problems
 	c, err := r.choose(ctx, t.until(untilGroups), now, run)
 	p.add(err)
@@ -243,7 +261,24 @@ func (r *Reconciler) doGroups(ctx context.Context, t runTime, now contracts.Inst
 	p.add(err)
 	report.Outside, report.Left.Earlier, err = r.findSoldTwice(ctx, t.until(untilRepair), c.earlier)
 	p.add(err)
-	return p.err()
+	return c, p.err()
+}
+
+// reportBroken counts broken invariants, which raise an alarm.
+func (r *Reconciler) reportBroken(n int) {
+	r.Meter.Put(telemetry.InvariantsBroken, float64(n))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken += n
+}
+
+// takeBroken returns what reportBroken has counted since it was last called.
+func (r *Reconciler) takeBroken() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.broken
+	r.broken = 0
+	return n
 }
 
 // forget deletes comparisons that are too old to save another one.
@@ -266,7 +301,7 @@ func (r *Reconciler) measure(ctx context.Context, report Report) {
 		left int
 	}{
 		{"letters", l.Letters + l.Queues}, {"due", l.Segments + l.Due + l.Checks}, {"groups", l.Concerts}, {"load", l.Unknown + l.Rebuilds},
-		{"sweep", l.Sweeps}, {"repair", l.Repairs}, {"twice", l.Earlier},
+		{"sweep", l.Sweeps}, {"repair", l.Repairs}, {"twice", l.Earlier}, {"view", l.Views},
 	} {
 		r.Meter.Put(telemetry.ReconcileLeft, float64(part.left), telemetry.Dimension{Name: telemetry.KeyPart, Value: part.name})
 		if part.left > 0 {

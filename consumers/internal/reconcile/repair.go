@@ -47,7 +47,7 @@ func (r *Reconciler) repair(ctx context.Context, g group, now contracts.Instant,
 	drift, err := r.drift(ctx, g, state)
 	if err != nil {
 		if retry.Classify(err).Class == retry.ClassPoison {
-			r.Meter.Put(telemetry.InvariantsBroken, 1)
+			r.reportBroken(1)
 		}
 		return repaired{}, fmt.Errorf("compare %s: %w", g.Key(), err)
 	}
@@ -133,7 +133,7 @@ func (r *Reconciler) drift(ctx context.Context, g group, state holds.State) (hol
 func (r *Reconciler) reportOtherLayout(ctx context.Context, g group, o order.Order, rows map[contracts.OrderID]holds.Row) {
 	r.Log.ErrorContext(ctx, "an order is of another layout than the one that is sold", telemetry.KeyOrder, o.OrderID, telemetry.KeyVersion, o.Version,
 		telemetry.KeySeatGroup, g.Key(), telemetry.KeyError, fmt.Sprintf("layout %d, and layout %d is sold", o.LayoutVersion, g.LayoutVersion))
-	r.Meter.Put(telemetry.InvariantsBroken, 1)
+	r.reportBroken(1)
 	if !o.Status.Paid() {
 		return
 	}

@@ -78,7 +78,7 @@ func TestRecordsThatWereGivenUpAreKeptAndReported(t *testing.T) {
 			ShardID:     "shardId-00000001573689847184-864758bb", StartSequence: "800000000003126276362", EndSequence: "800000000003126276399",
 			Records: 12, Attempts: 7, FirstAt: instant(t, "2026-11-13T01:13:19Z"), LastAt: instant(t, "2026-11-13T01:13:20Z"),
 		},
-	}
+	}.Fitted()
 	if got := w.Letters()["stream#"+id]; !reflect.DeepEqual(got, want) {
 		t.Errorf("kept %+v with %+v, want %+v with %+v", got, got.Stream, want, want.Stream)
 	}

@@ -57,7 +57,7 @@ func (r *Reconciler) findSoldTwice(ctx context.Context, budget timeBudget, layou
 		return err
 	})
 	if found > 0 {
-		r.Meter.Put(telemetry.InvariantsBroken, float64(found))
+		r.reportBroken(found)
 	}
 	return found, left + unread, err
 }

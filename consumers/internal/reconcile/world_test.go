@@ -26,6 +26,8 @@ type fixture struct {
 	*world.World
 	// dead are the dead-letter queues.
 	dead []*deadQueue
+	// view is what the overview is made from, and what is written of it.
+	view *fakeView
 	// reconciler is the process: it remembers what it compared.
 	reconciler *reconcile.Reconciler
 }
@@ -42,6 +44,7 @@ func newFixture(t testing.TB) *fixture {
 		return []readmodel.LayoutGroup{world.Row("A", "A-1", 40), world.Row("B", "A-1", 40)}
 	}
 	w.dead = []*deadQueue{newDeadQueue("orders-dead", w), newDeadQueue("payments-dead", w)}
+	w.view = newFakeView(t, w)
 	for i, name := range []string{"A", "B"} {
 		w.load(t, name, int64(i+1))
 	}
@@ -53,7 +56,7 @@ func newFixture(t testing.TB) *fixture {
 func (w *fixture) restart() {
 	w.reconciler = &reconcile.Reconciler{
 		Catalogue: w.Catalogue(), Rows: w.Orders(), Groups: w.Groups(), Sender: w.Sender(), Letters: w.DeadLetters(), Ledger: w.Notes(),
-		Log: w.Log(), Now: w.Now,
+		View: w.view.ports(), Log: w.Log(), Now: w.Now,
 	}
 	for _, q := range w.dead {
 		w.reconciler.DeadLetters = append(w.reconciler.DeadLetters, q)

@@ -71,7 +71,7 @@ func (h Place) applyRefusal(ctx context.Context, e *entry, a holds.Answer) {
 		if e.Message.BestAvailable != nil {
 			reason = contracts.ReasonNoAdjacent
 		}
-		h.reject(e, reason, nil)
+		h.reject(e, reason, e.Message.Seats)
 	default:
 		e.end(retry.Poison("unknown_answer", fmt.Errorf("hold answered %q", a.Outcome)))
 	}

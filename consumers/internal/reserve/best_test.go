@@ -11,6 +11,7 @@ import (
 	"boxoffice/consumers/internal/testkit/world"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 )
 
 func (w *fixture) best(name string, quantity int, visited ...string) message.PlaceOrder {
@@ -84,6 +85,9 @@ func TestBestAvailableWhereNoneIsLeft(t *testing.T) {
 	world.WantOutcome(t, w.handle(t, m), retry.ClassRefused, "no_adjacent_seats")
 	w.WantRow(t, m.OrderID, contracts.Rejected, 1)
 	w.WantReason(t, m.OrderID, contracts.ReasonNoAdjacent)
+	if asked := w.Row(t, m.OrderID).Asked; asked == nil || *asked != (readmodel.Asked{Section: "S", Quantity: 2}) {
+		t.Errorf("the row says that it asked for %+v", asked)
+	}
 	w.WantSent(t)
 	single := w.best("A", 1)
 	world.WantDone(t, w.handle(t, single))

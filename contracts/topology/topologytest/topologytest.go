@@ -19,7 +19,11 @@ var tokenKeys string
 func Values(t topology.Topology) topology.Values {
 	values := t.Numbers()
 	for _, q := range t.Queues {
-		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + ".fifo"
+		suffix := ".fifo"
+		if q.Standard() {
+			suffix = ""
+		}
+		values["queueUrl:"+q.Name] = "https://sqs.example.com/123456789012/" + q.Name + suffix
 	}
 	for _, table := range t.Tables {
 		values["tableName:"+table.Name] = "sample-" + table.Name
@@ -38,9 +42,16 @@ func Values(t topology.Topology) topology.Values {
 		"secret:origin":         strings.Repeat("o", 32) + "," + strings.Repeat("p", 32),
 		"secret:token-keys":     tokenKeys,
 		"secret:sessions":       "1:" + strings.Repeat("B", 43),
+		"secret:ticket-key":     `{"keys":[{"id":1,"signsFrom":"2030-01-01T00:00:00Z","seed":"` + strings.Repeat("A", 43) + `="}]}`,
 		"secret:mail-links":     "1:" + strings.Repeat("C", 43),
 		"siteUrl":               "https://boxoffice.example",
 		"rateLimits":            "production",
+		"mailFrom":              "Boxoffice <tickets@boxoffice.example>",
+		"mailConfigurationSet":  "sample-mails",
+		"secret:push-tickets":   "1:" + strings.Repeat("D", 43),
+		"pushUrl":               "wss://boxoffice.example/push",
+		"connectionsEndpoint":   "https://sample.execute-api.eu-central-1.amazonaws.com/push",
+		"allowedOrigins":        "",
 		"mailOutbox":            "",
 		"secret:stripe-api":     "sk_test_sample",
 		"secret:stripe-webhook": "whsec_sample",

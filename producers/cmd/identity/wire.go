@@ -5,8 +5,11 @@ import (
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
+	"boxoffice/contracts/sealed"
 	"boxoffice/contracts/tokenkeys"
 	"boxoffice/producers/internal/boot"
 	"boxoffice/producers/internal/dynamoaccount"
@@ -14,8 +17,7 @@ import (
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/accesstoken"
 	"boxoffice/producers/internal/identity/passwordhash"
-	"boxoffice/producers/internal/identity/sealed"
-	"boxoffice/producers/internal/mailoutbox"
+	"boxoffice/producers/internal/sqssend"
 )
 
 type config struct {
@@ -28,12 +30,14 @@ type config struct {
 	// TokenKeys has the form of contracts/tokenkeys.
 	TokenKeys string `env:"TOKEN_KEYS,notEmpty"`
 	// SessionSecrets and MailLinkSecrets are "version:base64url,…", the newest first.
-	SessionSecrets  string `env:"SESSION_SECRETS,notEmpty"`
-	MailLinkSecrets string `env:"MAIL_LINK_SECRETS,notEmpty"`
+	SessionSecrets        string `env:"SESSION_SECRETS,notEmpty"`
+	MailLinkSecrets       string `env:"MAIL_LINK_SECRETS,notEmpty"`
+	NotificationsQueueURL string `env:"NOTIFICATIONS_QUEUE_URL,notEmpty"`
 	// RateLimits is "production" or "wide".
 	RateLimits string `env:"RATE_LIMITS,notEmpty"`
-	// MailOutbox is a folder for letters. Without one no letter is sent.
-	MailOutbox string `env:"MAIL_OUTBOX"`
+	// AllowedOrigins are the origins besides the site's whose pages may use the API with cookies, separated by commas: those that
+	// the edge allows.
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS"`
 }
 
 // hashesAtOnce bounds the hashes that a process computes at a time. Each takes 19 MiB and a whole processor.
@@ -56,9 +60,13 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := url.Parse(c.SiteURL)
-	if err != nil || site.Host == "" || site.Scheme+"://"+site.Host != c.SiteURL {
+	if !isOrigin(c.SiteURL) {
 		return nil, fmt.Errorf("SITE_URL is %q, want scheme, host and port alone", c.SiteURL)
+	}
+	for _, allowed := range c.AllowedOrigins {
+		if !isOrigin(allowed) {
+			return nil, fmt.Errorf("ALLOWED_ORIGINS has %q, want scheme, host and port alone", allowed)
+		}
 	}
 	rates := identity.ProductionRates()
 	switch c.RateLimits {
@@ -73,9 +81,14 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		Accounts: store, Sessions: store, Limits: store,
 		Passwords:   passwordhash.New(hashesAtOnce),
 		Tokens:      accesstoken.New(c.SiteURL+"/api", keys),
-		Outbox:      mailoutbox.New(c.MailOutbox, p.Random),
+		Messages:    sqssend.New(sqs.NewFromConfig(p.AWS), map[message.Queue]string{message.QueueNotifications: c.NotificationsQueueURL}),
 		RefreshKeys: refreshKeys, LinkKeys: linkKeys,
-		Site: c.SiteURL, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now,
+		Site: c.SiteURL, AllowedOrigins: c.AllowedOrigins, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now,
 	}
 	return service.Routes(), nil
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Scheme+"://"+u.Host == text
 }

@@ -13,6 +13,7 @@ import (
 	"boxoffice/producers/internal/catalogue"
 	"boxoffice/producers/internal/dynamoread"
 	"boxoffice/producers/internal/httpapi"
+	"boxoffice/producers/internal/operations"
 	"boxoffice/producers/internal/orderid"
 	"boxoffice/producers/internal/queries"
 	"boxoffice/producers/internal/redisread"
@@ -21,10 +22,11 @@ import (
 type config struct {
 	boot.Reads
 	// PaymentMode is the mode that the publishable key must have.
-	PaymentMode    message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
-	PublishableKey string              `env:"STRIPE_PUBLISHABLE_KEY,notEmpty"`
-	OverviewTable  string              `env:"OVERVIEW_TABLE,notEmpty"`
-	HoldSeconds    int                 `env:"HOLD_SECONDS,notEmpty"`
+	PaymentMode      message.PaymentMode `env:"PAYMENT_MODE,notEmpty"`
+	PublishableKey   string              `env:"STRIPE_PUBLISHABLE_KEY,notEmpty"`
+	OverviewTable    string              `env:"OVERVIEW_TABLE,notEmpty"`
+	DeadLettersTable string              `env:"DEADLETTERS_TABLE,notEmpty"`
+	HoldSeconds      int                 `env:"HOLD_SECONDS,notEmpty"`
 }
 
 func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
@@ -41,7 +43,9 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		return nil, err
 	}
 	redisread.LogLibrary(p.Log)
-	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable, Overview: c.OverviewTable})
+	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{
+		Orders: c.OrdersTable, Concerts: c.ConcertsTable, Layouts: c.LayoutsTable, Overview: c.OverviewTable, DeadLetters: c.DeadLettersTable,
+	})
 	cache := redisread.NewClient(c.RedisAddress, c.RedisUser, c.RedisPassword)
 	p.Warm.Add("dial Redis", func(ctx context.Context) error { return redisread.Dial(ctx, cache) })
 	plans := queries.NewPlans(rows, p.Now)
@@ -56,7 +60,11 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	browse := queries.Browse{Listing: kept, Left: catalogue.NewSales(rows, p.Log, p.Now), HoldSeconds: c.HoldSeconds, Log: p.Log, Now: p.Now}
 	concerts := queries.Concerts{Catalogue: kept, Plans: plans, Log: p.Log, Now: p.Now}
 	availability := queries.NewAvailability(concerts, seats)
+	overview := operations.Overview{Reader: rows, Log: p.Log, Now: p.Now}
+	letters := operations.DeadLetters{Reader: rows, Log: p.Log}
 	return map[string]httpapi.Handler{
+		"GET /api/ops/overview":                      overview.Handle,
+		"GET /api/ops/dead-letters":                  letters.Handle,
 		"GET /api/orders/{orderId}":                  order.Handle,
 		"GET /api/me/orders":                         mine.Handle,
 		"GET /api/concerts":                          browse.List,

@@ -12,14 +12,17 @@ const tooManyCompanions = "Until accessible places are released, an order may ha
 
 // CheckSeats applies the rules about seats to an order for named seats, by the map of their group. A group that is not loaded has
 // no map; then only the rules are checked that need none. An order that has one of its places already was admitted before and is
-// not refused. The error is a *Refusal.
-func CheckSeats(r Request, a Admitted, seen SeatsState) error {
+// not refused. kept are the states of all groups as for Near. The error is a *Refusal.
+func CheckSeats(r Request, a Admitted, seen SeatsState, kept []GroupState) error {
 	if seen.Own {
 		return nil
 	}
 	group := a.Seating.groups[a.at]
 	breach := a.Rules.Check(group, seen.Shown, a.Places, r.Accessible)
-	refusal := &Refusal{Code: string(breach.Rule), Seats: group.Names(breach.Places), Suggestions: breach.Instead}
+	if breach.Rule == "" {
+		return nil
+	}
+	refusal := &Refusal{Code: string(breach.Rule), Seats: group.Names(breach.Places), Suggestions: Near(r, a, seen, kept)}
 	switch breach.Rule {
 	case seating.RuleSingleSeatLeft:
 		refusal.Detail = "This order would leave a single free seat, and there is a choice that leaves none."
@@ -28,8 +31,6 @@ func CheckSeats(r Request, a Admitted, seen SeatsState) error {
 		if !slices.Contains(group.Accessible, refusal.Seats[0]) {
 			refusal.Detail = tooManyCompanions
 		}
-	default:
-		return nil
 	}
 	return refusal
 }

@@ -24,6 +24,7 @@ import (
 	"boxoffice/contracts/warm"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/pace"
+	"boxoffice/producers/internal/socketapi"
 )
 
 // Process has what every producer is built from.
@@ -46,13 +47,31 @@ type jitter struct{}
 // Int64N needs no secrecy: a wait that can be guessed does no harm.
 func (jitter) Int64N(n int64) int64 { return rand.Int64N(n) } //nolint:gosec // G404: jitter is no secret
 
+// Routes are the handlers of a function. WebSocket is nil for a function that serves no WebSocket API.
+type Routes struct {
+	HTTP      map[string]httpapi.Handler
+	WebSocket map[string]socketapi.Handler
+}
+
 // Main runs a function's binary; wire builds its routes from the config. It does not return. A config or client that cannot be
 // used is logged, with all problems together, and ends the process, so that the deployment fails and not a buyer's request. The
 // one exception is a secrets extension that is not ready yet: if nothing else is wrong, the first invocation starts the function.
 func Main[C any](function string, wire func(Process, C) (map[string]httpapi.Handler, error)) {
+	MainWithSockets(function, withoutSockets(wire))
+}
+
+func withoutSockets[C any](wire func(Process, C) (map[string]httpapi.Handler, error)) func(Process, C) (Routes, error) {
+	return func(p Process, c C) (Routes, error) {
+		routes, err := wire(p, c)
+		return Routes{HTTP: routes}, err
+	}
+}
+
+// MainWithSockets is Main for a function that also serves a WebSocket API.
+func MainWithSockets[C any](function string, wire func(Process, C) (Routes, error)) {
 	logLibraries(telemetry.NewLogger(os.Stdout, function))
 	handler, err := invocation.StartOrLater(context.Background(), func(ctx context.Context) (invocation.Handler, error) {
-		return start(ctx, function, env.ToMap(os.Environ()), os.Stdout, wire)
+		return startRoutes(ctx, function, env.ToMap(os.Environ()), os.Stdout, wire)
 	})
 	if err != nil {
 		telemetry.NewLogger(os.Stderr, function).Error("start failed", telemetry.KeyError, err.Error())
@@ -66,6 +85,10 @@ const originSecrets = "ORIGIN_SECRETS"
 
 // start is Main without the process around it. It returns the handler; invocation.StartOrLater limits the time of its invocations.
 func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
+	return startRoutes(ctx, function, vars, out, withoutSockets(wire))
+}
+
+func startRoutes[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (Routes, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
 		return nil, err
@@ -88,14 +111,20 @@ func start[C any](ctx context.Context, function string, vars map[string]string, 
 	if err != nil {
 		return nil, errors.New(environment.Hide(err.Error()))
 	}
-	router := httpapi.NewRouter(routes, p.Log, p.Now)
+	router := httpapi.NewRouter(routes.HTTP, p.Log, p.Now)
+	sockets := socketapi.NewRouter(routes.WebSocket, p.Log, p.Now)
 	accepted, err := origin.Parse(environment.Vars()[originSecrets])
 	if err != nil {
 		return nil, err
 	}
 	router.Behind(accepted)
+	sockets.Behind(accepted)
 	p.Warm.Run(ctx, warm.Within, p.Log)
-	return lambda.NewHandler(router.Handle), nil
+	requests := lambda.NewHandler(router.Handle)
+	if routes.WebSocket == nil {
+		return requests, nil
+	}
+	return byShape{requests: requests, sockets: lambda.NewHandler(sockets.Handle)}, nil
 }
 
 // logLibraries redirects what libraries print through package log to the function's log, for the whole process: net/http and

@@ -20,12 +20,11 @@ import (
 	"boxoffice/contracts/topology/topologytest"
 	"boxoffice/contracts/warm"
 	"boxoffice/producers/internal/boot"
-	"boxoffice/producers/internal/httpapi"
 )
 
 // Config tests the function that has the name of the current folder. Its config reads exactly the variables that the topology
 // names; wire builds the handler from a sample of their values; no error shows a secret.
-func Config[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.Handler, error)) {
+func Config[C, R any](t *testing.T, wire func(boot.Process, C) (R, error)) {
 	t.Helper()
 	f := function(t)
 	read, err := boot.Variables[C]()
@@ -57,7 +56,7 @@ func Config[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.
 
 // Start builds the handler of the function that has the name of the current folder, from a sample of its environment with some
 // variables changed.
-func Start[C any](t *testing.T, wire func(boot.Process, C) (map[string]httpapi.Handler, error), change map[string]string) error {
+func Start[C, R any](t *testing.T, wire func(boot.Process, C) (R, error), change map[string]string) error {
 	t.Helper()
 	vars, err := function(t).Resolve(topologytest.Values(specification(t)))
 	if err != nil {

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -68,6 +69,10 @@ func (s *Sales) read(ctx context.Context) {
 	if !found {
 		return
 	}
+	// The counts of some concerts may be older than the item: those are not shown either.
+	maps.DeleteFunc(sales.Concerts, func(_ string, count readmodel.SeatCount) bool {
+		return count.At > 0 && s.now().Sub(count.At.Time()) > MaxSalesAge
+	})
 	s.mu.Lock()
 	s.last = sales
 	s.mu.Unlock()

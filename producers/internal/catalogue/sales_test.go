@@ -64,6 +64,21 @@ func TestFreeSeatsAreReadOnceInAWhileAndShownUntilTheyAreOld(t *testing.T) {
 	step("counted again, by a clock that is ahead", 5, 5)
 }
 
+// With many groups on sale the counts of concerts differ in age: an old one is not shown although the item is new.
+func TestOldCountOfAConcertIsNotShown(t *testing.T) {
+	now := time.UnixMilli(1_900_000_000_000)
+	at := func(age time.Duration) readmodel.SeatCount {
+		return readmodel.SeatCount{At: contracts.InstantOf(now.Add(-age)), Free: 1, Total: 2}
+	}
+	s := catalogue.NewSales(&counted{found: true, sales: readmodel.Sales{At: contracts.InstantOf(now), Concerts: map[string]readmodel.SeatCount{
+		"new": at(0), "just": at(catalogue.MaxSalesAge), "old": at(catalogue.MaxSalesAge + time.Millisecond), "before": {Free: 1, Total: 2},
+	}}}, quiet, func() time.Time { return now })
+	left := s.SeatsLeft(t.Context())
+	if _, old := left["old"]; old || len(left) != 3 {
+		t.Errorf("shown are %v", left)
+	}
+}
+
 func TestFreeSeatsAreReadOnceByManyRequests(t *testing.T) {
 	source := &counted{}
 	s := catalogue.NewSales(source, quiet, func() time.Time { return time.UnixMilli(1) })

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,12 +20,19 @@ import (
 	"boxoffice/producers/internal/dynamoaccount"
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/identitytest"
+	"boxoffice/producers/internal/ministacktest"
 )
 
 var tables = dynamoaccount.Tables{Users: "users", Sessions: "sessions", Limits: "limits"}
 
+var emulator ministacktest.Emulator
+
+func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
+
 func TestConformance(t *testing.T) {
-	identitytest.Exercise(t, func(t *testing.T) identitytest.Stores { return dynamoaccount.New(database(t), tables) })
+	identitytest.Exercise(t, func(t *testing.T) identitytest.Stores {
+		return dynamoaccount.New(emulator.Database(t, "users", "sessions", "limits"), tables)
+	})
 }
 
 // reply answers every request with one body.
@@ -105,9 +113,10 @@ func TestEveryFailureIsAnErrorWithoutAddresses(t *testing.T) {
 		_, rotate := s.Rotate(t.Context(), "c4n4ry", 1, contracts.Instant(1), time.Now())
 		_, take := s.Take(t.Context(), "k", 1, time.Now())
 		_, mark := s.Remembered(t.Context(), "k", time.Now())
+		_, end := s.End(t.Context(), "c4n4ry")
 		return []error{
 			create, owner, read, profile, nonce, confirm, password, session, rotate, take, mark,
-			s.Start(t.Context(), readmodel.Session{SessionID: "c4n4ry"}), s.End(t.Context(), "c4n4ry"), s.Remember(t.Context(), "k", time.Now()),
+			s.Start(t.Context(), readmodel.Session{SessionID: "c4n4ry"}), end, s.Remember(t.Context(), "k", time.Now()),
 		}
 	}
 	// After three failures the breaker refuses the calls; the errors are the same to a caller.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -51,15 +52,22 @@ func (s *Store) Rotate(ctx context.Context, sessionID string, from int, at contr
 }
 
 // End implements identity.Sessions.
-func (s *Store) End(ctx context.Context, sessionID string) error {
-	err := s.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) error {
-		_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(s.tables.Sessions), Key: key("sessionId", sessionID)})
+func (s *Store) End(ctx context.Context, sessionID string) (userID string, err error) {
+	var out *dynamodb.DeleteItemOutput
+	err = s.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+		out, err = s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: aws.String(s.tables.Sessions), Key: key("sessionId", sessionID), ReturnValues: types.ReturnValueAllOld,
+		})
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("end a session: %w", err)
+	var ended readmodel.Session
+	if err == nil {
+		err = attributevalue.UnmarshalMap(out.Attributes, &ended)
 	}
-	return nil
+	if err != nil {
+		return "", fmt.Errorf("end a session: %w", err)
+	}
+	return ended.UserID, nil
 }
 
 // Take implements identity.Limits. A repeat of the SDK after a lost answer may count twice, which only makes a limit stricter.

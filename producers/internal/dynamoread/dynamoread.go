@@ -1,4 +1,4 @@
-// Package dynamoread reads DynamoDB for the producers: orders, allowances, concerts, layouts and free seats. It writes nothing. Each
+// Package dynamoread reads DynamoDB for the producers: orders, allowances, concerts, layouts, free seats, and what operators see. It writes nothing. Each
 // call takes at most 2 s; while DynamoDB fails, a breaker refuses calls at once.
 package dynamoread
 
@@ -17,13 +17,18 @@ import (
 	"boxoffice/producers/internal/breaker"
 )
 
-// Tables has the names of the tables. Account alone needs Allowances, and Sales alone Overview.
+// Tables has the names of the tables. Account alone needs Allowances, Sales and what operators see need
+// Overview, and the dead letters DeadLetters.
 type Tables struct {
-	Orders     string
-	Concerts   string
-	Layouts    string
-	Allowances string
-	Overview   string
+	Orders      string
+	Concerts    string
+	Layouts     string
+	Allowances  string
+	Overview    string
+	DeadLetters string
+	// Users and Revocations are needed by Person and Revocations alone.
+	Users       string
+	Revocations string
 }
 
 // timeoutPerCall bounds one read with the SDK's own retries.
@@ -102,17 +107,27 @@ func (r *Reader) LayoutItem(ctx context.Context, key string, consistent bool) (b
 	return item.Body, found, nil
 }
 
+// get decodes an item into a pointer. found is false if there is none.
 func (r *Reader) get(ctx context.Context, table, key, value string, consistent bool, into any) (found bool, err error) {
+	item, err := r.item(ctx, table, key, value, consistent)
+	if err != nil || item == nil {
+		return false, err
+	}
+	return true, attributevalue.UnmarshalMap(item, into)
+}
+
+// item returns an item, nil if there is none.
+func (r *Reader) item(ctx context.Context, table, key, value string, consistent bool) (map[string]types.AttributeValue, error) {
 	var out *dynamodb.GetItemOutput
-	err = r.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
+	err := r.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) (err error) {
 		out, err = r.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: aws.String(table), ConsistentRead: aws.Bool(consistent),
 			Key: map[string]types.AttributeValue{key: &types.AttributeValueMemberS{Value: value}},
 		})
 		return err
 	})
-	if err != nil || out.Item == nil {
-		return false, err
+	if err != nil {
+		return nil, err
 	}
-	return true, attributevalue.UnmarshalMap(out.Item, into)
+	return out.Item, nil
 }

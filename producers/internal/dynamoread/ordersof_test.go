@@ -43,7 +43,7 @@ func (s *script) Do(r *http.Request) (*http.Response, error) {
 func scripted(bodies ...string) (*dynamoread.Reader, *script) {
 	s := &script{bodies: bodies}
 	client := dynamodb.NewFromConfig(aws.Config{Region: "eu-central-1", HTTPClient: s, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""), RetryMaxAttempts: 1})
-	return dynamoread.New(client, dynamoread.Tables{Orders: "orders", Concerts: "concerts", Layouts: "layouts", Allowances: "allowances"}), s
+	return dynamoread.New(client, dynamoread.Tables{Orders: "orders", Concerts: "concerts", Layouts: "layouts", Allowances: "allowances", Overview: "overview", DeadLetters: "deadletters"}), s
 }
 
 func keyItem(n int) string {

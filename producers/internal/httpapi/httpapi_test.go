@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/pb33f/libopenapi"
 
 	"boxoffice/contracts/openapi"
 	"boxoffice/contracts/telemetry"
@@ -243,6 +244,19 @@ func TestFallback(t *testing.T) {
 	}
 }
 
+// The gateway sends paths decoded: /api%2forders comes as /api/orders, without its route. That is no wrong method.
+func TestFallbackAllowsNoMethodThatWasUsed(t *testing.T) {
+	fallback := httpapi.Fallback([]string{"POST /api/orders", "GET /api/concerts"})
+	for method, want := range map[string]string{http.MethodPost: "not_found", http.MethodGet: "method_not_allowed", "post": "method_not_allowed"} {
+		var r httpapi.Request
+		r.RawPath, r.RequestContext.HTTP.Method = "/api/orders", method
+		_, err := fallback(t.Context(), r)
+		if p := problemOf(err); p == nil || p.Code != want {
+			t.Errorf("%s: %v, want %s", method, err, want)
+		}
+	}
+}
+
 func TestUnavailableHasRetryAfter(t *testing.T) {
 	got := httpapi.NewProblem(httpapi.CodeUnavailable, "d").Response("/p")
 	var body struct {
@@ -450,5 +464,42 @@ func TestOnlyAnAccessTokenNamesAUser(t *testing.T) {
 				t.Errorf("%s%s: %q, want %q", scheme, header, got, want)
 			}
 		}
+	}
+}
+
+// The examples of problems in the contract have the title and the status of their code.
+func TestExamplesOfProblemsAreOurs(t *testing.T) {
+	document, err := libopenapi.NewDocument(openapi.YAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var contract any
+	if err := json.Unmarshal(*document.GetSpecInfo().GetSpecJSONBytes(), &contract); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	var walk func(any)
+	walk = func(value any) {
+		switch v := value.(type) {
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case map[string]any:
+			code, isProblem := v["code"].(string)
+			if _, titled := v["title"].(string); isProblem && titled {
+				checked++
+				if p := httpapi.NewProblem(code, ""); p.Title != v["title"] || float64(p.Status) != v["status"] {
+					t.Errorf("the example of %s has %v and %v, want %s and %d", code, v["title"], v["status"], p.Title, p.Status)
+				}
+			}
+			for _, inner := range v {
+				walk(inner)
+			}
+		}
+	}
+	walk(contract)
+	if checked < 20 {
+		t.Errorf("only %d examples were found", checked)
 	}
 }

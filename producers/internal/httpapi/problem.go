@@ -62,6 +62,7 @@ const (
 	CodeLimitReached          = "limit_reached"
 	CodeOrderNotDecided       = "order_not_decided"
 	CodeOrderPaid             = "order_paid"
+	CodeOrderNotConfirmed     = "order_not_confirmed"
 	CodeInvalidSignature      = "invalid_signature"
 	CodeStaleSignature        = "stale_signature"
 	CodeInvalidPayload        = "invalid_payload"
@@ -108,6 +109,7 @@ var kinds = map[string]struct {
 	CodeLimitReached:          {http.StatusConflict, "Limit per buyer reached"},
 	CodeOrderNotDecided:       {http.StatusConflict, "Order not decided yet"},
 	CodeOrderPaid:             {http.StatusConflict, "Order is paid"},
+	CodeOrderNotConfirmed:     {http.StatusConflict, "Order has no tickets"},
 	CodeInvalidSignature:      {http.StatusBadRequest, "Invalid signature"},
 	CodeStaleSignature:        {http.StatusBadRequest, "Stale signature"},
 	CodeInvalidPayload:        {http.StatusBadRequest, "Invalid payload"},
@@ -215,3 +217,6 @@ func (p *Problem) Near(suggestions []seating.Suggestion) *Problem {
 
 // Error implements error.
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+// Cause returns the error behind an internal problem, for the log alone; nil if there is none.
+func (p *Problem) Cause() error { return p.cause }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -32,6 +33,14 @@ func Encoded(status int, body string, headers Headers) Response {
 		h[name] = value
 	}
 	return Response{StatusCode: status, Headers: h, Body: body}
+}
+
+// File makes an answer that a browser stores under a name. It is one buyer's own, and nobody may keep it. name needs no quoting.
+func File(mediaType, name string, content []byte) Response {
+	return Response{
+		StatusCode: http.StatusOK, IsBase64Encoded: true, Body: base64.StdEncoding.EncodeToString(content),
+		Headers: map[string]string{"Content-Type": mediaType, "Content-Disposition": `attachment; filename="` + name + `"`, "Cache-Control": "no-store"},
+	}
 }
 
 // NotModified makes a 304.

@@ -44,7 +44,7 @@ func (r *Router) Behind(accepted origin.Secrets) { r.origin = accepted }
 func (r *Router) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response Response, _ error) {
 	started := r.now()
 	request := Request{event}
-	ctx = telemetry.WithTrace(ctx, traceOf(request.Header("X-Amzn-Trace-Id"), event.RequestContext.RequestID, started))
+	ctx = telemetry.WithTrace(ctx, TraceOf(request.Header("X-Amzn-Trace-Id"), event.RequestContext.RequestID, started))
 	code := ""
 	defer func() {
 		if p := recover(); p != nil {
@@ -103,7 +103,8 @@ func Fallback(routes []string) Handler {
 				allow = append(allow, method)
 			}
 		}
-		if len(allow) == 0 {
+		// A path that has this very method came here because it is spelt in another way, as /api%2forders: it is not that path.
+		if len(allow) == 0 || slices.Contains(allow, r.RequestContext.HTTP.Method) {
 			return Response{}, NewProblem(CodeNotFound, "There is no such route.")
 		}
 		slices.Sort(allow)

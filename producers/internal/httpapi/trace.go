@@ -15,9 +15,9 @@ var traceForm = regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24}(?:;|$)`)
 // rootLength is the length of a root in bytes.
 const rootLength = len("Root=1-") + 8 + 1 + 24
 
-// traceOf returns the trace of a request: the root of the header if it has one, else a new root. The new one is made from the
+// TraceOf returns the trace of a request: the root of the header if it has one, else a new root. The new one is made from the
 // gateway's unique id of the request, so that it needs no source of randomness.
-func traceOf(header, requestID string, now time.Time) string {
+func TraceOf(header, requestID string, now time.Time) string {
 	if traceForm.MatchString(header) {
 		return header[:rootLength]
 	}

@@ -15,13 +15,15 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/maillink"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/origin"
+	"boxoffice/contracts/sealed"
 	"boxoffice/producers/internal/contracttest"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/identity"
 	"boxoffice/producers/internal/identity/accesstoken"
 	"boxoffice/producers/internal/identity/identitytest"
-	"boxoffice/producers/internal/identity/sealed"
 )
 
 const (
@@ -30,8 +32,11 @@ const (
 	edgeSecret = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
 )
 
-// plain stands in for argon2id and counts its work.
-type plain struct{ hashes int }
+// plain stands in for argon2id and counts its work. meanwhile, unless nil, runs while a hash is verified, once.
+type plain struct {
+	hashes    int
+	meanwhile func()
+}
 
 func (p *plain) Hash(_ context.Context, password string) (string, error) {
 	p.hashes++
@@ -40,6 +45,10 @@ func (p *plain) Hash(_ context.Context, password string) (string, error) {
 
 func (p *plain) Matches(_ context.Context, password, hash string) (bool, error) {
 	p.hashes++
+	if run := p.meanwhile; run != nil {
+		p.meanwhile = nil
+		run()
+	}
 	return hash == "hash of "+password, nil
 }
 
@@ -50,19 +59,41 @@ func (t *tokens) Sign(a accesstoken.Account, _ string, _ time.Time) (string, err
 	return "c4n4ry-token-of-" + a.UserID, nil
 }
 
-type letters []identity.Letter
+// sent is the queue of messages. It fails as long as err is set.
+type sent struct {
+	all   []message.CloseConnections
+	links []message.NotifyAccount
+	err   error
+}
 
-func (l *letters) Deliver(_ context.Context, letter identity.Letter) error {
-	*l = append(*l, letter)
+func (s *sent) Send(_ context.Context, m message.Encoded) error {
+	if s.err != nil {
+		return s.err
+	}
+	decoded, err := message.Decode(m.Body)
+	if err != nil {
+		return err
+	}
+	if m.Queue != message.QueueNotifications {
+		return errors.New("no queue of identity")
+	}
+	switch decoded := decoded.(type) {
+	case message.CloseConnections:
+		s.all = append(s.all, decoded)
+	case message.NotifyAccount:
+		s.links = append(s.links, decoded)
+	default:
+		return errors.New("no message of identity")
+	}
 	return nil
 }
 
 type world struct {
 	t        *testing.T
+	sent     *sent
 	store    *identitytest.Memory
 	hasher   *plain
 	tokens   *tokens
-	letters  *letters
 	log      *bytes.Buffer
 	now      time.Time
 	router   *httpapi.Router
@@ -80,14 +111,15 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, store: identitytest.NewMemory(), hasher: &plain{}, tokens: &tokens{}, letters: &letters{}, log: &bytes.Buffer{},
+		t: t, sent: &sent{}, store: identitytest.NewMemory(), hasher: &plain{}, tokens: &tokens{}, log: &bytes.Buffer{},
 		now: time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC), contract: contracttest.New(t),
 	}
 	now := func() time.Time { return w.now }
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	s := &identity.Service{
-		Accounts: w.store, Sessions: w.store, Limits: w.store, Passwords: w.hasher, Tokens: w.tokens, Outbox: w.letters,
+		Accounts: w.store, Sessions: w.store, Limits: w.store, Passwords: w.hasher, Tokens: w.tokens, Messages: w.sent,
 		RefreshKeys: keys, LinkKeys: keys, Site: site, Edge: edge, Rates: identity.ProductionRates(), Random: rand.Reader, Log: log, Now: now,
+		AllowedOrigins: []string{"https://dev.example"},
 	}
 	w.router = httpapi.NewRouter(s.Routes(), log, now)
 	// Whatever a test does, nothing secret and nobody's address or name is logged.
@@ -278,9 +310,43 @@ func TestLoginTellsNothingOfAccounts(t *testing.T) {
 	if known.StatusCode != 202 || known.Body != nobody.Body || known.Headers["Retry-After"] != "60" || nobody.Headers["Retry-After"] != "60" {
 		t.Errorf("%+v\n%+v", known, nobody)
 	}
-	if len(*w.letters) != 2 || (*w.letters)[1].Kind != identity.LinkReset {
-		t.Errorf("letters %+v", *w.letters)
+	// The same call to the queue too: notify finds no account of the second.
+	if all := w.sent.links; len(all) != 3 || all[1].Link != identity.LinkReset || all[2].Link != identity.LinkReset || all[1].UserID == all[2].UserID {
+		t.Errorf("asked for %+v", all)
 	}
+}
+
+// Whoever asks for resets of another's account cannot use up the letters that its owner asks for.
+func TestTheOwnersResetsAreCountedApart(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.ask("POST /api/auth/signup", signupBody, "", at("192.0.2.1")...), 201, "")
+	reset := func(from string) (letters int) {
+		before := len(w.sent.links)
+		w.want(w.ask("POST /api/auth/password-resets", `{"email":"anna@example.com"}`, "", at(from)...), 202, "")
+		return len(w.sent.links) - before
+	}
+	got := 0
+	for range 5 {
+		got += reset("203.0.113.9")
+	}
+	if own := reset("192.0.2.1"); got != 3 || own != 1 {
+		t.Errorf("%d letters for others, %d for the owner", got, own)
+	}
+}
+
+// A login by the old password that is under way while a new password is set gives no session that outlives it.
+func TestALoginDuringAResetGivesNoSession(t *testing.T) {
+	w := newWorld(t)
+	w.signup()
+	w.want(w.ask("POST /api/auth/password-resets", `{"email":"anna@example.com"}`, ""), 202, "")
+	token := w.linkOf(identity.LinkReset)
+	w.hasher.meanwhile = func() {
+		w.want(w.ask("POST /api/auth/password", `{"token":"`+token+`","password":"c4n4ry-second"}`, ""), 204, "")
+	}
+	if r := w.login(password); r.StatusCode != 401 {
+		t.Errorf("%d: a session by the old password", r.StatusCode)
+	}
+	w.want(w.login("c4n4ry-second"), 200, "")
 }
 
 func TestRefreshRotatesAndReuseEndsTheSession(t *testing.T) {
@@ -378,6 +444,9 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 		{[]string{"sec-fetch-site", "same-origin", "origin", site}, false},
 		{[]string{"origin", "https://evil.example"}, true}, {[]string{"origin", "null"}, true}, {[]string{"origin", site + ".evil.example"}, true},
 		{[]string{"sec-fetch-site", "cross-site"}, true}, {[]string{"sec-fetch-site", "same-site", "origin", site}, true}, {[]string{"sec-fetch-site", "none"}, true},
+		// An origin that the edge allows.
+		{[]string{"sec-fetch-site", "same-site", "origin", "https://dev.example"}, false}, {[]string{"origin", "https://dev.example"}, false},
+		{[]string{"sec-fetch-site", "same-site"}, true}, {[]string{"sec-fetch-site", "same-site", "origin", "https://dev.example.evil.example"}, true},
 	} {
 		for _, route := range []string{"POST /api/auth/refresh", "POST /api/auth/logout", "POST /api/auth/login", "POST /api/auth/signup"} {
 			r := w.ask(route, `{}`, "", append([]string{"cookie", "x=" + cookie}, c.headers...)...)
@@ -449,19 +518,19 @@ func TestAddressesAreCountedOnlyBehindTheEdge(t *testing.T) {
 	}
 }
 
-// linkOf returns the token of the last letter.
+// linkOf returns the token of the last mail that was asked for, as notify makes it.
 func (w *world) linkOf(kind identity.LinkKind) string {
 	w.t.Helper()
-	all := *w.letters
-	if len(all) == 0 || all[len(all)-1].Kind != kind {
-		w.t.Fatalf("letters %+v", all)
+	all := w.sent.links
+	if len(all) == 0 || all[len(all)-1].Link != kind {
+		w.t.Fatalf("asked for %+v", all)
 	}
 	l := all[len(all)-1]
-	token, found := strings.CutPrefix(l.Link, site+"/"+string(kind)+"#")
-	if !found || l.To != "Anna@Example.com" || l.Locale != "de" {
-		w.t.Errorf("letter %+v", l)
+	keys, err := sealed.ParseKeys("1:" + strings.Repeat("A", 43))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	return token
+	return maillink.Token(keys, kind, l.UserID, l.Nonce, l.LinkEndsAt)
 }
 
 func TestConfirmationLinksWorkOnceForAnHour(t *testing.T) {
@@ -484,9 +553,9 @@ func TestConfirmationLinksWorkOnceForAnHour(t *testing.T) {
 	if u, _, _ := w.store.User(t.Context(), id); !u.EmailConfirmed {
 		t.Error("the address is not confirmed")
 	}
-	sent := len(*w.letters)
+	sent := len(w.sent.links)
 	w.want(w.ask("POST /api/auth/confirmations", "", id), 202, "")
-	if len(*w.letters) != sent {
+	if len(w.sent.links) != sent {
 		t.Error("a confirmed address got another letter")
 	}
 }
@@ -509,7 +578,7 @@ func TestAResetLinkSetsThePasswordOnceAndEndsEverySession(t *testing.T) {
 	for range 5 {
 		w.want(w.ask("POST /api/auth/password-resets", `{"email":"anna@example.com"}`, ""), 202, "")
 	}
-	if resets := len(*w.letters) - 1; resets != 3 {
+	if resets := len(w.sent.links) - 1; resets != 3 {
 		t.Errorf("%d letters in an hour", resets)
 	}
 }
@@ -530,12 +599,16 @@ func TestOnlyAnOperatorsTokenHasTheScope(t *testing.T) {
 func TestAStoreThatFailsIsNoAnswer(t *testing.T) {
 	w := newWorld(t)
 	id, cookie := w.signup()
+	confirm := w.linkOf(identity.LinkConfirm)
+	w.want(w.ask("POST /api/auth/password-resets", `{"email":"anna@example.com"}`, ""), 202, "")
+	reset := w.linkOf(identity.LinkReset)
 	w.store.Fail(errors.New("down"))
 	for route, body := range map[string]string{
 		"POST /api/auth/signup": signupBody, "POST /api/auth/login": `{"email":"anna@example.com","password":"` + password + `"}`,
 		"POST /api/auth/refresh": "", "POST /api/auth/logout": "", "GET /api/me": "", "PATCH /api/me": `{"locale":"en"}`,
 		"POST /api/auth/confirmations": "", "POST /api/auth/password-resets": `{"email":"anna@example.com"}`,
-		"POST /api/auth/confirm": `{"token":"` + w.linkOf(identity.LinkConfirm) + `"}`,
+		"POST /api/auth/confirm":  `{"token":"` + confirm + `"}`,
+		"POST /api/auth/password": `{"token":"` + reset + `","password":"c4n4ry-second"}`,
 	} {
 		r := w.ask(route, body, id, "cookie", cookie)
 		w.want(r, 503, "unavailable")

@@ -26,7 +26,8 @@ type Rates struct {
 	// LoginByAccount counts only attempts from addresses from which the account has not been logged in to.
 	LoginByAccount Rate
 	ResetByAddress Rate
-	// ResetByAccount and ConfirmByAccount bound the letters to one address.
+	// ResetByAccount and ConfirmByAccount bound the letters to one address. Resets that are asked for from an address that the
+	// account knows are counted apart.
 	ResetByAccount   Rate
 	ConfirmByAccount Rate
 	LinksByAddress   Rate
@@ -123,16 +124,23 @@ func (s *Service) within(ctx context.Context, name, subject string, rate Rate) e
 // withinAccount refuses a login if there were too many attempts at the account from addresses that it does not know. It makes the
 // same calls for an account that does not exist.
 func (s *Service) withinAccount(ctx context.Context, mailKey, viewer string) error {
-	if viewer != "" {
-		known, err := s.Limits.Remembered(ctx, knownKey(mailKey, viewer), s.Now())
-		if err != nil {
-			return s.unavailable(ctx, "address not looked up", err)
-		}
-		if known {
-			return nil
-		}
+	known, err := s.known(ctx, mailKey, viewer)
+	if err != nil || known {
+		return err
 	}
 	return s.within(ctx, "login-account", mailKey, s.Rates.LoginByAccount)
+}
+
+// known reports whether the account of an address has been logged in to from the viewer's address. The error is a *Problem.
+func (s *Service) known(ctx context.Context, mailKey, viewer string) (bool, error) {
+	if viewer == "" {
+		return false, nil
+	}
+	known, err := s.Limits.Remembered(ctx, knownKey(mailKey, viewer), s.Now())
+	if err != nil {
+		return false, s.unavailable(ctx, "address not looked up", err)
+	}
+	return known, nil
 }
 
 func knownKey(mailKey, viewer string) string { return "known#" + digest(mailKey, viewer) }

@@ -3,10 +3,11 @@ package identity
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
-	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts"
+	"boxoffice/contracts/maillink"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/identity/rules"
@@ -15,27 +16,22 @@ import (
 // linkTTL is how long a link in a mail is good for, once.
 const linkTTL = time.Hour
 
-// linkToken is the token of a link: the account, the nonce, and the end of the link in seconds since 1970.
-func (s *Service) linkToken(kind LinkKind, userID, nonce string, ends time.Time) string {
-	return s.LinkKeys.Seal(string(kind), userID, nonce, strconv.FormatInt(ends.Unix(), 10))
-}
-
 // openLink returns what a token of this kind names. ok is false if it is none of ours or too old.
 func (s *Service) openLink(kind LinkKind, token string) (userID, nonce string, ok bool) {
-	fields, ok := s.LinkKeys.Open(string(kind), token, 3)
-	if !ok {
-		return "", "", false
-	}
-	ends, err := strconv.ParseInt(fields[2], 10, 64)
-	return fields[0], fields[1], err == nil && s.Now().Unix() < ends
+	return maillink.Open(s.LinkKeys, kind, token, contracts.InstantOf(s.Now()))
 }
 
-// deliver sends the letter with a link. The token is behind a #, which no browser sends to a server or to another site. A failure
-// is only logged: the person can ask for the letter again.
-func (s *Service) deliver(ctx context.Context, u readmodel.User, kind LinkKind, nonce string) {
-	link := s.Site + "/" + string(kind) + "#" + s.linkToken(kind, u.UserID, nonce, s.Now().Add(linkTTL))
-	if err := s.Outbox.Deliver(ctx, Letter{Kind: kind, To: u.Email, Name: u.Name, Locale: u.Locale, Link: link}); err != nil {
-		s.Log.ErrorContext(ctx, "letter not delivered", telemetry.KeyKind, string(kind), telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+// sendLink asks notify for the mail with a link. The message has no address: notify reads the account, and sends nothing if there is
+// none. A failure is only logged: the person can ask for the mail again.
+func (s *Service) sendLink(ctx context.Context, userID string, kind LinkKind, nonce string) {
+	encoded, err := message.Encode(message.NotifyAccount{
+		UserID: userID, Link: kind, Nonce: nonce, LinkEndsAt: contracts.InstantOf(s.Now().Add(linkTTL)),
+	}, telemetry.Trace(ctx))
+	if err == nil {
+		err = s.Messages.Send(ctx, encoded)
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "mail not asked for", telemetry.KeyKind, string(kind), telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	}
 }
 
@@ -64,8 +60,8 @@ func (s *Service) sendConfirmation(ctx context.Context, r httpapi.Request) (http
 	return s.send(ctx, LinkConfirm, "confirm-account", user.UserID, user.UserID, s.Rates.ConfirmByAccount)
 }
 
-// send makes a link and delivers it, unless the counter of the subject is full or there is no such account. It makes the same calls
-// and gives the same answer for an account that does not exist.
+// send makes a link and asks for its mail, unless the counter of the subject is full. It makes the same calls, also that to the
+// queue, and gives the same answer for an account that does not exist.
 func (s *Service) send(ctx context.Context, kind LinkKind, counter, subject, userID string, rate Rate) (httpapi.Response, error) {
 	ok, _, err := s.take(ctx, counter, subject, rate)
 	switch {
@@ -78,17 +74,15 @@ func (s *Service) send(ctx context.Context, kind LinkKind, counter, subject, use
 	if err != nil {
 		return httpapi.Response{}, err
 	}
-	user, found, err := s.Accounts.SetNonce(ctx, userID, kind, nonce)
-	if err != nil {
+	if _, _, err := s.Accounts.SetNonce(ctx, userID, kind, nonce); err != nil {
 		return httpapi.Response{}, s.unavailable(ctx, "link not made", err)
 	}
-	if found {
-		s.deliver(ctx, user, kind, nonce)
-	}
+	s.sendLink(ctx, userID, kind, nonce)
 	return asked(), nil
 }
 
-// sendReset answers POST /api/auth/password-resets: 202 whether there is such an account or not.
+// sendReset answers POST /api/auth/password-resets: 202 whether there is such an account or not, after
+// the same calls, so that neither answer nor time tells.
 func (s *Service) sendReset(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	var body struct {
 		Email *string `json:"email"`
@@ -102,9 +96,23 @@ func (s *Service) sendReset(ctx context.Context, r httpapi.Request) (httpapi.Res
 	if err := s.within(ctx, "reset", s.viewer(r), s.Rates.ResetByAddress); err != nil {
 		return httpapi.Response{}, err
 	}
-	mail, err := rules.ParseMail(*body.Email)
+	return s.reset(ctx, *body.Email, s.viewer(r))
+}
+
+// reset sends a reset link to an address, if it is that of an account.
+func (s *Service) reset(ctx context.Context, address, viewer string) (httpapi.Response, error) {
+	mail, err := rules.ParseMail(address)
 	if err != nil {
 		return asked(), nil // no account has an address like this, which everybody can see
+	}
+	known, err := s.known(ctx, mail.Key, viewer)
+	if err != nil {
+		return httpapi.Response{}, err
+	}
+	// Requests from elsewhere do not use up the letters of the owner, who asks from an address that the account knows.
+	counted := mail.Key
+	if known {
+		counted += " from " + viewer
 	}
 	owner, found, err := s.Accounts.MailOwner(ctx, mail.Key)
 	if err != nil {
@@ -115,7 +123,7 @@ func (s *Service) sendReset(ctx context.Context, r httpapi.Request) (httpapi.Res
 			return httpapi.Response{}, err
 		}
 	}
-	return s.send(ctx, LinkReset, "reset-account", mail.Key, owner.UserID, s.Rates.ResetByAccount)
+	return s.send(ctx, LinkReset, "reset-account", counted, owner.UserID, s.Rates.ResetByAccount)
 }
 
 // confirm answers POST /api/auth/confirm.
@@ -191,5 +199,6 @@ func (s *Service) setPassword(ctx context.Context, r httpapi.Request) (httpapi.R
 	case !done:
 		return httpapi.Response{}, linkExpired()
 	}
+	s.closeConnections(ctx, user.UserID)
 	return httpapi.NoContent(), nil
 }

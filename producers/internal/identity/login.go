@@ -98,7 +98,7 @@ func (s *Service) signup(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	case taken:
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeEmailTaken, "There is an account with this address. Sign in, or set a new password.").At("/email")
 	}
-	s.deliver(ctx, user, LinkConfirm, user.ConfirmNonce)
+	s.sendLink(ctx, user.UserID, LinkConfirm, user.ConfirmNonce)
 	if err := s.remember(ctx, user.MailKey, s.viewer(r)); err != nil {
 		s.notRemembered(ctx, err)
 	}
@@ -158,6 +158,15 @@ func (s *Service) login(ctx context.Context, r httpapi.Request) (httpapi.Respons
 	case err != nil:
 		return httpapi.Response{}, s.unavailable(ctx, "account not read", err)
 	case !found:
+		return httpapi.Response{}, refused
+	}
+	// A new password ends every session by raising the account's epoch. If one was set after the hash was read, this login is by the
+	// old password, and user may have the new epoch. With the hash unchanged after user was read, user has the epoch of that hash.
+	latest, _, err := s.Accounts.MailOwner(ctx, mail.Key)
+	switch {
+	case err != nil:
+		return httpapi.Response{}, s.unavailable(ctx, "account not read", err)
+	case latest != owner:
 		return httpapi.Response{}, refused
 	}
 	if err := s.remember(ctx, mail.Key, viewer); err != nil {

@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"boxoffice/contracts"
+	"boxoffice/contracts/maillink"
+	"boxoffice/contracts/message"
 	"boxoffice/contracts/readmodel"
 )
 
 // LinkKind is what a link in a mail is for.
-type LinkKind string
+type LinkKind = maillink.Kind
 
 // Kinds of links.
 const (
-	LinkConfirm LinkKind = "confirm"
-	LinkReset   LinkKind = "reset"
+	LinkConfirm = maillink.Confirm
+	LinkReset   = maillink.Reset
 )
 
 // Accounts stores accounts. All reads are consistent. Every method is safe for concurrent use, and returns an error only if the
@@ -49,8 +51,13 @@ type Sessions interface {
 	// Rotate raises the generation from this one, and sets the time of the rotation and the end. done is false if the session has
 	// another generation or is gone.
 	Rotate(ctx context.Context, sessionID string, from int, at contracts.Instant, expiresAt time.Time) (done bool, err error)
-	// End deletes a session, if there is one.
-	End(ctx context.Context, sessionID string) error
+	// End deletes a session, if there is one, and returns whose it was; "" if there was none.
+	End(ctx context.Context, sessionID string) (userID string, err error)
+}
+
+// Messages takes messages to other functions. A nil error means that the queue has the message.
+type Messages interface {
+	Send(ctx context.Context, m message.Encoded) error
 }
 
 // Limits counts. Errors are as those of Accounts.

@@ -11,11 +11,11 @@ import (
 
 	"boxoffice/contracts/origin"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/sealed"
 	"boxoffice/contracts/telemetry"
 	"boxoffice/contracts/tokenkeys"
 	"boxoffice/producers/internal/httpapi"
 	"boxoffice/producers/internal/identity/accesstoken"
-	"boxoffice/producers/internal/identity/sealed"
 )
 
 // Passwords hashes passwords and verifies hashes. Both wait for a turn until ctx ends.
@@ -30,20 +30,6 @@ type Tokens interface {
 	Sign(a accesstoken.Account, id string, now time.Time) (string, error)
 }
 
-// Letter is a mail with a link.
-type Letter struct {
-	Kind   LinkKind `json:"kind"`
-	To     string   `json:"to"`
-	Name   string   `json:"name"`
-	Locale string   `json:"locale"`
-	Link   string   `json:"link"`
-}
-
-// Outbox takes letters to be sent.
-type Outbox interface {
-	Deliver(ctx context.Context, l Letter) error
-}
-
 // Service answers the routes of accounts. It is immutable and safe for concurrent use.
 type Service struct {
 	Accounts  Accounts
@@ -51,11 +37,13 @@ type Service struct {
 	Limits    Limits
 	Passwords Passwords
 	Tokens    Tokens
-	Outbox    Outbox
-	// RefreshKeys seal refresh tokens, LinkKeys the tokens of links.
+	Messages  Messages
+	// RefreshKeys seal refresh tokens. LinkKeys open the tokens of links, which notify makes.
 	RefreshKeys, LinkKeys sealed.Keys
-	// Site is the origin of the site: scheme, host and port.
-	Site string
+	// Site is the origin of the site: scheme, host and port. AllowedOrigins are the other origins whose pages may use the API with
+	// the refresh cookie.
+	Site           string
+	AllowedOrigins []string
 	// Edge tells which requests came through the edge.
 	Edge  origin.Secrets
 	Rates Rates

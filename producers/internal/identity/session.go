@@ -89,8 +89,12 @@ func (s *Service) signIn(ctx context.Context, r httpapi.Request, u readmodel.Use
 		return httpapi.Response{}, s.unavailable(ctx, "session not started", err)
 	}
 	if before, _, ok := s.presented(r); ok {
-		if err := s.Sessions.End(ctx, before); err != nil {
+		owner, err := s.end(ctx, before)
+		if err != nil {
 			s.Log.WarnContext(ctx, "earlier session not ended", telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
+		}
+		if owner != u.UserID {
+			s.closeConnections(ctx, owner)
 		}
 	}
 	body, err := s.accessOf(u)
@@ -142,7 +146,9 @@ func (s *Service) refresh(ctx context.Context, r httpapi.Request) (httpapi.Respo
 	if generation != session.Generation-1 || now.Sub(session.RotatedAt.Time()) > refreshGrace {
 		// Either the token was stolen, or its owner's newer one was: nobody can tell, so both lose the session.
 		s.Log.WarnContext(ctx, "a refresh token was used again and its session ended", telemetry.KeyTrace, telemetry.Trace(ctx))
-		if err := s.Sessions.End(ctx, id); err != nil {
+		_, err := s.Sessions.End(ctx, id)
+		s.closeConnections(ctx, session.UserID) // also after an error: the answer alone may be lost
+		if err != nil {
 			return httpapi.Response{}, s.unavailable(ctx, "session not ended", err)
 		}
 		return httpapi.Response{}, s.sessionEnded()
@@ -175,13 +181,26 @@ func (s *Service) open(ctx context.Context, id string) (readmodel.Session, readm
 	return session, user, nil
 }
 
+// end ends a session, if there is one, and returns its account. It reads the session first, and returns the account also with an error
+// of End: if only the answer was lost, the session has ended, and no later request would find whose it was.
+func (s *Service) end(ctx context.Context, id string) (owner string, err error) {
+	session, found, err := s.Sessions.Session(ctx, id)
+	if err != nil || !found {
+		return "", err
+	}
+	_, err = s.Sessions.End(ctx, id)
+	return session.UserID, err
+}
+
 // logout answers POST /api/auth/logout, also without a session.
 func (s *Service) logout(ctx context.Context, r httpapi.Request) (httpapi.Response, error) {
 	if err := s.sameSite(r); err != nil {
 		return httpapi.Response{}, err
 	}
 	if id, _, ok := s.presented(r); ok {
-		if err := s.Sessions.End(ctx, id); err != nil {
+		owner, err := s.end(ctx, id)
+		s.closeConnections(ctx, owner)
+		if err != nil {
 			return httpapi.Response{}, s.unavailable(ctx, "session not ended", err)
 		}
 	}

@@ -43,7 +43,10 @@ func (h Place) lookBest(ctx context.Context, id contracts.OrderID, request admis
 		for i, s := range states {
 			maps[i] = s.Snapshot
 		}
-		return shown{soldOut: true, elsewhere: admitted.Wish.SuggestElsewhere(layout, maps)}, nil
+		key := offerKey{of: layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}, rules: admitted.Rules, wish: admitted.Wish}
+		return shown{soldOut: true, instead: func() []seating.Suggestion {
+			return h.Hints.offersFor(key, h.Now(), func() []seating.Suggestion { return admitted.Rules.SuggestTo(admitted.Wish, layout, maps) })
+		}}, nil
 	}
 	seen := shown{group: contracts.SeatGroup{ConcertID: request.ConcertID, Group: chosen}}
 	if len(states) > 0 {

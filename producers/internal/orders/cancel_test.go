@@ -22,7 +22,13 @@ func (w *world) Verify(user, asked string) (contracts.OrderID, bool) {
 
 func (w *world) delete(t *testing.T, user, asked string) httpapi.Response {
 	t.Helper()
-	h := orders.Cancel{Rows: w, Queue: w, Owners: w, Jitter: most{}, Log: slog.New(slog.DiscardHandler)}
+	return w.deleteBy(t, w, user, asked)
+}
+
+// deleteBy is delete with other ids.
+func (w *world) deleteBy(t *testing.T, ids orders.Owners, user, asked string) httpapi.Response {
+	t.Helper()
+	h := orders.Cancel{Rows: w, Queue: w, Owners: ids, Jitter: most{}, Log: slog.New(slog.DiscardHandler)}
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"DELETE /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "DELETE /api/orders/{orderId}", PathParameters: map[string]string{"orderId": asked},

@@ -18,8 +18,9 @@ const hintKept = 500 * time.Millisecond
 // Hints keeps the states of the groups of concerts for hintKept, without the records of any order. It is safe for concurrent use.
 // A nil Hints keeps nothing.
 type Hints struct {
-	mu sync.Mutex
-	of map[layoutitem.Ref]hint
+	mu     sync.Mutex
+	of     map[layoutitem.Ref]hint
+	offers map[offerKey]offer
 }
 
 type hint struct {
@@ -33,7 +34,9 @@ func (h hint) fresh(now time.Time) bool {
 }
 
 // NewHints makes empty Hints.
-func NewHints() *Hints { return &Hints{of: map[layoutitem.Ref]hint{}} }
+func NewHints() *Hints {
+	return &Hints{of: map[layoutitem.Ref]hint{}, offers: map[offerKey]offer{}}
+}
 
 // get returns the states of a layout's groups. The caller must not change them.
 func (h *Hints) get(of layoutitem.Ref, now time.Time) ([]admission.GroupState, bool) {

@@ -15,8 +15,8 @@ import (
 // row.
 //
 // What is not known refuses nobody, since the consumer's conditional put decides: neither a row that was not read nor a missing
-// allowance. An order that is refused for its buyer's limit certainly has no row. The batch may have seen the order's own
-// transaction half done, with its seats counted and its row missing, so the row is read once more, alone.
+// allowance, unless the order alone is over the limit. An order that is refused for its buyer's limit certainly has no row. The batch
+// may have seen the order's own transaction half done, with its seats counted and its row missing, so the row is read once more, alone.
 func (h Place) checkAccount(ctx context.Context, user string, id contracts.OrderID, request admission.Request, admitted admission.Admitted, seen shown) (*readmodel.Order, error) {
 	account, err := h.Rows.Account(ctx, id, request.ConcertID, user)
 	if err != nil {
@@ -27,8 +27,13 @@ func (h Place) checkAccount(ctx context.Context, user string, id contracts.Order
 	case account.Row != nil:
 		return sameRequest(account.Row, admitted.RequestHash)
 	case seen.soldOut && !account.RowUnknown:
-		return nil, soldOut().Near(seen.elsewhere)
-	case account.RowUnknown || account.Counted == nil || admitted.Rules.Limits(request.Size(), *account.Counted) == "":
+		return nil, soldOut().Near(seen.instead())
+	}
+	counted := 0
+	if account.Counted != nil {
+		counted = *account.Counted
+	}
+	if account.RowUnknown || admitted.Rules.Limits(request.Size(), counted) == "" {
 		return nil, nil
 	}
 	row, found, err := h.Rows.Order(ctx, id)
@@ -39,7 +44,7 @@ func (h Place) checkAccount(ctx context.Context, user string, id contracts.Order
 	case found:
 		return sameRequest(&row, admitted.RequestHash)
 	default:
-		return nil, limitReached(*account.Counted, request.Size(), admitted.Rules.LimitPerBuyer)
+		return nil, limitReached(counted, request.Size(), admitted.Rules.LimitPerBuyer)
 	}
 }
 

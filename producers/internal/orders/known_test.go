@@ -70,6 +70,20 @@ func TestBuyerLimit(t *testing.T) {
 	}
 }
 
+// An order that is over the limit by itself is refused also if nothing is counted for its buyer yet.
+func TestAnOrderOverTheLimitByItself(t *testing.T) {
+	for _, counted := range []*int{nil, number(0)} {
+		w := world{counted: counted, buyerLimit: 1}
+		if response := w.post(t, good); response.StatusCode != http.StatusConflict || code(t, response) != "limit_reached" || !strings.Contains(response.Body, "You have 0, and this order asks for 2.") {
+			t.Errorf("counted %v: %d %s", counted, response.StatusCode, response.Body)
+		}
+	}
+	w := world{buyerLimit: 1, skipped: true}
+	if response := w.post(t, good); response.StatusCode != http.StatusAccepted {
+		t.Errorf("with an unknown row: %d %s", response.StatusCode, response.Body)
+	}
+}
+
 // The answer states the numbers that refused the buyer.
 func TestLimitReachedStatesTheCounts(t *testing.T) {
 	w := world{counted: number(7)}

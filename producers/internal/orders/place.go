@@ -188,12 +188,13 @@ type shown struct {
 	lag   pace.Lag
 	// soldOut says that no group shows seats for a best-available order. The order is refused if it has no row.
 	soldOut bool
-	// elsewhere are seats outside the section, if soldOut.
-	elsewhere []seating.Suggestion
+	// instead returns what the buyer could have instead; set if soldOut. It is called only for an order that is refused.
+	instead func() []seating.Suggestion
 }
 
 // look reads Redis, and refuses what is certain: a seat of another order, seats that a rule does not allow, or a queue that is too
-// long. Nobody checks the rules about seats later, since the queue takes what it is sent. If Redis does not answer, the order is enqueued all the same, unless Redis has been unreachable for long. For best-available it chooses the group.
+// long. Nobody checks the rules about seats later, since the queue takes what it is sent. If Redis does not answer, the order is
+// enqueued all the same, unless Redis has been unreachable for long. For best-available it chooses the group.
 func (h Place) look(ctx context.Context, id contracts.OrderID, request admission.Request, admitted admission.Admitted, now contracts.Instant) (shown, error) {
 	if request.Best != nil {
 		return h.lookBest(ctx, id, request, admitted)
@@ -203,18 +204,18 @@ func (h Place) look(ctx context.Context, id contracts.OrderID, request admission
 		if err := h.lookFailed(ctx, id, "seats not read before the order was enqueued", err, admitted.Group); err != nil {
 			return shown{}, err
 		}
-		return shown{group: admitted.Group}, admission.CheckSeats(request, admitted, admission.SeatsState{})
+		return shown{group: admitted.Group}, admission.CheckSeats(request, admitted, admission.SeatsState{}, nil)
 	}
+	kept, _ := h.Hints.get(layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}, h.Now())
 	if len(seats.Taken) > 0 {
 		taken := make([]string, len(seats.Taken))
 		for i, at := range seats.Taken {
 			taken[i] = request.Seats[at]
 		}
-		kept, _ := h.Hints.get(layoutitem.Ref{ConcertID: request.ConcertID, Version: admitted.LayoutVersion}, h.Now())
 		return shown{}, httpapi.NewProblem(httpapi.CodeSeatTaken, contracts.ReasonSeatTaken.Detail()).About(taken).
 			Near(admission.Near(request, admitted, seats, kept))
 	}
-	if err := admission.CheckSeats(request, admitted, seats); err != nil {
+	if err := admission.CheckSeats(request, admitted, seats, kept); err != nil {
 		return shown{}, err
 	}
 	return shown{group: admitted.Group, lag: pace.Lag{Behind: seats.Lag, Known: seats.LagKnown}}, admission.CheckQueue(seats.Lag)

@@ -50,7 +50,9 @@ type world struct {
 	counted *int
 	skipped bool
 	late    *readmodel.Order
-	fail    map[string]bool
+	// buyerLimit is the concert's limit per buyer; 0 is the default.
+	buyerLimit int
+	fail       map[string]bool
 	// asked has the groups that were read in Redis.
 	asked []seatstate.GroupVersion
 }
@@ -69,6 +71,7 @@ func (w *world) Concert(_ context.Context, concertID string) (readmodel.Concert,
 	}
 	return readmodel.Concert{
 		ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LimitPerOrder: 4, LayoutVersion: 2, LayoutFrozen: 2, AccessibleReleaseAt: w.released, NoSingleSeat: w.noSingleSeat,
+		LimitPerBuyer: w.buyerLimit,
 	}, concertID == "c", nil
 }
 

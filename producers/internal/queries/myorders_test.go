@@ -199,6 +199,45 @@ func TestMyOrdersPageToTheEnd(t *testing.T) {
 	})
 }
 
+// While orders arrive between two pages, the pages have every order that was there at first exactly once, also when there are many.
+func TestMyOrdersPageToTheEndWhileOrdersArrive(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		s := &shelf{}
+		add := func(user string) readmodel.Order {
+			row := mine(user, len(s.rows), contracts.Expired)
+			row.AcceptedAt = contracts.Instant(1000 + len(s.rows)/3) // some in the same millisecond
+			s.rows = append(s.rows, row)
+			return row
+		}
+		was := map[string]bool{}
+		for range rapid.SampledFrom([]int{0, 1, 20, 21, 250}).Draw(r, "orders") {
+			was[string(add("anna").OrderID)] = true
+		}
+		limit := rapid.SampledFrom([]int{9, 20, 100}).Draw(r, "limit")
+		shown, last := map[string]bool{}, ""
+		for query := fmt.Sprintf("limit=%d", limit); ; {
+			p := pageOf(t, s.list(t, "anna", query))
+			for _, o := range p.Orders {
+				if shown[o.OrderID] || last != "" && o.OrderID > last {
+					r.Fatalf("%s comes twice, or after the older %s", o.OrderID, last)
+				}
+				shown[o.OrderID], last = true, o.OrderID
+				delete(was, o.OrderID)
+			}
+			if p.NextCursor == "" {
+				break
+			}
+			for range rapid.IntRange(0, 3).Draw(r, "arrive") {
+				add(rapid.SampledFrom([]string{"anna", "ben"}).Draw(r, "of"))
+			}
+			query = fmt.Sprintf("limit=%d&cursor=%s", limit, p.NextCursor)
+		}
+		if len(was) > 0 {
+			r.Fatalf("%d orders that were there are on no page", len(was))
+		}
+	})
+}
+
 // A row of another buyer is not shown, even if the index names it.
 func TestMyOrdersAreMine(t *testing.T) {
 	s := &shelf{rows: []readmodel.Order{mine("anna", 1, contracts.Confirmed), mine("ben", 2, contracts.Confirmed)}, foreign: []readmodel.Order{mine("ben", 3, contracts.Confirmed)}}

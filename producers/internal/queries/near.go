@@ -53,19 +53,18 @@ type KeptNear struct {
 	seats    SeatMaps
 	log      *slog.Logger
 	now      func() time.Time
-	kept     *shared[[]seatstate.Snapshot]
+	kept     *shared[*lookedAt]
 }
 
 // NewNear makes a KeptNear without maps.
 func NewNear(concerts Catalogue, seatings Seatings, seats SeatMaps, log *slog.Logger, now func() time.Time) *KeptNear {
-	return &KeptNear{concerts: concerts, seatings: seatings, seats: seats, log: log, now: now, kept: newShared[[]seatstate.Snapshot]()}
+	return &KeptNear{concerts: concerts, seatings: seatings, seats: seats, log: log, now: now, kept: newShared[*lookedAt]()}
 }
 
-// Suggest implements Near. An order that was refused for its seats named as many accessible places as its buyer may have.
+// Suggest implements Near.
 func (n *KeptNear) Suggest(ctx context.Context, row readmodel.Order) []seating.Suggestion {
 	now := n.now()
-	if row.Reason == nil || !slices.Contains([]contracts.Reason{contracts.ReasonSeatTaken, contracts.ReasonSeatLost}, row.Reason.Code) ||
-		len(row.Seats) == 0 || unchanged(row, contracts.InstantOf(now)) > nearFor {
+	if !refusedForSeats(row) || unchanged(row, contracts.InstantOf(now)) > nearFor {
 		return nil
 	}
 	suggested, err := n.suggest(ctx, row, now)
@@ -73,6 +72,21 @@ func (n *KeptNear) Suggest(ctx context.Context, row readmodel.Order) []seating.S
 		n.log.WarnContext(ctx, "no seats suggested", telemetry.KeyOrder, row.OrderID, telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 	}
 	return suggested
+}
+
+// refusedForSeats reports whether an order was refused for its seats, and its row says which seats it asked for.
+func refusedForSeats(row readmodel.Order) bool {
+	if row.Reason == nil {
+		return false
+	}
+	switch row.Reason.Code {
+	case contracts.ReasonSeatTaken, contracts.ReasonSeatLost:
+		return len(row.Seats) > 0
+	case contracts.ReasonNoAdjacent:
+		return row.Asked != nil
+	default:
+		return false
+	}
 }
 
 func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Time) ([]seating.Suggestion, error) {
@@ -84,6 +98,26 @@ func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Ti
 	if err != nil {
 		return nil, err
 	}
+	rules := seating.RulesOf(concert, contracts.InstantOf(now))
+	wish, find := finder(rules, row, layout)
+	if find == nil {
+		return nil, nil
+	}
+	looked, err := n.mapsOf(ctx, layoutitem.Ref{ConcertID: row.ConcertID, Version: row.LayoutVersion}, layout)
+	if looked == nil || looked.maps == nil {
+		return nil, err
+	}
+	return looked.offersFor(wish, find), err
+}
+
+// finder returns what finds seats near those that an order asked for, on the maps of the layout's groups; nil if the layout does
+// not have the seats. An order for named seats that came so far named as many accessible places as its buyer may have. The key is of
+// what is the same for every order with the wish; nil if the order named its seats.
+func finder(rules seating.Rules, row readmodel.Order, layout []readmodel.LayoutGroup) (*offerKey, func([]seatstate.Snapshot) []seating.Suggestion) {
+	if a := row.Asked; a != nil && row.Reason.Code == contracts.ReasonNoAdjacent {
+		wish := seating.Wish{Section: a.Section, Quantity: a.Quantity, Accessible: a.Accessible, Released: rules.Released}
+		return &offerKey{rules: rules, wish: wish}, func(maps []seatstate.Snapshot) []seating.Suggestion { return rules.SuggestTo(wish, layout, maps) }
+	}
 	at := slices.IndexFunc(layout, func(g readmodel.LayoutGroup) bool { return g.Group == row.Group })
 	if at < 0 {
 		return nil, nil
@@ -92,32 +126,29 @@ func (n *KeptNear) suggest(ctx context.Context, row readmodel.Order, now time.Ti
 	if !ok {
 		return nil, nil
 	}
-	maps, err := n.mapsOf(ctx, layoutitem.Ref{ConcertID: row.ConcertID, Version: row.LayoutVersion}, layout)
-	if maps == nil {
-		return nil, err
-	}
-	rules := seating.RulesOf(concert, contracts.InstantOf(now))
-	return rules.Suggest(rules.AskedFor(layout[at], places, len(places)), layout, maps), err
+	asked := rules.AskedFor(layout[at], places, len(places))
+	return nil, func(maps []seatstate.Snapshot) []seating.Suggestion { return rules.Suggest(asked, layout, maps) }
 }
 
 // mapsOf returns the maps of a layout's groups, at most answerKept old. An error is about the groups that did not answer; the
 // request that read gets it, others get the maps alone.
-func (n *KeptNear) mapsOf(ctx context.Context, of layoutitem.Ref, layout []readmodel.LayoutGroup) ([]seatstate.Snapshot, error) {
+func (n *KeptNear) mapsOf(ctx context.Context, of layoutitem.Ref, layout []readmodel.LayoutGroup) (*lookedAt, error) {
 	var failed error
-	maps, err := n.kept.get(ctx, of, n.now, func(time.Time) (maps []seatstate.Snapshot, err error) {
+	looked, err := n.kept.get(ctx, of, n.now, func(time.Time) (*lookedAt, error) {
 		keys := make([]seatstate.GroupVersion, len(layout))
 		for i, g := range layout {
 			keys[i] = seatstate.In(contracts.SeatGroup{ConcertID: of.ConcertID, Group: g.Group}, of.Version)
 		}
+		var maps []seatstate.Snapshot
 		maps, failed = n.seats.Maps(ctx, keys)
 		if ctx.Err() != nil {
-			return maps, failed // by the end of this request, which says nothing about Redis
+			return lookAt(maps), failed // by the end of this request, which says nothing about Redis
 		}
 		// Also no answer is kept: while Redis is down, it is not asked again for each order.
-		return maps, nil
+		return lookAt(maps), nil
 	})
 	if failed != nil {
 		err = failed
 	}
-	return maps, err
+	return looked, err
 }

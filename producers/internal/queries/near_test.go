@@ -98,6 +98,36 @@ func TestRejectedOrderIsToldWhatIsNear(t *testing.T) {
 	}
 }
 
+// An order for any adjacent seats that found none is told what there is now: such seats if some came free, else what comes near.
+func TestOrderForAnySeatsIsToldWhatIsNear(t *testing.T) {
+	for name, test := range map[string]struct {
+		asked *readmodel.Asked
+		taken []int
+		want  string
+	}{
+		"seats came free":         {&readmodel.Asked{Section: "stalls", Quantity: 2}, nil, "same_tier A-1 A-2"},
+		"anywhere":                {&readmodel.Asked{Quantity: 2}, nil, "same_tier A-1 A-2"},
+		"one is left":             {&readmodel.Asked{Section: "stalls", Quantity: 2}, []int{0}, "longest_run A-2"},
+		"none is left":            {&readmodel.Asked{Section: "stalls", Quantity: 2}, []int{0, 1}, ""},
+		"another section":         {&readmodel.Asked{Section: "circle", Quantity: 2}, nil, ""},
+		"no such place":           {&readmodel.Asked{Section: "stalls", Quantity: 2, Accessible: 1}, nil, ""},
+		"a row from before Asked": {nil, nil, ""},
+	} {
+		s := &sale{concert: readmodel.Concert{ConcertID: "c", OnSaleAt: 1, OffSaleAt: 1 << 50, LimitPerOrder: 4, LayoutVersion: 1, LayoutFrozen: 1}, taken: test.taken, loaded: true}
+		row := readmodel.Order{
+			OrderID: id, UserID: "anna", ConcertID: "c", Group: "g", LayoutVersion: 1, Asked: test.asked, Status: contracts.Rejected, Version: 1,
+			Reason: &readmodel.Reason{Code: contracts.ReasonNoAdjacent}, History: []readmodel.HistoryEntry{{Status: contracts.Rejected, Version: 1, At: 1000}},
+		}
+		var got []string
+		for _, suggested := range queries.NewNear(s, seatings{}, s, slog.New(slog.DiscardHandler), func() time.Time { return time.UnixMilli(2000) }).Suggest(t.Context(), row) {
+			got = append(got, string(suggested.Why)+" "+strings.Join(suggested.Seats, " "))
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: suggested %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 // An order shows where the seats of its tickets are, and, if it was rejected, what is near; the answers fit the contract.
 func TestOrderShowsPlacesAndSuggestions(t *testing.T) {
 	contract, path := contracttest.New(t), "/api/orders/"+string(id)

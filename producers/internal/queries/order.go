@@ -80,7 +80,7 @@ func (h Order) Handle(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	if !row.OwnedBy(user) {
 		return httpapi.Response{}, notFound
 	}
-	with := orderview.With{PublishableKey: h.PublishableKey, Timeline: true}
+	with := orderview.With{PublishableKey: h.PublishableKey, Card: true, Timeline: true}
 	switch row.Status {
 	case contracts.Confirmed:
 		with.Layout = h.layoutOf(ctx, row)

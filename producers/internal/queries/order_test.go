@@ -84,11 +84,19 @@ const at = 6200
 
 func getPaced(t *testing.T, r rows, p pacer, jitter pace.Source, user, asked string) httpapi.Response {
 	t.Helper()
-	h := queries.Order{
-		Rows: r, Owners: owners{}, Pacer: p, Jitter: jitter, PublishableKey: "pk_test_1", Log: slog.New(slog.DiscardHandler),
-		Seatings: seatings{}, Near: near{},
-		Now: func() time.Time { return time.UnixMilli(at) },
-	}
+	return askAbout(t, queries.Order{Rows: r, Owners: owners{}, Pacer: p, Jitter: jitter}, user, asked)
+}
+
+// getBy asks for an order with other rows and ids.
+func getBy(t *testing.T, r queries.Rows, ids queries.Owners, user, asked string) httpapi.Response {
+	t.Helper()
+	return askAbout(t, queries.Order{Rows: r, Owners: ids, Pacer: pacer{}}, user, asked)
+}
+
+func askAbout(t *testing.T, h queries.Order, user, asked string) httpapi.Response {
+	t.Helper()
+	h.PublishableKey, h.Log, h.Seatings, h.Near = "pk_test_1", slog.New(slog.DiscardHandler), seatings{}, near{}
+	h.Now = func() time.Time { return time.UnixMilli(at) }
 	router := httpapi.NewRouter(map[string]httpapi.Handler{"GET /api/orders/{orderId}": h.Handle}, slog.New(slog.DiscardHandler), time.Now)
 	response, err := router.Handle(t.Context(), events.APIGatewayV2HTTPRequest{
 		RouteKey: "GET /api/orders/{orderId}", PathParameters: map[string]string{"orderId": asked},

@@ -23,6 +23,7 @@ func paid(status contracts.Status) *readmodel.Order {
 		AcceptedAt: 1000, HeldAt: 1100, HoldExpiresAt: 301_000, Amount: &contracts.Money{Minor: 100, Currency: "EUR"},
 		Payment: &readmodel.Payment{
 			IntentID: "pi_1", ClientSecret: clientSecret, CaptureAttempt: 1,
+			Card:      &readmodel.Card{Brand: "visa", Last4: "4242"},
 			LastError: &readmodel.PaymentError{EventID: "evt_1", At: 1300, Code: "insufficient_funds", Message: "No funds."},
 		},
 		History: []readmodel.HistoryEntry{{Status: contracts.Held, Version: 1, At: 1100, Cause: "PlaceOrder", MessageID: "m"}},
@@ -59,8 +60,8 @@ func viewed(t *testing.T, row *readmodel.Order) (view, httpapi.Response) {
 	return v, response
 }
 
-// The secret and the publishable key are shown while the order awaits payment and in no other status; so is the last error.
-// Nothing else of Stripe's in the row is ever shown.
+// The secret and the publishable key are shown while the order awaits payment and in no other status; so is the last error. The card
+// is shown from CONFIRMED on. Nothing else of Stripe's in the row is ever shown.
 func TestPaymentIsShownWhileOrderAwaitsIt(t *testing.T) {
 	for _, status := range contracts.Statuses()[1:] {
 		v, response := viewed(t, paid(status))
@@ -68,11 +69,14 @@ func TestPaymentIsShownWhileOrderAwaitsIt(t *testing.T) {
 		if status == contracts.AwaitingPayment {
 			want = `{"clientSecret":"pi_1_secret_2","publishableKey":"pk_test_1","lastError":{"code":"insufficient_funds","message":"No funds."}}`
 		}
+		if status == contracts.Confirmed || status == contracts.Refunded {
+			want = `{"card":{"brand":"visa","last4":"4242"}}`
+		}
 		if string(v.Payment) != want {
 			t.Errorf("%s: payment is %s, want %s", status, v.Payment, want)
 		}
 		rest := strings.Replace(response.Body, want, "", 1)
-		for _, inside := range []string{clientSecret, "pk_test_1", "pi_1", "evt_1", "insufficient_funds", "No funds."} {
+		for _, inside := range []string{clientSecret, "pk_test_1", "pi_1", "evt_1", "insufficient_funds", "No funds.", "visa", "4242"} {
 			if strings.Contains(rest, inside) {
 				t.Errorf("%s: %s is in %s", status, inside, rest)
 			}

@@ -15,7 +15,8 @@ import (
 	"boxoffice/producers/internal/breaker"
 )
 
-// timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: SQS drops it by its deduplication id.
+// timeoutPerCall bounds one send with the SDK's own retries. A retry is safe: SQS drops it by its deduplication id, and a message of
+// a standard queue, which has none, may come twice anyway.
 const timeoutPerCall = 3 * time.Second
 
 // Sender is safe for concurrent use.
@@ -40,11 +41,16 @@ func (s *Sender) Send(ctx context.Context, m message.Encoded) error {
 	for name, value := range m.Attributes.Map() {
 		attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 	}
+	in := &sqs.SendMessageInput{QueueUrl: aws.String(url), MessageBody: aws.String(m.Body), MessageAttributes: attributes}
+	// A message of a standard queue has neither, and SQS refuses both where they are empty.
+	if m.Group != "" {
+		in.MessageGroupId = aws.String(m.Group)
+	}
+	if m.DeduplicationID != "" {
+		in.MessageDeduplicationId = aws.String(m.DeduplicationID)
+	}
 	err := s.breaker.Do(ctx, timeoutPerCall, func(ctx context.Context) error {
-		_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl: aws.String(url), MessageBody: aws.String(m.Body), MessageAttributes: attributes,
-			MessageGroupId: aws.String(m.Group), MessageDeduplicationId: aws.String(m.DeduplicationID),
-		})
+		_, err := s.client.SendMessage(ctx, in)
 		return err
 	})
 	if err != nil {

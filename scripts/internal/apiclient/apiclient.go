@@ -154,11 +154,18 @@ type Order struct {
 	Timeline      []Entry            `json:"timeline"`
 }
 
-// Payment of an order that awaits payment.
+// Payment of an order that awaits payment, or the Card that paid it.
 type Payment struct {
 	ClientSecret   string        `json:"clientSecret"`
 	PublishableKey string        `json:"publishableKey"`
 	LastError      *PaymentError `json:"lastError"`
+	Card           *Card         `json:"card"`
+}
+
+// Card is a brand and the last four digits.
+type Card struct {
+	Brand string `json:"brand"`
+	Last4 string `json:"last4"`
 }
 
 // PaymentError is the reason why the last card was declined.

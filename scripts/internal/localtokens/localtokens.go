@@ -58,6 +58,28 @@ func newKey(private *rsa.PrivateKey) (Key, error) {
 // ID returns the "kid" of the key's tokens.
 func (k Key) ID() string { return k.id }
 
+// SigningKey returns the key of a set that signs at an instant.
+func SigningKey(set tokenkeys.Set, now time.Time) (Key, error) {
+	key, found := set.Signing(now)
+	if !found {
+		return Key{}, errors.New("no key signs tokens yet")
+	}
+	return Key{private: key.Private, id: key.ID}, nil
+}
+
+// Rotate returns a set with one more random key, which is published at once and signs tokenkeys.PublishedBefore later, and without
+// the keys of which no token can be valid. While a key waits the error is a *tokenkeys.WaitingError.
+func Rotate(set tokenkeys.Set, now time.Time) (tokenkeys.Set, error) {
+	if err := set.Rotatable(now); err != nil {
+		return nil, err
+	}
+	key, err := NewKey()
+	if err != nil {
+		return nil, err
+	}
+	return set.Rotate(key.id, key.private, now)
+}
+
 // Set returns a set in which this key signs from the beginning of time: nobody has kept another set yet.
 func (k Key) Set() tokenkeys.Set { return tokenkeys.Set{{ID: k.id, Private: k.private}} }
 

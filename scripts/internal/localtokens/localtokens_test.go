@@ -2,6 +2,8 @@ package localtokens
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +11,9 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+
+	"boxoffice/contracts/tokenkeys"
 )
 
 // issuer serves the discovery document and key set of a key at their paths, as the local gateway does.
@@ -119,5 +124,61 @@ func TestParseKeyReadsPEM(t *testing.T) {
 		if _, err := ParseKey([]byte(bad)); err == nil {
 			t.Errorf("%.20q was taken for a key", bad)
 		}
+	}
+}
+
+// A gateway keeps the keys that it has fetched for two hours. Tokens that were signed before, during and after a rotation verify
+// with them, whenever it has fetched them.
+func TestTokensVerifyThroughARotation(t *testing.T) {
+	start := time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC)
+	before := newTestKey(t).Set()
+	rotated, err := Rotate(before, start)
+	if err != nil || len(rotated) != 2 {
+		t.Fatal(len(rotated), err)
+	}
+	var waiting *tokenkeys.WaitingError
+	if _, err := Rotate(rotated, start.Add(time.Minute)); !errors.As(err, &waiting) {
+		t.Errorf("a second rotation: %v", err)
+	}
+	signers := map[string]bool{}
+	// The gateway has fetched at some time of the two hours before now.
+	for at := -time.Hour; at <= 5*time.Hour; at += 30 * time.Minute {
+		now, set := start.Add(at), rotated
+		if now.Before(start) {
+			set = before
+		}
+		key, err := SigningKey(set, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signers[key.ID()] = true
+		token, err := key.Sign(ClaimsOf("https://boxoffice.example/api", "anna", now, TTL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for age := time.Duration(0); age < tokenkeys.PublishedBefore; age += 20 * time.Minute {
+			published := rotated
+			if now.Add(-age).Before(start) {
+				published = before
+			}
+			document, err := KeySet(published)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kept jose.JSONWebKeySet
+			if err := json.Unmarshal(document, &kept); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := signed.Verify(kept); err != nil {
+				t.Errorf("%s after the rotation, with keys fetched %s before: %v", at, age, err)
+			}
+		}
+	}
+	if len(signers) != 2 {
+		t.Errorf("%d keys signed", len(signers))
 	}
 }

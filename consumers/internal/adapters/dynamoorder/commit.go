@@ -53,7 +53,8 @@ func (s *Store) Commit(ctx context.Context, before, after order.Order) error {
 }
 
 // Withdraw deletes the tickets of all seats of an order, each if it is the order's, and writes the row, if the stored one is
-// still before; else it returns retry.ErrMoved. Where Counted changes, the buyer's allowance moves in the same transaction.
+// still before; else it returns retry.ErrMoved. The codes of the tickets are revoked in the same transaction, and where
+// Counted changes, the buyer's allowance moves in it.
 func (s *Store) Withdraw(ctx context.Context, before, after order.Order) error {
 	put, err := s.versioned(before, after)
 	if err != nil {
@@ -68,6 +69,11 @@ func (s *Store) Withdraw(ctx context.Context, before, after order.Order) error {
 			ExpressionAttributeValues: map[string]types.AttributeValue{":order": &types.AttributeValueMemberS{Value: string(after.OrderID)}},
 		}})
 	}
+	revocation, err := s.revocation(before, after)
+	if err != nil {
+		return err
+	}
+	items = append(items, revocation...)
 	if after.Counted != before.Counted {
 		items = append(items, types.TransactWriteItem{Update: s.count(after, after.Counted-before.Counted, nil)})
 	}

@@ -18,13 +18,21 @@ import (
 
 // DuePage reads one page of a segment of the index of open orders, in one call. It costs as much as all keys of the page,
 // due or not: the filter reduces what is sent, not what is read.
+//
+// Beside the due orders the filter lets pass every order that does not await payment. An order is HELD or COMMITTED for a moment
+// only, so those are few; DynamoDB says how many orders it read, and all that did not pass await payment. So the orders of each
+// status are counted without a further read.
 func (s *Store) DuePage(ctx context.Context, scan order.DueScan) (page order.DuePage, err error) {
 	in := &dynamodb.ScanInput{
 		TableName: aws.String(s.tables.Orders), IndexName: aws.String(readmodel.IndexOpen),
 		Segment: aws.Int32(int32(scan.Segment)), TotalSegments: aws.Int32(int32(scan.Segments)), //nolint:gosec // G115: a few
-		FilterExpression:          aws.String("dueAt <= :by"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":by": &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(scan.By), 10)}},
-		ProjectionExpression:      aws.String("orderId, dueAt"),
+		FilterExpression:         aws.String("dueAt <= :by OR #status <> :awaiting"),
+		ExpressionAttributeNames: map[string]string{"#status": "status"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":by":       &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(scan.By), 10)},
+			":awaiting": &types.AttributeValueMemberS{Value: string(contracts.AwaitingPayment)},
+		},
+		ProjectionExpression: aws.String("orderId, dueAt, #status"),
 	}
 	if scan.Limit > 0 {
 		in.Limit = aws.Int32(int32(scan.Limit)) //nolint:gosec // G115: a page
@@ -41,12 +49,16 @@ func (s *Store) DuePage(ctx context.Context, scan order.DueScan) (page order.Due
 		return page, fmt.Errorf("due orders, segment %d of %d: %w", scan.Segment, scan.Segments, err)
 	}
 	page.Due = make([]order.Due, 0, len(out.Items))
+	page.Open = map[contracts.Status]int{contracts.AwaitingPayment: int(out.ScannedCount) - len(out.Items)}
 	for _, item := range out.Items {
 		due, err := dueOf(item)
 		if err != nil {
 			return order.DuePage{}, err
 		}
-		page.Due = append(page.Due, due)
+		page.Open[statusOf(item)]++
+		if due.DueAt <= scan.By {
+			page.Due = append(page.Due, due)
+		}
 	}
 	page.Next, err = cursorOf(out.LastEvaluatedKey)
 	return page, err
@@ -63,6 +75,15 @@ func dueOf(item map[string]types.AttributeValue) (order.Due, error) {
 		return order.Due{}, fmt.Errorf("due orders: dueAt of %s: %w", id.Value, err)
 	}
 	return order.Due{OrderID: contracts.OrderID(id.Value), DueAt: contracts.Instant(dueAt)}, nil
+}
+
+// statusOf returns the status of an order in the index.
+func statusOf(item map[string]types.AttributeValue) contracts.Status {
+	status, _ := item["status"].(*types.AttributeValueMemberS)
+	if status == nil {
+		return ""
+	}
+	return contracts.Status(status.Value)
 }
 
 // cursor is where a scan of the index continues: the keys of the index and of the table. Numbers stay as they are written.

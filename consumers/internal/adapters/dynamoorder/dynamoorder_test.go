@@ -21,10 +21,10 @@ func TestMain(m *testing.M) { os.Exit(ministacktest.Run(m)) }
 func TestConformance(t *testing.T) {
 	config := ministacktest.Load(t)
 	client := dynamodb.NewFromConfig(config)
-	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}, retry.NoBreaker{})
+	store := dynamoorder.New(client, dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances", Revocations: "revocations"}, retry.NoBreaker{})
 	ordertest.Exercise(t, func(t *testing.T) ordertest.Backend {
 		stored := raw{t, client}
-		return ordertest.Backend{Store: store, SetUnknown: stored.set, Unknown: stored.get, PutTicket: func(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
+		return ordertest.Backend{Store: store, SetUnknown: stored.set, Unknown: stored.get, Revoked: stored.revoked, PutTicket: func(g contracts.SeatGroup, seat string, owner contracts.OrderID) {
 			item, err := attributevalue.MarshalMap(readmodel.Ticket{SeatGroup: g.Key(), Seat: seat, OrderID: owner})
 			if err != nil {
 				t.Fatal(err)

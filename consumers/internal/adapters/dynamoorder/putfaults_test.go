@@ -19,7 +19,7 @@ import (
 	"boxoffice/contracts"
 )
 
-var tables = dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances"}
+var tables = dynamoorder.Tables{Orders: "orders", Tickets: "tickets", Groups: "groups", Allowances: "allowances", Revocations: "revocations"}
 
 // broken is a store whose calls fail as planned.
 func broken(config aws.Config, breaker retry.Breaker) (*dynamoorder.Store, *awsfaults.Faults) {

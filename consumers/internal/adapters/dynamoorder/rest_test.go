@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -46,6 +47,22 @@ func (r raw) set(id contracts.OrderID, path, value string) {
 	}); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// revoked reads the revocations of a concert that an order has caused.
+func (r raw) revoked(concertID string, by contracts.OrderID) (rows []readmodel.Revocation) {
+	r.t.Helper()
+	out, err := r.client.Query(r.t.Context(), &dynamodb.QueryInput{
+		TableName: aws.String(tables.Revocations), ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("concertId = :c AND begins_with(orderVersion, :o)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":c": &types.AttributeValueMemberS{Value: concertID}, ":o": &types.AttributeValueMemberS{Value: string(by) + "#"}},
+	})
+	if err == nil {
+		err = attributevalue.UnmarshalListOfMaps(out.Items, &rows)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return rows
 }
 
 func (r raw) row(id contracts.OrderID) map[string]types.AttributeValue {

@@ -28,6 +28,8 @@ type Tables struct {
 	Tickets    string
 	Groups     string
 	Allowances string
+	// Revocations is needed only by functions that withdraw or re-key tickets.
+	Revocations string
 }
 
 // timeoutPerCall bounds one call with its second attempt. It leaves time for a second read within a handler's 5 s.

@@ -18,15 +18,24 @@ import (
 // Update writes the next version of a row, if the stored one still has the status and version that after was made from; else it
 // returns retry.ErrMoved. Where Counted changes, the same transaction changes the buyer's allowance. The whole row is written, at
 // most some 2 KB, so it is exactly what the decision was made on. Attributes that this program does not know stay (rest.go).
+// Codes of tickets that after makes invalid are revoked in the same transaction.
 func (s *Store) Update(ctx context.Context, before, after order.Order) error {
 	put, err := s.versioned(before, after)
 	if err != nil {
 		return err
 	}
-	if after.Counted == before.Counted {
+	revocation, err := s.revocation(before, after)
+	if err != nil {
+		return err
+	}
+	if after.Counted == before.Counted && revocation == nil {
 		return s.put(ctx, after, put)
 	}
-	return s.transact(ctx, after, types.TransactWriteItem{Put: put}, types.TransactWriteItem{Update: s.count(after, after.Counted-before.Counted, nil)})
+	items := append([]types.TransactWriteItem{{Put: put}}, revocation...)
+	if after.Counted != before.Counted {
+		items = append(items, types.TransactWriteItem{Update: s.count(after, after.Counted-before.Counted, nil)})
+	}
+	return s.transact(ctx, after, items...)
 }
 
 // RejectLost writes the REJECTED version of an open row as Update does, if a ticket of that seat still belongs to

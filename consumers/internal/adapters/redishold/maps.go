@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"boxoffice/consumers/internal/adapters/redisclient"
 	"boxoffice/consumers/internal/holds"
 	"boxoffice/contracts"
 	"boxoffice/contracts/seatstate"
@@ -13,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Maps returns revision and map of groups, each at one instant, in one round trip a shard. A group that is not loaded, or
+// Maps returns revision, map and lag of groups, each at one instant, in one round trip a shard. A group that is not loaded, or
 // loaded in another layout version, is returned as not loaded. If some shards do not answer, the error is a
 // *holds.UnreadError about their groups, beside the snapshots of the others; if none answers, it is their own error.
 func (s *Store) Maps(ctx context.Context, groups []seatstate.GroupVersion) ([]seatstate.Snapshot, error) {
@@ -48,7 +49,7 @@ func (s *Store) maps(ctx context.Context, groups []seatstate.GroupVersion, some 
 	pipe := s.client.Pipeline()
 	for _, i := range some {
 		keys := seatstate.KeysOf(groups[i].SeatGroup)
-		pipe.MGet(ctx, keys.Rev, keys.Map)
+		pipe.MGet(ctx, keys.Rev, keys.Map, keys.Lag)
 	}
 	replies, err := pipe.Exec(ctx)
 	answered, broken := false, false
@@ -92,10 +93,16 @@ func (s *Store) eachShard(ctx context.Context, groups []seatstate.GroupVersion, 
 
 func snapshotOf(g seatstate.GroupVersion, reply redis.Cmder) (seatstate.Snapshot, error) {
 	read, ok := reply.(*redis.SliceCmd)
-	if !ok || len(read.Val()) != 2 {
-		return seatstate.Snapshot{}, fmt.Errorf("reply %v is not a pair", reply)
+	if !ok || len(read.Val()) != 3 {
+		return seatstate.Snapshot{}, fmt.Errorf("reply %v has not three values", reply)
 	}
 	revision, _ := read.Val()[0].(string)
 	bits, _ := read.Val()[1].(string)
-	return seatstate.SnapshotOf(g, revision, bits)
+	snapshot, err := seatstate.SnapshotOf(g, revision, bits)
+	if text, there := read.Val()[2].(string); there && err == nil {
+		if behind, known := redisclient.ParseLag(text); known {
+			snapshot.Lag = &behind
+		}
+	}
+	return snapshot, err
 }

@@ -318,6 +318,9 @@ func TestHoldStoresLag(t *testing.T) {
 	if n := client.Exists(t.Context(), key).Val(); n != 0 {
 		t.Error("a run whose time is not known left a lag")
 	}
+	if maps, err := store.Maps(t.Context(), []seatstate.GroupVersion{g}); err != nil || maps[0].Lag != nil {
+		t.Errorf("the map has lag %v, %v", maps, err)
+	}
 	now, err := client.Time(t.Context()).Result()
 	if err != nil {
 		t.Fatal(err)
@@ -329,6 +332,9 @@ func TestHoldStoresLag(t *testing.T) {
 	lag, err := client.Get(t.Context(), key).Int()
 	if err != nil || lag < 1500 || lag > 11_500 {
 		t.Errorf("lag is %d ms, %v", lag, err)
+	}
+	if maps, err := store.Maps(t.Context(), []seatstate.GroupVersion{g}); err != nil || maps[0].Lag == nil || maps[0].Lag.Milliseconds() != int64(lag) {
+		t.Errorf("the map has lag %v, %v", maps, err)
 	}
 	if left := client.PTTL(t.Context(), key).Val(); left <= 0 || left > seatstate.LagKept {
 		t.Errorf("the lag stays for %s", left)

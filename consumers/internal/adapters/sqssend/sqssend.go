@@ -3,10 +3,12 @@
 package sqssend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -128,8 +130,8 @@ func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []ent
 		entries[i] = types.SendMessageBatchRequestEntry{
 			Id:                     aws.String(strconv.Itoa(i)),
 			MessageBody:            aws.String(m.Body),
-			MessageGroupId:         aws.String(m.Route.Group),
-			MessageDeduplicationId: aws.String(m.DeduplicationID),
+			MessageGroupId:         ifSet(m.Route.Group),
+			MessageDeduplicationId: ifSet(m.DeduplicationID),
 			MessageAttributes:      attributesOf(m.Attributes.Map()),
 		}
 	}
@@ -158,24 +160,24 @@ func (s *Sender) sendBatch(ctx context.Context, queue message.Queue, chunk []ent
 
 // Copy sends a received message to the dead-letter queue at url: its body, its attributes and the reason, in its own group.
 // The deduplication id is the message id, as when SQS itself moves a message, so a repeat within 5 minutes sends nothing
-// more.
+// more. A standard queue has neither, so a repeat sends a second copy there.
 func (s *Sender) Copy(ctx context.Context, url string, d message.Delivery, reason string) error {
 	attributes := d.Attributes.Map()
 	if reason != "" {
 		attributes[message.AttributeReason] = reason
 	}
-	group := d.Group
-	if group == "" {
-		// A FIFO queue requires a group. The message is alone in this one, so it orders nothing.
-		group = d.MessageID
+	var group, deduplicationID string
+	if fifo(url) {
+		// A FIFO queue requires a group. A message without one is alone in its group, so it orders nothing.
+		group, deduplicationID = cmp.Or(d.Group, d.MessageID), d.MessageID
 	}
 	err := s.breaker.Do(ctx, func(ctx context.Context) error {
 		return s.try(ctx, func(ctx context.Context) error {
 			_, err := s.client.SendMessage(ctx, &sqs.SendMessageInput{
 				QueueUrl:               aws.String(url),
 				MessageBody:            aws.String(d.Body),
-				MessageGroupId:         aws.String(group),
-				MessageDeduplicationId: aws.String(d.MessageID),
+				MessageGroupId:         ifSet(group),
+				MessageDeduplicationId: ifSet(deduplicationID),
 				MessageAttributes:      attributesOf(attributes),
 			})
 			return err
@@ -185,6 +187,17 @@ func (s *Sender) Copy(ctx context.Context, url string, d message.Delivery, reaso
 		return fmt.Errorf("copy %s to dead letters: SendMessage: %w", d.MessageID, err)
 	}
 	return nil
+}
+
+// fifo reports whether a URL is that of a FIFO queue, whose name ends in .fifo.
+func fifo(url string) bool { return strings.HasSuffix(url, ".fifo") }
+
+// ifSet returns a parameter that SQS refuses for a standard queue.
+func ifSet(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return aws.String(text)
 }
 
 // try makes one call of SQS, bounded by the timeout. A second attempt is the same send: its messages have deduplication

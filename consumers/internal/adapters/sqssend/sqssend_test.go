@@ -298,3 +298,27 @@ func TestHealthy(t *testing.T) {
 		}
 	}
 }
+
+// copies records what Copy sends.
+type copies struct {
+	sqssend.Client
+	sent []*sqs.SendMessageInput
+}
+
+func (c *copies) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	c.sent = append(c.sent, in)
+	return &sqs.SendMessageOutput{}, nil
+}
+
+// SQS refuses a message of a standard queue with a deduplication id. The emulator takes it.
+func TestCopyToAStandardQueueHasNeitherGroupNorDeduplicationID(t *testing.T) {
+	for url, fifo := range map[string]bool{"https://sqs.example/1/dead": false, "https://sqs.example/1/dead.fifo": true} {
+		c := &copies{}
+		if err := sqssend.New(c, nil, retry.NoBreaker{}).At(url).Copy(t.Context(), message.Delivery{MessageID: "m1", Body: "b"}, "reason"); err != nil {
+			t.Fatal(err)
+		}
+		if in := c.sent[0]; (in.MessageGroupId != nil) != fifo || (in.MessageDeduplicationId != nil) != fifo {
+			t.Errorf("%s: group %v, deduplication id %v", url, in.MessageGroupId, in.MessageDeduplicationId)
+		}
+	}
+}

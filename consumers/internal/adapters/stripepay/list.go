@@ -68,8 +68,8 @@ func (p *Provider) Entry(ctx context.Context, id string) (e pay.Entry, err error
 	return e, err
 }
 
-// latestCharge is the member of a PaymentIntent that says what was charged and refunded. Stripe includes it only on
-// request.
+// latestCharge is the member of a PaymentIntent that says what was charged and refunded, and which card paid. Stripe includes it
+// only on request.
 const latestCharge = "latest_charge"
 
 // entryOf decodes a PaymentIntent that includes its latest charge.

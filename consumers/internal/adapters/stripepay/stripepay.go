@@ -110,6 +110,7 @@ func (p *Provider) Create(ctx context.Context, key string, c pay.CreateParams) (
 // Retrieve implements pay.Provider.
 func (p *Provider) Retrieve(ctx context.Context, id string) (stripeevent.Intent, error) {
 	params := &stripe.PaymentIntentParams{}
+	params.AddExpand(latestCharge)
 	return p.intent(ctx, "retrieve", func(ctx context.Context) (*stripe.PaymentIntent, error) {
 		params.Context = ctx
 		return p.intents.Get(id, params)
@@ -120,6 +121,7 @@ func (p *Provider) Retrieve(ctx context.Context, id string) (stripeevent.Intent,
 func (p *Provider) Capture(ctx context.Context, key, id string) (stripeevent.Intent, error) {
 	params := &stripe.PaymentIntentCaptureParams{}
 	params.SetIdempotencyKey(key)
+	params.AddExpand(latestCharge)
 	return p.intent(ctx, "capture", func(ctx context.Context) (*stripe.PaymentIntent, error) {
 		params.Context = ctx
 		return p.intents.Capture(id, params)

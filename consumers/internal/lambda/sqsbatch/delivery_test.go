@@ -74,7 +74,7 @@ func FuzzSplit(f *testing.F) {
 		if json.Unmarshal(data, &event) != nil {
 			t.Skip("not an event: aws-lambda-go refuses it earlier")
 		}
-		groups, err := split(event)
+		groups, err := (&Batches{}).split(event)
 		if err != nil {
 			ids := map[string]bool{"": true}
 			for _, r := range event.Records {

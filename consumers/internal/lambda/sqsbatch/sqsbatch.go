@@ -1,8 +1,8 @@
-// Package sqsbatch is the only code that sees an SQS batch. It passes the messages of a FIFO event source mapping to a handler
-// in the order of their group, one at a time or in runs, and returns the list of messages that SQS must redeliver.
+// Package sqsbatch is the only code that sees an SQS batch. It passes the messages of an event source mapping to a handler, those
+// of a FIFO queue in the order of their group, one at a time or in runs, and returns the list of messages that SQS must redeliver.
 //
 // It guarantees that no message is acknowledged before it is done, refused or buried, and that no message of a group is handled
-// before an earlier one that is redelivered. A message may be handled more than once. It needs a FIFO queue whose event source
+// before an earlier one that is redelivered. A message may be handled more than once. It needs a queue whose event source
 // mapping reports batch item failures, and a context that ends early enough for the response (package boot).
 //
 // The rules, with the reason for each, are in README.md.
@@ -56,6 +56,9 @@ type Options struct {
 	Margin time.Duration
 	// MinPerMessage is the minimum time that must be left to start a message. Default 200 ms.
 	MinPerMessage time.Duration
+	// Standard says that the queue is a standard queue: each message is a group of its own. Messages that were received before
+	// are handled one after another, when all others have ended (standard.go). Default a FIFO queue.
+	Standard bool
 	// Runs handles consecutive messages of a group together. Default none: each message goes to the Handler.
 	Runs *Runs
 	// Attempts stores notes of attempts that have not ended. Default none: a message that kills its function is redelivered
@@ -157,7 +160,7 @@ func (b *Batches) Handle(ctx context.Context, event events.SQSEvent) (response e
 }
 
 func (b *Batches) respond(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
-	groups, err := split(event)
+	groups, err := b.split(event)
 	if err != nil {
 		return events.SQSEventResponse{}, err
 	}
@@ -168,15 +171,19 @@ func (b *Batches) respond(ctx context.Context, event events.SQSEvent) (response 
 		}
 	}
 	join := b.options.Share(ctx, len(groups))
+	concurrent, later := b.inTurn(groups)
 	var running sync.WaitGroup
-	running.Add(len(groups))
-	for _, g := range groups {
+	running.Add(len(concurrent))
+	for _, g := range concurrent {
 		b.options.Go(func() {
 			defer running.Done()
 			b.runGroup(ctx, g, join)
 		})
 	}
 	running.Wait()
+	for _, g := range later {
+		b.runGroup(ctx, g, join)
+	}
 	response, err = responseOf(event, groups)
 	if err == nil {
 		b.deleteBatchNotes(ctx, groups)
@@ -184,9 +191,9 @@ func (b *Batches) respond(ctx context.Context, event events.SQSEvent) (response 
 	return response, err
 }
 
-// split divides the records by message group and keeps their order. A record without a message id cannot be named in the
+// split divides the records by message group and keeps their order. Each record of a standard queue is a group. A record without a message id cannot be named in the
 // response, and neither can one of two records with the same id.
-func split(event events.SQSEvent) ([]*group, error) {
+func (b *Batches) split(event events.SQSEvent) ([]*group, error) {
 	var groups []*group
 	byName := map[string]*group{}
 	seen := map[string]bool{}
@@ -200,7 +207,7 @@ func split(event events.SQSEvent) ([]*group, error) {
 		seen[record.MessageId] = true
 		m := itemOf(record)
 		g, known := byName[m.Group]
-		if !known {
+		if !known || b.options.Standard {
 			g = &group{}
 			byName[m.Group] = g
 			groups = append(groups, g)

@@ -20,6 +20,7 @@ type Key struct {
 	Group   string
 	DueAt   contracts.Instant
 	OrderID contracts.OrderID
+	Status  contracts.Status
 }
 
 // Index is the index of open orders at one instant, read in pages as from DynamoDB. It is immutable.
@@ -85,7 +86,12 @@ func (x *Index) Page(scan order.DueScan) (page order.DuePage, err error) {
 			return page, err
 		}
 		limit--
-		if k := x.keys[at]; k.DueAt <= scan.By {
+		k := x.keys[at]
+		if page.Open == nil {
+			page.Open = map[contracts.Status]int{}
+		}
+		page.Open[k.Status]++
+		if k.DueAt <= scan.By {
 			page.Due = append(page.Due, order.Due{OrderID: k.OrderID, DueAt: k.DueAt})
 		}
 	}
@@ -99,7 +105,7 @@ func (s *Store) DuePage(_ context.Context, scan order.DueScan) (order.DuePage, e
 		var keys []Key
 		for id, o := range s.rows {
 			if o.OpenGroup != "" {
-				keys = append(keys, Key{Group: o.OpenGroup, DueAt: o.DueAt, OrderID: id})
+				keys = append(keys, Key{Group: o.OpenGroup, DueAt: o.DueAt, OrderID: id, Status: o.Status})
 			}
 		}
 		s.index = NewIndex(keys)

@@ -4,12 +4,14 @@ package memorder
 import (
 	"context"
 	"maps"
+	"strings"
 	"sync"
 
 	"boxoffice/consumers/internal/order"
 	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/ticketcode"
 )
 
 // Store has rows, tickets, allowances and tokens. It is safe for concurrent use, does not block, and each method is atomic
@@ -21,6 +23,8 @@ type Store struct {
 	tokens  map[string]int64
 	// counted is the number of seats counted for a buyer and a concert, by readmodel.AllowanceKey.
 	counted map[string]int
+	// revocations has the codes that became invalid.
+	revocations []readmodel.Revocation
 	// index is the index of open orders; nil when a row was written since it was made.
 	index *Index
 }
@@ -76,8 +80,23 @@ func (s *Store) Update(_ context.Context, before, after order.Order) error {
 
 // write stores the next version of a row with the attributes of before that no program knows. The lock is held.
 func (s *Store) write(before, after order.Order) {
+	if row, found := ticketcode.RevocationOf(before.Order, after.Order); found {
+		s.revocations = append(s.revocations, row)
+	}
 	after.Rest = before.Rest
 	s.rows[after.OrderID] = after
+}
+
+// Revocations returns the codes that versions of an order made invalid.
+func (s *Store) Revocations(concertID string, by contracts.OrderID) (rows []readmodel.Revocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, row := range s.revocations {
+		if row.ConcertID == concertID && strings.HasPrefix(row.OrderVersion, string(by)+"#") {
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // RejectLost writes the REJECTED version of an open row if the stored one is still before, and a ticket of that seat

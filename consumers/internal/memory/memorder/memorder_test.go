@@ -10,6 +10,6 @@ import (
 func TestConformance(t *testing.T) {
 	ordertest.Exercise(t, func(*testing.T) ordertest.Backend {
 		s := memorder.New()
-		return ordertest.Backend{Store: s, PutTicket: s.PutTicket, SetUnknown: s.SetUnknown, Unknown: s.Unknown}
+		return ordertest.Backend{Store: s, PutTicket: s.PutTicket, SetUnknown: s.SetUnknown, Unknown: s.Unknown, Revoked: s.Revocations}
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/stripeevent"
 )
 
@@ -34,6 +35,7 @@ func (p *Provider) Confirm(c pay.Created, card Card) error {
 		switch card {
 		case CardGood:
 			i.Status, i.AmountCapturable = pay.StatusRequiresCapture, i.Amount
+			i.LatestCharge.Card = &readmodel.Card{Brand: "visa", Last4: "4242"}
 			p.happened("authorized", i)
 			p.emit(stripeevent.TypeAuthorized, i)
 		case CardAsks:
@@ -116,6 +118,7 @@ func (p *Provider) happened(kind string, i *intent) {
 func (p *Provider) emit(kind string, i *intent) {
 	e := stripeevent.Event{ID: fmt.Sprintf("evt_%d", len(p.events)+1), Type: kind, Created: second(p.o.Now())}
 	e.Data.Object = i.Intent
+	e.Data.Object.LatestCharge = stripeevent.Charge{} // an event has only the id of the charge
 	p.events = append(p.events, event{Event: e, delivered: p.o.Deliver == nil || p.o.Deliver(e)})
 }
 

@@ -38,7 +38,7 @@ func createTables(t testing.TB, client *dynamodb.Client) {
 		for _, index := range table.Indexes {
 			in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
 				IndexName: aws.String(index.Name), KeySchema: keys.schema(index.PartitionKey, index.SortKey),
-				Projection: &types.Projection{ProjectionType: types.ProjectionType(index.Projection)},
+				Projection: &types.Projection{ProjectionType: types.ProjectionType(index.Projection), NonKeyAttributes: index.Attributes},
 			})
 		}
 		if _, err := client.CreateTable(t.Context(), in); err != nil {

@@ -1,16 +1,19 @@
 package ordertest
 
 import (
-	"boxoffice/consumers/internal/retry"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
 
 	"boxoffice/consumers/internal/order"
+	"boxoffice/consumers/internal/retry"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
+	"boxoffice/contracts/ticketcode"
 )
 
 var paid = order.Cause{Kind: message.KindPaymentAuthorized, MessageID: "m-3", At: 1_100_000}
@@ -139,6 +142,38 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 			if err := b.Store.Withdraw(t.Context(), sold, revoked); !errors.Is(err, retry.ErrMoved) {
 				t.Errorf("again: %v", err)
 			}
+			wantRevoked(t, b, sold, revoked)
+		},
+		"a re-keyed ticket's former code is revoked with the row, and by no write that is refused": func(t *testing.T, b Backend) {
+			row := committed(t, HeldOrder(Placed(group(), "A-1-1", "A-1-2")))
+			put(t, b, row)
+			confirmed, err := row.Confirm(paid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Store.Update(t.Context(), row, confirmed); err != nil {
+				t.Fatal(err)
+			}
+			if revoked := b.Revoked(row.ConcertID, row.OrderID); len(revoked) != 0 {
+				t.Errorf("valid codes are revoked: %v", revoked)
+			}
+			rekeyed, err := confirmed.Rekey("A-1-2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Store.Update(t.Context(), row, rekeyed); !errors.Is(err, retry.ErrMoved) {
+				t.Errorf("from an older version: %v", err)
+			}
+			if revoked := b.Revoked(row.ConcertID, row.OrderID); len(revoked) != 0 {
+				t.Errorf("a refused write revoked %v", revoked)
+			}
+			if err := b.Store.Update(t.Context(), confirmed, rekeyed); err != nil {
+				t.Fatal(err)
+			}
+			wantRevoked(t, b, confirmed, rekeyed)
+			if read, found, err := b.Store.Read(t.Context(), row.OrderID); err != nil || !found || read.KeyNumbers["A-1-2"] != 1 || len(read.KeyNumbers) != 1 {
+				t.Errorf("key numbers are %v, %v", read.KeyNumbers, err)
+			}
 		},
 		"a withdrawal never deletes another order's ticket": func(t *testing.T, b Backend) {
 			g := group()
@@ -153,6 +188,18 @@ func commitTests(group func() contracts.SeatGroup) map[string]func(t *testing.T,
 				t.Errorf("got %v", err)
 			}
 			owners(t, b, g, map[string]contracts.OrderID{"A-1-1": "other"})
+			if revoked := b.Revoked(row.ConcertID, row.OrderID); len(revoked) != 0 {
+				t.Errorf("a refused withdrawal revoked %v", revoked)
+			}
 		},
+	}
+}
+
+// wantRevoked checks that a write has revoked exactly the codes that the row has lost by it.
+func wantRevoked(t *testing.T, b Backend, before, after order.Order) {
+	t.Helper()
+	want, found := ticketcode.RevocationOf(before.Order, after.Order)
+	if got := b.Revoked(after.ConcertID, after.OrderID); !found || !reflect.DeepEqual(got, []readmodel.Revocation{want}) {
+		t.Errorf("revoked is %v, want %v", got, want)
 	}
 }

@@ -123,6 +123,49 @@ func dueTests(group func() contracts.SeatGroup) map[string]func(t *testing.T, b 
 				t.Errorf("orders by segment: %v", found)
 			}
 		},
+		"a scan counts the open orders by their status, due or not": func(t *testing.T, b Backend) {
+			at := dueFrom + 4_000_000
+			count := func() map[contracts.Status]int {
+				n := map[contracts.Status]int{}
+				for segment := range 4 {
+					for scan := (order.DueScan{By: at, Segment: segment, Segments: 4, Limit: 3}); ; {
+						page, err := b.Store.DuePage(t.Context(), scan)
+						if err != nil {
+							t.Fatal(err)
+						}
+						for status, orders := range page.Open {
+							n[status] += orders
+						}
+						if scan.From = page.Next; page.Next == "" {
+							break
+						}
+					}
+				}
+				return n
+			}
+			before := count()
+			cause := order.Cause{Kind: message.KindOpenPayment, At: at}
+			for i := range 6 {
+				row := dueOrder(group(), at+contracts.Instant(i-3)*1000) // the first four are due
+				put(t, b, row)
+				if i%3 == 0 {
+					continue
+				}
+				next, err := row.AwaitPayment("pi_1", "secret", cause)
+				if err == nil {
+					err = b.Store.Update(t.Context(), row, next)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			after := count()
+			for status, want := range map[contracts.Status]int{contracts.Held: 2, contracts.AwaitingPayment: 4, contracts.Committed: 0, "": 0} {
+				if got := after[status] - before[status]; got != want {
+					t.Errorf("%d more orders are %q, want %d", got, status, want)
+				}
+			}
+		},
 		"an invalid cursor is refused": func(t *testing.T, b Backend) {
 			if _, err := b.Store.DuePage(t.Context(), order.DueScan{By: 1, Segments: 1, From: "nonsense"}); err == nil {
 				t.Error("nonsense is taken for a cursor")

@@ -17,6 +17,7 @@ import (
 	"boxoffice/consumers/internal/order"
 	"boxoffice/contracts"
 	"boxoffice/contracts/message"
+	"boxoffice/contracts/readmodel"
 )
 
 // Store has all the ports that a store of orders implements.
@@ -42,6 +43,8 @@ type Store interface {
 type Backend struct {
 	Store     Store
 	PutTicket func(g contracts.SeatGroup, seat string, owner contracts.OrderID)
+	// Revoked returns the revocations of a concert that an order has caused.
+	Revoked func(concertID string, by contracts.OrderID) []readmodel.Revocation
 	// SetUnknown gives a stored row an attribute that readmodel does not have, and Unknown returns its stored value, "" for
 	// none. A path is a name, "payment.NAME" or "history[0].NAME".
 	SetUnknown func(id contracts.OrderID, path, value string)

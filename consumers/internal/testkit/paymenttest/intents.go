@@ -8,6 +8,7 @@ import (
 	"boxoffice/consumers/internal/memory/mempay"
 	"boxoffice/consumers/internal/pay"
 	"boxoffice/contracts"
+	"boxoffice/contracts/readmodel"
 	"boxoffice/contracts/stripeevent"
 )
 
@@ -75,7 +76,9 @@ var intentPromises = []promise{
 			if i.AmountReceived != 12000 || i.AmountCapturable != 0 {
 				f.Errorf("captured %+v", i)
 			}
+			f.paidBy("a capture", i)
 		}
+		f.paidBy("a retrieve", f.is(c.ID, pay.StatusSucceeded))
 		_, err := f.b.Capture(f.Context(), f.key("another"), c.ID)
 		f.refused("a second capture", err, pay.FailureState)
 		_, err = f.b.Cancel(f.Context(), f.key("void"), c.ID)
@@ -158,6 +161,14 @@ var intentPromises = []promise{
 			f.refused(what, ask(), pay.FailureBug)
 		}
 	}},
+}
+
+// paidBy checks that a PaymentIntent shows the card that CardGood is.
+func (f *fixture) paidBy(what string, i stripeevent.Intent) {
+	f.Helper()
+	if card := i.LatestCharge.Card; card == nil || *card != (readmodel.Card{Brand: "visa", Last4: "4242"}) {
+		f.Errorf("%s shows the card %+v", what, card)
+	}
 }
 
 // step is a call with a key, its effect, and how to make it with a key.

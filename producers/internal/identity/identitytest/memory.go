@@ -21,6 +21,8 @@ type Memory struct {
 	limits   map[string]readmodel.Limit
 	// down makes every call fail.
 	down error
+	// endLost makes the next End fail after its effect.
+	endLost error
 }
 
 var (
@@ -42,6 +44,13 @@ func (m *Memory) Fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.down = err
+}
+
+// LoseEnd makes the next End return err although it has ended the session, as if the answer of a store were lost.
+func (m *Memory) LoseEnd(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.endLost = err
 }
 
 // Users returns a copy of all accounts.
@@ -203,13 +212,19 @@ func (m *Memory) Rotate(_ context.Context, sessionID string, from int, at contra
 }
 
 // End implements identity.Sessions.
-func (m *Memory) End(_ context.Context, sessionID string) error {
+func (m *Memory) End(_ context.Context, sessionID string) (userID string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.down == nil {
-		delete(m.sessions, sessionID)
+	if m.down != nil {
+		return "", m.down
 	}
-	return m.down
+	userID = m.sessions[sessionID].UserID
+	delete(m.sessions, sessionID)
+	if lost := m.endLost; lost != nil {
+		m.endLost = nil
+		return "", lost
+	}
+	return userID, nil
 }
 
 // Take implements identity.Limits.

@@ -215,9 +215,9 @@ func rotate(t *testing.T, s Stores) {
 	}
 	want.Generation, want.RotatedAt, want.ExpiresAt = 2, contracts.InstantOf(later), later.Add(time.Hour).Unix()
 	check()
-	for range 2 {
-		if err := s.End(t.Context(), "s1"); err != nil {
-			t.Error(err)
+	for _, want := range []string{"u1", ""} {
+		if owner, err := s.End(t.Context(), "s1"); err != nil || owner != want {
+			t.Errorf("ended the session of %q, %v, want %q", owner, err, want)
 		}
 	}
 	if _, found, err := s.Session(t.Context(), "s1"); found || err != nil {

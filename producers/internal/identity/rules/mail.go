@@ -54,7 +54,8 @@ func ParseMail(text string) (Mail, error) {
 	if err != nil || !validDomain(domain) {
 		return Mail{}, refuse(CodeInvalidEmail, "The part after the @ is not a domain that gets mail.")
 	}
-	key := norm.NFC.String(strings.ToLower(local)) + "@" + domain
+	// Greek has two small sigmas, and which one a capital stands for depends on its place in the word.
+	key := norm.NFC.String(strings.ReplaceAll(strings.ToLower(local), "ς", "σ")) + "@" + domain
 	if len(key) > maxMailBytes {
 		return Mail{}, refuse(CodeInvalidEmail, "A mail address has at most %d bytes.", maxMailBytes)
 	}
@@ -70,7 +71,7 @@ func validLocal(local string) bool {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(specials, r):
 		case r < utf8.RuneSelf:
 			return false
-		case !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r):
+		case blank(r) || !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r):
 			return false
 		}
 	}

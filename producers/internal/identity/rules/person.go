@@ -28,7 +28,7 @@ func ParseName(text string) (string, error) {
 		if unicode.IsControl(r) || turnsDirection(r) || r == '\u2028' || r == '\u2029' {
 			return "", refuse(CodeInvalidName, "A name has no control characters.")
 		}
-		visible = visible || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r)
+		visible = visible || !blank(r) && (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r))
 	}
 	if !visible {
 		return "", refuse(CodeInvalidName, "A name has at least one letter.")
@@ -39,6 +39,15 @@ func ParseName(text string) (string, error) {
 // turnsDirection reports the characters that embed or override a direction of text.
 func turnsDirection(r rune) bool {
 	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// blank reports the letters and symbols that show nothing: the fillers of Hangul, and Braille without a dot.
+func blank(r rune) bool {
+	switch r {
+	case '\u115f', '\u1160', '\u3164', '\uffa0', '\u2800':
+		return true
+	}
+	return false
 }
 
 // Locales that the site and the mails have, the default first.

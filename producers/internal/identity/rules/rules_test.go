@@ -34,6 +34,8 @@ func TestMailsThatAreOneAddressHaveOneKey(t *testing.T) {
 		{"anna@xn--bcher-kva.example", "anna@xn--bcher-kva.example", ""},
 		{"anna@bu\u0308cher.example", "anna@xn--bcher-kva.example", "anna@bücher.example"},
 		{"анна@почта.рф", "анна@xn--80a1acny.xn--p1ai", ""},
+		{"ΝΙΚΟΣ@example.com", "νικοσ@example.com", ""},
+		{"νικος@example.com", "νικοσ@example.com", ""},
 		{"o'hara@example.co.uk", "o'hara@example.co.uk", ""},
 		{strings.Repeat("a", 64) + "@example.com", strings.Repeat("a", 64) + "@example.com", ""},
 	} {
@@ -55,7 +57,7 @@ func TestMailsThatAreRefused(t *testing.T) {
 		"", "@", "anna", "anna@", "@example.com", "anna@localhost", "a b@example.com", "anna@exa mple.com", ".a@example.com", "a.@example.com",
 		"a..b@example.com", "a@b@example.com", `"a"@example.com`, "anna@127.0.0.1", "anna@[127.0.0.1]", "anna@example..com", "anna@-x.com",
 		"anna@example.com.", "an\x00na@example.com", "anna@example\x00.com", "anna@example.com\nBcc: x@example.com", "anna😀@example.com",
-		"an\u202ena@example.com", "anna@load.invalid", "anna@" + strings.Repeat("a", 64) + ".com", strings.Repeat("a", 65) + "@example.com",
+		"an\u202ena@example.com", "\u3164@example.com", "an\u200bna@example.com", "anna\uff0eb@example.com", "anna@load.invalid", "anna@" + strings.Repeat("a", 64) + ".com", strings.Repeat("a", 65) + "@example.com",
 		strings.Repeat("a", 60) + "@" + strings.Repeat("b.", 97) + "example.com", "\xff@example.com", "<anna@example.com>", "anna,bob@example.com",
 	} {
 		_, err := rules.ParseMail(text)
@@ -72,7 +74,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: %q, %v, want %q", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "  ", "\x00", "An\x00na", "An\nna", "abc\u202egnp", "\u2066x", "...", "\u200d", strings.Repeat("x", 101), strings.Repeat("x", 1000), "\xff"} {
+	for _, text := range []string{"", "  ", "\x00", "An\x00na", "An\nna", "abc\u202egnp", "\u2066x", "...", "\u200d", "\u3164", " \u2800\u115f", strings.Repeat("x", 101), strings.Repeat("x", 1000), "\xff"} {
 		_, err := rules.ParseName(text)
 		refused(t, err, rules.CodeInvalidName, text)
 	}

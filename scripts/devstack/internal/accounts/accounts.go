@@ -27,21 +27,23 @@ const (
 	tryAgain = 50 * time.Millisecond
 )
 
-// Write writes an account for each user id into the table, in place of one that Write has written before.
-func Write(ctx context.Context, client *dynamodb.Client, table string, userIDs []string, now time.Time) error {
+// Write writes an account for each user id into the table, in place of one that Write has written before. The accounts are operators'
+// or buyers'.
+func Write(ctx context.Context, client *dynamodb.Client, table string, userIDs []string, operator bool, now time.Time) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for ids := range slices.Chunk(userIDs, batch) {
-		group.Go(func() error { return write(ctx, client, table, ids, now) })
+		group.Go(func() error { return write(ctx, client, table, ids, operator, now) })
 	}
 	return group.Wait()
 }
 
-func write(ctx context.Context, client *dynamodb.Client, table string, userIDs []string, now time.Time) error {
+func write(ctx context.Context, client *dynamodb.Client, table string, userIDs []string, operator bool, now time.Time) error {
 	var writes []types.WriteRequest
 	for _, id := range userIDs {
 		item, err := attributevalue.MarshalMap(readmodel.User{
 			Item: readmodel.UserItem(id), UserID: id, Email: id + "@local.invalid", Name: id, Locale: "en", CreatedAt: contracts.InstantOf(now),
+			Operator: operator,
 		})
 		if err != nil {
 			return fmt.Errorf("account %s: %w", id, err)

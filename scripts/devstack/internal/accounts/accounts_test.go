@@ -34,10 +34,13 @@ func TestEveryUserGetsAnAccountThatNobodyCanLogInTo(t *testing.T) {
 		ids = append(ids, fmt.Sprintf("load-%d", i+1))
 	}
 	now := time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC)
-	for range 2 {
-		if err := accounts.Write(t.Context(), client, "users", ids, now); err != nil {
+	for _, operator := range []bool{true, false} {
+		if err := accounts.Write(t.Context(), client, "users", ids, operator, now); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := accounts.Write(t.Context(), client, "users", []string{"load-60"}, true, now); err != nil {
+		t.Fatal(err)
 	}
 	out, err := client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("users")})
 	if err != nil || len(out.Items) != len(ids) {
@@ -48,7 +51,7 @@ func TestEveryUserGetsAnAccountThatNobodyCanLogInTo(t *testing.T) {
 		if err := attributevalue.UnmarshalMap(item, &u); err != nil {
 			t.Fatal(err)
 		}
-		if u.Item != readmodel.UserItem(u.UserID) || u.MailKey != "" || u.Operator || u.Email != u.UserID+"@local.invalid" {
+		if u.Item != readmodel.UserItem(u.UserID) || u.MailKey != "" || u.Operator != (u.UserID == "load-60") || u.Email != u.UserID+"@local.invalid" {
 			t.Errorf("account %+v", u)
 		}
 	}

@@ -98,7 +98,7 @@ func (i Installer) virtualEnvironment(ctx context.Context, path string) error {
 		}
 	}
 	create := []string{"python3", "-m", "venv", "--clear", path}
-	i.Progress("ministack: making a virtual environment in %s", relative(i.Root, path))
+	i.Progress("python: making a virtual environment in %s", relative(i.Root, path))
 	err := i.run(ctx, create...)
 	if err == nil {
 		return nil

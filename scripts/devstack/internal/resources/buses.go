@@ -44,7 +44,7 @@ func (e *ensurer) rules(ctx context.Context) error {
 }
 
 func (e *ensurer) rule(ctx context.Context, r topology.Rule) error {
-	pattern, err := json.Marshal(map[string]any{"detail-type": r.DetailTypes})
+	pattern, err := r.Pattern()
 	if err != nil {
 		return err
 	}
@@ -71,11 +71,15 @@ func (e *ensurer) rule(ctx context.Context, r topology.Rule) error {
 	if err != nil {
 		return err
 	}
-	var is string
+	var is, transformer string
 	if len(targets.Targets) == 1 {
 		is = aws.ToString(targets.Targets[0].Arn)
+		if t := targets.Targets[0].InputTransformer; t != nil {
+			transformer = transformerText(t.InputPathsMap, aws.ToString(t.InputTemplate))
+		}
 	}
 	e.compare("rule "+r.Name, "target", orNone(is), arn)
+	e.compare("rule "+r.Name, "message", orNone(transformer), transformerText(r.Message.Paths, r.Message.Template))
 	return nil
 }
 
@@ -87,7 +91,10 @@ func (e *ensurer) createRule(ctx context.Context, r topology.Rule, pattern strin
 	if _, err := e.events.PutRule(ctx, &eventbridge.PutRuleInput{Name: &r.Name, EventBusName: &r.Bus, EventPattern: &pattern}); err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	target := types.Target{Id: aws.String(r.Queue), Arn: &arn}
+	target := types.Target{
+		Id: aws.String(r.Queue), Arn: &arn,
+		InputTransformer: &types.InputTransformer{InputPathsMap: r.Message.Paths, InputTemplate: &r.Message.Template},
+	}
 	if q, _ := e.topology.QueueNamed(r.Queue); !q.Standard() {
 		// EventBridge sends all messages of a target in one group. Events have a version, so their order does not matter.
 		target.SqsParameters = &types.SqsParameters{MessageGroupId: &r.Name}
@@ -110,6 +117,15 @@ func (e *ensurer) queueARN(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("queue %s: %w", name, err)
 	}
 	return out.Attributes["QueueArn"], nil
+}
+
+// transformerText returns an input transformer in one form.
+func transformerText(paths map[string]string, template string) string {
+	encoded, err := json.Marshal(paths) // with the names in order
+	if err != nil {
+		return ""
+	}
+	return string(encoded) + " " + template
 }
 
 func samePattern(a, b string) bool {

@@ -64,7 +64,7 @@ func (e *ensurer) createTable(ctx context.Context, t topology.Table) (*types.Tab
 	for _, i := range t.Indexes {
 		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
 			IndexName: &i.Name, KeySchema: keySchema(i.PartitionKey, i.SortKey),
-			Projection: &types.Projection{ProjectionType: types.ProjectionType(i.Projection)},
+			Projection: &types.Projection{ProjectionType: types.ProjectionType(i.Projection), NonKeyAttributes: i.Attributes},
 		})
 	}
 	if t.Stream != "" {
@@ -150,12 +150,12 @@ func (e *ensurer) compareTable(t topology.Table, is *types.TableDescription) {
 	for _, i := range is.GlobalSecondaryIndexes {
 		projection := ""
 		if i.Projection != nil {
-			projection = string(i.Projection.ProjectionType)
+			projection = spellProjection(string(i.Projection.ProjectionType), i.Projection.NonKeyAttributes)
 		}
 		have = append(have, aws.ToString(i.IndexName)+" "+spellSchema(i.KeySchema, kinds)+" "+projection)
 	}
 	for _, i := range t.Indexes {
-		want = append(want, i.Name+" "+spellKey(i.PartitionKey, i.SortKey)+" "+i.Projection)
+		want = append(want, i.Name+" "+spellKey(i.PartitionKey, i.SortKey)+" "+spellProjection(i.Projection, i.Attributes))
 	}
 	slices.Sort(have)
 	slices.Sort(want)
@@ -186,6 +186,12 @@ func (e *ensurer) compareTimeToLive(ctx context.Context, t topology.Table) error
 	}
 	e.compare("table "+t.Name, "time to live", attribute, t.TimeToLive)
 	return nil
+}
+
+// spellProjection returns a projection as "KEYS_ONLY" or "INCLUDE status".
+func spellProjection(projection string, attributes []string) string {
+	sorted := slices.Sorted(slices.Values(attributes))
+	return strings.Join(append([]string{projection}, sorted...), " ")
 }
 
 // spellKey and spellSchema return a key as "orderId:S" or "seatGroup:S, seat:S".

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+
+	"boxoffice/contracts/ticketcode"
 )
 
 // Users of the stack's Redis.
@@ -19,9 +21,12 @@ const (
 type Secrets struct {
 	// OrderIDs has the form of the topology's secret order-ids: "1:" and 32 bytes in base64url.
 	OrderIDs string `json:"orderIds"`
-	// Sessions and MailLinks have the form of the topology's secrets sessions and mail-links.
-	Sessions  string `json:"sessions"`
-	MailLinks string `json:"mailLinks"`
+	// Sessions, MailLinks and PushTickets have the form of the topology's secrets sessions, mail-links and push-tickets.
+	Sessions    string `json:"sessions"`
+	MailLinks   string `json:"mailLinks"`
+	PushTickets string `json:"pushTickets"`
+	// TicketKey has the form of the topology's secret ticket-key.
+	TicketKey string `json:"ticketKey"`
 	// Origin is the secret by which functions know requests of the edge.
 	Origin string `json:"origin"`
 	// Redis maps a user to its password.
@@ -56,10 +61,17 @@ func (f Folder) LoadSecrets() (Secrets, error) {
 	}
 	complete := found
 	// A stack of an earlier version may lack these.
-	for _, secret := range []*string{&s.Sessions, &s.MailLinks} {
+	for _, secret := range []*string{&s.Sessions, &s.MailLinks, &s.PushTickets} {
 		if *secret == "" {
 			*secret, complete = "1:"+base64.RawURLEncoding.EncodeToString(random()), false
 		}
+	}
+	if s.TicketKey == "" {
+		var err error
+		if s.TicketKey, err = ticketcode.FirstKey(random()).Encode(); err != nil {
+			return s, err
+		}
+		complete = false
 	}
 	if s.Origin == "" {
 		s.Origin, complete = hex.EncodeToString(random()), false

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"boxoffice/contracts/topology"
 )
 
 // DefaultName is the stack with the well-known ports.
@@ -118,6 +120,14 @@ func (s Settings) GatewayURL() string {
 // Issuer returns the issuer of the stack's tokens, which is also the base of its API.
 func (s Settings) Issuer() string { return s.SiteURL() + "/api" }
 
+// PushURL returns where clients open WebSocket connections: at the site.
+func (s Settings) PushURL() string {
+	return "ws://" + Address(s.Ports.Site) + "/" + topology.WebSocketStage
+}
+
+// ConnectionsURL returns the base address of the management API of connections, for an SDK.
+func (s Settings) ConnectionsURL() string { return s.ControlURL() + "/" + topology.WebSocketStage }
+
 // AWSURL returns the address of every AWS service.
 func (s Settings) AWSURL() string { return "http://" + Address(s.Ports.AWS) }
 
@@ -171,7 +181,10 @@ func (f Folder) WellKnown() string { return f.Path("well-known") }
 // MailOutbox is the folder with the mails that the stack would send.
 func (f Folder) MailOutbox() string { return f.Path("outbox") }
 
-// SigningKey is the file with the private key of the stack's tokens.
+// TokenKeys is the file with the keys of the stack's tokens, in the form of the secret that identity reads.
+func (f Folder) TokenKeys() string { return f.Path("token-keys.json") }
+
+// SigningKey is the file with the key of those that signs, for tests.
 func (f Folder) SigningKey() string { return f.Path("signing-key.pem") }
 
 // Redis is the working folder of redis-server.

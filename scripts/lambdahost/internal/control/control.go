@@ -3,6 +3,7 @@
 //	GET  /healthz            200 once every process has asked for work and the gateway listens; else 503 with the missing parts
 //	GET  /status             functions with their processes, and sources, as JSON
 //	POST /invoke/{function}  invokes a function with the body as its event, as Lambda's Invoke does
+//	…    /push/@connections/{connectionId}  the management API of the WebSocket API, if there is one
 package control
 
 import (
@@ -13,6 +14,7 @@ import (
 	"net/http"
 
 	"boxoffice/scripts/lambdahost/internal/runtimeapi"
+	"boxoffice/scripts/lambdahost/internal/websockets"
 )
 
 // Host is what the endpoint needs of runtimeapi.Host.
@@ -28,6 +30,8 @@ type Options struct {
 	Missing func() []string
 	// Sources returns the status of every queue, stream and schedule.
 	Sources func() []any
+	// Connections is the management API of the WebSocket API; nil if there is none.
+	Connections http.Handler
 }
 
 // New returns the endpoint's handler.
@@ -45,6 +49,9 @@ func New(options Options) http.Handler {
 		write(w, http.StatusOK, map[string]any{"functions": options.Host.Status(), "sources": options.Sources()})
 	})
 	mux.HandleFunc("POST /invoke/{function}", func(w http.ResponseWriter, r *http.Request) { invoke(w, r, options.Host) })
+	if options.Connections != nil {
+		mux.Handle(websockets.Prefix, options.Connections)
+	}
 	return mux
 }
 

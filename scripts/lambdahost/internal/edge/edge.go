@@ -6,6 +6,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -13,6 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"boxoffice/contracts/edgepolicy"
 	"boxoffice/contracts/origin"
 )
 
@@ -34,7 +36,7 @@ type Options struct {
 // Edge is the http.Handler. It is safe for concurrent use.
 type Edge struct {
 	options Options
-	site    string
+	policy  edgepolicy.Policy
 	cache   *lru.Cache[string, *entry]
 	fetches singleflight.Group
 }
@@ -48,8 +50,12 @@ func New(options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
-	e := &Edge{options: options, site: sitePolicy(options.StripeOrigin), cache: cache}
-	return allowOrigins(options.AllowOrigins, e)
+	policy, err := edgepolicy.Load()
+	if err != nil {
+		return nil, err
+	}
+	handler, err := allowOrigins(policy.CORS, options.AllowOrigins, &Edge{options: options, policy: policy, cache: cache})
+	return secure(policy, options.StripeOrigin, handler), err
 }
 
 // cacheHeader says how a response was made, in CloudFront's words.
@@ -60,12 +66,18 @@ const (
 	hit       = "Hit from cloudfront"
 	miss      = "Miss from cloudfront"
 	refreshed = "RefreshHit from cloudfront"
+	failed    = "Error from cloudfront"
 )
 
 // ServeHTTP handles one request.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.secure(w.Header(), r.URL.Path)
-	key, cacheable := keyOf(r)
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.ContentLength != 0 {
+		// As CloudFront does with GET. Such a body means nothing, and its sender decides when it ends, so it is not read.
+		w.Header().Set("Connection", "close")
+		refuse(w, http.StatusForbidden)
+		return
+	}
+	key, cacheable := e.keyOf(r)
 	if !cacheable {
 		e.pass(w, r)
 		return
@@ -125,8 +137,10 @@ func (e *Edge) fetch(key string, r *http.Request) fetched {
 		request.Header.Set("If-None-Match", old.header.Get("ETag"))
 	}
 	var c capture
-	e.options.Origin.ServeHTTP(&c, request)
+	// The time that the origin takes counts too (RFC 9111, 4.2.3): the response is as old as the request at most, and its max-age
+	// may end with the change of a status.
 	now := e.options.Now()
+	e.options.Origin.ServeHTTP(&c, request)
 	if found && c.status == http.StatusNotModified {
 		renewed := old.renewed(c.Header(), now)
 		if renewed.fresh(now) {
@@ -143,6 +157,14 @@ func (e *Edge) fetch(key string, r *http.Request) fetched {
 	}
 	e.cache.Add(key, made)
 	return fetched{entry: made, shared: true, how: miss}
+}
+
+// refuse answers in the form of the gateway's own errors.
+func refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set(cacheHeader, failed)
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, `{"message":"`+http.StatusText(status)+`"}`) // a failed write means that the client is gone
 }
 
 // pass forwards a request that has a response of its own.

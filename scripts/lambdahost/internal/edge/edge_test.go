@@ -384,3 +384,22 @@ func TestFetchOutlivesItsClient(t *testing.T) {
 		t.Errorf("%d, fetch ended with its client: %t, asked %d times", got.status, failed.Load(), s.asked.Load())
 	}
 }
+
+// The handshake of a WebSocket is passed on, however often, with what proves that it came through the edge.
+func TestHandshakesArePassedOn(t *testing.T) {
+	s := newSite(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		w.WriteHeader(http.StatusForbidden)
+	}, nil)
+	for range 2 {
+		if a := s.call(t, http.MethodGet, "/push", "Connection: Upgrade", "Upgrade: websocket", "X-Origin-Secret: mine"); a.status != http.StatusForbidden || a.header.Get("X-Cache") != "Miss from cloudfront" {
+			t.Errorf("%+v", a)
+		}
+		if got := s.last.Load().Header.Values(origin.Header); len(got) != 1 || got[0] != secret {
+			t.Errorf("the origin got %v", got)
+		}
+	}
+	if n := s.asked.Load(); n != 2 {
+		t.Errorf("%d of 2 handshakes reached the origin", n)
+	}
+}

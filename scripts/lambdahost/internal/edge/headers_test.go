@@ -3,6 +3,7 @@ package edge_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -56,10 +57,13 @@ func TestOnlyListedOriginsMayUseTheAPI(t *testing.T) {
 		}
 	}
 	before := s.asked.Load()
-	for from, want := range map[string]string{listed: listed, "http://evil.example": ""} {
+	for from, want := range map[string]string{listed: listed, "http://evil.example": "", "null": "", listed + ".evil.example": ""} {
 		got := s.call(t, http.MethodOptions, "/api/orders", "Origin: "+from, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type,idempotency-key")
 		if got.header.Get("Access-Control-Allow-Origin") != want || got.status != http.StatusNoContent {
 			t.Errorf("preflight from %s: %d, %v", from, got.status, got.header)
+		}
+		if got.header.Get("X-Content-Type-Options") != "nosniff" || got.header.Get("Access-Control-Allow-Origin") == "*" {
+			t.Errorf("preflight from %s: %v", from, got.header)
 		}
 	}
 	if s.asked.Load() != before {
@@ -79,5 +83,27 @@ func TestOriginsThatCannotBeListedAreRefused(t *testing.T) {
 		if _, err := edge.New(edge.Options{AllowOrigins: []string{bad}}); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// Strict-Transport-Security is sent where the connection is one of TLS, and never over http, where it must not be (RFC 6797, 7.2).
+func TestBrowsersAreToldToStayWithHTTPS(t *testing.T) {
+	s := newSite(t, public("no-store"), nil)
+	server := httptest.NewTLSServer(s.handler)
+	defer server.Close()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/me", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := server.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // nothing is read
+	if got := response.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
+		t.Errorf("over https: %q", got)
+	}
+	if got := s.call(t, http.MethodGet, "/api/me").header.Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("over http: %q", got)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"boxoffice/contracts/edgepolicy"
 )
 
 // Files serves a folder under a path prefix. It handles only GET and HEAD, and leaves missing files to the routes. It lists no
@@ -74,7 +76,7 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) bool {
 	if rest == "" || strings.HasSuffix(rest, "/") {
 		name = path.Join(name, index)
 	}
-	if f.site && (rest == "/api" || strings.HasPrefix(rest, "/api/")) {
+	if f.site && edgepolicy.IsAPI(rest) {
 		return false
 	}
 	if f.write(w, r, name) {
@@ -104,6 +106,8 @@ func (f *Files) write(w http.ResponseWriter, r *http.Request, name string) bool 
 	if f.site && strings.HasPrefix(name, builtFolder) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
+	// As a bucket has one for each version of a file. Two versions of one size differ in their time.
+	w.Header().Set("Etag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
 	http.ServeContent(w, r, name, info.ModTime(), file)
 	return true
 }

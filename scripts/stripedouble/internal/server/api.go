@@ -130,7 +130,14 @@ func (s *Server) confirm(c *call) (result, *stripe.Error) {
 
 func (s *Server) capture(c *call) (result, *stripe.Error) {
 	p := stripe.CaptureParams{Amount: c.whole("amount_to_capture", false)}
-	return func() (any, *stripe.Error) { return resultOf(s.account.Capture(c.id(), p, c.request)) }, nil
+	expanded := c.expand("latest_charge")["latest_charge"]
+	return func() (any, *stripe.Error) {
+		i, problem := s.account.Capture(c.id(), p, c.request)
+		if problem == nil && expanded {
+			return resultOf(s.account.ExpandedIntent(i.ID))
+		}
+		return resultOf(i, problem)
+	}, nil
 }
 
 func (s *Server) cancel(c *call) (result, *stripe.Error) {

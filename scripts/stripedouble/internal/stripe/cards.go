@@ -71,3 +71,34 @@ func MethodOfNumber(number string) (method string, ok bool) {
 	method, ok = numbers[number]
 	return method, ok
 }
+
+// others has the numbers of test payment methods that a buyer cannot type here.
+var others = map[string]string{
+	"pm_card_visa_debit": "4000056655665556",
+	"pm_card_amex":       "378282246310005",
+
+	"pm_card_chargeDeclined":                  "4000000000000002",
+	"pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
+	"pm_card_visa_chargeDeclinedLostCard":     "4000000000009987",
+	"pm_card_visa_chargeDeclinedStolenCard":   "4000000000009979",
+	"pm_card_threeDSecureRequired":            "4000000000003063",
+}
+
+// faceOf returns the brand and the last four digits of a test payment method.
+func faceOf(method string) (brand, last4 string) {
+	number := others[method]
+	for typed, of := range numbers {
+		if of == method {
+			number = typed
+		}
+	}
+	switch number[0] {
+	case '5':
+		brand = "mastercard"
+	case '3':
+		brand = "amex"
+	default:
+		brand = "visa"
+	}
+	return brand, number[len(number)-4:]
+}

@@ -97,6 +97,7 @@ func (a *Account) charge(i *Intent) *Charge {
 		PaymentIntent: i.ID, PaymentMethod: *i.PaymentMethod,
 	}
 	c.Details.Type = "card"
+	c.Details.Card.Brand, c.Details.Card.Last4 = faceOf(*i.PaymentMethod)
 	a.charges[c.ID] = c
 	return c
 }

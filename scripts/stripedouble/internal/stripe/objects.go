@@ -81,6 +81,8 @@ type Charge struct {
 	Status         string            `json:"status"`
 	Details        struct {
 		Card struct {
+			Brand string `json:"brand"`
+			Last4 string `json:"last4"`
 			// CaptureBefore is when an uncaptured authorisation expires.
 			CaptureBefore int64 `json:"capture_before,omitempty"`
 		} `json:"card"`
