@@ -57,7 +57,7 @@ func (s *scanProgress) add(segment int, first bool, page order.DuePage, now cont
 }
 
 // open returns the orders of all segments in each status that has a next step, and when the oldest of the counts began. ok is false
-// until the process has read every segment to its end, and if it met another status.
+// until the process has read every segment to its end, and if a status is missing or not known.
 func (s *scanProgress) open() (byStatus map[contracts.Status]int, from contracts.Instant, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,10 +70,13 @@ func (s *scanProgress) open() (byStatus map[contracts.Status]int, from contracts
 			from = c.from
 		}
 		for status, n := range c.byStatus {
-			if _, known := byStatus[status]; !known {
+			_, known := byStatus[status]
+			switch {
+			case known:
+				byStatus[status] += n
+			case !status.Settled():
 				return nil, 0, false // an index without the status, or a status of a later program: no count is right
 			}
-			byStatus[status] += n
 		}
 	}
 	return byStatus, from, true

@@ -432,3 +432,37 @@ func TestCheckedAlarmsAreInTheTopology(t *testing.T) {
 		t.Errorf("%d of %d alarms are checked, want 14", all-n, all)
 	}
 }
+
+// An index that was made without the status of its orders gives no counts: none is shown as 0.
+func TestOverviewCountsNoOrdersWithoutTheirStatus(t *testing.T) {
+	w := newFixture(t)
+	w.seated(t, "", "A-1-1")
+	if report, err := w.run(t); err != nil {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if o := w.view.overview(t); o.Orders.Open != nil || !slices.Contains(o.Missing, "orders") {
+		t.Errorf("orders %+v, missing %v", o.Orders, o.Missing)
+	}
+}
+
+// A layout says which tier a group has, also where two tiers have one price.
+func TestOverviewShowsTheTierOfTheLayout(t *testing.T) {
+	w := newFixture(t)
+	w.Catalog.Concerts[0].Tiers = []readmodel.Tier{{ID: "front"}, {ID: "back"}}
+	layout := w.Catalog.Layout
+	w.Catalog.Layout = func(concertID string, version int) []readmodel.LayoutGroup {
+		groups := slices.Clone(layout(concertID, version))
+		for i := range groups {
+			groups[i].Tier = "back"
+		}
+		return groups
+	}
+	if report, err := w.run(t); err != nil {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for _, g := range w.view.Seats("nocturne").Groups {
+		if g.Tier != "back" {
+			t.Errorf("%s: tier %q", g.Group, g.Tier)
+		}
+	}
+}
