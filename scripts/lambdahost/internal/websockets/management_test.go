@@ -97,7 +97,7 @@ func TestAConnectionIsGoneUntilItsHandshakeIsAnswered(t *testing.T) {
 	s.connect = heldBack(release)
 	opened := make(chan *websocket.Conn, 1)
 	go func() {
-		conn, _, err := websocket.Dial(t.Context(), s.url, nil)
+		conn, _, err := websocket.Dial(t.Context(), s.url, nil) //nolint:bodyclose // Dial closes it
 		if err != nil {
 			t.Error(err)
 		}

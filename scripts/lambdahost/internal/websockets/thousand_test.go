@@ -45,7 +45,7 @@ func TestAThousandConnections(t *testing.T) {
 		wait.Wait()
 	}
 	parallel(func(i int) {
-		conn, _, err := websocket.Dial(t.Context(), fmt.Sprintf("%s?n=%d", s.url, i), nil)
+		conn, _, err := websocket.Dial(t.Context(), fmt.Sprintf("%s?n=%d", s.url, i), nil) //nolint:bodyclose // Dial closes it
 		if err != nil {
 			t.Errorf("connection %d: %v", i, err)
 			return

@@ -118,7 +118,7 @@ func newStand(t *testing.T, change func(*Options)) *stand {
 // dial opens a connection. It closes with the test.
 func (s *stand) dial(t *testing.T, protocols ...string) *websocket.Conn {
 	t.Helper()
-	conn, response, err := websocket.Dial(t.Context(), s.url+"?from=test&from=again", &websocket.DialOptions{
+	conn, response, err := websocket.Dial(t.Context(), s.url+"?from=test&from=again", &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		Subprotocols: protocols, HTTPHeader: http.Header{"Origin": {"https://other.example"}, "User-Agent": {"tester"}},
 	})
 	if err != nil {
