@@ -106,3 +106,41 @@ func TestAccountsRefuse(t *testing.T) {
 		t.Errorf("an event that is too large: %d %s, %v", answer.Status, answer.Body, err)
 	}
 }
+
+// What tickets refuse: what is no parameter, a caller without a token, and an order without tickets.
+func TestTicketsRefuse(t *testing.T) {
+	t.Parallel()
+	s := requireStack(t)
+	buyer := s.signedIn(t, testbed.Named("early"))
+	accepted := s.place(t, buyer, "key-1", s.takeSeats(t, 1)...)
+	s.waitDecided(t, buyer, accepted.OrderID)
+	files := "/orders/" + accepted.OrderID
+	for _, test := range []struct {
+		path    string
+		noToken bool
+		status  int
+		code    string
+	}{
+		{"/me/tickets?limit=0", false, http.StatusBadRequest, "invalid_limit"},
+		{"/me/tickets?cursor=nonsense", false, http.StatusBadRequest, "invalid_cursor"},
+		{"/me/tickets", true, http.StatusUnauthorized, ""},
+		{files + "/tickets.pdf?x=1", false, http.StatusBadRequest, "invalid_filter"},
+		{files + "/tickets.ics?x=1", false, http.StatusBadRequest, "invalid_filter"},
+		{files + "/tickets.pdf", true, http.StatusUnauthorized, ""},
+		{files + "/tickets.ics", true, http.StatusUnauthorized, ""},
+		{files + "/tickets.pdf", false, http.StatusConflict, "order_not_confirmed"},
+		{files + "/tickets.ics", false, http.StatusConflict, "order_not_confirmed"},
+		{"/concerts/" + s.Concert + "/revocations?x=1", true, http.StatusBadRequest, "invalid_filter"},
+		{"/concerts/nothing/revocations", true, http.StatusNotFound, "concert_not_found"},
+	} {
+		caller := buyer
+		if test.noToken {
+			caller = s.withToken(t, "")
+		}
+		answer, err := caller.Do(t.Context(), http.MethodGet, test.path, nil, nil)
+		if err != nil || answer.Status != test.status || answer.Problem().Code != test.code {
+			t.Errorf("GET %s returned %d %s, %v; want %d %s", test.path, answer.Status, answer.Body, err, test.status, test.code)
+		}
+	}
+	s.cancel(t, buyer, accepted.OrderID)
+}

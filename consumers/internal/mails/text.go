@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	htmltemplate "html/template"
 	"strings"
-	texttemplate "text/template"
 )
 
 // texts is the catalogue.
@@ -33,8 +31,8 @@ type locale struct {
 	Mails map[Kind]entry `json:"mails"`
 }
 
-// entry has the texts of one mail. In them, {{.Name}} and {{.Concert}} stand for the names of the buyer and of the concert.
-// The buyer's is "" until his address is confirmed.
+// entry has the texts of one mail. In them, {concert} stands for the name of the concert, and {name} for a space and the name of the
+// buyer, or for nothing: until the address is confirmed, a mail has no name.
 type entry struct {
 	Subject    string   `json:"subject"`
 	Paragraphs []string `json:"paragraphs"`
@@ -44,7 +42,7 @@ type entry struct {
 // text is a mail in words.
 type text struct{ locale, subject, plain, html string }
 
-// data is what the templates of texts see.
+// data is what a mail shows.
 type data struct {
 	Name, Concert, Link, Button, LinkHint, Locale string
 	Details                                       []detail
@@ -56,16 +54,8 @@ type detail struct {
 	Values []string
 }
 
-// templates are the parsed texts of one mail in one language.
-type templates struct {
-	subject, plain *texttemplate.Template
-	html           *htmltemplate.Template
-}
-
-type catalogue struct {
-	locales   map[string]locale
-	templates map[string]map[Kind]templates
-}
+// catalogue has the texts by language.
+type catalogue struct{ locales map[string]locale }
 
 var all = mustParse(texts)
 
@@ -79,89 +69,158 @@ func mustParse(content []byte) catalogue {
 }
 
 func parse(content []byte) (catalogue, error) {
-	c := catalogue{templates: map[string]map[Kind]templates{}}
+	c := catalogue{}
 	d := json.NewDecoder(strings.NewReader(string(content)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c.locales); err != nil {
 		return c, fmt.Errorf("texts.json: %w", err)
 	}
 	for name, l := range c.locales {
-		c.templates[name] = map[Kind]templates{}
 		for kind, e := range l.Mails {
-			t, err := l.compile(e)
-			if err != nil {
-				return c, fmt.Errorf("texts.json: %s, %s: %w", name, kind, err)
+			for _, t := range append([]string{l.Greeting, l.Closing, l.Footer, e.Subject}, e.Paragraphs...) {
+				if strings.ContainsAny(strings.NewReplacer(placeName, "", placeConcert, "").Replace(t), "{}<>") {
+					return c, fmt.Errorf("texts.json: %s, %s: %q has another placeholder than %s and %s", name, kind, t, placeName, placeConcert)
+				}
 			}
-			c.templates[name][kind] = t
 		}
 	}
 	return c, nil
 }
 
-// compile makes the templates of a mail. The texts are constants of the program, and are escaped when the HTML is made; the values
-// in them are escaped by html/template.
-func (l locale) compile(e entry) (t templates, err error) {
-	paragraphs := append([]string{l.Greeting}, e.Paragraphs...)
-	plain := strings.Join(paragraphs, "\n\n") + plainDetails + "\n\n" + l.Closing + "\n\n-- \n" + l.Footer + "\n"
-	var body strings.Builder
-	for _, p := range paragraphs {
-		body.WriteString("<p>" + isolated(html.EscapeString(p)) + "</p>\n")
+// The places of names in texts.
+const (
+	placeName    = "{name}"
+	placeConcert = "{concert}"
+)
+
+// plainOf returns the text of a mail without HTML.
+func plainOf(l locale, paragraphs []string, d data) string {
+	name := d.Name
+	if name != "" {
+		name = " " + name
 	}
-	page := strings.NewReplacer("BODY", body.String(), "CLOSING", html.EscapeString(l.Closing), "FOOTER", html.EscapeString(l.Footer)).Replace(htmlPage)
-	if t.subject, err = texttemplate.New("subject").Option("missingkey=error").Parse(e.Subject); err != nil {
-		return t, err
+	var b strings.Builder
+	b.WriteString(strings.NewReplacer(placeName, name, placeConcert, d.Concert).Replace(strings.Join(paragraphs, "\n\n")))
+	if len(d.Details) > 0 {
+		b.WriteString("\n")
 	}
-	if t.plain, err = texttemplate.New("plain").Option("missingkey=error").Parse(plain); err != nil {
-		return t, err
+	for _, line := range d.Details {
+		b.WriteString("\n" + line.Label + ": " + strings.Join(line.Values, "\n  "))
 	}
-	t.html, err = htmltemplate.New("html").Option("missingkey=error").Parse(page)
-	return t, err
+	if d.Link != "" {
+		b.WriteString("\n\n" + d.Button + ":\n" + d.Link)
+	}
+	b.WriteString("\n\n" + l.Closing + "\n\n-- \n" + l.Footer + "\n")
+	return b.String()
 }
 
-// isolated keeps the direction of a name from turning the text around it.
-func isolated(text string) string {
-	return strings.NewReplacer("{{.Name}}", `<bdi>{{.Name}}</bdi>`, "{{.Concert}}", `<bdi>{{.Concert}}</bdi>`).Replace(text)
+// markup writes HTML. Text gets into it by text and attribute alone, which escape it; a test compares the page with that of
+// html/template. That package is not used here, since with it the linker keeps every method of every type, the AWS SDK's too: the
+// function would be 5 MB larger.
+type markup struct{ strings.Builder }
+
+// raw writes a constant of the program.
+func (m *markup) raw(constant string) { m.WriteString(constant) }
+
+// text writes a text, also into an attribute in double quotes.
+func (m *markup) text(text string) { m.WriteString(html.EscapeString(text)) }
+
+// isolated writes a text whose direction does not turn what is around it.
+func (m *markup) isolated(text string) {
+	m.raw("<bdi>")
+	m.text(text)
+	m.raw("</bdi>")
 }
 
-const plainDetails = `{{if .Details}}
-{{end}}{{range .Details}}{{$label := .Label}}{{range $i, $v := .Values}}
-{{if eq $i 0}}{{$label}}: {{else}}  {{end}}{{$v}}{{end}}{{end}}{{if .Link}}
+// paragraph writes a text with its names.
+func (m *markup) paragraph(text string, d data) {
+	m.raw("<p>")
+	for text != "" {
+		at := strings.IndexByte(text, '{')
+		if at < 0 {
+			break
+		}
+		m.text(text[:at])
+		switch text = text[at:]; {
+		case strings.HasPrefix(text, placeConcert):
+			m.isolated(d.Concert)
+			text = strings.TrimPrefix(text, placeConcert)
+		default: // placeName: parse allows no other
+			if d.Name != "" {
+				m.raw(" ")
+				m.isolated(d.Name)
+			}
+			text = strings.TrimPrefix(text, placeName)
+		}
+	}
+	m.text(text)
+	m.raw("</p>\n")
+}
 
-{{.Button}}:
-{{.Link}}{{end}}`
-
-const htmlPage = `<!doctype html>
-<html lang="{{.Locale}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>
+// htmlOf returns the HTML of a mail.
+func htmlOf(l locale, paragraphs []string, d data) string {
+	m := &markup{}
+	m.raw(`<!doctype html>
+<html lang="`)
+	m.text(d.Locale)
+	m.raw(`"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>
 <body style="margin:0;padding:24px;font:16px/1.5 system-ui,sans-serif;color:#111;background:#fff">
 <div style="max-width:36em;margin:0 auto">
-BODY{{if .Details}}<table style="border-collapse:collapse">
-{{range .Details}}<tr><th scope="row" style="text-align:start;vertical-align:top;padding:2px 16px 2px 0">{{.Label}}</th><td>{{range $i, $v := .Values}}{{if $i}}<br>{{end}}<bdi>{{$v}}</bdi>{{end}}</td></tr>
-{{end}}</table>
-{{end}}{{if .Link}}<p><a href="{{.Link}}" style="display:inline-block;padding:10px 18px;background:#111;color:#fff;text-decoration:none;border-radius:6px">{{.Button}}</a></p>
-<p style="font-size:13px;color:#555">{{.LinkHint}}<br><a href="{{.Link}}" style="color:#555;word-break:break-all">{{.Link}}</a></p>
-{{end}}<p>CLOSING</p>
-<p style="font-size:13px;color:#555">FOOTER</p>
-</div></body></html>
-`
+`)
+	for _, p := range paragraphs {
+		m.paragraph(p, d)
+	}
+	if len(d.Details) > 0 {
+		m.raw("<table style=\"border-collapse:collapse\">\n")
+		for _, line := range d.Details {
+			m.raw(`<tr><th scope="row" style="text-align:start;vertical-align:top;padding:2px 16px 2px 0">`)
+			m.text(line.Label)
+			m.raw("</th><td>")
+			for i, value := range line.Values {
+				if i > 0 {
+					m.raw("<br>")
+				}
+				m.isolated(value)
+			}
+			m.raw("</td></tr>\n")
+		}
+		m.raw("</table>\n")
+	}
+	if d.Link != "" {
+		m.raw(`<p><a href="`)
+		m.text(d.Link)
+		m.raw(`" style="display:inline-block;padding:10px 18px;background:#111;color:#fff;text-decoration:none;border-radius:6px">`)
+		m.text(d.Button)
+		m.raw("</a></p>\n<p style=\"font-size:13px;color:#555\">")
+		m.text(d.LinkHint)
+		m.raw(`<br><a href="`)
+		m.text(d.Link)
+		m.raw(`" style="color:#555;word-break:break-all">`)
+		m.text(d.Link)
+		m.raw("</a></p>\n")
+	}
+	m.raw("<p>")
+	m.text(l.Closing)
+	m.raw("</p>\n<p style=\"font-size:13px;color:#555\">")
+	m.text(l.Footer)
+	m.raw("</p>\n</div></body></html>\n")
+	return m.String()
+}
 
 // textOf returns a content in words, in the language of its account.
 func textOf(c Content) (text, error) {
 	name, l := localeOf(c.User.Locale)
-	t, known := all.templates[name][c.Kind]
+	e, known := l.Mails[c.Kind]
 	if !known {
 		return text{}, fmt.Errorf("there is no text for %q", c.Kind)
 	}
-	d := data{Name: nameOf(c.User), Link: c.Link, Button: l.Mails[c.Kind].Button, LinkHint: l.LinkHint, Locale: name}
+	d := data{Name: nameOf(c.User), Link: c.Link, Button: e.Button, LinkHint: l.LinkHint, Locale: name}
 	if c.Order != nil {
 		d.Concert, d.Details = oneLine(c.Order.Concert.Title), l.details(*c.Order)
 	}
-	var subject, plain, page strings.Builder
-	for _, err := range []error{t.subject.Execute(&subject, d), t.plain.Execute(&plain, d), t.html.Execute(&page, d)} {
-		if err != nil {
-			return text{}, fmt.Errorf("text of %s in %s: %w", c.Kind, name, err)
-		}
-	}
-	return text{locale: name, subject: subject.String(), plain: plain.String(), html: page.String()}, nil
+	paragraphs := append([]string{l.Greeting}, e.Paragraphs...)
+	subject := strings.ReplaceAll(e.Subject, placeConcert, d.Concert)
+	return text{locale: name, subject: subject, plain: plainOf(l, paragraphs, d), html: htmlOf(l, paragraphs, d)}, nil
 }
 
 // localeOf returns a locale, or the default if it has no texts.
