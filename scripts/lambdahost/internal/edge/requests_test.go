@@ -28,7 +28,7 @@ func (s *site) raw(t *testing.T, text string, requests ...string) []answer {
 	}
 	reader, all := bufio.NewReader(c), []answer{}
 	for _, method := range requests {
-		response, err := http.ReadResponse(reader, &http.Request{Method: method})
+		response, err := http.ReadResponse(reader, &http.Request{Method: method}) //nolint:bodyclose // the connection is closed, and the test reads it to its end
 		if err != nil {
 			t.Fatalf("answer %d: %v", len(all)+1, err)
 		}

@@ -224,7 +224,7 @@ func TestTheFunctionDecidesAboutTheHandshake(t *testing.T) {
 		"an error": {err: errors.New("it failed"), status: 502}, "no status": {answer: map[string]string{"body": "x"}, status: 502}, "no JSON": {answer: "nonsense", status: 502},
 	} {
 		s.connect = func(events.APIGatewayWebsocketProxyRequest) (any, error) { return c.answer, c.err }
-		conn, response, err := websocket.Dial(t.Context(), s.url, nil)
+		conn, response, err := websocket.Dial(t.Context(), s.url, nil) //nolint:bodyclose // Dial closes it
 		if response == nil || response.StatusCode != c.status || (err == nil) != (c.status == 101) {
 			t.Errorf("%s: %+v, %v", name, response, err)
 		}
@@ -412,7 +412,7 @@ func TestStopClosesEveryConnection(t *testing.T) {
 	if n := len(s.of("DISCONNECT")); n != len(conns) {
 		t.Errorf("the function heard of %d ends when the API had stopped", n)
 	}
-	if _, response, err := websocket.Dial(t.Context(), s.url, nil); err == nil || response.StatusCode != 503 {
+	if _, response, err := websocket.Dial(t.Context(), s.url, nil); err == nil || response.StatusCode != 503 { //nolint:bodyclose // Dial closes it
 		t.Errorf("%+v, %v", response, err)
 	}
 }
