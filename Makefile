@@ -120,7 +120,7 @@ fuzz: ## run every fuzz target for FUZZ_TIME
 	done
 
 property: ## run the property tests with RAPID_CHECKS rounds
-	@go test $$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | grep -F pgregory.net/rapid | cut -d' ' -f1) -count=1 -rapid.checks='$(RAPID_CHECKS)'
+	@go test $$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | grep -F pgregory.net/rapid | cut -d' ' -f1) -count=1 -timeout 30m -rapid.checks='$(RAPID_CHECKS)'
 
 mutants: tools ## plant known bugs one at a time and report those that no test finds (ONLY='dynamoorder "page of"', MUTANTS_FLAGS=--json)
 	@go build -o $(TOOLS)/mutants ./scripts/mutants
