@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -60,11 +59,11 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isOrigin(c.SiteURL) {
+	if !boot.IsOrigin(c.SiteURL) {
 		return nil, fmt.Errorf("SITE_URL is %q, want scheme, host and port alone", c.SiteURL)
 	}
 	for _, allowed := range c.AllowedOrigins {
-		if !isOrigin(allowed) {
+		if !boot.IsOrigin(allowed) {
 			return nil, fmt.Errorf("ALLOWED_ORIGINS has %q, want scheme, host and port alone", allowed)
 		}
 	}
@@ -86,9 +85,4 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 		Site: c.SiteURL, AllowedOrigins: c.AllowedOrigins, Edge: edge, Rates: rates, Random: p.Random, Log: p.Log, Now: p.Now,
 	}
 	return service.Routes(), nil
-}
-
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.Scheme+"://"+u.Host == text
 }

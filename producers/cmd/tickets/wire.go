@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -39,9 +38,7 @@ func wire(p boot.Process, c config) (map[string]httpapi.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("TICKET_KEYS: %w", err)
 	}
-	// As identity: an https origin on AWS, http on this machine.
-	site, err := url.Parse(c.SiteURL)
-	if err != nil || site.Host == "" || site.Scheme != "https" && site.Scheme != "http" || site.Scheme+"://"+site.Host != c.SiteURL {
+	if !boot.IsOrigin(c.SiteURL) {
 		return nil, fmt.Errorf("SITE_URL is %q, want scheme, host and port alone", c.SiteURL)
 	}
 	rows := dynamoread.New(dynamodb.NewFromConfig(p.AWS), dynamoread.Tables{

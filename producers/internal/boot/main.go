@@ -83,11 +83,8 @@ func MainWithSockets[C any](function string, wire func(Process, C) (Routes, erro
 // originSecrets is the variable of Edge.
 const originSecrets = "ORIGIN_SECRETS"
 
-// start is Main without the process around it. It returns the handler; invocation.StartOrLater limits the time of its invocations.
-func start[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (map[string]httpapi.Handler, error)) (lambda.Handler, error) {
-	return startRoutes(ctx, function, vars, out, withoutSockets(wire))
-}
-
+// startRoutes is MainWithSockets without the process around it. It returns the handler; invocation.StartOrLater limits the time of its
+// invocations.
 func startRoutes[C any](ctx context.Context, function string, vars map[string]string, out io.Writer, wire func(Process, C) (Routes, error)) (lambda.Handler, error) {
 	config, environment, err := readConfig[C](ctx, vars, getOverHTTP)
 	if err != nil {
