@@ -5,6 +5,7 @@ package icalendar
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +54,16 @@ func SequenceOf(row readmodel.Order, concert readmodel.Concert) int {
 		return row.Version + 1
 	}
 	return row.Version
+}
+
+// EventOf returns the event of an order: the same for the download and for the mail, at one version of the row. zone is that of the
+// concert. seats has a line for each seat in the reader's language, and page is the address of the order's page.
+func EventOf(row readmodel.Order, concert readmodel.Concert, zone *time.Location, at contracts.Instant, seats []string, page string) Event {
+	return Event{
+		UID: UIDOf(row.OrderID), Sequence: SequenceOf(row, concert), Stamp: at, Start: concert.StartsAt, Zone: zone,
+		Summary: concert.FullTitle(), Location: concert.Place(), Description: strings.Join(slices.Concat(seats, []string{page}), "\n"), URL: page,
+		Cancelled: concert.CancelledAt != 0 || row.Status == contracts.Refunded,
+	}
 }
 
 // Encode returns the file. It has lines of at most 75 bytes that end in CR LF.

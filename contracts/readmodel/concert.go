@@ -123,3 +123,19 @@ func (c Concert) Sale(now contracts.Instant) SaleState {
 		return SaleOpen
 	}
 }
+
+// FullTitle returns the title and who plays, for a reader who sees nothing else of the concert.
+func (c Concert) FullTitle() string {
+	if c.Artist == "" || c.Artist == c.Title {
+		return c.Title
+	}
+	return c.Title + " – " + c.Artist
+}
+
+// Place returns where the concert is: the venue and its city.
+func (c Concert) Place() string {
+	if c.Venue == "" || c.City == "" {
+		return c.Venue + c.City
+	}
+	return c.Venue + ", " + c.City
+}

@@ -242,8 +242,8 @@ func (l locale) details(o Order) []detail {
 			details = append(details, detail{label, values})
 		}
 	}
-	add(l.Labels.Concert, summaryOf(o.Concert))
-	add(l.Labels.Venue, placeOf(o.Concert))
+	add(l.Labels.Concert, o.Concert.FullTitle())
+	add(l.Labels.Venue, o.Concert.Place())
 	if o.Concert.StartsAt != 0 {
 		add(l.Labels.Starts, l.Words.date(o.Concert.StartsAt, o.Concert.TimeZone))
 	}

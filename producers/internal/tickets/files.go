@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"boxoffice/contracts"
@@ -97,26 +96,8 @@ func (h Tickets) Calendar(ctx context.Context, r httpapi.Request) (httpapi.Respo
 	for _, t := range tickets {
 		lines = append(lines, words.seat(t))
 	}
-	event := icalendar.Event{
-		UID: icalendar.UIDOf(row.OrderID), Sequence: icalendar.SequenceOf(row, concert), Stamp: contracts.InstantOf(h.Now()),
-		Start: concert.StartsAt, Zone: zone, Summary: summaryOf(concert), Location: placeOf(concert),
-		Description: strings.Join(append(lines, page), "\n"), URL: page, Cancelled: concert.CancelledAt != 0 || row.Status == contracts.Refunded,
-	}
+	event := icalendar.EventOf(row, concert, zone, contracts.InstantOf(h.Now()), lines, page)
 	return httpapi.File(icalendar.MediaType, "tickets-"+string(row.OrderID)+".ics", []byte(event.Encode())), nil
-}
-
-func summaryOf(c readmodel.Concert) string {
-	if c.Artist == "" || c.Artist == c.Title {
-		return c.Title
-	}
-	return c.Title + " – " + c.Artist
-}
-
-func placeOf(c readmodel.Concert) string {
-	if c.Venue == "" || c.City == "" {
-		return c.Venue + c.City
-	}
-	return c.Venue + ", " + c.City
 }
 
 // concertOf returns the concert of an order and the time zone of its venue.
