@@ -34,6 +34,34 @@ type Cursors[K comparable] struct {
 	List string
 }
 
+// Page is what the request of a list without filters asks for.
+type Page[K comparable] struct {
+	Cursors[K]
+	Limit int
+	// After is where the page begins, the zero K for the first one. The checksum of a cursor is no secret: a handler has to check that
+	// the position may be read.
+	After K
+}
+
+// PageOf returns what a request asks for of a list, which has no parameters but cursor and limit. The error is a *Problem.
+func PageOf[K comparable](r Request, list string) (p Page[K], err error) {
+	p.List = list
+	query, err := r.Query("cursor", "limit")
+	if err != nil {
+		return p, err
+	}
+	if p.Limit, err = Limit(query); err != nil {
+		return p, err
+	}
+	p.After, err = p.Of(query)
+	return p, err
+}
+
+// InvalidCursor is the refusal of a cursor that we did not make for the list.
+func InvalidCursor() *Problem {
+	return NewProblem(CodeInvalidCursor, "This cursor is none of ours for this list.")
+}
+
 // sumBytes is the length of the checksum: nobody hits upon one by accident.
 const sumBytes = 9
 
@@ -45,13 +73,12 @@ func (c Cursors[K]) Of(query map[string]string) (K, error) {
 	if !there {
 		return zero, nil
 	}
-	invalid := NewProblem(CodeInvalidCursor, "This cursor is none of ours for this list.")
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(raw) < sumBytes {
-		return zero, invalid
+		return zero, InvalidCursor()
 	}
 	if err := json.Unmarshal(raw[sumBytes:], &k); err != nil || k == zero || c.Encode(k) != text {
-		return zero, invalid
+		return zero, InvalidCursor()
 	}
 	return k, nil
 }

@@ -55,28 +55,19 @@ func (h DeadLetters) Handle(ctx context.Context, r httpapi.Request) (httpapi.Res
 	if _, err := r.RequireScope(tokenkeys.ScopeOperator); err != nil {
 		return httpapi.Response{}, err
 	}
-	query, err := r.Query("cursor", "limit")
-	if err != nil {
-		return httpapi.Response{}, err
-	}
-	limit, err := httpapi.Limit(query)
-	if err != nil {
-		return httpapi.Response{}, err
-	}
-	cursors := httpapi.Cursors[letterCursor]{List: "dead letters"}
-	cursor, err := cursors.Of(query)
+	asked, err := httpapi.PageOf[letterCursor](r, "dead letters")
 	if err != nil {
 		return httpapi.Response{}, err
 	}
 	var after readmodel.LetterKey
-	if cursor != (letterCursor{}) {
+	if cursor := asked.After; cursor != (letterCursor{}) {
 		after = readmodel.LetterKey{List: readmodel.ListLetters, ListedAt: cursor.ListedAt, MessageKey: cursor.MessageKey}
-		// The checksum of a cursor is no secret, and the store refuses keys that are none.
+		// The store refuses keys that are none.
 		if _, _, ok := after.Source(); !ok || !messageKeyForm.MatchString(after.MessageKey) {
-			return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeInvalidCursor, "This cursor is none of ours for this list.")
+			return httpapi.Response{}, httpapi.InvalidCursor()
 		}
 	}
-	letters, last, more, err := h.Reader.DeadLetters(ctx, after, limit)
+	letters, last, more, err := h.Reader.DeadLetters(ctx, after, asked.Limit)
 	if err != nil {
 		h.Log.WarnContext(ctx, "dead letters not read", telemetry.KeyError, err.Error(), telemetry.KeyTrace, telemetry.Trace(ctx))
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "The dead letters cannot be read right now.")
@@ -86,7 +77,7 @@ func (h DeadLetters) Handle(ctx context.Context, r httpapi.Request) (httpapi.Res
 		view.DeadLetters = append(view.DeadLetters, letterOf(letter))
 	}
 	if more {
-		view.NextCursor = cursors.Encode(letterCursor{ListedAt: last.ListedAt, MessageKey: last.MessageKey})
+		view.NextCursor = asked.Encode(letterCursor{ListedAt: last.ListedAt, MessageKey: last.MessageKey})
 	}
 	return httpapi.JSON(http.StatusOK, view, nil), nil
 }

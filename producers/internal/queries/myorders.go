@@ -55,26 +55,18 @@ func (h MyOrders) Handle(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	if err != nil {
 		return httpapi.Response{}, err
 	}
-	query, err := r.Query("cursor", "limit")
+	asked, err := httpapi.PageOf[orderCursor](r, "orders of "+user)
 	if err != nil {
 		return httpapi.Response{}, err
 	}
-	limit, err := httpapi.Limit(query)
-	if err != nil {
-		return httpapi.Response{}, err
-	}
-	cursors := httpapi.Cursors[orderCursor]{List: "orders of " + user}
-	after, err := cursors.Of(query)
-	if err != nil {
-		return httpapi.Response{}, err
-	}
+	after := asked.After
 	if after.OrderID != "" || after.AcceptedAt != 0 {
-		// The checksum of a cursor is no secret. Its order is proved to be the buyer's by the tag in its id.
+		// Its order is proved to be the buyer's by the tag in its id.
 		if _, ok := h.Owners.Verify(user, string(after.OrderID)); !ok || after.AcceptedAt <= 0 {
-			return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeInvalidCursor, "This cursor is none of ours for this list.")
+			return httpapi.Response{}, httpapi.InvalidCursor()
 		}
 	}
-	rows, more, err := h.Orders.OrdersOf(ctx, user, readmodel.OrderKey{UserID: user, AcceptedAt: after.AcceptedAt, OrderID: after.OrderID}, limit)
+	rows, more, err := h.Orders.OrdersOf(ctx, user, readmodel.OrderKey{UserID: user, AcceptedAt: after.AcceptedAt, OrderID: after.OrderID}, asked.Limit)
 	if err != nil {
 		h.warn(ctx, "orders of a buyer not read", err)
 		return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeUnavailable, "Your orders cannot be read right now.").
@@ -83,7 +75,7 @@ func (h MyOrders) Handle(ctx context.Context, r httpapi.Request) (httpapi.Respon
 	view := ordersView{Orders: []orderview.Order{}}
 	headers := httpapi.Headers{}
 	if n := len(rows); more && n > 0 {
-		view.NextCursor = cursors.Encode(orderCursor{AcceptedAt: rows[n-1].AcceptedAt, OrderID: rows[n-1].OrderID})
+		view.NextCursor = asked.Encode(orderCursor{AcceptedAt: rows[n-1].AcceptedAt, OrderID: rows[n-1].OrderID})
 	}
 	concerts, layouts := h.concerts(ctx, rows), h.layouts(ctx, rows)
 	next, now := 0, contracts.InstantOf(h.Now())

@@ -56,31 +56,23 @@ func (h Tickets) List(ctx context.Context, r httpapi.Request) (httpapi.Response,
 	if err != nil {
 		return httpapi.Response{}, err
 	}
-	query, err := r.Query("cursor", "limit")
+	asked, err := httpapi.PageOf[ticketCursor](r, "tickets of "+user)
 	if err != nil {
 		return httpapi.Response{}, err
 	}
-	limit, err := httpapi.Limit(query)
-	if err != nil {
-		return httpapi.Response{}, err
-	}
-	cursors := httpapi.Cursors[ticketCursor]{List: "tickets of " + user}
-	after, err := cursors.Of(query)
-	if err != nil {
-		return httpapi.Response{}, err
-	}
+	after := asked.After
 	if after != (ticketCursor{}) {
 		if _, mine := h.Owners.Verify(user, string(after.OrderID)); !mine || after.AcceptedAt <= 0 || after.Shown < 0 {
-			return httpapi.Response{}, httpapi.NewProblem(httpapi.CodeInvalidCursor, "This cursor is none of ours for this list.")
+			return httpapi.Response{}, httpapi.InvalidCursor()
 		}
 	}
-	page := page{Tickets: h, user: user, limit: limit, concerts: map[string]*concertView{}, view: ticketsView{Tickets: []ticketView{}}}
+	page := page{Tickets: h, user: user, limit: asked.Limit, concerts: map[string]*concertView{}, view: ticketsView{Tickets: []ticketView{}}}
 	next, err := page.read(ctx, after)
 	if err != nil {
 		return httpapi.Response{}, h.unavailable(ctx, "tickets of a buyer not read", err)
 	}
 	if next != nil {
-		page.view.NextCursor = cursors.Encode(*next)
+		page.view.NextCursor = asked.Encode(*next)
 	}
 	return httpapi.JSON(ok, page.view, own()), nil
 }
