@@ -28,9 +28,10 @@ type hint struct {
 	at     time.Time
 }
 
-func (h hint) fresh(now time.Time) bool {
-	age := now.Sub(h.at)
-	return age >= 0 && age < hintKept
+// fresh reports whether what was known at an instant may be used at now. A clock that was set back makes nothing fresh.
+func fresh(at, now time.Time, kept time.Duration) bool {
+	age := now.Sub(at)
+	return age >= 0 && age < kept
 }
 
 // NewHints makes empty Hints.
@@ -46,7 +47,7 @@ func (h *Hints) get(of layoutitem.Ref, now time.Time) ([]admission.GroupState, b
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	known, found := h.of[of]
-	if !found || !known.fresh(now) {
+	if !found || !fresh(known.at, now, hintKept) {
 		return nil, false
 	}
 	return known.states, true
@@ -63,6 +64,6 @@ func (h *Hints) put(of layoutitem.Ref, states []admission.GroupState, at time.Ti
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	maps.DeleteFunc(h.of, func(_ layoutitem.Ref, old hint) bool { return !old.fresh(at) })
+	maps.DeleteFunc(h.of, func(_ layoutitem.Ref, old hint) bool { return !fresh(old.at, at, hintKept) })
 	h.of[of] = hint{states: kept, at: at}
 }

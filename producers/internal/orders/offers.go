@@ -25,11 +25,6 @@ type offer struct {
 	at    time.Time
 }
 
-func (o offer) fresh(now time.Time) bool {
-	age := now.Sub(o.at)
-	return age >= 0 && age < offersKept
-}
-
 // offersFor returns what search has found for the same wish in the last second, or else what it finds now. The caller must not change
 // it. Two callers at once may both search.
 func (h *Hints) offersFor(key offerKey, now time.Time, search func() []seating.Suggestion) []seating.Suggestion {
@@ -39,13 +34,13 @@ func (h *Hints) offersFor(key offerKey, now time.Time, search func() []seating.S
 	h.mu.Lock()
 	kept, found := h.offers[key]
 	h.mu.Unlock()
-	if found && kept.fresh(now) {
+	if found && fresh(kept.at, now, offersKept) {
 		return kept.seats
 	}
 	made := offer{seats: search(), at: now}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	maps.DeleteFunc(h.offers, func(_ offerKey, old offer) bool { return !old.fresh(now) })
+	maps.DeleteFunc(h.offers, func(_ offerKey, old offer) bool { return !fresh(old.at, now, offersKept) })
 	h.offers[key] = made
 	return made.seats
 }
